@@ -1,0 +1,1 @@
+"""Exhibit and its peers side by side."""

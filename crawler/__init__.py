@@ -1,0 +1,1 @@
+"""A job goes in, sightings and exact bytes come out."""

@@ -1,0 +1,1 @@
+"""Facts become a sealed bundle; a bundle becomes a verdict."""

@@ -1,0 +1,29 @@
+"""The one clock: aware UTC times, and the one text form in which they are sealed."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The current time, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time as RFC 3339 in UTC with microseconds, such as ``2026-11-20T09:30:00.000000Z``.
+
+    Raises:
+        ValueError: the time has no zone.
+    """
+    if moment.tzinfo is None:
+        message = "a time without a zone can't be written down"
+        raise ValueError(message)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """The inverse of :func:`rfc3339`; raises ``ValueError`` on anything without a zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        message = f"{text!r} has no zone"
+        raise ValueError(message)
+    return moment.astimezone(UTC)

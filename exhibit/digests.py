@@ -1,0 +1,52 @@
+"""SHA-256 digests, the addresses of all bytes in the house (FIPS 180-4)."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """A SHA-256 digest: 32 raw bytes."""
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != 32:
+            message = f"a SHA-256 digest has 32 bytes, not {len(self.raw)}"
+            raise ValueError(message)
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """The digest of these bytes."""
+        return cls(hashlib.sha256(data).digest())
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """The digest of a file's bytes, read in pieces of 1 MiB."""
+        with path.open("rb") as file:
+            return cls.of_stream(file)
+
+    @classmethod
+    def of_stream(cls, stream: BinaryIO) -> Self:
+        """The digest of what is left of a stream, read in pieces of 1 MiB."""
+        digest = hashlib.sha256()
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+        return cls(digest.digest())
+
+    @classmethod
+    def from_hex(cls, text: str) -> Self:
+        """Parse 64 hexadecimal digits; raises ``ValueError`` on anything else."""
+        return cls(bytes.fromhex(text))
+
+    @property
+    def hex(self) -> str:
+        """64 lower-case hexadecimal digits."""
+        return self.raw.hex()
+
+    def __str__(self) -> str:
+        return self.raw.hex()

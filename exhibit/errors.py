@@ -1,0 +1,82 @@
+"""Errors that a user may read: a sentence, a hint of what to do, and whether trying again can help."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    WRONG_USE = 2
+    SERVICE_MISSING = 3
+    INCOMPLETE = 4
+    INTERRUPTED = 130
+
+
+class ExhibitError(Exception):
+    """The one root of all errors that Exhibit raises on purpose.
+
+    Args:
+        message: one sentence for the user, without a trace or an internal name.
+        hint: what the user can do about it, or an empty string.
+        retry: whether the same call may succeed later.
+    """
+
+    exit_code = ExitCode.CHECK_FAILED
+
+    def __init__(self, message: str, *, hint: str = "", retry: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.retry = retry
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class WrongUseError(ExhibitError):
+    """The caller asked for something that can't be asked for like this."""
+
+    exit_code = ExitCode.WRONG_USE
+
+
+class ConfigError(WrongUseError):
+    """A setting has a value that can't be used; names the setting."""
+
+
+class NotFoundError(ExhibitError):
+    """The thing isn't there, or belongs to another owner: the two read the same."""
+
+    exit_code = ExitCode.WRONG_USE
+
+
+class ServiceMissingError(ExhibitError):
+    """A server, a program or an optional package isn't there."""
+
+    exit_code = ExitCode.SERVICE_MISSING
+
+    def __init__(self, message: str, *, hint: str = "", retry: bool = True) -> None:
+        super().__init__(message, hint=hint, retry=retry)
+
+
+class RefusedError(ExhibitError):
+    """A rule of the house forbids it: an address, a size, a blocklist entry.
+
+    Args:
+        message: one sentence for the user.
+        reason: a short stable word for counting, such as ``private-address`` or ``too-many-pixels``.
+        hint: what the user can do about it.
+    """
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class UnreadablePictureError(RefusedError):
+    """The bytes aren't a picture that can be decoded within the limits."""
+
+
+class IntegrityError(ExhibitError):
+    """Stored bytes or rows aren't what their digest or key says."""

@@ -1,0 +1,218 @@
+"""The ports: what a room asks of the outside. A contract test in ``tests/contract`` holds for every adapter of each."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from exhibit.digests import Digest
+from exhibit.entries import Entry
+from exhibit.types import Hit, Space
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class BlobStore(Protocol):
+    """Exact bytes by SHA-256, written once, verified when read."""
+
+    def put(self, data: bytes) -> Digest:
+        """Keep bytes; a second time changes nothing."""
+
+    def put_file(self, path: Path) -> Digest:
+        """Keep a file's bytes by copying or linking; the file itself may be removed afterwards."""
+
+    def get(self, digest: Digest) -> bytes:
+        """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """A stream of the bytes, not verified: for large files whose reader hashes them."""
+
+    def size(self, digest: Digest) -> int:
+        """Bytes; raises ``NotFoundError`` when absent."""
+
+    def __contains__(self, digest: Digest) -> bool:
+        """Whether the bytes are here."""
+
+    def remove(self, digest: Digest) -> bool:
+        """Remove the bytes; false when they weren't here."""
+
+    def __iter__(self) -> Iterator[Digest]:
+        """All digests, in no order."""
+
+
+class VectorIndex(Protocol):
+    """Vectors of one space by index sequence number.
+
+    Vectors are ``uint8`` rows of packed bits (hamming) or ``float32`` rows of unit length (cosine).
+    """
+
+    space: Space
+
+    def upsert(self, numbers: "NDArray[np.int64]", vectors: "NDArray[Any]") -> None:
+        """Add vectors, shape (n, bytes or width); a number that is there is replaced."""
+
+    def remove(self, numbers: "NDArray[np.int64]") -> int:
+        """Remove numbers; returns how many were there."""
+
+    def search(self, queries: "NDArray[Any]", *, k: int, within: float | None = None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+
+    def __len__(self) -> int:
+        """How many vectors can be found."""
+
+    def flush(self) -> None:
+        """Make everything durable, replaced atomically."""
+
+
+class LogTransaction(Protocol):
+    """The sole right to append, held until the end of the ``with`` block, all or nothing."""
+
+    @property
+    def size(self) -> int:
+        """Leaves before this transaction and in it so far."""
+
+    def node(self, level: int, index: int) -> bytes:
+        """The hash of a complete subtree of ``2**level`` leaves."""
+
+    def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        """Append one leaf and the nodes (level, index, hash) that it completes, the leaf's own at level 0 first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A signed tree head.
+
+    Attributes:
+        origin: the log's name, first line of the note.
+        size: number of leaves.
+        root: 32 bytes.
+        note: the C2SP signed note, text.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+
+
+class LogStore(Protocol):
+    """Where the append-only log lies."""
+
+    def sequencer(self) -> AbstractContextManager[LogTransaction]:
+        """Wait for the sole right to append, and hold it."""
+
+    def size(self) -> int:
+        """Number of leaves."""
+
+    def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Hashes of complete subtrees by (level, index); raises ``NotFoundError`` when one isn't complete."""
+
+    def entry(self, sequence: int) -> Entry:
+        """The entry with this sequence number, from 0; raises ``NotFoundError``."""
+
+    def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """Keep a checkpoint; raises ``IntegrityError`` when one of the same origin and size has another root."""
+
+    def latest_checkpoint(self) -> SignedCheckpoint | None:
+        """The largest checkpoint of the newest origin."""
+
+
+class Signer(Protocol):
+    """Signs with one key that never leaves it."""
+
+    @property
+    def public_key(self) -> bytes:
+        """Ed25519 public key, 32 raw bytes (RFC 8032)."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature, 64 bytes."""
+
+
+class ReceiptState(StrEnum):
+    """How far a receipt is."""
+
+    PENDING = "pending"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an outside witness gave back.
+
+    Attributes:
+        kind: ``rfc3161`` or ``opentimestamps`` (later ``evm``).
+        witness: the name of the witness as configured.
+        development: true when the witness has no legal weight, because it was started for trials.
+        state: ``pending`` or ``complete``.
+        proof: the raw receipt: a ``.tsr`` reply or an ``.ots`` file.
+        material: what a checker needs besides, by file name: certificates, CRLs, block headers.
+        time: the time that the witness states, once complete.
+    """
+
+    kind: str
+    witness: str
+    development: bool
+    state: ReceiptState
+    proof: bytes
+    material: tuple[tuple[str, bytes], ...] = ()
+    time: datetime | None = None
+
+
+class Anchor(Protocol):
+    """One outside witness of a digest."""
+
+    kind: str
+    name: str
+    development: bool
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Ask the witness; raises ``ServiceMissingError`` when it doesn't answer."""
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
+        """Ask for what was pending; the same receipt when nothing is new."""
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The witnessed time by the witness's own roots; raises ``IntegrityError`` when it doesn't hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFile:
+    """One file that a capture made, with its role in the bundle, such as ``exchange`` or ``network``."""
+
+    role: str
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a capture of a page and its image found.
+
+    Attributes:
+        outcome: ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
+        sentence: what happened, in plain words.
+        started: aware, UTC.
+        finished: aware, UTC.
+        image: digest of the image bytes that were served now, or ``None``.
+        files: what is kept.
+    """
+
+    outcome: str
+    sentence: str
+    started: datetime
+    finished: datetime
+    image: Digest | None
+    files: tuple[CapturedFile, ...]
+
+
+class Capturer(Protocol):
+    """Visits a page and one of its images, and keeps what was served."""
+
+    def capture(self, page_url: str, image_url: str, expected: Digest) -> Captured:
+        """Visit now; a page that has gone is an outcome, not an error."""

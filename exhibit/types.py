@@ -1,0 +1,138 @@
+"""Values that travel between the rooms. All are frozen; none of them knows a database or a library of pictures."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exhibit.digests import Digest
+
+Matrix = tuple[
+    tuple[float, float, float],
+    tuple[float, float, float],
+    tuple[float, float, float],
+]
+"""A 3×3 homography in row-major order."""
+
+
+class Metric(StrEnum):
+    """How two vectors of a space are compared."""
+
+    HAMMING = "hamming"
+    COSINE = "cosine"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What makes two vectors comparable.
+
+    Attributes:
+        name: the algorithm, such as ``phash256``.
+        version: changes whenever the same picture would get another vector.
+        metric: how vectors are compared.
+        width: bits of a hamming space, components of a cosine space.
+        parameters: everything else that the vectors depend on, as sorted key-value pairs.
+    """
+
+    name: str
+    version: str
+    metric: Metric
+    width: int
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def id(self) -> str:
+        """``name@version``, the identity."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def vector_bytes(self) -> int:
+        """Bytes of one stored vector: packed bits, or float32 components."""
+        return self.width // 8 if self.metric is Metric.HAMMING else self.width * 4
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """One vector in one space of one picture, or of a part of it.
+
+    Attributes:
+        picture: the picture's digest.
+        space: the space's identity.
+        part: which part or variant of the picture, such as ``whole`` or ``trimmed``.
+        vector: packed bits (hamming) or little-endian float32 components (cosine).
+    """
+
+    picture: Digest
+    space: str
+    part: str
+    vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """What decoding tells of a picture without keeping its pixels.
+
+    Attributes:
+        width: pixels, after the EXIF orientation has been applied.
+        height: pixels, after the EXIF orientation has been applied.
+        format: Pillow's name of the format, such as ``JPEG``.
+        frames: 1 for a still picture.
+    """
+
+    width: int
+    height: int
+    format: str
+    frames: int = 1
+
+
+class Decision(StrEnum):
+    """What the machine says of a pair; a person still decides."""
+
+    CERTAIN = "certain"
+    REVIEW = "review"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The measured comparison of a picture with a registered picture.
+
+    Attributes:
+        decision: ``certain``, ``review`` or ``none``.
+        hamming: smallest distance of the 256-bit hashes over orientations and trims, in bits; 256 when not compared.
+        inliers: distinct keypoint correspondences that agree with the transform.
+        dense: share of textured blocks in the overlap whose pixels agree, 0 to 1.
+        transform: 3×3 homography from the found picture to the registered one, both in original pixels
+            (EXIF orientation applied); it contains the mirroring. ``None`` without alignment.
+        mirrored: whether the transform reverses orientation.
+        rotation: degrees, counter-clockwise as seen, rounded to whole degrees.
+        overlap_work: share of the registered picture's area that the found picture shows, 0 to 1.
+        overlap_picture: share of the found picture's area that shows the registered one, 0 to 1.
+        probability: calibrated probability, or ``None`` until calibrated.
+        pipeline: version of everything that the figures depend on.
+        reasons: short words why a decision was held back, such as ``low-information``.
+    """
+
+    decision: Decision
+    hamming: int
+    inliers: int
+    dense: float
+    transform: Matrix | None
+    mirrored: bool
+    rotation: int
+    overlap_work: float
+    overlap_picture: float
+    probability: float | None
+    pipeline: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of a vector index.
+
+    Attributes:
+        number: the index sequence number of the vector that was found.
+        distance: bits (hamming), or 1 − cosine.
+    """
+
+    number: int
+    distance: float

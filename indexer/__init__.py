@@ -1,0 +1,1 @@
+"""Pictures become vectors, vectors become candidates, candidates become matches."""
