@@ -1,0 +1,198 @@
+"""Plain JSON to frozen dataclasses and back, strictly: an unknown, missing or wrongly typed field is an error.
+
+Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations their values, tuples arrays.
+The same annotations give the JSON Schema, so that a schema can't drift from the code.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar
+
+from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+
+T = TypeVar("T")
+
+MAX_JSON_BYTES = 16 << 20
+MAX_PLAIN_DEPTH = 64
+
+
+class FormatError(ExhibitError):
+    """JSON that isn't what the format says; the sentence names the place."""
+
+
+def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse UTF-8 JSON strictly.
+
+    Args:
+        data: the bytes.
+        what: the file's name, for the error.
+        limit: most bytes that are parsed.
+
+    Raises:
+        FormatError: too large, not JSON, nested too deeply, a name twice in an object, NaN or infinity.
+    """
+    if len(data) > limit:
+        raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
+    try:
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        _check_depth(value, MAX_PLAIN_DEPTH)
+    except RecursionError as error:
+        raise FormatError(f"{what} is nested too deeply.") from error
+    except ValueError as error:
+        raise FormatError(f"{what} isn't JSON that can be read: {_short(error)}.") from error
+    return value
+
+
+def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a format
+    """Plain JSON data of a frozen dataclass and everything in it.
+
+    Raises:
+        TypeError: a value of a kind that the format doesn't know.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    return _scalar_to_plain(value)
+
+
+def _scalar_to_plain(value: Any) -> Any:  # noqa: ANN401 - any scalar of a format
+    if isinstance(value, StrEnum):
+        return str(value)
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Digest):
+        return value.hex
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def from_plain(kind: type[T], plain: Any, *, where: str) -> T:  # noqa: ANN401 - any JSON value
+    """Build a dataclass from plain JSON data.
+
+    Args:
+        kind: the dataclass.
+        plain: what :func:`parse_json` returned.
+        where: name of the whole, for errors, such as ``data/facts.json``.
+
+    Raises:
+        FormatError: anything that isn't exactly as annotated.
+    """
+    return typing.cast("T", _read(kind, plain, where))
+
+
+def _read(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - annotations and JSON values are of any kind
+    origin = typing.get_origin(kind)
+    if origin in {typing.Union, types.UnionType}:
+        inner = [option for option in typing.get_args(kind) if option is not type(None)]
+        return None if plain is None else _read(inner[0], plain, where)
+    if origin is tuple:
+        return _read_tuple(typing.get_args(kind), plain, where)
+    if origin is dict:
+        return _expect(isinstance(plain, dict), plain, where, "an object")
+    if dataclasses.is_dataclass(kind) and kind is not Digest:
+        return _read_dataclass(kind, plain, where)
+    return _read_scalar(kind, plain, where)
+
+
+def _read_dataclass(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any dataclass
+    _expect(isinstance(plain, dict), plain, where, "an object")
+    hints = _hints(kind)
+    for name in plain:
+        if name not in hints:
+            raise FormatError(f"{where} has an unknown field {_short(name)!r}.")
+    for name in hints:
+        if name not in plain:
+            raise FormatError(f"{where} lacks the field {name!r}.")
+    try:
+        return kind(**{name: _read(hint, plain[name], f"{where}: {name}") for name, hint in hints.items()})
+    except ValueError as error:
+        raise FormatError(f"{where}: {_short(error)}.") from error
+
+
+def _read_tuple(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401 - any JSON value
+    _expect(isinstance(plain, list), plain, where, "an array")
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(_read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(plain))
+    _expect(len(plain) == len(arguments), plain, where, f"an array of {len(arguments)}")
+    pairs = zip(arguments, plain, strict=True)
+    return tuple(_read(hint, item, f"{where}[{index}]") for index, (hint, item) in enumerate(pairs))
+
+
+def _read_scalar(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any scalar
+    if kind in _NUMBERS:
+        allowed, wanted = _NUMBERS[kind]
+        _expect(type(plain) in allowed, plain, where, wanted)
+        return _convert(kind, plain, where)
+    _expect(isinstance(plain, str), plain, where, "text")
+    if kind in _TEXTS:
+        return _canonical_text(_convert(_TEXTS[kind], plain, where), plain, where)
+    return _convert(kind, plain, where)
+
+
+_NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+}
+_TEXTS: dict[Any, Callable[[str], Any]] = {datetime: parse_rfc3339, Digest: Digest.from_hex, bytes: bytes.fromhex}
+
+
+def _convert(function: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any converter
+    try:
+        return function(plain)
+    except (ValueError, OverflowError) as error:
+        raise FormatError(f"{where}: {_short(repr(plain))} can't be read.") from error
+
+
+def _canonical_text(value: Any, plain: str, where: str) -> Any:  # noqa: ANN401 - any scalar
+    _expect(_scalar_to_plain(value) == plain, plain, where, "written in its one form")
+    return value
+
+
+def _expect(holds: bool, plain: Any, where: str, wanted: str) -> Any:  # noqa: ANN401, FBT001 - a check of any value
+    if not holds:
+        raise FormatError(f"{where} must be {wanted}, not {_short(repr(plain))}.")
+    return plain
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return names
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} isn't a JSON number")
+
+
+def _check_depth(value: Any, left: int) -> None:  # noqa: ANN401 - any JSON value
+    if left == 0:
+        raise ValueError("nested too deeply")
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        _check_depth(child, left - 1)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,421 @@
+"""The plain facts of a case: what workers fill from rows, what is sealed, and what documents and checks read.
+
+Everything here is recorded by the software, declared by the owner or stated by a third party; nothing judges.
+Paths are those inside a bundle, such as ``data/work/01.jpg``. Numbers of sightings and matches count from 1.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from exhibit.digests import Digest
+from exhibit.entries import Entry, EntryType, canonical
+from exhibit.types import Verification
+
+FACTS_FORMAT = "exhibit-facts/1"
+LANGUAGES = ("en", "zh-Hans")
+
+
+class Visibility(StrEnum):
+    """Who may see a sighting's source."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerFacts:
+    """The rights holder, as declared.
+
+    Attributes:
+        name: the organisation's or person's name.
+        identity: what identifies it: a registration number, an address; empty when none was given.
+    """
+
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFacts:
+    """Who uses the picture, as far as the address tells.
+
+    Attributes:
+        kind: ``domain`` (a registrable domain) or ``account`` (on a platform).
+        name: the domain or account.
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A file that figures depend on: name, version and digest."""
+
+    name: str
+    version: str
+    digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareFacts:
+    """What made the record.
+
+    Attributes:
+        name: the program.
+        version: its version.
+        pipeline: version of everything that a match's figures depend on.
+        models: models with their digests.
+    """
+
+    name: str
+    version: str
+    pipeline: str
+    models: tuple[ModelFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogProof:
+    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3).
+
+    Attributes:
+        sequence: the entry's number in the log, from 0.
+        type: what the entry witnesses.
+        time: when the house wrote it down, aware, UTC.
+        commitment: 32 bytes.
+        salt: 32 bytes.
+        opening: what the commitment opens to, plain JSON.
+        size: number of leaves of the checkpoint.
+        path: hashes of the inclusion proof, 32 bytes each, from the leaf up.
+        checkpoint: the signed note.
+    """
+
+    sequence: int
+    type: EntryType
+    time: datetime
+    commitment: bytes
+    salt: bytes
+    opening: dict[str, Any]
+    size: int
+    path: tuple[bytes, ...]
+    checkpoint: str
+
+    @property
+    def entry(self) -> Entry:
+        """The entry whose leaf hash the proof is for."""
+        return Entry(self.type, self.time, self.commitment)
+
+
+@dataclass(frozen=True, slots=True)
+class SightingRecord:
+    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree.
+
+    Attributes:
+        page_url: the page that shows the image; empty when the source names none.
+        image_url: the image's address as found on the page.
+        final_url: the address after redirects.
+        picture: digest of the exact bytes.
+        status: HTTP status; 0 when the source isn't HTTP.
+        headers: the answer's headers in their order.
+        peer: address of the server that answered; empty when the source isn't a network.
+        seen: when the bytes had arrived, aware, UTC.
+    """
+
+    page_url: str
+    image_url: str
+    final_url: str
+    picture: Digest
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    peer: str
+    seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SliceProof:
+    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log.
+
+    Attributes:
+        record: what was hashed.
+        index: the record's number in the slice, from 0.
+        count: records in the slice.
+        path: hashes from the record up to the slice's root, 32 bytes each.
+        log: the slice's entry; its opening holds ``root`` (hex) and ``count``.
+    """
+
+    record: SightingRecord
+    index: int
+    count: int
+    path: tuple[bytes, ...]
+    log: LogProof
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """One picture.
+
+    Attributes:
+        digest: of the exact bytes.
+        size: bytes.
+        format: Pillow's name, such as ``JPEG``.
+        width: pixels, EXIF orientation applied.
+        height: pixels, EXIF orientation applied.
+        file: where it lies in the bundle.
+    """
+
+    digest: Digest
+    size: int
+    format: str
+    width: int
+    height: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialRegistration:
+    """A registration with an office or a deposit service, as declared: numbers and dates as written there."""
+
+    office: str
+    number: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentFacts:
+    """A document that belongs to the work, such as a certificate or a step of the chain of title."""
+
+    title: str
+    role: str
+    digest: Digest
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFacts:
+    """The registered work, as declared, and its pictures, as recorded.
+
+    Attributes:
+        number: the owner's number of the work.
+        title: declared.
+        author: declared.
+        rights_statement: declared.
+        first_publication: date or place as declared; empty when not declared.
+        registrations: official registrations as declared.
+        registered_at: when the work was registered with this software.
+        registration: the log entry of the registration, or ``None``.
+        pictures: master and versions.
+        attachments: certificates and chain of title.
+    """
+
+    number: str
+    title: str
+    author: str
+    rights_statement: str
+    first_publication: str
+    registrations: tuple[OfficialRegistration, ...]
+    registered_at: datetime
+    registration: LogProof | None
+    pictures: tuple[PictureFacts, ...]
+    attachments: tuple[AttachmentFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFacts:
+    """A later visit to page and image.
+
+    Attributes:
+        method: how it was fetched, such as ``http`` or ``browser``.
+        outcome: ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
+        sentence: what happened, in plain words.
+        started: aware, UTC.
+        finished: aware, UTC.
+        image: digest of the image bytes served at that visit, or ``None``.
+        files: where its files lie in the bundle.
+    """
+
+    method: str
+    outcome: str
+    sentence: str
+    started: datetime
+    finished: datetime
+    image: Digest | None
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SightingFacts:
+    """A picture seen at an image URL on a page.
+
+    Attributes:
+        number: from 1.
+        page_url: the page; empty when the source names none.
+        image_url: the image's address on the page.
+        final_url: after redirects.
+        context: words around the image, as found.
+        first_seen: aware, UTC.
+        last_seen: the last visit that found it unchanged, aware, UTC.
+        crawl: number or name of the crawl that saw it first.
+        status: HTTP status; 0 when the source isn't HTTP.
+        headers: response headers in their order.
+        peer: address that answered; empty when the source isn't a network.
+        picture: what was seen.
+        visibility: of the source.
+        slice: proof that a crawl slice recorded it, or ``None``.
+        captures: later visits, in order of time.
+    """
+
+    number: int
+    page_url: str
+    image_url: str
+    final_url: str
+    context: str
+    first_seen: datetime
+    last_seen: datetime
+    crawl: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    peer: str
+    picture: PictureFacts
+    visibility: Visibility
+    slice: SliceProof | None
+    captures: tuple[CaptureFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatchFacts:
+    """The measured comparison of a seen picture with a registered one.
+
+    Attributes:
+        number: from 1.
+        work_picture: digest of the registered picture.
+        picture: digest of the seen picture.
+        sightings: numbers of the sightings that show it.
+        verification: every figure.
+        words: the figures in sentences, English.
+        overlay: path of the overlay picture, or ``None``.
+        side_by_side: path of the side-by-side picture, or ``None``.
+    """
+
+    number: int
+    work_picture: Digest
+    picture: Digest
+    sightings: tuple[int, ...]
+    verification: Verification
+    words: tuple[str, ...]
+    overlay: str | None
+    side_by_side: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceCheckFacts:
+    """The search of the owner's licences.
+
+    Attributes:
+        checked_at: aware, UTC.
+        searched: how many records were searched.
+        covered: whether a record covers the use.
+        result: one sentence.
+        reasons: for each record that came near, why it does or doesn't cover the use.
+    """
+
+    checked_at: datetime
+    searched: int
+    covered: bool
+    result: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionFacts:
+    """Who decided what, when and why.
+
+    Attributes:
+        decision: ``open``, ``confirmed``, ``licensed`` or ``cleared``.
+        by: the person's name, or what stood in for one.
+        at: aware, UTC; ``None`` while open.
+        reason: as given.
+        demonstration: true when a switch for demonstrations confirmed it instead of a person.
+    """
+
+    decision: str
+    by: str
+    at: datetime | None
+    reason: str
+    demonstration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessFacts:
+    """An outside witness as known when this was written.
+
+    Attributes:
+        kind: ``rfc3161``, ``opentimestamps`` (later ``evm``).
+        name: as configured.
+        development: true when it was started for trials and has no legal weight.
+        state: ``asked``, ``pending`` or ``complete``.
+        subject: what it witnesses: ``manifest`` or ``checkpoint``.
+        time: the time that it states, once complete.
+    """
+
+    kind: str
+    name: str
+    development: bool
+    state: str
+    subject: str
+    time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """All plain facts of one case, at one time.
+
+    Attributes:
+        format: :data:`FACTS_FORMAT`.
+        number: the case's number.
+        bundle: the bundle's number within the case, from 1; 0 outside a bundle.
+        owner: the rights holder.
+        party: who uses the picture.
+        language: ``en`` or ``zh-Hans``, of the documents.
+        opened_at: when the case was opened.
+        written_at: when these facts were written.
+        software: what made the record.
+        work: what is registered.
+        sightings: where the picture was seen.
+        matches: the measured comparisons.
+        licence_check: the search of the owner's licences.
+        decision: a person's decision.
+        witnesses: outside witnesses as known at ``written_at``.
+        not_checked: sentences on what wasn't checked.
+    """
+
+    number: str
+    bundle: int
+    owner: OwnerFacts
+    party: PartyFacts
+    language: str
+    opened_at: datetime
+    written_at: datetime
+    software: SoftwareFacts
+    work: WorkFacts
+    sightings: tuple[SightingFacts, ...]
+    matches: tuple[MatchFacts, ...]
+    licence_check: LicenceCheckFacts
+    decision: DecisionFacts
+    witnesses: tuple[WitnessFacts, ...]
+    not_checked: tuple[str, ...]
+    format: str = FACTS_FORMAT
+
+    def to_json(self) -> bytes:
+        """Canonical JSON (RFC 8785)."""
+        return canonical(to_plain(self))
+
+    @classmethod
+    def from_json(cls, data: bytes, *, what: str = "facts.json") -> Self:
+        """The inverse of :meth:`to_json`; raises ``FormatError`` naming the place."""
+        plain = parse_json(data, what=what)
+        if isinstance(plain, dict) and plain.get("format") != FACTS_FORMAT:
+            raise FormatError(f"{what} isn't in the format {FACTS_FORMAT}.")
+        return from_plain(cls, plain, where=what)
