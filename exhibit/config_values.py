@@ -1,0 +1,172 @@
+"""How a setting is read from a text of the environment or a value of TOML; a ``ValueError`` says why it can't be."""
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+LANGUAGES = ("en", "zh-hans")
+ANCHOR_KINDS = ("rfc3161", "opentimestamps")
+_TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorConfig:
+    """One outside witness.
+
+    Args:
+        kind: ``rfc3161`` or ``opentimestamps``.
+        name: a short name of its own, shown beside each receipt.
+        urls: the authority, or the calendars of which each is asked.
+        roots: PEM file with the roots that this installation trusts for an RFC 3161 authority.
+        bitcoin_source: JSON-RPC address of a Bitcoin node that gives the block headers for OpenTimestamps.
+        development: without legal weight; said so wherever a receipt is shown.
+    """
+
+    kind: str
+    name: str
+    urls: tuple[str, ...]
+    roots: Path | None = None
+    bitcoin_source: str = ""
+    development: bool = False
+
+    def resting_on(self, folder: Path) -> "AnchorConfig":
+        """The same with an absolute path of its roots."""
+        return self if self.roots is None else replace(self, roots=folder / self.roots)
+
+
+def text(value: object) -> str:
+    """A text without line breaks, blanks at its ends removed."""
+    if not isinstance(value, str) or any(sign in value for sign in "\r\n\0"):
+        raise ValueError(f"{value!r} isn't a text of one line")
+    return value.strip()
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """A list of texts; in the environment they stand with commas between them."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list):
+        raise ValueError(f"{value!r} isn't a list of texts")  # noqa: TRY004 - a wrong value, whatever its type
+    return tuple(part for part in map(text, parts) if part)
+
+
+def truth(value: object) -> bool:
+    """True or false."""
+    known = value if isinstance(value, bool) else _TRUTHS.get(value.strip().lower()) if isinstance(value, str) else None
+    if known is None:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return known
+
+
+def whole_number(lowest: int, highest: int = 2**63 - 1) -> Callable[[object], int]:
+    """A check for whole numbers within limits, both included."""
+
+    def check(value: object) -> int:
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise ValueError(f"{value!r} isn't a whole number")  # noqa: TRY004 - a wrong value, whatever its type
+        if not lowest <= number <= highest:
+            raise ValueError(f"{number} isn't between {lowest} and {highest}")
+        return number
+
+    return check
+
+
+def url(*schemes: str) -> Callable[[object], str]:
+    """A check for URLs of the given schemes; an empty text stays empty."""
+
+    def check(value: object) -> str:
+        given = text(value)
+        if given and urlsplit(given).scheme not in schemes:
+            # the value isn't repeated: it may hold a password
+            raise ValueError(f"it must be a URL that begins with {' or '.join(f'{scheme}:' for scheme in schemes)}")
+        return given
+
+    return check
+
+
+database_url = url("postgresql", "postgres")
+redis_url = url("redis", "rediss", "redis+socket")
+
+
+def web_url(value: object) -> str:
+    """An address of a site, without a slash at its end; an empty text stays empty."""
+    given = url("http", "https")(value).rstrip("/")
+    if given and not urlsplit(given).hostname:
+        raise ValueError(f"{given!r} names no host")
+    return given
+
+
+def contact(value: object) -> str:
+    """An e-mail address or a web page where the owner of a crawled site can complain; may be empty."""
+    given = text(value)
+    if given and not re.fullmatch(r"https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+", given):
+        raise ValueError(f"{given!r} is neither an e-mail address nor a web address")
+    return given
+
+
+def networks(value: object) -> tuple[str, ...]:
+    """IP networks such as ``127.0.0.0/8``."""
+    return tuple(str(ipaddress.ip_network(part)) for part in texts(value))
+
+
+def languages(value: object) -> tuple[str, ...]:
+    """Languages of the site, the first of them the default."""
+    given = texts(value)
+    if not given or set(given) - set(LANGUAGES) or len(set(given)) < len(given):
+        raise ValueError(f"{', '.join(given) or 'nothing'} isn't a choice among {', '.join(LANGUAGES)}")
+    return given
+
+
+def time_zone(value: object) -> str:
+    """A time zone of the IANA database, such as ``Asia/Shanghai``."""
+    given = text(value)
+    try:
+        zoneinfo.ZoneInfo(given)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{given!r} isn't a time zone such as Asia/Shanghai") from None
+    return given
+
+
+def anchors(value: object) -> tuple[AnchorConfig, ...]:
+    """The tables ``[[anchors]]`` of the file."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ValueError("it must be a list of tables, each begun by [[anchors]]")
+    made = tuple(_anchor(cast("dict[str, object]", table)) for table in value)
+    names = [one.name for one in made]
+    if len(set(names)) < len(names):
+        raise ValueError("two anchors have the same name")
+    return made
+
+
+def _anchor(table: dict[str, object]) -> AnchorConfig:
+    name = text(table.get("name", ""))
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
+        raise ValueError(f"the name {name!r} must consist of small letters, digits, dots and hyphens")
+    for key in table:
+        if key not in {one.name for one in fields(AnchorConfig)}:
+            raise ValueError(f"{name}: {key} isn't a setting of an anchor")
+    kind = text(table.get("kind", ""))
+    if kind not in ANCHOR_KINDS:
+        raise ValueError(f"{name}: the kind {kind!r} isn't one of {', '.join(ANCHOR_KINDS)}")
+    urls = tuple(map(web_url, texts(table.get("urls", []))))
+    if not urls:
+        raise ValueError(f"{name}: urls is missing")
+    roots = text(table.get("roots", ""))
+    if kind == "rfc3161" and not roots:
+        raise ValueError(f"{name}: roots, a PEM file with the roots you trust, is missing")
+    return AnchorConfig(
+        kind=kind,
+        name=name,
+        urls=urls,
+        roots=Path(roots) if roots else None,
+        bitcoin_source=web_url(table.get("bitcoin_source", "")),
+        development=truth(table.get("development", False)),
+    )
