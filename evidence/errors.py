@@ -1,0 +1,7 @@
+"""Errors of the evidence room that a caller tells apart."""
+
+from exhibit.errors import IntegrityError
+
+
+class UnknownWitnessError(IntegrityError):
+    """A receipt holds in itself, but whoever gave it isn't pinned as trusted: it is not checked rather than wrong."""

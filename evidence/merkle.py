@@ -1,0 +1,164 @@
+"""Merkle tree hashes and proofs of RFC 6962 and RFC 9162, over stored hashes of complete subtrees.
+
+A complete subtree is named by ``(level, index)``: it spans the leaves ``index * 2**level`` up to, not including,
+``(index + 1) * 2**level``. From those alone follow the root of every past size and every proof.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+Node = Callable[[int, int], bytes]
+"""The hash of the complete subtree ``(level, index)``, 32 bytes."""
+
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of one leaf (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root(size: int, node: Node) -> bytes:
+    """The root over the first ``size`` leaves, 32 bytes (RFC 9162, 2.1.1)."""
+    return _range_hash(0, size, node) if size else EMPTY_ROOT
+
+
+def inclusion(index: int, size: int, node: Node) -> list[bytes]:
+    """The inclusion proof of leaf ``index`` in the tree of ``size`` leaves, nearest sibling first (RFC 9162, 2.1.3.1).
+
+    Raises:
+        ValueError: there is no such leaf in that tree.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"there is no leaf {index} in a tree of {size}")
+    path: list[bytes] = []
+    begin, end = 0, size
+    while end - begin > 1:
+        middle = begin + _split(end - begin)
+        if index < middle:
+            path.append(_range_hash(middle, end, node))
+            end = middle
+        else:
+            path.append(_range_hash(begin, middle, node))
+            begin = middle
+    return path[::-1]
+
+
+def consistency(old: int, new: int, node: Node) -> list[bytes]:
+    """The proof that the tree of ``new`` leaves continues the tree of ``old`` leaves (RFC 9162, 2.1.4.1).
+
+    Empty when ``old`` is 0 or equals ``new``.
+
+    Raises:
+        ValueError: ``old`` is larger than ``new``, or negative.
+    """
+    if not 0 <= old <= new:
+        raise ValueError(f"a tree of {new} leaves can't continue one of {old}")
+    if old in {0, new}:
+        return []
+    path: list[bytes] = []
+    begin, end, left_edge = 0, new, True
+    while old != end:
+        middle = begin + _split(end - begin)
+        if old <= middle:
+            path.append(_range_hash(middle, end, node))
+            end = middle
+        else:
+            path.append(_range_hash(begin, middle, node))
+            begin, left_edge = middle, False
+    if not left_edge:
+        path.append(_range_hash(begin, end, node))
+    return path[::-1]
+
+
+def completed_nodes(size_before: int, new_leaf: bytes, node: Node) -> list[tuple[int, int, bytes]]:
+    """The nodes that appending one leaf completes: ``(level, index, hash)``, the leaf's own at level 0 first.
+
+    Args:
+        size_before: leaves before the append.
+        new_leaf: the hash of the new leaf.
+        node: gives the complete left siblings that are there already.
+    """
+    level, index, current = 0, size_before, new_leaf
+    completed = [(level, index, current)]
+    while index % 2:
+        current = node_hash(node(level, index - 1), current)
+        level, index = level + 1, index // 2
+        completed.append((level, index, current))
+    return completed
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
+    """Whether ``path`` shows that leaf hash ``leaf`` is number ``index`` under this root (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size:
+        return False
+    position, last, current = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            return False
+        if position % 2 or position == last:
+            current = node_hash(sibling, current)
+            position, last = _climb(position, last)
+        else:
+            current = node_hash(current, sibling)
+        position, last = position >> 1, last >> 1
+    return last == 0 and current == expected_root
+
+
+def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether ``path`` shows that the tree with ``new_root`` continues the one with ``old_root`` (RFC 9162, 2.1.4.2).
+
+    Every tree continues the empty one, whose root is :data:`EMPTY_ROOT`.
+    """
+    if not 0 <= old <= new:
+        return False
+    if old == new:
+        return not path and old_root == new_root
+    if old == 0:
+        return not path and old_root == EMPTY_ROOT
+    hashes = [old_root, *path] if old & (old - 1) == 0 else list(path)
+    return bool(path) and _joins_both(old, new, hashes, (old_root, new_root))
+
+
+def _joins_both(old: int, new: int, hashes: Sequence[bytes], roots: tuple[bytes, bytes]) -> bool:
+    position, last = old - 1, new - 1
+    while position % 2:
+        position, last = position >> 1, last >> 1
+    old_current = new_current = hashes[0]
+    for sibling in hashes[1:]:
+        if last == 0:
+            return False
+        if position % 2 or position == last:
+            old_current = node_hash(sibling, old_current)
+            new_current = node_hash(sibling, new_current)
+            position, last = _climb(position, last)
+        else:
+            new_current = node_hash(new_current, sibling)
+        position, last = position >> 1, last >> 1
+    return last == 0 and (old_current, new_current) == roots
+
+
+def _climb(position: int, last: int) -> tuple[int, int]:
+    """Skip the levels at which a rightmost node has no sibling."""
+    while position and not position % 2:
+        position, last = position >> 1, last >> 1
+    return position, last
+
+
+def _split(count: int) -> int:
+    """The largest power of two below ``count``, for ``count`` of at least 2."""
+    return 1 << ((count - 1).bit_length() - 1)
+
+
+def _range_hash(begin: int, end: int, node: Node) -> bytes:
+    """The hash over leaves ``begin`` to ``end``, whose left edge is a multiple of the power of two that they need."""
+    count = end - begin
+    if count & (count - 1) == 0:
+        return node(count.bit_length() - 1, begin // count)
+    middle = begin + _split(count)
+    return node_hash(_range_hash(begin, middle, node), _range_hash(middle, end, node))

@@ -1,0 +1,180 @@
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evidence import merkle
+
+# The reference vectors of RFC 6962 implementations (leaves and roots of the trees of 1 to 8 leaves).
+LEAVES = [
+    bytes.fromhex(text)
+    for text in (
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    )
+]
+ROOTS = [
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+
+
+class Tree:
+    """Grows by the function under test; its nodes can be asked for."""
+
+    def __init__(self, leaves: list[bytes]) -> None:
+        self.nodes: dict[tuple[int, int], bytes] = {}
+        for size, leaf in enumerate(leaves):
+            for level, index, value in merkle.completed_nodes(size, merkle.leaf_hash(leaf), self.node):
+                assert (level, index) not in self.nodes
+                self.nodes[level, index] = value
+
+    def node(self, level: int, index: int) -> bytes:
+        return self.nodes[level, index]
+
+
+def naive_root(leaves: list[bytes]) -> bytes:
+    """MTH of RFC 9162, 2.1.1, word for word."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return hashlib.sha256(b"\x00" + leaves[0]).digest()
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return hashlib.sha256(b"\x01" + naive_root(leaves[:split]) + naive_root(leaves[split:])).digest()
+
+
+def naive_path(index: int, leaves: list[bytes]) -> list[bytes]:
+    """PATH of RFC 9162, 2.1.3.1, word for word."""
+    if len(leaves) == 1:
+        return []
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    if index < split:
+        return [*naive_path(index, leaves[:split]), naive_root(leaves[split:])]
+    return [*naive_path(index - split, leaves[split:]), naive_root(leaves[:split])]
+
+
+def naive_subproof(old: int, leaves: list[bytes], *, complete: bool) -> list[bytes]:
+    """SUBPROOF of RFC 9162, 2.1.4.1, word for word."""
+    if old == len(leaves):
+        return [] if complete else [naive_root(leaves)]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    if old <= split:
+        return [*naive_subproof(old, leaves[:split], complete=complete), naive_root(leaves[split:])]
+    return [*naive_subproof(old - split, leaves[split:], complete=False), naive_root(leaves[:split])]
+
+
+def numbered(count: int) -> list[bytes]:
+    return [b"leaf %d" % number for number in range(count)]
+
+
+@pytest.mark.parametrize(("size", "expected"), list(enumerate(ROOTS, start=1)))
+def test_the_known_vectors_come_out(size: int, expected: str) -> None:
+    tree = Tree(LEAVES)
+    assert merkle.root(size, tree.node).hex() == expected
+
+
+def test_the_known_proofs_come_out() -> None:
+    tree = Tree(LEAVES)
+    assert [item.hex() for item in merkle.inclusion(5, 8, tree.node)] == [
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ]
+    assert [item.hex() for item in merkle.consistency(6, 8, tree.node)] == [
+        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ]
+
+
+def test_the_root_of_nothing_is_the_digest_of_nothing() -> None:
+    assert merkle.root(0, Tree([]).node) == naive_root([]) == merkle.EMPTY_ROOT
+
+
+@given(st.integers(1, 130), st.data())
+def test_inclusion_proofs_equal_the_naive_ones_and_verify(size: int, data: st.DataObject) -> None:
+    leaves = numbered(size)
+    tree = Tree(numbered(140))
+    index = data.draw(st.integers(0, size - 1))
+    path = merkle.inclusion(index, size, tree.node)
+    root = merkle.root(size, tree.node)
+    assert root == naive_root(leaves)
+    assert path == naive_path(index, leaves)
+    assert merkle.verify_inclusion(merkle.leaf_hash(leaves[index]), index, size, path, root)
+
+
+@given(st.integers(1, 130), st.data())
+def test_consistency_proofs_equal_the_naive_ones_and_verify(new: int, data: st.DataObject) -> None:
+    leaves = numbered(new)
+    tree = Tree(numbered(140))
+    old = data.draw(st.integers(1, new))
+    path = merkle.consistency(old, new, tree.node)
+    assert path == naive_subproof(old, leaves, complete=True)
+    assert merkle.verify_consistency(old, new, merkle.root(old, tree.node), merkle.root(new, tree.node), path)
+
+
+@given(st.integers(2, 70), st.data())
+def test_a_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
+    tree = Tree(numbered(size))
+    index = data.draw(st.integers(0, size - 1))
+    old = data.draw(st.integers(1, size - 1))
+    root, old_root = merkle.root(size, tree.node), merkle.root(old, tree.node)
+    leaf = merkle.leaf_hash(numbered(size)[index])
+    path, link = merkle.inclusion(index, size, tree.node), merkle.consistency(old, size, tree.node)
+    for broken in broken_paths(path, data):
+        assert not merkle.verify_inclusion(leaf, index, size, broken, root)
+    for broken in broken_paths(link, data):
+        assert not merkle.verify_consistency(old, size, old_root, root, broken)
+    assert not merkle.verify_inclusion(leaf, data.draw(st.integers(0, size - 1).filter(index.__ne__)), size, path, root)
+    assert not merkle.verify_inclusion(leaf, size, size, path, root)
+    assert not merkle.verify_consistency(old, size, root, root, link)
+    assert not merkle.verify_consistency(size, old, root, old_root, link)
+
+
+def broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes]]:
+    position = data.draw(st.integers(0, len(path) - 1))
+    flipped = bytearray(path[position])
+    flipped[data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
+    return [
+        [*path[:position], bytes(flipped), *path[position + 1 :]],
+        [*path[:position], *path[position + 1 :]],
+        [*path, path[0]],
+        [],
+    ]
+
+
+def test_every_tree_continues_the_empty_one_and_itself() -> None:
+    tree = Tree(numbered(5))
+    root = merkle.root(5, tree.node)
+    assert merkle.consistency(0, 5, tree.node) == merkle.consistency(5, 5, tree.node) == []
+    assert merkle.verify_consistency(0, 5, merkle.EMPTY_ROOT, root, [])
+    assert merkle.verify_consistency(5, 5, root, root, [])
+    assert not merkle.verify_consistency(0, 5, root, root, [])
+    assert not merkle.verify_consistency(5, 5, root, merkle.EMPTY_ROOT, [])
+
+
+def test_proofs_of_what_is_not_there_are_refused() -> None:
+    tree = Tree(numbered(3))
+    with pytest.raises(ValueError, match="no leaf 3"):
+        merkle.inclusion(3, 3, tree.node)
+    with pytest.raises(ValueError, match="can't continue"):
+        merkle.consistency(4, 3, tree.node)

@@ -1,0 +1,103 @@
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evidence.errors import UnknownWitnessError
+from evidence.keys import KeySigner
+from evidence.notes import parse_note, parse_verifier_key, sign_note, verifier_key, verify_note
+from exhibit.errors import IntegrityError, WrongUseError
+
+SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+OTHER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+ROOT = bytes(range(100, 132))
+VKEY = verifier_key("example.org/log", SIGNER.public_key)
+NOTE = sign_note("example.org/log", 7, ROOT, SIGNER).note
+
+# The example of the Go module golang.org/x/mod/sumdb/note and of the C2SP text, its signature by another program.
+GO_VKEY = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+GO_NOTE = (
+    "If you think cryptography is the answer to your problem,\n"
+    "then you don't know what your problem is.\n\n"
+    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+
+
+def test_a_signed_checkpoint_verifies_and_states_what_was_signed() -> None:
+    checkpoint = verify_note(NOTE, VKEY)
+    assert (checkpoint.origin, checkpoint.size, checkpoint.root) == ("example.org/log", 7, ROOT)
+    assert checkpoint.note == NOTE
+
+
+def test_the_form_is_that_of_the_standard() -> None:
+    lines = NOTE.split("\n")
+    assert lines[:4] == ["example.org/log", "7", base64.b64encode(ROOT).decode(), ""]
+    assert lines[4].startswith("— example.org/log ")
+    assert lines[5:] == [""]
+
+
+def test_a_key_made_by_another_program_is_read() -> None:
+    name, key = parse_verifier_key(GO_VKEY)
+    assert name == "PeterNeumann"
+    assert verifier_key(name, key) == GO_VKEY
+
+
+def test_a_signature_made_by_another_program_is_read_and_holds() -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from evidence.notes import _signature, key_id
+
+    body, _, line = GO_NOTE.rpartition("\n\n")
+    signature = _signature(line.rstrip("\n"))
+    _, key = parse_verifier_key(GO_VKEY)
+    assert signature.key_id == key_id("PeterNeumann", key)
+    Ed25519PublicKey.from_public_bytes(key).verify(signature.signature, f"{body}\n".encode())
+
+
+@given(st.integers(0, len(NOTE) - 1), st.characters(codec="utf-8"))
+def test_no_changed_character_goes_through(position: int, character: str) -> None:
+    changed = NOTE[:position] + character + NOTE[position + 1 :]
+    if changed == NOTE:
+        return
+    with pytest.raises(IntegrityError):
+        verify_note(changed, VKEY)
+
+
+@given(st.text())
+def test_text_that_is_no_note_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(IntegrityError):
+        parse_note(text)
+
+
+def test_a_note_by_an_unknown_key_is_told_apart_from_a_wrong_one() -> None:
+    forged = sign_note("example.org/log", 7, ROOT, OTHER).note
+    with pytest.raises(UnknownWitnessError):
+        verify_note(forged, VKEY)
+    with pytest.raises(UnknownWitnessError):
+        verify_note(sign_note("other.example/log", 7, ROOT, SIGNER).note, VKEY)
+
+
+def test_signatures_of_other_witnesses_are_passed_over() -> None:
+    line = sign_note("witness.example", 7, ROOT, OTHER).note.split("\n")[4]
+    assert verify_note(f"{NOTE}{line}\n", VKEY).size == 7
+    assert len(parse_note(f"{NOTE}{line}\n").signatures) == 2
+
+
+def test_a_second_wrong_signature_by_the_known_key_is_not_passed_over() -> None:
+    line = sign_note("example.org/log", 8, ROOT, SIGNER).note.split("\n")[4]
+    with pytest.raises(IntegrityError, match="doesn't hold"):
+        verify_note(f"{NOTE}{line}\n", VKEY)
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a+b", "line\nbreak"])
+def test_a_name_that_would_break_the_format_is_refused(name: str) -> None:
+    with pytest.raises(WrongUseError):
+        sign_note(name, 7, ROOT, SIGNER)
+
+
+@pytest.mark.parametrize("vkey", ["", "name", VKEY[:-4], VKEY.replace("example", "another"), "a+b+c", "a+00000000+!!"])
+def test_a_broken_verifier_key_is_refused(vkey: str) -> None:
+    with pytest.raises(WrongUseError):
+        verify_note(NOTE, vkey)
