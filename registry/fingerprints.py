@@ -1,0 +1,148 @@
+"""Fingerprints and the numbered change list that every index is a cache of."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from django.db import connection
+
+from exhibit.types import Fingerprint, Metric, Space
+from registry.bulk import copy_into
+from registry.locks import Lock, hold
+from registry.models import IndexChange, SpaceRow
+
+Collection = IndexChange.Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change list.
+
+    Attributes:
+        number: contiguous from 1 in its collection and space.
+        picture: primary key of the picture.
+        vector: packed bits or float32 components; ``None`` for a removal.
+        removes: the number of the addition that is taken back, for a removal.
+    """
+
+    number: int
+    picture: int
+    vector: bytes | None
+    removes: int | None
+
+
+@cache
+def space_id(space: Space) -> int:
+    """The row of a space, made on first use."""
+    row, _ = SpaceRow.objects.get_or_create(
+        name=space.name,
+        version=space.version,
+        defaults={
+            "metric": Metric(space.metric),
+            "width": space.width,
+            "parameters": [list(pair) for pair in space.parameters],
+        },
+    )
+    return row.pk
+
+
+def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
+    """Keep fingerprints of pictures by primary key; what is there stays. Must run inside a transaction."""
+    ids = {space.id: space_id(space) for space in spaces}
+    copy_into(
+        "registry_fingerprintrow",
+        ("picture_id", "space_id", "part", "vector"),
+        [(picture, ids[one.space], one.part, one.vector) for picture, one in rows],
+        conflict=("picture_id", "space_id", "part"),
+    )
+
+
+def add_to(collection: Collection, pictures: Sequence[int]) -> None:
+    """Append the additions of these pictures' fingerprints that aren't in the collection already.
+
+    Must run inside a transaction; it holds the appender's lock until the commit, so numbers are in commit order.
+    """
+    hold(Lock.INDEX)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id)
+            SELECT %(collection)s, f.space_id,
+                   coalesce((SELECT max(number) FROM registry_indexchange c
+                             WHERE c.collection = %(collection)s AND c.space_id = f.space_id), 0)
+                   + row_number() OVER (PARTITION BY f.space_id ORDER BY f.picture_id, f.part),
+                   'add', f.id
+            FROM registry_fingerprintrow f
+            WHERE f.picture_id = ANY(%(pictures)s) AND NOT EXISTS (
+                SELECT 1 FROM registry_indexchange a
+                WHERE a.fingerprint_id = f.id AND a.collection = %(collection)s AND a.operation = 'add' AND NOT EXISTS (
+                    SELECT 1 FROM registry_indexchange r
+                    WHERE r.fingerprint_id = f.id AND r.collection = a.collection AND r.removes = a.number))
+            """,
+            {"collection": str(collection), "pictures": list(pictures)},
+        )
+
+
+def remove_from(collection: Collection, pictures: Sequence[int]) -> None:
+    """Append removals of these pictures' fingerprints from the collection. Must run inside a transaction."""
+    hold(Lock.INDEX)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id, removes)
+            SELECT a.collection, a.space_id,
+                   (SELECT max(number) FROM registry_indexchange c
+                    WHERE c.collection = a.collection AND c.space_id = a.space_id)
+                   + row_number() OVER (PARTITION BY a.space_id ORDER BY a.number),
+                   'remove', a.fingerprint_id, a.number
+            FROM registry_indexchange a JOIN registry_fingerprintrow f ON f.id = a.fingerprint_id
+            WHERE a.collection = %(collection)s AND a.operation = 'add' AND f.picture_id = ANY(%(pictures)s)
+              AND NOT EXISTS (SELECT 1 FROM registry_indexchange r
+                              WHERE r.collection = a.collection AND r.space_id = a.space_id AND r.removes = a.number)
+            """,
+            {"collection": str(collection), "pictures": list(pictures)},
+        )
+
+
+def changes_after(collection: Collection, space: Space, number: int, limit: int = 100_000) -> list[Change]:
+    """The changes after a number, in order."""
+    rows = (
+        IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
+        .order_by("number")
+        .values_list("number", "fingerprint__picture_id", "fingerprint__vector", "removes")[:limit]
+    )
+    return [
+        Change(number, picture, None if removes is not None else bytes(vector), removes)
+        for number, picture, vector, removes in rows
+    ]
+
+
+def last_change(collection: Collection, space: Space) -> int:
+    """The highest number so far, 0 when there is none."""
+    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space))
+    return changes.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) -> dict[int, int]:
+    """Which picture (primary key) each number added."""
+    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__in=list(numbers))
+    return dict(changes.values_list("number", "fingerprint__picture_id"))
+
+
+def forget_cached_spaces() -> None:
+    """Forget the rows of spaces, for processes that change their database."""
+    space_id.cache_clear()
+
+
+__all__ = [
+    "Change",
+    "Collection",
+    "add_to",
+    "changes_after",
+    "forget_cached_spaces",
+    "keep_fingerprints",
+    "last_change",
+    "pictures_of",
+    "remove_from",
+    "space_id",
+]

@@ -1,0 +1,115 @@
+"""The append-only log in PostgreSQL: submissions in any transaction, sequence numbers from one appender."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from exhibit.clock import now
+from exhibit.entries import Entry, EntryType, commit
+from exhibit.errors import IntegrityError, NotFoundError
+from exhibit.ports import SignedCheckpoint
+from registry.locks import Lock, hold
+from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission, Owner
+
+
+def submit(
+    type_: EntryType, opening: Mapping[str, Any], owner: Owner | None = None, time: datetime | None = None
+) -> LogSubmission:
+    """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
+
+    Args:
+        type_: what it witnesses.
+        opening: plain JSON that the entry commits to; kept apart, so that it can be erased.
+        owner: whose deed it was, if anybody's.
+        time: when; now, if absent.
+    """
+    commitment, salt = commit(opening)
+    submission = LogSubmission.objects.create(type=type_, time=time or now(), commitment=commitment, owner=owner)
+    LogOpening.objects.create(submission=submission, salt=salt, content=dict(opening))
+    return submission
+
+
+def unsequenced(limit: int) -> list[tuple[int, Entry]]:
+    """Submissions without a sequence number, oldest first."""
+    rows = LogSubmission.objects.filter(entry=None).order_by("pk")[:limit]
+    return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
+
+
+class PostgresLogStore:
+    """The adapter of :class:`exhibit.ports.LogStore` for PostgreSQL, where triggers refuse changes and deletions."""
+
+    @contextmanager
+    def sequencer(self) -> Iterator["PostgresLogTransaction"]:
+        """Hold the sole right to append, in one database transaction."""
+        with transaction.atomic():
+            hold(Lock.LOG)
+            yield PostgresLogTransaction(self.size())
+
+    def size(self) -> int:
+        """Number of leaves."""
+        last = LogEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first()
+        return 0 if last is None else last + 1
+
+    def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Hashes of complete subtrees, in the order asked."""
+        found: dict[tuple[int, int], bytes] = {}
+        if wanted:
+            query = Q()
+            for level, index in wanted:
+                query |= Q(level=level, index=index)
+            found = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(query)}
+        missing = [pair for pair in wanted if pair not in found]
+        if missing:
+            raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
+        return [found[pair] for pair in wanted]
+
+    def entry(self, sequence: int) -> Entry:
+        """The entry with this sequence number."""
+        row = LogEntry.objects.filter(sequence=sequence).first()
+        if row is None:
+            raise NotFoundError(f"The log has no entry {sequence}.")
+        return Entry(EntryType(row.type), row.time, bytes(row.commitment))
+
+    def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """Keep a checkpoint; the same one a second time changes nothing."""
+        row, _ = LogCheckpoint.objects.get_or_create(
+            origin=checkpoint.origin, size=checkpoint.size, defaults={"root": checkpoint.root, "note": checkpoint.note}
+        )
+        if bytes(row.root) != checkpoint.root:
+            raise IntegrityError(f"The log has already signed another root at size {checkpoint.size}.")
+
+    def latest_checkpoint(self) -> SignedCheckpoint | None:
+        """The newest checkpoint."""
+        row = LogCheckpoint.objects.order_by("-pk").first()
+        return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
+
+
+class PostgresLogTransaction:
+    """Appends within one database transaction."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._fresh: dict[tuple[int, int], bytes] = {}
+
+    @property
+    def size(self) -> int:
+        """Leaves before this transaction and in it so far."""
+        return self._size
+
+    def node(self, level: int, index: int) -> bytes:
+        """The hash of a complete subtree."""
+        fresh = self._fresh.get((level, index))
+        return PostgresLogStore().nodes([(level, index)])[0] if fresh is None else fresh
+
+    def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        """Append one leaf and the nodes it completes."""
+        LogEntry.objects.create(
+            sequence=self._size, submission_id=submission, type=entry.type, time=entry.time, commitment=entry.commitment
+        )
+        LogNode.objects.bulk_create([LogNode(level=level, index=index, hash=digest) for level, index, digest in nodes])
+        self._fresh.update({(level, index): digest for level, index, digest in nodes})
+        self._size += 1

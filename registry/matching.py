@@ -1,0 +1,177 @@
+"""Matches, and the cases that they open."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from django.db import connection
+from django.db.models import Max
+from psycopg.types.json import Jsonb
+
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.types import Decision, Verification
+from registry.bulk import copy_into
+from registry.licences import covering_licence
+from registry.log import submit
+from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting, Work
+
+LEDGER = "licence ledger"
+
+
+def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) -> set[tuple[int, int]]:
+    """Pairs (registered, found) whose geometry has run in this pipeline."""
+    rows = Match.objects.filter(pipeline=pipeline, found_id__in=list(found), registered_id__in=list(registered))
+    return set(rows.values_list("registered_id", "found_id"))
+
+
+def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
+    """Keep (registered picture, found picture, verification); a pair that is there stays. Inside a transaction."""
+    columns = (
+        "registered_id", "found_id", "pipeline", "decision", "hamming", "inliers", "dense", "transform", "mirrored",
+        "rotation", "overlap_work", "overlap_picture", "probability", "reasons", "made_at",
+    )  # fmt: skip
+    moment = now()
+    copy_into(
+        "registry_match",
+        columns,
+        [
+            (
+                registered, found, one.pipeline, str(one.decision), one.hamming, one.inliers, one.dense,
+                None if one.transform is None else Jsonb([list(row) for row in one.transform]), one.mirrored,
+                one.rotation, one.overlap_work, one.overlap_picture, one.probability, Jsonb(list(one.reasons)), moment,
+            )
+            for registered, found, one in rows
+        ],
+        conflict=("registered_id", "found_id", "pipeline"),
+    )  # fmt: skip
+
+
+def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
+    """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
+    return list(Picture.objects.select_for_update().filter(pk__in=list(pictures)).order_by("digest"))
+
+
+def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
+    """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
+
+    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows.
+
+    Args:
+        found: crawled pictures whose matches are looked at.
+        registered: registered pictures whose matches are looked at.
+
+    Returns:
+        Captures that wait, because a match is likely and nobody has visited the place again.
+    """
+    waiting: list[int] = []
+    key = lambda row: row[:3]  # noqa: E731 - the identity of a case
+    for (owner_id, work_id, party), rows in groupby(sorted(_matters(found, registered), key=key), key=key):
+        case = _case(owner_id, work_id, party)
+        waiting += _extend(case, [(match, sighting, decision) for *_, match, sighting, decision in rows])
+    return waiting
+
+
+def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int, int, str, int, int, str]]:
+    """(owner, work, party, match, sighting, decision) of what these pictures' matches concern, new to its case."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT w.owner_id, w.id, s.party, m.id, s.id, m.decision
+            FROM registry_match m
+            JOIN registry_workpicture wp ON wp.picture_id = m.registered_id
+            JOIN registry_work w ON w.id = wp.work_id AND w.removed_at IS NULL
+            JOIN registry_sighting s ON s.picture_id = m.found_id
+            WHERE m.decision <> 'none' AND (m.found_id = ANY(%s) OR m.registered_id = ANY(%s))
+              AND (s.private_to_id IS NULL OR s.private_to_id = w.owner_id)
+              AND NOT EXISTS (
+                SELECT 1 FROM registry_casesighting cs JOIN registry_case c ON c.id = cs.case_id
+                WHERE cs.match_id = m.id AND cs.sighting_id = s.id AND c.work_id = w.id)
+            ORDER BY w.owner_id, w.id, s.party, m.id, s.id
+            """,
+            [list(found), list(registered)],
+        )
+        return [(int(o), int(w), str(p), int(m), int(s), str(d)) for o, w, p, m, s, d in cursor.fetchall()]
+
+
+def _case(owner_id: int, work_id: int, party: str) -> Case:
+    owner = Owner.objects.select_for_update().get(pk=owner_id)
+    case = Case.objects.select_for_update().filter(owner=owner, work_id=work_id, party=party).first()
+    if case is not None:
+        return case
+    number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
+    case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
+    record(case, "opened", "", f"Opened: {party} shows what may be a copy of work {case.work.number}.")
+    return case
+
+
+def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
+    sightings = Sighting.objects.in_bulk([sighting for _, sighting, _ in rows])
+    moment = now()
+    likely: list[Sighting] = []
+    for match, sighting_id, decision in rows:
+        sighting = sightings[sighting_id]
+        licence = covering_licence(case.work, sighting)
+        CaseSighting.objects.get_or_create(
+            case=case, match_id=match, sighting=sighting, defaults={"licence": licence, "licences_searched_at": moment}
+        )
+        if licence is None and decision == Decision.CERTAIN:
+            likely.append(sighting)
+    apply_ledger(case)
+    return [pk for sighting in likely if (pk := first_capture(case, sighting)) is not None]
+
+
+def first_capture(case: Case, sighting: Sighting) -> int | None:
+    """The capture that visits the sighting's place for this case, if it still waits."""
+    capture, _ = Capture.objects.get_or_create(
+        case=case, page_key=sighting.page_key, image_key=sighting.image_key, number=1, defaults={"sighting": sighting}
+    )
+    return capture.pk if capture.state == "todo" else None
+
+
+def apply_ledger(case: Case) -> None:
+    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't."""
+    covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
+    if covered and case.decision == Case.Decision.OPEN:
+        numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
+        listed = ", ".join(str(number) for number in numbers)
+        decide(case, Case.Decision.LICENSED, by=LEDGER, reason=f"Covered by licence {listed}.")
+    elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
+        decide(case, Case.Decision.OPEN, by=LEDGER, reason="A sighting came that no licence covers.")
+
+
+def decide(
+    case: Case,
+    decision: Case.Decision,
+    *,
+    by: str,
+    reason: str,
+    demonstration: bool = False,
+) -> None:
+    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction."""
+    moment = now()
+    case.decision, case.decided_at, case.decided_by = decision, moment, by
+    case.reason, case.demonstration = reason, demonstration
+    case.save(update_fields=["decision", "decided_at", "decided_by", "reason", "demonstration"])
+    how = " (by the switch meant for demonstrations)" if demonstration else ""
+    record(case, str(decision), by, f"{decision.label}{how}. {reason}".strip())
+    opening = {
+        "by": by,
+        "case": case.number,
+        "decision": str(decision),
+        "demonstration": demonstration,
+        "owner": case.owner.slug,
+        "party": case.party,
+        "reason": reason,
+        "work": case.work.number,
+    }
+    submit(EntryType.DECISION, opening, case.owner, moment)
+
+
+def record(case: Case, kind: str, actor: str, sentence: str) -> None:
+    """Add a line to a case's history."""
+    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, sentence=sentence)
+
+
+def works_of_pictures(pictures: Iterable[int]) -> list[Work]:
+    """The registered works that have one of these pictures."""
+    return list(Work.objects.filter(work_pictures__picture__in=list(pictures), removed_at=None).distinct())

@@ -1,0 +1,63 @@
+"""The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
+
+from registry.models.cases import Capture, Case, CaseEvent, CaseSighting
+from registry.models.crawls import (
+    Crawl,
+    CrawlSlice,
+    FrontierUrl,
+    HostDenial,
+    HostLease,
+    Refusal,
+    Sighting,
+    UrlValidator,
+    Watch,
+)
+from registry.models.evidence import AnchorReceipt, Bundle, Report
+from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
+from registry.models.matching import FingerprintRow, IndexChange, Match, SpaceRow
+from registry.models.people import Membership, Owner, Role, SealingKey, User
+from registry.models.pictures import BlockedDigest, BytesState, Picture
+from registry.models.steps import Claimable, StepState
+from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
+
+__all__ = [
+    "AnchorReceipt",
+    "BlockedDigest",
+    "Bundle",
+    "BytesState",
+    "Capture",
+    "Case",
+    "CaseEvent",
+    "CaseSighting",
+    "Claimable",
+    "Crawl",
+    "CrawlSlice",
+    "FingerprintRow",
+    "FrontierUrl",
+    "HostDenial",
+    "HostLease",
+    "IndexChange",
+    "Licence",
+    "LogCheckpoint",
+    "LogEntry",
+    "LogNode",
+    "LogOpening",
+    "LogSubmission",
+    "Match",
+    "Membership",
+    "Owner",
+    "Picture",
+    "Refusal",
+    "RegistrationConflict",
+    "Report",
+    "Role",
+    "SealingKey",
+    "Sighting",
+    "SpaceRow",
+    "StepState",
+    "UrlValidator",
+    "User",
+    "Watch",
+    "Work",
+    "WorkPicture",
+]

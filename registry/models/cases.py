@@ -1,0 +1,87 @@
+"""One owner's matter about one work and one party, with its history."""
+
+from django.db import models
+
+from registry.models.crawls import Sighting
+from registry.models.matching import Match
+from registry.models.people import Owner, User
+from registry.models.steps import Claimable
+from registry.models.works import Licence, Work
+
+
+class Case(models.Model):
+    """One owner's matter about one work and one party."""
+
+    class Decision(models.TextChoices):
+        """What was decided; it can be reopened, disputed and undone, with its reason each time."""
+
+        OPEN = "open"
+        CONFIRMED = "confirmed"
+        LICENSED = "licensed"
+        CLEARED = "cleared"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="cases")
+    number = models.PositiveIntegerField()
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="cases")
+    party = models.CharField(max_length=260)
+    decision = models.CharField(max_length=9, choices=Decision.choices, default=Decision.OPEN)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=300, blank=True, help_text="a person's name, or 'licence ledger'")
+    reason = models.TextField(blank=True)
+    demonstration = models.BooleanField(default=False, help_text="confirmed by the switch meant for demonstrations")
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "work", "party"], name="case_identity"),
+            models.UniqueConstraint(fields=["owner", "number"], name="case_number"),
+        ]
+        ordering = ["owner", "number"]
+
+
+class CaseSighting(models.Model):
+    """A match at a sighting, within a case; covered by a licence or not."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="case_sightings")
+    match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="case_sightings")
+    sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="case_sightings")
+    licence = models.ForeignKey(Licence, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    licences_searched_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "match", "sighting"], name="case_sighting_identity")]
+
+
+class CaseEvent(models.Model):
+    """One line of a case's history."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=20)
+    actor = models.CharField(max_length=300, blank=True)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    sentence = models.TextField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+
+class Capture(Claimable):
+    """One visit to the page and the image of a sighting, at once when a match is likely and again later."""
+
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="captures")
+    page_key = models.BinaryField()
+    image_key = models.BinaryField()
+    number = models.PositiveSmallIntegerField(default=1, help_text="1 for the first visit, more for recaptures")
+    sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="captures")
+    outcome = models.CharField(max_length=16, blank=True)
+    sentence = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    files = models.JSONField(default=list, blank=True, help_text="list of {role, name, media_type, digest, size}")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")
+        ]
+        indexes = [models.Index(fields=["id"], name="capture_todo", condition=~models.Q(state="done"))]

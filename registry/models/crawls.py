@@ -1,0 +1,178 @@
+"""Watches, their crawls, and what the crawls saw."""
+
+from django.db import models
+
+from registry.models.people import Owner
+from registry.models.pictures import Picture
+from registry.models.steps import Claimable, StepState
+
+
+class Watch(models.Model):
+    """A scheduled job: sources, budget, politeness, and when it runs next."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="watches")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=200)
+    sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|urls|folder|warc", "url": …}')
+    interval_seconds = models.PositiveIntegerField(default=86_400)
+    budget = models.JSONField(default=dict, blank=True, help_text="pages, images, bytes, seconds, depth, hosts")
+    politeness = models.JSONField(default=dict, blank=True, help_text="delay, concurrency")
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    paused = models.BooleanField(default=False)
+    private = models.BooleanField(default=False, help_text="sightings belong to this owner alone")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "number"], name="watch_identity"),
+            models.UniqueConstraint(fields=["owner", "name"], name="watch_name"),
+        ]
+        indexes = [models.Index(fields=["next_run_at"], name="watch_due", condition=models.Q(paused=False))]
+        ordering = ["owner", "number"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Crawl(models.Model):
+    """One run of a watch, worked off in slices."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="crawls")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
+    reason = models.CharField(max_length=40, blank=True, help_text="why it ended: finished, budget-pages, stopped, …")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    pages = models.PositiveIntegerField(default=0)
+    images = models.PositiveIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]
+        ordering = ["watch", "-number"]
+
+
+class CrawlSlice(Claimable):
+    """Some minutes of a crawl: one child process that may die without hurting anything. One log entry each."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="slices")
+    number = models.PositiveIntegerField()
+    epoch = models.PositiveIntegerField(default=0, help_text="rises with each claim; an older claim may not write")
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    counts = models.JSONField(default=dict, blank=True)
+    submission = models.OneToOneField(
+        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="crawl_slice"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["crawl", "number"], name="crawl_slice_identity")]
+        indexes = [models.Index(fields=["id"], name="crawl_slice_todo", condition=~models.Q(state="done"))]
+
+
+class FrontierUrl(models.Model):
+    """One URL that a crawl knows: to be fetched, leased to a slice, done or refused."""
+
+    class State(models.TextChoices):
+        """Where the URL is."""
+
+        PENDING = "pending"
+        LEASED = "leased"
+        DONE = "done"
+        REFUSED = "refused"
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier")
+    key = models.BinaryField(help_text="128-bit key of the normalised URL")
+    url = models.TextField()
+    host = models.CharField(max_length=260)
+    kind = models.CharField(max_length=8)
+    depth = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]
+        indexes = [
+            models.Index(fields=["crawl", "host", "id"], name="frontier_pending", condition=models.Q(state="pending")),
+            models.Index(fields=["slice"], name="frontier_leased", condition=models.Q(state="leased")),
+        ]
+
+
+class HostLease(models.Model):
+    """A page host is visited by one slice at a time, whoever asked; the epoch fences a late writer off."""
+
+    host = models.CharField(max_length=260, primary_key=True)
+    slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")
+    epoch = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+
+class HostDenial(models.Model):
+    """A host that isn't visited: the operator's list, and opt-outs."""
+
+    host = models.CharField(max_length=253, unique=True, help_text="with its subdomains")
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
+class UrlValidator(models.Model):
+    """What a server said of a URL's version, for conditional requests of the next crawl."""
+
+    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="validators")
+    key = models.BinaryField()
+    etag = models.TextField(blank=True)
+    last_modified = models.CharField(max_length=100, blank=True)
+    picture = models.ForeignKey(Picture, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["watch", "key"], name="url_validator_identity")]
+
+
+class Sighting(models.Model):
+    """A picture seen at an image URL on a page in a crawl."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="sightings")
+    slice = models.ForeignKey(CrawlSlice, on_delete=models.CASCADE, related_name="sightings")
+    picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="sightings")
+    page_key = models.BinaryField()
+    image_key = models.BinaryField()
+    page_url = models.TextField()
+    image_url = models.TextField()
+    final_url = models.TextField(blank=True)
+    host = models.CharField(max_length=260, help_text="host of the page")
+    party = models.CharField(max_length=260, help_text="registrable domain of the page, or account on a platform")
+    found_in = models.CharField(max_length=16, blank=True)
+    context = models.TextField(blank=True)
+    page_title = models.TextField(blank=True)
+    media_type = models.CharField(max_length=100, blank=True)
+    status = models.PositiveSmallIntegerField(default=200)
+    request_headers = models.JSONField(default=list, blank=True)
+    response_headers = models.JSONField(default=list, blank=True)
+    peer = models.CharField(max_length=60, blank=True)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    bytes_came = models.BooleanField(default=True, help_text="false when the server said that nothing had changed")
+    private_to = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["crawl", "page_key", "image_key", "picture"], name="sighting_identity")
+        ]
+        indexes = [models.Index(fields=["picture", "party"], name="sighting_of_picture")]
+
+
+class Refusal(models.Model):
+    """A URL that a crawl didn't fetch or keep, and why."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="refusals")
+    key = models.BinaryField()
+    url = models.TextField()
+    page_url = models.TextField(blank=True)
+    reason = models.CharField(max_length=40)
+    sentence = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["crawl", "key", "reason"], name="refusal_identity")]

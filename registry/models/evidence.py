@@ -1,0 +1,66 @@
+"""Sealed bundles, what outside witnesses gave back, and reports."""
+
+from django.db import models
+
+from registry.fields import DigestField
+from registry.models.cases import Case
+from registry.models.log import LogCheckpoint, LogSubmission
+from registry.models.people import Owner, SealingKey
+from registry.models.steps import Claimable
+
+
+class Bundle(Claimable):
+    """Sealed evidence of a case. What is sealed never changes; the proofs around it grow."""
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="bundles")
+    number = models.PositiveSmallIntegerField()
+    seal_digest = DigestField(null=True, blank=True, unique=True)
+    manifest = DigestField(null=True, blank=True, help_text="the canonical manifest in the blob store")
+    signature = models.BinaryField(null=True, blank=True)
+    key = models.ForeignKey(SealingKey, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    contents = models.JSONField(default=list, blank=True, help_text="list of {path, digest}: every sealed file")
+    sealed_at = models.DateTimeField(null=True, blank=True)
+    submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "number"], name="bundle_identity")]
+        indexes = [models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done"))]
+
+
+class AnchorReceipt(Claimable):
+    """What one outside witness gave back for one checkpoint, or directly for one seal digest.
+
+    ``todo`` asks the witness; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
+    """
+
+    kind = models.CharField(max_length=16)
+    witness = models.CharField(max_length=100)
+    development = models.BooleanField(default=False)
+    checkpoint = models.ForeignKey(
+        LogCheckpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
+    )
+    bundle = models.ForeignKey(Bundle, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts")
+    digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
+    proof = models.BinaryField(null=True, blank=True)
+    material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
+    time = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity"),
+        ]
+        indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
+
+
+class Report(Claimable):
+    """The downloadable account of a watch or a set of works."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
+    number = models.PositiveIntegerField()
+    parameters = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    files = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="report_identity")]
+        ordering = ["owner", "-number"]

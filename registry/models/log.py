@@ -1,0 +1,58 @@
+"""The append-only log. What a leaf commits to lies in openings, which can be erased; the leaves stay."""
+
+from django.db import models
+
+from registry.models.people import Owner
+
+
+class LogSubmission(models.Model):
+    """An entry written down in the transaction of the deed it witnesses, waiting for its sequence number."""
+
+    type = models.CharField(max_length=16)
+    time = models.DateTimeField()
+    commitment = models.BinaryField()
+    owner = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+
+class LogOpening(models.Model):
+    """What a commitment opens to. Erasing the row leaves the log whole and the leaf mute."""
+
+    submission = models.OneToOneField(LogSubmission, on_delete=models.CASCADE, related_name="opening")
+    salt = models.BinaryField()
+    content = models.JSONField()
+
+
+class LogEntry(models.Model):
+    """One leaf. PostgreSQL itself refuses to change or delete it."""
+
+    sequence = models.BigIntegerField(primary_key=True)
+    submission = models.OneToOneField(
+        LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="entry"
+    )
+    type = models.CharField(max_length=16)
+    time = models.DateTimeField()
+    commitment = models.BinaryField()
+
+
+class LogNode(models.Model):
+    """The hash of a complete subtree of ``2**level`` leaves; level 0 holds the leaf hashes."""
+
+    level = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["level", "index"], name="log_node_identity")]
+
+
+class LogCheckpoint(models.Model):
+    """A signed tree head, as a C2SP signed note."""
+
+    origin = models.CharField(max_length=200)
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    note = models.TextField()
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["origin", "size"], name="log_checkpoint_identity")]

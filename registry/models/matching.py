@@ -1,0 +1,88 @@
+"""Spaces, fingerprints, the change list that every index is a cache of, and verified matches."""
+
+from django.db import models
+
+from registry.models.pictures import Picture
+
+
+class SpaceRow(models.Model):
+    """What makes two vectors comparable (:class:`exhibit.types.Space`)."""
+
+    name = models.CharField(max_length=40)
+    version = models.CharField(max_length=40)
+    metric = models.CharField(max_length=8)
+    width = models.PositiveIntegerField()
+    parameters = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="space_identity")]
+
+
+class FingerprintRow(models.Model):
+    """One vector in one space of one picture, or of a part of it. Keyed by picture only."""
+
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="fingerprints")
+    space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    part = models.CharField(max_length=16)
+    vector = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["picture", "space", "part"], name="fingerprint_identity")]
+
+
+class IndexChange(models.Model):
+    """One addition to, or removal from, a collection of pictures in a space.
+
+    Numbers are contiguous in each collection and space, and in commit order: one appender at a time holds an advisory
+    lock until it commits. An index holds the changes up to a number; its tail is what came later.
+    """
+
+    class Collection(models.TextChoices):
+        """The sets of pictures that are searched."""
+
+        WORKS = "works"
+        PICTURES = "pictures"
+
+    class Operation(models.TextChoices):
+        """What happened to the vector."""
+
+        ADD = "add"
+        REMOVE = "remove"
+
+    collection = models.CharField(max_length=8, choices=Collection.choices)
+    space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
+    number = models.BigIntegerField()
+    operation = models.CharField(max_length=6, choices=Operation.choices)
+    fingerprint = models.ForeignKey(FingerprintRow, on_delete=models.CASCADE, related_name="changes")
+    removes = models.BigIntegerField(null=True, blank=True, help_text="the number of the addition that is taken back")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["collection", "space", "number"], name="index_change_identity")]
+        indexes = [models.Index(fields=["fingerprint", "collection"], name="index_change_of_fingerprint")]
+
+
+class Match(models.Model):
+    """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
+
+    Geometry runs once for a pair, so pairs that were looked at and found unlike are kept too (``none``).
+    """
+
+    registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")
+    found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_found")
+    pipeline = models.CharField(max_length=80)
+    decision = models.CharField(max_length=8)
+    hamming = models.PositiveSmallIntegerField()
+    inliers = models.PositiveIntegerField()
+    dense = models.FloatField()
+    transform = models.JSONField(null=True, blank=True)
+    mirrored = models.BooleanField(default=False)
+    rotation = models.SmallIntegerField(default=0)
+    overlap_work = models.FloatField(default=0)
+    overlap_picture = models.FloatField(default=0)
+    probability = models.FloatField(null=True, blank=True)
+    reasons = models.JSONField(default=list, blank=True)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["registered", "found", "pipeline"], name="match_identity")]
+        indexes = [models.Index(fields=["found"], name="match_of_found", condition=~models.Q(decision="none"))]

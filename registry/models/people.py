@@ -1,0 +1,53 @@
+"""Owners, their members, and the keys that seal for them."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person who signs in. The e-mail address is the name to sign in with."""
+
+    email = models.EmailField(unique=True)
+
+
+class Role(models.TextChoices):
+    """What a member may do for an owner."""
+
+    OWNER = "owner"
+    REVIEWER = "reviewer"
+    VIEWER = "viewer"
+
+
+class Owner(models.Model):
+    """A rights holder's organisation: members with roles, keys, works, watches."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    contact = models.CharField(max_length=200, blank=True)
+    quota_bytes = models.BigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """One person's role with one owner."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.REVIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "owner"], name="membership_identity")]
+
+
+class SealingKey(models.Model):
+    """An owner's Ed25519 sealing key; the private half is encrypted with the operator's master key."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="sealing_keys")
+    public_key = models.BinaryField(unique=True)
+    encrypted_private_key = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,28 @@
+"""What every row that a step works off has in common."""
+
+from django.db import models
+
+
+class StepState(models.TextChoices):
+    """How far the step of a row is."""
+
+    TODO = "todo"
+    DOING = "doing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Claimable(models.Model):
+    """A row that a step claims with one conditional UPDATE, works off, and marks in one transaction.
+
+    The sweep sends a row again that has stayed in ``doing`` too long, so every step tolerates running twice.
+    """
+
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,93 @@
+"""What is registered, and what is permitted."""
+
+from django.db import models
+
+from registry.models.people import Owner
+from registry.models.pictures import Picture
+from registry.models.steps import Claimable
+
+
+class Work(models.Model):
+    """A registered work of one owner, with one or more pictures."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="works")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=500)
+    author = models.CharField(max_length=300, blank=True)
+    rights_statement = models.TextField(blank=True)
+    first_publication = models.CharField(max_length=40, blank=True, help_text="ISO 8601 date, or as much as is known")
+    registrations = models.JSONField(default=list, blank=True, help_text="office, number, date")
+    source_name = models.CharField(max_length=300, blank=True, help_text="name of the file that was registered")
+    low_information = models.JSONField(default=list, blank=True, help_text="why it can't be matched safely")
+    registered_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+    pictures: "models.ManyToManyField[Picture, WorkPicture]" = models.ManyToManyField(Picture, through="WorkPicture")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="work_identity")]
+        ordering = ["owner", "number"]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.title}"
+
+
+class WorkPicture(Claimable):
+    """A picture of a work. Its step searches all pictures already seen."""
+
+    class RoleOfPicture(models.TextChoices):
+        """What the picture is to the work."""
+
+        MASTER = "master"
+        VERSION = "version"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
+    picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
+    role = models.CharField(max_length=8, choices=RoleOfPicture.choices, default=RoleOfPicture.MASTER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
+        indexes = [models.Index(fields=["state", "id"], name="work_picture_todo")]
+
+
+class RegistrationConflict(models.Model):
+    """Another owner registered the same or a near-same picture earlier. Tells that it exists, and its date."""
+
+    class Kind(models.TextChoices):
+        """How alike the two registered pictures are."""
+
+        SAME = "same"
+        NEAR = "near"
+
+    work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="conflicts")
+    earlier = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=4, choices=Kind.choices)
+    earlier_registered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["work", "earlier"], name="registration_conflict_identity")]
+
+
+class Licence(models.Model):
+    """A permitted use: which works, whom, where, from–until, and why."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="licences")
+    number = models.PositiveIntegerField()
+    licensee = models.CharField(max_length=300)
+    works: "models.ManyToManyField[Work, models.Model]" = models.ManyToManyField(
+        Work, blank=True, related_name="licences"
+    )
+    domain = models.CharField(max_length=253, blank=True, help_text="with its subdomains; empty for any")
+    url_pattern = models.CharField(max_length=1000, blank=True, help_text="* stands for any characters; empty for any")
+    account = models.CharField(max_length=200, blank=True)
+    territories = models.JSONField(default=list, blank=True)
+    valid_from = models.DateField(null=True, blank=True)
+    valid_until = models.DateField(null=True, blank=True)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="licence_identity")]
+        ordering = ["owner", "number"]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.licensee}"
