@@ -1,0 +1,166 @@
+"""Exact bytes in a folder, named by their SHA-256, written once.
+
+Layout: ``ab/cd/abcd…`` (64 hexadecimal digits, read-only), and ``incoming/`` for what is being written. A blob appears
+under its name only when all its bytes are on the disk, so a killed writer leaves a file in ``incoming/`` and nothing
+else; :meth:`FolderBlobStore.sweep` removes those.
+"""
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from exhibit.digests import CHUNK, Digest
+from exhibit.errors import IntegrityError, NotFoundError
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_READ_ONLY = 0o444
+
+
+class FolderBlobStore:
+    """A ``BlobStore`` in a folder that any number of threads and processes write to at the same time.
+
+    Args:
+        root: made when absent.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def put(self, data: bytes) -> Digest:
+        """Keep bytes; a second time changes nothing."""
+        digest = Digest.of(data)
+        if not self._has(digest, len(data)):
+            temporary = self._temporary()
+            with temporary.open("xb") as file:
+                file.write(data)
+                _settle(file)
+            self._publish(temporary, digest)
+        return digest
+
+    def put_file(self, path: Path) -> Digest:
+        """Keep a copy of a file's bytes as they are while they are read."""
+        temporary = self._temporary()
+        try:
+            with path.open("rb") as source, temporary.open("xb") as file:
+                while piece := source.read(CHUNK):
+                    file.write(piece)
+                _settle(file)
+            digest = Digest.of_file(temporary)
+            if not self._has(digest, temporary.stat().st_size):
+                self._publish(temporary, digest)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest
+
+    def get(self, digest: Digest) -> bytes:
+        """The bytes; raises ``NotFoundError`` when absent, ``IntegrityError`` when they don't match."""
+        with self.open(digest) as file:
+            data = file.read()
+        if Digest.of(data) != digest:
+            raise IntegrityError(
+                f"The stored bytes of {digest} have changed.", hint="Restore this file from a backup, or remove it."
+            )
+        return data
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """A stream of the bytes, not verified: for large files whose reader hashes them."""
+        try:
+            return self.path(digest).open("rb")
+        except FileNotFoundError as error:
+            raise _absent(digest) from error
+
+    def size(self, digest: Digest) -> int:
+        """Bytes; raises ``NotFoundError`` when absent."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError as error:
+            raise _absent(digest) from error
+
+    def remove(self, digest: Digest) -> bool:
+        """Remove the bytes; false when they weren't here."""
+        path = self.path(digest)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        _settle_folder(path.parent)
+        return True
+
+    def sweep(self, older_than: float = 3600.0) -> int:
+        """Remove what killed writers left behind.
+
+        Args:
+            older_than: seconds since the last write; younger files may belong to a living writer.
+
+        Returns:
+            How many files were removed.
+        """
+        limit = time.time() - older_than
+        leftovers = [path for path in self._incoming.iterdir() if _written(path) <= limit]
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+        return len(leftovers)
+
+    def path(self, digest: Digest) -> Path:
+        """Where the bytes of a digest lie, present or not."""
+        name = digest.hex
+        return self.root / name[:2] / name[2:4] / name
+
+    def __contains__(self, digest: Digest) -> bool:
+        return self.path(digest).is_file()
+
+    def __iter__(self) -> Iterator[Digest]:
+        for path in self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+            if _NAME.fullmatch(path.name):
+                yield Digest.from_hex(path.name)
+
+    def _has(self, digest: Digest, size: int) -> bool:
+        """Whether a blob of this length is here; one that a failing disk cut short is written again."""
+        try:
+            return self.size(digest) == size
+        except NotFoundError:
+            return False
+
+    def _temporary(self) -> Path:
+        return self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
+
+    def _publish(self, temporary: Path, digest: Digest) -> None:
+        """Give the bytes their name. Two writers of the same bytes may both do it: the second changes nothing."""
+        path = self.path(digest)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _settle_folder(path.parent.parent)
+            _settle_folder(self.root)
+        temporary.chmod(_READ_ONLY)
+        temporary.replace(path)
+        _settle_folder(path.parent)
+
+
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _settle_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _absent(digest: Digest) -> NotFoundError:
+    return NotFoundError(f"The bytes of {digest} aren't here.")

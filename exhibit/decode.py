@@ -1,0 +1,270 @@
+"""Turning bytes that strangers sent into pixels, within limits that are checked before anything large is decoded.
+
+What is decided here, once for the whole house:
+
+- Formats: JPEG, MPO, PNG, WebP, GIF, TIFF, BMP, ICO, and AVIF where Pillow has it. The bytes decide, never a name.
+- Bytes, pixels and sides are limited before decoding; a decompression bomb is refused by its header. The time limit
+  holds between the pieces that a decoder asks for, so it ends a decoder that reads on and on.
+- The EXIF orientation is applied; one that can't be read is ignored. Colour profiles are not applied.
+- Transparent pictures stand on white. 16-bit grey keeps its upper 8 bits.
+- Of an animation the first frame that isn't of one colour is taken.
+- A JPEG or PNG that breaks off counts as a picture when at least three quarters of its rows are there (the missing ones
+  are black); every other damage is refused.
+
+Pictures are decoded one at a time in each process: that bounds memory, and Python's warning filters are one for all
+threads.
+"""
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError, features
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pixels import is_blank, rgb_pixels
+from exhibit.sniff import kind_of
+from exhibit.types import PictureInfo
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
+
+_ONE_AT_A_TIME = threading.RLock()
+_ORIENTATION_TAG = 0x0112
+_JPEG = ("JPEG", "MPO")
+_MENDABLE = ("JPEG", "MPO", "PNG")
+_MIN_ROWS = 0.75
+_PIECE = 16 * 1024
+_REDUCTIONS = (8, 4, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may cost.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: width times height.
+        max_side: pixels of the longer side.
+        max_frames: of an animation that are looked through for one that shows something.
+        seconds: for opening and decoding.
+    """
+
+    max_bytes: int = 30 * 1024 * 1024
+    max_pixels: int = 120_000_000
+    max_side: int = 30_000
+    max_frames: int = 32
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedPicture:
+    """A picture's pixels.
+
+    Attributes:
+        info: of the picture in full size.
+        pixels: (h, w, 3) uint8 RGB, orientation applied.
+        scale: decoded width divided by the full width; 1 unless a reduced decoding was asked for.
+    """
+
+    info: PictureInfo
+    pixels: NDArray[np.uint8]
+    scale: float
+
+
+def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
+    """Size, format and frames of a picture, without decoding its pixels.
+
+    Raises:
+        UnreadablePictureError: see :func:`decode`; damage inside the pixels isn't noticed here.
+    """
+    with _opened(data, limits) as (picture, stream):
+        return _info(picture, stream)
+
+
+def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
+    """Decode a picture.
+
+    Args:
+        data: the whole file.
+        limits: what it may cost.
+        at_least: allows a reduction by 2, 4 or 8 that leaves the longer side at least so many pixels: inside the
+            decoder for JPEG (DCT scaling), by averaging blocks for the others. ``None`` decodes in full size.
+
+    Raises:
+        UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
+            ``too-long-side``, ``too-slow``, ``truncated`` or ``broken``.
+    """
+    with _opened(data, limits) as (picture, stream):
+        info = _info(picture, stream)
+        orientation = _orientation(picture)
+        reduction = _reduction(max(info.width, info.height), at_least)
+        if picture.format in _JPEG:
+            picture.draft(None, (picture.width // reduction, picture.height // reduction))
+            reduction = 1
+        pixels = _visible_frame(picture, stream, limits, reduction)
+        pixels = _turned(pixels, orientation)
+        return DecodedPicture(info, pixels, pixels.shape[1] / info.width)
+
+
+class _TimedBytes(BytesIO):
+    """Bytes that stop coming when the time is over."""
+
+    def __init__(self, data: bytes, seconds: float) -> None:
+        super().__init__(data)
+        self.seconds = seconds
+        self.end = time.monotonic() + seconds
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As ``BytesIO.read``, but raises once the time is over."""
+        self.check()
+        return super().read(size)
+
+    def check(self) -> None:
+        """Raises ``UnreadablePictureError`` once the time is over."""
+        if time.monotonic() > self.end:
+            raise UnreadablePictureError(
+                f"The picture takes longer than {self.seconds:g} s to decode.", reason="too-slow"
+            )
+
+
+@contextmanager
+def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBytes]]:
+    """The opened picture within its limits; whatever a decoder raises comes out as ``UnreadablePictureError``."""
+    if not data:
+        raise UnreadablePictureError("The file is empty.", reason="empty")
+    if len(data) > limits.max_bytes:
+        raise UnreadablePictureError(f"The file has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
+    stream = _TimedBytes(data, limits.seconds)
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(stream, formats=FORMATS) as picture:
+                _check_size(picture.size, limits)
+                yield picture, stream
+                _check_size(picture.size, limits)
+        except UnreadablePictureError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise _too_many_pixels(limits) from error
+        except UnidentifiedImageError as error:
+            raise _not_a_picture(data) from error
+        except Exception as error:  # a decoder that is fed hostile bytes may raise anything
+            raise _broken(error) from error
+
+
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise UnreadablePictureError("The picture has no pixels.", reason="broken")
+    if max(width, height) > limits.max_side:
+        raise UnreadablePictureError(
+            f"The picture is {width}×{height}; no side may be longer than {limits.max_side}.", reason="too-long-side"
+        )
+    if width * height > limits.max_pixels:
+        raise _too_many_pixels(limits)
+
+
+def _info(picture: Image.Image, stream: _TimedBytes) -> PictureInfo:
+    width, height = picture.size
+    if _orientation(picture) >= 5:
+        width, height = height, width
+    frames = _frames(picture)
+    stream.check()
+    return PictureInfo(width, height, picture.format or "", frames)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 for TIFF, which Pillow turns by itself, and for what can't be read."""
+    raw = picture.info.get("exif")
+    if picture.format == "TIFF" or not isinstance(raw, bytes):
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(raw)
+        value = exif.get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001 - the same hostile bytes; a picture is shown without its metadata
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _reduction(long_side: int, at_least: int | None) -> int:
+    if at_least is None:
+        return 1
+    return next((factor for factor in _REDUCTIONS if long_side // factor >= at_least), 1)
+
+
+def _visible_frame(picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int) -> NDArray[np.uint8]:
+    """The pixels of the first frame that isn't of one colour, or of the very first one."""
+    _load(picture)
+    stream.check()
+    first = rgb_pixels(picture, reduction)
+    size, frames = picture.size, _frames(picture)
+    if frames == 1 or not is_blank(first):
+        return first
+    for number in range(1, min(frames, limits.max_frames)):
+        stream.check()
+        picture.seek(number)
+        if picture.size == size and not is_blank(pixels := rgb_pixels(picture, reduction)):
+            return pixels
+    return first
+
+
+def _frames(picture: Image.Image) -> int:
+    """Frames of an animation or pages; the further views of a multi-picture JPEG aren't frames."""
+    return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
+
+
+def _load(picture: Image.Image) -> None:
+    """Decode; of a file that breaks off, keep what is there if it is enough."""
+    if picture.format in _JPEG:
+        picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]  # so that the time is checked often
+    try:
+        picture.load()
+    except OSError as error:
+        if picture.format not in _MENDABLE or "truncated" not in str(error).lower():
+            raise
+        if _rows_present(picture) < _MIN_ROWS:
+            raise UnreadablePictureError("The picture breaks off.", reason="truncated") from error
+        picture.tile = []  # type: ignore[attr-defined]  # nothing more to decode
+
+
+def _rows_present(picture: Image.Image) -> float:
+    """The share of rows down to the last one that isn't black, of a picture whose decoding broke off."""
+    if getattr(picture, "_im", None) is None:
+        return 0.0
+    picture.tile = []  # type: ignore[attr-defined]  # nothing more to decode
+    box = picture.convert("L").getbbox()
+    return 0.0 if box is None else box[3] / picture.height
+
+
+def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Apply an EXIF orientation (CIPA DC-008, 4.6.4): mirror and turn so that row 0 is the visual top."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _too_many_pixels(limits: Limits) -> UnreadablePictureError:
+    return UnreadablePictureError(f"The picture has more than {limits.max_pixels:,} pixels.", reason="too-many-pixels")
+
+
+def _not_a_picture(data: bytes) -> UnreadablePictureError:
+    kind = kind_of(data)
+    sentence = "These bytes aren't a picture that can be read." if kind is None else f"This is {kind}."
+    return UnreadablePictureError(sentence, reason="not-a-picture", hint=f"Pictures are {', '.join(FORMATS)}.")
+
+
+def _broken(error: Exception) -> UnreadablePictureError:
+    truncated = "truncated" in str(error).lower()
+    sentence = "The picture breaks off." if truncated else "The picture is damaged."
+    return UnreadablePictureError(sentence, reason="truncated" if truncated else "broken")

@@ -1,0 +1,57 @@
+"""From any of Pillow's modes to 8-bit RGB on white, strip by strip so that large pictures need little memory."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_STRIP_PIXELS = 1 << 20
+_WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def rgb_pixels(picture: Image.Image, reduction: int = 1) -> NDArray[np.uint8]:
+    """The current frame as RGB.
+
+    Args:
+        picture: decoded or not.
+        reduction: averages blocks of so many pixels a side; blocks at the right and lower border may be smaller.
+
+    Returns:
+        Shape (⌈h / reduction⌉, ⌈w / reduction⌉, 3), uint8.
+
+    Raises:
+        ValueError: the mode has no way to RGB (CIE Lab).
+    """
+    picture.load()
+    width, height = picture.size
+    out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
+    for top in range(0, height, rows):
+        strip = _rgb(picture.crop((0, top, width, min(height, top + rows))), picture)
+        if reduction > 1:
+            strip = strip.reduce(reduction)
+        start = top // reduction
+        out[start : start + strip.height] = np.asarray(strip)
+    return out
+
+
+def is_blank(pixels: NDArray[np.uint8]) -> bool:
+    """Whether all pixels have one colour."""
+    return bool((pixels == pixels[:1, :1]).all())
+
+
+def _rgb(strip: Image.Image, whole: Image.Image) -> Image.Image:
+    if strip.mode in _WIDE_MODES:
+        return Image.fromarray(_eight_bits(np.asarray(strip), strip.mode)).convert("RGB")
+    if "transparency" in whole.info and "transparency" not in strip.info:
+        strip.info["transparency"] = whole.info["transparency"]
+    if not strip.has_transparency_data:
+        return strip.convert("RGB")
+    white = Image.new("RGBA", strip.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, strip.convert("RGBA")).convert("RGB")
+
+
+def _eight_bits(values: NDArray[np.generic], mode: str) -> NDArray[np.uint8]:
+    """16-bit grey by its upper 8 bits; floats as they are from 0 to 255."""
+    if mode == "F":
+        return np.nan_to_num(np.clip(values.astype(np.float64), 0, 255)).astype(np.uint8)
+    return (np.clip(values.astype(np.int64), 0, 0xFFFF) >> 8).astype(np.uint8)

@@ -1,0 +1,42 @@
+"""What bytes are that aren't a picture, in words, so that a refusal can say it."""
+
+import re
+
+_MAGICS = (
+    (b"%PDF-", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\x1a\x45\xdf\xa3", "a video"),
+    (b"qoif", "a QOI picture"),
+    (b"#?RADIANCE", "an HDR picture"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR picture"),
+    (b"%!PS", "a PostScript file"),
+    (b"DDS ", "a DDS texture"),
+)
+_BRANDS = {b"heic": "a HEIC picture", b"heix": "a HEIC picture", b"mif1": "a HEIF picture", b"crx ": "a raw photograph"}
+_TEXTS = (
+    (re.compile(rb"<svg[\s>]", re.IGNORECASE), "an SVG drawing"),
+    (re.compile(rb"<!doctype html|<html|<head|<body|<script", re.IGNORECASE), "an HTML page"),
+    (re.compile(rb"\A\s*<\?xml"), "an XML document"),
+    (re.compile(rb"\A\s*[\[{]\s*(\"|\]|\}|\{|\[)"), "JSON"),
+)
+_LOOKED_AT = 4096
+
+
+def kind_of(data: bytes) -> str | None:
+    """The kind of bytes, such as ``an HTML page``, or ``None`` when they tell nothing."""
+    head = data[:_LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
+    for magic, kind in _MAGICS:
+        if head.startswith(magic):
+            return kind
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "a video")
+    for pattern, kind in _TEXTS:
+        if pattern.search(head):
+            return kind
+    return None

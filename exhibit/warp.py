@@ -1,0 +1,139 @@
+"""Warping one picture onto another by a homography, and how much of each the two share. NumPy only.
+
+Coordinates: pixel ``(x, y)`` has its centre at integers, ``x`` to the right, ``y`` down, so that a picture of width
+``w`` covers ``-0.5 … w - 0.5``. This is OpenCV's convention; transforms measured with it need no shift.
+A transform maps homogeneous source points ``(x, y, 1)`` to destination points, and may contain a mirroring.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from exhibit.errors import WrongUseError
+
+_EPSILON = 1e-9
+
+
+def warp(
+    pixels: NDArray[np.uint8], transform: ArrayLike, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Warp a picture by inverse mapping with bilinear interpolation.
+
+    The destination pixel ``p`` takes its value from the source point ``q = transform⁻¹ p``. It is valid when ``q`` lies
+    in front of the horizon (on the side of the source's centre) and within the centres of the source's border pixels,
+    ``0 ≤ x ≤ w - 1`` and ``0 ≤ y ≤ h - 1``; there the four neighbours are weighted in float64 and the value is rounded
+    half up. An invalid pixel is 0 and false in the mask.
+
+    Args:
+        pixels: shape (h, w) or (h, w, channels), uint8.
+        transform: 3×3, source to destination.
+        size: width and height of the destination.
+
+    Returns:
+        The warped picture, (height, width) or (height, width, channels) uint8, and the mask (height, width) bool.
+
+    Raises:
+        WrongUseError: the transform can't be inverted.
+    """
+    height, width = pixels.shape[:2]
+    x, y, front = _source_points(transform, (width, height), size)
+    mask = front & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    out = np.zeros((size[1], size[0], *pixels.shape[2:]), np.uint8)
+    out[mask] = _bilinear(pixels, x[mask], y[mask])
+    return out, mask
+
+
+def overlaps(transform: ArrayLike, source_size: tuple[int, int], target_size: tuple[int, int]) -> tuple[float, float]:
+    """Which share of the target's area the warped source covers, and which share of the source's area lies inside.
+
+    Args:
+        transform: 3×3, source to target.
+        source_size: width and height.
+        target_size: width and height.
+
+    Returns:
+        Share of the target and share of the source, each 0 to 1.
+
+    Raises:
+        WrongUseError: the transform can't be inverted.
+    """
+    forward = _oriented(transform, source_size)
+    inverse = np.linalg.inv(forward).astype(np.float64)
+    of_target = _clipped_area(forward, source_size, target_size) / (target_size[0] * target_size[1])
+    of_source = _clipped_area(inverse, target_size, source_size) / (source_size[0] * source_size[1])
+    return min(1.0, of_target), min(1.0, of_source)
+
+
+def _oriented(transform: ArrayLike, source_size: tuple[int, int]) -> NDArray[np.float64]:
+    """The matrix with the sign that gives the source's centre a positive third coordinate."""
+    matrix = np.array(transform, np.float64)
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
+        raise WrongUseError("A transform is a 3×3 matrix of finite numbers.")
+    matrix /= np.abs(matrix).max(initial=_EPSILON)
+    if abs(np.linalg.det(matrix)) < 1e-18:
+        raise WrongUseError("This transform collapses the picture.")
+    width, height = source_size
+    depth = matrix[2] @ np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
+    sign = 1.0 if depth >= 0 else -1.0
+    return np.asarray(sign * matrix, np.float64)
+
+
+def _source_points(
+    transform: ArrayLike, source_size: tuple[int, int], size: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    inverse = np.linalg.inv(_oriented(transform, source_size))
+    grid_y, grid_x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float64)
+    x, y, depth = (row[0] * grid_x + row[1] * grid_y + row[2] for row in inverse)
+    front = depth > _EPSILON * np.abs(inverse[2]).max()
+    safe = np.where(front, depth, 1.0)
+    return x / safe, y / safe, front
+
+
+def _bilinear(pixels: NDArray[np.uint8], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    left = np.minimum(x.astype(np.int64), max(0, width - 2))
+    top = np.minimum(y.astype(np.int64), max(0, height - 2))
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = x - left, y - top
+    if pixels.ndim == 3:
+        across, down = across[:, None], down[:, None]
+    upper = pixels[top, left] * (1 - across) + pixels[top, right] * across
+    lower = pixels[bottom, left] * (1 - across) + pixels[bottom, right] * across
+    return np.asarray(np.floor(upper * (1 - down) + lower * down + 0.5), np.uint8)
+
+
+def _clipped_area(matrix: NDArray[np.float64], source_size: tuple[int, int], target_size: tuple[int, int]) -> float:
+    """Area of the warped source inside the target: Sutherland–Hodgman in homogeneous coordinates, then the shoelace."""
+    polygon = [matrix @ corner for corner in _corners(source_size)]
+    width, height = target_size
+    horizon = _EPSILON * float(np.abs(matrix[2]).max())
+    planes = (
+        (np.array([0.0, 0.0, 1.0]), horizon),
+        (np.array([1.0, 0.0, 0.5]), 0.0),
+        (np.array([0.0, 1.0, 0.5]), 0.0),
+        (np.array([-1.0, 0.0, width - 0.5]), 0.0),
+        (np.array([0.0, -1.0, height - 0.5]), 0.0),
+    )
+    for normal, offset in planes:
+        polygon = _clip(polygon, normal, offset)
+    if len(polygon) < 3:
+        return 0.0
+    points = np.array([point[:2] / point[2] for point in polygon])
+    following = np.roll(points, -1, axis=0)
+    return abs(float(np.sum(points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]))) / 2
+
+
+def _corners(size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    right, bottom = size[0] - 0.5, size[1] - 0.5
+    return [np.array([x, y, 1.0]) for x, y in ((-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom))]
+
+
+def _clip(polygon: list[NDArray[np.float64]], normal: NDArray[np.float64], offset: float) -> list[NDArray[np.float64]]:
+    """The part of a convex polygon where ``normal · point ≥ offset``."""
+    kept = []
+    for here, following in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        inside, next_inside = float(normal @ here) - offset, float(normal @ following) - offset
+        if inside >= 0:
+            kept.append(here)
+        if (inside >= 0) != (next_inside >= 0):
+            kept.append(here + (following - here) * (inside / (inside - next_inside)))
+    return kept
