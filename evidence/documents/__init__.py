@@ -1,0 +1,23 @@
+"""Documents: the exhibit sheet of a case and the report of many, as PDF/A-3b, CSV and JSON.
+
+They state what was observed, when, how sure the comparison is and what was not checked, each sentence with its speaker:
+recorded by the software, declared by the owner, stated by a third party. Addresses are shown, never linked.
+"""
+
+from evidence.documents.exhibit_sheet import render_exhibit_sheet
+from evidence.documents.report import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
+from evidence.documents.report_csv import render_report_csv
+from evidence.documents.report_json import render_report_json
+from evidence.documents.report_pdf import render_report_pdf
+
+__all__ = [
+    "CrawlCoverage",
+    "RefusalCount",
+    "ReportCase",
+    "ReportFacts",
+    "ReportSummary",
+    "render_exhibit_sheet",
+    "render_report_csv",
+    "render_report_json",
+    "render_report_pdf",
+]

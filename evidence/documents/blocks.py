@@ -1,0 +1,218 @@
+"""What a document is made of before it is set: sections of blocks, all plain text. The template lays them out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Style(StrEnum):
+    """How a line looks."""
+
+    PLAIN = "plain"
+    MONO = "mono"
+    QUIET = "quiet"
+    STRONG = "strong"
+
+
+class Speaker(StrEnum):
+    """Who says a fact."""
+
+    RECORDED = "recorded"
+    DECLARED = "declared"
+    STATED = "stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A label, its value in one or more lines, and the word for who says it."""
+
+    label: str
+    lines: tuple[Line, ...]
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Labels with values."""
+
+    kind: ClassVar[str] = "rows"
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A paragraph in small grey type."""
+
+    kind: ClassVar[str] = "quiet"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """A list of sentences."""
+
+    kind: ClassVar[str] = "bullets"
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    """What a reader must not miss."""
+
+    kind: ClassVar[str] = "callout"
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """One picture with its caption; without a path, the reason why it isn't shown."""
+
+    path: str | None
+    missing: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plates:
+    """Pictures in a row, each in a frame of the same height in millimetres."""
+
+    kind: ClassVar[str] = "pictures"
+    items: tuple[Plate, ...]
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A table's cell; ``link`` names a section's label, or is empty."""
+
+    lines: tuple[Line, ...]
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; a width of 0 is as wide as its content, others share what is left."""
+
+    kind: ClassVar[str] = "table"
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number and what it counts."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Large numbers in a row."""
+
+    kind: ClassVar[str] = "figures"
+    items: tuple[Figure, ...]
+
+
+Block = Rows | Text | Quiet | Bullets | Callout | Plates | Table | Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part.
+
+    Attributes:
+        title: its heading.
+        blocks: its content.
+        level: 1 or 2.
+        label: what links point to, or empty.
+        running: what the page header says from here on, or empty for no change.
+        new_page: whether it starts a page.
+    """
+
+    title: str
+    blocks: tuple[Block, ...]
+    level: int = 1
+    label: str = ""
+    running: str = ""
+    new_page: bool = False
+    outlined: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that the PDF carries."""
+
+    path: str
+    media_type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Everything that the template needs, except fonts.
+
+    Attributes:
+        title: of the file's metadata.
+        author: of the file's metadata.
+        description: of the file's metadata.
+        kicker: the kind of document, above the heading.
+        heading: large.
+        subtitle: below the heading.
+        header: right side of each page's header.
+        footer: on every page.
+        page_of: with ``{page}`` and ``{pages}``.
+        lang: for typst.
+        region: for typst.
+        tracking: letter spacing of the kicker, in em.
+        speaker_style: ``italic`` or ``normal``.
+        large_headings: whether sections of level 1 are chapters.
+        contents: title of the table of contents, or empty for none.
+        opening: blocks below the title.
+        sections: the rest.
+        attachments: files that the PDF carries.
+    """
+
+    title: str
+    author: str
+    description: str
+    kicker: str
+    heading: str
+    subtitle: str
+    header: str
+    footer: str
+    page_of: str
+    lang: str
+    region: str
+    tracking: float
+    speaker_style: str
+    large_headings: bool
+    contents: str
+    opening: tuple[Block, ...]
+    sections: tuple[Section, ...]
+    attachments: tuple[Attachment, ...] = field(default=())
+
+
+def lines(texts: Sequence[str], style: Style = Style.PLAIN) -> tuple[Line, ...]:
+    """Lines of one style."""
+    return tuple(Line(text, style) for text in texts)

@@ -1,0 +1,202 @@
+"""The sections of one case, for the exhibit sheet and for the report: who, what, where, when, how alike, licences, proofs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evidence.documents.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Speaker, Style, Text
+from evidence.documents.comparison import comparison_blocks
+from evidence.documents.pictures import Album, Pictures
+from evidence.documents.wording import Wording, percent
+from evidence.facts import CaseFacts, CaptureFacts, SightingFacts, WitnessFacts
+from exhibit.types import Decision
+
+STANDING_UNCHECKED = ("permission", "exceptions", "respondent", "title", "elsewhere", "damages")
+STANDING_LIMITS = ("interested", "similarity", "time", "context", "verify")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of a case a document shows; the attached data always holds all.
+
+    Attributes:
+        sightings: most sightings.
+        matches: most matches with pictures.
+        plate_height: millimetres of a picture's frame.
+        plates_in_row: pictures beside each other.
+    """
+
+    sightings: int
+    matches: int
+    plate_height: int
+    plates_in_row: int
+
+
+def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """Who claims: identity, authority and chain of title, as declared."""
+    chain = [f"{item.title} ({item.role})" for item in facts.work.attachments]
+    rows = (
+        wording.row("owner", Speaker.DECLARED, facts.owner.name),
+        wording.row("identity", Speaker.DECLARED, facts.owner.identity),
+        wording.row("chain", Speaker.DECLARED, *chain),
+    )
+    return Section(wording.say("heading.claimant"), (Rows(rows),), level)
+
+
+def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """What is registered, as declared, and its pictures, as recorded."""
+    work = facts.work
+    registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
+    rows = [
+        wording.row("title", Speaker.DECLARED, work.title),
+        wording.row("author", Speaker.DECLARED, work.author),
+        wording.row("first_publication", Speaker.DECLARED, work.first_publication),
+        wording.row("registrations", Speaker.DECLARED, *registrations),
+        wording.row("rights", Speaker.DECLARED, work.rights_statement),
+        wording.row("work_number", Speaker.RECORDED, work.number),
+        wording.time_row("registered_at", work.registered_at),
+    ]
+    if work.registration is not None:
+        rows.append(wording.row("entry", Speaker.RECORDED, str(work.registration.sequence)))
+    compared = {match.work_picture for match in facts.matches}
+    for picture in work.pictures:
+        if picture.digest in compared or not compared:
+            size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
+            rows.append(wording.row("registered_picture", Speaker.RECORDED, size))
+            rows.append(wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO))
+    return Section(wording.say("heading.work"), (Rows(tuple(rows)),), level)
+
+
+def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
+    """Where and when the picture was seen."""
+    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording)) for sighting in facts.sightings[: room.sightings]]
+    if len(facts.sightings) > room.sightings:
+        blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
+    if not blocks:
+        blocks.append(Text(wording.say("document.none_recorded")))
+    return Section(wording.say("heading.sightings"), tuple(blocks), level)
+
+
+def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
+    addresses = [sighting.image_url]
+    if sighting.final_url and sighting.final_url != sighting.image_url:
+        addresses.append(sighting.final_url)
+    status = f"HTTP {sighting.status}" if sighting.status else ""
+    size = wording.say(
+        "picture.size", width=sighting.picture.width, height=sighting.picture.height, format=sighting.picture.format
+    )
+    return (
+        wording.row("sighting", Speaker.RECORDED, str(sighting.number), style=Style.STRONG),
+        wording.row("page_url", Speaker.RECORDED, sighting.page_url, style=Style.MONO),
+        wording.row("image_url", Speaker.RECORDED, *addresses, style=Style.MONO),
+        wording.row("status", Speaker.RECORDED, status, sighting.peer),
+        wording.row("context", Speaker.STATED, sighting.context),
+        wording.time_row("first_seen", sighting.first_seen),
+        wording.time_row("last_seen", sighting.last_seen),
+        wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
+        wording.row("capture", Speaker.RECORDED, *_captures(sighting.captures, wording)),
+        wording.row("found_picture", Speaker.RECORDED, size),
+        wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
+    )
+
+
+def _captures(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
+    if not captures:
+        return [wording.say("capture.none")]
+    return [
+        wording.say(
+            "capture.line",
+            outcome=wording.phrases.word("capture", capture.outcome),
+            time=wording.time(capture.finished),
+            method=wording.phrases.word("fetched", capture.method),
+        )
+        for capture in captures
+    ]
+
+
+def comparison_section(
+    facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording, level: int, room: Room
+) -> Section:
+    """Both pictures, the overlay, and the measured similarity in words and figures."""
+    blocks: list[Block] = []
+    for match in facts.matches[: room.matches]:
+        if len(facts.matches) > 1:
+            blocks.append(Text(wording.say("match.several", n=match.number, all=len(facts.matches))))
+        blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room.plates_in_row, room.plate_height))
+    if len(facts.matches) > room.matches:
+        blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
+    if facts.matches:
+        blocks.append(Quiet(wording.say("match.both_views")))
+    else:
+        blocks.append(Text(wording.say("match.not_aligned")))
+    return Section(wording.say("heading.comparison"), tuple(blocks), level)
+
+
+def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """The search of the owner's licences."""
+    check = facts.licence_check
+    if check.covered:
+        result = wording.say("licence.covers", licence=check.result)
+    else:
+        result = wording.say("licence.none_covers", time=wording.time(check.checked_at))
+    rows = [
+        wording.row("licence_result", Speaker.RECORDED, result),
+        wording.row("records", Speaker.RECORDED, str(check.searched)),
+        wording.time_row("searched_at", check.checked_at),
+    ]
+    if check.reasons:
+        rows.append(wording.row("reason", Speaker.RECORDED, *check.reasons))
+    return Section(wording.say("heading.licences"), (Rows(tuple(rows)),), level)
+
+
+def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """Who decided what, when and why."""
+    decision = facts.decision
+    if decision.at is None:
+        return Section(wording.say("heading.decision"), (Text(wording.say("decision.open")),), level)
+    rows = (
+        wording.row("decision", Speaker.DECLARED, decision_words(facts, wording), style=Style.STRONG),
+        wording.row("decided_by", Speaker.RECORDED, decision.by),
+        wording.time_row("decided_at", decision.at),
+        wording.row("reason", Speaker.DECLARED, decision.reason),
+    )
+    return Section(wording.say("heading.decision"), (Rows(rows),), level)
+
+
+def decision_words(facts: CaseFacts, wording: Wording) -> str:
+    """The decision in words; a switch for demonstrations is named as one."""
+    if facts.decision.demonstration:
+        return wording.say("decision.demonstration_title")
+    return wording.phrases.word("decision", facts.decision.decision)
+
+
+def unchecked_section(sentences: Sequence[str], wording: Wording, level: int) -> Section:
+    """What was not checked: as written with the case, then what the software never checks."""
+    standing = [wording.say(f"unchecked.{key}") for key in STANDING_UNCHECKED]
+    own = [wording.clipped(sentence) for sentence in sentences if sentence not in standing]
+    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),), level)
+
+
+def limits_section(wording: Wording, level: int) -> Section:
+    """What the records can't say."""
+    sentences = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
+    return Section(wording.say("heading.limits"), (Bullets(sentences),), level)
+
+
+def warnings(cases: Sequence[CaseFacts], witnesses: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
+    """What a reader must not miss: a demonstration's decision, witnesses without legal weight."""
+    found: list[Block] = []
+    if any(case.decision.demonstration for case in cases):
+        found.append(Callout(wording.say("decision.demonstration_title"), wording.say("decision.demonstration")))
+    if any(witness.development for witness in witnesses):
+        found.append(Callout(wording.say("witness.development_title"), wording.say("witness.development_note")))
+    return tuple(found)
+
+
+def best_share(facts: CaseFacts) -> str:
+    """The largest aligned share of a registered picture, or an em dash without alignment."""
+    shares = [
+        match.verification.overlap_work
+        for match in facts.matches
+        if match.verification.transform is not None and match.verification.decision is not Decision.NONE
+    ]
+    return percent(max(shares)) if shares else "—"

@@ -1,0 +1,92 @@
+"""One match as blocks: both pictures, overlay, side by side, and every figure."""
+
+from evidence.documents.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
+from evidence.documents.pictures import Album, Pictures
+from evidence.documents.wording import Wording, figure, percent
+from evidence.facts import CaseFacts, MatchFacts
+from exhibit.errors import UnreadablePictureError
+from exhibit.types import Verification
+
+NOT_COMPARED = 256
+
+
+def comparison_blocks(
+    facts: CaseFacts,
+    match: MatchFacts,
+    pictures: Pictures,
+    album: Album,
+    wording: Wording,
+    plates_in_row: int,
+    plate_height: int,
+) -> list[Block]:
+    """The blocks of one match.
+
+    Args:
+        facts: the case.
+        match: one of its matches.
+        pictures: exact bytes by path; what isn't in it is said to be missing.
+        album: takes in what is shown.
+        wording: the document's language.
+        plates_in_row: pictures beside each other.
+        plate_height: millimetres of a picture's frame.
+    """
+    verification = match.verification
+    sentences = [wording.aligned(verification)]
+    if verification.transform is not None:
+        sentences.append(wording.say("match.aligned_picture", share=percent(verification.overlap_picture)))
+        sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
+    plates = _plates(facts, match, pictures, album, wording)
+    rows = [plates[start : start + plates_in_row] for start in range(0, len(plates), plates_in_row)]
+    return [
+        *(Plates(tuple(row), plate_height) for row in rows),
+        Text(wording.say("document.sentences").join(sentences)),
+        _figures(verification, wording),
+    ]
+
+
+def _plates(
+    facts: CaseFacts, match: MatchFacts, pictures: Pictures, album: Album, wording: Wording
+) -> list[Plate]:
+    registered = next((item.file for item in facts.work.pictures if item.digest == match.work_picture), None)
+    found = next((item.picture.file for item in facts.sightings if item.picture.digest == match.picture), None)
+    wanted = [(registered, "registered"), (found, "found"), (match.overlay, "overlay")]
+    if match.side_by_side is not None:
+        wanted.append((match.side_by_side, "side_by_side"))
+    return [_plate(path, wording.say(f"picture.{name}"), pictures, album, wording) for path, name in wanted]
+
+
+def _plate(path: str | None, caption: str, pictures: Pictures, album: Album, wording: Wording) -> Plate:
+    data = None if path is None else pictures.get(path)
+    if data is None:
+        return Plate(None, wording.say("picture.missing"), caption, caption)
+    try:
+        return Plate(album.place(data), "", caption, caption)
+    except UnreadablePictureError as error:
+        return Plate(None, wording.say("picture.unreadable", reason=error.reason), caption, caption)
+
+
+def _figures(verification: Verification, wording: Wording) -> Rows:
+    def share(value: float) -> str:
+        return wording.say("match.share", share=percent(value), figure=figure(value))
+
+    compared = verification.hamming < NOT_COMPARED
+    distance = wording.say("match.hamming", n=verification.hamming) if compared else wording.say("match.hamming_none")
+    rows = [wording.row("hash_distance", Speaker.RECORDED, distance)]
+    if verification.transform is not None:
+        rows += [
+            wording.row("inliers", Speaker.RECORDED, wording.say("match.inliers", n=verification.inliers)),
+            wording.row("dense", Speaker.RECORDED, share(verification.dense)),
+            wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
+            wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
+        ]
+    rows.append(wording.row("probability", Speaker.RECORDED, _probability(verification, wording)))
+    if verification.reasons:
+        rows.append(wording.row("held_back", Speaker.RECORDED, wording.say("document.joined").join(verification.reasons)))
+    rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
+    return Rows(tuple(rows))
+
+
+def _probability(verification: Verification, wording: Wording) -> str:
+    if verification.probability is None:
+        return wording.say("match.not_calibrated")
+    return wording.say("match.calibrated", probability=figure(verification.probability))

@@ -1,0 +1,105 @@
+"""The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached in plain data."""
+
+from evidence.documents.blocks import Attachment, Document, Rows, Section, Speaker
+from evidence.documents.case_sections import (
+    Room,
+    claimant_section,
+    comparison_section,
+    decision_section,
+    licence_section,
+    limits_section,
+    sightings_section,
+    unchecked_section,
+    warnings,
+    work_section,
+)
+from evidence.documents.fonts import FontSet, installed_fonts
+from evidence.documents.pdf import document_pdf
+from evidence.documents.phrases import load_phrases
+from evidence.documents.pictures import Album, Pictures
+from evidence.documents.proofs import sheet_proofs
+from evidence.documents.typesetting import TypesetFile
+from evidence.documents.wording import Wording, zone_named
+from evidence.facts import CaseFacts
+
+FACTS_FILE = "facts.json"
+PICTURE_SIDE = 1000
+ROOM = Room(sightings=40, matches=12, plate_height=62, plates_in_row=2)
+
+
+def render_exhibit_sheet(
+    facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
+) -> bytes:
+    """The sheet as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+
+    Args:
+        facts: the case; the file's date is its ``written_at``.
+        pictures: exact bytes by the path that the facts name; what is missing is said to be missing.
+        language: ``en`` or ``zh-Hans``.
+        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
+        fonts: where glyphs come from; the machine's when absent.
+
+    Raises:
+        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
+        WrongUseError: the language or the time zone isn't known.
+    """
+    wording = Wording(load_phrases(language), zone_named(time_zone))
+    album = Album(PICTURE_SIDE)
+    document = _document(facts, wording, _sections(facts, pictures, album, wording))
+    files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
+    return document_pdf(document, files, language, fonts or installed_fonts(), facts.written_at)
+
+
+def _sections(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording) -> tuple[Section, ...]:
+    return (
+        _about(facts, wording),
+        claimant_section(facts, wording, 1),
+        work_section(facts, wording, 1),
+        sightings_section(facts, wording, 1, ROOM),
+        comparison_section(facts, pictures, album, wording, 1, ROOM),
+        licence_section(facts, wording, 1),
+        decision_section(facts, wording, 1),
+        sheet_proofs(facts, wording, 1),
+        unchecked_section(facts.not_checked, wording, 1),
+        limits_section(wording, 1),
+    )
+
+
+def _about(facts: CaseFacts, wording: Wording) -> Section:
+    software = f"{facts.software.name} {facts.software.version}"
+    rows = (
+        wording.row("case", Speaker.RECORDED, facts.number),
+        wording.row("bundle", Speaker.RECORDED, str(facts.bundle)),
+        wording.row("party", Speaker.RECORDED, facts.party.name),
+        wording.time_row("opened_at", facts.opened_at),
+        wording.time_row("made_at", facts.written_at),
+        wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
+        wording.row("software", Speaker.RECORDED, software),
+    )
+    running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
+    return Section(wording.say("heading.about"), (Rows(rows),), 1, running=running)
+
+
+def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
+    say = wording.say
+    chinese = say("document.lang") == "zh"
+    return Document(
+        title=wording.clipped(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
+        author=f"{facts.software.name} {facts.software.version}",
+        description=say("sheet.description", case=facts.number),
+        kicker=say("sheet.kicker"),
+        heading=wording.clipped(facts.work.title or say("document.unknown"), 200),
+        subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
+        header=say("sheet.header"),
+        footer=say("document.footer"),
+        page_of=say("document.page_of", page="{page}", pages="{pages}"),
+        lang=say("document.lang"),
+        region=say("document.region"),
+        tracking=0.2 if chinese else 0.08,
+        speaker_style="normal" if chinese else "italic",
+        large_headings=False,
+        contents="",
+        opening=warnings((facts,), facts.witnesses, wording),
+        sections=sections,
+        attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),
+    )

@@ -1,0 +1,111 @@
+"""Which fonts a document is set in: the ones inside typst for Latin, Greek and Cyrillic, the machine's for the rest.
+
+The list is explicit and in a fixed order, so that one machine always gives the same bytes, and so that English documents
+look the same on every machine.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import typst
+
+from exhibit.errors import ServiceMissingError
+
+TEXT = "Libertinus Serif"
+MONO = "DejaVu Sans Mono"
+CHINESE = (
+    "Noto Serif CJK SC",
+    "Source Han Serif SC",
+    "Noto Serif SC",
+    "Noto Sans CJK SC",
+    "Source Han Sans SC",
+    "Noto Sans SC",
+    "AR PL UMing CN",
+    "AR PL SungtiL GB",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "Songti SC",
+    "SimSun",
+)
+OTHER_SCRIPTS = (
+    "DejaVu Sans",
+    "Noto Sans",
+    "Noto Naskh Arabic",
+    "Noto Sans Arabic",
+    "Noto Sans Hebrew",
+    "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
+    "Noto Sans Thai",
+    "Noto Serif CJK KR",
+    "Noto Serif CJK JP",
+    "Noto Sans CJK KR",
+    "Noto Sans CJK JP",
+    "FreeSerif",
+    "FreeSans",
+    "Noto Sans Symbols",
+    "Noto Sans Symbols 2",
+    "Symbola",
+    "Noto Emoji",
+    "Unifont",
+    "New Computer Modern",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FontSet:
+    """The fonts that were found.
+
+    Attributes:
+        families: names of all families, typst's own and the machine's.
+        handle: typst's own object for them.
+    """
+
+    families: frozenset[str]
+    handle: Any
+
+    @property
+    def chinese(self) -> tuple[str, ...]:
+        """Families with simplified Chinese that are here, best first."""
+        return tuple(name for name in CHINESE if name in self.families)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Families for scripts and signs that the text fonts lack."""
+        return tuple(name for name in OTHER_SCRIPTS if name in self.families)
+
+    def for_language(self, language: str) -> dict[str, list[Any]]:
+        """Font lists ``text`` and ``mono`` for typst.
+
+        Raises:
+            ServiceMissingError: the language is Chinese, and no font for it is here.
+        """
+        rest = [*self.chinese, *self.others]
+        if not language.startswith("zh"):
+            return {"text": [TEXT, *rest], "mono": [MONO, *rest]}
+        if not self.chinese:
+            raise ServiceMissingError(
+                "No font with Chinese characters was found, so the document can't be made in Chinese.",
+                hint="Install one, for example with `apt-get install fonts-noto-cjk`, or ask for the English document.",
+                retry=False,
+            )
+        latin = {"name": TEXT, "covers": "latin-in-cjk"}
+        return {"text": [latin, *rest, TEXT], "mono": [MONO, *rest]}
+
+
+@cache
+def installed_fonts() -> FontSet:
+    """Typst's own fonts and the machine's, looked for once in a process."""
+    return _font_set(typst.Fonts(include_system_fonts=True, include_embedded_fonts=True))
+
+
+@cache
+def embedded_fonts() -> FontSet:
+    """Only the fonts that come with typst: what a machine without any font has."""
+    return _font_set(typst.Fonts(include_system_fonts=False, include_embedded_fonts=True))
+
+
+def _font_set(handle: Any) -> FontSet:  # noqa: ANN401 - typst's class has no public type
+    return FontSet(frozenset(handle.families()), handle)

@@ -1,0 +1,51 @@
+"""The catalogues: every sentence of the documents, one TOML file a language, all with the same keys."""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from exhibit.errors import WrongUseError
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The sentences of one language.
+
+    Attributes:
+        language: ``en`` or ``zh-Hans``.
+        sentences: by key, such as ``label.case``, with placeholders in braces.
+    """
+
+    language: str
+    sentences: dict[str, str]
+
+    def say(self, key: str, **values: object) -> str:
+        """The sentence with its placeholders filled; raises ``KeyError`` for an unknown key or placeholder."""
+        return self.sentences[key].format_map(values)
+
+    def word(self, group: str, name: str) -> str:
+        """The sentence ``group.name``, or the name itself when the catalogue doesn't know it."""
+        return self.sentences.get(f"{group}.{name}", name)
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that have a catalogue."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+@cache
+def load_phrases(language: str) -> Phrases:
+    """The catalogue of a language.
+
+    Raises:
+        WrongUseError: there is none.
+    """
+    if language not in languages():
+        raise WrongUseError(
+            f"Documents can't be made in the language {language!r}.", hint=f"Choose one of: {', '.join(languages())}."
+        )
+    groups = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+    return Phrases(language, {f"{group}.{key}": text for group, keys in groups.items() for key, text in keys.items()})

@@ -1,0 +1,71 @@
+"""The proofs of a case as blocks: log entries, checkpoint, each witness with its time and state."""
+
+from collections.abc import Sequence
+
+from evidence.documents.blocks import Block, Cell, Line, Quiet, Row, Rows, Section, Speaker, Style, Table, Text, lines
+from evidence.documents.report import ReportCase
+from evidence.documents.wording import Wording
+from evidence.facts import CaseFacts, LogProof, WitnessFacts
+
+
+def sheet_proofs(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """What was witnessed before the sheet was sealed, and where the rest lies."""
+    blocks: list[Block] = []
+    if rows := log_rows(facts, wording):
+        blocks.append(Rows(rows))
+    blocks += witness_blocks(facts.witnesses, wording)
+    blocks.append(Quiet(wording.say("witness.later")))
+    return Section(wording.say("heading.proofs"), tuple(blocks), level)
+
+
+def report_proofs(case: ReportCase, wording: Wording, level: int) -> Section:
+    """The seal and what witnesses it, as known when the report was made."""
+    rows = list(log_rows(case.facts, wording))
+    seal = case.seal.hex if case.seal is not None else ""
+    rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
+    if case.seal_sequence is not None:
+        rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
+    blocks: list[Block] = [Rows(tuple(rows)), *witness_blocks(case.witnesses, wording)]
+    return Section(wording.say("heading.proofs"), tuple(blocks), level)
+
+
+def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
+    """Log entries of the crawl slices that recorded the sightings, each once, with their checkpoints."""
+    proofs: dict[int, LogProof] = {}
+    for sighting in facts.sightings:
+        if sighting.slice is not None:
+            proofs.setdefault(sighting.slice.log.sequence, sighting.slice.log)
+    rows: list[Row] = []
+    for proof in proofs.values():
+        checkpoint = wording.say("witness.checkpoint", origin=proof.checkpoint.split("\n", 1)[0], size=proof.size)
+        entry = wording.say("witness.slice_entry", sequence=proof.sequence, time=wording.time(proof.time))
+        rows.append(wording.row("entry", Speaker.RECORDED, entry))
+        rows.append(wording.row("checkpoint", Speaker.RECORDED, checkpoint, style=Style.MONO))
+    return tuple(rows)
+
+
+def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording) -> list[Block]:
+    """A table of witnesses; development witnesses are labelled in their row."""
+    if not witnesses:
+        return [Text(wording.say("witness.none"))]
+    head = tuple(wording.say(f"column.{name}") for name in ("witness", "state", "time", "weight"))
+    rows = tuple(_witness_cells(witness, wording) for witness in witnesses)
+    blocks: list[Block] = [Table(head, rows, (4, 2, 4, 4))]
+    if any(witness.state == "complete" for witness in witnesses):
+        blocks.append(Quiet(wording.say("witness.no_later")))
+    if any(witness.state == "pending" for witness in witnesses):
+        blocks.append(Quiet(wording.say("witness.pending_note")))
+    return blocks
+
+
+def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
+    kind = wording.phrases.word("witness", f"kind_{witness.kind}")
+    subject = wording.phrases.word("witness", f"subject_{witness.subject}")
+    times = wording.times(witness.time) if witness.time is not None else (wording.say("document.no_time"),)
+    weight = wording.say("witness.development" if witness.development else "witness.outside")
+    return (
+        Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
+        Cell((Line(wording.phrases.word("witness", witness.state)),)),
+        Cell(lines(times)),
+        Cell((Line(weight, Style.STRONG if witness.development else Style.PLAIN),)),
+    )

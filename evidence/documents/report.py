@@ -1,0 +1,131 @@
+"""The facts of a report: the account of a watch or a set of works over a period, with all its cases."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from evidence.codec import to_plain
+from evidence.facts import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
+from exhibit.digests import Digest
+
+REPORT_FORMAT = "exhibit-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCount:
+    """How often something wasn't fetched or kept, for one reason.
+
+    Attributes:
+        reason: a short stable word, such as ``robots`` or ``private-address``.
+        count: how often.
+    """
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlCoverage:
+    """What one crawl visited.
+
+    Attributes:
+        source: where it started, such as a site's address.
+        kind: kind of source, such as ``site``, ``sitemap`` or ``feed``.
+        started: aware, UTC.
+        finished: aware, UTC; ``None`` while it runs.
+        pages: pages that answered.
+        pictures: pictures that were received and examined.
+        bytes_received: bytes of all answers.
+        refused: what wasn't fetched or kept, by reason.
+    """
+
+    source: str
+    kind: str
+    started: datetime
+    finished: datetime | None
+    pages: int
+    pictures: int
+    bytes_received: int
+    refused: tuple[RefusalCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """The counts at the head of a report.
+
+    Attributes:
+        works: works that were watched for.
+        pages: pages that were visited.
+        pictures: different pictures that were examined.
+        cases: cases of the period.
+        confirmed: of these, confirmed.
+        licensed: of these, covered by a licence.
+        cleared: of these, cleared.
+        open: of these, not decided.
+    """
+
+    works: int
+    pages: int
+    pictures: int
+    cases: int
+    confirmed: int
+    licensed: int
+    cleared: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCase:
+    """One case in a report, with what is known after its newest bundle was sealed.
+
+    Attributes:
+        facts: the case's plain facts.
+        seal: digest of the newest bundle's manifest, or ``None`` while nothing is sealed.
+        seal_sequence: number of the seal's entry in the log, or ``None``.
+        witnesses: outside witnesses and their states when the report was made.
+    """
+
+    facts: CaseFacts
+    seal: Digest | None
+    seal_sequence: int | None
+    witnesses: tuple[WitnessFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """Everything that a report says.
+
+    Attributes:
+        title: as given by whoever asked for it.
+        owner: the rights holder.
+        preparer: who asked for it: a person's name, or the name of a job.
+        period_start: aware, UTC.
+        period_end: aware, UTC.
+        generated_at: aware, UTC; the date that the files state.
+        time_zone: IANA name in which local times are shown beside UTC, such as ``Asia/Shanghai``; ``UTC`` for none.
+        software: what made the record.
+        summary: the counts.
+        coverage: what the crawls visited.
+        cases: the cases, in the order in which they are shown.
+        not_checked: sentences on what wasn't checked.
+        format: :data:`REPORT_FORMAT`.
+    """
+
+    title: str
+    owner: OwnerFacts
+    preparer: str
+    period_start: datetime
+    period_end: datetime
+    generated_at: datetime
+    time_zone: str
+    software: SoftwareFacts
+    summary: ReportSummary
+    coverage: tuple[CrawlCoverage, ...]
+    cases: tuple[ReportCase, ...]
+    not_checked: tuple[str, ...] = ()
+    format: str = REPORT_FORMAT
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data: times RFC 3339 in UTC, digests lower-case hexadecimal."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain

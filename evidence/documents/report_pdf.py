@@ -1,0 +1,192 @@
+"""The report as PDF: summary, a table of cases, each case with its pictures, what was visited, and the limits."""
+
+from collections.abc import Mapping
+
+from evidence.documents.blocks import (
+    Attachment,
+    Block,
+    Cell,
+    Document,
+    Figure,
+    Figures,
+    Line,
+    Rows,
+    Section,
+    Speaker,
+    Style,
+    Table,
+    Text,
+    lines,
+)
+from evidence.documents.case_sections import (
+    Room,
+    best_share,
+    claimant_section,
+    comparison_section,
+    decision_section,
+    decision_words,
+    licence_section,
+    limits_section,
+    sightings_section,
+    unchecked_section,
+    warnings,
+    work_section,
+)
+from evidence.documents.coverage import coverage_section
+from evidence.documents.fonts import FontSet, installed_fonts
+from evidence.documents.pdf import document_pdf
+from evidence.documents.phrases import load_phrases
+from evidence.documents.pictures import Album, Pictures
+from evidence.documents.proofs import report_proofs
+from evidence.documents.report import ReportCase, ReportFacts
+from evidence.documents.report_json import render_report_json
+from evidence.documents.typesetting import TypesetFile
+from evidence.documents.wording import Wording, zone_named
+
+DATA_FILE = "report.json"
+PICTURE_SIDE = 560
+CONTENTS_FROM = 4
+"""Cases from which on a table of contents helps."""
+ROOM = Room(sightings=6, matches=3, plate_height=44, plates_in_row=3)
+
+
+def render_report_pdf(
+    report: ReportFacts, pictures: Mapping[str, Pictures], language: str, *, fonts: FontSet | None = None
+) -> bytes:
+    """The report as PDF/A-3b with ``report.json`` attached; same input, same bytes.
+
+    Args:
+        report: the facts; the file's date is its ``generated_at``.
+        pictures: by case number, exact bytes by the path that the case's facts name.
+        language: ``en`` or ``zh-Hans``.
+        fonts: where glyphs come from; the machine's when absent.
+
+    Raises:
+        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
+        WrongUseError: the language or the time zone isn't known.
+    """
+    wording = Wording(load_phrases(language), zone_named(report.time_zone))
+    album = Album(PICTURE_SIDE)
+    sections: list[Section] = [_about(report, wording), _summary(report, wording)]
+    for position, case in enumerate(report.cases):
+        sections += _case(position, case, pictures.get(case.facts.number, {}), album, wording)
+    sections.append(coverage_section(report, wording))
+    sections.append(unchecked_section(report.not_checked, wording, 1))
+    sections.append(limits_section(wording, 1))
+    files = (*album.files, TypesetFile(DATA_FILE, render_report_json(report)))
+    document = _document(report, wording, tuple(sections))
+    return document_pdf(document, files, language, fonts or installed_fonts(), report.generated_at)
+
+
+def _about(report: ReportFacts, wording: Wording) -> Section:
+    period = wording.say(
+        "report.period", first=wording.time(report.period_start), last=wording.time(report.period_end)
+    )
+    rows = (
+        wording.row("owner", Speaker.DECLARED, report.owner.name, report.owner.identity),
+        wording.row("period", Speaker.RECORDED, period),
+        wording.row("preparer", Speaker.RECORDED, report.preparer),
+        wording.time_row("made_at", report.generated_at),
+        wording.row("software", Speaker.RECORDED, f"{report.software.name} {report.software.version}"),
+        wording.row("pipeline", Speaker.RECORDED, report.software.pipeline, style=Style.MONO),
+    )
+    running = wording.say("report.running")
+    return Section(wording.say("heading.about"), (Rows(rows),), 2, running=running, outlined=False)
+
+
+def _summary(report: ReportFacts, wording: Wording) -> Section:
+    counts = report.summary
+    seen = ("works", counts.works), ("pages", counts.pages), ("pictures", counts.pictures), ("cases", counts.cases)
+    decided = (
+        ("confirmed", counts.confirmed),
+        ("licensed", counts.licensed),
+        ("cleared", counts.cleared),
+        ("open", counts.open),
+    )
+    blocks: list[Block] = [
+        Figures(tuple(Figure(f"{count:,}", wording.say(f"figure.{name}")) for name, count in group))
+        for group in (seen, decided)
+    ]
+    if report.cases:
+        head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle")
+        rows = tuple(_case_cells(position, case, wording) for position, case in enumerate(report.cases))
+        blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 5, 4, 4, 3, 5, 0)))
+    else:
+        blocks.append(Text(wording.say("report.no_cases")))
+    new_page = len(report.cases) >= CONTENTS_FROM
+    return Section(wording.say("report.summary"), tuple(blocks), 1, new_page=new_page)
+
+
+def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
+    facts = case.facts
+    seen = min((sighting.first_seen for sighting in facts.sightings), default=None)
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
+    return (
+        Cell((Line(facts.number),), _label(position)),
+        Cell((Line(title),)),
+        Cell((Line(wording.clipped(facts.party.name, 80)),)),
+        Cell(lines(("—",) if seen is None else (wording.day(seen),))),
+        Cell((Line(best_share(facts)),)),
+        Cell((Line(decision_words(facts, wording)),)),
+        Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),
+    )
+
+
+def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wording: Wording) -> list[Section]:
+    facts = case.facts
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
+    party = wording.clipped(facts.party.name, 80)
+    heading = Section(
+        wording.say("report.case_heading", case=facts.number, title=title, party=party),
+        warnings((facts,), case.witnesses, wording),
+        label=_label(position),
+        running=wording.say("report.case_running", case=facts.number, party=party),
+        new_page=True,
+    )
+    return [
+        heading,
+        comparison_section(facts, pictures, album, wording, 2, ROOM),
+        sightings_section(facts, wording, 2, ROOM),
+        licence_section(facts, wording, 2),
+        decision_section(facts, wording, 2),
+        work_section(facts, wording, 2),
+        claimant_section(facts, wording, 2),
+        report_proofs(case, wording, 2),
+        *_case_unchecked(facts.not_checked, wording),
+    ]
+
+
+def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Section]:
+    own = [wording.clipped(sentence) for sentence in sentences]
+    return [Section(wording.say("heading.unchecked"), tuple(Text(text) for text in own), 2)] if own else []
+
+
+def _label(position: int) -> str:
+    return f"case-{position + 1}"
+
+
+def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
+    say = wording.say
+    chinese = say("document.lang") == "zh"
+    first, last = wording.day(report.period_start), wording.day(report.period_end)
+    every_witness = [witness for case in report.cases for witness in case.witnesses]
+    return Document(
+        title=wording.clipped(report.title or say("report.header"), 200),
+        author=f"{report.software.name} {report.software.version}",
+        description=say("report.description", first=first, last=last),
+        kicker=say("report.kicker"),
+        heading=wording.clipped(report.title or say("report.header"), 200),
+        subtitle=say("report.subtitle", owner=wording.clipped(report.owner.name, 120), first=first, last=last),
+        header=say("report.header"),
+        footer=say("document.footer"),
+        page_of=say("document.page_of", page="{page}", pages="{pages}"),
+        lang=say("document.lang"),
+        region=say("document.region"),
+        tracking=0.2 if chinese else 0.08,
+        speaker_style="normal" if chinese else "italic",
+        large_headings=True,
+        contents=say("report.contents") if len(report.cases) >= CONTENTS_FROM else "",
+        opening=warnings([case.facts for case in report.cases], every_witness, wording),
+        sections=sections,
+        attachments=(Attachment(DATA_FILE, "application/json", say("report.attachment")),),
+    )

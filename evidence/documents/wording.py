@@ -1,0 +1,100 @@
+"""Values in words: times, shares, turns. Nothing is rounded up, so that no figure says more than was measured."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from evidence.documents.blocks import Line, Row, Speaker, Style, lines
+from evidence.documents.phrases import Phrases
+from exhibit.errors import WrongUseError
+from exhibit.types import Verification
+
+LONGEST_TEXT = 600
+"""Characters of one value that are shown; the attached data holds the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How one document speaks.
+
+    Attributes:
+        phrases: the language.
+        zone: in which local times are shown beside UTC, or ``None``.
+    """
+
+    phrases: Phrases
+    zone: ZoneInfo | None = None
+
+    def say(self, key: str, **values: object) -> str:
+        """A sentence of the catalogue."""
+        return self.phrases.say(key, **values)
+
+    def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
+        """A labelled value; an empty one reads "not stated"."""
+        shown = [self.clipped(text) for text in texts if text]
+        value = lines(shown, style) if shown else (Line(self.say("document.unknown"), Style.QUIET),)
+        return Row(self.say(f"label.{label}"), value, self.say(f"speaker.{speaker}"))
+
+    def time_row(self, label: str, moment: datetime | None) -> Row:
+        """A recorded time, in UTC and local."""
+        shown = (Line(self.say("document.no_time"), Style.QUIET),) if moment is None else lines(self.times(moment))
+        return Row(self.say(f"label.{label}"), shown, self.say(f"speaker.{Speaker.RECORDED}"))
+
+    def times(self, moment: datetime) -> tuple[str, ...]:
+        """The time in UTC, then local when there is a zone; to the second, the rest cut off."""
+        utc = self.say("time.utc", time=moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+        if self.zone is None:
+            return (utc,)
+        local = moment.astimezone(self.zone)
+        zone = f"{self.zone.key} ({local:%z})"
+        return (utc, self.say("time.local", time=local.strftime("%Y-%m-%d %H:%M:%S"), zone=zone))
+
+    def time(self, moment: datetime) -> str:
+        """The time in UTC."""
+        return self.times(moment)[0]
+
+    def day(self, moment: datetime) -> str:
+        """The date in the local zone, or in UTC without one."""
+        return moment.astimezone(self.zone or UTC).strftime("%Y-%m-%d")
+
+    def clipped(self, text: str, limit: int = LONGEST_TEXT) -> str:
+        """The text, cut after ``limit`` characters with a note of how many follow."""
+        if len(text) <= limit:
+            return text
+        return self.say("document.clipped", text=text[:limit], n=len(text) - limit)
+
+    def aligned(self, verification: Verification) -> str:
+        """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""
+        if verification.transform is None:
+            return self.say("match.not_aligned")
+        turned = self.say("match.mirrored") if verification.mirrored else ""
+        if verification.rotation % 360:
+            turned += self.say("match.turned", degrees=verification.rotation % 360)
+        return self.say("match.aligned", share=percent(verification.overlap_work), turned=turned)
+
+
+def percent(share: float) -> str:
+    """Whole percent, rounded down: 0.949 is ``94%``."""
+    return f"{math.floor(share * 100 + 1e-9)}%"
+
+
+def figure(share: float) -> str:
+    """Three decimals, the rest cut off: 0.9499 is ``0.949``."""
+    return f"{math.floor(share * 1000 + 1e-9) / 1000:.3f}"
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The time zone, or ``None`` for UTC.
+
+    Raises:
+        WrongUseError: there is no such zone.
+    """
+    if name in {"", "UTC"}:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise WrongUseError(
+            f"The time zone {name!r} isn't known here.", hint="Use an IANA name such as Asia/Shanghai, or UTC."
+        ) from error

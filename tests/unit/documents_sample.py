@@ -1,0 +1,237 @@
+"""A case and a report as the document tests need them: generated pictures, invented names, figures of a real size."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from evidence.documents import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
+from evidence.facts import (
+    AttachmentFacts,
+    CaptureFacts,
+    CaseFacts,
+    DecisionFacts,
+    LicenceCheckFacts,
+    LogProof,
+    MatchFacts,
+    OfficialRegistration,
+    OwnerFacts,
+    PartyFacts,
+    PictureFacts,
+    SightingFacts,
+    SightingRecord,
+    SliceProof,
+    SoftwareFacts,
+    Visibility,
+    WitnessFacts,
+    WorkFacts,
+)
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.types import Decision, Verification
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+SIZE = (900, 600)
+
+
+def landscape(seed: int) -> Image.Image:
+    """Hills under a sky, drawn from a seed."""
+    draw = np.random.default_rng(seed)
+    width, height = SIZE
+    rows = np.linspace(0, 1, height)[:, None, None]
+    top, bottom = draw.integers(60, 190, 3), draw.integers(170, 250, 3)
+    sky = (top * (1 - rows) + bottom * rows) * np.ones((height, width, 1))
+    picture = Image.fromarray(sky.astype(np.uint8))
+    pen = ImageDraw.Draw(picture)
+    sun = int(draw.integers(150, 750)), int(draw.integers(60, 200))
+    pen.ellipse((sun[0] - 45, sun[1] - 45, sun[0] + 45, sun[1] + 45), fill=(252, 226, 160))
+    for layer in range(6):
+        base = 240 + layer * 60
+        phases = draw.uniform(0, 6.28, 4)
+        scales = draw.uniform(0.5, 4, 4)
+        across = np.linspace(0, 6.28, width)
+        line = base + sum(38 / (index + 1) * np.sin(across * scales[index] + phases[index]) for index in range(4))
+        shade = tuple(int(value) for value in draw.integers(20, 140, 3) // (1 + layer // 3))
+        pen.polygon([(0, height), *((x, float(line[x])) for x in range(width)), (width, height)], fill=shade)
+    return picture.filter(ImageFilter.GaussianBlur(0.6))
+
+
+def encoded(picture: Image.Image, kind: str = "JPEG") -> bytes:
+    """The picture's bytes in a format."""
+    out = io.BytesIO()
+    picture.save(out, format=kind)
+    return out.getvalue()
+
+
+def sample_pictures(seed: int = 1) -> dict[str, bytes]:
+    """A registered picture, its mirrored and turned copy, and the two pictures that show the match."""
+    registered = landscape(seed)
+    cut = registered.crop((0, 18, 864, 600))
+    found = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
+    overlay = Image.blend(registered, Image.new("RGB", SIZE, (255, 255, 255)), 0.55)
+    overlay.paste(cut, (0, 18))
+    ImageDraw.Draw(overlay).rectangle((0, 18, 863, 598), outline=(18, 83, 95), width=5)
+    pair = Image.new("RGB", (2 * SIZE[0] + 20, SIZE[1]), (255, 255, 255))
+    pair.paste(registered, (0, 0))
+    pair.paste(cut, (SIZE[0] + 20, 18))
+    return {
+        "data/work/01.jpg": encoded(registered),
+        "data/sightings/01/image.webp": encoded(found, "WEBP"),
+        "data/matches/01/overlay.png": encoded(overlay, "PNG"),
+        "data/matches/01/side-by-side.png": encoded(pair, "PNG"),
+    }
+
+
+def picture_facts(data: bytes, path: str) -> PictureFacts:
+    """What is recorded of a picture's bytes."""
+    with Image.open(io.BytesIO(data)) as picture:
+        kind, (width, height) = str(picture.format), picture.size
+    return PictureFacts(Digest.of(data), len(data), kind, width, height, path)
+
+
+def sample_log_proof(kind: EntryType, sequence: int) -> LogProof:
+    """A log proof of the right form; nothing in a document depends on its hashes."""
+    path = (bytes(32),) * 11
+    note = f"log.sample.example\n2048\n{'A' * 43}=\n\n— log.sample.example AAAA\n"
+    opening = {"root": "00" * 32, "count": 12}
+    return LogProof(sequence, kind, NOON - timedelta(days=2), bytes(32), bytes(32), opening, 2048, path, note)
+
+
+def sample_sighting(found: PictureFacts) -> SightingFacts:
+    """A sighting with one capture and the proof of its slice."""
+    seen = NOON - timedelta(days=2, minutes=13, seconds=5)
+    page = "https://www.prints-and-more.example/shop/walls/autumn-hills?ref=front&size=70x100"
+    image = "https://cdn.prints-and-more.example/media/2026/11/9f2c/autumn-hills-canvas-print-large@2x.webp"
+    record = SightingRecord(page, image, image, found.digest, 200, (("content-type", "image/webp"),), "203.0.113.9", seen)
+    proof = SliceProof(record, 3, 12, (bytes(32),) * 4, sample_log_proof(EntryType.SLICE, 1291))
+    capture = CaptureFacts(
+        method="http",
+        outcome="captured",
+        sentence="Page and image were served, the image with the same bytes.",
+        started=NOON - timedelta(days=2),
+        finished=NOON - timedelta(days=2, seconds=-4),
+        image=found.digest,
+        files=("data/sightings/01/exchange.warc",),
+    )
+    return SightingFacts(
+        number=1,
+        page_url=page,
+        image_url=image,
+        final_url=image,
+        context="Autumn Hills — canvas print, 70 × 100 cm, from €89. Ships worldwide.",
+        first_seen=seen,
+        last_seen=NOON - timedelta(hours=3),
+        crawl="17",
+        status=200,
+        headers=record.headers,
+        peer="203.0.113.9",
+        picture=found,
+        visibility=Visibility.PUBLIC,
+        slice=proof,
+        captures=(capture,),
+    )
+
+
+def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
+    """The measured comparison: mirrored, turned by 90°, most of the picture."""
+    verification = Verification(
+        decision=Decision.CERTAIN,
+        hamming=38,
+        inliers=412,
+        dense=0.9379,
+        transform=((0.0, -1.35, 864.0), (-1.35, 0.0, 598.0), (0.0, 0.0, 1.0)),
+        mirrored=True,
+        rotation=90,
+        overlap_work=0.9421,
+        overlap_picture=1.0,
+        probability=None,
+        pipeline="pipeline-1",
+    )
+    paths = "data/matches/01/overlay.png", "data/matches/01/side-by-side.png"
+    return MatchFacts(1, registered.digest, found.digest, (1,), verification, ("Aligned over 94%.",), *paths)
+
+
+def sample_witnesses() -> tuple[WitnessFacts, ...]:
+    """One outside witness, one for trials that is complete, one that has not finished."""
+    return (
+        WitnessFacts("rfc3161", "Example Time Authority", False, "complete", "manifest", NOON),  # noqa: FBT003 - a field
+        WitnessFacts("rfc3161", "local trial authority", True, "complete", "manifest", NOON),  # noqa: FBT003 - a field
+        WitnessFacts("opentimestamps", "calendar.example", False, "pending", "checkpoint", None),  # noqa: FBT003 - a field
+    )
+
+
+def sample_work(registered: PictureFacts) -> WorkFacts:
+    """A registered work with two official registrations and a certificate."""
+    return WorkFacts(
+        number="2026-014",
+        title="Herbsthügel · 秋山",
+        author="Mara Lindqvist",
+        rights_statement="All rights reserved",
+        first_publication="2024-10-02, exhibition catalogue, Lund",
+        registrations=(OfficialRegistration("Sample Copyright Office", "VA 2-000-000", "2025-01-15"),),
+        registered_at=NOON - timedelta(days=200),
+        registration=sample_log_proof(EntryType.REGISTRATION, 12),
+        pictures=(registered,),
+        attachments=(AttachmentFacts("Assignment of 3 March 2025", "chain of title", Digest.of(b"a"), "data/work/a.pdf"),),
+    )
+
+
+def sample_case(pictures: dict[str, bytes] | None = None, number: str = "12") -> CaseFacts:
+    """A confirmed case with one sighting and one match."""
+    pictures = pictures or sample_pictures()
+    registered = picture_facts(pictures["data/work/01.jpg"], "data/work/01.jpg")
+    found = picture_facts(pictures["data/sightings/01/image.webp"], "data/sightings/01/image.webp")
+    return CaseFacts(
+        number=number,
+        bundle=1,
+        owner=OwnerFacts("Lindqvist Pictures AB", "Reg. no. 000000-0000, Lund, Sweden"),
+        party=PartyFacts("domain", "prints-and-more.example"),
+        language="en",
+        opened_at=NOON - timedelta(days=2),
+        written_at=NOON,
+        software=SoftwareFacts("Exhibit", "0.1.0", "pipeline-1"),
+        work=sample_work(registered),
+        sightings=(sample_sighting(found),),
+        matches=(sample_match(registered, found),),
+        licence_check=LicenceCheckFacts(NOON - timedelta(hours=1), 14, False, "No record covers this use.", ()),  # noqa: FBT003 - a field
+        decision=DecisionFacts("confirmed", "Jonas Ek", NOON - timedelta(minutes=40), "No order and no licence.", False),  # noqa: FBT003 - a field
+        witnesses=(),
+        not_checked=("The site's own upload date was not checked.",),
+    )
+
+
+def sample_coverage() -> tuple[CrawlCoverage, ...]:
+    """Two crawls with refusals."""
+    refused = (RefusalCount("robots", 12), RefusalCount("private-address", 1), RefusalCount("unreadable", 3))
+    start = NOON - timedelta(days=2, hours=1)
+    return (
+        CrawlCoverage("https://www.prints-and-more.example/", "site", start, NOON, 214, 1630, 301_220_114, refused),
+        CrawlCoverage("https://news.example/feed.xml", "feed", start, None, 31, 77, 12_400_000, refused[:1]),
+    )
+
+
+def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[ReportFacts, dict[str, dict[str, bytes]]]:
+    """A report with so many cases, and the pictures of each."""
+    pictures = {str(number): sample_pictures(number % 7) for number in range(1, cases + 1)}
+    decision = DecisionFacts("confirmed", "demonstration switch", NOON, "", demonstration)
+    facts = [sample_case(pictures[number], number) for number in pictures]
+    if demonstration:
+        facts = [replace(case, decision=decision) for case in facts]
+    sealed = tuple(ReportCase(case, Digest.of(case.number.encode()), 2040, sample_witnesses()) for case in facts)
+    report = ReportFacts(
+        title="Autumn watch",
+        owner=OwnerFacts("Lindqvist Pictures AB", "Reg. no. 000000-0000, Lund, Sweden"),
+        preparer="Jonas Ek",
+        period_start=NOON - timedelta(days=30),
+        period_end=NOON,
+        generated_at=NOON,
+        time_zone="Asia/Shanghai",
+        software=SoftwareFacts("Exhibit", "0.1.0", "pipeline-1"),
+        summary=ReportSummary(24, 245, 1707, cases, cases, 5, 1, 0),
+        coverage=sample_coverage(),
+        cases=sealed,
+        not_checked=("Pages behind a login were not visited.",),
+    )
+    return report, pictures
