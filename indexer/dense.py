@@ -1,0 +1,110 @@
+"""The dense check: do the pixels agree, window by window, once one picture lies on the other?
+
+``exhibit.similarity`` defines it on the original pictures, with NumPy and Pillow alone; this is the fast path on the
+grey pictures that features carry, and a test holds the two together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.features import Features, grey_scaling
+from indexer.single_thread import cv2
+
+WINDOW = 12
+TEXTURED = 9.0
+"""Variance of grey levels in a window, from which it counts as textured."""
+AGREES = 0.6
+"""Normalised cross-correlation of a window, from which it agrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the dense check saw.
+
+    Attributes:
+        share: of the textured windows in the overlap, those whose pixels agree, 0 to 1.
+        textured: how many windows were textured.
+    """
+
+    share: float
+    textured: int
+
+
+def dense_agreement(found: Features, registered: Features, transform: NDArray[np.float64]) -> Agreement:
+    """Compare the pixels of two pictures.
+
+    Args:
+        found: one picture.
+        registered: the other.
+        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
+    """
+    warped, mask = laid_on(found, registered, transform)
+    valid = mask.astype(np.float32)
+    one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
+    mean_one, mean_other = _means(one), _means(other)
+    variance_one = _means(one * one) - mean_one * mean_one
+    variance_other = _means(other * other) - mean_other * mean_other
+    covariance = _means(one * other) - mean_one * mean_other
+    whole = _means(valid) > 1 - 0.5 / WINDOW**2
+    textured_one, textured_other = whole & (variance_one > TEXTURED), whole & (variance_other > TEXTURED)
+    correlated = covariance > AGREES * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
+    textured = int((textured_one | textured_other).sum())
+    agreeing = int((textured_one & textured_other & correlated).sum())
+    return Agreement(agreeing / textured if textured else 0.0, textured)
+
+
+def mean_difference(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
+    """Mean absolute difference in grey levels where the two lie on each other; 255 when they don't."""
+    warped, mask = laid_on(found, registered, transform)
+    if not mask.any():
+        return 255.0
+    return float(np.abs(warped.astype(np.float32) - registered.thumbnail)[mask].mean())
+
+
+def laid_on(
+    found: Features, registered: Features, transform: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The found picture, warped into the frame of the registered one's thumbnail.
+
+    Args:
+        found: the picture that is warped.
+        registered: whose frame it is.
+        transform: 3×3, original found pixels to original registered pixels.
+
+    Returns:
+        Grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
+    """
+    grey, thumbnail = found.grey, registered.thumbnail
+    between = grey_scaling(registered, thumbnail) @ transform @ np.linalg.inv(grey_scaling(found, grey))
+    factor = _scale_at_centre(between, grey.shape)
+    if factor < 1:
+        size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+        reduced = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+        between = grey_scaling(registered, thumbnail) @ transform @ np.linalg.inv(grey_scaling(found, reduced))
+        grey = reduced
+    size = thumbnail.shape[::-1]
+    warped = cv2.warpPerspective(grey, between, size, flags=cv2.INTER_LINEAR)
+    mask = cv2.warpPerspective(np.ones_like(grey, np.float32), between, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(warped), np.asarray(mask > 0.999)
+
+
+def _scale_at_centre(transform: NDArray[np.float64], shape: tuple[int, ...]) -> float:
+    """By how much lengths grow at the centre of a picture of this shape."""
+    depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
+    return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
+
+
+def _smooth(grey: NDArray[np.uint8], valid: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaussian blur that takes nothing from outside the overlap."""
+    size = (9, 9)
+    weighted = cv2.GaussianBlur(grey * valid, size, 1.0, borderType=cv2.BORDER_CONSTANT)
+    weight = cv2.GaussianBlur(valid, size, 1.0, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(weighted / np.maximum(weight, 1e-6))
+
+
+def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means over the windows around each pixel; those that leave the frame count as not whole."""
+    return np.asarray(cv2.boxFilter(values, -1, (WINDOW, WINDOW), normalize=True, borderType=cv2.BORDER_CONSTANT))

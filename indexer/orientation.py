@@ -1,0 +1,66 @@
+"""The eight ways in which a picture can be turned and mirrored, as a number, and the transform that each stands for.
+
+An orientation has three bits: 4 transposes the picture (x and y change places), then 2 turns it upside down, then 1
+mirrors it left to right.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORIENTATIONS = range(8)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of a picture in its own pixels: edges, right and bottom excluded."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Pixels."""
+        return self.bottom - self.top
+
+    def scaled(self, across: float, down: float) -> "Box":
+        """The same rectangle of a picture of another size."""
+        return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
+
+
+def alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]:
+    """The transform that lays one rectangle onto another after turning it.
+
+    Args:
+        orientation: which of the eight.
+        source: rectangle of the picture that is turned, before turning.
+        target: rectangle that it then fills.
+
+    Returns:
+        3×3 float64, from source pixel coordinates to target pixel coordinates, pixel centres at whole numbers.
+    """
+    centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    unit = np.array(
+        [
+            [1 / source.width, 0, -source.left / source.width],
+            [0, 1 / source.height, -source.top / source.height],
+            [0, 0, 1],
+        ]
+    )
+    turn = np.eye(3)
+    if orientation & 4:
+        turn = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    if orientation & 2:
+        turn = np.array([[1.0, 0, 0], [0, -1, 1], [0, 0, 1]]) @ turn
+    if orientation & 1:
+        turn = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]]) @ turn
+    fill = np.array([[target.width, 0, target.left], [0, target.height, target.top], [0, 0, 1]])
+    return np.asarray(np.linalg.inv(centre) @ fill @ turn @ unit @ centre)

@@ -1,0 +1,10 @@
+"""OpenCV with one thread: parallel work comes from processes, and threads of a library only take turns with them."""
+
+from typing import Any
+
+import cv2 as opencv
+
+opencv.setNumThreads(1)
+
+cv2: Any = opencv
+"""Untyped on purpose: its own stubs know neither SIFT nor NumPy's exact types."""

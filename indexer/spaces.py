@@ -1,0 +1,45 @@
+"""The two spaces that pictures are compared in, and the version of the whole pipeline."""
+
+from exhibit.types import Metric, Space
+
+PIPELINE = "match-1"
+"""Version of everything that the figures of a match depend on: raise it when a parameter, a model or a rule changes."""
+
+PHASH = Space(
+    name="phash256",
+    version="1",
+    metric=Metric.HAMMING,
+    width=256,
+    parameters=(
+        ("decoding", "reduced to a long side of at least 512"),
+        ("grey", "ITU-R 601"),
+        ("resize", "lanczos 64x64"),
+        ("transform", "lowest 16x16 of the DCT-II against their median"),
+    ),
+)
+"""The perceptual hash of ``imagehash.phash(picture, hash_size=16)``: 256 bits row by row, packed."""
+
+DESCRIPTOR = Space(
+    name="descriptor",
+    version="1",
+    metric=Metric.COSINE,
+    width=256,
+    parameters=(
+        ("decoding", "reduced to a long side of at least 512"),
+        ("input", "224x224 squashed"),
+        ("model", "efficientnet-lite0 int8"),
+        ("sha256", "6bc415cd1e6e7c83a628c91b4245858c2a2b8a00ec279a57d1688465618303c9"),
+    ),
+)
+"""The copy-detection descriptor of ``models/MODEL_CARD.md``: 256 components, unit length."""
+
+WHOLE = "whole"
+TRIMMED = "trimmed"
+CENTRE = "centre"
+TILES = ("tile-1", "tile-2", "tile-3", "tile-4")
+
+WORK_PARTS = frozenset({WHOLE, TRIMMED})
+"""Parts that belong into an index of registered works: what is searched *for* is always a whole work."""
+
+PICTURE_PARTS = frozenset({WHOLE, TRIMMED, CENTRE, *TILES})
+"""Parts that belong into an index of pictures seen: a work may fill only a part of what was found."""
