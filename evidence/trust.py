@@ -1,0 +1,155 @@
+"""Whose word counts: a dated list that the verifier brings along. Nothing inside a bundle can add to it.
+
+What isn't pinned here is reported as "not checked: unknown witness", however well it fits together.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from cryptography import x509
+
+from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import WrongUseError
+
+TRUST_FORMAT = "exhibit-trust/1"
+DEFAULT = Path(__file__).parent / "pins" / "default.json"
+MAX_TRUST_BYTES = 1 << 20
+HEADER_BYTES = 80
+
+
+@dataclass(frozen=True)
+class TrustedAuthority:
+    """Root certificates of a time-stamping authority (RFC 3161).
+
+    Attributes:
+        name: how results name it.
+        certificates: PEM texts of roots.
+        development: true when it was started for trials; results that rest on it say so.
+        label: the words that results then show.
+    """
+
+    name: str
+    certificates: tuple[str, ...]
+    development: bool
+    label: str
+
+    @cached_property
+    def roots(self) -> tuple[x509.Certificate, ...]:
+        """The certificates, parsed; raises ``ValueError``."""
+        return tuple(x509.load_pem_x509_certificate(text.encode()) for text in self.certificates)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedChain:
+    """A chain of blocks with proof of work.
+
+    Attributes:
+        name: how results name it.
+        network: ``bitcoin`` or ``regtest``.
+        minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
+            target of the main network; making such a header costs what mining a block costs.
+        blocks: when not empty, only headers with these hashes (as usually written) count.
+        development: true for a chain started for trials.
+        label: the words that results then show.
+    """
+
+    name: str
+    network: str
+    minimum_difficulty: float
+    blocks: tuple[Digest, ...]
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedLog:
+    """A log's public key, in the form ``name+key id+base64`` (C2SP signed-note)."""
+
+    vkey: str
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """A sealing key that is known to be this owner's.
+
+    Attributes:
+        owner: name of the owner.
+        public: Ed25519 public key, 32 bytes.
+        development: true for trials.
+        label: the words that results then show.
+    """
+
+    owner: str
+    public: bytes
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The pinned list.
+
+    Attributes:
+        dated: the day on which the list was drawn up, ISO 8601.
+        note: where its contents come from.
+        authorities: time-stamping authorities.
+        chains: chains of blocks.
+        logs: keys of logs.
+        keys: sealing keys of owners.
+        format: :data:`TRUST_FORMAT`.
+    """
+
+    dated: str
+    note: str
+    authorities: tuple[TrustedAuthority, ...]
+    chains: tuple[TrustedChain, ...]
+    logs: tuple[TrustedLog, ...]
+    keys: tuple[TrustedKey, ...]
+    format: str = TRUST_FORMAT
+
+    def to_json(self) -> bytes:
+        """Canonical JSON (RFC 8785)."""
+        return canonical(to_plain(self))
+
+    @classmethod
+    def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:
+        """Read a list; raises ``FormatError`` naming the place."""
+        trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
+        if trust.format != TRUST_FORMAT:
+            raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
+        entries: list[TrustedAuthority | TrustedChain | TrustedLog | TrustedKey]
+        entries = [*trust.authorities, *trust.chains, *trust.logs, *trust.keys]
+        for entry in entries:
+            if entry.development and not entry.label:
+                raise FormatError(f"{what} has an entry for development without a label.")
+        for authority in trust.authorities:
+            _check_certificates(authority, what)
+        return trust
+
+
+def _check_certificates(authority: TrustedAuthority, what: str) -> None:
+    try:
+        found = authority.roots
+    except ValueError as error:
+        raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
+    if not found:
+        raise FormatError(f"{what}: {authority.name} has no certificate.")
+
+
+def load_trust(path: Path = DEFAULT) -> Trust:
+    """Read a trust list from a file.
+
+    Raises:
+        WrongUseError: the file can't be read, or isn't a trust list.
+    """
+    try:
+        return Trust.from_json(path.read_bytes(), what=path.name)
+    except (OSError, FormatError) as error:
+        reason = error.message if isinstance(error, FormatError) else f"{path} can't be read."
+        raise WrongUseError(reason, hint="docs/bundle-format.md describes the trust list.") from error
