@@ -1,0 +1,226 @@
+"""Writes the pages of the demonstration's sites, with pictures shown in the ways that real pages show them."""
+
+import json
+import mimetypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from html import escape
+from typing import Final, Literal
+from urllib.parse import urljoin
+
+from demo.plan import Site
+
+Technique = Literal[
+    "img",
+    "srcset",
+    "inline-style",
+    "stylesheet",
+    "link",
+    "picture",
+    "lazy",
+    "json-ld",
+    "og-image",
+    "sitemap",
+    "media-content",
+    "enclosure",
+]
+FIRST_DAY: Final = 1_793_491_200.0  # 2026-11-01: the day on which the first post of a site was written
+DAY: Final = 86_400.0
+ACCENTS: Final = {"prints": "#24405c", "walls": "#3c6e57", "notes": "#8a3b2a"}
+LAZY_LOADING: Final = "document.querySelectorAll('img[data-src]').forEach((img) => { img.src = img.dataset.src; });"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture on a page: its address, how the page refers to it, and the words beside it."""
+
+    url: str
+    technique: Technique
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a site."""
+
+    path: str
+    title: str
+    text: str
+    shown: tuple[Shown, ...]
+
+    @property
+    def stylesheet(self) -> str:
+        """The path of the page's own stylesheet."""
+        return f"/css{self.path.removesuffix('.html').rstrip('/')}.css"
+
+    def using(self, *techniques: Technique) -> tuple[Shown, ...]:
+        """Return the pictures that are shown in one of these ways."""
+        return tuple(shown for shown in self.shown if shown.technique in techniques)
+
+
+def page_html(page: Page, site: Site, links: Sequence[tuple[str, str]]) -> str:
+    """Write a page: head, navigation by (path, words) links, text and pictures."""
+    menu = " · ".join(f'<a href="{path}">{escape(words)}</a>' for path, words in links)
+    pictures = "\n".join(_FIGURES[shown.technique](shown) for shown in page.shown if shown.technique in _FIGURES)
+    classes = "\n".join(
+        f'<div class="picture p{number}" role="img" aria-label="{escape(shown.caption)}"></div>'
+        for number, shown in enumerate(page.using("stylesheet"))
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(page.title)} - {escape(site.title)}</title>
+<link rel="stylesheet" href="/site.css">
+<link rel="stylesheet" href="{page.stylesheet}">
+{_head(page, site)}
+</head>
+<body>
+<header><a href="/">{escape(site.title)}</a></header>
+<nav>{menu}</nav>
+<main>
+<h1>{escape(page.title)}</h1>
+<p>{escape(page.text)}</p>
+<section class="pictures">
+{pictures}
+{classes}
+</section>
+</main>
+<footer>{escape(site.title)} is a made-up site. Everything on it was generated for a demonstration.</footer>
+<script>{LAZY_LOADING}</script>
+</body>
+</html>
+"""
+
+
+def page_css(page: Page) -> str:
+    """Write a page's own stylesheet, which holds its background pictures."""
+    shown = enumerate(page.using("stylesheet"))
+    return "".join(f'.p{number} {{ background-image: url("{picture.url}"); }}\n' for number, picture in shown)
+
+
+def site_css(site: Site) -> str:
+    """Write the stylesheet that all pages of a site share."""
+    return f"""body {{ margin: 0; font: 17px/1.5 system-ui, sans-serif; color: #222; background: #fbfaf8; }}
+header {{ padding: 1rem 2rem; background: {ACCENTS[site.name]}; font-size: 1.4rem; }}
+header a {{ color: #fff; text-decoration: none; }}
+nav {{ padding: .6rem 2rem; background: #eee; }}
+main {{ max-width: 60rem; margin: 0 auto; padding: 1rem 2rem; }}
+.pictures {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem; }}
+figure {{ margin: 0; }} figure img {{ width: 100%; }} figcaption {{ font-size: .9rem; color: #555; }}
+.picture {{ min-height: 12rem; background-size: cover; }}
+footer {{ padding: 2rem; color: #777; font-size: .85rem; }}
+"""
+
+
+def sitemap_xml(pages: Sequence[Page], site: Site) -> str:
+    """Write a sitemap with the image extension (sitemaps.org 0.9; image sitemaps 1.1)."""
+    entries = "".join(
+        f"<url><loc>{escape(urljoin(site.base, page.path))}</loc>"
+        + "".join(
+            f"<image:image><image:loc>{escape(urljoin(site.base, shown.url))}</image:loc></image:image>"
+            for shown in page.using("sitemap")
+        )
+        + "</url>\n"
+        for page in pages
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+        ' xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">\n'
+        f"{entries}</urlset>\n"
+    )
+
+
+def feed_xml(pages: Sequence[Page], site: Site) -> str:
+    """Write an RSS 2.0 feed with enclosures and Media RSS."""
+    items = "".join(_feed_item(page, site, FIRST_DAY + DAY * day) for day, page in enumerate(pages))
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/">
+<channel><title>{escape(site.title)}</title><link>{site.base}/</link><description>Notes and pictures</description>
+{items}</channel></rss>
+"""
+
+
+def _feed_item(page: Page, site: Site, written: float) -> str:
+    link = escape(urljoin(site.base, page.path))
+    media = "".join(
+        f'<media:content url="{escape(urljoin(site.base, shown.url))}" medium="image">'
+        f"<media:title>{escape(shown.caption)}</media:title></media:content>"
+        for shown in page.using("media-content")
+    )
+    enclosures = "".join(
+        f'<enclosure url="{escape(urljoin(site.base, shown.url))}" type="{_media_type(shown.url)}" length="0"/>'
+        for shown in page.using("enclosure")
+    )
+    return (
+        f"<item><title>{escape(page.title)}</title><link>{link}</link><guid>{link}</guid>"
+        f"<pubDate>{formatdate(written, usegmt=True)}</pubDate><description>{escape(page.text)}</description>"
+        f"{media}{enclosures}</item>\n"
+    )
+
+
+def _head(page: Page, site: Site) -> str:
+    cards = [
+        f'<meta property="og:image" content="{escape(urljoin(site.base, shown.url))}">'
+        for shown in page.using("og-image")
+    ]
+    data = [
+        '<script type="application/ld+json">'
+        + json.dumps(
+            {
+                "@context": "https://schema.org",
+                "@type": "Article",
+                "headline": page.title,
+                "image": [urljoin(site.base, shown.url)],
+            }
+        )
+        + "</script>"
+        for shown in page.using("json-ld")
+    ]
+    return "\n".join(cards + data)
+
+
+def _figure(tag: str, shown: Shown) -> str:
+    return f"<figure>{tag}<figcaption>{escape(shown.caption)}</figcaption></figure>"
+
+
+def _img(shown: Shown) -> str:
+    return _figure(f'<img src="{shown.url}" alt="{escape(shown.caption)}">', shown)
+
+
+def _srcset(shown: Shown) -> str:
+    return _figure(f'<img srcset="{shown.url} 1x" alt="{escape(shown.caption)}">', shown)
+
+
+def _lazy(shown: Shown) -> str:
+    return _figure(f'<img data-src="{shown.url}" loading="lazy" alt="{escape(shown.caption)}">', shown)
+
+
+def _picture(shown: Shown) -> str:
+    source = f'<source srcset="{shown.url}" type="{_media_type(shown.url)}">'
+    return _figure(f'<picture>{source}<img alt="{escape(shown.caption)}"></picture>', shown)
+
+
+def _link(shown: Shown) -> str:
+    return f'<p><a href="{shown.url}">{escape(shown.caption)}</a></p>'
+
+
+def _inline_style(shown: Shown) -> str:
+    return _figure(f'<div class="picture" style="background-image: url({shown.url})"></div>', shown)
+
+
+def _media_type(url: str) -> str:
+    return "image/webp" if url.endswith(".webp") else mimetypes.guess_type(url)[0] or "image/jpeg"
+
+
+_FIGURES: Final[dict[Technique, Callable[[Shown], str]]] = {
+    "img": _img,
+    "srcset": _srcset,
+    "lazy": _lazy,
+    "picture": _picture,
+    "link": _link,
+    "inline-style": _inline_style,
+}

@@ -1,0 +1,92 @@
+"""Chooses the works, and the pictures that have nothing to do with them."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from exhibit.errors import WrongUseError
+
+ASSETS: Final = Path(__file__).parent / "assets"
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+RESEMBLING_BITS: Final = 80
+SMALLEST_SIDE: Final = 200
+LARGEST_AREA: Final = 100_000_000
+
+Hashes = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The demonstration's own pictures that aren't works: name and file."""
+
+    lookalikes: tuple[Path, ...]
+    unrelated: tuple[Path, ...]
+
+
+def choose_works(folder: Path, limit: int = 24) -> list[Path]:
+    """Choose pictures of a folder (its own files, not those of folders within) to be registered as works, by name.
+
+    Of several that resemble one another only the first is taken, and none with a side under 200 px: the demonstration
+    knows which copy belongs to which work, and with two pictures of one scene it wouldn't.
+
+    Raises:
+        WrongUseError: there is no such folder, or fewer than four such pictures in it.
+    """
+    if not folder.is_dir():
+        raise WrongUseError(f"There is no folder {folder}.", hint="Give a folder of pictures: PHOTOS=DIR.")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    chosen: list[Path] = []
+    known: list[Hashes] = []
+    for file in files:
+        hashes = _hashes_of(file)
+        if hashes is None or any(_resemble(hashes, other) for other in known):
+            continue
+        chosen.append(file)
+        known.append(hashes)
+        if len(chosen) == limit:
+            break
+    if len(chosen) < 4:
+        raise WrongUseError(
+            f"{folder} holds {len(chosen)} pictures that the demonstration can use; it needs at least four.",
+            hint=f"Put different photographs with sides of at least {SMALLEST_SIDE} px directly into the folder.",
+        )
+    return chosen
+
+
+def stock_beside(works: Sequence[Path]) -> Stock:
+    """Return the look-alikes and unrelated pictures that come with the demonstration, without any that a work is."""
+    known = [hashes for work in works if (hashes := _hashes_of(work)) is not None]
+    return Stock(_unlike(known, (ASSETS / "lookalikes").iterdir()), _unlike(known, (ASSETS / "unrelated").iterdir()))
+
+
+def _unlike(known: Sequence[Hashes], files: Iterable[Path]) -> tuple[Path, ...]:
+    hashed = ((file, _hashes_of(file)) for file in sorted(files))
+    return tuple(
+        file for file, hashes in hashed if hashes is not None and not any(_resemble(hashes, other) for other in known)
+    )
+
+
+def _hashes_of(file: Path) -> Hashes | None:
+    """Return the 256-bit pHashes of a picture in its 8 positions, shape (8, 256); None when it can't serve."""
+    try:
+        with Image.open(file) as picture:
+            if min(picture.size) < SMALLEST_SIDE or picture.width * picture.height > LARGEST_AREA:
+                return None
+            picture.draft("RGB", (512, 512))
+            small = picture.convert("L").resize((256, 256), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    turned = [small, *(small.transpose(way) for way in Image.Transpose)]
+    return np.stack([imagehash.phash(position, hash_size=16).hash.ravel() for position in turned])
+
+
+def _resemble(hashes: Hashes, others: Hashes) -> bool:
+    nearest = min(int((first != other).sum()) for first, other in itertools.product(hashes[:1], others))
+    return nearest <= RESEMBLING_BITS

@@ -1,0 +1,48 @@
+"""Small talk for pages, captions and file names that are made up."""
+
+from typing import Final
+
+import numpy as np
+
+WORDS: Final[tuple[str, ...]] = (
+    "harbour",
+    "morning",
+    "garden",
+    "letter",
+    "window",
+    "northern",
+    "paper",
+    "quiet",
+    "travel",
+    "autumn",
+    "kitchen",
+    "bright",
+    "market",
+    "silver",
+    "river",
+    "evening",
+    "people",
+    "colour",
+    "corner",
+    "little",
+    "island",
+    "summer",
+    "music",
+    "narrow",
+    "yellow",
+    "between",
+    "always",
+    "second",
+    "open",
+    "great",
+)
+
+
+def words(random: np.random.Generator, count: int) -> list[str]:
+    """Draw words, some of them perhaps twice."""
+    return [WORDS[int(place)] for place in random.integers(len(WORDS), size=count)]
+
+
+def sentence(random: np.random.Generator, count: int = 9) -> str:
+    """Draw a line that looks like a sentence."""
+    return " ".join(words(random, count)).capitalize() + "."

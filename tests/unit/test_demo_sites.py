@@ -1,0 +1,216 @@
+import hashlib
+import http.client
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+from demo.edits import EDITS, edited
+from demo.pictures import flat, textured
+from demo.plan import Plan
+from demo.serving import REDIRECTS, serve
+from demo.sites import build
+from demo.stock import ASSETS, choose_works, stock_beside
+from exhibit.errors import WrongUseError
+
+BASES = ("http://127.0.0.2:8001", "http://127.0.0.3:8002", "http://127.0.0.4:8003")
+
+
+def folders_in(root: Path) -> list[Path]:
+    return [root / name for name in ("prints", "walls", "notes")]
+
+
+def digests(root: Path) -> dict[str, str]:
+    files = (file for file in sorted(root.rglob("*")) if file.is_file())
+    return {str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def path_of(root: Path, url: str) -> Path:
+    place = {urlsplit(base).netloc: folder for base, folder in zip(BASES, folders_in(root), strict=True)}
+    parts = urlsplit(url)
+    return place[parts.netloc] / parts.path.lstrip("/")
+
+
+def load(file: Path) -> None:
+    with Image.open(file) as picture:
+        picture.load()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Plan]:
+    root = tmp_path_factory.mktemp("sites")
+    return root, build(folders_in(root), choose_works(ASSETS / "works"), BASES)
+
+
+def test_the_same_works_and_seed_give_the_same_bytes_and_the_same_plan(
+    built: tuple[Path, Plan], tmp_path: Path
+) -> None:
+    root, plan = built
+    again = build(folders_in(tmp_path), choose_works(ASSETS / "works"), BASES)
+    assert again == plan
+    assert digests(tmp_path) == digests(root)
+
+
+def test_each_edit_is_planted_four_times_and_each_work_twice(built: tuple[Path, Plan]) -> None:
+    _, plan = built
+    assert Counter(use.edit for use in plan.planted) == dict.fromkeys(EDITS, 4)
+    assert set(Counter(use.work for use in plan.planted).values()) == {2}
+    assert len({(use.work, use.site) for use in plan.planted}) == len(plan.planted)
+
+
+def test_the_sites_hold_some_three_hundred_pictures_each_at_an_address_of_its_own(built: tuple[Path, Plan]) -> None:
+    _, plan = built
+    groups = (plan.planted, plan.licensed, plan.lookalikes, plan.unrelated, plan.traps)
+    addresses = [one.image_url for group in groups for one in group]
+    assert 290 <= plan.pictures <= 310
+    assert len(addresses) == len(set(addresses))
+
+
+def test_every_copy_opens_and_its_page_or_feed_or_sitemap_names_it(built: tuple[Path, Plan]) -> None:
+    root, plan = built
+    for use in (*plan.planted, *plan.licensed, *plan.forbidden):
+        load(path_of(root, use.image_url))
+        page = path_of(root, use.page_url)
+        site = folders_in(root)[[site.name for site in plan.sites].index(use.site)]
+        sources = [page, site / "css" / page.relative_to(site).with_suffix(".css"), *site.glob("*.xml")]
+        assert any(urlsplit(use.image_url).path in source.read_text() for source in sources), use
+
+
+def test_licensed_works_are_not_planted_on_the_site_that_may_use_them(built: tuple[Path, Plan]) -> None:
+    _, plan = built
+    assert len(plan.licensed) == 8
+    assert not {(use.work, use.site) for use in plan.licensed} & {(use.work, use.site) for use in plan.planted}
+
+
+def test_one_licence_has_ended_and_names_works_that_are_planted(built: tuple[Path, Plan]) -> None:
+    _, plan = built
+    (ended,) = (terms for terms in plan.licences if terms.valid_until < "2026")
+    on_its_site = {use.work for use in plan.planted if urlsplit(use.image_url).hostname == ended.domain}
+    assert set(ended.works) <= on_its_site
+
+
+def test_robots_txt_forbids_exactly_the_copies_that_are_listed_as_forbidden(built: tuple[Path, Plan]) -> None:
+    root, plan = built
+    assert all("Disallow: /members/" in (folder / "robots.txt").read_text() for folder in folders_in(root))
+    assert plan.forbidden
+    assert all("/members/" in use.image_url for use in plan.forbidden)
+    assert not any("/members/" in use.image_url for use in (*plan.planted, *plan.licensed))
+    assert any("/members/" not in use.page_url for use in plan.forbidden), "one stands on an open page"
+
+
+def test_broken_files_are_broken_and_redirects_lead_to_private_addresses(built: tuple[Path, Plan]) -> None:
+    root, plan = built
+    kinds = Counter(trap.kind for trap in plan.traps)
+    assert set(kinds) == {
+        "private-address", "robots", "truncated", "html-named-jpg", "bomb-header", "empty", "not-a-picture", "missing",
+    }  # fmt: skip
+    for trap in plan.traps:
+        file = path_of(root, trap.image_url)
+        if trap.kind == "private-address":
+            assert f"{urlsplit(trap.image_url).path} {trap.target}" in (file.parents[1] / REDIRECTS).read_text()
+        elif trap.kind == "missing":
+            assert not file.exists()
+        elif trap.kind != "robots":
+            with pytest.raises((UnidentifiedImageError, OSError, Image.DecompressionBombError)):
+                load(file)
+
+
+def test_sitemap_and_feed_are_well_formed_and_name_pages_of_their_site(built: tuple[Path, Plan]) -> None:
+    root, plan = built
+    _, walls, notes = plan.sites
+    sitemap = ET.parse(path_of(root, walls.start_url)).getroot()  # noqa: S314 - our own file
+    feed = ET.parse(path_of(root, notes.start_url)).getroot()  # noqa: S314 - our own file
+    pages = [loc.text or "" for loc in sitemap.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
+    links = [item.findtext("link") or "" for item in feed.iter("item")]
+    assert len(pages) > 8
+    assert len(links) > 8
+    assert all(path_of(root, url).exists() for url in pages + links)
+
+
+def test_an_edit_with_another_seed_gives_another_picture() -> None:
+    picture, beside = textured(1), [textured(number) for number in (2, 3, 4)]
+    for name in ("cropped", "captioned", "watermarked", "screenshot"):
+        assert edited(name, picture, beside, 1).data != edited(name, picture, beside, 2).data
+
+
+def test_generated_pictures_are_detailed_and_differ_from_one_another() -> None:
+    thumbs = [np.asarray(textured(seed, (128, 96)).convert("L"), np.float32) for seed in range(12)]
+    assert all(thumb.std() > 8 for thumb in thumbs)
+    for number, thumb in enumerate(thumbs):
+        assert all(abs(np.corrcoef(thumb.ravel(), other.ravel())[0, 1]) < 0.8 for other in thumbs[:number])
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Path:
+    for number in range(5):
+        textured(number).save(tmp_path / f"{number}.jpg")
+    textured(0).resize((300, 225)).save(tmp_path / "0-small.jpg")
+    flat(size=(100, 100)).save(tmp_path / "small.png")
+    (tmp_path / "text.jpg").write_text("not a picture")
+    return tmp_path
+
+
+def test_of_pictures_that_resemble_one_another_one_becomes_a_work(twins: Path) -> None:
+    assert [file.name for file in choose_works(twins)] == ["0-small.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+
+
+def test_a_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match="holds 0 pictures"):
+        choose_works(tmp_path)
+    with pytest.raises(WrongUseError, match="no folder"):
+        choose_works(tmp_path / "nowhere")
+
+
+def test_shipped_pictures_that_someone_registers_leave_the_other_pictures() -> None:
+    shipped = sorted((ASSETS / "lookalikes").iterdir())
+    assert set(stock_beside(shipped[:3]).lookalikes) == set(shipped[3:])
+    assert set(stock_beside(choose_works(ASSETS / "works")).lookalikes) == set(shipped)
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    folders = folders_in(tmp_path)
+    for folder in folders:
+        folder.mkdir()
+    (folders[0] / "a.txt").write_text("hello")
+    (folders[0] / REDIRECTS).write_text("/go http://10.0.0.1/x.jpg\n")
+    with serve(folders) as served:
+        yield urlsplit(served.bases[0]).netloc, tmp_path
+
+
+def ask(netloc: str, method: str, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection(netloc, timeout=10)
+    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, answer.headers, body
+
+
+def test_a_known_etag_is_answered_without_bytes(answers: tuple[str, Path]) -> None:
+    netloc, _ = answers
+    status, headers, body = ask(netloc, "GET", "/a.txt")
+    assert (status, body) == (200, b"hello")
+    assert ask(netloc, "GET", "/a.txt", If_None_Match=headers["ETag"])[::2] == (304, b"")
+    assert ask(netloc, "GET", "/a.txt", If_Modified_Since=headers["Last-Modified"])[::2] == (304, b"")
+    assert ask(netloc, "GET", "/a.txt", If_None_Match='"other"', If_Modified_Since=headers["Last-Modified"])[0] == 200
+
+
+def test_head_redirects_and_missing_files_are_answered_as_by_any_server(answers: tuple[str, Path]) -> None:
+    netloc, _ = answers
+    assert ask(netloc, "HEAD", "/a.txt")[2] == b""
+    status, headers, _ = ask(netloc, "GET", "/go")
+    assert (status, headers["Location"]) == (302, "http://10.0.0.1/x.jpg")
+    assert ask(netloc, "GET", "/nothing")[0] == 404
+
+
+def test_nothing_outside_the_folder_is_served(answers: tuple[str, Path]) -> None:
+    netloc, root = answers
+    (root / "secret.txt").write_text("secret")
+    for path in ("/../secret.txt", "/%2e%2e/secret.txt", f"/{REDIRECTS}", "//etc/passwd"):
+        assert ask(netloc, "GET", path)[0] == 404
