@@ -1,0 +1,170 @@
+"""Reading JSON into frozen dataclasses and writing it back: nothing guessed, and every refusal names its field."""
+
+import dataclasses
+import difflib
+import json
+import types
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from exhibit.clock import parse_rfc3339, rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+
+T = TypeVar("T")
+
+
+def parse(text: str | bytes, what: str) -> object:
+    """Parse JSON text.
+
+    Raises:
+        WrongUseError: it isn't JSON; the message begins with ``what``.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WrongUseError(f"{what} isn't JSON: {error}.") from error
+
+
+def read(cls: type[T], value: object, where: str) -> T:
+    """Read a JSON object into a dataclass: every field of its type, no field that the class doesn't have.
+
+    Args:
+        cls: a dataclass of strings, numbers, booleans, paths, times, digests, enumerations, tuples, mappings and other
+            dataclasses.
+        value: what :func:`parse` gave.
+        where: the name of the value in messages.
+
+    Raises:
+        WrongUseError: names the field and what it should be.
+    """
+    if not isinstance(value, Mapping):
+        raise _wrong(where, "an object", value)
+    shape = cast("Hashable", cls)  # mypy doesn't see that classes are
+    hints = _hints(shape)
+    for name in value:
+        if name not in hints:
+            raise _unknown(f"{where}.{name}", str(name), list(hints))
+    missing = [name for name in _required(shape) if name not in value]
+    if missing:
+        raise WrongUseError(f"{where}.{missing[0]} is missing.")
+    return cls(**{name: _as(hints[name], one, f"{where}.{name}") for name, one in value.items()})
+
+
+def write(value: object) -> str:
+    """One line of JSON; the inverse of :func:`read` for the types that it reads."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+@lru_cache(maxsize=64)
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    return {one.name: hints[one.name] for one in dataclasses.fields(cls) if one.init}
+
+
+@lru_cache(maxsize=64)
+def _required(cls: type[Any]) -> tuple[str, ...]:
+    absent = dataclasses.MISSING
+    return tuple(one.name for one in dataclasses.fields(cls) if one.default is absent and one.default_factory is absent)
+
+
+@lru_cache(maxsize=64)
+def _names(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(one.name for one in dataclasses.fields(cls))
+
+
+def _as(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever the annotation says
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return _as_optional(hint, value, where)
+    if origin is tuple:
+        return _as_tuple(get_args(hint), value, where)
+    if origin is Mapping:
+        return _as_mapping(get_args(hint)[1], value, where)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint is not Digest:
+        return read(hint, value, where)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _as_choice(hint, value, where)
+    return _as_plain(hint, value, where)
+
+
+def _as_optional(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever the annotation says
+    if value is None:
+        return None
+    return _as(next(one for one in get_args(hint) if one is not type(None)), value, where)
+
+
+def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise _wrong(where, "a list", value)
+    if hints[-1] is Ellipsis:
+        return tuple(_as(hints[0], one, f"{where}[{place}]") for place, one in enumerate(value))
+    if len(value) != len(hints):
+        raise _wrong(where, f"a list of {len(hints)}", value)
+    return tuple(
+        _as(hint, one, f"{where}[{place}]") for place, (hint, one) in enumerate(zip(hints, value, strict=True))
+    )
+
+
+def _as_mapping(hint: Any, value: object, where: str) -> dict[str, Any]:  # noqa: ANN401 - whatever the annotation says
+    if not isinstance(value, Mapping):
+        raise _wrong(where, "an object", value)
+    return {str(name): _as(hint, one, f"{where}[{str(name)!r}]") for name, one in value.items()}
+
+
+def _as_choice(hint: type[StrEnum], value: object, where: str) -> StrEnum:
+    choices = [str(one) for one in hint]
+    if not isinstance(value, str) or value not in choices:
+        raise _wrong(where, "one of " + ", ".join(choices), value)
+    return hint(value)
+
+
+def _as_plain(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - whatever the annotation says
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if hint in (bool, int, float, str):
+        if type(value) is not hint:
+            raise _wrong(where, _CALLED[hint], value)
+        return value
+    convert, called = _FROM_TEXT[hint]
+    if not isinstance(value, str):
+        raise _wrong(where, called, value)
+    try:
+        return convert(value)
+    except ValueError as error:
+        raise _wrong(where, called, value) from error
+
+
+_CALLED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_FROM_TEXT: dict[Any, tuple[Callable[[str], Any], str]] = {
+    Path: (Path, "a path"),
+    datetime: (parse_rfc3339, "a time with its zone"),
+    Digest: (Digest.from_hex, "64 hexadecimal digits"),
+}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Digest):
+        return value.hex
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Path):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {name: getattr(value, name) for name in _names(type(value))}
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _wrong(where: str, wanted: str, value: object) -> WrongUseError:
+    shown = repr(value)
+    return WrongUseError(f"{where} must be {wanted}, not {shown if len(shown) <= 60 else shown[:57] + '...'}.")
+
+
+def _unknown(where: str, name: str, known: list[str]) -> WrongUseError:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else "Known here: " + ", ".join(known) + "."
+    return WrongUseError(f"{where} isn't a field.", hint=hint)
