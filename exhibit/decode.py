@@ -8,11 +8,12 @@ What is decided here, once for the whole house:
 - The EXIF orientation is applied; one that can't be read is ignored. Colour profiles are not applied.
 - Transparent pictures stand on white. 16-bit grey keeps its upper 8 bits.
 - Of an animation the first frame that isn't of one colour is taken.
-- A JPEG or PNG that breaks off counts as a picture when at least three quarters of its rows are there (the missing ones
-  are black); every other damage is refused.
+- A JPEG or PNG whose pixels break off, or are followed by damage, counts as a picture when at least three quarters of
+  its rows are there (the missing ones are black), as browsers would show it; every other damage is refused.
 
 Pictures are decoded one at a time in each process: that bounds memory, and Python's warning filters are one for all
-threads.
+threads. With the usual limits decoding stays below 1 GB: formats whose decoders need more memory for each pixel may
+have fewer pixels.
 """
 
 import threading
@@ -29,10 +30,11 @@ from PIL import Image, UnidentifiedImageError, features
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pixels import is_blank, rgb_pixels
-from exhibit.sniff import kind_of
+from exhibit.sniff import PICTURE_MAGICS, kind_of
 from exhibit.types import PictureInfo
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
+Image.init()  # Pillow registers some of these formats only on demand; a multi-picture JPEG is opened by way of JPEG
 
 _ONE_AT_A_TIME = threading.RLock()
 _ORIENTATION_TAG = 0x0112
@@ -41,6 +43,8 @@ _MENDABLE = ("JPEG", "MPO", "PNG")
 _MIN_ROWS = 0.75
 _PIECE = 16 * 1024
 _REDUCTIONS = (8, 4, 2)
+_COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, beside 7.5 bytes for the others
+_PROGRESSIVE_COST = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Limits:
 
     Attributes:
         max_bytes: of the file.
-        max_pixels: width times height.
+        max_pixels: width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third
+            for AVIF.
         max_side: pixels of the longer side.
         max_frames: of an animation that are looked through for one that shows something.
         seconds: for opening and decoding.
@@ -98,18 +103,19 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
 
     Raises:
         UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
-            ``too-long-side``, ``too-slow``, ``truncated`` or ``broken``.
+            ``too-long-side``, ``text-bomb``, ``too-slow``, ``truncated`` or ``broken``.
     """
     with _opened(data, limits) as (picture, stream):
         info = _info(picture, stream)
         orientation = _orientation(picture)
         reduction = _reduction(max(info.width, info.height), at_least)
         if picture.format in _JPEG:
-            picture.draft(None, (picture.width // reduction, picture.height // reduction))
+            picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
             reduction = 1
         pixels = _visible_frame(picture, stream, limits, reduction)
-        pixels = _turned(pixels, orientation)
-        return DecodedPicture(info, pixels, pixels.shape[1] / info.width)
+        picture.close()  # frees its memory before the pixels are turned
+    pixels = _turned(pixels, orientation)
+    return DecodedPicture(info, pixels, pixels.shape[1] / info.width)
 
 
 class _TimedBytes(BytesIO):
@@ -145,29 +151,29 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBy
         warnings.simplefilter("ignore")
         try:
             with Image.open(stream, formats=FORMATS) as picture:
-                _check_size(picture.size, limits)
+                _check_size(picture, limits)
                 yield picture, stream
-                _check_size(picture.size, limits)
         except UnreadablePictureError:
             raise
         except Image.DecompressionBombError as error:
-            raise _too_many_pixels(limits) from error
+            raise _too_many_pixels() from error
         except UnidentifiedImageError as error:
             raise _not_a_picture(data) from error
         except Exception as error:  # a decoder that is fed hostile bytes may raise anything
             raise _broken(error) from error
 
 
-def _check_size(size: tuple[int, int], limits: Limits) -> None:
-    width, height = size
+def _check_size(picture: Image.Image, limits: Limits) -> None:
+    width, height = picture.size
     if width < 1 or height < 1:
         raise UnreadablePictureError("The picture has no pixels.", reason="broken")
     if max(width, height) > limits.max_side:
         raise UnreadablePictureError(
             f"The picture is {width}×{height}; no side may be longer than {limits.max_side}.", reason="too-long-side"
         )
-    if width * height > limits.max_pixels:
-        raise _too_many_pixels(limits)
+    cost = _PROGRESSIVE_COST if picture.info.get("progressive") else _COST.get(picture.format or "", 1.0)
+    if width * height * cost > limits.max_pixels:
+        raise _too_many_pixels()
 
 
 def _info(picture: Image.Image, stream: _TimedBytes) -> PictureInfo:
@@ -204,15 +210,28 @@ def _visible_frame(picture: Image.Image, stream: _TimedBytes, limits: Limits, re
     _load(picture)
     stream.check()
     first = rgb_pixels(picture, reduction)
-    size, frames = picture.size, _frames(picture)
-    if frames == 1 or not is_blank(first):
+    if not is_blank(first):
         return first
-    for number in range(1, min(frames, limits.max_frames)):
-        stream.check()
-        picture.seek(number)
-        if picture.size == size and not is_blank(pixels := rgb_pixels(picture, reduction)):
+    for pixels in _later_frames(picture, stream, min(_frames(picture), limits.max_frames), reduction):
+        if pixels.shape == first.shape and not is_blank(pixels):
             return pixels
     return first
+
+
+def _later_frames(
+    picture: Image.Image, stream: _TimedBytes, frames: int, reduction: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames after the first, as far as they can be decoded: damage behind a good frame takes nothing from it."""
+    for number in range(1, frames):
+        stream.check()
+        try:
+            picture.seek(number)
+            pixels = rgb_pixels(picture, reduction)
+        except UnreadablePictureError:
+            raise
+        except Exception:  # noqa: BLE001 - a decoder that is fed hostile bytes may raise anything
+            return
+        yield pixels
 
 
 def _frames(picture: Image.Image) -> int:
@@ -226,20 +245,20 @@ def _load(picture: Image.Image) -> None:
         picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]  # so that the time is checked often
     try:
         picture.load()
-    except OSError as error:
-        if picture.format not in _MENDABLE or "truncated" not in str(error).lower():
+    except (OSError, SyntaxError, ValueError):
+        if picture.format not in _MENDABLE or picture.info.get("interlace") or _rows_present(picture) < _MIN_ROWS:
             raise
-        if _rows_present(picture) < _MIN_ROWS:
-            raise UnreadablePictureError("The picture breaks off.", reason="truncated") from error
-        picture.tile = []  # type: ignore[attr-defined]  # nothing more to decode
 
 
 def _rows_present(picture: Image.Image) -> float:
-    """The share of rows down to the last one that isn't black, of a picture whose decoding broke off."""
+    """The share of rows down to the last one that isn't black, of a picture whose decoding broke off.
+
+    Nothing more of it will be decoded afterwards.
+    """
     if getattr(picture, "_im", None) is None:
         return 0.0
-    picture.tile = []  # type: ignore[attr-defined]  # nothing more to decode
-    box = picture.convert("L").getbbox()
+    picture.tile = []  # type: ignore[attr-defined]  # what is left to decode
+    box = picture.convert("RGB").getbbox()
     return 0.0 if box is None else box[3] / picture.height
 
 
@@ -254,17 +273,22 @@ def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels)
 
 
-def _too_many_pixels(limits: Limits) -> UnreadablePictureError:
-    return UnreadablePictureError(f"The picture has more than {limits.max_pixels:,} pixels.", reason="too-many-pixels")
+def _too_many_pixels() -> UnreadablePictureError:
+    return UnreadablePictureError("The picture has too many pixels.", reason="too-many-pixels")
 
 
 def _not_a_picture(data: bytes) -> UnreadablePictureError:
+    if data.startswith(PICTURE_MAGICS):
+        return UnreadablePictureError("The picture is damaged at its beginning.", reason="broken")
     kind = kind_of(data)
     sentence = "These bytes aren't a picture that can be read." if kind is None else f"This is {kind}."
     return UnreadablePictureError(sentence, reason="not-a-picture", hint=f"Pictures are {', '.join(FORMATS)}.")
 
 
 def _broken(error: Exception) -> UnreadablePictureError:
-    truncated = "truncated" in str(error).lower()
-    sentence = "The picture breaks off." if truncated else "The picture is damaged."
-    return UnreadablePictureError(sentence, reason="truncated" if truncated else "broken")
+    text = str(error)
+    if "truncated" in text.lower():
+        return UnreadablePictureError("The picture breaks off.", reason="truncated")
+    if "too large" in text or "Too much memory" in text:
+        return UnreadablePictureError("The picture carries texts that unpack to too much.", reason="text-bomb")
+    return UnreadablePictureError("The picture is damaged.", reason="broken")

@@ -17,9 +17,6 @@ def rgb_pixels(picture: Image.Image, reduction: int = 1) -> NDArray[np.uint8]:
 
     Returns:
         Shape (⌈h / reduction⌉, ⌈w / reduction⌉, 3), uint8.
-
-    Raises:
-        ValueError: the mode has no way to RGB (CIE Lab).
     """
     picture.load()
     width, height = picture.size

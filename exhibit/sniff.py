@@ -2,6 +2,9 @@
 
 import re
 
+PICTURE_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"BM")
+"""How the formats that are decoded begin, as far as a few bytes tell."""
+
 _MAGICS = (
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
