@@ -1,43 +1,23 @@
-"""The sections of one case, for the exhibit sheet and for the report: who, what, where, when, how alike, licences, proofs."""
+"""The sections of one case, shared by the exhibit sheet and the report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from evidence.documents.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Speaker, Style, Text
-from evidence.documents.comparison import comparison_blocks
+from evidence.documents.comparison import Room, comparison_blocks
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.wording import Wording, percent
-from evidence.facts import CaseFacts, CaptureFacts, SightingFacts, WitnessFacts
+from evidence.facts import CaptureFacts, CaseFacts, SightingFacts, WitnessFacts
 from exhibit.types import Decision
 
 STANDING_UNCHECKED = ("permission", "exceptions", "respondent", "title", "elsewhere", "damages")
 STANDING_LIMITS = ("interested", "similarity", "time", "context", "verify")
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much of a case a document shows; the attached data always holds all.
-
-    Attributes:
-        sightings: most sightings.
-        matches: most matches with pictures.
-        plate_height: millimetres of a picture's frame.
-        plates_in_row: pictures beside each other.
-    """
-
-    sightings: int
-    matches: int
-    plate_height: int
-    plates_in_row: int
-
-
 def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
-    """Who claims: identity, authority and chain of title, as declared."""
-    chain = [f"{item.title} ({item.role})" for item in facts.work.attachments]
+    """Who claims, as declared."""
     rows = (
         wording.row("owner", Speaker.DECLARED, facts.owner.name),
         wording.row("identity", Speaker.DECLARED, facts.owner.identity),
-        wording.row("chain", Speaker.DECLARED, *chain),
     )
     return Section(wording.say("heading.claimant"), (Rows(rows),), level)
 
@@ -45,12 +25,14 @@ def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
 def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """What is registered, as declared, and its pictures, as recorded."""
     work = facts.work
+    chain = [f"{item.title} ({item.role})" for item in work.attachments]
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
     rows = [
         wording.row("title", Speaker.DECLARED, work.title),
         wording.row("author", Speaker.DECLARED, work.author),
         wording.row("first_publication", Speaker.DECLARED, work.first_publication),
         wording.row("registrations", Speaker.DECLARED, *registrations),
+        wording.row("chain", Speaker.DECLARED, *chain),
         wording.row("rights", Speaker.DECLARED, work.rights_statement),
         wording.row("work_number", Speaker.RECORDED, work.number),
         wording.time_row("registered_at", work.registered_at),
@@ -80,7 +62,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
     addresses = [sighting.image_url]
     if sighting.final_url and sighting.final_url != sighting.image_url:
         addresses.append(sighting.final_url)
-    status = f"HTTP {sighting.status}" if sighting.status else ""
+    answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
     size = wording.say(
         "picture.size", width=sighting.picture.width, height=sighting.picture.height, format=sighting.picture.format
     )
@@ -88,7 +70,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.row("sighting", Speaker.RECORDED, str(sighting.number), style=Style.STRONG),
         wording.row("page_url", Speaker.RECORDED, sighting.page_url, style=Style.MONO),
         wording.row("image_url", Speaker.RECORDED, *addresses, style=Style.MONO),
-        wording.row("status", Speaker.RECORDED, status, sighting.peer),
+        wording.row("status", Speaker.RECORDED, answer),
         wording.row("context", Speaker.STATED, sighting.context),
         wording.time_row("first_seen", sighting.first_seen),
         wording.time_row("last_seen", sighting.last_seen),
@@ -121,7 +103,7 @@ def comparison_section(
     for match in facts.matches[: room.matches]:
         if len(facts.matches) > 1:
             blocks.append(Text(wording.say("match.several", n=match.number, all=len(facts.matches))))
-        blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room.plates_in_row, room.plate_height))
+        blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room))
     if len(facts.matches) > room.matches:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
     if facts.matches:
@@ -182,14 +164,18 @@ def limits_section(wording: Wording, level: int) -> Section:
     return Section(wording.say("heading.limits"), (Bullets(sentences),), level)
 
 
-def warnings(cases: Sequence[CaseFacts], witnesses: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
-    """What a reader must not miss: a demonstration's decision, witnesses without legal weight."""
-    found: list[Block] = []
-    if any(case.decision.demonstration for case in cases):
-        found.append(Callout(wording.say("decision.demonstration_title"), wording.say("decision.demonstration")))
-    if any(witness.development for witness in witnesses):
-        found.append(Callout(wording.say("witness.development_title"), wording.say("witness.development_note")))
-    return tuple(found)
+def demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
+    """That no person examined the case, when a switch for demonstrations confirmed it."""
+    if not facts.decision.demonstration:
+        return ()
+    return (Callout(wording.say("decision.demonstration_title"), wording.say("decision.demonstration")),)
+
+
+def development_warning(witnesses: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
+    """That a witness has no legal weight, when one is there for development."""
+    if not any(witness.development for witness in witnesses):
+        return ()
+    return (Callout(wording.say("witness.development_title"), wording.say("witness.development_note")),)
 
 
 def best_share(facts: CaseFacts) -> str:

@@ -1,5 +1,7 @@
 """One match as blocks: both pictures, overlay, side by side, and every figure."""
 
+from dataclasses import dataclass
+
 from evidence.documents.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.wording import Wording, figure, percent
@@ -10,14 +12,32 @@ from exhibit.types import Verification
 NOT_COMPARED = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of a case a document shows; the attached data always holds all.
+
+    Attributes:
+        sightings: most sightings.
+        matches: most matches with pictures.
+        plate_height: millimetres of a picture's frame.
+        plates_in_row: pictures beside each other.
+        side_by_side: whether corresponding parts are shown too, beside both pictures and the overlay.
+    """
+
+    sightings: int
+    matches: int
+    plate_height: int
+    plates_in_row: int
+    side_by_side: bool
+
+
 def comparison_blocks(
     facts: CaseFacts,
     match: MatchFacts,
     pictures: Pictures,
     album: Album,
     wording: Wording,
-    plates_in_row: int,
-    plate_height: int,
+    room: Room,
 ) -> list[Block]:
     """The blocks of one match.
 
@@ -27,30 +47,29 @@ def comparison_blocks(
         pictures: exact bytes by path; what isn't in it is said to be missing.
         album: takes in what is shown.
         wording: the document's language.
-        plates_in_row: pictures beside each other.
-        plate_height: millimetres of a picture's frame.
+        room: how large the pictures are, and how many there are.
     """
     verification = match.verification
     sentences = [wording.aligned(verification)]
     if verification.transform is not None:
         sentences.append(wording.say("match.aligned_picture", share=percent(verification.overlap_picture)))
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
-    plates = _plates(facts, match, pictures, album, wording)
-    rows = [plates[start : start + plates_in_row] for start in range(0, len(plates), plates_in_row)]
+    plates = _plates(facts, match, pictures, album, wording, room)
+    starts = range(0, len(plates), room.plates_in_row)
     return [
-        *(Plates(tuple(row), plate_height) for row in rows),
+        *(Plates(tuple(plates[start : start + room.plates_in_row]), room.plate_height) for start in starts),
         Text(wording.say("document.sentences").join(sentences)),
         _figures(verification, wording),
     ]
 
 
 def _plates(
-    facts: CaseFacts, match: MatchFacts, pictures: Pictures, album: Album, wording: Wording
+    facts: CaseFacts, match: MatchFacts, pictures: Pictures, album: Album, wording: Wording, room: Room
 ) -> list[Plate]:
     registered = next((item.file for item in facts.work.pictures if item.digest == match.work_picture), None)
     found = next((item.picture.file for item in facts.sightings if item.picture.digest == match.picture), None)
     wanted = [(registered, "registered"), (found, "found"), (match.overlay, "overlay")]
-    if match.side_by_side is not None:
+    if room.side_by_side:
         wanted.append((match.side_by_side, "side_by_side"))
     return [_plate(path, wording.say(f"picture.{name}"), pictures, album, wording) for path, name in wanted]
 
@@ -62,7 +81,8 @@ def _plate(path: str | None, caption: str, pictures: Pictures, album: Album, wor
     try:
         return Plate(album.place(data), "", caption, caption)
     except UnreadablePictureError as error:
-        return Plate(None, wording.say("picture.unreadable", reason=error.reason), caption, caption)
+        reason = wording.phrases.word("refused", error.reason)
+        return Plate(None, wording.say("picture.unreadable", reason=reason), caption, caption)
 
 
 def _figures(verification: Verification, wording: Wording) -> Rows:
@@ -81,7 +101,8 @@ def _figures(verification: Verification, wording: Wording) -> Rows:
         ]
     rows.append(wording.row("probability", Speaker.RECORDED, _probability(verification, wording)))
     if verification.reasons:
-        rows.append(wording.row("held_back", Speaker.RECORDED, wording.say("document.joined").join(verification.reasons)))
+        reasons = wording.say("document.joined").join(verification.reasons)
+        rows.append(wording.row("held_back", Speaker.RECORDED, reasons))
     rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows))
 

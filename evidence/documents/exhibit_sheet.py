@@ -2,17 +2,18 @@
 
 from evidence.documents.blocks import Attachment, Document, Rows, Section, Speaker
 from evidence.documents.case_sections import (
-    Room,
     claimant_section,
     comparison_section,
     decision_section,
+    demonstration_warning,
+    development_warning,
     licence_section,
     limits_section,
     sightings_section,
     unchecked_section,
-    warnings,
     work_section,
 )
+from evidence.documents.comparison import Room
 from evidence.documents.fonts import FontSet, installed_fonts
 from evidence.documents.pdf import document_pdf
 from evidence.documents.phrases import load_phrases
@@ -24,7 +25,7 @@ from evidence.facts import CaseFacts
 
 FACTS_FILE = "facts.json"
 PICTURE_SIDE = 1000
-ROOM = Room(sightings=40, matches=12, plate_height=62, plates_in_row=2)
+ROOM = Room(sightings=40, matches=12, plate_height=62, plates_in_row=2, side_by_side=True)
 
 
 def render_exhibit_sheet(
@@ -99,7 +100,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         speaker_style="normal" if chinese else "italic",
         large_headings=False,
         contents="",
-        opening=warnings((facts,), facts.witnesses, wording),
+        opening=(*demonstration_warning(facts, wording), *development_warning(facts.witnesses, wording)),
         sections=sections,
         attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),
     )

@@ -1,7 +1,7 @@
 """Which fonts a document is set in: the ones inside typst for Latin, Greek and Cyrillic, the machine's for the rest.
 
-The list is explicit and in a fixed order, so that one machine always gives the same bytes, and so that English documents
-look the same on every machine.
+The list is explicit and in a fixed order, so that one machine always gives the same bytes, and English documents look
+the same on every machine.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class FontSet:
     """
 
     families: frozenset[str]
-    handle: Any
+    handle: typst.Fonts
 
     @property
     def chinese(self) -> tuple[str, ...]:
@@ -107,5 +107,5 @@ def embedded_fonts() -> FontSet:
     return _font_set(typst.Fonts(include_system_fonts=False, include_embedded_fonts=True))
 
 
-def _font_set(handle: Any) -> FontSet:  # noqa: ANN401 - typst's class has no public type
+def _font_set(handle: typst.Fonts) -> FontSet:
     return FontSet(frozenset(handle.families()), handle)

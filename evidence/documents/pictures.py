@@ -1,4 +1,4 @@
-"""Pictures as documents show them: decoded within limits, made small, each content set once. Never the evidence itself."""
+"""Pictures as documents show them: decoded within limits, made small, never the evidence itself."""
 
 import io
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evidence.documents.blocks import Block, Cell, Line, Quiet, Row, Rows, Section, Speaker, Style, Table, Text, lines
+from evidence.documents.blocks import Block, Cell, Line, Quiet, Row, Rows, Section, Speaker, Style, Table, Text
 from evidence.documents.report import ReportCase
 from evidence.documents.wording import Wording
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
@@ -61,11 +61,11 @@ def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording) -> list[
 def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
     kind = wording.phrases.word("witness", f"kind_{witness.kind}")
     subject = wording.phrases.word("witness", f"subject_{witness.subject}")
-    times = wording.times(witness.time) if witness.time is not None else (wording.say("document.no_time"),)
+    stated = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
     weight = wording.say("witness.development" if witness.development else "witness.outside")
     return (
         Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
         Cell((Line(wording.phrases.word("witness", witness.state)),)),
-        Cell(lines(times)),
+        Cell((Line(stated),)),
         Cell((Line(weight, Style.STRONG if witness.development else Style.PLAIN),)),
     )

@@ -76,8 +76,10 @@ def safe_cell(text: str) -> str:
 
 def _case_lines(case: ReportCase) -> Iterator[list[str | int]]:
     facts = case.facts
-    for sighting in facts.sightings:
-        match = next((item for item in facts.matches if sighting.number in item.sightings), None)
+    sightings: tuple[SightingFacts | None, ...] = facts.sightings or (None,)
+    for sighting in sightings:
+        number = 0 if sighting is None else sighting.number
+        match = next((item for item in facts.matches if number in item.sightings), None)
         line = [*_who(case), *_seen(sighting), *_measured(match), *_decided(case)]
         yield [safe_cell(value) if isinstance(value, str) else value for value in line]
 
@@ -88,7 +90,9 @@ def _who(case: ReportCase) -> list[str | int]:
     return [facts.number, facts.bundle, facts.owner.name, work.number, work.title, work.author, facts.party.name]
 
 
-def _seen(sighting: SightingFacts) -> list[str | int]:
+def _seen(sighting: SightingFacts | None) -> list[str | int]:
+    if sighting is None:
+        return [""] * 9
     return [
         sighting.number,
         sighting.page_url,

@@ -19,19 +19,19 @@ from evidence.documents.blocks import (
     lines,
 )
 from evidence.documents.case_sections import (
-    Room,
     best_share,
-    claimant_section,
     comparison_section,
     decision_section,
     decision_words,
+    demonstration_warning,
+    development_warning,
     licence_section,
     limits_section,
     sightings_section,
     unchecked_section,
-    warnings,
     work_section,
 )
+from evidence.documents.comparison import Room
 from evidence.documents.coverage import coverage_section
 from evidence.documents.fonts import FontSet, installed_fonts
 from evidence.documents.pdf import document_pdf
@@ -47,7 +47,7 @@ DATA_FILE = "report.json"
 PICTURE_SIDE = 560
 CONTENTS_FROM = 4
 """Cases from which on a table of contents helps."""
-ROOM = Room(sightings=6, matches=3, plate_height=44, plates_in_row=3)
+ROOM = Room(sightings=6, matches=3, plate_height=44, plates_in_row=3, side_by_side=False)
 
 
 def render_report_pdf(
@@ -79,9 +79,7 @@ def render_report_pdf(
 
 
 def _about(report: ReportFacts, wording: Wording) -> Section:
-    period = wording.say(
-        "report.period", first=wording.time(report.period_start), last=wording.time(report.period_end)
-    )
+    period = wording.say("report.period", first=wording.time(report.period_start), last=wording.time(report.period_end))
     rows = (
         wording.row("owner", Speaker.DECLARED, report.owner.name, report.owner.identity),
         wording.row("period", Speaker.RECORDED, period),
@@ -113,8 +111,7 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
         blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 5, 4, 4, 3, 5, 0)))
     else:
         blocks.append(Text(wording.say("report.no_cases")))
-    new_page = len(report.cases) >= CONTENTS_FROM
-    return Section(wording.say("report.summary"), tuple(blocks), 1, new_page=new_page)
+    return Section(wording.say("report.summary"), tuple(blocks), 1)
 
 
 def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
@@ -138,7 +135,7 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
     party = wording.clipped(facts.party.name, 80)
     heading = Section(
         wording.say("report.case_heading", case=facts.number, title=title, party=party),
-        warnings((facts,), case.witnesses, wording),
+        demonstration_warning(facts, wording),
         label=_label(position),
         running=wording.say("report.case_running", case=facts.number, party=party),
         new_page=True,
@@ -150,7 +147,6 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
         licence_section(facts, wording, 2),
         decision_section(facts, wording, 2),
         work_section(facts, wording, 2),
-        claimant_section(facts, wording, 2),
         report_proofs(case, wording, 2),
         *_case_unchecked(facts.not_checked, wording),
     ]
@@ -161,6 +157,13 @@ def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Sectio
     return [Section(wording.say("heading.unchecked"), tuple(Text(text) for text in own), 2)] if own else []
 
 
+def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
+    shown = next((case.facts for case in report.cases if case.facts.decision.demonstration), None)
+    witnesses = [witness for case in report.cases for witness in case.witnesses]
+    demonstration = () if shown is None else demonstration_warning(shown, wording)
+    return (*demonstration, *development_warning(witnesses, wording))
+
+
 def _label(position: int) -> str:
     return f"case-{position + 1}"
 
@@ -169,7 +172,6 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
     say = wording.say
     chinese = say("document.lang") == "zh"
     first, last = wording.day(report.period_start), wording.day(report.period_end)
-    every_witness = [witness for case in report.cases for witness in case.witnesses]
     return Document(
         title=wording.clipped(report.title or say("report.header"), 200),
         author=f"{report.software.name} {report.software.version}",
@@ -186,7 +188,7 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
         speaker_style="normal" if chinese else "italic",
         large_headings=True,
         contents=say("report.contents") if len(report.cases) >= CONTENTS_FROM else "",
-        opening=warnings([case.facts for case in report.cases], every_witness, wording),
+        opening=_warnings(report, wording),
         sections=sections,
         attachments=(Attachment(DATA_FILE, "application/json", say("report.attachment")),),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typst
 
@@ -21,7 +21,7 @@ from evidence.documents.fonts import FontSet
 from exhibit.errors import ExhibitError
 
 TEMPLATE = Path(__file__).parent / "templates" / "document.typ"
-STANDARD = "a-3b"
+STANDARD: Final = "a-3b"
 ROUNDS = 6
 """How often missing glyphs are looked for: a replacement can't bring new ones, but one report may not name them all."""
 
@@ -39,9 +39,7 @@ class TypesetFile:
     data: bytes
 
 
-def typeset(
-    document: Mapping[str, Any], files: tuple[TypesetFile, ...], fonts: FontSet, made_at: datetime
-) -> bytes:
+def typeset(document: Mapping[str, Any], files: tuple[TypesetFile, ...], fonts: FontSet, made_at: datetime) -> bytes:
     """The document as PDF/A-3b.
 
     Args:
@@ -117,7 +115,7 @@ def _template() -> str:
 
 
 def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:
-    pdf: bytes = typst.compile(
+    return typst.compile(
         str(root / "main.typ"),
         root=str(root),
         font_paths=fonts.handle,
@@ -125,4 +123,3 @@ def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:
         pdf_standards=[STANDARD],
         timestamp=int(made_at.timestamp()),
     )
-    return pdf

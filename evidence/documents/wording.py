@@ -38,21 +38,22 @@ class Wording:
 
     def time_row(self, label: str, moment: datetime | None) -> Row:
         """A recorded time, in UTC and local."""
-        shown = (Line(self.say("document.no_time"), Style.QUIET),) if moment is None else lines(self.times(moment))
-        return Row(self.say(f"label.{label}"), shown, self.say(f"speaker.{Speaker.RECORDED}"))
+        missing = Line(self.say("document.no_time"), Style.QUIET)
+        shown = missing if moment is None else Line(self.both_times(moment))
+        return Row(self.say(f"label.{label}"), (shown,), self.say(f"speaker.{Speaker.RECORDED}"))
 
-    def times(self, moment: datetime) -> tuple[str, ...]:
-        """The time in UTC, then local when there is a zone; to the second, the rest cut off."""
-        utc = self.say("time.utc", time=moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    def both_times(self, moment: datetime) -> str:
+        """The time in UTC, then local when there is a zone."""
+        utc = self.time(moment)
         if self.zone is None:
-            return (utc,)
+            return utc
         local = moment.astimezone(self.zone)
-        zone = f"{self.zone.key} ({local:%z})"
-        return (utc, self.say("time.local", time=local.strftime("%Y-%m-%d %H:%M:%S"), zone=zone))
+        time, offset = f"{local:%Y-%m-%d %H:%M:%S}", f"{local:%z}"
+        return f"{utc} · {self.say('time.local', time=time, offset=offset, zone=self.zone.key)}"
 
     def time(self, moment: datetime) -> str:
-        """The time in UTC."""
-        return self.times(moment)[0]
+        """The time in UTC, to the second, the rest cut off."""
+        return self.say("time.utc", time=moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
 
     def day(self, moment: datetime) -> str:
         """The date in the local zone, or in UTC without one."""

@@ -104,7 +104,9 @@ def sample_sighting(found: PictureFacts) -> SightingFacts:
     seen = NOON - timedelta(days=2, minutes=13, seconds=5)
     page = "https://www.prints-and-more.example/shop/walls/autumn-hills?ref=front&size=70x100"
     image = "https://cdn.prints-and-more.example/media/2026/11/9f2c/autumn-hills-canvas-print-large@2x.webp"
-    record = SightingRecord(page, image, image, found.digest, 200, (("content-type", "image/webp"),), "203.0.113.9", seen)
+    record = SightingRecord(
+        page, image, image, found.digest, 200, (("content-type", "image/webp"),), "203.0.113.9", seen
+    )
     proof = SliceProof(record, 3, 12, (bytes(32),) * 4, sample_log_proof(EntryType.SLICE, 1291))
     capture = CaptureFacts(
         method="http",
@@ -174,7 +176,9 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
         registered_at=NOON - timedelta(days=200),
         registration=sample_log_proof(EntryType.REGISTRATION, 12),
         pictures=(registered,),
-        attachments=(AttachmentFacts("Assignment of 3 March 2025", "chain of title", Digest.of(b"a"), "data/work/a.pdf"),),
+        attachments=(
+            AttachmentFacts("Assignment of 3 March 2025", "chain of title", Digest.of(b"a"), "data/work/a.pdf"),
+        ),
     )
 
 
@@ -196,7 +200,7 @@ def sample_case(pictures: dict[str, bytes] | None = None, number: str = "12") ->
         sightings=(sample_sighting(found),),
         matches=(sample_match(registered, found),),
         licence_check=LicenceCheckFacts(NOON - timedelta(hours=1), 14, False, "No record covers this use.", ()),  # noqa: FBT003 - a field
-        decision=DecisionFacts("confirmed", "Jonas Ek", NOON - timedelta(minutes=40), "No order and no licence.", False),  # noqa: FBT003 - a field
+        decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
         not_checked=("The site's own upload date was not checked.",),
     )
