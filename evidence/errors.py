@@ -5,3 +5,7 @@ from exhibit.errors import IntegrityError
 
 class UnknownWitnessError(IntegrityError):
     """A receipt holds in itself, but whoever gave it isn't pinned as trusted: it is not checked rather than wrong."""
+
+
+class PendingProofError(IntegrityError):
+    """A proof can't be checked yet: the witness hasn't spoken, or its word isn't at hand. Nothing is wrong with it."""

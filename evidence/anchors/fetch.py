@@ -1,0 +1,45 @@
+"""Asking a witness over HTTP: one place for limits, and for what "it didn't answer" means."""
+
+from collections.abc import Mapping
+
+import requests
+
+from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.http import read_limited
+
+MAX_ANSWER = 1 << 20
+
+
+def ask(
+    session: requests.Session,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    auth: tuple[str, str] | None = None,
+) -> tuple[int, bytes]:
+    """Ask once: ``GET`` without a body, ``POST`` with one.
+
+    Args:
+        session: a guarded session.
+        url: whom.
+        body: what is posted, at most some kilobytes.
+        headers: such as the media types.
+        auth: user and password, for a node of one's own.
+
+    Returns:
+        The status and at most 1 MiB of answer.
+
+    Raises:
+        ServiceMissingError: no answer, or not in time, or too long.
+        RefusedError: the guard doesn't let it through.
+    """
+    method = "GET" if body is None else "POST"
+    try:
+        response = session.request(method, url, data=body, headers=dict(headers or {}), auth=auth, stream=True)
+        return response.status_code, read_limited(response, MAX_ANSWER)
+    except requests.RequestException as error:
+        raise ServiceMissingError(f"{url} doesn't answer.", hint="It is asked again later.") from error
+    except RefusedError as error:
+        if error.reason in {"too-slow", "too-many-bytes", "unresolvable"}:
+            raise ServiceMissingError(f"{url} doesn't answer: {error.message}") from error
+        raise

@@ -1,0 +1,169 @@
+"""The anchor of OpenTimestamps: calendars gather digests, and a Bitcoin block attests them some hours later.
+
+A nonce is mixed in first, so that calendars learn nothing of the digest. The header of the attesting block is kept
+with the receipt: with it the proof is checked without any server.
+"""
+
+import fnmatch
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import requests
+from opentimestamps.core.op import OpAppend, OpSHA256
+from opentimestamps.core.timestamp import Timestamp
+
+from evidence.anchors.blocks import BlockSource
+from evidence.anchors.fetch import ask
+from evidence.anchors.proofs import (
+    block_attestations,
+    pending_stamps,
+    read_proof,
+    read_stamp,
+    verify_proof,
+    write_proof,
+)
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+
+__all__ = ["OpenTimestampsAnchor", "headers_in", "verify_proof"]
+
+KIND = "opentimestamps"
+NONCE_BYTES = 16
+CONFIRMATIONS = {"main": 6, "regtest": 1}
+KNOWN_CALENDARS = ("*.calendar.opentimestamps.org", "*.calendar.eternitywall.com", "*.calendar.catallaxy.com")
+_HEADERS = {"Accept": "application/vnd.opentimestamps.v1", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+class OpenTimestampsAnchor:
+    """Bitcoin through OpenTimestamps calendars (port ``Anchor``).
+
+    Args:
+        name: as configured.
+        calendars: URLs to which commitments are posted; one that answers is enough.
+        block_source: where block headers come from.
+        development: true for a chain without weight; blocks of ``regtest`` count only then.
+        session: a guarded session.
+
+    Raises:
+        ConfigError: no calendar, or ``regtest`` outside development.
+    """
+
+    kind = KIND
+
+    def __init__(
+        self,
+        name: str,
+        calendars: Sequence[str],
+        block_source: BlockSource,
+        *,
+        development: bool,
+        session: requests.Session,
+    ) -> None:
+        if not calendars:
+            raise ConfigError(f"The anchor {name} has no calendar.")
+        if block_source.network == "regtest" and not development:
+            raise ConfigError(
+                f"The anchor {name} uses blocks that anybody can make.", hint="Use them in development only."
+            )
+        self.name = name
+        self.development = development
+        self._calendars = tuple(url.rstrip("/") for url in calendars)
+        self._blocks = block_source
+        self._session = session
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Give the digest, behind a nonce, to every calendar; the receipt is pending.
+
+        Raises:
+            ServiceMissingError: no calendar took it.
+        """
+        stamp = Timestamp(digest.raw)
+        tip = stamp.ops.add(OpAppend(secrets.token_bytes(NONCE_BYTES))).ops.add(OpSHA256())
+        failures = []
+        for calendar in self._calendars:
+            try:
+                tip.merge(self._from_calendar(f"{calendar}/digest", tip.msg, tip.msg))
+            except ExhibitError as error:
+                failures.append(error.message)
+        if len(failures) == len(self._calendars):
+            raise ServiceMissingError(f"No calendar of {self.name} took the digest: {' '.join(failures)}")
+        return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, write_proof(stamp))
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
+        """Ask the calendars for what is pending; complete once a block with enough blocks above it attests the digest.
+
+        A calendar that doesn't answer counts as nothing new.
+
+        Raises:
+            ServiceMissingError: a calendar names a block, but the source of blocks doesn't answer.
+            IntegrityError: the receipt is about another digest, or none of the blocks named holds it.
+        """
+        if receipt.state is ReceiptState.COMPLETE:
+            return receipt
+        stamp = read_proof(receipt.proof)
+        if stamp.msg != digest.raw:
+            raise IntegrityError("The receipt is about another digest.")
+        for part, calendar in list(pending_stamps(stamp)):
+            if self._is_known(calendar):
+                self._ask_for(part, calendar)
+        grown = write_proof(stamp)
+        witnessed = self._witnessed(grown, digest, [height for height, _ in block_attestations(stamp)])
+        if witnessed is None:
+            return receipt if grown == receipt.proof else replace(receipt, proof=grown)
+        height, header, time = witnessed
+        material = ((f"block-{height}.header", header),)
+        return replace(receipt, state=ReceiptState.COMPLETE, proof=grown, material=material, time=time)
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
+        return verify_proof(receipt.proof, digest, headers_in(receipt.material), self._blocks.network)[1]
+
+    def _witnessed(self, proof: bytes, digest: Digest, heights: Sequence[int]) -> tuple[int, bytes, datetime] | None:
+        """Height, header and time of the lowest block that holds the digest and is deep enough."""
+        if not heights:
+            return None
+        deep_enough = self._blocks.tip() - CONFIRMATIONS[self._blocks.network] + 1
+        failure: IntegrityError | None = None
+        for height in heights:
+            if height > deep_enough:
+                continue
+            header = self._blocks.header(height)
+            try:
+                return height, header, verify_proof(proof, digest, {height: header}, self._blocks.network)[1]
+            except IntegrityError as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return None
+
+    def _ask_for(self, part: Timestamp, calendar: str) -> None:
+        try:
+            part.merge(self._from_calendar(f"{calendar}/timestamp/{part.msg.hex()}", part.msg))
+        except ExhibitError:
+            return
+
+    def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
+        status, answer = ask(self._session, url, posted, _HEADERS)
+        if status != 200:
+            raise ServiceMissingError(f"{url} answered with status {status}.")
+        return read_stamp(answer, commitment)
+
+    def _is_known(self, calendar: str) -> bool:
+        """Whether a calendar that a proof names may be asked: one's own, or a pool's well-known members."""
+        parts = urlsplit(calendar)
+        known = any(fnmatch.fnmatchcase(parts.netloc, pattern) for pattern in KNOWN_CALENDARS)
+        return calendar.rstrip("/") in self._calendars or (parts.scheme == "https" and known)
+
+
+def headers_in(material: Sequence[tuple[str, bytes]]) -> dict[int, bytes]:
+    """The block headers among a receipt's material, ``block-<height>.header``, by height."""
+    found = {}
+    for name, data in material:
+        height = name.removeprefix("block-").removesuffix(".header")
+        if name == f"block-{height}.header" and height.isdecimal() and len(height) < 10:
+            found[int(height)] = data
+    return found

@@ -1,0 +1,134 @@
+"""OpenTimestamps proofs, read and checked offline against block headers."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
+from opentimestamps.core.op import OpSHA256
+from opentimestamps.core.serialize import (
+    BytesDeserializationContext,
+    BytesSerializationContext,
+    DeserializationError,
+)
+from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
+
+from evidence.anchors.headers import MINIMUM_DIFFICULTY, Network, check_work, parse_header
+from evidence.errors import PendingProofError
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+
+MAX_PROOF = 1 << 18
+UNREADABLE = (DeserializationError, ValueError, TypeError, AssertionError, RecursionError)
+
+
+def verify_proof(
+    proof: bytes,
+    digest: Digest,
+    headers: Mapping[int, bytes],
+    network: Network,
+    minimum_difficulty: float = MINIMUM_DIFFICULTY,
+) -> tuple[int, datetime]:
+    """Check a proof to the last step: digest, operations, Merkle root of a block, and the work behind the block.
+
+    Args:
+        proof: an ``.ots`` file.
+        digest: what has to be stamped.
+        headers: block headers of 80 bytes by height.
+        network: whose blocks count.
+        minimum_difficulty: what a block of ``main`` needs.
+
+    Returns:
+        The height and the time of the earliest block that attests the digest.
+
+    Raises:
+        PendingProofError: no block attests it yet, or the header of none of those that do is given.
+        UnknownWitnessError: the block isn't of the main chain, by the work behind it.
+        IntegrityError: the proof is broken, or about another digest, or a header doesn't fit.
+    """
+    stamp = read_proof(proof)
+    if stamp.msg != digest.raw:
+        raise IntegrityError(f"The proof is about another digest: {stamp.msg.hex()}.")
+    attested = block_attestations(stamp)
+    if not attested:
+        raise PendingProofError("The proof is still pending: no Bitcoin block attests it yet.")
+    checked = [
+        (height, _check_block(commitment, headers[height], network, minimum_difficulty))
+        for height, commitment in attested
+        if height in headers
+    ]
+    if not checked:
+        heights = ", ".join(str(height) for height, _ in attested)
+        raise PendingProofError(f"The header of Bitcoin block {heights} isn't at hand.")
+    return checked[0]
+
+
+def read_proof(proof: bytes) -> Any:  # noqa: ANN401 - the library has no types
+    """The library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` when the file holds none."""
+    if len(proof) > MAX_PROOF:
+        raise IntegrityError("The OpenTimestamps proof is too long.")
+    with _readable("The OpenTimestamps proof can't be read."):
+        file = DetachedTimestampFile.deserialize(BytesDeserializationContext(proof))
+    if not isinstance(file.file_hash_op, OpSHA256):
+        raise IntegrityError("The OpenTimestamps proof isn't about a SHA-256 digest.")
+    return file.timestamp
+
+
+def write_proof(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
+    """The ``.ots`` file of a timestamp of a SHA-256 digest."""
+    context = BytesSerializationContext()
+    DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
+    written: bytes = context.getbytes()
+    return written
+
+
+def read_stamp(data: bytes, commitment: bytes) -> Any:  # noqa: ANN401 - the library has no types
+    """A calendar's answer about a commitment; raises ``IntegrityError`` when it can't be read."""
+    with _readable("The calendar's answer can't be read."):
+        context = BytesDeserializationContext(data)
+        stamp = Timestamp.deserialize(context, commitment)
+        context.assert_eof()
+    return stamp
+
+
+def write_stamp(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
+    """A calendar's answer."""
+    context = BytesSerializationContext()
+    stamp.serialize(context)
+    written: bytes = context.getbytes()
+    return written
+
+
+def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:  # noqa: ANN401 - the library has no types
+    """Height and Merkle root of each Bitcoin block that a timestamp names, lowest first."""
+    return sorted(
+        (attestation.height, commitment)
+        for commitment, attestation in stamp.all_attestations()
+        if isinstance(attestation, BitcoinBlockHeaderAttestation)
+    )
+
+
+def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - the library has no types
+    """Each part of a timestamp that waits for a calendar, with the calendar's URL."""
+    for attestation in stamp.attestations:
+        if isinstance(attestation, PendingAttestation):
+            yield stamp, attestation.uri
+    for below in stamp.ops.values():
+        yield from pending_stamps(below)
+
+
+def _check_block(commitment: bytes, data: bytes, network: Network, minimum_difficulty: float) -> datetime:
+    header = parse_header(data)
+    check_work(header, network, minimum_difficulty)
+    if header.merkle_root != commitment:
+        raise IntegrityError(f"The block {header.text} doesn't hold what the proof leads to.")
+    return header.time
+
+
+@contextlib.contextmanager
+def _readable(sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise IntegrityError(sentence) from error

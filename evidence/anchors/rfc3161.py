@@ -1,0 +1,146 @@
+"""The anchor of timestamp authorities (RFC 3161): a signed statement by a named party that a digest existed."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import requests
+from asn1crypto import tsp
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from evidence.anchors.fetch import ask
+from evidence.anchors.stamps import (
+    UNREADABLE,
+    Stamp,
+    find_root,
+    load_certificates,
+    read_reply,
+    refusal,
+    verify_reply,
+)
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+
+__all__ = ["Rfc3161Anchor", "read_reply", "verify_reply"]
+
+KIND = "rfc3161"
+_HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
+
+
+class Rfc3161Anchor:
+    """One timestamp authority (port ``Anchor``).
+
+    Args:
+        name: as configured.
+        url: where requests are posted.
+        roots_pem: the root certificates that its stamps have to lead to.
+        development: true for an authority without legal weight.
+        session: a guarded session.
+
+    Raises:
+        ConfigError: no root can be read.
+    """
+
+    kind = KIND
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        roots_pem: Sequence[bytes],
+        *,
+        development: bool,
+        session: requests.Session,
+    ) -> None:
+        self.name = name
+        self.development = development
+        self._url = url
+        self._session = session
+        self._roots_pem = tuple(roots_pem)
+        try:
+            self._roots = load_certificates(roots_pem)
+        except IntegrityError as error:
+            raise ConfigError(f"The root certificates of {name} can't be read.") from error
+        if not self._roots:
+            raise ConfigError(f"The timestamp authority {name} has no root certificate.")
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Have the digest stamped; the receipt is complete at once, and checked.
+
+        The certificates of the chain and the revocation lists that they point to go along, as far as they can be had.
+
+        Raises:
+            ServiceMissingError: no answer, or a refusal.
+            IntegrityError: an answer that doesn't hold.
+        """
+        nonce = secrets.randbits(64)
+        status, reply = ask(self._session, self._url, _request(digest, nonce), _HEADERS)
+        if status != 200:
+            raise ServiceMissingError(f"The timestamp authority {self.name} answered with status {status}.")
+        reason = refusal(reply)
+        if reason is not None:
+            raise ServiceMissingError(f"The timestamp authority {self.name} refused: {reason}.")
+        stamp = read_reply(reply)
+        if stamp.nonce != nonce:
+            raise IntegrityError(f"The timestamp authority {self.name} answered another request.")
+        time = verify_reply(reply, digest, self._roots_pem)
+        material = tuple(self._material(stamp))
+        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, time)
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
+        """The same receipt: a stamp is complete from the beginning."""
+        return receipt
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
+        helpers = [data for name, data in receipt.material if name.startswith("certificate-")]
+        return verify_reply(receipt.proof, digest, self._roots_pem, helpers)
+
+    def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
+        """Files named by their content, so that the material of many receipts can lie in one folder."""
+        root = find_root(stamp, self._roots)
+        chain = [*stamp.certificates, *([root] if root else [])]
+        for certificate in dict.fromkeys(chain):
+            yield _named("certificate", certificate.public_bytes(Encoding.PEM))
+        for url in dict.fromkeys(url for certificate in chain for url in _revocation_urls(certificate)):
+            fetched = self._revocation_list(url)
+            if fetched is not None:
+                yield _named("crl", fetched)
+
+    def _revocation_list(self, url: str) -> bytes | None:
+        """A revocation list as PEM, or ``None`` when it can't be had: the stamp stands without it."""
+        try:
+            status, data = ask(self._session, url)
+            return _crl(data).public_bytes(Encoding.PEM) if status == 200 else None
+        except (ExhibitError, *UNREADABLE):
+            return None
+
+
+def _request(digest: Digest, nonce: int) -> bytes:
+    """A DER ``TimeStampReq`` for a SHA-256 digest that asks for the certificates."""
+    imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest.raw}
+    fields = {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
+    request: bytes = tsp.TimeStampReq(fields).dump()
+    return request
+
+
+def _revocation_urls(certificate: x509.Certificate) -> list[str]:
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return []
+    names = [name.value for point in points for name in point.full_name or []]
+    return [url for url in names if isinstance(url, str) and _HTTP.match(url)]
+
+
+def _crl(data: bytes) -> x509.CertificateRevocationList:
+    return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
+
+
+def _named(kind: str, data: bytes) -> tuple[str, bytes]:
+    return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.pem", data

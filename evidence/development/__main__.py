@@ -1,0 +1,65 @@
+"""Start a development witness: ``python -m evidence.development authority|chain --folder DIR``."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from evidence.development.authority import TITLE, running_authority
+from evidence.development.chain import running_chain
+from exhibit.errors import ExhibitError, ExitCode
+
+EXAMPLES = """examples:
+  python -m evidence.development authority --folder var/authority --port 3161
+  python -m evidence.development chain --folder var/chain --port 3162 --every 5
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve on loopback until interrupted; the first line printed is the address."""
+    options = _parser().parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with _running(options) as url:
+            print(url, flush=True)
+            stop.wait()
+    except ExhibitError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"The port {options.port} can't be used: {error.strerror}.", file=sys.stderr)
+        return ExitCode.SERVICE_MISSING
+    return ExitCode.DONE
+
+
+@contextlib.contextmanager
+def _running(options: argparse.Namespace) -> Iterator[str]:
+    if options.witness == "authority":
+        with running_authority(options.folder, options.port) as authority:
+            yield authority.url
+    else:
+        with running_chain(options.folder, options.port, options.every) as chain:
+            yield chain.url
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m evidence.development",
+        description=f"Witnesses for trials on one machine. {TITLE}.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("witness", choices=["authority", "chain"], help="a timestamp authority, or a calendar")
+    parser.add_argument("--folder", type=Path, required=True, help="where it keeps its keys or blocks")
+    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; any free one when absent")
+    parser.add_argument("--every", type=float, default=None, help="chain: seconds between blocks, when one is needed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A timestamp authority (RFC 3161) for trials: its certificates say that it has no legal weight."""
+
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from asn1crypto import algos, cms, core, tsp, x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from evidence.anchors.stamps import Response
+from evidence.development.certificates import TITLE, Hierarchy, Holder, open_hierarchy
+from evidence.development.server import Answer, LoopbackServer, Question
+from exhibit.clock import now
+
+__all__ = ["TITLE", "Authority", "running_authority"]
+
+POLICY = "1.3.6.1.4.1.99999.1"
+ACCEPTED = {"sha256": 32, "sha384": 48, "sha512": 64}
+REPLY = "application/timestamp-reply"
+
+
+class Authority:
+    """Stamps what it is asked to, as ``openssl ts -reply`` would.
+
+    Args:
+        folder: where its keys and certificates lie; made when absent.
+        url: where it is reached, without a slash at the end; its certificates point there for revocation lists.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.url = url
+        self.hierarchy: Hierarchy = open_hierarchy(folder, url)
+
+    @property
+    def root_pem(self) -> bytes:
+        """The root certificate that a checker has to pin."""
+        return self.hierarchy.root.pem
+
+    def answer(self, question: Question) -> Answer:
+        """Serve ``POST`` (a request to stamp), ``/root.pem``, ``/root.crl`` and ``/issuing.crl``."""
+        if question.method == "POST":
+            return Answer(self.stamp(question.body), REPLY)
+        files = {
+            "/root.pem": Answer(self.root_pem, "application/x-pem-file"),
+            "/root.crl": Answer(self.hierarchy.root_crl, "application/pkix-crl"),
+            "/issuing.crl": Answer(self.hierarchy.issuing_crl, "application/pkix-crl"),
+        }
+        return files.get(question.path, Answer(b"not here\n", "text/plain", 404))
+
+    def stamp(self, request: bytes) -> bytes:
+        """A DER ``TimeStampResp`` to a DER ``TimeStampReq``; a refusal when the request can't be served."""
+        try:
+            asked = tsp.TimeStampReq.load(request, strict=True)
+            imprint = asked["message_imprint"]
+            algorithm, hashed = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native
+            nonce, with_certificates = asked["nonce"].native, asked["cert_req"].native
+        except (ValueError, TypeError, KeyError):
+            return _refusal("bad_data_format", "the request can't be read")
+        if algorithm not in ACCEPTED:
+            return _refusal("bad_alg", "only SHA-256, SHA-384 and SHA-512 digests are stamped")
+        if len(hashed) != ACCEPTED[algorithm]:
+            return _refusal("bad_data_format", "the digest has a wrong length")
+        token = self._token(_info(imprint, nonce), with_certificates=bool(with_certificates))
+        granted: bytes = Response({"status": {"status": "granted"}, "time_stamp_token": token}).dump()
+        return granted
+
+    def _token(self, info: tsp.TSTInfo, *, with_certificates: bool) -> cms.ContentInfo:
+        holders = [self.hierarchy.unit, self.hierarchy.issuing] if with_certificates else []
+        signed = cms.SignedData(
+            {
+                "version": "v3",
+                "digest_algorithms": [algos.DigestAlgorithm({"algorithm": "sha256"})],
+                "encap_content_info": {
+                    "content_type": "tst_info",
+                    "content": core.ParsableOctetString(info.dump()),
+                },
+                "certificates": [cms.CertificateChoices.load(der) for der in sorted(each.der for each in holders)],
+                "signer_infos": [_signer_info(self.hierarchy.unit, info.dump())],
+            }
+        )
+        return cms.ContentInfo({"content_type": "signed_data", "content": signed})
+
+
+@contextlib.contextmanager
+def running_authority(folder: Path, port: int = 0) -> Iterator[Authority]:
+    """An authority that answers on loopback for the length of the ``with`` block."""
+    server = LoopbackServer(port)
+    authority = Authority(folder, server.url)
+    with server.running(authority.answer):
+        yield authority
+
+
+def _info(imprint: tsp.MessageImprint, nonce: int | None) -> tsp.TSTInfo:
+    fields = {
+        "version": "v1",
+        "policy": POLICY,
+        "message_imprint": imprint,
+        "serial_number": secrets.randbits(63) + 1,
+        "gen_time": now(),
+        "accuracy": {"seconds": 1},
+    }
+    return tsp.TSTInfo(fields if nonce is None else {**fields, "nonce": nonce})
+
+
+def _signer_info(unit: Holder, content: bytes) -> cms.SignerInfo:
+    certificate = x509.Certificate.load(unit.der)
+    named = {"cert_hash": hashlib.sha256(unit.der).digest()}
+    attributes = cms.CMSAttributes(
+        [
+            cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),
+            cms.CMSAttribute({"type": "message_digest", "values": [hashlib.sha256(content).digest()]}),
+            cms.CMSAttribute({"type": "signing_certificate_v2", "values": [{"certs": [named]}]}),
+        ]
+    )
+    sid = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+    return cms.SignerInfo(
+        {
+            "version": "v1",
+            "sid": cms.SignerIdentifier({"issuer_and_serial_number": sid}),
+            "digest_algorithm": {"algorithm": "sha256"},
+            "signed_attrs": attributes,
+            "signature_algorithm": {"algorithm": "sha256_ecdsa"},
+            "signature": unit.key.sign(attributes.dump(), ec.ECDSA(hashes.SHA256())),
+        }
+    )
+
+
+def _refusal(failure: str, sentence: str) -> bytes:
+    status = {"status": "rejection", "status_string": [sentence], "fail_info": {failure}}
+    refused: bytes = Response({"status": status}).dump()
+    return refused

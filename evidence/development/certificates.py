@@ -1,0 +1,206 @@
+"""The certificates of the development authority: a root, an issuing authority and the unit that stamps."""
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from exhibit.clock import now
+from exhibit.errors import ConfigError
+
+TITLE = "Exhibit development authority – no legal weight"
+LIFE = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A certificate and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate as PEM."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def der(self) -> bytes:
+        """The certificate as DER."""
+        return self.certificate.public_bytes(Encoding.DER)
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """The three holders, and the lists of revoked certificates (empty, DER) that their certificates point to."""
+
+    root: Holder
+    issuing: Holder
+    unit: Holder
+    root_crl: bytes
+    issuing_crl: bytes
+
+
+def open_hierarchy(folder: Path, base_url: str) -> Hierarchy:
+    """Read the hierarchy from a folder, or make it there.
+
+    The root and all keys stay the same for the folder's life; issuing authority and unit get new certificates when
+    the address changes at which the lists of revoked certificates are served.
+
+    Raises:
+        ConfigError: the folder holds files that can't be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return _open(folder, base_url)
+    except (OSError, ValueError, TypeError) as error:
+        hint = "Remove the folder to start a new authority."
+        raise ConfigError(f"The development authority in {folder} can't be read.", hint=hint) from error
+
+
+def _open(folder: Path, base_url: str) -> Hierarchy:
+    root_key, issuing_key, unit_key = (_key(folder / f"{name}.key") for name in ("root", "issuing", "unit"))
+    names = _name("root"), _name("issuing"), _name("unit")
+    begin = now().replace(microsecond=0) - timedelta(days=1)
+    root = _held(folder / "root.pem", root_key) or Holder(
+        _authority(names[0], root_key.public_key(), 1, begin).sign(root_key, hashes.SHA256()), root_key
+    )
+    issuing, unit = _held(folder / "issuing.pem", issuing_key), _held(folder / "unit.pem", unit_key)
+    if issuing is None or unit is None or _stored_url(folder) != base_url:
+        issuer = _authority(names[1], issuing_key.public_key(), 0, begin, root.certificate)
+        issuer = issuer.add_extension(_points_to(f"{base_url}/root.crl"), critical=False)
+        issuing = Holder(issuer.sign(root_key, hashes.SHA256()), issuing_key)
+        stamper = _unit(names[2], unit_key.public_key(), begin, issuing.certificate)
+        stamper = stamper.add_extension(_points_to(f"{base_url}/issuing.crl"), critical=False)
+        unit = Holder(stamper.sign(issuing_key, hashes.SHA256()), unit_key)
+    for name, holder in (("root", root), ("issuing", issuing), ("unit", unit)):
+        (folder / f"{name}.pem").write_bytes(holder.pem)
+    (folder / "url").write_text(base_url, "utf-8")
+    return Hierarchy(root, issuing, unit, _empty_crl(root), _empty_crl(issuing))
+
+
+def _name(role: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, TITLE),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"Exhibit development – no legal weight ({role})"),
+        ]
+    )
+
+
+def _begun(
+    subject: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    begin: datetime,
+    issuer: x509.Certificate | None,
+) -> x509.CertificateBuilder:
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key)
+    parent = identifier
+    if issuer is not None:
+        parent = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if issuer is None else issuer.subject)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + LIFE)
+        .add_extension(identifier, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(parent), critical=False)
+    )
+
+
+def _authority(
+    subject: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    below: int,
+    begin: datetime,
+    issuer: x509.Certificate | None = None,
+) -> x509.CertificateBuilder:
+    return (
+        _begun(subject, key, begin, issuer)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+    )
+
+
+def _unit(
+    subject: x509.Name, key: ec.EllipticCurvePublicKey, begin: datetime, issuer: x509.Certificate
+) -> x509.CertificateBuilder:
+    """RFC 3161, 2.3: time stamping is the one purpose, and critical."""
+    return (
+        _begun(subject, key, begin, issuer)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _points_to(url: str) -> x509.CRLDistributionPoints:
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
+    return x509.CRLDistributionPoints([point])
+
+
+def _empty_crl(issuer: Holder) -> bytes:
+    """A list without entries, in force for the issuer's whole life, so that it is at every stamp's time."""
+    identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(issuer.certificate.not_valid_before_utc)
+        .next_update(issuer.certificate.not_valid_after_utc)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        .sign(issuer.key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+
+
+def _key(path: Path) -> ec.EllipticCurvePrivateKey:
+    if not path.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        path.touch(0o600)
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return key
+    loaded = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{path.name} isn't a key of this authority")
+    return loaded
+
+
+def _held(path: Path, key: ec.EllipticCurvePrivateKey) -> Holder | None:
+    if not path.exists():
+        return None
+    return Holder(x509.load_pem_x509_certificate(path.read_bytes()), key)
+
+
+def _stored_url(folder: Path) -> str | None:
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / "url").read_text("utf-8")
+    return None

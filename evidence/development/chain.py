@@ -1,0 +1,152 @@
+"""An OpenTimestamps calendar with a chain of blocks of its own, for trials: neither has any weight.
+
+One address serves the calendar (``POST /digest``, ``GET /timestamp/<commitment>``) and, at ``POST /``, the calls of
+Bitcoin Core's JSON-RPC that clients ask for, and ``generate``, which makes a block at once.
+"""
+
+import contextlib
+import json
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
+from opentimestamps.core.op import OpAppend, OpSHA256
+from opentimestamps.core.timestamp import Timestamp, make_merkle_tree
+
+from evidence.anchors.headers import parse_header
+from evidence.anchors.proofs import write_stamp
+from evidence.development.blocks import Blocks
+from evidence.development.server import Answer, LoopbackServer, Question
+from exhibit.digests import Digest
+
+__all__ = ["Chain", "running_chain"]
+
+STAMP = "application/vnd.opentimestamps.v1"
+MAX_DIGEST = 64
+_TIMESTAMP = re.compile(r"/timestamp/([0-9a-f]{64})")
+
+
+class Chain:
+    """A calendar and its chain.
+
+    Args:
+        folder: where both are kept; made when absent, continued when present.
+        url: where the calendar is reached; pending proofs name it.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.url = url
+        self._pending = folder / "pending"
+        self._proofs = folder / "proofs"
+        for path in (self._pending, self._proofs):
+            path.mkdir(parents=True, exist_ok=True)
+        self.blocks = Blocks(folder / "headers")
+        self._lock = threading.Lock()
+
+    @property
+    def pending(self) -> int:
+        """How many commitments wait for a block."""
+        return sum(1 for _ in self._pending.iterdir())
+
+    def submit(self, digest: bytes) -> bytes:
+        """Take a digest; returns the pending timestamp of it."""
+        stamp = Timestamp(digest)
+        commitment = stamp.ops.add(OpAppend(secrets.token_bytes(8))).ops.add(OpSHA256())
+        commitment.attestations.add(PendingAttestation(self.url))
+        (self._pending / commitment.msg.hex()).touch()
+        return write_stamp(stamp)
+
+    def timestamp(self, commitment: str) -> bytes | None:
+        """What attests a commitment (hexadecimal), or ``None`` while nothing does."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self._proofs / commitment).read_bytes()
+        return None
+
+    def mine(self) -> int:
+        """Make a block that attests all that waits; returns its height."""
+        with self._lock:
+            waiting = sorted(path.name for path in self._pending.iterdir())
+            leaves = [Timestamp(bytes.fromhex(name)) for name in waiting]
+            if not leaves:
+                return self.blocks.mine(Digest.of(secrets.token_bytes(32)).raw)
+            root = make_merkle_tree(leaves)
+            height = self.blocks.mine(root.msg)
+            root.attestations.add(BitcoinBlockHeaderAttestation(height))
+            for name, leaf in zip(waiting, leaves, strict=True):
+                draft = self._proofs / f".{name}"
+                draft.write_bytes(write_stamp(leaf))
+                draft.replace(self._proofs / name)
+                (self._pending / name).unlink()
+            return height
+
+    def mine_every(self, seconds: float, stop: threading.Event) -> None:
+        """Make a block whenever something waits, looking at this interval, until ``stop`` is set."""
+        while not stop.wait(seconds):
+            if self.pending:
+                self.mine()
+
+    def answer(self, question: Question) -> Answer:
+        """Serve the calendar and the node."""
+        if (question.method, question.path) == ("POST", "/digest"):
+            if not 0 < len(question.body) <= MAX_DIGEST:
+                return Answer(b"not a digest\n", "text/plain", 400)
+            return Answer(self.submit(question.body), STAMP)
+        if question.method == "POST":
+            return self._answer_call(question.body)
+        match = _TIMESTAMP.fullmatch(question.path)
+        stamp = self.timestamp(match[1]) if match else None
+        if stamp is not None:
+            return Answer(stamp, STAMP)
+        return Answer(b"Pending confirmation in the development chain\n", "text/plain", 404)
+
+    def _answer_call(self, body: bytes) -> Answer:
+        try:
+            call = json.loads(body)
+            identity, method, parameters = call.get("id"), call["method"], call.get("params") or []
+            result, error = self._call(str(method), list(parameters)), None
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as problem:
+            identity, result, error = None, None, {"code": -32600, "message": str(problem)}
+        if result is None and error is None:
+            error = {"code": -8, "message": "Block not found"}
+        answer = json.dumps({"result": result, "error": error, "id": identity}).encode()
+        return Answer(answer, "application/json", 500 if error else 200)
+
+    def _call(self, method: str, parameters: list[Any]) -> object:
+        if method == "getblockcount":
+            return self.blocks.tip
+        if method == "getblockhash":
+            header = self.blocks.header(int(parameters[0]))
+            return parse_header(header).text if header else None
+        if method == "getblockheader":
+            header = self.blocks.by_hash(str(parameters[0]))
+            return header.hex() if header else None
+        if method == "generate":
+            return [self.mine() for _ in range(min(int(parameters[0]), 100))]
+        raise KeyError(method)
+
+
+@contextlib.contextmanager
+def running_chain(folder: Path, port: int = 0, every: float | None = None) -> Iterator[Chain]:
+    """A calendar that answers on loopback for the length of the ``with`` block.
+
+    Args:
+        folder: where it is kept.
+        port: 0 for any that is free.
+        every: seconds between looks whether a block is needed; ``None`` to make blocks by call only.
+    """
+    server = LoopbackServer(port)
+    chain, stop = Chain(folder, server.url), threading.Event()
+    miner = threading.Thread(target=chain.mine_every, args=(every or 1.0, stop), daemon=True)
+    with server.running(chain.answer):
+        if every is not None:
+            miner.start()
+        try:
+            yield chain
+        finally:
+            stop.set()
+            if every is not None:
+                miner.join()

@@ -1,0 +1,91 @@
+"""A small HTTP server on loopback that answers by one function."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MAX_BODY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client asks: method, path with query, body."""
+
+    method: str
+    path: str
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What it gets."""
+
+    body: bytes
+    media_type: str = "application/octet-stream"
+    status: int = 200
+
+
+class LoopbackServer:
+    """Listens on 127.0.0.1 as soon as it is made.
+
+    Args:
+        port: 0 for any that is free.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def serve(self, answer: Callable[[Question], Answer]) -> None:
+        """Answer until :meth:`stop`, in threads of its own for each connection."""
+        self._server.RequestHandlerClass = _handler(answer)
+        self._server.serve_forever(poll_interval=0.05)
+
+    def stop(self) -> None:
+        """End :meth:`serve` from another thread."""
+        self._server.shutdown()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._server.server_close()
+
+    @contextlib.contextmanager
+    def running(self, answer: Callable[[Question], Answer]) -> Iterator[None]:
+        """Answer in a thread for the length of the ``with`` block, then close."""
+        thread = threading.Thread(target=self.serve, args=(answer,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.stop()
+            thread.join()
+            self.close()
+
+
+def _handler(answer: Callable[[Question], Answer]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 30
+
+        def do_GET(self) -> None:
+            self._reply(answer(Question("GET", self.path)))
+
+        def do_POST(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            if not 0 <= length <= MAX_BODY:
+                self._reply(Answer(b"too long\n", "text/plain", 413))
+                return
+            self._reply(answer(Question("POST", self.path, self.rfile.read(length))))
+
+        def _reply(self, given: Answer) -> None:
+            self.send_response(given.status)
+            self.send_header("Content-Type", given.media_type)
+            self.send_header("Content-Length", str(len(given.body)))
+            self.end_headers()
+            self.wfile.write(given.body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Say nothing: what asks also reports."""
+
+    return Handler
