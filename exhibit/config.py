@@ -16,7 +16,7 @@ from exhibit import config_values as values
 from exhibit.config_values import AnchorConfig
 from exhibit.errors import ConfigError
 
-__all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "load_config"]
+__all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "load_config", "made_data_dir"]
 
 FILE_NAME = "exhibit.toml"
 T = TypeVar("T")
@@ -59,6 +59,10 @@ class Config:
     anchors: tuple[AnchorConfig, ...] = _setting((), values.anchors)
     languages: tuple[str, ...] = _setting(("en", "zh-hans"), values.languages)
     time_zone: str = _setting("UTC", values.time_zone)
+    log_origin: str = _setting("exhibit.localhost/log", values.text)
+    checkpoint_seconds: int = _setting(600, values.whole_number(1, 86_400))
+    step_timeout_seconds: int = _setting(600, values.whole_number(2, 86_400))
+    tick_seconds: int = _setting(5, values.whole_number(1, 3_600))
     debug: bool = _setting(default=False, check=values.truth)
 
 
@@ -80,6 +84,23 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
                 raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/configuration.md.") from None
     config = Config(data_dir=data_dir, **checked)
     return _with_anchor_files(config)
+
+
+def made_data_dir(config: Config) -> Path:
+    """The data folder, made when it isn't there: closed to others, save that root's lets its unprivileged servers pass.
+
+    Raises:
+        ConfigError: this user can't make it.
+    """
+    folder = config.data_dir
+    if not folder.is_dir():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        except OSError as error:
+            hint = "Set EXHIBIT_DATA to a folder that you may write to."
+            raise ConfigError(f"The data folder {folder} can't be made: {error.strerror}.", hint=hint) from error
+    return folder
 
 
 def environment_name(field_name: str) -> str:

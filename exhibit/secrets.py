@@ -5,7 +5,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from exhibit.config import Config
+from exhibit.config import Config, made_data_dir
 from exhibit.errors import ConfigError
 
 _BYTES = 32
@@ -13,16 +13,17 @@ _BYTES = 32
 
 def secret_key(config: Config) -> str:
     """The key that signs sessions and links of the site: 64 hex digits."""
-    return _kept(config.data_dir / "secrets" / "secret_key").hex()
+    return _kept(config, "secret_key").hex()
 
 
 def master_key(config: Config) -> bytes:
     """The key of 32 bytes under which owners' signing keys are encrypted at rest; without it they are lost."""
-    return _kept(config.data_dir / "secrets" / "master_key")
+    return _kept(config, "master_key")
 
 
-def _kept(path: Path) -> bytes:
+def _kept(config: Config, name: str) -> bytes:
     """The secret of a file, made when it isn't there; processes that come at the same moment all get the same one."""
+    path = made_data_dir(config) / "secrets" / name
     try:
         return _read(path)
     except FileNotFoundError:
@@ -41,7 +42,7 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     path.parent.chmod(0o700)
     handle, name = tempfile.mkstemp(dir=path.parent)  # 0600 from the beginning
     temporary = Path(name)

@@ -1,0 +1,63 @@
+"""What all tests share: servers of their own, started when the first test asks for them, and Django that finds them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+import pytest
+
+from exhibit.config import Config, load_config
+from workers import addresses
+from workers.servers import EmbeddedServers
+
+# pytest's own temporary folders are closed to the servers' user when root runs the tests
+_FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Tell Django where the servers will be; nothing is started by that."""
+    _FOLDER.chmod(0o755)
+    embedded = load_config({"EXHIBIT_DATA": str(_FOLDER)})
+    for name in [name for name in os.environ if name.startswith("EXHIBIT_")]:
+        del os.environ[name]
+    os.environ.update(
+        EXHIBIT_DATA=str(_FOLDER),
+        DATABASE_URL=addresses.database_url(embedded),
+        REDIS_URL=addresses.broker_url(embedded),
+        DJANGO_SETTINGS_MODULE="desk.settings",
+    )
+    django.setup()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    """The configuration under which this test process runs."""
+    return load_config()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[EmbeddedServers]:
+    """PostgreSQL and Redis for the whole run of this test process, at the addresses of the environment."""
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(_FOLDER)})) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(servers: EmbeddedServers) -> None:
+    """Start the servers before Django makes its test database."""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder that the servers' user can reach, for a test with a data folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -1,0 +1,229 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from exhibit.config import Config, load_config
+from exhibit.errors import ConfigError, ServiceMissingError
+from workers import addresses
+from workers.keeper import ensure_servers
+from workers.servers import EmbeddedServers, ServersBusyError, servers_answer
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def own(open_folder: Path) -> Iterator[Config]:
+    """A configuration with a data folder of its own, in which nothing runs when the test is over."""
+    yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    assert not processes_of(open_folder)
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """All processes that work in a folder or were started for it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environ, place = process.environ(), process.cwd()
+        except psutil.Error:
+            continue
+        if str(folder) in place or environ.get("EXHIBIT_DATA", "").startswith(str(folder)):
+            found.append(process)
+    return [process for process in found if process.pid != os.getpid()]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        os.sched_yield()
+
+
+def remember(config: Config, value: str) -> None:
+    with psycopg.connect(addresses.database_url(config)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (value text)")
+        connection.execute("INSERT INTO kept VALUES (%s)", [value])
+    with redis.Redis.from_url(addresses.redis_url(config)) as client:
+        client.rpush("kept", value)
+
+
+def remembered(config: Config) -> tuple[list[str], list[str]]:
+    with psycopg.connect(addresses.database_url(config)) as connection:
+        rows = [str(value) for (value,) in connection.execute("SELECT value FROM kept ORDER BY value")]
+    with redis.Redis.from_url(addresses.redis_url(config)) as client:
+        return rows, [item.decode() for item in client.lrange("kept", 0, -1)]
+
+
+def test_data_outlives_a_clean_stop(own: Config) -> None:
+    with EmbeddedServers(own):
+        remember(own, "a")
+    assert not servers_answer(own)
+    with EmbeddedServers(own):
+        assert remembered(own) == (["a"], ["a"])
+
+
+def test_the_wheel_brings_pgvector(own: Config) -> None:
+    with EmbeddedServers(own), psycopg.connect(addresses.database_url(own)) as connection:
+        connection.execute("CREATE EXTENSION vector")
+        assert connection.execute("SELECT '[1,2]'::vector <-> '[1,4]'").fetchone() == (2.0,)
+
+
+def test_nothing_listens_beyond_this_user(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        for number in servers.processes.values():
+            process = psutil.Process(number)
+            assert not process.net_connections("inet")
+            if os.geteuid() == 0:
+                assert 0 not in process.uids()
+        assert addresses.socket_folder(own).stat().st_mode & 0o077 == 0
+
+
+def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        remember(own, "a")
+        for number in servers.processes.values():
+            os.kill(number, signal.SIGKILL)
+        revived: set[str] = set()
+        while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
+            revived |= set(servers.revive())
+        assert remembered(own)[0] == ["a"]
+
+
+def test_kill_9_of_the_one_who_runs_them_ends_them_and_the_next_start_recovers(own: Config) -> None:
+    program = (
+        "import signal\nfrom exhibit.config import load_config\nfrom workers.servers import EmbeddedServers\n"
+        "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
+    )
+    environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    with subprocess.Popen([sys.executable, "-c", program], env=environ, cwd=CHECKOUT, stdout=subprocess.PIPE) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"up\n"
+        remember(own, "a")
+        runner.kill()
+    with EmbeddedServers(own):  # at once, while the orphans may still be ending
+        assert remembered(own)[0] == ["a"]
+
+
+def test_a_stale_pid_file_with_the_number_of_another_process_does_not_hinder(own: Config) -> None:
+    with EmbeddedServers(own):
+        pass
+    lines = [str(os.getpid()), str(own.data_dir / "postgres"), "1700000000", "5432", "/nowhere", "", "1 2", "ready"]
+    (own.data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    (own.data_dir / "redis" / "redis.pid").write_text(f"{os.getpid()}\n")
+    with EmbeddedServers(own):
+        assert servers_answer(own)
+
+
+def test_a_first_start_that_was_cut_off_is_made_good(own: Config) -> None:
+    with EmbeddedServers(own):
+        pass
+    shutil.move(own.data_dir / "postgres", own.data_dir / "postgres.new")
+    (own.data_dir / "postgres.new" / "PG_VERSION").unlink()
+    with EmbeddedServers(own):
+        remember(own, "a")
+
+
+def test_two_do_not_run_the_same_servers(own: Config) -> None:
+    with EmbeddedServers(own) as first:
+        with pytest.raises(ServersBusyError):
+            EmbeddedServers(own).start()
+        assert first.revive() == []
+        assert servers_answer(own)
+
+
+def test_a_server_that_can_not_start_says_why(own: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    with EmbeddedServers(own):
+        pass
+    (own.data_dir / "postgres" / "postgresql.conf").write_text("no_such_setting = 1\n")
+    monkeypatch.setattr("workers.servers._SECONDS_OF_RETRIES", 0.0)
+    with pytest.raises(ServiceMissingError, match=r"postgres doesn't start.*no_such_setting"):
+        EmbeddedServers(own).start()
+
+
+def test_a_long_path_gets_a_short_folder_for_its_sockets(open_folder: Path) -> None:
+    config = load_config({"EXHIBIT_DATA": str(open_folder / ("d" * 60) / ("e" * 60))})
+    folder = addresses.socket_folder(config)
+    try:
+        with EmbeddedServers(config):
+            assert not folder.is_relative_to(config.data_dir)
+            remember(config, "a")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_folder_for_sockets_that_is_a_link_is_not_used(open_folder: Path) -> None:
+    config = load_config({"EXHIBIT_DATA": str(open_folder / ("d" * 60) / ("e" * 60))})
+    folder = addresses.socket_folder(config)
+    folder.symlink_to(open_folder)
+    try:
+        with pytest.raises(ConfigError, match="belongs to somebody else"):
+            EmbeddedServers(config).start()
+    finally:
+        folder.unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="closed folders matter to root's unprivileged servers only")
+def test_root_may_keep_the_data_below_a_folder_that_is_closed_to_others(open_folder: Path) -> None:
+    open_folder.chmod(0o700)
+    config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    with EmbeddedServers(config) as servers:
+        remember(config, "a")
+        assert 0 not in psutil.Process(servers.processes["postgres"]).uids()
+
+
+def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Config) -> None:
+    with ensure_servers(own):
+        with ensure_servers(own):
+            remember(own, "a")
+        assert remembered(own)[0] == ["a"]
+    wait_until(lambda: not processes_of(own.data_dir))
+    with ensure_servers(own):
+        assert remembered(own) == (["a"], ["a"])
+    wait_until(lambda: not processes_of(own.data_dir))
+
+
+def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
+    program = "from exhibit.config import load_config\nfrom workers.keeper import ensure_servers\n"
+    program += "with ensure_servers(load_config()):\n    print('up')\n"
+    environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+
+    def use(_: int) -> str:
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=environ, cwd=CHECKOUT, text=True, capture_output=True, check=True).stdout
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(use, range(8))) == ["up\n"] * 8
+    wait_until(lambda: not processes_of(own.data_dir))
+
+
+def test_a_killed_keeper_is_replaced_for_the_next_user(own: Config) -> None:
+    with ensure_servers(own):
+        remember(own, "a")
+        keeper = next(process for process in processes_of(own.data_dir) if "workers.keeper" in process.cmdline())
+        keeper.kill()
+        with ensure_servers(own):
+            assert remembered(own)[0] == ["a"]
+    wait_until(lambda: not processes_of(own.data_dir))
+
+
+def test_servers_that_somebody_else_runs_are_used_and_left_alone(own: Config) -> None:
+    with EmbeddedServers(own):
+        with ensure_servers(own):
+            remember(own, "a")
+        assert servers_answer(own)
+
+
+def test_with_both_urls_nothing_is_started(open_folder: Path) -> None:
+    urls = {"DATABASE_URL": "postgresql://nowhere/x", "REDIS_URL": "redis://nowhere/0"}
+    with ensure_servers(load_config({"EXHIBIT_DATA": str(open_folder / "data"), **urls})):
+        assert not (open_folder / "data").exists()

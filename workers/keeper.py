@@ -1,0 +1,118 @@
+"""The servers of several commands at once: kept by one detached process for as long as anybody uses them.
+
+Whoever uses the servers shares a lock. The keeper stops them when it can take that lock alone: nobody is left. It holds
+the lock while it stops them, so that one who comes at that moment waits and starts a new keeper.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from exhibit.config import Config, load_config
+from exhibit.errors import ExhibitError, ServiceMissingError
+from workers.locks import FileLock, shared
+from workers.processes import last_lines, open_log
+from workers.servers import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
+
+_SECONDS_TO_START = 60.0
+_PAUSE = 0.1
+_CHECKOUT = Path(__file__).parents[1]
+
+
+@contextmanager
+def ensure_servers(config: Config) -> Iterator[None]:
+    """PostgreSQL and Redis answer for the length of the block.
+
+    With both URLs in the configuration nothing is started. Else running embedded servers are used, whoever runs them,
+    or a keeper is started, which ends by itself when the last user has left.
+
+    Raises:
+        ServiceMissingError: they don't come up.
+    """
+    if config.database_url and config.redis_url:
+        yield
+        return
+    with shared(lock_folder(config) / "users.lock"):
+        _wait_until_they_answer(config)
+        yield
+
+
+def _wait_until_they_answer(config: Config) -> None:
+    until = time.monotonic() + _SECONDS_TO_START
+    keeper: subprocess.Popen[bytes] | None = None
+    while not (_are_run(config) and servers_answer(config)):
+        if keeper is None or keeper.poll() == 0:  # it found another one at work, which may be ending
+            keeper = _start_keeper(config)
+        if keeper.poll() or time.monotonic() > until:
+            said = last_lines(config.data_dir / "log", "keeper", 1)
+            raise ServiceMissingError(f"The embedded servers don't start. {said}".strip(), hint="Try `exhibit doctor`.")
+        time.sleep(_PAUSE)
+
+
+def _are_run(config: Config) -> bool:
+    """Whether somebody runs the servers: orphans of one who was killed still answer while they end."""
+    lock = FileLock(lock_folder(config) / "servers.lock")
+    free = lock.take()
+    lock.release()
+    return not free
+
+
+def _start_keeper(config: Config) -> "subprocess.Popen[bytes]":
+    folder = config.data_dir / "log"
+    folder.mkdir(exist_ok=True)
+    with open_log(folder, "keeper") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "workers.keeper"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=_CHECKOUT,
+            env=environment(config),
+        )
+    # it may end long after its user has stopped to look, and must not remain as a zombie
+    threading.Thread(target=keeper.wait, daemon=True).start()
+    return keeper
+
+
+def environment(config: Config) -> dict[str, str]:
+    """The environment in which another process finds this configuration."""
+    named = {"EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}
+    return {**os.environ, **named}
+
+
+def keep(config: Config) -> None:
+    """Run the servers until nobody uses them any more, or a signal says to end."""
+    asked: list[int] = []
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda number, _: asked.append(number))
+    users = FileLock(lock_folder(config) / "users.lock")
+    try:
+        with EmbeddedServers(config) as servers:
+            while not asked and not users.take():
+                servers.revive()
+                time.sleep(_PAUSE)
+    finally:
+        users.release()
+
+
+def main() -> int:
+    """Keep the servers of this process's configuration; 0 also when another process keeps them already."""
+    try:
+        keep(load_config())
+    except ServersBusyError:
+        return 0
+    except ExhibitError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - its standard error is its log
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Locks between processes on files: free as soon as the process that held them has ended, however it ended."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class FileLock:
+    """An advisory lock on a file, held from a successful call until :meth:`release` or the end of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    def take(self, *, within: float = 0.0) -> bool:
+        """Take it alone, trying for some seconds; whether it could be taken."""
+        until = time.monotonic() + within
+        while not self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def share(self) -> None:
+        """Take it together with others who share it; waits while somebody has it alone."""
+        self._lock(fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """Give it back; harmless when it isn't held."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _lock(self, how: int) -> bool:
+        if self._handle is not None:
+            raise RuntimeError(f"{self._path} is already locked by this object")
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, how)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+
+@contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold a lock together with others for the length of a block."""
+    lock = FileLock(path)
+    lock.share()
+    try:
+        yield
+    finally:
+        lock.release()

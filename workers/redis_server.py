@@ -1,0 +1,59 @@
+"""The embedded Redis: how it is started and asked."""
+
+import signal
+
+import redis
+
+from exhibit.config import Config
+from workers import addresses
+from workers.processes import Child
+from workers.programs import redis_program
+from workers.rights import ServerRights
+
+
+class RedisServer:
+    """One Redis in ``redis/`` of the data folder, reached through its socket; changes go to its append-only file."""
+
+    name = "redis"
+    pid_file = "redis.pid"
+
+    def __init__(self, config: Config, rights: ServerRights) -> None:
+        self._config = config
+        self._rights = rights
+        self.folder = config.data_dir / self.name
+
+    def prepare(self) -> None:
+        """Nothing: it makes its files itself."""
+
+    def child(self) -> Child:
+        """The server in the foreground."""
+        settings = {
+            "port": "0",
+            "unixsocket": str(addresses.redis_socket(self._config)),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "pidfile": str(self.folder / self.pid_file),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+        }
+        options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        command = (str(redis_program()), *options)
+        return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGTERM)
+
+    def answers(self) -> bool:
+        """Whether it answers and has loaded its data."""
+        return redis_answers(self._config)
+
+    def finish(self) -> None:
+        """Nothing: it needs no further making."""
+
+
+def redis_answers(config: Config) -> bool:
+    """Whether Redis answers and has loaded its data."""
+    with redis.Redis.from_url(addresses.redis_url(config), socket_timeout=2) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
