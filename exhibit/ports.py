@@ -1,12 +1,12 @@
 """The ports: what a room asks of the outside. A contract test in ``tests/contract`` holds for every adapter of each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from exhibit.digests import Digest
 from exhibit.entries import Entry
@@ -15,6 +15,10 @@ from exhibit.types import Hit, Space
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+ReportT_contra = TypeVar("ReportT_contra", contravariant=True)
+"""The facts that a renderer reads; they belong to the evidence room."""
 
 
 class BlobStore(Protocol):
@@ -216,3 +220,13 @@ class Capturer(Protocol):
 
     def capture(self, page_url: str, image_url: str, expected: Digest) -> Captured:
         """Visit now; a page that has gone is an outcome, not an error."""
+
+
+class Renderer(Protocol[ReportT_contra]):
+    """Turns the facts of a report into one file format; the same facts give the same bytes."""
+
+    suffix: str
+    media_type: str
+
+    def render(self, report: ReportT_contra, pictures: Mapping[str, Mapping[str, bytes]], language: str) -> bytes:
+        """The file; ``pictures`` holds exact bytes by case number and path; a format without pictures ignores them."""
