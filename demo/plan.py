@@ -78,7 +78,8 @@ class Terms:
 class Plan:
     """Everything that the sites hold.
 
-    `forbidden` lists copies in folders that robots.txt forbids: nobody may fetch them, so nobody can find them.
+    `forbidden` lists copies in folders that robots.txt forbids: nobody may fetch them, so nobody can find them. Those
+    of them that stand on pages which may be read are traps too, because their refusal has to be recorded.
     """
 
     sites: tuple[Site, ...]
@@ -93,5 +94,6 @@ class Plan:
     @property
     def pictures(self) -> int:
         """How many picture addresses the sites hold, with the broken and the forbidden ones."""
-        parts = (self.planted, self.licensed, self.forbidden, self.lookalikes, self.unrelated, self.traps)
-        return sum(len(part) for part in parts)
+        parts = (self.planted, self.licensed, self.forbidden, self.lookalikes, self.unrelated)
+        broken = [trap for trap in self.traps if trap.kind != "robots"]
+        return sum(len(part) for part in parts) + len(broken)

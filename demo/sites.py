@@ -238,7 +238,11 @@ def _plan(sites: tuple[Site, ...], homes: Sequence[tuple[_Item, str]]) -> Plan:
         for item, page in homes
         if item.trap is not None
     ]
-    robots = [Trap("robots", use.site, use.page_url, use.image_url) for use in forbidden]
+    robots = [
+        Trap("robots", use.site, use.page_url, use.image_url)
+        for use in forbidden
+        if "/members/" not in urlsplit(use.page_url).path
+    ]
     return Plan(
         sites,
         planted,

@@ -1,0 +1,63 @@
+"""`python -m demo [--out FOLDER] [--photos FOLDER]`: the whole way of the product, once."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from demo.display import Display
+from demo.run import STAGES, Folders, default_photos, run
+from demo.table import summary, table
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+
+MARK = "made-by-demo.txt"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demonstration and return an exit code."""
+    asked = _parser().parse_args(arguments)
+    display = Display(STAGES, sys.stdout)
+    try:
+        folders = Folders(_emptied(asked.out.resolve()))
+        result = run(folders, asked.photos.resolve(), display)
+    except ExhibitError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted; the servers were stopped.", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    (folders.out / "summary.json").write_text(summary(result), "utf-8")
+    display.table(table(result, folders, f"EXHIBIT_DATA={folders.data} {sys.executable} -m desk up"))
+    return ExitCode.CHECK_FAILED if result.failures else ExitCode.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Registers works, watches three small web sites made for it, and seals what it finds.",
+        epilog="Examples: python -m demo; python -m demo --photos ~/Pictures/mine --out /tmp/demo",
+    )
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), help="where results go (default: demo-out)")
+    parser.add_argument(
+        "--photos", type=Path, default=default_photos(), help="a folder of pictures to register instead of ours"
+    )
+    return parser
+
+
+def _emptied(out: Path) -> Path:
+    """Make the folder; one of an earlier demonstration is emptied, any other must be empty.
+
+    Raises:
+        WrongUseError: it holds something else.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
+        raise WrongUseError(f"{out} holds something else.", hint="Name an empty or a new folder with --out.")
+    if out.exists():
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    (out / MARK).write_text("This folder was made by the demonstration, which empties it when it runs again.\n")
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Shows what the demonstration does: a line that moves on a terminal, plain lines elsewhere."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, TextIO
+
+EVERY_SECONDS: Final = 5.0
+WIDTH: Final = 100
+
+
+@dataclass(slots=True)
+class Display:
+    """Numbers the stages, shows their progress and keeps how long each took.
+
+    Attributes:
+        stages: how many stages there will be.
+        out: where lines go.
+        seconds: wall time by stage, in the order of their beginning.
+    """
+
+    stages: int
+    out: TextIO
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: float = 0.0
+    _live: bool = False
+
+    def __post_init__(self) -> None:
+        self._live = self.out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+    @contextmanager
+    def stage(self, name: str, sentence: str) -> Iterator[None]:
+        """Announce a stage, and say how long it took when it ends without an error."""
+        began = time.monotonic()
+        self._last = began
+        self._line(f"{len(self.seconds) + 1}/{self.stages}  {sentence}")
+        yield
+        self.seconds[name] = round(time.monotonic() - began, 1)
+        self._line(f"     done in {self.seconds[name]} s")
+
+    def progress(self, done: int, total: int, words: str) -> None:
+        """Show how far a stage has come; on anything but a terminal at most every five seconds."""
+        text = f"     {min(done, total)} of {total} {words}"
+        if self._live:
+            self.out.write(f"\r{text[:WIDTH]:<{WIDTH}}")
+            self.out.flush()
+        elif time.monotonic() - self._last >= EVERY_SECONDS:
+            self._last = time.monotonic()
+            self._line(text)
+
+    def note(self, sentence: str) -> None:
+        """Say one thing that a stage found."""
+        self._line(f"     {sentence}")
+
+    def table(self, text: str) -> None:
+        """Print lines as they are."""
+        self._line(text)
+
+    def _line(self, text: str) -> None:
+        before = f"\r{'':<{WIDTH}}\r" if self._live else ""
+        self.out.write(f"{before}{text}\n")
+        self.out.flush()

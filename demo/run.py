@@ -1,0 +1,251 @@
+"""The demonstration, stage by stage: from registered works to bundles that verify."""
+
+import csv
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from demo.display import Display
+from demo.outside import OutsideCheck, check_outside
+from demo.pictures import flat
+from demo.plan import Site, Terms
+from demo.product import Product
+from demo.reading import SeenCase, cases_of, files_of, refusals_of, verdicts_of, works_of
+from demo.serving import HOSTS, Served, serve
+from demo.sites import NAMES, build
+from demo.stock import ASSETS, choose_works
+from demo.tally import Tally, tally
+from demo.witnesses import Witnesses, running_witnesses
+from exhibit.errors import ExhibitError
+
+STAGES: Final = 7
+OWNER: Final = "Lighthouse Archive"
+OTHER_OWNER: Final = "Second Studio"
+SETTLING_SECONDS: Final = 240.0
+LOOK_AGAIN_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the demonstration leaves what it makes."""
+
+    out: Path
+
+    @property
+    def data(self) -> Path:
+        """The product's data folder."""
+        return self.out / "data"
+
+    @property
+    def sites(self) -> tuple[Path, ...]:
+        """One folder for each web site."""
+        return tuple(self.out / "sites" / name for name in NAMES)
+
+    @property
+    def bundles(self) -> Path:
+        """The sealed bundles."""
+        return self.out / "bundles"
+
+    @property
+    def reports(self) -> Path:
+        """The report in its three forms."""
+        return self.out / "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the whole run gave."""
+
+    tally: Tally
+    verdicts: dict[str, str]
+    outside: tuple[OutsideCheck, ...]
+    reports: tuple[str, ...]
+    fetched_though_forbidden: tuple[str, ...]
+    seconds: dict[str, float]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What should not have happened, in sentences; copies that were missed aren't among them."""
+        broken = [check for check in self.outside if check.outcome == "failed"]
+        return (
+            *(f"False alarm: case {a.case} takes {a.image_url} for {a.work}." for a in self.tally.false_alarms),
+            *(f"The licensed use {use.image_url} was not spared." for use in self.tally.licensed_raised),
+            *(f"Nothing records why {trap.image_url} was refused." for trap in self.tally.not_refused),
+            *(f"{path} was fetched though robots.txt forbids it." for path in self.fetched_though_forbidden),
+            *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict != "complete"),
+            *(f"{check.bundle}: {check.tool} says: {check.sentence}" for check in broken),
+        )
+
+
+def run(folders: Folders, photos: Path, display: Display) -> Result:
+    """Run everything; see the names of the stages in the order of the lines below.
+
+    Raises:
+        ExhibitError: a stage couldn't be carried out.
+    """
+    product = Product(_settings(folders), folders.out / "commands.log")
+    with ExitStack() as stack:
+        with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
+            witnesses = stack.enter_context(running_witnesses(folders.out / "witnesses"))
+            _start(product, folders, witnesses, stack)
+        with display.stage("register", "Registering works"):
+            works = _register(product, folders, photos, display)
+        with display.stage("sites", "Building three small web sites"):
+            served = stack.enter_context(serve(folders.sites))
+            plan = build(folders.sites, works, served.bases)
+            display.note(
+                f"{plan.pictures} pictures; {len(plan.planted)} are copies, {len(plan.licensed)} licensed uses"
+            )
+        with display.stage("watch", "Running three watches"):
+            _licences(product, folders, plan.licences)
+            _watch(product, plan.sites, served, plan.pictures, display)
+        with display.stage("cases", "Confirming cases (by the switch for demonstrations)"):
+            certain = [case for case in _cases(product) if case.is_certain]
+            _confirm(product, certain)
+            display.note(f"{len(certain)} cases confirmed")
+        with display.stage("seal", "Capturing, sealing, logging and anchoring; writing the report"):
+            cases = _sealed(product, len(certain), display)
+            reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(folders.reports)))
+        with display.stage("verify", "Verifying every bundle by four tools"):
+            verdicts, outside = _verify(product, folders, witnesses, cases, display)
+        refusals = [
+            refusal
+            for site in plan.sites
+            for refusal in refusals_of(product.ask("crawl", "show", site.name, "--owner", OWNER))
+        ]
+    forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
+    return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, dict(display.seconds))
+
+
+def _settings(folders: Folders) -> dict[str, str]:
+    """Allow the three loopback addresses of the sites, and no other private address."""
+    return {
+        "EXHIBIT_DATA": str(folders.data),
+        "EXHIBIT_ALLOWED_NETWORKS": ",".join(f"{host}/32" for host in HOSTS),
+        "EXHIBIT_CONTACT": "demo@example.org",
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
+    }
+
+
+def _start(product: Product, folders: Folders, witnesses: Witnesses, stack: ExitStack) -> None:
+    folders.data.mkdir(parents=True, exist_ok=True)
+    (folders.data / "exhibit.toml").write_text(witnesses.settings(), "utf-8")
+    stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
+    product.run("up", "--detach")
+
+
+def _register(product: Product, folders: Folders, photos: Path, display: Display) -> list[Path]:
+    """Register all files for one owner, the first for another too, and a flat one; return those that can be matched.
+
+    A table `works.csv` beside the pictures gives title, author and rights.
+    """
+    files = choose_works(photos)
+    inbox = folders.out / "works"
+    inbox.mkdir(parents=True, exist_ok=True)
+    copies = [Path(shutil.copy(file, inbox)) for file in files]
+    flat().save(inbox / "flat.png")
+    for owner in (OWNER, OTHER_OWNER):
+        product.run("owner", "add", owner)
+    table = photos / "works.csv"
+    metadata = ["--csv", str(table)] if table.exists() else []
+    paths = [str(path) for path in [*copies, inbox / "flat.png"]]
+    registered = works_of(product.ask("work", "add", *paths, "--owner", OWNER, *metadata))
+    again = works_of(product.ask("work", "add", paths[0], "--owner", OTHER_OWNER))
+    flagged = {work.file: work.flags for work in registered if work.flags}
+    display.note(f"{len(registered)} works of {OWNER}")
+    for name, flags in flagged.items():
+        display.note(f"{name} can't be matched safely: {', '.join(flags)}")
+    for conflict in (conflict for work in again for conflict in work.conflicts):
+        display.note(f"{OTHER_OWNER}: {conflict}")
+    return [path for path in copies if path.name not in flagged]
+
+
+def _licences(product: Product, folders: Folders, licences: Sequence[Terms]) -> None:
+    table = folders.out / "licences.csv"
+    with table.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["works", "licensee", "domain", "url_pattern", "valid_from", "valid_until", "reason"])
+        for one in licences:
+            row = (one.licensee, one.domain, one.url_pattern, one.valid_from, one.valid_until, one.reason)
+            writer.writerow([";".join(one.works), *row])
+    product.run("licence", "import", str(table), "--owner", OWNER)
+
+
+def _watch(product: Product, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
+    """Add a watch for each site and run all three at once; count what the sites are asked for meanwhile."""
+    for site in sites:
+        product.run("watch", "add", site.name, "--owner", OWNER, f"--{site.source}", site.start_url, "--every", "24h")
+    with ThreadPoolExecutor(len(sites)) as pool:
+        runs = [pool.submit(product.run, "watch", "run", site.name, "--owner", OWNER, "--wait") for site in sites]
+        _follow(runs, lambda: _fetched(served), pictures, display)
+    for one in runs:
+        one.result()
+
+
+def _follow(runs: Sequence[Future[str]], fetched: Callable[[], int], pictures: int, display: Display) -> None:
+    while not all(one.done() for one in runs):
+        display.progress(fetched(), pictures, "picture addresses visited")
+        time.sleep(0.2)
+
+
+def _fetched(served: Served) -> int:
+    folders = (" /pictures/", " /press/", " /uploads/", " /go/")
+    return sum(any(folder in line for folder in folders) for lines in served.requests for line in lines)
+
+
+def _cases(product: Product) -> list[SeenCase]:
+    return cases_of(product.ask("case", "list", "--owner", OWNER))
+
+
+def _confirm(product: Product, cases: Sequence[SeenCase]) -> None:
+    if cases:
+        product.run("case", "confirm", *(str(case.number) for case in cases), "--owner", OWNER, "--demonstration")
+
+
+def _sealed(product: Product, confirmed: int, display: Display) -> list[SeenCase]:
+    """Wait until every confirmed case has a bundle and a receipt.
+
+    Raises:
+        ExhibitError: it takes too long.
+    """
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while time.monotonic() < deadline:
+        cases = _cases(product)
+        ready = sum(case.sealed > 0 and case.anchored > 0 for case in cases if case.decision == "confirmed")
+        display.progress(ready, confirmed, "cases sealed and witnessed")
+        if ready >= confirmed:
+            return cases
+        time.sleep(LOOK_AGAIN_SECONDS)
+    raise ExhibitError(
+        f"Sealing took longer than {SETTLING_SECONDS:.0f} seconds.", hint="`exhibit status` says what is still to do."
+    )
+
+
+def _verify(
+    product: Product, folders: Folders, witnesses: Witnesses, cases: Sequence[SeenCase], display: Display
+) -> tuple[dict[str, str], tuple[OutsideCheck, ...]]:
+    trust = folders.out / "trust.json"
+    trust.write_bytes(witnesses.trust().to_json())
+    sealed = [str(case.number) for case in cases if case.sealed]
+    if not sealed:
+        return {}, ()
+    bundles = files_of(product.ask("bundle", "get", *sealed, "--owner", OWNER, "--out", str(folders.bundles)))
+    answer = product.ask("verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))
+    unpacked = folders.out / "unpacked"
+    outside: list[OutsideCheck] = []
+    for number, bundle in enumerate(bundles, 1):
+        outside += check_outside(Path(bundle), unpacked, witnesses.roots)
+        display.progress(number, len(bundles), "bundles checked by sha256sum, bagit and openssl")
+    shutil.rmtree(unpacked, ignore_errors=True)
+    return verdicts_of(answer), tuple(outside)
+
+
+def default_photos() -> Path:
+    """Return the folder of the works that come with the demonstration."""
+    return ASSETS / "works"

@@ -1,0 +1,70 @@
+"""Writes the demonstration's result as a table for people and as JSON for programs."""
+
+import json
+from collections import Counter
+
+from demo.run import Folders, Result
+
+
+def summary(result: Result) -> str:
+    """Return the JSON of `summary.json`."""
+    tally = result.tally
+    plain = {
+        "planted": tally.planted,
+        "found": tally.found,
+        "false_alarms": len(tally.false_alarms),
+        "licensed_spared": tally.licensed_spared,
+        "refused": tally.refused,
+        "seconds": result.seconds,
+    }
+    return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
+
+
+def table(result: Result, folders: Folders, opening: str) -> str:
+    """Return the closing table; `opening` is the command that opens the site."""
+    return "\n".join(
+        [*_edits(result), "", *_others(result), "", *_seconds(result), "", *_places(result, folders, opening)]
+    )
+
+
+def _edits(result: Result) -> list[str]:
+    tally = result.tally
+    rows = [f"  {edit:<14}{planted:>9}{tally.found[edit]:>9}" for edit, planted in tally.planted.items()]
+    total = f"  {'all':<14}{sum(tally.planted.values()):>9}{sum(tally.found.values()):>9}"
+    missed = [f"  missed: {use.work}, {use.edit}, at {use.image_url}" for use in tally.missed]
+    review = [f"  {tally.for_review} of the found are left to a person's review"] if tally.for_review else []
+    return ["", f"  {'edit':<14}{'planted':>9}{'found':>9}", *rows, total, *review, *missed]
+
+
+def _others(result: Result) -> list[str]:
+    tally = result.tally
+    licensed = tally.licensed_spared + len(tally.licensed_raised) + len(tally.licensed_unnoticed)
+    refused = ", ".join(f"{reason} {count}" for reason, count in tally.refused.items()) or "nothing"
+    verdicts = Counter(result.verdicts.values())
+    tools = Counter((check.tool, check.outcome) for check in result.outside)
+    return [
+        f"  licensed uses spared   {tally.licensed_spared} of {licensed}",
+        f"  false alarms           {len(tally.false_alarms)}",
+        f"  refused                {refused}",
+        "  bundles                "
+        + (", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) or "none"),
+        *(f"  {tool:<22} {outcome} for {count}" for (tool, outcome), count in tools.items()),
+        *(f"  not as it should be: {sentence}" for sentence in result.failures),
+    ]
+
+
+def _seconds(result: Result) -> list[str]:
+    rows = [f"  {name:<22} {seconds:>6.1f} s" for name, seconds in result.seconds.items()]
+    return [*rows, f"  {'all':<22} {sum(result.seconds.values()):>6.1f} s"]
+
+
+def _places(result: Result, folders: Folders, opening: str) -> list[str]:
+    return [
+        *(f"  report    {file}" for file in result.reports),
+        f"  bundles   {folders.bundles}",
+        f"  sites     {folders.out / 'sites'}",
+        f"  summary   {folders.out / 'summary.json'}",
+        f"  open the site with: {opening}",
+        "",
+        "  All witnesses of this run are development witnesses, without legal weight.",
+    ]

@@ -1,0 +1,105 @@
+"""Starts the development authority and chain, which witness without legal weight, and writes whom to trust."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from demo.product import REPOSITORY
+from evidence.trust import Trust, TrustedAuthority, TrustedChain
+from exhibit.clock import now
+from exhibit.errors import ServiceMissingError
+
+LABEL: Final = "Development witness of the demonstration, without legal weight"
+STARTING_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Where the authority and the chain are reached, and where they keep what they are."""
+
+    authority_url: str
+    chain_url: str
+    folder: Path
+
+    @property
+    def roots(self) -> Path:
+        """The PEM file with the authority's root."""
+        return self.folder / "authority" / "root.pem"
+
+    def settings(self) -> str:
+        """Return the anchors as lines of `exhibit.toml`."""
+        return f"""
+[[anchors]]
+kind = "rfc3161"
+name = "development-authority"
+urls = ["{self.authority_url}"]
+roots = "{self.roots}"
+development = true
+
+[[anchors]]
+kind = "opentimestamps"
+name = "development-calendar"
+urls = ["{self.chain_url}"]
+bitcoin_source = "{self.chain_url}"
+development = true
+"""
+
+    def trust(self) -> Trust:
+        """Return the list of whom `exhibit verify` is told to trust: these two witnesses, and nobody else."""
+        authority = TrustedAuthority("development-authority", (self.roots.read_text("ascii"),), True, LABEL)  # noqa: FBT003 - the order of the trust list
+        chain = TrustedChain("development-chain", "regtest", 0.0, (), True, LABEL)  # noqa: FBT003 - as above
+        return Trust(now().date().isoformat(), LABEL, (authority,), (chain,), (), ())
+
+
+@contextmanager
+def running_witnesses(folder: Path) -> Iterator[Witnesses]:
+    """Run both as processes of their own until the block ends.
+
+    Raises:
+        ServiceMissingError: one of them didn't answer in time.
+    """
+    with ExitStack() as stack:
+        ports = {}
+        for what in ("authority", "chain"):
+            ports[what] = _free_port()
+            stack.enter_context(_running(what, folder / what, ports[what]))
+        for what, port in ports.items():
+            _wait_for(what, port)
+        yield Witnesses(f"http://127.0.0.1:{ports['authority']}", f"http://127.0.0.1:{ports['chain']}", folder)
+
+
+@contextmanager
+def _running(what: str, folder: Path, port: int) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "evidence.development", what, "--folder", str(folder), "--port", str(port)]
+    with (folder / "log.txt").open("ab") as log:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(what: str, port: int) -> None:
+    deadline = time.monotonic() + STARTING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise ServiceMissingError(f"The development {what} didn't answer.", hint="Look into its log.txt below witnesses/.")
