@@ -1,0 +1,42 @@
+# `make help` lists what there is. Nothing is installed outside this folder.
+
+PYTHON ?= python3
+VENV := .venv/bin
+CODE := exhibit registry crawler indexer evidence workers desk demo bench tests tools
+# checks read Django's settings, which make their secrets on first use: in a folder of their own
+CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check up bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## makes .venv with everything, from the package index alone
+	@$(PYTHON) tools/bootstrap.py
+
+demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pictures
+	@$(VENV)/python -m demo --out demo-out $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: check ## lint, types, imports and all tests
+	$(VENV)/python -m pytest
+
+check: setup ## lint, types and imports only
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(CHECK_ENV) $(VENV)/mypy $(wildcard $(CODE))
+	$(CHECK_ENV) $(VENV)/lint-imports
+	$(VENV)/hadolint Dockerfile
+	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+up: setup ## the product for daily use, until Ctrl-C
+	@$(VENV)/python -m desk.cli up
+
+bench: setup ## the figures of docs/benchmarks.md
+	@$(VENV)/python -m bench
+
+lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
+	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)
+
+clean: ## removes what these commands made here
+	rm -rf .venv .uv demo-out bench-out var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

