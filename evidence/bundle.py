@@ -214,7 +214,9 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         receipt = anchor.receipt
         stem = _free_stem(f"{_subject(anchor.digest, sealed, proofs)}-{_plain_name(receipt.witness)}", files)
         path = f"proofs/anchors/{stem}{SUFFIXES[receipt.kind]}"
-        material = {f"proofs/material/{stem}/{name}": data for name, data in receipt.material}
+        material = {f"proofs/material/{name}": data for name, data in receipt.material}
+        if clash := [name for name, data in material.items() if files.get(name, data) != data]:
+            raise WrongUseError(f"Two receipts bring different files of the name {clash[0]}.")
         files.update({path: receipt.proof, **material})
         kind = (receipt.kind, receipt.witness, receipt.development)
         records.append(AnchorRecord(path, *kind, anchor.digest, tuple(sorted(material))))
@@ -236,7 +238,7 @@ def _plain_name(witness: str) -> str:
 
 
 def _free_stem(stem: str, files: Mapping[str, bytes]) -> str:
-    taken = {Path(path).stem for path in files}
+    taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
     number = 2
     free = stem
     while free in taken:

@@ -6,6 +6,7 @@ The same annotations give the JSON Schema, so that a schema can't drift from the
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -37,13 +38,14 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  
         limit: most bytes that are parsed.
 
     Raises:
-        FormatError: too large, not JSON, nested too deeply, a name twice in an object, NaN or infinity.
+        FormatError: too large, not JSON, nested too deeply, a name twice in an object, or what canonical JSON can't
+            hold (RFC 7493): half a surrogate pair, a number that isn't finite or beyond 2**53.
     """
     if len(data) > limit:
         raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-        _check_depth(value, MAX_PLAIN_DEPTH)
+        value = _DECODER.decode(data.decode("utf-8"))
+        _check_plain(value, MAX_PLAIN_DEPTH)
     except RecursionError as error:
         raise FormatError(f"{what} is nested too deeply.") from error
     except ValueError as error:
@@ -101,6 +103,8 @@ def _read(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - annotatio
         return None if plain is None else _read(inner[0], plain, where)
     if origin is tuple:
         return _read_tuple(typing.get_args(kind), plain, where)
+    if origin is typing.Literal:
+        return _expect(plain in typing.get_args(kind), plain, where, " or ".join(typing.get_args(kind)))
     if origin is dict:
         return _expect(isinstance(plain, dict), plain, where, "an object")
     if dataclasses.is_dataclass(kind) and kind is not Digest:
@@ -181,18 +185,43 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return names
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} isn't a JSON number")
 
 
-def _check_depth(value: Any, left: int) -> None:  # noqa: ANN401 - any JSON value
+def _exact_int(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 1 << 53:
+        raise ValueError(f"{_short(text)} is too large a number")
+    return number
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{_short(text)} is too large a number")
+    return number
+
+
+def _check_plain(value: Any, left: int) -> None:  # noqa: ANN401 - any JSON value
     if left == 0:
         raise ValueError("nested too deeply")
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        _check_depth(child, left - 1)
+    if isinstance(value, str):
+        value.encode("utf-8")
+    elif isinstance(value, list):
+        for item in value:
+            _check_plain(item, left - 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            name.encode("utf-8")
+            _check_plain(item, left - 1)
 
 
 def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_exact_int, parse_float=_finite_float
+)

@@ -187,6 +187,12 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
 
 
 def same_bytes(file: BinaryIO, expected: Iterator[bytes]) -> bool:
-    """Whether a file holds exactly these bytes from its start to its end."""
-    file.seek(0)
-    return all(file.read(len(chunk)) == chunk for chunk in expected) and not file.read(1)
+    """Whether a file holds exactly these bytes from its start to its end; what gives them may read from it too."""
+    position = 0
+    for chunk in expected:
+        file.seek(position)
+        if file.read(len(chunk)) != chunk:
+            return False
+        position += len(chunk)
+    file.seek(position)
+    return not file.read(1)

@@ -6,7 +6,7 @@ What isn't pinned here is reported as "not checked: unknown witness", however we
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from cryptography import x509
 
@@ -18,7 +18,6 @@ from exhibit.errors import WrongUseError
 TRUST_FORMAT = "exhibit-trust/1"
 DEFAULT = Path(__file__).parent / "pins" / "default.json"
 MAX_TRUST_BYTES = 1 << 20
-HEADER_BYTES = 80
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class TrustedChain:
 
     Attributes:
         name: how results name it.
-        network: ``bitcoin`` or ``regtest``.
+        network: ``main`` or ``regtest``; blocks of the latter are made at will and count only by their hash.
         minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
             target of the main network; making such a header costs what mining a block costs.
         blocks: when not empty, only headers with these hashes (as usually written) count.
@@ -58,7 +57,7 @@ class TrustedChain:
     """
 
     name: str
-    network: str
+    network: Literal["main", "regtest"]
     minimum_difficulty: float
     blocks: tuple[Digest, ...]
     development: bool

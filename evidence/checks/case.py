@@ -1,0 +1,171 @@
+"""Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from evidence import merkle
+from evidence.checks.inspection import Inspection
+from evidence.checks.proofs import check_log_proof
+from evidence.codec import FormatError
+from evidence.container import read_all
+from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts, SliceProof
+from evidence.manifest import FACTS_PATH
+from evidence.sealing import derived_files, named_files
+from evidence.slices import record_leaf
+from evidence.verdict import Check, State, failed, not_checked, passed
+from exhibit.decode import DecodedPicture, Limits, decode
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError
+from exhibit.similarity import dense_similarity
+
+LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
+AT_LEAST = 1024
+TOLERANCE = 0.05
+"""Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
+
+
+def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
+    """The facts, and ``facts``: whether they fit manifest and files."""
+    try:
+        facts = CaseFacts.from_json(inspection.read(FACTS_PATH), what=FACTS_PATH)
+    except FormatError as error:
+        return None, failed("facts", error.message)
+    return facts, _check_facts(inspection, facts)
+
+
+def check_case(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """``registration``, one ``slice:`` for each sighting, one ``match:`` for each match."""
+    yield _check_registration(facts)
+    for sighting in facts.sightings:
+        yield _check_slice(sighting)
+    for match in facts.matches:
+        yield _check_match(inspection, facts, match)
+
+
+def _check_facts(inspection: Inspection, facts: CaseFacts) -> Check:
+    manifest = inspection.manifest
+    matter = (facts.owner.name, facts.number, facts.bundle)
+    if matter != (manifest.matter.owner, manifest.matter.case, manifest.matter.bundle):
+        return failed("facts", "The facts are about another case than the manifest.")
+    if facts.software != manifest.software:
+        return failed("facts", "The facts state other software than the manifest.")
+    stated = {file.path: file.sha256 for file in manifest.files}
+    for path, digest in named_files(facts).items():
+        if path not in stated or (digest is not None and stated[path] != digest):
+            return failed("facts", f"The facts name {path}, which isn't sealed, or with another digest.")
+    for path, data in derived_files(facts).items():
+        if stated[path] != Digest.of(data):
+            return failed("facts", f"{path} says something else than the facts.")
+    if problem := _loose_match(facts):
+        return failed("facts", problem)
+    counted = f"sightings: {len(facts.sightings)}, matches: {len(facts.matches)}"
+    return passed("facts", f"The facts fit the manifest, and every file they name is sealed ({counted}).")
+
+
+def _loose_match(facts: CaseFacts) -> str:
+    """What a match points at that isn't there, or an empty string."""
+    registered = {picture.digest for picture in facts.work.pictures}
+    seen = {sighting.number: sighting.picture.digest for sighting in facts.sightings}
+    if len(seen) != len(facts.sightings) or len({match.number for match in facts.matches}) != len(facts.matches):
+        return "Two sightings or two matches have the same number."
+    for match in facts.matches:
+        shown = [seen.get(number) for number in match.sightings]
+        if match.work_picture not in registered or not shown or any(digest != match.picture for digest in shown):
+            return f"Match {match.number} is about a picture that no sighting of the case shows."
+    return ""
+
+
+def _check_registration(facts: CaseFacts) -> Check:
+    proof = facts.work.registration
+    if proof is None:
+        return not_checked("registration", "The bundle holds no log entry of the registration.")
+    problem = check_log_proof(proof, EntryType.REGISTRATION)
+    if problem:
+        return failed("registration", problem)
+    return passed(
+        "registration", f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, opens and is included."
+    )
+
+
+def _check_slice(sighting: SightingFacts) -> Check:
+    name = f"slice:{sighting.number:02d}"
+    proof = sighting.slice
+    if proof is None:
+        return not_checked(name, "The bundle holds no log entry of the crawl that saw this picture.")
+    problem = _slice_problem(sighting, proof) or check_log_proof(proof.log, EntryType.SLICE)
+    if problem:
+        return failed(name, problem)
+    place = f"record {proof.index + 1} of {proof.count}, entry {proof.log.sequence} of the log"
+    return passed(name, f"The crawl recorded this sighting when it was made: {place}.")
+
+
+def _slice_problem(sighting: SightingFacts, proof: SliceProof) -> str:
+    record = proof.record
+    told = (sighting.page_url, sighting.image_url, sighting.final_url, sighting.picture.digest, sighting.status)
+    if told != (record.page_url, record.image_url, record.final_url, record.picture, record.status):
+        return "The crawl's record is about another sighting than the facts."
+    if (sighting.headers, sighting.peer) != (record.headers, record.peer):
+        return "The crawl's record states other headers or another server than the facts."
+    if not sighting.first_seen <= record.seen <= sighting.last_seen:
+        return "The crawl's record has a time outside of first and last seen."
+    root = _root(proof.log.opening.get("root"))
+    if proof.log.opening.get("count") != proof.count or root is None:
+        return "The slice's entry doesn't state a root and a count that fit."
+    if not merkle.verify_inclusion(record_leaf(record), proof.index, proof.count, proof.path, root):
+        return "The sighting isn't included in the slice that the log's entry commits to."
+    return ""
+
+
+def _root(stated: object) -> bytes | None:
+    try:
+        return bytes.fromhex(stated) if isinstance(stated, str) else None
+    except ValueError:
+        return None
+
+
+def _check_match(inspection: Inspection, facts: CaseFacts, match: MatchFacts) -> Check:
+    name = f"match:{match.number:02d}"
+    registered = next(item for item in facts.work.pictures if item.digest == match.work_picture)
+    found = next(item.picture for item in facts.sightings if item.picture.digest == match.picture)
+    if match.work_picture == match.picture:
+        return passed(name, "The picture seen has exactly the bytes of the registered one.")
+    if match.verification.transform is None:
+        return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
+    for picture in (registered, found):
+        if not inspection.sealed(picture.file):
+            state = State.NOT_CHECKED if picture.file in inspection.withheld else State.FAILED
+            return Check(name, state, f"{picture.file} isn't there as it was sealed.")
+    try:
+        dense = _similarity(_decoded(inspection, found), _decoded(inspection, registered), match)
+    except (ExhibitError, ArithmeticError, ValueError) as error:
+        reason = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
+        return not_checked(name, f"The similarity couldn't be computed anew. {reason}")
+    return _compared(name, match.verification.dense, dense)
+
+
+def _compared(name: str, sealed: float, dense: float) -> Check:
+    words = f"sealed similarity {sealed:.3f}, recomputed {dense:.3f}"
+    if not abs(dense - sealed) <= TOLERANCE:
+        return failed(name, f"The pictures and the alignment don't give the sealed figure: {words}.")
+    return passed(name, f"Warping one picture onto the other gives the sealed figure: {words}.")
+
+
+def _decoded(inspection: Inspection, picture: PictureFacts) -> DecodedPicture:
+    return decode(read_all(inspection.contents, picture.file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST)
+
+
+def _similarity(found: DecodedPicture, registered: DecodedPicture, match: MatchFacts) -> float:
+    """The dense similarity by :mod:`exhibit.similarity`, with the transform carried over to the decoded sizes."""
+    with np.errstate(all="ignore"):
+        transform = np.asarray(match.verification.transform, np.float64)
+        between = _to_decoded(registered) @ transform @ np.linalg.inv(_to_decoded(found))
+        return dense_similarity(found.pixels, registered.pixels, between)
+
+
+def _to_decoded(picture: DecodedPicture) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    """From pixel coordinates of the full picture to those of the decoded one; centres of pixels are whole numbers."""
+    height, width = picture.pixels.shape[:2]
+    across, down = width / picture.info.width, height / picture.info.height
+    return np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])

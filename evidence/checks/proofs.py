@@ -1,0 +1,241 @@
+"""Checks of what surrounds the seal: signature, key, and its place in the log."""
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from evidence import merkle
+from evidence.bundle import (
+    CHECKPOINT_PATH,
+    CONSISTENCY_PATH,
+    ENTRY_PATH,
+    INCLUSION_PATH,
+    KEY_PEM_PATH,
+    SIGNATURE_PATH,
+    ConsistencyProof,
+    key_files,
+)
+from evidence.checks.inspection import Inspection, log_proofs
+from evidence.codec import FormatError, from_plain, parse_json
+from evidence.errors import UnknownWitnessError
+from evidence.facts import CaseFacts, LogProof
+from evidence.notes import MAX_NOTE, Note, parse_note, verify_note
+from evidence.sealing import SealedCase, seal_opening
+from evidence.verdict import Check, State, failed, not_checked, passed
+from exhibit.entries import EntryType, commit
+from exhibit.errors import IntegrityError, WrongUseError
+
+UNKNOWN = "unknown witness"
+
+
+@dataclass(frozen=True, slots=True)
+class _EntryFile:
+    """``proofs/log/entry.json``."""
+
+    sequence: int
+    type: EntryType
+    time: datetime
+    commitment: bytes
+    salt: bytes
+    opening: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _InclusionFile:
+    """``proofs/log/inclusion.json``."""
+
+    index: int
+    size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _ConsistencyFile:
+    """``proofs/log/consistency.json``, an array."""
+
+    proofs: tuple[ConsistencyProof, ...]
+
+
+def check_signature(inspection: Inspection) -> Iterator[Check]:
+    """``signature`` and ``key``."""
+    yield _check_signature(inspection)
+    yield _check_key(inspection)
+
+
+def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check]:
+    """``entry``, ``inclusion``, ``checkpoint`` and ``consistency``."""
+    if not inspection.has(ENTRY_PATH):
+        for name in ("entry", "inclusion", "checkpoint", "consistency"):
+            yield not_checked(name, "The bundle holds no log entry of the seal.")
+        return
+    try:
+        proof, note = read_log_proof(inspection)
+    except (FormatError, IntegrityError) as error:
+        for name in ("entry", "inclusion", "checkpoint"):
+            yield failed(name, error.message)
+        return
+    yield _check_entry(inspection, proof)
+    yield _check_inclusion(proof, note)
+    yield check_note(inspection, "checkpoint", note, proof.checkpoint)
+    yield _check_consistency(inspection, facts, note)
+
+
+def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
+    """The seal's log proof, and its checkpoint; raises ``FormatError`` or ``IntegrityError``."""
+    entry = inspection.read_as(_EntryFile, ENTRY_PATH)
+    inclusion = inspection.read_as(_InclusionFile, INCLUSION_PATH)
+    if inclusion.index != entry.sequence:
+        raise FormatError("The inclusion proof is about another entry.")
+    text = read_checkpoint(inspection)
+    proof = LogProof(
+        sequence=entry.sequence,
+        type=entry.type,
+        time=entry.time,
+        commitment=entry.commitment,
+        salt=entry.salt,
+        opening=entry.opening,
+        size=inclusion.size,
+        path=inclusion.path,
+        checkpoint=text,
+    )
+    return proof, parse_note(text)
+
+
+def read_checkpoint(inspection: Inspection) -> str:
+    """The checkpoint's text; raises ``FormatError``."""
+    try:
+        return inspection.read(CHECKPOINT_PATH, MAX_NOTE).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{CHECKPOINT_PATH} isn't UTF-8.") from error
+
+
+def check_log_proof(proof: LogProof, kind: EntryType) -> str:
+    """What is wrong with an entry, its opening or its inclusion, or an empty string."""
+    if proof.type is not kind:
+        return f"The log's entry is about a {proof.type}, not a {kind}."
+    if not _opens(proof):
+        return "The log's entry commits to something else."
+    try:
+        note = parse_note(proof.checkpoint)
+    except IntegrityError as error:
+        return error.message
+    return "" if _included(proof, note) else "The entry isn't included under the checkpoint's root."
+
+
+def check_note(inspection: Inspection, name: str, note: Note, text: str) -> Check:
+    """Whether a pinned key of a log signed this checkpoint."""
+    for log in inspection.trust.logs:
+        try:
+            verify_note(text, log.vkey)
+        except UnknownWitnessError:
+            continue
+        except (IntegrityError, WrongUseError) as error:
+            return failed(name, error.message)
+        sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
+        return Check(name, State.PASSED, sentence, development=log.label if log.development else "")
+    return not_checked(name, f"{UNKNOWN}: no pinned key belongs to the log {note.origin[:80]!a}.")
+
+
+def _check_signature(inspection: Inspection) -> Check:
+    try:
+        signature = inspection.read(SIGNATURE_PATH, 64)
+        public = Ed25519PublicKey.from_public_bytes(inspection.manifest.key.public)
+        public.verify(signature, inspection.manifest_bytes)
+    except FormatError as error:
+        return failed("signature", error.message)
+    except (InvalidSignature, ValueError):
+        return failed("signature", "The Ed25519 signature over data/manifest.json doesn't hold.")
+    return passed("signature", f"Ed25519 (RFC 8032) over data/manifest.json by key {_short_key(inspection)} holds.")
+
+
+def _check_key(inspection: Inspection) -> Check:
+    manifest = inspection.manifest
+    try:
+        expected = key_files(manifest)
+    except ValueError:
+        return failed("key", "The manifest's key isn't an Ed25519 key.")
+    for name, data in expected.items():
+        try:
+            same = inspection.read(name) == data
+        except FormatError as error:
+            return failed("key", error.message)
+        if not same:
+            where = "data/manifest.json names" if name == KEY_PEM_PATH else "the manifest states"
+            return failed("key", f"{name} isn't the key that {where}.")
+    for key in inspection.trust.keys:
+        if key.public == manifest.key.public:
+            if key.owner != manifest.matter.owner:
+                return failed("key", f"The key is pinned as that of {key.owner}, not of the owner in the manifest.")
+            sentence = f"Pinned as the sealing key of {key.owner}, held by the {manifest.key.holder}."
+            return Check("key", State.PASSED, sentence, development=key.label if key.development else "")
+    return not_checked("key", f"{UNKNOWN}: no pinned owner has the key {_short_key(inspection)}.")
+
+
+def _short_key(inspection: Inspection) -> str:
+    return inspection.manifest.key.public.hex()[:16]
+
+
+def _check_entry(inspection: Inspection, proof: LogProof) -> Check:
+    if proof.type is not EntryType.SEAL:
+        return failed("entry", f"The log's entry is about a {proof.type}, not a seal.")
+    if not _opens(proof):
+        return failed("entry", "The log's entry commits to something else than its opening.")
+    try:
+        signature = inspection.read(SIGNATURE_PATH, 64)
+    except FormatError as error:
+        return failed("entry", error.message)
+    if proof.opening != seal_opening(SealedCase(inspection.manifest, signature)):
+        return failed("entry", "The log's entry is about another seal.")
+    return passed("entry", f"Entry {proof.sequence} of the log commits to seal digest, key and signature.")
+
+
+def _check_inclusion(proof: LogProof, note: Note) -> Check:
+    if not _included(proof, note):
+        return failed("inclusion", "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2).")
+    return passed("inclusion", f"Entry {proof.sequence} is included under the root of {note.size} entries (RFC 9162).")
+
+
+def _opens(proof: LogProof) -> bool:
+    try:
+        commitment, _ = commit(proof.opening, proof.salt)
+    except ValueError:
+        return False
+    return hmac.compare_digest(commitment, proof.commitment)
+
+
+def _included(proof: LogProof, note: Note) -> bool:
+    if proof.size != note.size:
+        return False
+    return merkle.verify_inclusion(proof.entry.leaf_hash, proof.sequence, note.size, proof.path, note.root)
+
+
+def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
+    """Whether the bundle's checkpoint continues every earlier one that the facts hold."""
+    name = "consistency"
+    try:
+        earlier = {proof.checkpoint: parse_note(proof.checkpoint) for _, proof in log_proofs(facts)} if facts else {}
+        paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
+    except (FormatError, IntegrityError) as error:
+        return failed(name, error.message)
+    if not earlier:
+        return not_checked(name, "The sealed files hold no earlier checkpoint.")
+    for old in earlier.values():
+        if old.origin != note.origin:
+            return not_checked(name, "An earlier checkpoint is of another log, or from before a break of this one.")
+        if old.size not in paths and old.size != note.size:
+            return not_checked(name, f"The bundle holds no proof from the checkpoint of {old.size} entries on.")
+        if not merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ())):
+            return failed(name, f"The log of {note.size} entries doesn't continue that of {old.size}.")
+    return passed(name, f"The checkpoint continues all {len(earlier)} earlier ones in the bundle (RFC 9162, 2.1.4).")
+
+
+def _consistency_proofs(inspection: Inspection) -> tuple[ConsistencyProof, ...]:
+    if not inspection.has(CONSISTENCY_PATH):
+        return ()
+    plain = parse_json(inspection.read(CONSISTENCY_PATH), what=CONSISTENCY_PATH)
+    return from_plain(_ConsistencyFile, {"proofs": plain}, where=CONSISTENCY_PATH).proofs

@@ -1,0 +1,161 @@
+"""Checks of outside witnesses: each receipt by its own rules and the pinned roots, and the time for the whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from evidence.anchors.headers import parse_header
+from evidence.anchors.proofs import verify_proof
+from evidence.anchors.stamps import load_certificates, verify_reply
+from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
+from evidence.checks.inspection import Inspection, log_proofs
+from evidence.checks.proofs import UNKNOWN, read_checkpoint
+from evidence.codec import FormatError, from_plain, parse_json
+from evidence.errors import PendingProofError, UnknownWitnessError
+from evidence.facts import CaseFacts
+from evidence.trust import TrustedChain
+from evidence.verdict import Check, State, failed, not_checked
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+
+MAX_RECEIPT = 1 << 20
+MAX_ANCHORS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _AnchorsFile:
+    """``proofs/anchors/index.json``, an array."""
+
+    records: tuple[AnchorRecord, ...]
+
+
+def check_witnesses(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check]:
+    """One ``anchor:`` for each receipt, and ``time``."""
+    try:
+        records = _records(inspection)
+        subjects = _subjects(inspection, facts)
+    except FormatError as error:
+        yield failed("anchors", error.message)
+        yield not_checked("time", "The list of receipts can't be read.")
+        return
+    checks = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
+    yield from (check for _, check in checks)
+    yield _check_time([check for subject, check in checks if subject in {"manifest", "checkpoint"}])
+
+
+def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
+    if not inspection.has(ANCHORS_PATH):
+        return ()
+    plain = parse_json(inspection.read(ANCHORS_PATH), what=ANCHORS_PATH)
+    records = from_plain(_AnchorsFile, {"records": plain}, where=ANCHORS_PATH).records
+    if len(records) > MAX_ANCHORS or len({record.file for record in records}) != len(records):
+        raise FormatError(f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
+    return records
+
+
+def _subjects(inspection: Inspection, facts: CaseFacts | None) -> dict[Digest, str]:
+    """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier checkpoints."""
+    subjects: dict[Digest, str] = {}
+    if facts is not None:
+        for name, proof in log_proofs(facts):
+            subjects.setdefault(checkpoint_digest(proof.checkpoint), f"the checkpoint of {name}")
+    if inspection.has(CHECKPOINT_PATH):
+        subjects[checkpoint_digest(read_checkpoint(inspection))] = "checkpoint"
+    subjects[inspection.seal] = "manifest"
+    return subjects
+
+
+def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[Digest, str]) -> Check:
+    name = f"anchor:{PurePosixPath(record.file).name}"
+    if record.digest not in subjects:
+        return failed(name, "The receipt is listed for a digest that is nothing in this bundle.")
+    try:
+        proof = inspection.read(record.file, MAX_RECEIPT)
+        material = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
+        if record.kind == "rfc3161":
+            check = _check_reply(inspection, name, record, proof, material)
+        elif record.kind == "opentimestamps":
+            check = _check_blocks(inspection, name, record, proof, material)
+        else:
+            return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
+    except PendingProofError as error:
+        return not_checked(name, f"pending: {error.message}")
+    except UnknownWitnessError as error:
+        return not_checked(name, f"{UNKNOWN}: {error.message}")
+    except (FormatError, IntegrityError) as error:
+        return failed(name, error.message)
+    return check
+
+
+def _check_reply(
+    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes]
+) -> Check:
+    """RFC 3161: one pinned authority whose roots the reply leads to."""
+    helpers = [data for file, data in material.items() if file.startswith("certificate-")]
+    load_certificates(helpers)
+    unknown: UnknownWitnessError | None = None
+    for authority in inspection.trust.authorities:
+        roots = [text.encode() for text in authority.certificates]
+        try:
+            time = verify_reply(proof, record.digest, roots, helpers)
+        except UnknownWitnessError as error:
+            unknown = error
+            continue
+        sentence = (
+            f"{authority.name} (RFC 3161) stamped the {_subject(inspection, record)} at {time:%Y-%m-%d %H:%M:%S} UTC."
+        )
+        return Check(name, State.PASSED, sentence, time, authority.label if authority.development else "")
+    if unknown is None:
+        verify_reply(proof, record.digest, (), helpers)
+    raise unknown or UnknownWitnessError("No authority is pinned.")
+
+
+def _check_blocks(
+    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes]
+) -> Check:
+    """OpenTimestamps: one pinned chain whose rule the attesting block meets."""
+    headers = _headers(material)
+    height, _ = verify_proof(proof, record.digest, headers, "regtest")
+    for chain in inspection.trust.chains:
+        known = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
+        try:
+            height, time = verify_proof(proof, record.digest, known, chain.network, chain.minimum_difficulty)
+        except (PendingProofError, UnknownWitnessError):
+            continue
+        what = _subject(inspection, record)
+        sentence = f"Block {height} of {chain.name}, dated {time:%Y-%m-%d %H:%M:%S} UTC, attests the {what}."
+        return Check(name, State.PASSED, sentence, time, chain.label if chain.development else "")
+    raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
+
+
+def _headers(material: dict[str, bytes]) -> dict[int, bytes]:
+    """Block headers by height, from files such as ``block-900000.header``."""
+    found = {}
+    for name, data in material.items():
+        height = name.removeprefix("block-").removesuffix(".header")
+        if name == f"block-{height}.header" and height.isdecimal() and len(height) < 10:
+            found[int(height)] = data
+    return found
+
+
+def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
+    if not chain.blocks:
+        return chain.network == "main"
+    return Digest.from_hex(parse_header(header).text) in chain.blocks
+
+
+def _subject(inspection: Inspection, record: AnchorRecord) -> str:
+    return "seal digest" if record.digest == inspection.seal else "checkpoint"
+
+
+def _check_time(checks: list[Check]) -> Check:
+    """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first."""
+    good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
+    if not good:
+        kinds = "no receipt is there" if not checks else f"no receipt of {len(checks)} is by a pinned witness"
+        return not_checked(
+            "time", f"{'' if not checks else UNKNOWN + ': '}{kinds}, so nothing shows since when it exists."
+        )
+    _, time, check = min(good, key=lambda item: (item[0], item[1]))
+    sentence = f"All of it existed no later than {time:%Y-%m-%d %H:%M:%S} UTC ({check.name.partition(':')[2]})."
+    return Check("time", State.PASSED, sentence, time, check.development)

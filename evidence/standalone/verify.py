@@ -1,0 +1,265 @@
+"""Check this bundle with Python alone (3.8 or newer, no packages, no network).
+
+    python3 verify.py            the folder in which this file lies
+    python3 verify.py PATH       another unpacked folder, or a ZIP
+
+Checked here: every digest, the bag, the seal digest, the log's entry and its place under the log's checkpoint.
+Not checked here, because Python brings no means for it: signatures and witnesses of time. The lines to check those with
+openssl, ots and bagit are printed. Nothing here is trusted because it lies in the bundle: who signed and who witnessed
+is for you to find out from elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import calendar
+import hashlib
+import json
+import re
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import IO, Any, Iterator, Tuple, Union  # noqa: UP035 - Python 3.8
+
+PIECE = 1 << 20
+LIMIT = 16 << 20
+MANIFEST = "data/manifest.json"
+OWN_TAGS = {"tagmanifest-sha256.txt"}
+
+
+class BrokenError(Exception):
+    """A check failed; the message says which."""
+
+
+class Folder:
+    """An unpacked bundle."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
+        links = [path for path in root.rglob("*") if path.is_symlink()]
+        if links:
+            raise BrokenError(f"the folder holds a link: {links[0].name}")
+
+    def open(self, name: str) -> IO[bytes]:
+        """A file for reading bytes."""
+        return (self.root / name).open("rb")
+
+
+class Zip:
+    """A zipped bundle."""
+
+    def __init__(self, path: str) -> None:
+        self.zip = zipfile.ZipFile(path)
+        names = [info.filename for info in self.zip.infolist() if not info.filename.endswith("/")]
+        self.names = set(names)
+        if len(self.names) != len(names):
+            raise BrokenError("a name stands twice in the ZIP")
+
+    def open(self, name: str) -> IO[bytes]:
+        """A file for reading bytes."""
+        return self.zip.open(name)
+
+
+Bundle = Union[Folder, Zip]  # noqa: UP007 - Python 3.8
+Digests = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
+
+
+def digests(bundle: Bundle, name: str) -> Digests:
+    """Size, SHA-256 and SHA-512 of a file."""
+    if name not in bundle.names:
+        raise BrokenError(f"{name} is missing")
+    sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
+    with bundle.open(name) as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            sha256.update(piece)
+            sha512.update(piece)
+            size += len(piece)
+    return size, sha256.hexdigest(), sha512.hexdigest()
+
+
+def read(bundle: Bundle, name: str) -> bytes:
+    """The bytes of a small file."""
+    if name not in bundle.names:
+        raise BrokenError(f"{name} is missing")
+    with bundle.open(name) as file:
+        data = file.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise BrokenError(f"{name} is too large")
+    return data
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Canonical JSON (RFC 8785) of objects that hold only text and whole numbers under plain names."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def check_bag(bundle: Bundle, found: dict[str, Digests]) -> str:
+    """The digests that the bag lists (RFC 8493), and that nothing is missing or extra."""
+    lists = (("manifest-sha256.txt", 1), ("manifest-sha512.txt", 2), ("tagmanifest-sha256.txt", 1))
+    for name, place in lists:
+        listed = {}
+        for line in read(bundle, name).decode().splitlines():
+            digest, _, path = line.partition("  ")
+            listed[path] = digest
+        wanted = {n for n in bundle.names if n.startswith("data/") != name.startswith("tag")} - OWN_TAGS
+        if set(listed) != wanted:
+            raise BrokenError(f"{name} lists other files: {', '.join(sorted(set(listed) ^ wanted)[:3])}")
+        for path in sorted(listed):
+            if found[path][place] != listed[path]:
+                raise BrokenError(f"{path} has another digest than {name} says")
+    return f"{len(found)} files have the digests that the bag lists"
+
+
+def check_manifest(bundle: Bundle, found: dict[str, Digests]) -> str:
+    """Every sealed file against the manifest."""
+    manifest = json.loads(read(bundle, MANIFEST).decode())
+    withheld = set()
+    if "proofs/withheld.json" in bundle.names:
+        withheld = set(json.loads(read(bundle, "proofs/withheld.json").decode())["files"])
+    listed = {MANIFEST}
+    for entry in manifest["files"]:
+        listed.add(entry["path"])
+        if entry["path"] in withheld and entry["path"] not in found:
+            continue
+        if found.get(entry["path"]) != (entry["size"], entry["sha256"], entry["sha512"]):
+            raise BrokenError(f"{entry['path']} isn't the file that was sealed")
+    extra = {name for name in found if name.startswith("data/")} - listed
+    if extra:
+        raise BrokenError(f"data/ holds a file that wasn't sealed: {min(extra)}")
+    words = f"{len(listed) - 1 - len(withheld)} sealed files are those that the manifest lists"
+    return words + (f", {len(withheld)} are withheld" if withheld else "")
+
+
+def check_entry(bundle: Bundle, found: dict[str, Digests]) -> str:
+    """The log's entry: what it commits to is this seal."""
+    entry = json.loads(read(bundle, "proofs/log/entry.json").decode())
+    commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(entry["opening"])).hexdigest()
+    if commitment != entry["commitment"]:
+        raise BrokenError("the log's entry commits to something else")
+    if entry["opening"]["manifest"] != found[MANIFEST][1]:
+        raise BrokenError("the log's entry is about another seal digest")
+    if entry["opening"]["signature"] != read(bundle, "proofs/signature").hex():
+        raise BrokenError("the log's entry is about another signature")
+    return f"entry {entry['sequence']} of the log commits to this seal digest and signature"
+
+
+def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: ARG001 - called like the others
+    """The entry's place under the checkpoint's root (RFC 9162, 2.1.3.2)."""
+    entry = json.loads(read(bundle, "proofs/log/entry.json").decode())
+    proof = json.loads(read(bundle, "proofs/log/inclusion.json").decode())
+    lines = read(bundle, "proofs/log/checkpoint").decode().split("\n")
+    root, size = base64.b64decode(lines[2]), int(lines[1])
+    leaf = canonical({"commitment": entry["commitment"], "time": entry["time"], "type": entry["type"]})
+    current = hashlib.sha256(b"\x00" + leaf).digest()
+    position_in_log = position = entry["sequence"]
+    last = size - 1
+    if proof["size"] != size or proof["index"] != position or not 0 <= position <= last:
+        raise BrokenError("the inclusion proof is about another entry or checkpoint")
+    for text in proof["path"]:
+        sibling = bytes.fromhex(text)
+        if last == 0:
+            raise BrokenError("the inclusion proof is too long")
+        if position % 2 or position == last:
+            current = hashlib.sha256(b"\x01" + sibling + current).digest()
+            while position and not position % 2:
+                position, last = position >> 1, last >> 1
+        else:
+            current = hashlib.sha256(b"\x01" + current + sibling).digest()
+        position, last = position >> 1, last >> 1
+    if last or current != root:
+        raise BrokenError("the entry isn't included under the checkpoint's root")
+    return f"entry {position_in_log} is included under the root of {size} entries of {lines[0]}"
+
+
+def stamped(reply: bytes) -> int | None:
+    """Seconds since 1970 at which an RFC 3161 reply says it was made, or ``None``."""
+    match = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", reply)
+    return calendar.timegm(time.strptime(match.group(1).decode(), "%Y%m%d%H%M%S")) if match else None
+
+
+def lines_for_the_rest(bundle: Bundle) -> Iterator[str]:
+    """The commands that check what Python alone can't, run in the unpacked folder."""
+    yield "the owner's signature (OpenSSL 3; compare the key with one that you got from the owner):"
+    key = "openssl pkeyutl -verify -pubin -inkey proofs/key.pem -rawin"
+    yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
+    if "proofs/anchors/index.json" in bundle.names:
+        for record in json.loads(read(bundle, "proofs/anchors/index.json").decode()):
+            mark = " (development)" if record["development"] else ""
+            yield f"{record['file']}, by {record['witness']}{mark}:"
+            yield from ("    " + line for line in anchor_lines(bundle, record))
+    yield "digests and bag, once more by other programs:"
+    yield "    sha256sum --check --quiet manifest-sha256.txt tagmanifest-sha256.txt"
+    yield "    sha512sum --check --quiet manifest-sha512.txt"
+    yield "    bagit.py --validate ."
+
+
+def anchor_lines(bundle: Bundle, record: dict[str, Any]) -> Iterator[str]:
+    """The commands for one receipt."""
+    if record["kind"] != "rfc3161":
+        yield f"ots verify -d {record['digest']} {record['file']}"
+        return
+    at = stamped(read(bundle, record["file"]))
+    when = f" -attime {at}" if at else ""
+    chain = [name for name in record["material"] if "/certificate-" in name]
+    if chain:
+        yield f"cat {' '.join(chain)} > ../chain.pem"
+    helpers = " -untrusted ../chain.pem" if chain else ""
+    yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{helpers}{when}"
+
+
+def say(text: str) -> None:
+    """One line to the reader."""
+    sys.stdout.write(text + "\n")
+
+
+def run(bundle: Bundle) -> int:
+    """All checks; returns the exit code."""
+    found = {name: digests(bundle, name) for name in sorted(bundle.names)}
+    if MANIFEST not in found:
+        raise BrokenError(f"{MANIFEST} is missing")
+    say(f"seal digest  {found[MANIFEST][1]}")
+    code = 0
+    checks = [("bag", check_bag), ("manifest", check_manifest)]
+    if "proofs/log/entry.json" in bundle.names:
+        checks += [("entry", check_entry), ("inclusion", check_inclusion)]
+    else:
+        say("not checked  entry, inclusion: the bundle holds no log entry")
+    for name, check in checks:
+        try:
+            say(f"passed       {name}: {check(bundle, found)}")
+        except BrokenError as error:
+            code = 1
+            say(f"FAILED       {name}: {error}")
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+            code = 1
+            say(f"FAILED       {name}: a file can't be read ({type(error).__name__})")
+    say("not checked  signatures and witnesses of time: see the lines below; ROOT.pem is the root certificate of the")
+    say("             authority, which you get from the authority, not from the bundle")
+    for line in lines_for_the_rest(bundle):
+        say(line)
+    return code
+
+
+def main(arguments: list[str]) -> int:
+    """Open the folder or ZIP and check it."""
+    if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
+        say(__doc__)
+        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
+    try:
+        if not path.is_dir() and not zipfile.is_zipfile(str(path)):
+            say(f"error: {path} is neither a folder nor a ZIP")
+            return 2
+        return run(Folder(path) if path.is_dir() else Zip(str(path)))
+    except BrokenError as error:
+        say(f"FAILED       {error}")
+        return 1
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        say(f"FAILED       the bundle can't be read: {error}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,163 @@
+"""What checking a bundle says: checks by name, each with its state and a sentence, and what follows from them all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from exhibit.clock import rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import ExitCode, IntegrityError
+
+MINIMUM = ("manifest", "files", "signature", "inclusion", "time")
+"""Checks that have to have passed for a verdict to be complete; docs/bundle-format.md lists all names."""
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: stable, such as ``signature`` or ``file:data/facts.json``.
+        state: how it ended.
+        sentence: what was found, for a reader.
+        time: what a witness states, aware, UTC; only with checks of witnesses.
+        development: the label of the pinned entry it rests on, when that entry is for trials; else empty.
+    """
+
+    name: str
+    state: State
+    sentence: str
+    time: datetime | None = None
+    development: str = ""
+
+
+def passed(name: str, sentence: str) -> Check:
+    """A check that passed."""
+    return Check(name, State.PASSED, sentence)
+
+
+def failed(name: str, sentence: str) -> Check:
+    """A check that failed."""
+    return Check(name, State.FAILED, sentence)
+
+
+def not_checked(name: str, sentence: str) -> Check:
+    """A check that couldn't be made."""
+    return Check(name, State.NOT_CHECKED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks of one bundle.
+
+    Attributes:
+        bundle: the file's or folder's name.
+        seal: the seal digest, or ``None`` when the manifest couldn't be read.
+        trust_dated: date of the trust list that was used.
+        checks: in the order of the bundle.
+    """
+
+    bundle: str
+    seal: Digest | None
+    trust_dated: str
+    checks: tuple[Check, ...]
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.state is State.FAILED)
+
+    @property
+    def outcome(self) -> ExitCode:
+        """``DONE`` when complete, ``CHECK_FAILED``, or ``INCOMPLETE``: nothing failed, but the minimum isn't there."""
+        if self.failures:
+            return ExitCode.CHECK_FAILED
+        good = {check.name for check in self.checks if check.state is State.PASSED}
+        return ExitCode.DONE if good.issuperset(MINIMUM) else ExitCode.INCOMPLETE
+
+    @property
+    def existed_by(self) -> datetime | None:
+        """The earliest time that a pinned witness states for the whole, or ``None``."""
+        return next((check.time for check in self.checks if check.name == "time"), None)
+
+    @property
+    def development(self) -> tuple[str, ...]:
+        """Labels of pinned entries for trials that something here rests on."""
+        return tuple(dict.fromkeys(check.development for check in self.checks if check.development))
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one or two sentences."""
+        return " ".join(filter(None, (self._result(), self._container_note(), self._development_note())))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data for programs."""
+        words = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+        return {
+            "bundle": self.bundle,
+            "seal": self.seal.hex if self.seal else None,
+            "outcome": words[self.outcome],
+            "exit_code": int(self.outcome),
+            "existed_no_later_than": rfc3339(self.existed_by) if self.existed_by else None,
+            "development": list(self.development),
+            "trust_dated": self.trust_dated,
+            "sentence": self.sentence,
+            "checks": [_check_to_plain(check) for check in self.checks],
+        }
+
+    def _result(self) -> str:
+        if self.failures:
+            names = ", ".join(check.name for check in self.failures[:5])
+            more = f" and {len(self.failures) - 5} more" if len(self.failures) > 5 else ""
+            return f"Failed: {names}{more}."
+        if self.outcome is ExitCode.DONE and self.existed_by is not None:
+            return f"Complete: nothing failed, and all of it existed no later than {_minute(self.existed_by)}."
+        good = {check.name for check in self.checks if check.state is State.PASSED}
+        return f"Incomplete: nothing failed; not shown: {', '.join(name for name in MINIMUM if name not in good)}."
+
+    def _container_note(self) -> str:
+        container = next((check for check in self.checks if check.name == "container"), None)
+        changed = container is not None and container.sentence.startswith(CONTAINER_CHANGED)
+        return "Container changed, evidence intact." if changed else ""
+
+    def _development_note(self) -> str:
+        labels = "; ".join(self.development)
+        return f"It rests on witnesses for development, which have no legal weight: {labels}." if labels else ""
+
+
+CONTAINER_CHANGED = "container changed, evidence intact"
+
+
+def require(verdict: Verdict) -> None:
+    """Raise ``IntegrityError`` with the sentence of the first check that failed."""
+    for check in verdict.failures:
+        raise IntegrityError(f"{check.name}: {check.sentence}")
+
+
+def worst(states: Iterable[State]) -> State:
+    """``FAILED`` before ``NOT_CHECKED`` before ``PASSED``."""
+    order = (State.PASSED, State.NOT_CHECKED, State.FAILED)
+    return max(states, key=order.index, default=State.NOT_CHECKED)
+
+
+def _check_to_plain(check: Check) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": check.name, "state": str(check.state), "sentence": check.sentence}
+    if check.time is not None:
+        plain["time"] = rfc3339(check.time)
+    if check.development:
+        plain["development"] = check.development
+    return plain
+
+
+def _minute(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,97 @@
+"""Checking a bundle: everything in it is doubted, and nothing is asked of any network, server or clock.
+
+Works on the ZIP or on the unpacked folder. Bad input gives a failed check or ``NoBundleError``, never a trace.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evidence.checks.case import check_case, read_facts
+from evidence.checks.contents import check_container, check_contents, container_members
+from evidence.checks.inspection import Inspection, inspect, measure
+from evidence.checks.proofs import check_log, check_signature
+from evidence.checks.witnesses import check_witnesses
+from evidence.codec import FormatError
+from evidence.container import Contents, FolderContents, NoBundleError
+from evidence.trust import Trust, load_trust
+from evidence.verdict import Check, State, Verdict, failed, passed, require, worst
+from evidence.zipread import ZipContents, is_zip
+from exhibit.digests import Digest
+
+__all__ = ["Check", "NoBundleError", "State", "Verdict", "require", "verify"]
+
+
+def verify(path: Path, trust: Trust | None = None) -> Verdict:
+    """Check a bundle.
+
+    Args:
+        path: the ZIP, or the folder it was unpacked into.
+        trust: whose word counts; the list shipped with this program when absent.
+
+    Returns:
+        Every check by name; see :mod:`evidence.verdict` for what follows from them.
+
+    Raises:
+        NoBundleError: there is nothing at the path, or it is neither a ZIP nor a folder with ``bagit.txt``.
+    """
+    pinned = load_trust() if trust is None else trust
+    try:
+        with _opened(path) as contents:
+            seal, checks = _check_all(contents, pinned)
+    except FormatError as error:
+        seal, checks = None, [failed("container", error.message)]
+    return Verdict(path.name, seal, pinned.dated, tuple(checks))
+
+
+def _check_all(contents: Contents, trust: Trust) -> tuple[Digest | None, list[Check]]:
+    try:
+        inspection = inspect(contents, trust)
+    except FormatError as error:
+        return None, [_container(contents, State.FAILED), failed("manifest", error.message)]
+    checks = list(_checks(inspection))
+    return inspection.seal, [_container(contents, worst(check.state for check in checks), inspection), *checks]
+
+
+def _checks(inspection: Inspection) -> Iterator[Check]:
+    files = len(inspection.manifest.files)
+    yield passed("manifest", f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}.")
+    yield from check_contents(inspection)
+    facts, check = read_facts(inspection)
+    yield check
+    yield from check_signature(inspection)
+    yield from check_log(inspection, facts)
+    yield from check_witnesses(inspection, facts)
+    if facts is not None and check.state is State.PASSED:
+        yield from check_case(inspection, facts)
+
+
+def _container(contents: Contents, others: State, inspection: Inspection | None = None) -> Check:
+    measured, broken = (inspection.measured, inspection.broken) if inspection else measure(contents)
+    if broken:
+        return failed("container", next(iter(broken.values())))
+    sizes = {name: (item.size, item.crc) for name, item in measured.items()}
+    return check_container(contents, container_members(contents, sizes), others=others)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Contents]:
+    contents = _open(path)
+    try:
+        yield contents
+    finally:
+        contents.close()
+
+
+def _open(path: Path) -> Contents:
+    hint = "Give the ZIP as it was downloaded, or the folder that holds bagit.txt."
+    try:
+        if path.is_dir():
+            if not (path / "bagit.txt").is_file():
+                raise NoBundleError(f"{path.name} is a folder without bagit.txt.", hint=hint)
+            return FolderContents(path)
+        if not is_zip(path):
+            raise NoBundleError(f"{path.name} isn't a ZIP.", hint=hint)
+        return ZipContents(path)
+    except OSError as error:
+        raise NoBundleError(f"{path.name} can't be read: {error.strerror}.", hint=hint) from error

@@ -1,0 +1,296 @@
+"""A small sealed case with real witnesses started for it: two pictures, one sighting, one match, a log, two anchors."""
+
+import io
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from PIL import Image
+
+from evidence.anchors.blocks import JsonRpcBlocks
+from evidence.anchors.headers import parse_header
+from evidence.anchors.opentimestamps import OpenTimestampsAnchor, headers_in
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.development.authority import running_authority
+from evidence.development.chain import running_chain
+from evidence.facts import (
+    CaptureFacts,
+    CaseFacts,
+    DecisionFacts,
+    LicenceCheckFacts,
+    LogProof,
+    MatchFacts,
+    ModelFacts,
+    OwnerFacts,
+    PartyFacts,
+    PictureFacts,
+    SightingFacts,
+    SightingRecord,
+    SliceProof,
+    SoftwareFacts,
+    Visibility,
+    WorkFacts,
+)
+from evidence.folder_log import FolderLogStore
+from evidence.keys import KeySigner
+from evidence.log import Log
+from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.slices import SliceTree, record_leaf
+from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
+from exhibit.blobs import FolderBlobStore
+from exhibit.clock import now
+from exhibit.decode import decode
+from exhibit.digests import Digest
+from exhibit.entries import Entry, EntryType, commit
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from exhibit.ports import Receipt
+from exhibit.similarity import dense_similarity
+from exhibit.types import Decision, Matrix, Verification
+
+LABEL = "started for tests, without legal weight"
+OWNER = "Ann's Pictures"
+HALF_MIRRORED: Matrix = ((-2.0, 0.0, 158.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
+"""From a picture of 80 pixels' width to the one of 160 that it is the mirrored half of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A sealed case, and everything that stands around it.
+
+    Attributes:
+        folder: where blobs, log and witnesses lie.
+        blobs: the sealed files.
+        log: the log that holds its entries.
+        sealed: manifest and signature.
+        facts: what was sealed.
+        proofs: log proofs and receipts.
+        trust: a list that pins exactly the witnesses of this scene.
+        root_pem: the authority's root certificate.
+    """
+
+    folder: Path
+    blobs: FolderBlobStore
+    log: Log
+    sealed: SealedCase
+    facts: CaseFacts
+    proofs: Proofs
+    trust: Trust
+    root_pem: bytes
+
+    def write(self, path: Path, proofs: Proofs | None = None) -> Path:
+        """Write the bundle to a path."""
+        with path.open("wb") as out:
+            write_bundle(out, self.sealed, self.proofs if proofs is None else proofs, self.blobs)
+        return path
+
+
+def make_scene(folder: Path, seed: int = 1) -> Scene:
+    """Register, see, match, seal, log and witness a small case; the witnesses run on loopback while it is made.
+
+    Args:
+        folder: an empty folder.
+        seed: of the pictures.
+    """
+    blobs = FolderBlobStore(folder / "blobs")
+    log = Log(FolderLogStore(folder / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.tests.example")
+    owner_key = KeySigner(Ed25519PrivateKey.generate())
+    facts = _facts(blobs, log, seed)
+    files = [_content(blobs, path, data) for path, data in _attachments(seed).items()]
+    contents = SealInput(facts, tuple(files))
+    sealed = seal(contents, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
+    entry = logged(log, EntryType.SEAL, seal_opening(sealed))
+    earlier = [facts.work.registration, facts.sightings[0].slice.log if facts.sightings[0].slice else None]
+    sizes = sorted({proof.size for proof in earlier if proof is not None})
+    consistency = tuple(ConsistencyProof(size, tuple(log.consistency(size, entry.size))) for size in sizes)
+    anchors, root_pem, block = _witnesses(folder, sealed.seal, checkpoint_digest(entry.checkpoint))
+    trust = Trust(
+        dated="2026-11-20",
+        note="The witnesses of one test.",
+        authorities=(TrustedAuthority("Test authority", (root_pem.decode(),), development=True, label=LABEL),),
+        chains=(TrustedChain("Test chain", "regtest", 0.0, (block,), development=True, label=LABEL),),
+        logs=(TrustedLog(log.vkey(), development=True, label=LABEL),),
+        keys=(TrustedKey(OWNER, owner_key.public_key, development=True, label=LABEL),),
+    )
+    proofs = Proofs(entry, consistency, anchors)
+    return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem)
+
+
+def logged(log: Log, kind: EntryType, opening: dict[str, object]) -> LogProof:
+    """Put an entry into a log and prove it under a fresh checkpoint."""
+    commitment, salt = commit(opening)
+    entry = Entry(kind, now(), commitment)
+    [sequence] = log.append([entry])
+    checkpoint = log.checkpoint()
+    path = tuple(log.inclusion(sequence, checkpoint.size))
+    return LogProof(sequence, kind, entry.time, commitment, salt, opening, checkpoint.size, path, checkpoint.note)
+
+
+def textured(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """A small picture with texture everywhere."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(picture: Image.Image, kind: str) -> bytes:
+    """A picture's bytes in a format."""
+    out = io.BytesIO()
+    picture.save(out, format=kind)
+    return out.getvalue()
+
+
+def registered_bytes(seed: int) -> bytes:
+    """The registered picture, JPEG."""
+    return encoded(textured(seed), "JPEG")
+
+
+def found_bytes(seed: int) -> bytes:
+    """The picture seen: the registered one, half as large and mirrored, JPEG."""
+    half = textured(seed).resize((80, 60), Image.Resampling.BILINEAR)
+    return encoded(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG")
+
+
+def _attachments(seed: int) -> dict[str, bytes]:
+    small = encoded(textured(seed, (40, 30)), "PNG")
+    return {
+        "data/exhibit.pdf": b"%PDF-1.7\n% stands for the exhibit sheet\n%%EOF\n",
+        "data/sightings/01/exchange.warc": b"WARC/1.1\r\n\r\n",
+        "data/sightings/01/network.json": b'{"peer":"203.0.113.9"}',
+        "data/matches/01/overlay.png": small,
+        "data/matches/01/side-by-side.png": small,
+    }
+
+
+def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:
+    kinds = {".pdf": "application/pdf", ".png": "image/png", ".json": "application/json"}
+    media_type = kinds.get(Path(path).suffix, "application/warc")
+    return ContentFile(path, Path(path).stem, media_type, blobs.put(data))
+
+
+def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
+    work_data, found_data = registered_bytes(seed), found_bytes(seed)
+    for data in (work_data, found_data):
+        blobs.put(data)
+    registered = _picture(work_data, "data/work/01.jpg")
+    found = _picture(found_data, "data/sightings/01/image.jpg")
+    moment = now()
+    software = SoftwareFacts("Exhibit", "0.1.0", "tests", (ModelFacts("none", "1", Digest.of(b"model")),))
+    return CaseFacts(
+        number="C-7",
+        bundle=1,
+        owner=OwnerFacts(OWNER, "declared"),
+        party=PartyFacts("domain", "copies.example"),
+        language="en",
+        opened_at=moment,
+        written_at=moment,
+        software=software,
+        work=_work(log, registered),
+        sightings=(_sighting(log, found),),
+        matches=(_match(registered, found, work_data, found_data),),
+        licence_check=LicenceCheckFacts(moment, 2, covered=False, result="No record covers it.", reasons=()),
+        decision=DecisionFacts("confirmed", "Ann", moment, "A copy of my work.", demonstration=False),
+        witnesses=(),
+        not_checked=("Who runs the site wasn't checked.",),
+    )
+
+
+def _picture(data: bytes, path: str) -> PictureFacts:
+    info = decode(data).info
+    return PictureFacts(Digest.of(data), len(data), info.format, info.width, info.height, path)
+
+
+def _work(log: Log, picture: PictureFacts) -> WorkFacts:
+    return WorkFacts(
+        number="W-1",
+        title="Field with 雪",
+        author="Ann",
+        rights_statement="All rights with Ann.",
+        first_publication="",
+        registrations=(),
+        registered_at=now(),
+        registration=logged(log, EntryType.REGISTRATION, {"picture": picture.digest.hex}),
+        pictures=(picture,),
+    )
+
+
+def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
+    seen = now()
+    headers = (("Content-Type", "image/jpeg"), ("Server", "test"))
+    address = "https://copies.example/field.jpg"
+    record = SightingRecord(
+        "https://copies.example/", address, address, picture.digest, 200, headers, "203.0.113.9", seen
+    )
+    others = [replace(record, image_url=f"https://copies.example/{number}.jpg") for number in range(2)]
+    tree = SliceTree([record_leaf(item) for item in (*others, record)])
+    proof: SliceProof = tree.prove(2, record, logged(log, EntryType.SLICE, tree.opening({"crawl": "9"})))
+    files = ("data/sightings/01/exchange.warc", "data/sightings/01/network.json")
+    later = seen + timedelta(hours=1)
+    return SightingFacts(
+        number=1,
+        page_url=record.page_url,
+        image_url=record.image_url,
+        final_url=record.final_url,
+        context="A field in winter",
+        first_seen=seen,
+        last_seen=later,
+        crawl="9",
+        status=200,
+        headers=headers,
+        peer=record.peer,
+        picture=picture,
+        visibility=Visibility.PUBLIC,
+        slice=proof,
+        captures=(
+            CaptureFacts("http", "captured", "Page and image were served.", later, later, picture.digest, files),
+        ),
+    )
+
+
+def _match(registered: PictureFacts, found: PictureFacts, work_data: bytes, found_data: bytes) -> MatchFacts:
+    dense = dense_similarity(decode(found_data).pixels, decode(work_data).pixels, HALF_MIRRORED)
+    verification = Verification(
+        decision=Decision.CERTAIN,
+        hamming=12,
+        inliers=48,
+        dense=dense,
+        transform=HALF_MIRRORED,
+        mirrored=True,
+        rotation=0,
+        overlap_work=1.0,
+        overlap_picture=1.0,
+        probability=None,
+        pipeline="tests",
+    )
+    return MatchFacts(
+        number=1,
+        work_picture=registered.digest,
+        picture=found.digest,
+        sightings=(1,),
+        verification=verification,
+        words=("Mirrored; aligned over all of its area.",),
+        overlay="data/matches/01/overlay.png",
+        side_by_side="data/matches/01/side-by-side.png",
+    )
+
+
+def _witnesses(folder: Path, seal_digest: Digest, checkpoint: Digest) -> tuple[tuple[AnchorProof, ...], bytes, Digest]:
+    """A stamp on the seal digest, a stamp and a block on the checkpoint; with the root and the block to pin."""
+    session = guarded_session(Guard(("127.0.0.0/8",)))
+    with running_authority(folder / "authority") as authority, running_chain(folder / "chain") as chain:
+        roots = [authority.root_pem]
+        stamps = Rfc3161Anchor("Test authority", authority.url, roots, development=True, session=session)
+        source = JsonRpcBlocks(chain.url, session, "regtest")
+        calendar = OpenTimestampsAnchor("Test chain", [chain.url], source, development=True, session=session)
+        pending = calendar.submit(checkpoint)
+        chain.mine()
+        attested: Receipt = calendar.upgrade(checkpoint, pending)
+        anchors = (
+            AnchorProof(seal_digest, stamps.submit(seal_digest)),
+            AnchorProof(checkpoint, stamps.submit(checkpoint)),
+            AnchorProof(checkpoint, attested),
+        )
+        header = next(iter(headers_in(attested.material).values()))
+        return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
