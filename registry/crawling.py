@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
@@ -13,7 +13,7 @@ from exhibit.entries import EntryType
 from exhibit.urls import host_of, url_key
 from registry.bulk import copy_into
 from registry.log import submit
-from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, StepState, UrlValidator, Watch
+from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Sighting, StepState, Watch
 
 LEASE = timedelta(minutes=30)
 MAX_URL_ATTEMPTS = 3
@@ -21,11 +21,26 @@ MAX_URL_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class NewUrl:
-    """A URL for a crawl's frontier. ``kind`` is page, sitemap, feed, image, folder or warc."""
+    """A URL for a crawl's frontier.
+
+    Attributes:
+        url: absolute; a path for a folder or a WARC file.
+        kind: page, sitemap, feed, image, folder or warc.
+        depth: links followed since the source.
+        page_url: for an image of a sitemap or a feed, the page that shows it.
+        context: the words that stood beside it there.
+    """
 
     url: str
     kind: str
     depth: int
+    page_url: str = ""
+    context: str = ""
+
+    @property
+    def key(self) -> bytes:
+        """What makes it one and the same in a frontier, 16 bytes."""
+        return url_key(f"{self.url} {self.page_url}") if self.page_url else url_key(self.url)
 
 
 def due_watches() -> list[int]:
@@ -52,16 +67,27 @@ def start_crawl(watch_id: int) -> Crawl | None:
 
 
 def _kind(source_kind: str) -> str:
-    return {"site": "page", "urls": "page"}.get(source_kind, source_kind)
+    return {"site": "page", "list": "page"}.get(source_kind, source_kind)
 
 
 def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
     """Add URLs to the frontier; those it knows stay as they are. Must run inside a transaction."""
     rows = {
-        url_key(new.url): (crawl_id, url_key(new.url), new.url, host_of(new.url), new.kind, new.depth, "pending", 0)
+        new.key: (
+            crawl_id,
+            new.key,
+            new.url,
+            host_of(new.url),
+            new.kind,
+            new.depth,
+            new.page_url,
+            new.context,
+            "pending",
+            0,
+        )
         for new in urls
     }
-    columns = ("crawl_id", "key", "url", "host", "kind", "depth", "state", "attempts")
+    columns = ("crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "state", "attempts")
     return copy_into("registry_frontierurl", columns, rows.values(), conflict=("crawl_id", "key"))
 
 
@@ -204,41 +230,34 @@ def running_crawls() -> list[int]:
 def leased_urls(slice_id: int) -> list[NewUrl]:
     """The URLs that a slice still has to work off."""
     rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "id")
-    return [NewUrl(row.url, row.kind, row.depth) for row in rows]
+    return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context) for row in rows]
 
 
-def mark_url(crawl_id: int, url: str, state: FrontierUrl.State) -> None:
-    """Record that a URL of the frontier has been worked off."""
-    FrontierUrl.objects.filter(crawl_id=crawl_id, key=url_key(url)).update(state=state)
+def mark_urls(of: CrawlSlice, urls: Iterable[str], state: FrontierUrl.State) -> None:
+    """Record that a slice, held by this transaction, has worked URLs off."""
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, url__in=list(urls))
+    pages = leased.exclude(kind="image").count()
+    leased.update(state=state)
+    Crawl.objects.filter(pk=of.crawl_id).update(pages=F("pages") + pages)
 
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """What a server said of a URL's version, and which bytes it had then."""
+    """What a server said of an image's version, and which bytes it had then."""
 
     etag: str
     last_modified: str
     digest: Digest
 
 
-def validators(watch_id: int, most: int = 50_000) -> dict[bytes, Validator]:
-    """Validators of a watch's image URLs by URL key, newest first."""
-    rows = UrlValidator.objects.filter(watch_id=watch_id).exclude(picture=None).select_related("picture")
-    return {
-        bytes(row.key): Validator(row.etag, row.last_modified, row.picture.digest)
-        for row in rows.order_by("-seen_at")[:most]
-        if row.picture is not None and (row.etag or row.last_modified)
-    }
-
-
-def keep_validators(watch_id: int, rows: Iterable[tuple[bytes, str, str, int, datetime]]) -> None:
-    """Keep (URL key, ETag, Last-Modified, picture, seen at). Must run inside a transaction."""
-    latest = {key: (watch_id, key, etag, modified, picture, at) for key, etag, modified, picture, at in rows}
-    columns = ("watch_id", "key", "etag", "last_modified", "picture_id", "seen_at")
-    copy_into(
-        "registry_urlvalidator",
-        columns,
-        latest.values(),
-        conflict=("watch_id", "key"),
-        update=("etag", "last_modified", "picture_id", "seen_at"),
-    )
+def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
+    """What earlier crawls of a watch know of the images on these pages, by image URL; the latest visit counts."""
+    keys = [url_key(page) for page in pages]
+    rows = Sighting.objects.filter(crawl__watch_id=watch_id, page_key__in=keys).select_related("picture")
+    known: dict[str, Validator] = {}
+    for row in rows.order_by("last_seen"):
+        headers = {name.lower(): value for name, value in row.response_headers}
+        etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+        if etag or modified:
+            known[row.image_url] = Validator(etag, modified, row.picture.digest)
+    return known

@@ -57,8 +57,8 @@ def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerp
     )
 
 
-def add_to(collection: Collection, pictures: Sequence[int]) -> None:
-    """Append the additions of these pictures' fingerprints that aren't in the collection already.
+def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
+    """Append the additions of these parts of these pictures that aren't in the collection already.
 
     Must run inside a transaction; it holds the appender's lock until the commit, so numbers are in commit order.
     """
@@ -73,13 +73,13 @@ def add_to(collection: Collection, pictures: Sequence[int]) -> None:
                    + row_number() OVER (PARTITION BY f.space_id ORDER BY f.picture_id, f.part),
                    'add', f.id
             FROM registry_fingerprintrow f
-            WHERE f.picture_id = ANY(%(pictures)s) AND NOT EXISTS (
+            WHERE f.picture_id = ANY(%(pictures)s) AND f.part = ANY(%(parts)s) AND NOT EXISTS (
                 SELECT 1 FROM registry_indexchange a
                 WHERE a.fingerprint_id = f.id AND a.collection = %(collection)s AND a.operation = 'add' AND NOT EXISTS (
                     SELECT 1 FROM registry_indexchange r
                     WHERE r.fingerprint_id = f.id AND r.collection = a.collection AND r.removes = a.number))
             """,
-            {"collection": str(collection), "pictures": list(pictures)},
+            {"collection": str(collection), "pictures": list(pictures), "parts": list(parts)},
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType, commit
@@ -83,8 +83,11 @@ class PostgresLogStore:
             raise IntegrityError(f"The log has already signed another root at size {checkpoint.size}.")
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
-        """The newest checkpoint."""
-        row = LogCheckpoint.objects.order_by("-pk").first()
+        """The largest checkpoint of the newest origin."""
+        newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
+        if newest is None:
+            return None
+        row = LogCheckpoint.objects.filter(origin=newest["origin"]).order_by("-size").first()
         return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
 from psycopg.types.json import Jsonb
 
 from exhibit.digests import Digest
 from exhibit.urls import host_of, registrable_domain, url_key
 from registry.bulk import copy_into
-from registry.models import BlockedDigest, CrawlSlice, Match, Picture, Sighting, StepState
+from registry.models import BlockedDigest, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
 
 Headers = Sequence[tuple[str, str]]
 
@@ -104,9 +105,11 @@ def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[by
 
 
 def _put_to_work(pictures: Sequence[int]) -> list[int]:
-    """Of locked pictures, those that wait for their step: new ones, and matched ones with a new sighting."""
+    """Of locked pictures, those that wait for their step: new ones, and those a new sighting makes a matter of."""
     matched = Match.objects.filter(found_id__in=pictures).exclude(decision="none").values("found_id")
-    Picture.objects.filter(pk__in=pictures, state=StepState.DONE).filter(pk__in=matched).update(
+    registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
+    concerned = Q(pk__in=matched) | Q(pk__in=registered)
+    Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(
         state=StepState.TODO, not_before=None, attempts=0
     )
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)

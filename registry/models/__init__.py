@@ -9,7 +9,6 @@ from registry.models.crawls import (
     HostLease,
     Refusal,
     Sighting,
-    UrlValidator,
     Watch,
 )
 from registry.models.evidence import AnchorReceipt, Bundle, Report
@@ -55,7 +54,6 @@ __all__ = [
     "Sighting",
     "SpaceRow",
     "StepState",
-    "UrlValidator",
     "User",
     "Watch",
     "Work",

@@ -13,7 +13,7 @@ class Watch(models.Model):
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="watches")
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
-    sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|urls|folder|warc", "url": …}')
+    sources = models.JSONField(help_text='list of {"kind": "site|sitemap|feed|list|folder|warc", "url": …}')
     interval_seconds = models.PositiveIntegerField(default=86_400)
     budget = models.JSONField(default=dict, blank=True, help_text="pages, images, bytes, seconds, depth, hosts")
     politeness = models.JSONField(default=dict, blank=True, help_text="delay, concurrency")
@@ -44,8 +44,6 @@ class Crawl(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     pages = models.PositiveIntegerField(default=0)
-    images = models.PositiveIntegerField(default=0)
-    bytes = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]
@@ -82,11 +80,13 @@ class FrontierUrl(models.Model):
         REFUSED = "refused"
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier")
-    key = models.BinaryField(help_text="128-bit key of the normalised URL")
+    key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
     url = models.TextField()
     host = models.CharField(max_length=260)
-    kind = models.CharField(max_length=8)
+    kind = models.CharField(max_length=8, help_text="page, sitemap, feed, image, folder or warc")
     depth = models.PositiveSmallIntegerField(default=0)
+    page_url = models.TextField(blank=True, help_text="for an image of a sitemap or feed, the page that shows it")
+    context = models.TextField(blank=True, help_text="the words that stood beside it there")
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -114,20 +114,6 @@ class HostDenial(models.Model):
     host = models.CharField(max_length=253, unique=True, help_text="with its subdomains")
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-
-
-class UrlValidator(models.Model):
-    """What a server said of a URL's version, for conditional requests of the next crawl."""
-
-    watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="validators")
-    key = models.BinaryField()
-    etag = models.TextField(blank=True)
-    last_modified = models.CharField(max_length=100, blank=True)
-    picture = models.ForeignKey(Picture, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    seen_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["watch", "key"], name="url_validator_identity")]
 
 
 class Sighting(models.Model):

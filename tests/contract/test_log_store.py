@@ -7,27 +7,43 @@ whatever the calling thread holds. Add the fixture's name to ``LOG_STORES``.
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from evidence import merkle
 from evidence.folder_log import FolderLogStore
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import LogStore, LogTransaction, SignedCheckpoint
+from registry.log import PostgresLogStore
 
 OpenStore = Callable[[], AbstractContextManager[LogStore]]
 
-LOG_STORES = ["folder_log_store"]
+LOG_STORES = [
+    "folder_log_store",
+    pytest.param("postgres_log_store", marks=pytest.mark.django_db(transaction=True)),
+]
 
 
 @pytest.fixture
 def folder_log_store(tmp_path: Path) -> OpenStore:
     return lambda: contextlib.nullcontext(FolderLogStore(tmp_path / "log"))
+
+
+@pytest.fixture
+def postgres_log_store() -> OpenStore:
+    @contextlib.contextmanager
+    def opened() -> Iterator[LogStore]:
+        yield PostgresLogStore()
+        if threading.current_thread() is not threading.main_thread():
+            connection.close()
+
+    return opened
 
 
 @pytest.fixture(params=LOG_STORES)

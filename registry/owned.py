@@ -1,0 +1,110 @@
+"""Everything of one owner, asked for through that owner. Another owner's things don't exist here."""
+
+from typing import TypeVar
+
+from django.db.models import Count, Model, QuerySet
+
+from exhibit.errors import NotFoundError
+from registry.models import Bundle, Case, Crawl, Licence, Owner, Picture, Report, User, Watch, Work
+
+Row = TypeVar("Row", bound=Model)
+
+
+def owners_of(user: User) -> QuerySet[Owner]:
+    """The owners that a person is a member of."""
+    return Owner.objects.filter(memberships__user=user).order_by("name")
+
+
+def owner(slug: str) -> Owner:
+    """An owner by its short name."""
+    return _one(Owner.objects.filter(slug=slug), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all.")
+
+
+def works(of: Owner) -> QuerySet[Work]:
+    """The owner's works that aren't removed."""
+    return Work.objects.filter(owner=of, removed_at=None).order_by("number")
+
+
+def work(of: Owner, number: int) -> Work:
+    """One of the owner's works."""
+    return _one(works(of).filter(number=number), f"{of.name} has no work {number}.")
+
+
+def licences(of: Owner) -> QuerySet[Licence]:
+    """The owner's licences."""
+    return Licence.objects.filter(owner=of).order_by("number")
+
+
+def licence(of: Owner, number: int) -> Licence:
+    """One of the owner's licences."""
+    return _one(licences(of).filter(number=number), f"{of.name} has no licence {number}.")
+
+
+def watches(of: Owner) -> QuerySet[Watch]:
+    """The owner's watches."""
+    return Watch.objects.filter(owner=of).order_by("number")
+
+
+def watch(of: Owner, name: str) -> Watch:
+    """One of the owner's watches, by its name or its number."""
+    found = watches(of).filter(name=name)
+    if not found.exists() and name.isdecimal():
+        found = watches(of).filter(number=int(name))
+    return _one(found, f"{of.name} has no watch {name!r}.")
+
+
+def crawls(of: Owner) -> QuerySet[Crawl]:
+    """The crawls of the owner's watches, newest first."""
+    return Crawl.objects.filter(watch__owner=of).select_related("watch").order_by("-started_at", "-pk")
+
+
+def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
+    """One crawl of one of the owner's watches."""
+    found = crawls(of).filter(watch__number=watch_number, number=number)
+    return _one(found, f"{of.name}'s watch {watch_number} has no crawl {number}.")
+
+
+def refusal_counts(of: Crawl) -> dict[str, int]:
+    """How much a crawl refused, by reason."""
+    rows = of.refusals.values("reason").annotate(count=Count("pk")).order_by("reason")
+    return {row["reason"]: row["count"] for row in rows}
+
+
+def cases(of: Owner) -> QuerySet[Case]:
+    """The owner's cases."""
+    return Case.objects.filter(owner=of).select_related("work", "owner").order_by("number")
+
+
+def case(of: Owner, number: int) -> Case:
+    """One of the owner's cases."""
+    return _one(cases(of).filter(number=number), f"{of.name} has no case {number}.")
+
+
+def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:
+    """A bundle of one of the owner's cases; the newest, if no number is given."""
+    found = Bundle.objects.filter(case__owner=of, case__number=case_number).select_related("case__owner", "submission")
+    found = found.order_by("-number") if number is None else found.filter(number=number)
+    return _one(found, f"{of.name} has no such bundle of case {case_number}.", "Confirming a case makes one.")
+
+
+def reports(of: Owner) -> QuerySet[Report]:
+    """The owner's reports, newest first."""
+    return Report.objects.filter(owner=of).order_by("-number")
+
+
+def report(of: Owner, number: int) -> Report:
+    """One of the owner's reports."""
+    return _one(reports(of).filter(number=number), f"{of.name} has no report {number}.")
+
+
+def may_see_picture(of: Owner, picture: Picture) -> bool:
+    """Whether a picture concerns the owner: it belongs to a work, or to a sighting in one of its cases."""
+    in_works = picture.work_pictures.filter(work__owner=of).exists()
+    return in_works or picture.sightings.filter(case_sightings__case__owner=of).exists()
+
+
+def _one(rows: QuerySet[Row], message: str, hint: str = "") -> Row:
+    found = rows.first()
+    if found is None:
+        raise NotFoundError(message, hint=hint)
+    return found

@@ -1,0 +1,286 @@
+"""The plain facts of a case, from its rows: what is sealed, and what reports show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evidence.facts import (
+    CaptureFacts,
+    CaseFacts,
+    DecisionFacts,
+    LicenceCheckFacts,
+    LogProof,
+    MatchFacts,
+    ModelFacts,
+    OfficialRegistration,
+    OwnerFacts,
+    PartyFacts,
+    PictureFacts,
+    SightingFacts,
+    SliceProof,
+    SoftwareFacts,
+    Visibility,
+    WorkFacts,
+)
+from evidence.sealing import ContentFile, match_folder, sighting_folder, sighting_picture_path, work_picture_path
+from evidence.slices import SliceTree, record_leaf
+from exhibit import __version__
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.types import Decision, Matrix, Verification
+from indexer.spaces import DESCRIPTOR, PIPELINE
+from registry import sightings as seen
+from registry.licences import licences_for, why_not
+from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
+from workers.proofs import checkpoint_covering, log_proof
+from workers.steps.crawl import record_of
+from workers.texts import not_checked, words_of
+from workers.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The sightings of one picture at one image URL on one page, over all crawls, oldest first."""
+
+    rows: tuple[Sighting, ...]
+
+    @property
+    def first(self) -> Sighting:
+        """The first of them."""
+        return self.rows[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts of a case with the rows they come from.
+
+    Attributes:
+        facts: plain facts.
+        files: captured files by their place in a bundle.
+        matches: the rows of the facts' matches, in order.
+    """
+
+    facts: CaseFacts
+    files: tuple[ContentFile, ...]
+    matches: tuple[Match, ...]
+
+
+def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
+    """Gather the facts of a case.
+
+    Args:
+        house: ports.
+        case: the case.
+        bundle: number of the bundle that they are for; 0 outside a bundle.
+        language: ``en`` or ``zh-Hans``.
+        sealed: whether log proofs are wanted; they are for what is sealed.
+    """
+    rows = _rows(case)
+    places = _places(rows)
+    matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
+    submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
+    registration = _registration(case.work)
+    logged = [*submissions, registration] if registration is not None else submissions
+    checkpoint = checkpoint_covering(house, logged) if sealed and logged else None
+    sightings, files = [], []
+    for number, place in enumerate(places, 1):
+        captures, of_place = _captures(case, place, number)
+        sightings.append(_sighting(house, place, number, captures, checkpoint))
+        files += of_place
+    facts = CaseFacts(
+        number=str(case.number),
+        bundle=bundle,
+        owner=OwnerFacts(case.owner.name, case.owner.contact),
+        party=PartyFacts("domain", case.party),
+        language=language,
+        opened_at=case.opened_at,
+        written_at=now(),
+        software=software(),
+        work=_work(house, case.work, registration, checkpoint),
+        sightings=tuple(sightings),
+        matches=tuple(_match(match, number, places) for number, match in enumerate(matches, 1)),
+        licence_check=_licence_check(case, rows),
+        decision=DecisionFacts(case.decision, case.decided_by, case.decided_at, case.reason, case.demonstration),
+        witnesses=(),
+        not_checked=not_checked(language),
+    )
+    return Gathered(facts, tuple(files), tuple(matches))
+
+
+def software() -> SoftwareFacts:
+    """What made the record."""
+    digest = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
+    return SoftwareFacts("Exhibit", __version__, PIPELINE, (ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, digest),))
+
+
+def _rows(case: Case) -> list[CaseSighting]:
+    """What the case is about: its sightings without a licence, or all when each has one."""
+    every = case.case_sightings.select_related(
+        "match__registered",
+        "match__found",
+        "sighting__picture",
+        "sighting__slice__submission",
+        "sighting__crawl__watch",
+    ).order_by("sighting__first_seen", "sighting__page_key", "sighting__image_key", "match_id")
+    unlicensed = [row for row in every if row.licence_id is None]
+    return unlicensed or list(every)
+
+
+def _places(rows: Sequence[CaseSighting]) -> list[Place]:
+    grouped: dict[tuple[bytes, bytes, int], dict[int, Sighting]] = {}
+    for row in rows:
+        one = row.sighting
+        grouped.setdefault((bytes(one.page_key), bytes(one.image_key), one.picture_id), {})[one.pk] = one
+    return [Place(tuple(sorted(group.values(), key=lambda one: one.last_seen))) for group in grouped.values()]
+
+
+def picture_facts(picture: Picture, path: str) -> PictureFacts:
+    """A picture's row as facts."""
+    size = (picture.width or 0, picture.height or 0)
+    return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
+
+
+def _work(house: House, work: Work, registration: LogSubmission | None, checkpoint: LogCheckpoint | None) -> WorkFacts:
+    pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
+    return WorkFacts(
+        number=str(work.number),
+        title=work.title,
+        author=work.author,
+        rights_statement=work.rights_statement,
+        first_publication=work.first_publication,
+        registrations=tuple(
+            OfficialRegistration(one.get("office", ""), one.get("number", ""), one.get("date", ""))
+            for one in work.registrations
+        ),
+        registered_at=work.registered_at,
+        registration=_proof(house, registration, checkpoint),
+        pictures=tuple(
+            picture_facts(picture, work_picture_path(number, picture.format))
+            for number, picture in enumerate(pictures, 1)
+        ),
+    )
+
+
+def _registration(work: Work) -> LogSubmission | None:
+    rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
+    return rows.filter(opening__content__work=work.number).order_by("pk").first()
+
+
+def _proof(house: House, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
+    if submission is None or checkpoint is None:
+        return None
+    return log_proof(house, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint)
+
+
+def _sighting(
+    house: House,
+    place: Place,
+    number: int,
+    captures: tuple[CaptureFacts, ...],
+    checkpoint: LogCheckpoint | None,
+) -> SightingFacts:
+    first, last = place.first, place.rows[-1]
+    return SightingFacts(
+        number=number,
+        page_url=first.page_url,
+        image_url=first.image_url,
+        final_url=first.final_url,
+        context=first.context,
+        first_seen=min(row.first_seen for row in place.rows),
+        last_seen=last.last_seen,
+        crawl=f"{first.crawl.watch.name} {first.crawl.number}",
+        status=first.status,
+        headers=tuple((name, value) for name, value in first.response_headers),
+        peer=first.peer,
+        picture=picture_facts(first.picture, sighting_picture_path(number, first.picture.format)),
+        visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
+        slice=_slice_proof(house, first, checkpoint),
+        captures=captures,
+    )
+
+
+def _slice_proof(house: House, sighting: Sighting, checkpoint: LogCheckpoint | None) -> SliceProof | None:
+    log = _proof(house, sighting.slice.submission, checkpoint)
+    if log is None:
+        return None
+    rows = seen.of_slice(sighting.slice_id)
+    tree = SliceTree([record_leaf(record_of(row)) for row in rows])
+    index = next(place for place, row in enumerate(rows) if row.pk == sighting.pk)
+    return tree.prove(index, record_of(rows[index]), log)
+
+
+def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
+    keys = {"page_key": place.first.page_key, "image_key": place.first.image_key}
+    facts, files = [], []
+    for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
+        folder = f"{sighting_folder(number)}/capture-{row.number}"
+        of_row = [
+            ContentFile(f"{folder}/{one['name']}", one["role"], one["media_type"], Digest.from_hex(one["digest"]))
+            for one in row.files
+        ]
+        facts.append(_capture(row, of_row))
+        files += of_row
+    return tuple(facts), files
+
+
+def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
+    image = next((one.digest for one in files if one.role == "captured-image"), None)
+    assert row.started_at is not None
+    assert row.finished_at is not None
+    return CaptureFacts(
+        method="http",
+        outcome=row.outcome,
+        sentence=row.sentence,
+        started=row.started_at,
+        finished=row.finished_at,
+        image=image,
+        files=tuple(one.path for one in files),
+    )
+
+
+def verification_of(match: Match) -> Verification:
+    """A match's row as the value that was measured."""
+    rows = match.transform
+    transform: Matrix | None = None if rows is None else (tuple(rows[0]), tuple(rows[1]), tuple(rows[2]))
+    return Verification(
+        decision=Decision(match.decision),
+        hamming=match.hamming,
+        inliers=match.inliers,
+        dense=match.dense,
+        transform=transform,
+        mirrored=match.mirrored,
+        rotation=match.rotation,
+        overlap_work=match.overlap_work,
+        overlap_picture=match.overlap_picture,
+        probability=match.probability,
+        pipeline=match.pipeline,
+        reasons=tuple(match.reasons),
+    )
+
+
+def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
+    verification = verification_of(match)
+    shown = tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id)
+    facts = MatchFacts(
+        number, match.registered.digest, match.found.digest, shown, verification, words_of(verification), None, None
+    )
+    if verification.transform is None:
+        return facts
+    folder = match_folder(facts)
+    return MatchFacts(
+        number, match.registered.digest, match.found.digest, shown, verification, words_of(verification),
+        f"{folder}/overlay.png", f"{folder}/side-by-side.png",
+    )  # fmt: skip
+
+
+def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
+    licences = licences_for(case.work)
+    covered = all(row.licence_id is not None for row in rows)
+    reasons = [
+        f"Licence {licence.number} ({licence.licensee}): {why_not(licence, rows[-1].sighting) or 'it covers the use'}."
+        for licence in licences
+    ]
+    result = "The owner's licences cover the use." if covered else "The owner's licences cover no such use."
+    checked: datetime = max((row.licences_searched_at for row in rows if row.licences_searched_at), default=now())
+    return LicenceCheckFacts(checked, len(licences), covered, result, tuple(reasons))

@@ -1,0 +1,64 @@
+"""Working everything off in this process, for commands that run while no worker does, and for tests."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from exhibit.config import Config
+from workers.steps import capture, crawl, match, plan, report, seal, search, tick, witness
+from workers.wiring import House
+
+Step = Callable[[House, Sequence[int]], None]
+
+
+def _slices(house: House, ids: Sequence[int]) -> None:
+    for pk in ids:
+        crawl.crawl_slice(house, pk)
+
+
+STEPS: dict[str, Step] = {
+    "match": match.match_pictures,
+    "search": search.search_pictures,
+    "slice": _slices,
+    "plan": plan.plan_crawls,
+    "capture": capture.capture_sightings,
+    "seal": seal.seal_bundles,
+    "witness": witness.ask_witnesses,
+    "report": report.make_reports,
+}
+
+
+class Inline:
+    """A house whose hints are worked off one after the other, in this process."""
+
+    def __init__(self, config: Config) -> None:
+        self._waiting: deque[tuple[str, list[int]]] = deque()
+        self.house = House(config, self._note)
+
+    def _note(self, step: str, ids: Sequence[int]) -> None:
+        if ids:
+            self._waiting.append((step, list(ids)))
+
+    def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
+        """Tick and work until something is so.
+
+        Args:
+            done: asked after each step.
+            pause: seconds between two ticks that found nothing.
+        """
+        while not done():
+            tick.tick(self.house)
+            if not self._waiting:
+                time.sleep(pause)
+            while self._waiting and not done():
+                step, ids = self._waiting.popleft()
+                STEPS[step](self.house, ids)
+
+    def run_until_idle(self) -> None:
+        """Work until a tick finds nothing that is due now."""
+        tick.tick(self.house)
+        while self._waiting:
+            step, ids = self._waiting.popleft()
+            STEPS[step](self.house, ids)
+            if not self._waiting:
+                tick.tick(self.house)

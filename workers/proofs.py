@@ -1,0 +1,121 @@
+"""Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
+
+from datetime import datetime
+
+from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
+from evidence.facts import CaseFacts, LogProof, WitnessFacts
+from evidence.sealing import SealedCase
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ServiceMissingError
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogSubmission, StepState
+from workers.steps.log import sequence_log, sign_checkpoint
+from workers.steps.witness import receipt_of
+from workers.wiring import House
+
+
+def log_proof(house: House, submission: LogSubmission, checkpoint: LogCheckpoint) -> LogProof | None:
+    """The proof of a submission in a checkpoint; ``None`` when its opening has been erased.
+
+    Raises:
+        NotFoundError: the checkpoint doesn't cover the entry.
+    """
+    opening = getattr(submission, "opening", None)
+    if opening is None:
+        return None
+    sequence = submission.entry.sequence
+    return LogProof(
+        sequence=sequence,
+        type=EntryType(submission.type),
+        time=submission.time,
+        commitment=bytes(submission.commitment),
+        salt=bytes(opening.salt),
+        opening=opening.content,
+        size=checkpoint.size,
+        path=tuple(house.log.inclusion(sequence, checkpoint.size)),
+        checkpoint=checkpoint.note,
+    )
+
+
+def checkpoint_covering(house: House, submissions: list[LogSubmission]) -> LogCheckpoint:
+    """The earliest checkpoint that covers all of these, signed now if there is none.
+
+    Raises:
+        ServiceMissingError: nothing has been logged yet.
+    """
+    keys = [submission.pk for submission in submissions]
+    if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
+        sequence_log(house)
+    last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
+    least = 1 if last is None else last.sequence + 1
+    found = LogCheckpoint.objects.filter(size__gte=least, origin=house.config.log_origin).order_by("size").first()
+    found = found or sign_checkpoint(house)
+    if found is None:
+        raise ServiceMissingError("The log is still empty.")
+    return found
+
+
+def best_checkpoint(bundle: Bundle) -> LogCheckpoint | None:
+    """Of the checkpoints that cover a bundle's seal, the earliest of those that most witnesses have answered for."""
+    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
+    if entry is None:
+        return None
+    covering = LogCheckpoint.objects.filter(size__gt=entry.sequence).prefetch_related("receipts").order_by("size")[:50]
+    answered = {row: sum(receipt.state == StepState.DONE for receipt in row.receipts.all()) for row in covering}
+    return max(answered, key=lambda row: (answered[row], -row.size), default=None)
+
+
+def proofs_of(house: House, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
+    """Everything that has grown around a seal until now."""
+    checkpoint = best_checkpoint(bundle)
+    if checkpoint is None or bundle.submission is None:
+        return Proofs(anchors=_anchors(bundle, sealed.seal, None))
+    earlier = sorted({size for size in checkpoint_sizes(facts) if size < checkpoint.size})
+    return Proofs(
+        entry=log_proof(house, bundle.submission, checkpoint),
+        consistency=tuple(
+            ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier
+        ),
+        anchors=_anchors(bundle, sealed.seal, checkpoint),
+    )
+
+
+def checkpoint_sizes(facts: CaseFacts) -> set[int]:
+    """The sizes of the checkpoints that stand in sealed facts."""
+    proofs = [sighting.slice.log for sighting in facts.sightings if sighting.slice is not None]
+    if facts.work.registration is not None:
+        proofs.append(facts.work.registration)
+    return {proof.size for proof in proofs}
+
+
+def _anchors(bundle: Bundle, seal: Digest, checkpoint: LogCheckpoint | None) -> tuple[AnchorProof, ...]:
+    direct = bundle.receipts.exclude(proof=None).order_by("witness")
+    proofs = [AnchorProof(seal, receipt_of(row)) for row in direct]
+    if checkpoint is not None:
+        digest = checkpoint_digest(checkpoint.note)
+        later = checkpoint.receipts.exclude(proof=None).order_by("witness")
+        proofs += [AnchorProof(digest, receipt_of(row)) for row in later]
+    return tuple(proofs)
+
+
+def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
+    """The witnesses of a bundle and how far they are."""
+    checkpoint = best_checkpoint(bundle)
+    rows = [(row, "manifest") for row in bundle.receipts.order_by("witness")]
+    if checkpoint is not None:
+        rows += [(row, "checkpoint") for row in checkpoint.receipts.order_by("witness")]
+    return tuple(
+        WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time) for row, subject in rows
+    )
+
+
+def _state(row: AnchorReceipt) -> str:
+    if row.state == StepState.DONE:
+        return "complete"
+    return "asked" if row.proof is None else "pending"
+
+
+def earliest_time(bundle: Bundle) -> datetime | None:
+    """The earliest time that a witness has stated for a bundle."""
+    times = [witness.time for witness in witnesses_of(bundle) if witness.time is not None]
+    return min(times, default=None)

@@ -1,0 +1,48 @@
+"""Visiting a sighting's page and image again, and keeping exactly what was served."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from exhibit.errors import ExhibitError
+from registry import matching, steps
+from registry.models import Bundle, Capture
+from workers.wiring import House
+
+
+def capture_sightings(house: House, ids: Sequence[int]) -> None:
+    """Visit each place once and record what came of it; a page that has gone is an outcome like any other."""
+    for pk in steps.claim(Capture, ids, house.stale_after):
+        try:
+            _capture(house, pk)
+        except ExhibitError as error:
+            steps.fail(Capture, pk, str(error), retry=error.retry)
+
+
+def _capture(house: House, pk: int) -> None:
+    row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
+    sighting = row.sighting
+    captured = house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest)
+    files = [
+        {
+            "role": file.role,
+            "name": file.name,
+            "media_type": file.media_type,
+            "digest": house.blobs.put(file.data).hex,
+            "size": len(file.data),
+        }
+        for file in captured.files
+    ]
+    with transaction.atomic():
+        Capture.objects.filter(pk=pk).update(
+            outcome=captured.outcome,
+            sentence=captured.sentence,
+            started_at=captured.started,
+            finished_at=captured.finished,
+            files=files,
+        )
+        matching.record(row.case, "captured", "", captured.sentence)
+        steps.finish(Capture, [pk])
+    waiting = Bundle.objects.filter(case=row.case, state="todo")
+    waiting.update(not_before=None)
+    house.hint("seal", list(waiting.values_list("pk", flat=True)))

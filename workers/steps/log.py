@@ -1,0 +1,61 @@
+"""The sequencer: submissions become leaves, and the log's head is signed for the witnesses."""
+
+from datetime import timedelta
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from registry.locks import Lock, hold
+from registry.log import unsequenced
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry
+from workers.wiring import House
+
+BATCH = 1000
+
+
+def sequence_log(house: House) -> int:
+    """Give waiting submissions their numbers, oldest first; returns how many there were."""
+    total = 0
+    while True:
+        with transaction.atomic():
+            hold(Lock.LOG)
+            waiting = unsequenced(BATCH)
+            if waiting:
+                house.log.append([entry for _, entry in waiting], [pk for pk, _ in waiting])
+        total += len(waiting)
+        if len(waiting) < BATCH:
+            return total
+
+
+def sign_checkpoint(house: House) -> LogCheckpoint | None:
+    """Sign the log's head if it has grown, and ask every witness for it; ``None`` while the log is empty."""
+    with transaction.atomic():
+        hold(Lock.LOG)
+        if not LogEntry.objects.exists():
+            return None
+        signed = house.log.checkpoint()
+        row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
+        for anchor in house.anchors:
+            AnchorReceipt.objects.get_or_create(
+                kind=anchor.kind,
+                witness=anchor.name,
+                digest=Digest.of(row.note.encode()),
+                defaults={"checkpoint": row, "development": anchor.development},
+            )
+    return row
+
+
+def checkpoint_due(house: House) -> bool:
+    """Whether the log's head should be signed now: after a seal at once, otherwise in the configured rhythm."""
+    last = LogCheckpoint.objects.order_by("-pk").first()
+    size = 0 if last is None else last.size
+    fresh = LogEntry.objects.filter(sequence__gte=size)
+    if fresh.filter(type=EntryType.SEAL).exists():
+        return not Bundle.objects.filter(state__in=["todo", "doing"]).exists() or _older(last, seconds=10)
+    return fresh.exists() and _older(last, seconds=house.config.checkpoint_seconds)
+
+
+def _older(last: LogCheckpoint | None, *, seconds: int) -> bool:
+    return last is None or last.made_at < now() - timedelta(seconds=seconds)

@@ -1,0 +1,107 @@
+"""Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, UnreadablePictureError
+from exhibit.types import Verification
+from indexer.candidates import distinct, find_candidates
+from indexer.features import Features, extract, fingerprints
+from indexer.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, PIPELINE
+from indexer.verify import verify
+from registry import fingerprints as vectors
+from registry import matching, steps
+from registry.models import Picture
+from workers.wiring import House
+
+Collection = vectors.Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A picture that could be read."""
+
+    row: Picture
+    features: Features
+
+
+def match_pictures(house: House, ids: Sequence[int]) -> None:
+    """Match a batch of pictures against all works.
+
+    1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
+    2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
+    3. Search the works, as they are after that commit; verify the candidates.
+    4. Keep the matches and open the cases, with the pictures locked, so that no sighting slips through.
+    """
+    claimed = steps.claim(Picture, ids, house.stale_after)
+    if not claimed:
+        return
+    measured = _measure(house, claimed)
+    _keep_fingerprints(measured)
+    house.indexes.refresh(Collection.WORKS)
+    rows = [row for one in measured for row in _verified(house, one)]
+    with transaction.atomic():
+        matching.lock_pictures(one.row.pk for one in measured)
+        matching.keep_matches(rows)
+        captures = matching.open_cases(found=[one.row.pk for one in measured])
+        steps.finish(Picture, [one.row.pk for one in measured])
+    house.hint("capture", captures)
+
+
+def _measure(house: House, ids: Iterable[int]) -> list[Measured]:
+    measured = []
+    for row in Picture.objects.filter(pk__in=list(ids)).order_by("pk"):
+        try:
+            measured.append(Measured(row, _features(house, row)))
+        except UnreadablePictureError as refused:
+            Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
+            steps.finish(Picture, [row.pk])
+        except ExhibitError as error:
+            steps.fail(Picture, row.pk, str(error), retry=error.retry)
+    return measured
+
+
+def _features(house: House, row: Picture) -> Features:
+    if row.work_pictures.exists():
+        return house.features.get(row.digest, lambda: house.blobs.get(row.digest))
+    return extract(house.blobs.get(row.digest), house.limits)
+
+
+def _keep_fingerprints(measured: Sequence[Measured]) -> None:
+    with transaction.atomic():
+        rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
+        vectors.keep_fingerprints((PHASH, DESCRIPTOR), rows)
+        for one in measured:
+            info = one.features.info
+            Picture.objects.filter(pk=one.row.pk).update(
+                format=info.format,
+                width=info.width,
+                height=info.height,
+                low_information=list(one.features.low_information),
+            )
+        vectors.add_to(Collection.PICTURES, [one.row.pk for one in measured], PICTURE_PARTS)
+
+
+def _verified(house: House, one: Measured) -> list[tuple[int, int, Verification]]:
+    """(registered, found, verification) for each candidate pair whose geometry hasn't run yet."""
+    found = one.row.pk
+    candidates = find_candidates(
+        one.features, house.indexes.of(Collection.WORKS, PHASH), house.indexes.of(Collection.WORKS, DESCRIPTOR)
+    )
+    pictures = house.indexes.pictures(Collection.WORKS, candidates)
+    wanted = list(distinct(candidates, lambda candidate: pictures.get((candidate.space, candidate.number))))
+    known = matching.known_pairs(PIPELINE, [found], wanted)
+    digests = dict(Picture.objects.filter(pk__in=wanted).values_list("pk", "digest"))
+    return [
+        (registered, found, verify(one.features, registered_features(house, digests[registered])))
+        for registered in wanted
+        if (registered, found) not in known
+    ]
+
+
+def registered_features(house: House, digest: Digest) -> Features:
+    """What was measured of a registered picture, from the cache or from its bytes."""
+    return house.features.get(digest, lambda: house.blobs.get(digest))

@@ -1,0 +1,138 @@
+"""Sealing a confirmed case: facts, pictures and captures become one signed manifest, and the log witnesses it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Max
+from indexer.draw import overlay, side_by_side
+
+from evidence.documents import render_exhibit_sheet
+from evidence.keys import generate_sealing_key, unlock
+from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError, ServiceMissingError
+from exhibit.ports import BlobStore
+from exhibit.secrets import master_key
+from registry import matching, steps
+from registry.log import submit
+from registry.models import AnchorReceipt, Bundle, Capture, Case, Match, Owner, SealingKey, StepState
+from workers.facts import Gathered, gather, verification_of
+from workers.wiring import House
+
+WAIT_FOR_CAPTURES = timedelta(seconds=2)
+DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}
+
+
+def request_bundle(case: Case) -> Bundle:
+    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case."""
+    number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
+    for row in case.case_sightings.filter(licence=None).select_related("sighting"):
+        matching.first_capture(case, row.sighting)
+    return Bundle.objects.create(case=case, number=number)
+
+
+def seal_bundles(house: House, ids: Sequence[int]) -> None:
+    """Seal each bundle whose captures have ended; the others wait."""
+    for pk in steps.claim(Bundle, ids, house.stale_after):
+        bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
+        if Capture.objects.filter(case=bundle.case, state__in=[StepState.TODO, StepState.DOING]).exists():
+            steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
+            continue
+        try:
+            _seal(house, bundle)
+        except ExhibitError as error:
+            steps.fail(Bundle, pk, str(error), retry=error.retry)
+
+
+def _seal(house: House, bundle: Bundle) -> None:
+    """1. Gather facts. 2. Draw and typeset. 3. Seal and sign. 4. Rows, and an entry of the log, in one transaction."""
+    case = bundle.case
+    language = DOCUMENT_LANGUAGES[house.config.languages[0]]
+    gathered = gather(house, case, bundle=bundle.number, language=language, sealed=True)
+    files = [*gathered.files, *_drawings(house.blobs, gathered)]
+    files += _sheets(house, gathered, files)
+    key = sealing_key(house, case.owner)
+    signer = unlock(bytes(key.encrypted_private_key), master_key(house.config))
+    contents = SealInput(gathered.facts, tuple(files))
+    sealed = seal(contents, signer, holder="operator", sealed_at=now(), blobs=house.blobs)
+    with transaction.atomic():
+        if Bundle.objects.select_for_update().get(pk=bundle.pk).state != StepState.DOING:
+            return
+        _record(house, bundle, sealed, key)
+
+
+def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -> None:
+    submission = submit(EntryType.SEAL, seal_opening(sealed), bundle.case.owner)
+    Bundle.objects.filter(pk=bundle.pk).update(
+        seal_digest=sealed.seal,
+        manifest=sealed.seal,
+        signature=sealed.signature,
+        key=key,
+        sealed_at=sealed.manifest.sealed_at,
+        submission=submission,
+        contents=[{"path": file.path, "digest": file.sha256.hex} for file in sealed.manifest.files],
+    )
+    steps.finish(Bundle, [bundle.pk])
+    matching.record(bundle.case, "sealed", "", f"Bundle {bundle.number} was sealed.")
+    for anchor in house.anchors:
+        if anchor.kind == "rfc3161":
+            AnchorReceipt.objects.get_or_create(
+                kind=anchor.kind,
+                witness=anchor.name,
+                digest=sealed.seal,
+                defaults={"bundle": bundle, "development": anchor.development},
+            )
+
+
+def _drawings(blobs: BlobStore, gathered: Gathered) -> list[ContentFile]:
+    """Overlay and side-by-side picture of each match that has an alignment."""
+    files = []
+    for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
+        if facts.overlay is None or facts.side_by_side is None:
+            continue
+        overlaid, beside = draw_match(blobs, row)
+        files.append(ContentFile(facts.overlay, "overlay", "image/png", blobs.put(overlaid)))
+        files.append(ContentFile(facts.side_by_side, "side-by-side", "image/png", blobs.put(beside)))
+    return files
+
+
+def draw_match(blobs: BlobStore, row: Match) -> tuple[bytes, bytes]:
+    """The overlay and the side-by-side picture of a match that has an alignment, PNG."""
+    transform = verification_of(row).transform
+    assert transform is not None
+    found, registered = blobs.get(row.found.digest), blobs.get(row.registered.digest)
+    return overlay(found, registered, transform), side_by_side(found, registered, transform)
+
+
+def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
+    """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
+    facts = gathered.facts
+    pictures = {file.path: house.blobs.get(file.digest) for file in files if file.media_type.startswith("image/")}
+    pictures |= {one.file: house.blobs.get(one.digest) for one in facts.work.pictures}
+    pictures |= {one.picture.file: house.blobs.get(one.picture.digest) for one in facts.sightings}
+    sheets = []
+    for place, code in enumerate(house.config.languages):
+        language = DOCUMENT_LANGUAGES[code]
+        try:
+            pdf = render_exhibit_sheet(facts, pictures, language, time_zone=house.config.time_zone)
+        except ServiceMissingError:
+            if place == 0:
+                raise
+            continue
+        path = "data/exhibit.pdf" if place == 0 else f"data/exhibit.{language}.pdf"
+        sheets.append(ContentFile(path, "exhibit-sheet", "application/pdf", house.blobs.put(pdf)))
+    return sheets
+
+
+def sealing_key(house: House, owner: Owner) -> SealingKey:
+    """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
+    with transaction.atomic():
+        Owner.objects.select_for_update().get(pk=owner.pk)
+        key = owner.sealing_keys.filter(revoked_at=None).order_by("-pk").first()
+        if key is None:
+            public, encrypted = generate_sealing_key(master_key(house.config))
+            key = SealingKey.objects.create(owner=owner, public_key=public, encrypted_private_key=encrypted)
+            submit(EntryType.KEY, {"owner": owner.slug, "public": public.hex(), "what": "created"}, owner)
+    return key

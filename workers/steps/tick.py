@@ -1,0 +1,34 @@
+"""The tick: looks at the rows and sends what waits. Messages are hints; this is what makes them dispensable."""
+
+from registry import crawling, steps
+from registry.models import AnchorReceipt, Bundle, Capture, Claimable, CrawlSlice, Picture, Report, WorkPicture
+from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
+from workers.steps.plan import plan_crawls, start_due_crawls
+from workers.wiring import House
+
+BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
+    ("match", Picture, 32),
+    ("search", WorkPicture, 4),
+    ("capture", Capture, 4),
+    ("seal", Bundle, 4),
+    ("witness", AnchorReceipt, 50),
+    ("report", Report, 1),
+    ("slice", CrawlSlice, 1),
+)
+"""Step, its rows, and how many of them travel in one message."""
+
+MOST_MESSAGES = 8
+"""Messages of one step that a tick sends: enough to keep the workers busy until the next."""
+
+
+def tick(house: House) -> None:
+    """One round: schedules, crawls, waiting rows of each step, and the log."""
+    start_due_crawls(house)
+    plan_crawls(house, crawling.running_crawls())
+    for step, model, size in BATCHES:
+        waiting = steps.due_ids(model, house.stale_after, size * MOST_MESSAGES)
+        for start in range(0, len(waiting), size):
+            house.hint(step, waiting[start : start + size])
+    sequence_log(house)
+    if checkpoint_due(house):
+        sign_checkpoint(house)

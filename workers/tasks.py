@@ -1,0 +1,78 @@
+"""Celery tasks, one line each: a message says which rows wait, the step does the work."""
+
+from collections.abc import Sequence
+
+from workers.celery import app
+from workers.steps import capture, crawl, match, plan, report, retain, seal, search, tick, witness
+from workers.wiring import house
+
+BATCH = {"match": 32, "search": 4, "capture": 4, "seal": 4, "witness": 50}
+"""How many rows travel in one message; one, where nothing is said."""
+
+
+def send(step: str, ids: Sequence[int]) -> None:
+    """Send hints for rows; what can't be sent is found by the tick."""
+    size = BATCH.get(step, 1)
+    for start in range(0, len(ids), size):
+        app.send_task(f"exhibit.{step}", [list(ids[start : start + size])])
+
+
+@app.task(name="exhibit.match")
+def match_pictures(ids: list[int]) -> None:
+    """Match crawled pictures."""
+    match.match_pictures(house(), ids)
+
+
+@app.task(name="exhibit.search")
+def search_pictures(ids: list[int]) -> None:
+    """Let new works search the pictures already seen."""
+    search.search_pictures(house(), ids)
+
+
+@app.task(name="exhibit.slice")
+def crawl_slice(ids: list[int]) -> None:
+    """Work off slices of crawls."""
+    for pk in ids:
+        crawl.crawl_slice(house(), pk)
+
+
+@app.task(name="exhibit.plan")
+def plan_crawls(ids: list[int]) -> None:
+    """Plan the next slices of crawls."""
+    plan.plan_crawls(house(), ids)
+
+
+@app.task(name="exhibit.capture")
+def capture_sightings(ids: list[int]) -> None:
+    """Visit sightings again."""
+    capture.capture_sightings(house(), ids)
+
+
+@app.task(name="exhibit.seal")
+def seal_bundles(ids: list[int]) -> None:
+    """Seal bundles."""
+    seal.seal_bundles(house(), ids)
+
+
+@app.task(name="exhibit.witness")
+def ask_witnesses(ids: list[int]) -> None:
+    """Ask outside witnesses."""
+    witness.ask_witnesses(house(), ids)
+
+
+@app.task(name="exhibit.report")
+def make_reports(ids: list[int]) -> None:
+    """Make reports."""
+    report.make_reports(house(), ids)
+
+
+@app.task(name="exhibit.tick")
+def tick_once() -> None:
+    """Look at the rows and send what waits."""
+    tick.tick(house())
+
+
+@app.task(name="exhibit.retain")
+def expire_bytes() -> None:
+    """Remove bytes that have expired."""
+    retain.expire_bytes(house())

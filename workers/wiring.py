@@ -1,0 +1,126 @@
+"""The one place that picks adapters from the configuration."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from exhibit.blobs import FolderBlobStore
+from exhibit.config import AnchorConfig, Config, load_config
+from exhibit.decode import Limits
+from exhibit.guard import Guard
+from exhibit.ports import Anchor, BlobStore, Capturer
+
+if TYPE_CHECKING:
+    from evidence.log import Log
+    from indexer.cache import FeatureCache
+    from workers.indexes import Indexes
+
+Hint = Callable[[str, Sequence[int]], None]
+"""Says that rows wait for a step, by the step's name. Only a hint: the tick finds them anyway."""
+
+
+def no_hint(step: str, ids: Sequence[int]) -> None:
+    """For processes that leave everything to the tick."""
+
+
+class House:
+    """All ports of one process, each made when it is first needed."""
+
+    def __init__(self, config: Config, hint: Hint = no_hint) -> None:
+        self.config = config
+        self.hint = hint
+
+    @property
+    def stale_after(self) -> timedelta:
+        """How long a claimed row may stay silent before another worker takes it."""
+        return timedelta(seconds=self.config.step_timeout_seconds)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Exact bytes."""
+        return FolderBlobStore(self.config.data_dir / "blobs")
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Which addresses may be reached."""
+        return Guard(allowed_networks=self.config.allowed_networks)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Limits of decoding."""
+        return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
+
+    @cached_property
+    def features(self) -> "FeatureCache":
+        """What was measured of registered pictures."""
+        from indexer.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, after the fork
+
+        return FeatureCache(self.config.data_dir / "features")
+
+    @cached_property
+    def indexes(self) -> "Indexes":
+        """What is searched."""
+        from workers.indexes import Indexes  # noqa: PLC0415 - loads FAISS, after the fork
+
+        return Indexes(self.config.data_dir / "indexes")
+
+    @cached_property
+    def log(self) -> "Log":
+        """The append-only log with its own key."""
+        from evidence.keys import FileSigner  # noqa: PLC0415 - not every process signs
+        from evidence.log import Log  # noqa: PLC0415
+        from registry.log import PostgresLogStore  # noqa: PLC0415
+
+        signer = FileSigner(self.config.data_dir / "secrets" / "log.key")
+        return Log(PostgresLogStore(), signer, self.config.log_origin)
+
+    @cached_property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """The outside witnesses that are configured."""
+        return tuple(self._anchor(one) for one in self.config.anchors)
+
+    def _anchor(self, given: AnchorConfig) -> Anchor:
+        from exhibit.http import guarded_session  # noqa: PLC0415
+
+        session = guarded_session(self.guard, user_agent=self.user_agent)
+        if given.kind == "rfc3161":
+            from evidence.anchors.rfc3161 import Rfc3161Anchor  # noqa: PLC0415
+
+            roots = [] if given.roots is None else [given.roots.read_bytes()]
+            return Rfc3161Anchor(given.name, given.urls[0], roots, development=given.development, session=session)
+        from evidence.anchors.blocks import JsonRpcBlocks  # noqa: PLC0415
+        from evidence.anchors.opentimestamps import OpenTimestampsAnchor  # noqa: PLC0415
+
+        network = "regtest" if given.development else "main"
+        blocks = JsonRpcBlocks(given.bitcoin_source, session, network=network)
+        return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
+
+    @cached_property
+    def capturer(self) -> Capturer:
+        """Visits pages and keeps what was served."""
+        from evidence.capture import HttpCapturer  # noqa: PLC0415
+
+        return HttpCapturer(self.guard, self.user_agent)
+
+    @property
+    def user_agent(self) -> str:
+        """Who visits, with a contact."""
+        from crawler.job import UserAgent  # noqa: PLC0415
+
+        return UserAgent(**contact_fields(self.config.contact)).header()
+
+
+def contact_fields(contact: str) -> dict[str, str]:
+    """The contact of the configuration as the crawler's user agent takes it: an e-mail address or a page."""
+    if not contact:
+        return {}
+    return {"url": contact} if contact.startswith(("http://", "https://")) else {"email": contact}
+
+
+@cache
+def house() -> House:
+    """The ports of this process, with hints sent through the broker."""
+    from workers.tasks import send  # noqa: PLC0415 - the tasks need the house themselves
+
+    return House(load_config(), send)
