@@ -1,5 +1,6 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -35,9 +36,10 @@ _IMAGE_METAS = {
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
 _NOT_PAGES = (
     ".pdf", ".zip", ".gz", ".tgz", ".rar", ".7z", ".exe", ".dmg", ".apk", ".iso", ".mp3", ".mp4", ".m4a", ".m4v",
-    ".webm", ".avi", ".mov", ".mkv", ".ogg", ".wav", ".css", ".js", ".woff", ".woff2", ".ttf", ".doc", ".docx", ".xls", ".xlsx",
-    ".ppt", ".pptx", ".svg", ".ico",
+    ".webm", ".avi", ".mov", ".mkv", ".ogg", ".wav", ".css", ".js", ".woff", ".woff2", ".ttf", ".doc", ".docx",
+    ".xls", ".xlsx", ".ppt", ".pptx", ".svg", ".ico",
 )  # fmt: skip
+_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", re.IGNORECASE)
 _SILENT = frozenset({"script", "style", "template", "head", "title"})
 
 
@@ -284,6 +286,9 @@ def _read_meta(reader: _Reader, element: Element) -> None:
         reader.robots.append(plain(content))
     elif name in ("tdm-reservation", "tdm-policy"):
         reader.tdm.setdefault(name, plain(content))
+    elif (element.get("http-equiv") or "").strip().lower() == "refresh":
+        match = _REFRESH.match(content)
+        reader.link(match["url"] if match else "", Kind.PAGE)
 
 
 def _read_style(reader: _Reader, element: Element) -> None:

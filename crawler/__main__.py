@@ -1,0 +1,130 @@
+"""``python -m crawler``: one job, from the command line."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from crawler.job import Job, Limits, Politeness, Source, SourceKind, UserAgent
+from crawler.lines import Line, to_json
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+
+_EXAMPLES = """
+examples:
+  python -m crawler https://example.org/ --bytes pictures --contact bot@example.org
+      visit a site and keep its pictures; lines on standard output
+  python -m crawler https://example.org/sitemap.xml --source sitemap --bytes pictures --pages 100 --out lines.jsonl
+      the pages of a sitemap
+  python -m crawler photos/ --bytes pictures
+      a folder of pictures or WARC files; nothing is asked of the network
+  python -m crawler job.json
+      a job with all its settings, for example
+      {"bytes_dir": "pictures", "urls": [{"url": "https://example.org/a.html", "kind": "page"}], "follow": false}
+  python -m crawler - < job.json
+
+exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder can't be written, 4 stopped or out of memory,
+130 interrupted
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(_run(options))
+    except ExhibitError as error:
+        print(f"crawler: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.INCOMPLETE)
+
+
+def _run(options: argparse.Namespace) -> ExitCode:
+    job = _job(options)
+    from crawler.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
+
+    if options.out is None:
+        return run(job, _Writer(os.dup(sys.stdout.fileno())).write)
+    try:
+        out = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    except OSError as error:
+        raise WrongUseError(f"{options.out} can't be written: {error.strerror}.") from error
+    return run(job, _Writer(out).write)
+
+
+class _Writer:
+    """Writes whole lines; whoever listens has them at once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._stream = os.fdopen(descriptor, "wb", buffering=0)
+
+    def write(self, line: Line) -> None:
+        rest = memoryview(to_json(line))
+        while rest:
+            rest = rest[self._stream.write(rest) or 0 :]
+
+
+def _job(options: argparse.Namespace) -> Job:
+    if options.what == "-":
+        return Job.from_json(sys.stdin.buffer.read())
+    if "://" not in options.what and not Path(options.what).exists():
+        raise WrongUseError(f"There is no {options.what}.", hint="Give a URL, a folder, a WARC file or a job in JSON.")
+    if options.what.endswith(".json"):
+        return Job.from_json(Path(options.what).read_bytes())
+    if options.bytes is None:
+        raise WrongUseError("--bytes is missing: the folder that receives the pictures.")
+    return Job(
+        bytes_dir=options.bytes,
+        sources=(_source(options),),
+        limits=Limits(pages=options.pages, seconds=options.seconds, depth=options.depth),
+        politeness=Politeness(delay=options.delay),
+        user_agent=_user_agent(options.contact),
+        allowed_networks=tuple(options.allow_network),
+    )
+
+
+def _source(options: argparse.Namespace) -> Source:
+    what = options.what
+    if "://" in what:
+        kind = SourceKind(options.source)
+        return Source(kind=kind, urls=(what,)) if kind is SourceKind.LIST else Source(kind=kind, url=what)
+    path = Path(what)
+    names = [path.name] if path.is_file() else [one.name for one in path.iterdir()]
+    is_archive = any(name.endswith((".warc", ".warc.gz")) for name in names)
+    return Source(kind=SourceKind.WARC if is_archive else SourceKind.FOLDER, path=path)
+
+
+def _user_agent(contact: str) -> UserAgent:
+    return UserAgent(url=contact) if "://" in contact else UserAgent(email=contact)
+
+
+def _parser() -> argparse.ArgumentParser:
+    limits, politeness = Limits(), Politeness()
+    parser = argparse.ArgumentParser(
+        prog="python -m crawler",
+        description="Visits pages, keeps the exact bytes of their images and writes what was seen as lines of JSON.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("what", metavar="JOB|URL|PATH", help="a job in a .json file (- reads it from standard input), a URL or a path")
+    add("--out", type=Path, metavar="FILE", help="write the lines to a file instead of standard output")
+    add("--bytes", type=Path, metavar="DIR", help="the folder that receives the pictures, named by their SHA-256")
+    add("--source", choices=["site", "sitemap", "feed", "list"], default="site", help="what the URL is (default: site)")
+    add("--pages", type=int, default=limits.pages, help=f"pages at most (default: {limits.pages})")
+    add("--seconds", type=float, default=limits.seconds, help=f"seconds at most (default: {limits.seconds:g})")
+    add("--depth", type=int, default=limits.depth, help=f"links followed at most (default: {limits.depth})")
+    add(
+        "--delay",
+        type=float,
+        default=politeness.delay,
+        help=f"seconds between requests (default: {politeness.delay:g})",
+    )
+    add("--contact", default="", metavar="URL|EMAIL", help="who answers for the visits; sent in the user agent")
+    add("--allow-network", action="append", default=[], metavar="CIDR", help="a network that isn't public, but yours")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What a site asks of crawlers: robots.txt (RFC 9309) and TDMRep (a W3C community report), as observed."""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from protego import Protego
+
+ROBOTS_BYTES = 500 * 1024
+"""RFC 9309, 2.5: a crawler reads at least this much."""
+
+_CONTENT_SIGNAL = re.compile(r"(?im)^\s*content-signal\s*:\s*([^#\r\n]{1,300})")
+_MOST_RULES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A rule of ``/.well-known/tdmrep.json``; in ``location``, ``*`` stands for anything, a final ``$`` for the end."""
+
+    location: str
+    reserved: bool
+    policy: str
+
+    def covers(self, path: str) -> bool:
+        """Whether the rule is about this path; in linear time, whatever the rule."""
+        first, *others = self.location.removesuffix("$").split("*")
+        if not path.startswith(first):
+            return False
+        place = len(first)
+        for part in others:
+            found = path.find(part, place)
+            if found < 0:
+                return False
+            place = found + len(part)
+        if not self.location.endswith("$"):
+            return True
+        return path.endswith(others[-1]) if others else place == len(path)
+
+
+@dataclass(frozen=True, slots=True)
+class SitePolicy:
+    """What one origin asks for.
+
+    Attributes:
+        rules: the parsed robots.txt, or ``None``.
+        disallows_all: robots.txt couldn't be had because of a fault on the other side (RFC 9309, 2.3.1.4).
+        refusal: reason and sentence, when the origin can't be reached at all.
+        token: whose rules count.
+        reservations: from TDMRep, in the order of the file.
+        ai: Content-Signal lines of robots.txt.
+    """
+
+    rules: Protego | None = None
+    disallows_all: bool = False
+    refusal: tuple[str, str] | None = None
+    token: str = ""
+    reservations: tuple[Reservation, ...] = ()
+    ai: tuple[str, ...] = ()
+
+    def allows(self, url: str) -> bool:
+        """Whether robots.txt lets this address be visited: the longest match counts, Allow wins a tie."""
+        if self.rules is None:
+            return not self.disallows_all
+        return bool(self.rules.can_fetch(url, self.token))
+
+    @property
+    def crawl_delay(self) -> float:
+        """Seconds between two requests that robots.txt asks for; 0 when it says nothing."""
+        delay = self.rules.crawl_delay(self.token) if self.rules is not None else None
+        return float(delay or 0.0)
+
+    @property
+    def sitemaps(self) -> tuple[str, ...]:
+        """Addresses of sitemaps that robots.txt names."""
+        return tuple(dict.fromkeys(self.rules.sitemaps)) if self.rules is not None else ()
+
+    def with_reservations(self, reservations: tuple[Reservation, ...]) -> "SitePolicy":
+        """The same with the rules of TDMRep."""
+        return replace(self, reservations=reservations)
+
+    def reservation(self, url: str) -> Reservation | None:
+        """The first TDMRep rule for this address (TDM Reservation Protocol, 6.3)."""
+        if not self.reservations:
+            return None
+        parts = urlsplit(url)
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return next((rule for rule in self.reservations if rule.covers(path)), None)
+
+
+def robots_policy(status: int, body: bytes, token: str) -> SitePolicy:
+    """The policy that an answer for ``/robots.txt`` means (RFC 9309, 2.3.1).
+
+    Args:
+        status: 2xx is read, 429 and 5xx disallow everything, everything else allows everything.
+        body: read up to 500 KiB, cut after a whole line.
+        token: the crawler's product token.
+    """
+    if status == 429 or status >= 500:
+        return SitePolicy(disallows_all=True, token=token)
+    if not 200 <= status < 300:
+        return SitePolicy(token=token)
+    if len(body) > ROBOTS_BYTES:
+        body = body[: body.rfind(b"\n", 0, ROBOTS_BYTES) + 1]
+    text = body.decode("utf-8-sig", "ignore")
+    signals = tuple(dict.fromkeys(match[1].strip() for match in _CONTENT_SIGNAL.finditer(text)))
+    return SitePolicy(rules=Protego.parse(text), token=token, ai=signals)
+
+
+def reservations_of(body: bytes) -> tuple[Reservation, ...]:
+    """The rules of a ``tdmrep.json``; none when it can't be read."""
+    try:
+        entries = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    rules: list[Reservation] = []
+    for entry in entries[:_MOST_RULES] if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("location"), str):
+            reserved = str(entry.get("tdm-reservation")) == "1"
+            rules.append(Reservation(entry["location"], reserved, str(entry.get("tdm-policy") or "")))
+    return tuple(rules)
