@@ -1,0 +1,141 @@
+"""The wire-exact record: the very bytes of requests and responses, after TLS, as WARC 1.1 (ISO 28500:2017).
+
+The bytes are taken where ``warcio`` takes them, between the socket and Python's HTTP parser; here they become record
+blocks as they are, while ``warcio`` itself would write the headers anew from what it parsed.
+"""
+
+import base64
+import contextlib
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from warcio.capture_http import RecordingHTTPConnection
+
+from exhibit.clock import now, rfc3339
+
+TRUNCATED = {"too-many-bytes": "length", "too-slow": "time", "no-answer": "disconnect"}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what was answered, while it is being recorded.
+
+    Attributes:
+        begun: when the request was begun, aware, UTC.
+        url: what was asked for; empty until the request line is known.
+        peer: the address that answered.
+        request: bytes sent.
+        response: bytes received and read.
+        truncated: why the response isn't whole, in a word of the WARC standard; empty when it is, or was left unread.
+    """
+
+    begun: datetime = field(default_factory=now)
+    url: str = ""
+    peer: str = ""
+    request: bytearray = field(default_factory=bytearray)
+    response: bytearray = field(default_factory=bytearray)
+    truncated: str = ""
+
+
+class WireRecorder:
+    """Takes what the connections of one thread send and receive; has the methods that ``warcio``'s connections call."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+        self._open = False
+
+    def start(self) -> None:
+        """A request begins."""
+        self.exchanges.append(Exchange())
+        self._open = True
+
+    def start_tunnel(self) -> None:
+        """A proxy is asked to connect; guarded sessions have none."""
+        self._open = False
+
+    def extract_url(self, data: bytes, host: str, port: int, default_port: int) -> None:
+        """The first bytes of a request, from whose first line its address follows."""
+        if not self._open or self.exchanges[-1].url:
+            return
+        target = data.split(b"\r\n", 1)[0].decode("latin-1").split(" ")[1]
+        name = f"[{host}]" if ":" in host else host
+        shown = name if port == default_port else f"{name}:{port}"
+        self.exchanges[-1].url = f"{'https' if default_port == 443 else 'http'}://{shown}{target}"
+
+    def set_remote_ip(self, address: str | None) -> None:
+        """The peer of the response that begins."""
+        if self._open and address:
+            self.exchanges[-1].peer = address
+
+    def write_request(self, data: bytes) -> None:
+        """Bytes have been sent."""
+        if self._open:
+            self.exchanges[-1].request += data
+
+    def write_response(self, data: bytes) -> None:
+        """Bytes have been read."""
+        assert isinstance(data, bytes), "a buffer (of readinto) would also hold what wasn't read"
+        if self._open:
+            self.exchanges[-1].response += data
+
+    def done(self) -> None:
+        """The response has been read, or given up."""
+        self._open = False
+
+    def give_up(self, url: str, reason: str) -> None:
+        """Say that the last response isn't whole, if it is the one to this request and the reason is such."""
+        last = self.exchanges[-1] if self.exchanges else None
+        if last is not None and last.url == url and last.response:
+            last.truncated = TRUNCATED.get(reason, "")
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[WireRecorder]:
+    """Record what this thread's guarded sessions exchange; begin before a session's first request."""
+    recorder = WireRecorder()
+    RecordingHTTPConnection.local.recorder = recorder
+    try:
+        yield recorder
+    finally:
+        RecordingHTTPConnection.local.recorder = None
+
+
+def write_warc(exchanges: Sequence[Exchange], info: Mapping[str, str]) -> bytes:
+    """An uncompressed WARC file: a ``warcinfo`` record, then response and request of each exchange."""
+    begun = exchanges[0].begun if exchanges else now()
+    fields = "".join(f"{name}: {value}\r\n" for name, value in info.items()).encode()
+    records = [_record("warcinfo", begun, {"Content-Type": "application/warc-fields"}, fields)[1]]
+    for exchange in exchanges:
+        about = {"WARC-Target-URI": exchange.url}
+        if exchange.peer:
+            about["WARC-IP-Address"] = exchange.peer
+        partner = {}
+        if exchange.response:
+            extra = {"Content-Type": "application/http; msgtype=response"}
+            if exchange.truncated:
+                extra["WARC-Truncated"] = exchange.truncated
+            identity, record = _record("response", exchange.begun, about | extra, bytes(exchange.response))
+            partner = {"WARC-Concurrent-To": identity}
+            records.append(record)
+        if exchange.request:
+            extra = {"Content-Type": "application/http; msgtype=request", **partner}
+            records.append(_record("request", exchange.begun, about | extra, bytes(exchange.request))[1])
+    return b"".join(records)
+
+
+def _record(kind: str, date: datetime, headers: Mapping[str, str], block: bytes) -> tuple[str, bytes]:
+    """The record's id and its bytes."""
+    identity = f"<urn:uuid:{uuid.uuid4()}>"
+    lines = {
+        "WARC-Type": kind,
+        "WARC-Record-ID": identity,
+        "WARC-Date": rfc3339(date),
+        **headers,
+        "WARC-Block-Digest": f"sha256:{base64.b32encode(hashlib.sha256(block).digest()).decode()}",
+        "Content-Length": str(len(block)),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return identity, b"WARC/1.1\r\n" + head.encode() + b"\r\n" + block + b"\r\n\r\n"

@@ -1,0 +1,113 @@
+"""What every adapter of the port ``Anchor`` keeps to.
+
+To put another adapter under the contract, define a fixture that gives a ``Witnessed`` and add its name to ``ANCHORS``.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.blocks import JsonRpcBlocks
+from evidence.anchors.opentimestamps import OpenTimestampsAnchor
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.development.authority import running_authority
+from evidence.development.chain import running_chain
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, ServiceMissingError
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from exhibit.ports import Anchor, ReceiptState
+
+DIGEST = Digest.of(b"checkpoint")
+SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+
+ANCHORS = ["timestamp_authority", "calendar"]
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """An anchor, how its witness is made to speak, and the same anchor with nobody at the other end."""
+
+    anchor: Anchor
+    speak: Callable[[], object]
+    absent: Anchor
+
+
+@pytest.fixture
+def timestamp_authority(tmp_path: Path) -> Iterator[Witnessed]:
+    def anchor(url: str) -> Anchor:
+        return Rfc3161Anchor("authority", url, [authority.root_pem], development=True, session=SESSION)
+
+    with running_authority(tmp_path) as authority:
+        yield Witnessed(anchor(authority.url), lambda: None, anchor("http://127.0.0.1:9/"))
+
+
+@pytest.fixture
+def calendar(tmp_path: Path) -> Iterator[Witnessed]:
+    def anchor(url: str) -> Anchor:
+        blocks = JsonRpcBlocks(chain.url, SESSION, "regtest")
+        return OpenTimestampsAnchor("calendar", [url], blocks, development=True, session=SESSION)
+
+    with running_chain(tmp_path) as chain:
+        yield Witnessed(anchor(chain.url), chain.mine, anchor("http://127.0.0.1:9"))
+
+
+@pytest.fixture(params=ANCHORS)
+def witnessed(request: pytest.FixtureRequest) -> Witnessed:
+    given: Witnessed = request.getfixturevalue(request.param)
+    return given
+
+
+def test_a_digest_is_witnessed_in_the_end_and_the_time_is_close(witnessed: Witnessed) -> None:
+    anchor = witnessed.anchor
+    receipt = anchor.submit(DIGEST)
+    assert (receipt.kind, receipt.witness, receipt.development) == (anchor.kind, anchor.name, anchor.development)
+    witnessed.speak()
+    receipt = anchor.upgrade(DIGEST, receipt)
+    assert receipt.state is ReceiptState.COMPLETE
+    assert receipt.time is not None
+    assert receipt.time == anchor.verify(DIGEST, receipt)
+    assert receipt.time.utcoffset() == timedelta(0)
+    assert abs(now() - receipt.time) < timedelta(minutes=5)
+    assert anchor.upgrade(DIGEST, receipt) == receipt
+
+
+def test_nothing_new_gives_the_same_receipt(witnessed: Witnessed) -> None:
+    receipt = witnessed.anchor.submit(DIGEST)
+    assert witnessed.anchor.upgrade(DIGEST, receipt) == receipt
+
+
+def test_a_receipt_says_nothing_about_another_digest(witnessed: Witnessed) -> None:
+    receipt = witnessed.anchor.submit(DIGEST)
+    witnessed.speak()
+    receipt = witnessed.anchor.upgrade(DIGEST, receipt)
+    with pytest.raises(IntegrityError):
+        witnessed.anchor.verify(Digest.of(b"another"), receipt)
+
+
+def test_a_damaged_receipt_fails_with_a_sentence(witnessed: Witnessed) -> None:
+    receipt = witnessed.anchor.submit(DIGEST)
+    witnessed.speak()
+    receipt = witnessed.anchor.upgrade(DIGEST, receipt)
+    for proof in (b"", receipt.proof[:-1], receipt.proof[: len(receipt.proof) // 2], b"\x00" * 100):
+        with pytest.raises(IntegrityError):
+            witnessed.anchor.verify(DIGEST, dataclasses.replace(receipt, proof=proof))
+
+
+def test_a_witness_that_is_not_there_is_a_missing_service_that_may_come_back(witnessed: Witnessed) -> None:
+    with pytest.raises(ServiceMissingError) as raised:
+        witnessed.absent.submit(DIGEST)
+    assert raised.value.retry
+
+
+def test_material_has_names_that_can_lie_in_one_folder(witnessed: Witnessed) -> None:
+    receipt = witnessed.anchor.submit(DIGEST)
+    witnessed.speak()
+    names = [name for name, _ in witnessed.anchor.upgrade(DIGEST, receipt).material]
+    assert len(set(names)) == len(names) > 0
+    assert all(name.isascii() and "/" not in name and not name.startswith(".") for name in names)
