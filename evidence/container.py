@@ -169,21 +169,22 @@ class FolderContents:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, int]]:
+    """Names and sizes of the files in a folder, links never followed."""
     count = 0
     folders = [root]
     while folders:
-        folder = folders.pop()
-        for entry in os.scandir(folder):
-            name = Path(entry.path).relative_to(root).as_posix()
-            count += 1
-            if count > MAX_ENTRIES:
-                raise ContainerError(f"The folder has more than {MAX_ENTRIES} files.")
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False):
-                yield name, entry.stat(follow_symlinks=False).st_size
-            else:
-                raise ContainerError(f"The folder has a link or a device: {name[:80]!a}.")
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                name = Path(entry.path).relative_to(root).as_posix()
+                count += 1
+                if count > MAX_ENTRIES:
+                    raise ContainerError(f"The folder has more than {MAX_ENTRIES} files.")
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    yield name, entry.stat(follow_symlinks=False).st_size
+                else:
+                    raise ContainerError(f"The folder has a link or a device: {name[:80]!a}.")
 
 
 def same_bytes(file: BinaryIO, expected: Iterator[bytes]) -> bool:

@@ -70,6 +70,7 @@ class Scene:
         proofs: log proofs and receipts.
         trust: a list that pins exactly the witnesses of this scene.
         root_pem: the authority's root certificate.
+        owner_key: the sealing key.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class Scene:
     proofs: Proofs
     trust: Trust
     root_pem: bytes
+    owner_key: KeySigner
 
     def write(self, path: Path, proofs: Proofs | None = None) -> Path:
         """Write the bundle to a path."""
@@ -116,7 +118,21 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
         keys=(TrustedKey(OWNER, owner_key.public_key, development=True, label=LABEL),),
     )
     proofs = Proofs(entry, consistency, anchors)
-    return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem)
+    return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem, owner_key)
+
+
+def resealed(scene: Scene, facts: CaseFacts) -> Scene:
+    """The same owner seals other facts: a new seal with its own place in the log, without receipts."""
+    kept = {"facts", "alignment", "slice", "registration", "work-picture", "sighting-picture"}
+    files = [
+        ContentFile(file.path, file.role, file.media_type, file.sha256)
+        for file in scene.sealed.manifest.files
+        if file.role not in kept
+    ]
+    contents = SealInput(facts, tuple(files))
+    sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
+    entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
+    return replace(scene, sealed=sealed, facts=facts, proofs=Proofs(entry))
 
 
 def logged(log: Log, kind: EntryType, opening: dict[str, object]) -> LogProof:

@@ -1,0 +1,54 @@
+"""What a deceiver does to a bundle: takes it apart, changes files, and makes bag and ZIP fit again."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+from evidence.container import member_of, zip_chunks
+
+LISTS = {"manifest-sha256.txt": "sha256", "manifest-sha512.txt": "sha512"}
+
+
+def files_of(bundle: Path) -> dict[str, bytes]:
+    """Every file of a bundle by name."""
+    with zipfile.ZipFile(bundle) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+def packed(path: Path, files: dict[str, bytes]) -> Path:
+    """Files in the very container that the writer would make."""
+    path.write_bytes(b"".join(zip_chunks(member_of(name, data) for name, data in files.items())))
+    return path
+
+
+def rebagged(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The same files with every list of the bag made to fit."""
+    new = dict(files)
+    data = sorted(name for name in new if name.startswith("data/"))
+    for name, algorithm in LISTS.items():
+        new[name] = _lines(new, data, algorithm)
+    oxum = f"Payload-Oxum: {sum(len(new[name]) for name in data)}.{len(data)}"
+    info = new["bag-info.txt"].decode().splitlines()
+    seal = f"External-Identifier: sha-256:{hashlib.sha256(new['data/manifest.json']).hexdigest()}"
+    fresh = {"Payload-Oxum": oxum, "External-Identifier": seal}
+    new["bag-info.txt"] = "".join(f"{fresh.get(line.partition(':')[0], line)}\n" for line in info).encode()
+    tags = sorted(name for name in new if not name.startswith("data/") and name != "tagmanifest-sha256.txt")
+    new["tagmanifest-sha256.txt"] = _lines(new, tags, "sha256")
+    return new
+
+
+def zipped(files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED, folder: str = "") -> bytes:
+    """The files as another program would pack them: compressed, dated today, in another order, with folders."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as target:
+        target.comment = b"packed by the registry"
+        if folder:
+            target.mkdir(folder.rstrip("/"))
+        for name in sorted(files, reverse=True):
+            target.writestr(folder + name, files[name])
+    return out.getvalue()
+
+
+def _lines(files: dict[str, bytes], names: list[str], algorithm: str) -> bytes:
+    return "".join(f"{hashlib.new(algorithm, files[name]).hexdigest()}  {name}\n" for name in names).encode()

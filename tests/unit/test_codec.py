@@ -1,0 +1,107 @@
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from exhibit.digests import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    text: str
+    number: int
+    share: float
+    flag: bool
+    moment: datetime
+    digest: Digest
+    raw: bytes
+    kind: Literal["a", "b"]
+    maybe: int | None
+    pair: tuple[str, int]
+    many: tuple[float, ...]
+
+
+GOOD = {
+    "text": "x",
+    "number": 1,
+    "share": 1,
+    "flag": True,
+    "moment": "2026-11-20T09:30:00.000000Z",
+    "digest": "ab" * 32,
+    "raw": "00ff",
+    "kind": "a",
+    "maybe": None,
+    "pair": ["y", 2],
+    "many": [0.5, 2],
+}
+
+
+def test_every_kind_of_field_reads_back() -> None:
+    value = from_plain(Everything, GOOD, where="it")
+    assert (value.share, value.many, value.maybe) == (1.0, (0.5, 2.0), None)
+    assert from_plain(Everything, to_plain(value), where="it") == value
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("text", 1),
+        ("number", 1.5),
+        ("number", True),
+        ("share", "1"),
+        ("flag", 1),
+        ("moment", "2026-11-20T09:30:00Z"),
+        ("moment", "2026-11-20T09:30:00.000000"),
+        ("moment", "soon"),
+        ("digest", "AB" * 32),
+        ("digest", "ab"),
+        ("raw", "0g"),
+        ("raw", "00 ff"),
+        ("kind", "c"),
+        ("maybe", "1"),
+        ("pair", ["y"]),
+        ("pair", {"y": 2}),
+        ("many", 3),
+    ],
+)
+def test_a_wrong_field_is_refused_with_its_place(field: str, wrong: object) -> None:
+    with pytest.raises(FormatError, match=f"it: {field}"):
+        from_plain(Everything, {**GOOD, field: wrong}, where="it")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":1,"a":2}',
+        b'{"a":NaN}',
+        b"[1e999]",
+        b"[9007199254740993]",
+        b"[" * 100_000,
+        b"[" * 70 + b"]" * 70,
+        b'"\\ud800"',
+        b'{"\\ud800":1}',
+        b"\xff",
+        b"",
+        b"[" + b"9" * 10_000 + b"]",
+    ],
+)
+def test_json_that_canonical_json_cannot_hold_is_refused(data: bytes) -> None:
+    with pytest.raises(FormatError, match="a file"):
+        parse_json(data, what="a file")
+
+
+def test_json_beyond_the_limit_is_not_parsed() -> None:
+    with pytest.raises(FormatError, match="more than the 4"):
+        parse_json(b"[1,2]", what="a file", limit=4)
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_are_read_or_refused_in_words(data: bytes) -> None:
+    try:
+        parse_json(data, what="a file")
+    except FormatError as error:
+        assert error.message.startswith("a file")  # noqa: PT017 - most inputs are refused, some are JSON
