@@ -153,6 +153,7 @@ def _ask(
 ) -> tuple[Step, requests.Response]:
     if seconds <= 0:
         raise RefusedError("The time for this visit was over.", reason="too-slow")
+    session.close()  # a connection for each request: one that the server dropped meanwhile would look like no answer
     sent = now()
     began = time.monotonic()
     response = session.get(url, headers=dict(headers), allow_redirects=False, stream=True, timeout=min(seconds, 30))
