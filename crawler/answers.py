@@ -3,6 +3,7 @@
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from gzip import BadGzipFile
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -164,7 +165,7 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     ((DownloadTimeoutError,), "timeout", "The server took too long."),
     ((DownloadCancelledError,), "too-large", "The server sent more bytes than are taken."),
     ((ResponseDataLossError,), "incomplete", "The server broke off before all bytes had come."),
-    ((zlib.error, EOFError, UnicodeError), "bad-encoding", "The server's content encoding can't be undone."),
+    ((BadGzipFile, zlib.error, EOFError), "bad-encoding", "The server's content encoding can't be undone."),
 )
 
 

@@ -9,7 +9,9 @@ from tinycss2.ast import Node
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _HINT = re.compile(r"url\(|image-set\(", re.IGNORECASE)
 _IMPORT = re.compile(r"@import\b[^;}]{0,2000}", re.IGNORECASE)
-_NOT_IMAGES = re.compile(r"@(?:font-face|import|namespace|charset)\b", re.IGNORECASE)
+_FONT_FACE = re.compile(r"@font-face\b", re.IGNORECASE)
+_AT_ADDRESS = re.compile(r"\s*@(?:import|namespace)\b", re.IGNORECASE)
+_BOUNDARY = re.compile(r"[;{]")
 _FONTS = (".woff", ".woff2", ".ttf", ".otf", ".eot")
 
 
@@ -23,10 +25,10 @@ def images_of(text: str) -> list[str]:
         return []
     found: dict[str, None] = {}
     for block in _COMMENT.sub(" ", text).split("}"):
-        if not _HINT.search(block):
+        if not _HINT.search(block) or _FONT_FACE.search(_prelude(block)):
             continue
         for declaration in block.split(";") if "data:" not in block else (block,):
-            if _HINT.search(declaration) and not _NOT_IMAGES.search(_head(block, declaration)):
+            if _HINT.search(declaration) and not _AT_ADDRESS.match(declaration):
                 found.update(dict.fromkeys(_addresses(tinycss2.parse_component_value_list(declaration))))
     return [address for address in found if not _is_font(address) and "\ufffd" not in address]
 
@@ -46,9 +48,9 @@ def imports_of(text: str) -> list[str]:
     return found
 
 
-def _head(block: str, declaration: str) -> str:
-    """The rule that a declaration stands in and the declaration, with which an at-rule may begin."""
-    return f"{block.rpartition('{')[0]} {declaration}" if "{" in block else declaration
+def _prelude(block: str) -> str:
+    """What stands before the innermost opening brace: the selector, or the at-rule."""
+    return _BOUNDARY.split(block.rpartition("{")[0])[-1]
 
 
 def _addresses(nodes: Iterable[Node]) -> Iterator[str]:

@@ -62,10 +62,11 @@ def read_page(text: str, url: str, token: str = "") -> Document:
         root = None
     if root is None:
         return Document()
-    reader = _Reader(_base(root, url), token.lower())
-    reader.walk(root)
-    if b"ld+json" in data:
-        for address, words in structured.images_of(root):
+    roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
+    reader = _Reader(_base(root, url), url, token.lower())
+    for one in roots:
+        reader.walk(one)
+        for address, words in structured.images_of(one) if b"ld+json" in data else ():
             reader.image(address, "json-ld", plain(words))
     return reader.document(root)
 
@@ -79,8 +80,9 @@ def _base(root: Element, url: str) -> str:
 class _Reader:
     """Walks over the elements once. ``words`` grows along the document; an image remembers where it stood."""
 
-    def __init__(self, base: str, token: str) -> None:
+    def __init__(self, base: str, own: str, token: str) -> None:
         self.base = base
+        self.own = own
         self.token = token
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
@@ -148,7 +150,7 @@ class _Reader:
     def image(self, address: str, found_in: str, *words: str) -> None:
         """Take up an image as written; the first place that names it counts, words of later ones are kept too."""
         url = absolute(self.base, address)
-        if not url:
+        if not url or url == self.own:
             return
         if url in self.images:
             self.images[url][1].extend(word for word in words if word)

@@ -1,0 +1,162 @@
+"""A web site on loopback for tests: pages by path, and a record of who asked for what."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+from PIL import Image
+
+from tests.assets.badfiles import saved
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request that came: path with query, headers by lower-case name, seconds of a monotonic clock."""
+
+    path: str
+    headers: Mapping[str, str]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back.
+
+    Attributes:
+        body: the bytes.
+        media_type: the Content-Type header; none when empty.
+        status: of the response.
+        headers: more headers.
+        length: what Content-Length says, when it isn't the truth; negative for none at all.
+        pieces: bytes sent one by one behind the body, each after :attr:`pause` seconds.
+        pause: seconds.
+    """
+
+    body: bytes = b""
+    media_type: str = "text/html; charset=utf-8"
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+    pieces: int = 0
+    pause: float = 0.0
+
+
+Route = Answer | Callable[[Seen], Answer]
+
+
+@dataclass(slots=True)
+class Site:
+    """A site that runs as long as its ``with`` block.
+
+    Attributes:
+        host: the loopback address that it listens on; others than 127.0.0.1 make other hosts.
+        routes: by path with query, or by path alone; a function decides by the request.
+        seen: the requests in the order in which they came.
+    """
+
+    host: str = "127.0.0.1"
+    routes: dict[str, Route] = field(default_factory=dict)
+    seen: list[Seen] = field(default_factory=list)
+    _server: ThreadingHTTPServer = field(init=False)
+    _thread: threading.Thread = field(init=False)
+
+    def __enter__(self) -> Self:
+        self._server = _Server((self.host, 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def url(self, path: str = "/") -> str:
+        """The address of a path."""
+        return f"http://{self.host}:{self.port}{path}"
+
+    def page(self, path: str, html: str, **more: object) -> None:
+        """Serve HTML."""
+        self.routes[path] = Answer(html.encode(), **more)  # type: ignore[arg-type]
+
+    def image(self, path: str, seed: int | None = None, **more: object) -> bytes:
+        """Serve a small JPEG of its own; returns its bytes."""
+        data = picture(len(self.routes) if seed is None else seed)
+        self.routes[path] = Answer(data, media_type="image/jpeg", **more)  # type: ignore[arg-type]
+        return data
+
+    def paths(self) -> list[str]:
+        """The paths that were asked for, in order."""
+        return [one.path for one in self.seen]
+
+    def times(self, path: str) -> int:
+        """How often a path was asked for."""
+        return self.paths().count(path)
+
+
+def picture(seed: int) -> bytes:
+    """A small JPEG that no other seed gives."""
+    shade = (seed * 37 % 256, seed * 91 % 256, seed // 256 % 256)
+    image = Image.new("RGB", (48, 32), shade)
+    image.paste((255, 255, 255), (seed % 40, 4, seed % 40 + 6, 20))
+    return saved(image, "JPEG", quality=90)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
+    class Handler(_Handler):
+        of_site = site
+
+    return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    of_site: Site
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        seen = Seen(self.path, headers, time.monotonic())
+        self.of_site.seen.append(seen)
+        routes = self.of_site.routes
+        route = routes.get(self.path) or routes.get(self.path.partition("?")[0])
+        if route is None:
+            route = Answer(b"<h1>not here</h1>", status=404)
+        self._send(route if isinstance(route, Answer) else route(seen))
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        if answer.media_type:
+            self.send_header("Content-Type", answer.media_type)
+        length = len(answer.body) if answer.length is None else answer.length
+        if length >= 0:
+            self.send_header("Content-Length", str(length))
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body)
+        for _ in range(answer.pieces):
+            time.sleep(answer.pause)
+            self.wfile.write(b"\xff" * 16)
+        if answer.length is not None:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Say nothing."""

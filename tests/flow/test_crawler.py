@@ -1,0 +1,283 @@
+"""What a crawl finds: every place that names an image, every source, exact bytes."""
+
+import base64
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.job import Kind
+from exhibit.digests import Digest
+from tests.assets.crawling import Crawled, Value, crawl
+from tests.assets.site import Answer, Seen, Site, picture
+
+PLACES = {
+    "img.jpg": "img",
+    "large.jpg": "srcset",
+    "lazy.jpg": "lazy",
+    "source.jpg": "picture",
+    "inline.jpg": "css",
+    "style.jpg": "style",
+    "sheet.jpg": "css",
+    "imported.jpg": "css",
+    "og.jpg": "og:image",
+    "twitter.jpg": "twitter:image",
+    "ld.jpg": "json-ld",
+    "linked.jpg": "link",
+    "anchor.jpg": "a",
+    "poster.jpg": "poster",
+    "noscript.jpg": "img",
+    "svg.jpg": "svg",
+}
+INLINE = picture(999)
+PAGE = f"""<!doctype html><html lang="en"><head><title>All places</title>
+<meta property="og:image" content="/i/og.jpg"><meta name="twitter:image" content="/i/twitter.jpg">
+<link rel="image_src" href="/i/linked.jpg"><link rel="stylesheet" href="/css/site.css">
+<script type="application/ld+json">
+{{"@type": "Article", "image": {{"@type": "ImageObject", "url": "/i/ld.jpg"}}}}</script>
+<script type="application/ld+json">{{broken</script>
+<style>body {{ background: url("/i/style.jpg") }} @font-face {{ src: url(/f.woff2) }}</style></head><body>
+<p>Words before it.</p>
+<figure><img src="/i/img.jpg" alt="A description" srcset="/i/small.jpg 100w, /i/large.jpg 2000w">
+<figcaption>The caption</figcaption></figure><p>Words behind it.</p>
+<img src="data:image/jpeg;base64,{base64.b64encode(INLINE).decode()}" data-src="/i/lazy.jpg">
+<picture><source srcset="/i/source.jpg" type="image/jpeg"></picture>
+<div style="background-image: url('/i/inline.jpg')"></div>
+<a href="/i/anchor.jpg">full size</a><video poster="/i/poster.jpg"></video>
+<noscript><img src="/i/noscript.jpg"></noscript><svg><image href="/i/svg.jpg"/></svg>
+<img src="/i/error.jpg"><img src="/i/gone.jpg"><img src="/i/drawing.svg"><img src="/i/empty.jpg">
+<img src="ftp://example.org/a.jpg"><img src="http://[bad/a.jpg"><img srcset=", ,,; 2x x"><img src="javascript:1">
+<a href="/next">next</a><a href="https://elsewhere.example/">elsewhere</a><a href="/file.pdf">file</a>
+</body></html>"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with Site() as site:
+        site.page("/", PAGE)
+        site.page("/next", '<title>Next</title><img src="/i/img.jpg"><a href="/">back</a>')
+        for place, name in enumerate([*PLACES, "small.jpg"]):
+            site.image(f"/i/{name}", place)
+        site.page("/i/error.jpg", "<!doctype html><p>Sorry")
+        site.routes["/i/empty.jpg"] = Answer(b"", media_type="image/jpeg")
+        sheet = b'@import "more.css"; a { background: image-set("/i/sheet.jpg" 1x) } b { background: url(cut'
+        site.routes["/css/site.css"] = Answer(sheet, media_type="text/css")
+        site.routes["/css/more.css"] = Answer(b"i { background: url(../i/imported.jpg) }", media_type="text/css")
+        yield site
+
+
+@pytest.fixture(scope="module")
+def crawled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Crawled:
+    return crawl(tmp_path_factory.mktemp("crawl"), sources=[{"kind": "site", "url": site.url()}])
+
+
+@pytest.mark.parametrize(("name", "found_in"), PLACES.items())
+def test_an_image_is_found_in_each_place(site: Site, crawled: Crawled, name: str, found_in: str) -> None:
+    sighting = crawled.sighting(site.url(f"/i/{name}"))
+    assert sighting.found_in == found_in
+    assert sighting.page_url == site.url()
+    route = site.routes[f"/i/{name}"]
+    assert isinstance(route, Answer)
+    assert crawled.bytes_of(sighting) == route.body
+
+
+def test_an_image_inside_the_page_is_kept_under_an_address_without_its_bytes(crawled: Crawled) -> None:
+    (sighting,) = (one for one in crawled.sightings if one.found_in == "data-uri")
+    assert crawled.bytes_of(sighting) == INLINE
+    assert sighting.image_url == f"data:image/jpeg;sha-256={Digest.of(INLINE)}"
+
+
+def test_what_is_no_image_is_refused_with_its_reason(site: Site, crawled: Crawled) -> None:
+    assert crawled.pages[0].refusals
+    assert crawled.refusals == {
+        site.url("/i/error.jpg"): "not-an-image",
+        site.url("/i/gone.jpg"): "http-404",
+        site.url("/i/drawing.svg"): "vector-image",
+        site.url("/i/empty.jpg"): "empty",
+        site.url("/css/cut"): "http-404",
+        "ftp://example.org/a.jpg": "scheme",
+    }
+
+
+def test_a_crawl_follows_links_in_its_scope_and_ends_by_itself(site: Site, crawled: Crawled) -> None:
+    assert [page.url for page in crawled.pages] == [site.url(), site.url("/next")]
+    assert [link.url for link in crawled.pages[0].links] == [site.url("/next")]
+    assert crawled.pages[1].depth == 1
+    assert crawled.end.reason == "finished"
+    assert crawled.code == 0
+    assert crawled.end.counts.images == len(crawled.sightings)
+    assert crawled.end.counts.refused == Counter(crawled.refusals.values())
+
+
+def test_a_page_says_what_it_is(crawled: Crawled) -> None:
+    page = crawled.pages[0]
+    assert (page.title, page.language, page.status, page.kind) == ("All places", "en", 200, Kind.PAGE)
+
+
+def test_the_words_around_an_image_are_kept(site: Site, crawled: Crawled) -> None:
+    context = crawled.sighting(site.url("/i/img.jpg")).context
+    for words in ("A description", "The caption", "Words before it.", "Words behind it."):
+        assert words in context
+
+
+def test_an_image_on_two_pages_is_fetched_once_and_seen_twice(site: Site, crawled: Crawled) -> None:
+    assert site.times("/i/img.jpg") == 1
+    pages = [one.page_url for one in crawled.sightings if one.image_url == site.url("/i/img.jpg")]
+    assert pages == [site.url(), site.url("/next")]
+
+
+def test_a_sighting_tells_what_was_sent_and_received(site: Site, crawled: Crawled) -> None:
+    sighting = crawled.sighting(site.url("/i/img.jpg"))
+    sent, received = dict(sighting.request_headers), dict(sighting.response_headers)
+    assert sent["Accept-Encoding"] == "identity"
+    assert sent["Host"] == f"{site.host}:{site.port}"
+    assert received["Content-Length"] == str(sighting.size)
+    assert sighting.peer == f"{site.host}:{site.port}"
+    assert (sighting.status, sighting.media_type) == (200, "image/jpeg")
+
+
+def test_every_request_carries_the_one_user_agent(site: Site, crawled: Crawled) -> None:
+    assert {one.headers["user-agent"] for one in site.seen} == {"ExhibitBot/0.1"}
+    assert not any("referer" in one.headers or "cookie" in one.headers for one in site.seen)
+
+
+def test_a_sitemap_index_leads_through_gzip_to_pages_and_images(tmp_path: Path) -> None:
+    image = "http://www.google.com/schemas/sitemap-image/1.1"
+    with Site() as site:
+        index = f"<sitemapindex><sitemap><loc>{site.url('/s.xml.gz')}</loc></sitemap></sitemapindex>"
+        urls = f"""<?xml version="1.0"?><urlset xmlns:image="{image}"><url><loc>{site.url("/p")}</loc><image:image>
+            <image:loc>/i/one.jpg</image:loc><image:title>Named</image:title></image:image></url></urlset>"""
+        site.routes["/index.xml"] = Answer(index.encode(), media_type="application/xml")
+        site.routes["/s.xml.gz"] = Answer(gzip.compress(urls.encode()), media_type="application/x-gzip")
+        site.page("/p", '<img src="/i/two.jpg">')
+        site.image("/i/one.jpg", 1)
+        site.image("/i/two.jpg", 2)
+        site.routes["/robots.txt"] = Answer(f"Sitemap: {site.url('/index.xml')}\n".encode(), media_type="text/plain")
+        site.page("/", "<p>Nothing links to the page.</p>")
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+    assert [page.kind for page in done.pages] == [Kind.PAGE, Kind.SITEMAP, Kind.SITEMAP, Kind.PAGE]
+    named = done.sighting(site.url("/i/one.jpg"))
+    assert (named.page_url, named.found_in, named.context) == (site.url("/p"), "sitemap", "Named")
+    assert done.sighting(site.url("/i/two.jpg")).found_in == "img"
+
+
+def test_a_feed_gives_its_entries_and_their_media(tmp_path: Path) -> None:
+    with Site() as site:
+        feed = """<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>News</title>
+            <item><title>First</title><link>/first</link><media:content url="/i/media.jpg" medium="image"/>
+            <enclosure url="/i/enclosed.jpg" type="image/jpeg"/><enclosure url="/talk.mp3" type="audio/mpeg"/>
+            <description>&lt;img src="/i/summary.jpg"&gt;</description></item></channel></rss>"""
+        site.routes["/feed"] = Answer(feed.encode(), media_type="application/rss+xml")
+        site.page("/first", "<p>No image here.</p>")
+        for name in ("media", "enclosed", "summary"):
+            site.image(f"/i/{name}.jpg")
+        done = crawl(tmp_path, sources=[{"kind": "feed", "url": site.url("/feed")}], limits={"depth": 1})
+    assert {one.image_url: one.page_url for one in done.sightings} == {
+        site.url(f"/i/{name}.jpg"): site.url("/first") for name in ("media", "enclosed", "summary")
+    }
+    assert [page.url for page in done.pages] == [site.url("/feed"), site.url("/first")]
+    assert site.times("/talk.mp3") == 0
+
+
+def test_a_slice_works_off_exactly_its_addresses_and_reports_links(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/a", '<a href="/b">b</a><img src="/i/a.jpg">')
+        site.image("/i/a.jpg")
+        site.image("/i/alone.jpg")
+        site.image("/looks-like-a-page")
+        urls: list[dict[str, Value]] = [
+            {"url": site.url("/a"), "depth": 1},
+            {"url": site.url("/i/alone.jpg"), "kind": "image", "page_url": site.url("/p"), "context": "words"},
+            {"url": site.url("/gone")},
+            {"url": site.url("/looks-like-a-page")},
+        ]
+        done = crawl(tmp_path, urls=urls, follow=False)
+    told = {page.url for page in done.pages} | set(done.refusals)
+    assert told == {one["url"] for one in urls}
+    assert len(done.lines) == len(urls) + 1
+    assert site.times("/b") == 0
+    page = next(page for page in done.pages if page.url == site.url("/a"))
+    assert [(link.url, link.depth) for link in page.links] == [(site.url("/b"), 2)]
+    alone = done.sighting(site.url("/i/alone.jpg"))
+    assert (alone.page_url, alone.context) == (site.url("/p"), "words")
+    assert done.refusals == {site.url("/gone"): "http-404"}
+    assert done.sighting(site.url("/looks-like-a-page")).found_in == "page"
+
+
+def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
+    known = picture(5)
+
+    def image(seen: Seen) -> Answer:
+        if seen.headers.get("if-none-match") == '"v1"':
+            return Answer(b"", media_type="", status=304, length=-1, headers=(("ETag", '"v1"'),))
+        return Answer(known, media_type="image/jpeg", headers=(("ETag", '"v1"'),))
+
+    with Site() as site:
+        site.page("/", '<img src="/i.jpg">')
+        site.page("/same", "", status=304)
+        site.routes["/i.jpg"] = image
+        first = crawl(tmp_path / "1", sources=[{"kind": "site", "url": site.url()}])
+        etag = dict(first.sightings[0].response_headers)["Etag"]
+        digest = first.sightings[0].digest.hex
+        earlier = {site.url("/i.jpg"): {"etag": etag, "digest": digest}, site.url("/same"): {"etag": '"p"'}}
+        urls = [{"url": site.url()}, {"url": site.url("/same")}]
+        again = crawl(tmp_path / "2", urls=urls, follow=False, known=earlier)
+    (sighting,) = again.sightings
+    assert sighting.not_modified
+    assert (sighting.digest.hex, sighting.size, sighting.status) == (digest, 0, 304)
+    assert not list(again.folder.iterdir())
+    assert {page.url: page.not_modified for page in again.pages} == {site.url(): False, site.url("/same"): True}
+
+
+def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
+    plain, odd = picture(7), picture(8) + b"\0trailing bytes\xff"
+    with Site() as site:
+        site.page("/", '<img src="/wrapped.jpg"><img src="/odd.jpg"><img src="/broken.jpg"><img src="/moved.jpg">')
+        wrapped = gzip.compress(plain)
+        encoding = (("Content-Encoding", "gzip"),)
+        site.routes["/wrapped.jpg"] = Answer(wrapped, media_type="image/jpeg", headers=encoding)
+        site.routes["/odd.jpg"] = Answer(odd, media_type="application/octet-stream")
+        site.routes["/broken.jpg"] = Answer(b"\x1f\x8bnonsense", media_type="image/jpeg", headers=encoding)
+        site.routes["/moved.jpg"] = Answer(status=301, headers=(("Location", "/odd.jpg"),))
+        done = crawl(tmp_path, sources=[{"kind": "list", "urls": [site.url()]}], limits={"depth": 0})
+    assert done.bytes_of(done.sighting(site.url("/wrapped.jpg"))) == plain
+    assert dict(done.sighting(site.url("/wrapped.jpg")).response_headers)["Content-Encoding"] == "gzip"
+    assert done.bytes_of(done.sighting(site.url("/odd.jpg"))) == odd
+    assert done.sighting(site.url("/moved.jpg")).final_url == site.url("/odd.jpg")
+    assert done.refusals == {site.url("/broken.jpg"): "bad-encoding"}
+
+
+def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> None:
+    with Site() as site:
+        chinese = '<meta charset="gb2312"><title>图片</title><img src="/i.jpg" alt="山水">'.encode("gb2312")
+        site.routes["/gb"] = Answer(chinese, media_type="text/html")
+        site.routes["/nul"] = Answer(b"<title>a\0b</title><p <img src=/i.jpg <<div></p></html><img src='/i.jpg' <p>")
+        site.routes["/bytes"] = Answer(b"<title>\xff\xfe\xed\xa0\x80</title><img src='/i.jpg'>")
+        site.routes["/deep"] = Answer(b"<div>" * 20_000 + b"<img src='/i.jpg'>", "text/html")
+        site.routes["/nothing"] = Answer(b"", "text/html")
+        site.routes["/unknown"] = Answer(b"<img src='/i.jpg'>", media_type="")
+        site.routes["/json"] = Answer(json.dumps({"a": 1}).encode(), media_type="application/json")
+        site.image("/i.jpg")
+        names = ["gb", "nul", "bytes", "deep", "nothing", "unknown", "json"]
+        done = crawl(tmp_path, urls=[{"url": site.url(f"/{name}")} for name in names], follow=False)
+    by_url = {page.url: page for page in done.pages}
+    assert by_url[site.url("/gb")].title == "图片"
+    assert "山水" in by_url[site.url("/gb")].sightings[0].context
+    for name in ("nul", "bytes", "deep", "unknown"):
+        assert [one.image_url for one in by_url[site.url(f"/{name}")].sightings] == [site.url("/i.jpg")], name
+    assert by_url[site.url("/nothing")].sightings == ()
+    assert done.refusals == {site.url("/json"): "not-a-page"}
+
+
+def test_a_page_with_two_hundred_images_is_one_line(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "".join(f'<img src="/i/{n}.jpg">' for n in range(200)))
+        for n in range(200):
+            site.image(f"/i/{n}.jpg", n)
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+    (page,) = done.pages
+    assert [one.image_url for one in page.sightings] == [site.url(f"/i/{n}.jpg") for n in range(200)]
+    assert len(list(done.folder.iterdir())) == 200
