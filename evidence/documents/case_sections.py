@@ -135,8 +135,9 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     decision = facts.decision
     if decision.at is None:
         return Section(wording.say("heading.decision"), (Text(wording.say("decision.open")),), level)
+    speaker = Speaker.RECORDED if decision.demonstration else Speaker.DECLARED
     rows = (
-        wording.row("decision", Speaker.DECLARED, decision_words(facts, wording), style=Style.STRONG),
+        wording.row("decision", speaker, decision_words(facts, wording), style=Style.STRONG),
         wording.row("decided_by", Speaker.RECORDED, decision.by),
         wording.time_row("decided_at", decision.at),
         wording.row("reason", Speaker.DECLARED, decision.reason),

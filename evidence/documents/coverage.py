@@ -13,8 +13,10 @@ def coverage_section(report: ReportFacts, wording: Wording) -> Section:
     """A table of crawls, and a table of refusals by reason."""
     title = wording.say("heading.coverage")
     if not report.coverage:
-        return Section(title, (Text(wording.say("document.none_recorded")),), 1, running=wording.say("report.running"))
-    head = tuple(wording.say(f"column.{name}") for name in ("source", "time", "pages", "pictures", "refused"))
+        return Section(
+            title, (Text(wording.say("document.none_recorded")),), 1, running=report_running(report, wording)
+        )
+    head = tuple(wording.say(f"column.{name}") for name in ("source", "visited", "pages", "pictures", "refused"))
     rows = tuple(_crawl_cells(crawl, wording) for crawl in report.coverage[:SHOWN_CRAWLS])
     blocks: list[Block] = [Table(head, rows, (6, 5, 0, 0, 0))]
     if len(report.coverage) > SHOWN_CRAWLS:
@@ -25,7 +27,12 @@ def coverage_section(report: ReportFacts, wording: Wording) -> Section:
             refused[refusal.reason] += refusal.count
     if refused:
         blocks.append(_refusals(refused, wording))
-    return Section(title, tuple(blocks), 1, running=wording.say("report.running"), new_page=True)
+    return Section(title, tuple(blocks), 1, running=report_running(report, wording), new_page=True)
+
+
+def report_running(report: ReportFacts, wording: Wording) -> str:
+    """What the header of a page says that belongs to no case."""
+    return wording.clipped(report.title or report.owner.name, 80)
 
 
 def _refusals(refused: Counter[str], wording: Wording) -> Table:
@@ -39,7 +46,7 @@ def _refusals(refused: Counter[str], wording: Wording) -> Table:
 
 
 def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
-    finished = wording.say("document.no_time") if crawl.finished is None else wording.time(crawl.finished)
+    finished = wording.say("report.unfinished") if crawl.finished is None else wording.time(crawl.finished)
     return (
         Cell((Line(wording.clipped(crawl.source, 160), Style.MONO), Line(crawl.kind, Style.QUIET))),
         Cell((Line(wording.time(crawl.started)), Line(finished))),

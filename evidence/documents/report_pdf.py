@@ -32,7 +32,7 @@ from evidence.documents.case_sections import (
     work_section,
 )
 from evidence.documents.comparison import Room
-from evidence.documents.coverage import coverage_section
+from evidence.documents.coverage import coverage_section, report_running
 from evidence.documents.fonts import FontSet, installed_fonts
 from evidence.documents.pdf import document_pdf
 from evidence.documents.phrases import load_phrases
@@ -88,7 +88,7 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
         wording.row("software", Speaker.RECORDED, f"{report.software.name} {report.software.version}"),
         wording.row("pipeline", Speaker.RECORDED, report.software.pipeline, style=Style.MONO),
     )
-    running = wording.say("report.running")
+    running = report_running(report, wording)
     return Section(wording.say("heading.about"), (Rows(rows),), 2, running=running, outlined=False)
 
 

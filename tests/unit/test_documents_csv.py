@@ -3,6 +3,7 @@
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -102,3 +103,8 @@ def test_no_text_breaks_the_file_or_starts_a_formula(text: str) -> None:
     assert not cell.startswith((*FORMULA_SIGNS, "\t", "\r", "\n"))
     assert "\x00" not in cell
     cell.encode()
+
+
+def test_every_column_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    assert [name for name in COLUMNS if f"`{name}`" not in page] == []

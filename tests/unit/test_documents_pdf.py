@@ -90,7 +90,7 @@ def test_pages_are_numbered_and_named_after_their_case() -> None:
     pages = reader(render_report_pdf(facts, by_case, "en")).pages
     assert f"1 of {len(pages)}" in pages[0].extract_text()
     for page in pages[1:]:
-        assert "prints-and-more.example" in page.extract_text() or "Report of observed uses" in page.extract_text()
+        assert "prints-and-more.example" in page.extract_text() or "Autumn watch" in page.extract_text()
     assert "Case 2 · prints-and-more.example" in " ".join(pages[4].extract_text().split())
 
 
