@@ -58,7 +58,7 @@ def _subjects(inspection: Inspection, facts: CaseFacts | None) -> dict[Digest, s
     subjects: dict[Digest, str] = {}
     if facts is not None:
         for name, proof in log_proofs(facts):
-            subjects.setdefault(checkpoint_digest(proof.checkpoint), f"the checkpoint of {name}")
+            subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
     if inspection.has(CHECKPOINT_PATH):
         subjects[checkpoint_digest(read_checkpoint(inspection))] = "checkpoint"
     subjects[inspection.seal] = "manifest"
@@ -73,9 +73,9 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
         proof = inspection.read(record.file, MAX_RECEIPT)
         material = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
         if record.kind == "rfc3161":
-            check = _check_reply(inspection, name, record, proof, material)
+            check = _check_reply(inspection, name, record, proof, material, subjects[record.digest])
         elif record.kind == "opentimestamps":
-            check = _check_blocks(inspection, name, record, proof, material)
+            check = _check_blocks(inspection, name, record, proof, material, subjects[record.digest])
         else:
             return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
     except PendingProofError as error:
@@ -88,7 +88,7 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
 
 
 def _check_reply(
-    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes]
+    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes], what: str
 ) -> Check:
     """RFC 3161: one pinned authority whose roots the reply leads to."""
     helpers = [data for file, data in material.items() if file.startswith("certificate-")]
@@ -101,9 +101,7 @@ def _check_reply(
         except UnknownWitnessError as error:
             unknown = error
             continue
-        sentence = (
-            f"{authority.name} (RFC 3161) stamped the {_subject(inspection, record)} at {time:%Y-%m-%d %H:%M:%S} UTC."
-        )
+        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {time:%Y-%m-%d %H:%M:%S} UTC."
         return Check(name, State.PASSED, sentence, time, authority.label if authority.development else "")
     if unknown is None:
         verify_reply(proof, record.digest, (), helpers)
@@ -111,7 +109,7 @@ def _check_reply(
 
 
 def _check_blocks(
-    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes]
+    inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes], what: str
 ) -> Check:
     """OpenTimestamps: one pinned chain whose rule the attesting block meets."""
     headers = _headers(material)
@@ -122,7 +120,6 @@ def _check_blocks(
             height, time = verify_proof(proof, record.digest, known, chain.network, chain.minimum_difficulty)
         except (PendingProofError, UnknownWitnessError):
             continue
-        what = _subject(inspection, record)
         sentence = f"Block {height} of {chain.name}, dated {time:%Y-%m-%d %H:%M:%S} UTC, attests the {what}."
         return Check(name, State.PASSED, sentence, time, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
@@ -142,10 +139,6 @@ def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
     if not chain.blocks:
         return chain.network == "main"
     return Digest.from_hex(parse_header(header).text) in chain.blocks
-
-
-def _subject(inspection: Inspection, record: AnchorRecord) -> str:
-    return "seal digest" if record.digest == inspection.seal else "checkpoint"
 
 
 def _check_time(checks: list[Check]) -> Check:

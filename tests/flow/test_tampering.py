@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle import ConsistencyProof, Proofs
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
 from evidence.codec import FormatError
+from evidence.development.authority import running_authority
 from evidence.facts import CaseFacts
 from evidence.trust import Trust
 from evidence.verdict import CONTAINER_CHANGED, State, Verdict, require
 from evidence.verify import verify
 from exhibit.errors import ExitCode, IntegrityError
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.tampering import files_of, packed, rebagged
 
@@ -35,6 +39,7 @@ def failures(verdict: Verdict) -> set[str]:
     return {check.name for check in verdict.failures}
 
 
+@pytest.mark.slow
 def test_each_of_a_thousand_random_byte_flips_is_noticed_and_named(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     draw = random.Random(20261120)
     original = bundle.read_bytes()
@@ -239,6 +244,21 @@ def test_a_chain_that_anybody_can_extend_counts_only_by_its_pinned_blocks(scene:
 def test_one_pinned_witness_of_time_is_enough(scene: Scene, bundle: Path) -> None:
     for trust in (replace(scene.trust, chains=()), replace(scene.trust, authorities=())):
         assert verify(bundle, replace(trust, logs=(), keys=())).outcome is ExitCode.DONE
+
+
+def test_a_witness_of_an_earlier_checkpoint_says_nothing_of_the_whole(scene: Scene, tmp_path: Path) -> None:
+    [sighting] = scene.facts.sightings
+    assert sighting.slice is not None
+    early = checkpoint_digest(sighting.slice.log.checkpoint)
+    with running_authority(scene.folder / "authority") as authority:
+        session = guarded_session(Guard(("127.0.0.0/8",)))
+        anchor = Rfc3161Anchor("Early", authority.url, [scene.root_pem], development=True, session=session)
+        proofs = replace(scene.proofs, anchors=(AnchorProof(early, anchor.submit(early)),))
+    verdict = verify(scene.write(tmp_path / "early.zip", proofs), scene.trust)
+    [check] = [check for check in verdict.checks if check.name.startswith("anchor:")]
+    assert check.state is State.PASSED
+    assert "checkpoint of slice:01" in check.sentence
+    assert verdict.outcome is ExitCode.INCOMPLETE
 
 
 def test_a_pending_receipt_is_not_checked(scene: Scene, tmp_path: Path) -> None:

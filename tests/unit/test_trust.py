@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from evidence.trust import DEFAULT, load_trust
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+
+
+def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only() -> None:
+    trust = load_trust()
+    assert len(trust.dated) == len("2026-11-20")
+    assert trust.note
+    assert not any(authority.development for authority in trust.authorities)
+    assert not any(chain.development for chain in trust.chains)
+    assert (trust.logs, trust.keys) == ((), ())
+    for authority in trust.authorities:
+        for root in authority.roots:
+            assert root.subject == root.issuer
+            assert root.not_valid_before_utc < now()
+
+
+def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
+    [chain] = load_trust().chains
+    assert (chain.network, chain.blocks) == ("main", ())
+    assert chain.minimum_difficulty >= 5e13
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"network": "main"', '"network": "moon"', "network"),
+        ("BEGIN CERTIFICATE", "BEGIN NOTHING", "DigiCert"),
+        ('"logs": []', '"logs": [], "extra": 1', "extra"),
+        ("exhibit-trust/1", "exhibit-trust/2", "exhibit-trust/1"),
+        ('"development": false', '"development": true', "label"),
+    ],
+)
+def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, words: str) -> None:
+    path = tmp_path / "trust.json"
+    path.write_text(DEFAULT.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(WrongUseError, match=words):
+        load_trust(path)
+
+
+def test_a_list_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(WrongUseError, match="can't be read"):
+        load_trust(tmp_path / "none.json")
