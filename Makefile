@@ -30,7 +30,7 @@ check: setup ## lint, types and imports only
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 up: setup ## the product for daily use, until Ctrl-C
-	@$(VENV)/python -m desk.cli up
+	@$(VENV)/python -m desk up
 
 bench: setup ## the figures of docs/benchmarks.md
 	@$(VENV)/python -m bench

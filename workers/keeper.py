@@ -4,7 +4,6 @@ Whoever uses the servers shares a lock. The keeper stops them when it can take t
 the lock while it stops them, so that one who comes at that moment waits and starts a new keeper.
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,17 +11,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from exhibit.config import Config, load_config
 from exhibit.errors import ExhibitError, ServiceMissingError
 from workers.locks import FileLock, shared
 from workers.processes import last_lines, open_log
 from workers.servers import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
+from workers.services import CHECKOUT, environment
 
 _SECONDS_TO_START = 60.0
 _PAUSE = 0.1
-_CHECKOUT = Path(__file__).parents[1]
 
 
 @contextmanager
@@ -39,14 +37,19 @@ def ensure_servers(config: Config) -> Iterator[None]:
         yield
         return
     with shared(lock_folder(config) / "users.lock"):
-        _wait_until_they_answer(config)
+        keep_alive(config)
         yield
 
 
-def _wait_until_they_answer(config: Config) -> None:
+def keep_alive(config: Config) -> None:
+    """Wait until the servers answer, with a new keeper when there is none; for one who uses them already.
+
+    Raises:
+        ServiceMissingError: they don't come up.
+    """
     until = time.monotonic() + _SECONDS_TO_START
     keeper: subprocess.Popen[bytes] | None = None
-    while not (_are_run(config) and servers_answer(config)):
+    while not (are_kept(config) and servers_answer(config)):
         if keeper is None or keeper.poll() == 0:  # it found another one at work, which may be ending
             keeper = _start_keeper(config)
         if keeper.poll() or time.monotonic() > until:
@@ -55,8 +58,10 @@ def _wait_until_they_answer(config: Config) -> None:
         time.sleep(_PAUSE)
 
 
-def _are_run(config: Config) -> bool:
-    """Whether somebody runs the servers: orphans of one who was killed still answer while they end."""
+def are_kept(config: Config) -> bool:
+    """Whether somebody keeps the servers, or they aren't ours; the orphans of a killed keeper still answer a while."""
+    if config.database_url and config.redis_url:
+        return True
     lock = FileLock(lock_folder(config) / "servers.lock")
     free = lock.take()
     lock.release()
@@ -73,18 +78,12 @@ def _start_keeper(config: Config) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=log,
             start_new_session=True,
-            cwd=_CHECKOUT,
+            cwd=CHECKOUT,
             env=environment(config),
         )
     # it may end long after its user has stopped to look, and must not remain as a zombie
     threading.Thread(target=keeper.wait, daemon=True).start()
     return keeper
-
-
-def environment(config: Config) -> dict[str, str]:
-    """The environment in which another process finds this configuration."""
-    named = {"EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}
-    return {**os.environ, **named}
 
 
 def keep(config: Config) -> None:

@@ -47,6 +47,23 @@ class FileLock:
         return True
 
 
+def is_shared(path: Path) -> bool:
+    """Whether somebody shares the lock at this moment: it can be shared, but not be had alone."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return _can(handle, fcntl.LOCK_SH) and not _can(handle, fcntl.LOCK_EX)
+    finally:
+        os.close(handle)
+
+
+def _can(handle: int, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def shared(path: Path) -> Iterator[None]:
     """Hold a lock together with others for the length of a block."""

@@ -3,8 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import redis
 
 from exhibit.config import Config, load_config
 from exhibit.errors import ConfigError, ServiceMissingError
+from tests.processes import processes_of, wait_until
 from workers import addresses
 from workers.keeper import ensure_servers
 from workers.servers import EmbeddedServers, ServersBusyError, servers_answer
@@ -27,26 +27,6 @@ def own(open_folder: Path) -> Iterator[Config]:
     """A configuration with a data folder of its own, in which nothing runs when the test is over."""
     yield load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     assert not processes_of(open_folder)
-
-
-def processes_of(folder: Path) -> list[psutil.Process]:
-    """All processes that work in a folder or were started for it."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            environ, place = process.environ(), process.cwd()
-        except psutil.Error:
-            continue
-        if str(folder) in place or environ.get("EXHIBIT_DATA", "").startswith(str(folder)):
-            found.append(process)
-    return [process for process in found if process.pid != os.getpid()]
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "waited too long"
-        os.sched_yield()
 
 
 def remember(config: Config, value: str) -> None:
@@ -211,6 +191,7 @@ def test_a_killed_keeper_is_replaced_for_the_next_user(own: Config) -> None:
         remember(own, "a")
         keeper = next(process for process in processes_of(own.data_dir) if "workers.keeper" in process.cmdline())
         keeper.kill()
+        keeper.wait(10)
         with ensure_servers(own):
             assert remembered(own)[0] == ["a"]
     wait_until(lambda: not processes_of(own.data_dir))

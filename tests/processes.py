@@ -1,0 +1,29 @@
+"""What tests ask about processes: which are there for a folder, and when something has come to be."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Look again and again until something is so; fails after some time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.05)
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """All processes, save this one, that work in a folder or were started for a data folder in it."""
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_of(process, folder)]
+
+
+def _is_of(process: psutil.Process, folder: Path) -> bool:
+    try:
+        data = process.environ().get("EXHIBIT_DATA", "")
+        return data.startswith(str(folder)) or process.cwd().startswith(str(folder))
+    except psutil.Error:
+        return False

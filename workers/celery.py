@@ -1,0 +1,89 @@
+"""The Celery app: how messages travel. What happens is in the tasks; the truth is in the rows."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from exhibit.config import Config, load_config
+from workers.addresses import broker_url
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+
+TASK_SECONDS = 570
+"""After so long a task is killed, before its message would be given to another worker."""
+
+VISIBILITY_SECONDS = 600
+
+QUEUES = {
+    "exhibit.slice": "crawl",
+    "exhibit.match": "match",
+    "exhibit.search": "match",
+    "exhibit.capture": "evidence",
+    "exhibit.seal": "evidence",
+    "exhibit.witness": "evidence",
+    "exhibit.report": "evidence",
+}
+"""The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
+
+
+def make_app(config: Config) -> Celery:
+    """The app of one configuration; makes no connection."""
+    made = Celery("exhibit", broker=broker_url(config), include=["workers.tasks"])
+    made.conf.update(
+        # a message is a hint: it comes again when its worker has died, and running it twice gives the same rows
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
+        broker_connection_retry_on_startup=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        task_time_limit=TASK_SECONDS,
+        task_default_queue="default",
+        task_create_missing_queues=True,
+        task_routes={name: {"queue": queue} for name, queue in QUEUES.items()},
+        worker_hijack_root_logger=False,
+        enable_utc=True,
+        timezone="UTC",
+        # kept in memory: a missed tick is made good by the next one
+        beat_scheduler="celery.beat:Scheduler",
+        beat_schedule={
+            "tick": {
+                "task": "exhibit.tick",
+                "schedule": float(config.tick_seconds),
+                "options": {"expires": config.tick_seconds},
+            }
+        },
+    )
+    return made
+
+
+app = make_app(load_config())
+
+
+def restore_unacknowledged(config: Config) -> int:
+    """Put the messages that dead workers had taken back into their queues, without waiting for the visibility timeout.
+
+    A message that a living worker still has is put back too, and does nothing the second time: its row is claimed.
+
+    Returns:
+        How many were put back; none when Redis doesn't answer, since the timeout brings them back then.
+    """
+    try:
+        return _restore(make_app(config))
+    except OperationalError:
+        return 0
+
+
+def _restore(made: Celery) -> int:
+    with made.connection_for_write() as connection:
+        channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
+        tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
+        for tag in tags:
+            channel.qos.restore_by_tag(tag, channel.client)
+        return len(tags)

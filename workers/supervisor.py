@@ -1,0 +1,290 @@
+"""`exhibit up`: the servers, the workers, the tick and the site, started together, kept running, stopped together."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exhibit.clock import now, rfc3339
+from exhibit.config import Config, load_config
+from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
+from workers.keeper import are_kept, ensure_servers, keep_alive
+from workers.locks import FileLock, is_shared
+from workers.processes import Child, last_lines, open_log
+from workers.servers import lock_folder
+from workers.services import CHECKOUT, environment, services
+
+_SECONDS_TO_COME_UP = 60.0
+_SECONDS_UNTIL_QUIT = 4.0
+_SECONDS_UNTIL_KILL = 7.0
+_SECONDS_FOR_SERVERS = 10.0
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_OF_CALM = 60.0
+_LONGEST_PAUSE = 30.0
+
+
+class AlreadyRunningError(WrongUseError):
+    """This data folder's product runs already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a running product says of itself."""
+
+    pid: int
+    started: str
+    address: str
+    processes: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One process that is kept running."""
+
+    child: Child
+    process: "subprocess.Popen[bytes]"
+    started: float = field(default_factory=time.monotonic)
+    deaths: int = 0
+    again_at: float | None = None
+
+
+def site_address(config: Config) -> str:
+    """Where the site is opened on this machine."""
+    host = "127.0.0.1" if config.web_host in {"0.0.0.0", "::", ""} else config.web_host  # noqa: S104 - compared only
+    return f"http://[{host}]:{config.web_port}/" if ":" in host else f"http://{host}:{config.web_port}/"
+
+
+def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
+    """Run the product until SIGTERM or SIGINT; returns when everything has stopped.
+
+    Call it from the main thread: it handles signals, and its children end with the thread that started them.
+
+    Args:
+        config: its configuration.
+        ready: called once, when the site answers.
+
+    Raises:
+        AlreadyRunningError: it runs already for this data folder.
+        ConfigError: the site's port is taken.
+        ServiceMissingError: a part doesn't come up; the message ends with what it said.
+    """
+    lock = FileLock(lock_folder(config) / "supervisor.lock")
+    if not lock.take(within=0.5):
+        raise AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
+    try:
+        with _asked_to_stop() as asked, ensure_servers(config):
+            _Supervisor(config, asked).run(ready or (lambda _: None))
+        _wait_for_keeper(config)
+    finally:
+        _status_path(config).unlink(missing_ok=True)
+        lock.release()
+
+
+def running_status(config: Config) -> Status | None:
+    """What runs for this data folder; None when nothing does."""
+    lock = FileLock(lock_folder(config) / "supervisor.lock")
+    if lock.take():
+        lock.release()
+        return None
+    try:
+        return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None  # it is just starting
+
+
+def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
+    """Ask what runs for this data folder to stop and wait for it; whether anything ran.
+
+    Raises:
+        ServiceMissingError: it hasn't stopped in time.
+    """
+    status = running_status(config)
+    if status is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(status.pid, signal.SIGTERM)
+    lock = FileLock(lock_folder(config) / "supervisor.lock")
+    if not lock.take(within=seconds):
+        raise ServiceMissingError(f"Process {status.pid} hasn't stopped within {seconds:.0f} seconds.")
+    lock.release()
+    return True
+
+
+class _Supervisor:
+    """Keeps processes running until somebody asks to stop."""
+
+    def __init__(self, config: Config, asked: Sequence[int]) -> None:
+        self._config = config
+        self._asked = asked
+        self._kept: list[_Kept] = []
+        self._started = rfc3339(now())
+
+    def run(self, ready: Callable[[Status], None]) -> None:
+        _refuse_taken_port(self._config)
+        _migrate(self._config)
+        _restore_messages(self._config)
+        try:
+            site, *others = services(self._config)
+            self._kept.append(_Kept(site, self._start(site)))
+            self._wait_for_site()
+            self._kept += [_Kept(child, self._start(child)) for child in others]
+            if not self._asked:
+                ready(self._write_status())
+            while not self._asked:
+                self._look()
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        finally:
+            self._stop()
+
+    def _start(self, child: Child) -> "subprocess.Popen[bytes]":
+        with open_log(self._config.data_dir / "log", child.name) as log:
+            return child.start(log)
+
+    def _wait_for_site(self) -> None:
+        until = time.monotonic() + _SECONDS_TO_COME_UP
+        while not self._asked and not _accepts(self._config):
+            for kept in self._kept:
+                if kept.process.poll() is not None or time.monotonic() > until:
+                    said = last_lines(self._config.data_dir / "log", kept.child.name)
+                    raise ServiceMissingError(f"The process {kept.child.name} doesn't come up: {said}")
+            time.sleep(0.05)
+
+    def _look(self) -> None:
+        """Start again what has died, at once the first time, then after longer and longer pauses."""
+        if not are_kept(self._config):
+            keep_alive(self._config)
+        changed = False
+        for kept in self._kept:
+            if kept.again_at is None and kept.process.poll() is not None:
+                self._note_death(kept)
+            if kept.again_at is not None and time.monotonic() >= kept.again_at:
+                kept.process, kept.started, kept.again_at = self._start(kept.child), time.monotonic(), None
+                changed = True
+        if changed:
+            self._write_status()
+
+    def _note_death(self, kept: _Kept) -> None:
+        _kill_session(kept.process)
+        calm = time.monotonic() - kept.started > _SECONDS_OF_CALM
+        kept.deaths = 1 if calm else kept.deaths + 1
+        kept.again_at = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** (kept.deaths - 1) - 1.0)
+        print(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.", file=sys.stderr)  # noqa: T201
+        if kept.child.name.startswith("worker"):
+            _restore_messages(self._config)
+
+    def _stop(self) -> None:
+        """Ask all, press those that take long, kill the rest with everything they have started."""
+        begun = time.monotonic()
+        running = [kept for kept in self._kept if kept.process.poll() is None]
+        for kept in running:
+            kept.process.send_signal(kept.child.stop)
+        pressed = False
+        while any(kept.process.poll() is None for kept in running):
+            passed = time.monotonic() - begun
+            if passed > _SECONDS_UNTIL_KILL:
+                break
+            if passed > _SECONDS_UNTIL_QUIT and not pressed:
+                pressed = True
+                for kept in running:
+                    kept.process.send_signal(kept.child.orphaned)
+            time.sleep(0.05)
+        for kept in self._kept:
+            _kill_session(kept.process)
+            kept.process.wait()
+
+    def _write_status(self) -> Status:
+        processes = {kept.child.name: kept.process.pid for kept in self._kept}
+        status = Status(os.getpid(), self._started, site_address(self._config), processes)
+        path = _status_path(self._config)
+        made = path.with_suffix(".new")
+        document = {name: getattr(status, name) for name in Status.__slots__}
+        made.write_text(json.dumps(document), encoding="utf-8")
+        made.replace(path)
+        return status
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """The signals that have asked to stop so far."""
+    asked: list[int] = []
+    signs = (signal.SIGTERM, signal.SIGINT)
+    before = {sign: signal.signal(sign, lambda number, _: asked.append(number)) for sign in signs}
+    try:
+        yield asked
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+def _refuse_taken_port(config: Config) -> None:
+    family = socket.AF_INET6 if ":" in config.web_host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.web_host, config.web_port))
+        except OSError as error:
+            hint = "Set EXHIBIT_WEB_PORT to another one."
+            sentence = f"The site can't listen on {config.web_host} port {config.web_port}: {error.strerror}."
+            raise ConfigError(sentence, hint=hint) from error
+
+
+def _accepts(config: Config) -> bool:
+    address = site_address(config).split("://")[1].rstrip("/").rsplit(":", 1)
+    try:
+        socket.create_connection((address[0].strip("[]"), int(address[1])), 0.5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _migrate(config: Config) -> None:
+    command = [sys.executable, "-m", "workers.migrate"]
+    run = subprocess.run(command, env=environment(config), cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise ServiceMissingError(" / ".join(run.stderr.strip().splitlines()[-3:]) or "The database can't be migrated.")
+
+
+def _restore_messages(config: Config) -> None:
+    from workers.celery import restore_unacknowledged  # noqa: PLC0415 - `exhibit status` does without Celery
+
+    restore_unacknowledged(config)
+
+
+def _kill_session(process: "subprocess.Popen[bytes]") -> None:
+    """Kill what a process has started and left, and the process itself; each has a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait_for_keeper(config: Config) -> None:
+    """Wait until our servers have stopped too, unless another command still uses them."""
+    if config.database_url and config.redis_url:
+        return
+    until = time.monotonic() + _SECONDS_FOR_SERVERS
+    while are_kept(config) and not is_shared(lock_folder(config) / "users.lock") and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _status_path(config: Config) -> Path:
+    return lock_folder(config) / "supervisor.json"
+
+
+def main() -> int:
+    """Run the product of this process's configuration."""
+    try:
+        run_supervisor(load_config(), ready=lambda status: print(f"Ready: {status.address}", flush=True))  # noqa: T201 - a command
+    except ExhibitError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
