@@ -20,9 +20,8 @@ from workers.servers import EmbeddedServers
 _FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure() -> None:
-    """Tell Django where the servers will be; nothing is started by that."""
+def _prepare() -> None:
+    """Tell Django where the servers will be, before any test module asks for a model; nothing is started by that."""
     _FOLDER.chmod(0o755)
     embedded = load_config({"EXHIBIT_DATA": str(_FOLDER)})
     for name in [name for name in os.environ if name.startswith("EXHIBIT_")]:
@@ -34,6 +33,9 @@ def pytest_configure() -> None:
         DJANGO_SETTINGS_MODULE="desk.settings",
     )
     django.setup()
+
+
+_prepare()
 
 
 def pytest_unconfigure() -> None:

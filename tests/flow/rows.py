@@ -1,0 +1,93 @@
+"""Rows that tests of the workers start from: owners, works, and sightings as a crawl would bring them home."""
+
+import io
+from collections.abc import Sequence
+
+from django.db import transaction
+from PIL import Image
+
+from demo.pictures import textured
+from exhibit.clock import now
+from registry import crawling
+from registry.models import CrawlSlice, Owner, Watch
+from registry.sightings import NewSighting, keep_sightings
+from workers.steps.register import NewWork, Registered, register_work
+from workers.wiring import House
+
+
+def jpeg(picture: Image.Image, quality: int = 90) -> bytes:
+    """A picture as JPEG bytes."""
+    out = io.BytesIO()
+    picture.save(out, format="JPEG", quality=quality)
+    return out.getvalue()
+
+
+def photograph(seed: int) -> bytes:
+    """A small textured picture of its own, as JPEG bytes."""
+    return jpeg(textured(seed, (320, 240)))
+
+
+def copy_of(data: bytes) -> bytes:
+    """The same picture, compressed again."""
+    return jpeg(Image.open(io.BytesIO(data)), quality=60)
+
+
+def owner(slug: str) -> Owner:
+    """An owner with this short name."""
+    return Owner.objects.create(slug=slug, name=slug.title())
+
+
+def register(house: House, of: Owner, data: bytes, title: str = "A work") -> Registered:
+    """Register a picture for an owner."""
+    return register_work(house, of, data, NewWork(title))
+
+
+def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> tuple[CrawlSlice, int]:
+    """A slice of a new crawl of a new watch, with the epoch under which this test claimed it."""
+    number = of.watches.count() + 1
+    sources = [{"kind": "site", "url": f"http://{name}.example/"}]
+    watch = Watch.objects.create(
+        owner=of, number=number, name=name, sources=sources, next_run_at=now(), private=private
+    )
+    crawl = crawling.start_crawl(watch.pk)
+    assert crawl is not None
+    planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
+    assert planned is not None
+    return planned, claim(planned)
+
+
+def claim(planned: CrawlSlice) -> int:
+    """Claim a slice for this test."""
+    from datetime import timedelta
+
+    epoch = crawling.claim_slice(planned.pk, timedelta(minutes=10))
+    assert epoch is not None
+    return epoch
+
+
+def bring(house: House, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], host: str = "shop.example") -> list[int]:
+    """Record that a slice saw these pictures, each on a page of its own; returns the pictures that now wait."""
+    seen = [
+        NewSighting(
+            page_url=f"http://{host}/page-{place}",
+            image_url=f"http://{host}/image-{place}.jpg",
+            final_url=f"http://{host}/image-{place}.jpg",
+            digest=house.blobs.put(data),
+            size=len(data),
+            media_type="image/jpeg",
+            status=200,
+            request_headers=(),
+            response_headers=(("Content-Type", "image/jpeg"),),
+            peer="192.0.2.1:80",
+            fetched_at=now(),
+            bytes_came=True,
+            found_in="img",
+            context="A picture",
+            page_title="A page",
+        )
+        for place, data in enumerate(pictures)
+    ]
+    with transaction.atomic():
+        row = crawling.hold_slice(to.pk, epoch)
+        assert row is not None
+        return keep_sightings(row, seen)

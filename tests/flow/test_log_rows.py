@@ -1,0 +1,62 @@
+"""The log in PostgreSQL: append-only by itself, and whole after an erasure."""
+
+import pytest
+from django.db import Error, transaction
+
+from evidence import merkle
+from exhibit.entries import EntryType
+from registry.log import PostgresLogStore, submit
+from registry.models import LogEntry, LogNode, LogOpening, LogSubmission
+from workers.inline import Inline
+from workers.steps.log import sequence_log, sign_checkpoint
+
+
+def logged(inline: Inline, count: int) -> None:
+    for number in range(count):
+        submit(EntryType.CASE, {"number": number})
+    assert sequence_log(inline.house) == count
+
+
+def test_submissions_get_contiguous_numbers_in_their_order(inline: Inline) -> None:
+    logged(inline, 5)
+    logged(inline, 3)
+    rows = LogEntry.objects.order_by("sequence")
+    assert [row.sequence for row in rows] == list(range(8))
+    assert [row.submission_id for row in rows] == sorted(row.submission_id for row in rows)
+
+
+@pytest.mark.parametrize("model", [LogEntry, LogNode, LogSubmission])
+def test_the_database_refuses_to_change_or_delete_what_was_logged(inline: Inline, model: type) -> None:
+    logged(inline, 2)
+    for act in (
+        lambda rows: rows.update(**{_column(model): b"forged"}),
+        lambda rows: rows.all()._raw_delete("default"),
+    ):
+        with pytest.raises(Error, match="append-only"), transaction.atomic():
+            act(model._default_manager.all())
+
+
+def _column(model: type) -> str:
+    return "hash" if model is LogNode else "commitment"
+
+
+def test_the_database_refuses_a_gap(inline: Inline) -> None:
+    logged(inline, 2)
+    row = LogEntry.objects.get(sequence=1)
+    with pytest.raises(Error, match="no gaps"), transaction.atomic():
+        LogEntry.objects.create(sequence=3, type=row.type, time=row.time, commitment=b"x" * 32)
+
+
+def test_erasing_an_opening_leaves_the_proofs_whole(inline: Inline) -> None:
+    logged(inline, 7)
+    LogOpening.objects.filter(submission=LogEntry.objects.get(sequence=3).submission_id).delete()
+    checkpoint = sign_checkpoint(inline.house)
+    assert checkpoint is not None
+    leaf = PostgresLogStore().entry(3).leaf_hash
+    path = inline.house.log.inclusion(3, 7)
+    assert merkle.verify_inclusion(leaf, 3, 7, path, bytes(checkpoint.root))
+
+
+def test_a_signed_head_is_not_signed_again_while_nothing_came(inline: Inline) -> None:
+    logged(inline, 4)
+    assert sign_checkpoint(inline.house) == sign_checkpoint(inline.house)
