@@ -42,10 +42,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Labels with values."""
+    """Labels with values, on one page where ``together`` says so."""
 
     kind: ClassVar[str] = "rows"
     rows: tuple[Row, ...]
+    together: bool = True
 
 
 @dataclass(frozen=True, slots=True)

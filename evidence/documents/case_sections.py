@@ -50,7 +50,9 @@ def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
 
 def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
     """Where and when the picture was seen."""
-    blocks: list[Block] = [Rows(_sighting_rows(sighting, wording)) for sighting in facts.sightings[: room.sightings]]
+    blocks: list[Block] = [
+        Rows(_sighting_rows(sighting, wording), together=False) for sighting in facts.sightings[: room.sightings]
+    ]
     if len(facts.sightings) > room.sightings:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
     if not blocks:
@@ -106,10 +108,10 @@ def comparison_section(
         blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room))
     if len(facts.matches) > room.matches:
         blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
-    if facts.matches:
-        blocks.append(Quiet(wording.say("match.both_views")))
-    else:
+    if not facts.matches:
         blocks.append(Text(wording.say("match.not_aligned")))
+    elif facts.bundle:
+        blocks.append(Quiet(wording.say("match.both_views")))
     return Section(wording.say("heading.comparison"), tuple(blocks), level)
 
 

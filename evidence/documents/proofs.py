@@ -12,7 +12,7 @@ def sheet_proofs(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """What was witnessed before the sheet was sealed, and where the rest lies."""
     blocks: list[Block] = []
     if rows := log_rows(facts, wording):
-        blocks.append(Rows(rows))
+        blocks.append(Rows(rows, together=False))
     blocks += witness_blocks(facts.witnesses, wording)
     blocks.append(Quiet(wording.say("witness.later")))
     return Section(wording.say("heading.proofs"), tuple(blocks), level)
@@ -25,7 +25,7 @@ def report_proofs(case: ReportCase, wording: Wording, level: int) -> Section:
     rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
     if case.seal_sequence is not None:
         rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
-    blocks: list[Block] = [Rows(tuple(rows)), *witness_blocks(case.witnesses, wording)]
+    blocks: list[Block] = [Rows(tuple(rows), together=False), *witness_blocks(case.witnesses, wording)]
     return Section(wording.say("heading.proofs"), tuple(blocks), level)
 
 

@@ -262,3 +262,9 @@ def test_a_report_without_cases_claims_nothing_about_other_places() -> None:
 
 def test_local_times_are_left_out_without_a_zone() -> None:
     assert Wording(load_phrases("en"), zone_named("UTC")).both_times(NOON) == "2026-11-20 12:00:00 UTC"
+
+
+def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
+    sealed = "sealed in the bundle; anyone can compute them again"
+    assert sealed in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
+    assert sealed not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
