@@ -279,7 +279,7 @@ def _too_many_pixels() -> UnreadablePictureError:
 
 def _not_a_picture(data: bytes) -> UnreadablePictureError:
     if data.startswith(PICTURE_MAGICS):
-        return UnreadablePictureError("The picture is damaged at its beginning.", reason="broken")
+        return UnreadablePictureError("The picture is damaged, or of a kind that can't be read.", reason="broken")
     kind = kind_of(data)
     sentence = "These bytes aren't a picture that can be read." if kind is None else f"This is {kind}."
     return UnreadablePictureError(sentence, reason="not-a-picture", hint=f"Pictures are {', '.join(FORMATS)}.")

@@ -186,8 +186,8 @@ def _split(url: str) -> SplitResult:
         raise RefusedError(f"Only http and https are visited, not {parts.scheme or 'this'!r}.", reason="scheme")
     if "@" in parts.netloc:
         raise RefusedError("The URL carries a user name or a password.", reason="credentials")
-    if not parts.hostname:
-        raise RefusedError("The URL has no host.", reason="bad-url")
+    if not parts.hostname or ("[" in parts.netloc and ":" not in parts.hostname):
+        raise RefusedError("The URL has no host that can be read.", reason="bad-url")
     return parts
 
 

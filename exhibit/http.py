@@ -220,6 +220,9 @@ class _GuardedMixin:
                 if late.is_set():
                     raise _too_slow() from error
                 raise
+        if late.is_set():  # a head that was cut off reads like one that ended
+            response.close()
+            raise _too_slow()
         response.exhibit_wire = _Wire(facts, live)  # type: ignore[attr-defined]
         return response
 

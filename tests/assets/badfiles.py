@@ -1,0 +1,131 @@
+"""Bad, hostile and odd picture files, made on the spot: name → bytes, and what decoding has to say of each."""
+
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class BadFile:
+    """One file.
+
+    Attributes:
+        name: as it might be served.
+        make: makes its bytes, always the same.
+        reason: why decoding refuses it, or ``None`` when it is a picture after all.
+    """
+
+    name: str
+    make: Callable[[], bytes]
+    reason: str | None
+
+
+def photo(width: int = 96, height: int = 64) -> Image.Image:
+    """Something like a photograph: smooth, textured, with a bright left upper corner."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    waves = 60 * np.sin(x / 7) * np.cos(y / 5)
+    red = 90 + waves + 60 * (x + y < 20)
+    green = 110 + 40 * np.sin((x + 2 * y) / 11)
+    blue = 255 * y / height
+    return Image.fromarray(np.clip(np.stack([red, green, blue], -1), 0, 255).astype(np.uint8))
+
+
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    """The bytes of a picture in a format."""
+    out = BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of these chunks, with right checksums."""
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    parts += [struct.pack(">I", len(b)) + n + b + struct.pack(">I", zlib.crc32(n + b)) for n, b in chunks]
+    return b"".join(parts)
+
+
+def png_header(width: int, height: int) -> tuple[bytes, bytes]:
+    """The header chunk of an 8-bit grey PNG."""
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+
+
+def with_orientation(picture: Image.Image, orientation: int) -> bytes:
+    """A JPEG whose EXIF tells how to turn it."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return saved(picture, "JPEG", quality=95, exif=exif)
+
+
+def blank_then_photo() -> bytes:
+    """A GIF whose first frame is of one colour."""
+    blank = Image.new("P", photo().size, 0)
+    return saved(blank, "GIF", save_all=True, append_images=[photo().quantize(32)], duration=100)
+
+
+def _cut(share: float) -> bytes:
+    data = saved(photo(256, 256), "JPEG", quality=90)
+    return data[: int(len(data) * share)]
+
+
+def _flipped_bits() -> bytes:
+    data = bytearray(saved(photo(), "PNG"))
+    data[data.index(b"IDAT") + 4] ^= 0x55
+    return bytes(data)
+
+
+def _grey16() -> bytes:
+    return saved(Image.fromarray(np.asarray(photo().convert("L")).astype(np.uint16) * 257), "PNG")
+
+
+def _text_bomb() -> bytes:
+    text = (b"zTXt", b"Comment\x00\x00" + zlib.compress(b"\x00" * 60_000_000, 9))
+    return png(png_header(1, 1), text, (b"IDAT", zlib.compress(b"\x00\x00")), (b"IEND", b""))
+
+
+def _pixel_bomb() -> bytes:
+    return png(png_header(65_535, 65_535), (b"IDAT", zlib.compress(b"\x00" * 1000)), (b"IEND", b""))
+
+
+def _transparent() -> bytes:
+    picture = photo().convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    return saved(picture, "PNG")
+
+
+_HTML = b"<!DOCTYPE html><html><head><title>404</title></head><body>Not found</body></html>"
+_SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+_MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(200)
+
+BAD_FILES = (
+    BadFile("empty.jpg", lambda: b"", "empty"),
+    BadFile("random.jpg", lambda: random.Random(7).randbytes(4000), "not-a-picture"),
+    BadFile("error_page.jpg", lambda: _HTML, "not-a-picture"),
+    BadFile("answer.jpg", lambda: b'{"error": "gone"}', "not-a-picture"),
+    BadFile("document.jpg", lambda: b"%PDF-1.7\n" + bytes(300), "not-a-picture"),
+    BadFile("video.jpg", lambda: _MP4, "not-a-picture"),
+    BadFile("drawing.svg", lambda: _SVG, "not-a-picture"),
+    BadFile("cut_at_a_third.jpg", lambda: _cut(0.33), "truncated"),
+    BadFile("cut_tail.jpg", lambda: _cut(0.95), None),
+    BadFile("only_the_start.jpg", lambda: b"\xff\xd8\xff\xe0", "broken"),
+    BadFile("flipped_bits.png", _flipped_bits, "broken"),
+    BadFile("pixel_bomb.png", _pixel_bomb, "too-many-pixels"),
+    BadFile("text_bomb.png", _text_bomb, "text-bomb"),
+    BadFile("wide.png", lambda: saved(Image.new("L", (60_000, 1), 9), "PNG"), "too-long-side"),
+    BadFile("one_pixel.png", lambda: saved(Image.new("RGB", (1, 1), "red"), "PNG"), None),
+    BadFile("grey_16_bit.png", _grey16, None),
+    BadFile("cmyk.jpg", lambda: saved(photo().convert("CMYK"), "JPEG", quality=95), None),
+    BadFile("palette.png", lambda: saved(photo().quantize(64), "PNG"), None),
+    BadFile("transparent.png", _transparent, None),
+    BadFile("turned.jpg", lambda: with_orientation(photo(), 6), None),
+    BadFile("orientation_99.jpg", lambda: with_orientation(photo(), 99), None),
+    BadFile("first_frame_blank.gif", blank_then_photo, None),
+    BadFile("a_webp.jpg", lambda: saved(photo(), "WEBP", quality=95), None),
+)
