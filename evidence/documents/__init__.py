@@ -9,6 +9,7 @@ from evidence.documents.report import CrawlCoverage, RefusalCount, ReportCase, R
 from evidence.documents.report_csv import render_report_csv
 from evidence.documents.report_json import render_report_json
 from evidence.documents.report_pdf import render_report_pdf
+from evidence.documents.standing import standing_unchecked
 
 __all__ = [
     "CrawlCoverage",
@@ -20,4 +21,5 @@ __all__ = [
     "render_report_csv",
     "render_report_json",
     "render_report_pdf",
+    "standing_unchecked",
 ]

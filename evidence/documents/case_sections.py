@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from evidence.documents.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Speaker, Style, Text
 from evidence.documents.comparison import Room, comparison_blocks
 from evidence.documents.pictures import Album, Pictures
+from evidence.documents.standing import own_unchecked, standing_unchecked
 from evidence.documents.wording import Wording, percent
 from evidence.facts import CaptureFacts, CaseFacts, SightingFacts, WitnessFacts
 from exhibit.types import Decision
 
-STANDING_UNCHECKED = ("permission", "exceptions", "respondent", "title", "elsewhere", "damages")
 STANDING_LIMITS = ("interested", "similarity", "time", "context", "verify")
 
 
@@ -156,8 +156,8 @@ def decision_words(facts: CaseFacts, wording: Wording) -> str:
 
 def unchecked_section(sentences: Sequence[str], wording: Wording, level: int) -> Section:
     """What was not checked: as written with the case, then what the software never checks."""
-    standing = [wording.say(f"unchecked.{key}") for key in STANDING_UNCHECKED]
-    own = [wording.clipped(sentence) for sentence in sentences if sentence not in standing]
+    own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
+    standing = standing_unchecked(wording.phrases.language)
     return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),), level)
 
 

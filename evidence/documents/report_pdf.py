@@ -40,6 +40,7 @@ from evidence.documents.pictures import Album, Pictures
 from evidence.documents.proofs import report_proofs
 from evidence.documents.report import ReportCase, ReportFacts
 from evidence.documents.report_json import render_report_json
+from evidence.documents.standing import own_unchecked
 from evidence.documents.typesetting import TypesetFile
 from evidence.documents.wording import Wording, zone_named
 
@@ -153,7 +154,7 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
 
 
 def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Section]:
-    own = [wording.clipped(sentence) for sentence in sentences]
+    own = [wording.clipped(sentence) for sentence in own_unchecked(sentences)]
     return [Section(wording.say("heading.unchecked"), tuple(Text(text) for text in own), 2)] if own else []
 
 

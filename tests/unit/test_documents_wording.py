@@ -15,6 +15,7 @@ from evidence.documents import (
     render_report_csv,
     render_report_json,
     render_report_pdf,
+    standing_unchecked,
 )
 from evidence.documents.fonts import installed_fonts
 from evidence.documents.phrases import Phrases, languages, load_phrases
@@ -268,3 +269,11 @@ def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
     sealed = "sealed in the bundle; anyone can compute them again"
     assert sealed in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
     assert sealed not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
+
+
+def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> None:
+    twice = (*standing_unchecked("en"), *standing_unchecked("zh-Hans"), "One of its own.")
+    text = text_of(render_exhibit_sheet(replace(sample_case(), not_checked=twice), sample_pictures(), "en"))
+    assert text.count("Who operates the site or the account: not checked.") == 1
+    assert "One of its own." in text
+    assert "未核查" not in text
