@@ -1,0 +1,45 @@
+import pytest
+
+from exhibit.errors import (
+    ConfigError,
+    ExhibitError,
+    ExitCode,
+    IntegrityError,
+    NotFoundError,
+    RefusedError,
+    ServiceMissingError,
+    UnreadablePictureError,
+    WrongUseError,
+)
+
+
+def test_an_error_reads_as_its_sentence_and_its_hint() -> None:
+    assert str(ExhibitError("It is so.", hint="Do this.")) == "It is so. Do this."
+    assert str(ExhibitError("It is so.")) == "It is so."
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ExhibitError("x"), ExitCode.CHECK_FAILED),
+        (IntegrityError("x"), ExitCode.CHECK_FAILED),
+        (RefusedError("x", reason="y"), ExitCode.CHECK_FAILED),
+        (UnreadablePictureError("x", reason="y"), ExitCode.CHECK_FAILED),
+        (WrongUseError("x"), ExitCode.WRONG_USE),
+        (ConfigError("x"), ExitCode.WRONG_USE),
+        (NotFoundError("x"), ExitCode.WRONG_USE),
+        (ServiceMissingError("x"), ExitCode.SERVICE_MISSING),
+    ],
+)
+def test_each_error_ends_a_command_with_its_code(error: ExhibitError, code: ExitCode) -> None:
+    assert error.exit_code is code
+
+
+def test_only_a_missing_service_may_come_back_by_itself() -> None:
+    assert ServiceMissingError("x").retry
+    assert not ExhibitError("x").retry
+    assert not RefusedError("x", reason="y").retry
+
+
+def test_a_refusal_keeps_its_reason() -> None:
+    assert UnreadablePictureError("x", reason="empty").reason == "empty"

@@ -1,0 +1,159 @@
+import random
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageEnhance
+
+from exhibit.errors import WrongUseError
+from exhibit.similarity import dense_similarity
+from tests.assets.badfiles import saved
+
+IDENTITY = np.eye(3)
+
+
+def _scene(seed: int, width: int = 480, height: int = 360) -> Image.Image:
+    """A picture with edges and textures of many sizes, another for each seed."""
+    chance = random.Random(seed)
+    picture = Image.new("RGB", (width, height), (120, 130, 140))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(220):
+        x, y, side = chance.randrange(width), chance.randrange(height), chance.randrange(8, 70)
+        colour = tuple(chance.randrange(256) for _ in range(3))
+        draw.ellipse((x, y, x + side, y + chance.randrange(8, 70)), fill=colour)
+    return picture
+
+
+SCENE = _scene(1)
+
+
+def _array(picture: Image.Image) -> NDArray[np.uint8]:
+    return np.asarray(picture.convert("RGB"))
+
+
+def _recompressed(picture: Image.Image) -> Image.Image:
+    from io import BytesIO
+
+    return Image.open(BytesIO(saved(picture, "JPEG", quality=30)))
+
+
+def test_a_picture_is_like_itself() -> None:
+    assert dense_similarity(_array(SCENE), _array(SCENE), IDENTITY) == 1.0
+
+
+def test_other_pictures_are_not() -> None:
+    worst = max(dense_similarity(_array(_scene(seed)), _array(SCENE), IDENTITY) for seed in range(2, 12))
+    assert worst < 0.2
+
+
+def test_edits_of_tone_and_compression_stay_like_it() -> None:
+    for edited in (
+        _recompressed(SCENE),
+        SCENE.convert("L"),
+        ImageEnhance.Brightness(SCENE).enhance(0.6),
+        ImageEnhance.Contrast(SCENE).enhance(0.5),
+    ):
+        assert dense_similarity(_array(edited), _array(SCENE), IDENTITY) > 0.9
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
+def test_another_size_is_no_difference(factor: float) -> None:
+    size = (int(480 * factor), int(360 * factor))
+    shift = (1 / factor - 1) / 2
+    matrix = [[1 / factor, 0.0, shift], [0.0, 1 / factor, shift], [0.0, 0.0, 1.0]]
+    assert dense_similarity(_array(SCENE.resize(size)), _array(SCENE), matrix) > 0.95
+
+
+def test_a_mirrored_picture_needs_the_mirrored_transform() -> None:
+    mirrored = _array(SCENE)[:, ::-1]
+    assert dense_similarity(mirrored, _array(SCENE), [[-1, 0, 479], [0, 1, 0], [0, 0, 1]]) > 0.99
+    assert dense_similarity(mirrored, _array(SCENE), IDENTITY) < 0.2
+
+
+def test_a_quarter_turn() -> None:
+    turned = np.rot90(_array(SCENE), -1)
+    assert dense_similarity(turned, _array(SCENE), [[0, 1, 0], [-1, 0, 359], [0, 0, 1]]) > 0.99
+
+
+def test_a_crop_counts_only_what_it_shows() -> None:
+    crop = _array(SCENE.crop((100, 60, 300, 220)))
+    assert dense_similarity(crop, _array(SCENE), [[1, 0, 100], [0, 1, 60], [0, 0, 1]]) > 0.97
+    assert dense_similarity(crop, _array(SCENE), [[1, 0, 130], [0, 1, 60], [0, 0, 1]]) < 0.3
+
+
+def test_one_picture_inside_a_larger_one() -> None:
+    page = Image.new("RGB", (1000, 800), "white")
+    page.paste(SCENE.resize((240, 180)), (500, 300))
+    matrix = [[2.0, 0.0, 0.5 - 1000], [0.0, 2.0, 0.5 - 600], [0.0, 0.0, 1.0]]
+    assert dense_similarity(_array(page), _array(SCENE), matrix) > 0.95
+
+
+def test_half_of_a_picture_replaced_is_about_half_alike() -> None:
+    half = _array(SCENE).copy()
+    half[:, 240:] = _array(_scene(9))[:, 240:]
+    assert 0.4 < dense_similarity(half, _array(SCENE), IDENTITY) < 0.65
+
+
+def test_flat_pictures_and_no_overlap_say_nothing() -> None:
+    flat = np.full((100, 100, 3), 90, np.uint8)
+    assert dense_similarity(flat, flat, IDENTITY) == 0.0
+    assert dense_similarity(_array(SCENE), _array(SCENE), [[1, 0, 5000], [0, 1, 0], [0, 0, 1]]) == 0.0
+    assert dense_similarity(np.zeros((1, 1, 3), np.uint8), _array(SCENE), IDENTITY) == 0.0
+    assert dense_similarity(_array(SCENE)[:8], _array(SCENE)[:8], IDENTITY) == 0.0
+
+
+def test_texture_against_nothing_is_not_alike() -> None:
+    flat = np.full((360, 480, 3), 90, np.uint8)
+    assert dense_similarity(flat, _array(SCENE), IDENTITY) == 0.0
+
+
+def test_a_negative_is_not_alike() -> None:
+    assert dense_similarity(255 - _array(SCENE), _array(SCENE), IDENTITY) < 0.05
+
+
+def test_a_collapsed_transform_is_refused() -> None:
+    with pytest.raises(WrongUseError):
+        dense_similarity(_array(SCENE), _array(SCENE), np.diag([1.0, 0.0, 1.0]))
+
+
+def test_the_figure_is_the_same_each_time_and_on_each_machine() -> None:
+    y, x = np.mgrid[0:150, 0:200].astype(np.int64)
+    first = np.stack([(x * 7 + y * 3) % 256, (x * y // 16) % 256, (x // 9 * 40 + y // 7 * 25) % 256], -1)
+    second = np.stack([(x * 7 + y * 4) % 256, (x * y // 17) % 256, (x // 9 * 40 + y // 7 * 25) % 256], -1)
+    matrix = [[1.02, 0.01, -2.0], [-0.01, 0.99, 1.0], [1e-5, -2e-5, 1.0]]
+    figure = dense_similarity(first.astype(np.uint8), second.astype(np.uint8), matrix)
+    assert figure == dense_similarity(first.astype(np.uint8), second.astype(np.uint8), matrix)
+    assert figure == pytest.approx(0.357, abs=0.002)
+
+
+def test_the_written_definition_gives_the_same_figure() -> None:
+    """Steps 4 to 6 word by word, slowly, on pictures whose long side is 192 already and that are seen in full."""
+    first, second = _array(_scene(3, 192, 48)), _array(_scene(3, 192, 48)).copy()
+    second[:, 90:] = _array(_scene(4, 192, 48))[:, 90:]
+    blurred = [_blurred_slowly(_grey_slowly(picture)) for picture in (first, second)]
+    textured = agreeing = 0
+    for top in range(48 - 11):
+        for left in range(192 - 11):
+            a, b = (picture[top : top + 12, left : left + 12] for picture in blurred)
+            if max(a.var(), b.var()) > 9:
+                textured += 1
+                covariance = (a * b).mean() - a.mean() * b.mean()
+                agreeing += min(a.var(), b.var()) > 9 and covariance / np.sqrt(a.var() * b.var()) > 0.6
+    assert 0.3 < agreeing / textured < 0.7
+    assert dense_similarity(first, second, IDENTITY) == pytest.approx(agreeing / textured, abs=1e-3)
+
+
+def _grey_slowly(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    red, green, blue = (picture[..., channel].astype(np.int64) for channel in range(3))
+    return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.float64)
+
+
+def _blurred_slowly(grey: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.zeros_like(grey)
+    height, width = grey.shape
+    for y in range(height):
+        for x in range(width):
+            rows, columns = np.mgrid[max(0, y - 4) : min(height, y + 5), max(0, x - 4) : min(width, x + 5)]
+            weights = np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 2)
+            out[y, x] = (weights * grey[rows, columns]).sum() / weights.sum()
+    return out

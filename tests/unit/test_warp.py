@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exhibit.errors import WrongUseError
+from exhibit.warp import overlaps, warp
+from tests.assets.badfiles import photo
+
+PHOTO = np.asarray(photo(80, 60))
+IDENTITY = np.eye(3)
+
+
+def _scaled(across: float, down: float) -> np.ndarray:
+    """Enlarges a picture so that its outer borders, not its pixel centres, stay together."""
+    return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
+
+
+def test_the_identity_changes_nothing() -> None:
+    warped, mask = warp(PHOTO, IDENTITY, (80, 60))
+    assert np.array_equal(warped, PHOTO)
+    assert warped.dtype == np.uint8
+    assert mask.all()
+
+
+def test_grey_pictures_stay_grey() -> None:
+    warped, mask = warp(PHOTO[..., 0], IDENTITY, (80, 60))
+    assert np.array_equal(warped, PHOTO[..., 0])
+    assert mask.shape == (60, 80)
+
+
+def test_a_mirroring_mirrors() -> None:
+    warped, mask = warp(PHOTO, [[-1, 0, 79], [0, 1, 0], [0, 0, 1]], (80, 60))
+    assert np.array_equal(warped, PHOTO[:, ::-1])
+    assert mask.all()
+
+
+def test_a_quarter_turn_turns() -> None:
+    warped, mask = warp(PHOTO, [[0, -1, 59], [1, 0, 0], [0, 0, 1]], (60, 80))
+    assert np.array_equal(warped, np.rot90(PHOTO, -1))
+    assert mask.all()
+
+
+def test_a_shift_leaves_what_is_outside_black_and_masked() -> None:
+    warped, mask = warp(PHOTO, [[1, 0, 10], [0, 1, -5], [0, 0, 1]], (80, 60))
+    assert np.array_equal(warped[:55, 10:], PHOTO[5:, :70])
+    assert mask[:55, 10:].all()
+    assert not mask[:, :10].any()
+    assert not mask[55:].any()
+    assert not warped[~mask].any()
+
+
+def test_half_a_pixel_is_the_rounded_mean_of_two() -> None:
+    row = np.array([[0, 10, 21, 255]], np.uint8)
+    warped, mask = warp(row, [[1.0, 0.0, -0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], (4, 1))
+    assert warped.tolist() == [[5, 16, 138, 0]]
+    assert mask.tolist() == [[True, True, True, False]]
+
+
+def test_a_perspective_takes_each_value_from_where_it_maps() -> None:
+    matrix = np.array([[0.9, 0.1, 3.0], [-0.05, 1.1, 2.0], [0.001, 0.002, 1.0]])
+    y, x = np.mgrid[0:60, 0:80].astype(np.float64)
+    plane = np.round(x + y).astype(np.uint8)
+    warped, mask = warp(plane, matrix, (70, 50))
+    assert 0.3 < mask.mean() < 1
+    for row, column in ((10, 20), (30, 40), (44, 50)):
+        source = np.linalg.solve(matrix, [column, row, 1.0])
+        assert mask[row, column]
+        assert abs(int(warped[row, column]) - (source[0] + source[1]) / source[2]) < 1.01
+
+
+def test_nothing_behind_the_horizon_is_seen() -> None:
+    matrix = np.array([[1.0, 0, 0], [0, 1.0, 0], [-0.02, 0, 1.0]])
+    beyond = [[1.0, 0.0, 200.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] @ matrix
+    _, mask = warp(PHOTO, beyond, (1200, 60))
+    sources = np.linalg.inv(beyond) @ np.array([np.arange(1200), np.full(1200, 30), np.ones(1200)])
+    assert mask[30, 200]
+    assert not mask[:, sources[2] <= 0].any()
+    assert (sources[2] <= 0).any()
+
+
+def test_the_scale_of_the_matrix_does_not_matter() -> None:
+    matrix = np.array([[0.9, 0.1, 3.0], [-0.05, 1.1, 2.0], [0.001, 0.002, 1.0]])
+    first, mask = warp(PHOTO, matrix, (70, 50))
+    for factor in (-1.0, 1e-6, 1e6):
+        again, mask_again = warp(PHOTO, matrix * factor, (70, 50))
+        assert np.array_equal(mask, mask_again)
+        assert np.abs(first.astype(int) - again).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.zeros((3, 3)), np.diag([1.0, 0.0, 1.0]), np.eye(2), np.full((3, 3), np.nan), np.ones((3, 3))]
+)
+def test_what_is_not_a_transform_is_refused(matrix: np.ndarray) -> None:
+    with pytest.raises(WrongUseError):
+        warp(PHOTO, matrix, (80, 60))
+    with pytest.raises(WrongUseError):
+        overlaps(matrix, (80, 60), (80, 60))
+
+
+def test_one_pixel_can_be_warped() -> None:
+    warped, mask = warp(np.full((1, 1, 3), 7, np.uint8), IDENTITY, (2, 2))
+    assert warped[0, 0].tolist() == [7, 7, 7]
+    assert mask.tolist() == [[True, False], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "source", "target", "expected"),
+    [
+        (IDENTITY, (80, 60), (80, 60), (1.0, 1.0)),
+        (_scaled(0.5, 0.5), (80, 60), (40, 30), (1.0, 1.0)),
+        (_scaled(2, 3), (10, 10), (20, 30), (1.0, 1.0)),
+        ([[1, 0, 40], [0, 1, 0], [0, 0, 1]], (80, 60), (80, 60), (0.5, 0.5)),
+        ([[1, 0, 40], [0, 1, 30], [0, 0, 1]], (40, 30), (80, 60), (0.25, 1.0)),
+        ([[-1, 0, 79], [0, 1, 0], [0, 0, 1]], (80, 60), (80, 60), (1.0, 1.0)),
+        ([[1, 0, 500], [0, 1, 0], [0, 0, 1]], (80, 60), (80, 60), (0.0, 0.0)),
+        (_scaled(3, 3), (80, 60), (80, 60), (1.0, 1 / 9)),
+    ],
+)
+def test_the_shares_of_an_overlap(
+    matrix: np.ndarray, source: tuple[int, int], target: tuple[int, int], expected: tuple[float, float]
+) -> None:
+    assert overlaps(matrix, source, target) == pytest.approx(expected, abs=1e-9)
+    assert overlaps(np.asarray(matrix, float) * -2, source, target) == pytest.approx(expected, abs=1e-9)
+
+
+@given(
+    st.lists(st.floats(-1, 1), min_size=4, max_size=4),
+    st.lists(st.floats(-40, 40), min_size=2, max_size=2),
+    st.lists(st.floats(-0.01, 0.01), min_size=2, max_size=2),
+)
+def test_shares_agree_with_the_mask_of_the_warp(
+    linear: list[float], shift: list[float], perspective: list[float]
+) -> None:
+    matrix = np.array([[1 + linear[0], linear[1], shift[0]], [linear[2], 1 + linear[3], shift[1]], [*perspective, 1]])
+    size = (40, 30)
+    depths = [matrix[2] @ (x, y, 1.0) for x in (0, 39) for y in (0, 29)]
+    if abs(np.linalg.det(matrix)) < 0.05 or min(depths) < 0.2:
+        return
+    of_target, of_source = overlaps(matrix, size, size)
+    assert 0 <= of_target <= 1
+    assert 0 <= of_source <= 1
+    enlarged = _scaled(8, 8) @ matrix @ np.linalg.inv(_scaled(8, 8))
+    _, mask = warp(np.zeros((240, 320), np.uint8), enlarged, (320, 240))
+    assert of_target == pytest.approx(mask.mean(), abs=0.03)
