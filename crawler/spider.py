@@ -96,6 +96,7 @@ class CrawlSpider(Spider):
             if visit.has_answer and visit.begun <= keep_begun_before:
                 visit.give_up(reason, sentence)
                 self._write(visit)
+            visit.is_over = True
         self._open.clear()
 
     def _feed(self) -> None:

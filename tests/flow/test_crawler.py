@@ -256,19 +256,20 @@ def test_pages_in_other_encodings_and_broken_ones_are_read(tmp_path: Path) -> No
         site.routes["/gb"] = Answer(chinese, media_type="text/html")
         site.routes["/nul"] = Answer(b"<title>a\0b</title><p <img src=/i.jpg <<div></p></html><img src='/i.jpg' <p>")
         site.routes["/bytes"] = Answer(b"<title>\xff\xfe\xed\xa0\x80</title><img src='/i.jpg'>")
-        site.routes["/deep"] = Answer(b"<div>" * 20_000 + b"<img src='/i.jpg'>", "text/html")
+        site.routes["/deep"] = Answer(b"<div>" * 1_500 + b"<img src='/i.jpg'>", "text/html")
+        site.page("/deeper", "<div>" * 20_000)
         site.routes["/nothing"] = Answer(b"", "text/html")
         site.routes["/unknown"] = Answer(b"<img src='/i.jpg'>", media_type="")
         site.routes["/json"] = Answer(json.dumps({"a": 1}).encode(), media_type="application/json")
         site.image("/i.jpg")
-        names = ["gb", "nul", "bytes", "deep", "nothing", "unknown", "json"]
+        names = ["gb", "nul", "bytes", "deep", "deeper", "nothing", "unknown", "json"]
         done = crawl(tmp_path, urls=[{"url": site.url(f"/{name}")} for name in names], follow=False)
     by_url = {page.url: page for page in done.pages}
     assert by_url[site.url("/gb")].title == "图片"
     assert "山水" in by_url[site.url("/gb")].sightings[0].context
     for name in ("nul", "bytes", "deep", "unknown"):
         assert [one.image_url for one in by_url[site.url(f"/{name}")].sightings] == [site.url("/i.jpg")], name
-    assert by_url[site.url("/nothing")].sightings == ()
+    assert by_url[site.url("/nothing")].sightings == by_url[site.url("/deeper")].sightings == ()
     assert done.refusals == {site.url("/json"): "not-a-page"}
 
 

@@ -1,0 +1,244 @@
+"""How a crawl ends: budgets, signals, sudden death, wrong use; and the sources that are files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from crawler.lines import EndLine, PageLine, read_lines
+from exhibit.digests import Digest
+from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start
+from tests.assets.site import Answer, Site, picture
+
+
+def large_site(site: Site, pages: int, images: int) -> None:
+    """Pages in a row, each with images of its own and a link to the next two."""
+    for page in range(pages):
+        names = [f"/i/{page}-{n}.jpg" for n in range(images)]
+        links = "".join(f'<a href="/{page + step}">next</a>' for step in (1, 2) if page + step < pages)
+        site.page(f"/{page}", links + "".join(f'<img src="{name}">' for name in names))
+        for n, name in enumerate(names):
+            site.image(name, page * images + n)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"pages": 3}, "budget-pages"),
+        ({"images": 7}, "budget-images"),
+        ({"bytes": 6_000}, "budget-bytes"),
+        ({"depth": 0}, "finished"),
+    ],
+)
+def test_a_budget_ends_a_crawl_exactly(tmp_path: Path, limits: dict[str, int], reason: str) -> None:
+    with Site() as site:
+        large_site(site, pages=6, images=4)
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url("/0")}], limits={"depth": 9} | limits)
+    counts = done.end.counts
+    assert done.end.reason == reason
+    assert done.code == 0
+    assert counts.pages == len(done.pages)
+    if "pages" in limits:
+        assert (counts.pages, counts.images) == (3, 12)
+    if "images" in limits:
+        assert counts.images == len({one.digest for one in done.sightings}) == 7
+        assert counts.refused["budget"] >= 1
+    if "bytes" in limits:
+        assert 0 < counts.bytes <= 6_000
+        assert sum(path.stat().st_size for path in done.folder.iterdir()) <= 6_000
+    if "depth" in limits:
+        assert counts.pages == 1
+
+
+def test_a_budget_that_is_just_enough_is_no_reason_to_end(tmp_path: Path) -> None:
+    with Site() as site:
+        large_site(site, pages=2, images=1)
+        job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"pages": 2, "images": 2}}
+        done = crawl(tmp_path, **job)
+    assert done.end.reason == "finished"
+
+
+def test_hosts_beyond_the_budget_are_refused(tmp_path: Path) -> None:
+    with Site() as site, Site(host="127.0.0.2") as other:
+        site.page("/", "<p>one")
+        other.page("/", "<p>two")
+        done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": other.url()}], follow=False, limits={"hosts": 1})
+    assert done.refusals == {other.url(): "budget"}
+
+
+def test_time_that_is_up_leaves_late_pages_to_the_next_slice(tmp_path: Path) -> None:
+    slow = Answer(b"\xff\xd8\xff", "image/jpeg", length=100_000, pieces=600, pause=0.1)
+    with Site() as site:
+        site.page("/early", '<img src="/ok.jpg"><img src="/slow.jpg">')
+        site.page("/late", "<p>late", pieces=0)
+        site.image("/ok.jpg")
+        site.routes["/slow.jpg"] = slow
+        site.routes["/late"] = Answer(b"<p>", length=100_000, pieces=600, pause=0.1)
+        begun = time.monotonic()
+        urls = [{"url": site.url("/early")}, {"url": site.url("/late")}]
+        done = crawl(tmp_path, urls=urls, follow=False, limits={"seconds": 8, "request_seconds": 60})
+        assert time.monotonic() - begun < 40
+    assert done.end.reason == "budget-seconds"
+    assert 8 <= done.end.counts.seconds < 20
+    assert [page.url for page in done.pages] == [site.url("/early")]
+    assert done.refusals == {site.url("/slow.jpg"): "budget"}
+    assert done.code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 4), (signal.SIGINT, 130)])
+def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    out = tmp_path / "lines"
+    with Site() as site:
+        large_site(site, pages=60, images=3)
+        site.image("/i/50-0.jpg")
+        job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
+        process = start(tmp_path, out, politeness={"delay": 0.05}, **job)
+        _wait(lambda: _lines(out) >= 2)
+        process.send_signal(number)
+        assert process.wait(timeout=20) == code
+    *pages, end = read_lines(out.read_bytes().splitlines(keepends=True))
+    assert isinstance(end, EndLine)
+    assert end.reason == "stopped"
+    assert end.counts.pages == len(pages) < 60
+    assert all(isinstance(page, PageLine) and len(page.sightings) == 3 for page in pages)
+
+
+def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None:
+    out = tmp_path / "lines"
+    with Site() as site:
+        large_site(site, pages=80, images=5)
+        job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
+        process = start(tmp_path, out, **job)
+        _wait(lambda: _lines(out) >= 5)
+        process.kill()
+        process.wait()
+    lines = list(read_lines(out.read_bytes().splitlines(keepends=True)))
+    assert len(lines) >= 5
+    kept = {path.name for path in (tmp_path / "bytes").iterdir() if not path.name.endswith(".part")}
+    for line in lines:
+        assert isinstance(line, PageLine)
+        assert len(line.sightings) == 5
+        assert {one.digest.hex for one in line.sightings} <= kept
+    for name in kept:
+        assert Digest.of_file(tmp_path / "bytes" / name).hex == name
+
+
+def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    with Site() as site:
+        site.routes["/"] = Answer(b"<p>", length=100_000, pieces=1_000, pause=0.1)
+        job = {"bytes_dir": str(tmp_path / "b"), "urls": [{"url": site.url()}], "follow": False}
+        job |= {"allowed_networks": LOOPBACK, "politeness": FAST}
+        (tmp_path / "job.json").write_text(json.dumps(job))
+        program = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); sys.stdin.read()"
+        command = [sys.executable, "-c", program, sys.executable, "-m", "crawler", str(tmp_path / "job.json")]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT) as parent:
+            assert parent.stdout is not None
+            child = int(parent.stdout.readline())
+            _wait(lambda: site.times("/") == 1)
+            parent.kill()
+        _wait(lambda: not _runs(child))
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        os.sched_yield()
+
+
+def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "deep").mkdir(parents=True)
+    (photos / "deep" / "my photo.jpg").write_bytes(picture(1))
+    (photos / "notes.txt").write_text("no picture")
+    (photos / "link.jpg").symlink_to(photos / "deep" / "my photo.jpg")
+    done = crawl(tmp_path, sources=[{"kind": "folder", "path": str(photos)}], allowed_networks=[])
+    (sighting,) = done.sightings
+    assert sighting.page_url == (photos / "deep" / "my photo.jpg").as_uri()
+    assert (sighting.found_in, sighting.context) == ("file", "my photo")
+    assert done.bytes_of(sighting) == picture(1)
+    assert done.refusals == {
+        (photos / "notes.txt").as_uri(): "not-an-image",
+        (photos / "link.jpg").as_uri(): "link",
+    }
+
+
+def test_images_of_a_warc_file_keep_their_address_headers_and_time(tmp_path: Path) -> None:
+    with (tmp_path / "a.warc.gz").open("wb") as stream:
+        writer = WARCWriter(stream, gzip=True)
+        for url, media_type, body, status in (
+            ("http://example.org/a.jpg", "image/jpeg", picture(1), "200 OK"),
+            ("http://example.org/", "text/html", b"<p>page", "200 OK"),
+            ("http://example.org/b.jpg", "image/jpeg", b"<p>error", "200 OK"),
+            ("http://example.org/c.jpg", "image/jpeg", picture(2), "404 Not Found"),
+        ):
+            http = StatusAndHeaders(status, [("Content-Type", media_type), ("ETag", '"1"')], protocol="HTTP/1.1")
+            when = {"WARC-Date": "2020-01-02T03:04:05Z", "WARC-IP-Address": "192.0.2.7"}
+            record = writer.create_warc_record(
+                url, "response", BytesIO(body), http_headers=http, warc_headers_dict=when
+            )
+            writer.write_record(record)
+        stream.write(b"\x1f\x8bcut off")
+    done = crawl(tmp_path, sources=[{"kind": "warc", "path": str(tmp_path / "a.warc.gz")}])
+    (sighting,) = done.sightings
+    assert (sighting.image_url, sighting.status, sighting.peer) == ("http://example.org/a.jpg", 200, "192.0.2.7")
+    assert dict(sighting.response_headers)["ETag"] == '"1"'
+    assert sighting.fetched_at.isoformat() == "2020-01-02T03:04:05+00:00"
+    assert done.bytes_of(sighting) == picture(1)
+    archive = (tmp_path / "a.warc.gz").as_uri()
+    assert done.refusals == {"http://example.org/b.jpg": "not-an-image", archive: "unreadable"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["https://example.org/"], "--bytes is missing"),
+        (["nothing-here"], "There is no nothing-here."),
+        (["job.json"], "job.limits.pages must be a whole number"),
+        (["https://example.org/", "--bytes", "job.json"], "can't be written"),
+    ],
+)
+def test_wrong_use_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "job.json").write_text('{"bytes_dir": "x", "urls": [{"url": "a"}], "limits": {"pages": "many"}}')
+    command = [sys.executable, "-m", "crawler", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, check=False, timeout=60)
+    assert message in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert done.returncode == (3 if "written" in message else 2)
+
+
+def test_one_line_crawls_a_site(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", '<img src="/i.jpg">')
+        site.image("/i.jpg")
+        command = [sys.executable, "-m", "crawler", site.url(), "--bytes", str(tmp_path / "b"), "--delay", "0"]
+        command += ["--allow-network", "127.0.0.0/8", "--contact", "bot@example.org"]
+        done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False, timeout=60)
+        assert site.seen[0].headers["user-agent"] == "ExhibitBot/0.1 (bot@example.org)"
+    assert done.returncode == 0
+    *_, end = read_lines(done.stdout.splitlines(keepends=True))
+    assert isinstance(end, EndLine)
+    assert end.counts.images == 1

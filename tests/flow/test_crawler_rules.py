@@ -1,0 +1,273 @@
+"""What a crawl doesn't do: private addresses, robots.txt, reservations, denied hosts, haste."""
+
+import gzip
+import socket
+import time
+from ipaddress import ip_address
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from crawler.job import Kind
+from tests.assets.crawling import crawl
+from tests.assets.site import Answer, Seen, Site
+
+ROBOTS = """User-agent: *
+Disallow: /
+
+User-agent: exhibitbot
+Disallow: /secret/
+Allow: /secret/open
+Content-Signal: ai-train=no
+"""
+
+
+def text(body: str, status: int = 200) -> Answer:
+    return Answer(body.encode(), media_type="text/plain", status=status)
+
+
+def to(url: str) -> Answer:
+    return Answer(status=302, headers=(("Location", url),))
+
+
+def test_without_leave_nothing_of_a_private_network_is_visited(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "<p>private")
+        port = site.port
+        hosts = ["127.0.0.1", "localhost", "a.localhost", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0"]  # noqa: S104
+        hosts += ["[::1]", "[::ffff:127.0.0.1]", "[::]", "[64:ff9b::7f00:1]", "127.0.0.1."]
+        urls = [f"http://{host}:{port}/" for host in hosts]
+        done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=[])
+        assert site.seen == []
+    assert [done.refusals[url] for url in urls] == ["private-address"] * len(urls)
+
+
+def test_a_name_that_leads_to_a_private_address_is_refused_when_it_is_resolved(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "<p>private")
+        names = [name for name in ("ip6-localhost", "ip6-loopback", socket.gethostname()) if _is_private(name)]
+        if not names:
+            pytest.skip("this machine has no name of its own")
+        urls = [f"http://{name}:{site.port}/" for name in names]
+        # one network is allowed, so that an unusual port is no reason to refuse the name itself
+        done = crawl(tmp_path, urls=[{"url": url} for url in urls], follow=False, allowed_networks=["192.0.2.0/24"])
+        assert site.seen == []
+    assert [done.refusals[url] for url in urls] == ["private-address"] * len(urls)
+
+
+def _is_private(name: str) -> bool:
+    try:
+        answers = socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return not any(ip_address(str(answer[4][0]).partition("%")[0]).is_global for answer in answers)
+
+
+def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
+    with Site() as site, Site(host="127.0.0.2") as inner:
+        inner.page("/", "<p>inner")
+        inner.image("/i.jpg")
+        site.page("/", '<img src="/in.jpg"><img src="/file.jpg"><img src="/loop.jpg"><img src="/twice.jpg">')
+        site.routes["/in.jpg"] = to(inner.url("/i.jpg"))
+        site.routes["/twice.jpg"] = to("/in.jpg")
+        site.routes["/file.jpg"] = to("file:///etc/passwd")
+        site.routes["/loop.jpg"] = to("/loop.jpg")
+        site.routes["/away"] = to(inner.url())
+        urls = [{"url": site.url()}, {"url": site.url("/away")}]
+        done = crawl(tmp_path, urls=urls, follow=False, allowed_networks=["127.0.0.1/32"])
+        assert inner.seen == []
+    assert done.refusals == {
+        site.url("/in.jpg"): "private-address",
+        site.url("/twice.jpg"): "private-address",
+        site.url("/file.jpg"): "scheme",
+        site.url("/loop.jpg"): "redirects",
+        site.url("/away"): "private-address",
+    }
+    assert site.times("/loop.jpg") == 6
+
+
+def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp_path: Path) -> None:
+    with Site() as site, Site(host="127.0.0.2") as other:
+        other.page("/", "<p>other")
+        picture = other.image("/i.jpg")
+        site.page("/", '<img src="/i.jpg"><a href="/away">away</a>')
+        site.routes["/i.jpg"] = to(other.url("/i.jpg"))
+        site.routes["/away"] = to(other.url())
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+    assert done.refusals == {site.url("/away"): "out-of-scope"}
+    assert done.bytes_of(done.sightings[0]) == picture
+    assert done.sightings[0].peer == f"127.0.0.2:{other.port}"
+
+
+def test_robots_are_obeyed_by_our_own_token_for_pages_and_images(tmp_path: Path) -> None:
+    with Site() as site:
+        site.routes["/robots.txt"] = text(ROBOTS)
+        site.page("/", '<img src="/secret/a.jpg"><img src="/secret/open.jpg"><a href="/secret/page">s</a>')
+        for name in ("a", "open"):
+            site.image(f"/secret/{name}.jpg")
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+        assert site.times("/secret/a.jpg") == site.times("/secret/page") == 0
+        assert site.times("/robots.txt") == 1
+    assert done.refusals == {site.url("/secret/a.jpg"): "robots", site.url("/secret/page"): "robots"}
+    assert [one.image_url for one in done.sightings] == [site.url("/secret/open.jpg")]
+    assert done.pages[0].signals.ai == ("ai-train=no",)
+
+
+def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_path: Path) -> None:
+    hosts = {"127.0.0.1": 503, "127.0.0.2": 404, "127.0.0.3": 403, "127.0.0.4": 429}
+    sites = [Site(host=host) for host in hosts]
+    with sites[0], sites[1], sites[2], sites[3]:
+        for site, status in zip(sites, hosts.values(), strict=True):
+            site.routes["/robots.txt"] = text("User-agent: *\nDisallow: /", status)
+            site.page("/", "<p>page")
+        done = crawl(tmp_path, urls=[{"url": site.url()} for site in sites], follow=False)
+    assert done.refusals == {sites[0].url(): "robots", sites[3].url(): "robots"}
+    assert {page.url for page in done.pages} == {sites[1].url(), sites[2].url()}
+
+
+def test_robots_behind_a_redirect_are_read_and_only_their_first_part_counts(tmp_path: Path) -> None:
+    with Site() as site:
+        site.routes["/robots.txt"] = to("/real.txt")
+        padding = "# padding\n" * 60_000
+        site.routes["/real.txt"] = text(f"User-agent: *\nDisallow: /no\n{padding}Disallow: /late\n")
+        for path in ("/", "/no", "/late"):
+            site.page(path, "<p>page")
+        done = crawl(tmp_path, urls=[{"url": site.url(path)} for path in ("/", "/no", "/late")], follow=False)
+    assert done.refusals == {site.url("/no"): "robots"}
+
+
+def test_reservations_and_signals_are_recorded_and_followed(tmp_path: Path) -> None:
+    rules = b'[{"location": "/kept/*", "tdm-reservation": 1}, {"location": "/", "tdm-reservation": 0}]'
+    with Site() as site:
+        site.routes["/.well-known/tdmrep.json"] = Answer(rules, media_type="application/json")
+        site.page("/", '<meta name="robots" content="noai"><img src="/kept/a.jpg"><img src="/b.jpg">')
+        site.page("/meta", '<meta name="tdm-reservation" content="1"><img src="/c.jpg">')
+        site.page("/x", "<p>x", headers=(("X-Robots-Tag", "noimageai"), ("X-Robots-Tag", "nofollow")))
+        site.image("/kept/a.jpg")
+        site.image("/b.jpg", headers=(("tdm-reservation", "1"),))
+        urls = [{"url": site.url(path)} for path in ("/", "/meta", "/x")]
+        done = crawl(tmp_path / "1", urls=urls, follow=False)
+        free = crawl(tmp_path / "2", urls=urls[:1], follow=False, politeness={"obey_reservations": False})
+    signals = {page.url: page.signals for page in done.pages}
+    assert signals[site.url()].tdm_reservation == "0"
+    assert signals[site.url()].ai == ("noai",)
+    assert signals[site.url("/meta")].tdm_reservation == "1"
+    assert signals[site.url("/x")].x_robots_tag == ("noimageai", "nofollow")
+    assert done.refusals == {
+        site.url("/kept/a.jpg"): "tdm-reserved",
+        site.url("/b.jpg"): "tdm-reserved",
+        site.url("/meta"): "tdm-reserved",
+    }
+    assert len(free.sightings) == 2
+
+
+def test_links_of_a_page_that_asks_for_it_are_not_followed(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", '<meta name="ExhibitBot" content="nofollow"><a href="/next">next</a>')
+        done = crawl(tmp_path, sources=[{"kind": "site", "url": site.url()}])
+    assert done.pages[0].links == ()
+    assert site.times("/next") == 0
+
+
+def test_denied_hosts_are_refused_with_the_reason_that_was_given(tmp_path: Path) -> None:
+    with Site() as site, Site(host="127.0.0.2") as other:
+        other.image("/i.jpg")
+        site.page("/", f'<img src="{other.url("/i.jpg")}">')
+        job = {"urls": [{"url": site.url()}], "follow": False}
+        done = crawl(tmp_path, denied_hosts={"127.0.0.2": "its operator asked us"}, **job)
+        assert other.seen == []
+    (refusal,) = done.pages[0].refusals
+    assert refusal.reason == "denied-host"
+    assert "its operator asked us" in refusal.sentence
+
+
+def test_the_least_delay_lies_between_two_requests_to_a_host(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "".join(f'<img src="/{n}.jpg">' for n in range(4)))
+        for n in range(4):
+            site.image(f"/{n}.jpg")
+        crawl(tmp_path, urls=[{"url": site.url()}], follow=False, politeness={"delay": 0.2})
+    assert min(_gaps(site)) >= 0.19
+
+
+def test_a_crawl_delay_is_kept_and_one_that_is_too_long_refuses_the_host(tmp_path: Path) -> None:
+    with Site() as site, Site(host="127.0.0.2") as slow:
+        site.routes["/robots.txt"] = text("User-agent: *\nCrawl-delay: 0.3\n")
+        site.page("/", '<img src="/a.jpg"><img src="/b.jpg">')
+        site.image("/a.jpg")
+        site.image("/b.jpg")
+        slow.routes["/robots.txt"] = text("User-agent: *\nCrawl-delay: 1000\n")
+        done = crawl(tmp_path, urls=[{"url": site.url()}, {"url": slow.url()}], follow=False)
+    assert min(_gaps(site)) >= 0.29
+    assert done.refusals == {slow.url(): "crawl-delay"}
+
+
+def _gaps(site: Site) -> list[float]:
+    times = [one.at for one in site.seen if not one.path.startswith(("/robots", "/.well-known"))]
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def test_a_server_that_is_busy_is_asked_again_after_the_time_it_says(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def busy(seen: Seen) -> Answer:
+        asked.append(seen.at)
+        return text("later", 429) if len(asked) == 1 else Answer(b"<title>at last</title>")
+
+    with Site() as site, Site(host="127.0.0.2") as resting:
+        site.routes["/"] = lambda seen: _after(busy(seen), "1")
+        resting.routes["/"] = _after(text("later", 503), "86400")
+        resting.page("/other", "<p>other")
+        urls = [{"url": site.url()}, {"url": resting.url()}, {"url": resting.url("/other")}]
+        done = crawl(tmp_path, urls=urls, follow=False, politeness={"concurrency_per_host": 1})
+    assert asked[1] - asked[0] >= 0.99
+    assert {page.url: page.title for page in done.pages}[site.url()] == "at last"
+    assert done.refusals[resting.url()] == "http-503"
+    assert resting.times("/") == 1
+
+
+def _after(answer: Answer, seconds: str) -> Answer:
+    return Answer(answer.body, answer.media_type, answer.status, (("Retry-After", seconds),))
+
+
+def test_slow_and_huge_answers_are_broken_off(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "".join(f'<img src="/{name}.jpg">' for name in ("slow", "claims", "huge", "cut", "bomb", "ok")))
+        site.routes["/slow.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10_000, pieces=50, pause=0.2)
+        site.routes["/claims.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=10**12)
+        site.routes["/huge.jpg"] = Answer(b"\xff\xd8\xff" + b"\0" * 200_000, "image/jpeg", length=-1)
+        site.routes["/cut.jpg"] = Answer(b"\xff\xd8\xff", "image/jpeg", length=5_000)
+        bomb = gzip.compress(b"\xff\xd8\xff" + b"\0" * 5_000_000)
+        site.routes["/bomb.jpg"] = Answer(bomb, "image/jpeg", headers=(("Content-Encoding", "gzip"),))
+        site.image("/ok.jpg")
+        limits = {"max_picture_bytes": 100_000, "request_seconds": 2}
+        begun = time.monotonic()
+        done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, limits=limits)
+        assert time.monotonic() - begun < 60
+    assert done.refusals == {
+        site.url("/slow.jpg"): "timeout",
+        site.url("/claims.jpg"): "too-large",
+        site.url("/huge.jpg"): "too-large",
+        site.url("/bomb.jpg"): "too-large",
+        site.url("/cut.jpg"): "incomplete",
+    }
+    assert [one.image_url for one in done.sightings] == [site.url("/ok.jpg")]
+
+
+def test_a_host_that_is_not_there_is_unreachable_and_the_crawl_goes_on(tmp_path: Path) -> None:
+    with Site() as site:
+        site.page("/", "<p>here")
+        closed = f"http://127.0.0.1:{_closed_port()}/"
+        urls = [{"url": closed}, {"url": "http://nowhere.invalid/"}, {"url": "no address"}, {"url": site.url()}]
+        done = crawl(tmp_path, urls=urls, follow=False)
+    assert done.refusals[closed] == "unreachable"
+    assert done.refusals["http://nowhere.invalid/"] == "unresolvable"
+    assert done.refusals["no address"] == "bad-url"
+    assert [(page.url, page.kind) for page in done.pages] == [(site.url(), Kind.PAGE)]
+
+
+def _closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
