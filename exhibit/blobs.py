@@ -37,10 +37,13 @@ class FolderBlobStore:
         digest = Digest.of(data)
         if not self._has(digest, len(data)):
             temporary = self._temporary()
-            with temporary.open("xb") as file:
-                file.write(data)
-                _settle(file)
-            self._publish(temporary, digest)
+            try:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                    _settle(file)
+                self._publish(temporary, digest)
+            finally:
+                temporary.unlink(missing_ok=True)
         return digest
 
     def put_file(self, path: Path) -> Digest:

@@ -41,7 +41,7 @@ _ORIENTATION_TAG = 0x0112
 _JPEG = ("JPEG", "MPO")
 _MENDABLE = ("JPEG", "MPO", "PNG")
 _MIN_ROWS = 0.75
-_PIECE = 16 * 1024
+_PIECE = 1024
 _REDUCTIONS = (8, 4, 2)
 _COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, beside 7.5 bytes for the others
 _PROGRESSIVE_COST = 1.5
@@ -242,7 +242,7 @@ def _frames(picture: Image.Image) -> int:
 def _load(picture: Image.Image) -> None:
     """Decode; of a file that breaks off, keep what is there if it is enough."""
     if picture.format in _JPEG:
-        picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]  # so that the time is checked often
+        picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]  # a few bytes may hold a scan over all pixels: check the time often
     try:
         picture.load()
     except (OSError, SyntaxError, ValueError):

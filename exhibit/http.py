@@ -33,6 +33,7 @@ MAX_REDIRECTS = 10
 USER_AGENT = f"Exhibit/{__version__}"
 _REDIRECT_BODY = 64 * 1024
 _PIECE = 64 * 1024
+_TRIED_ADDRESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ class _GuardedMixin:
     def _new_conn(self: Any) -> socket.socket:
         self.exhibit_answers = self.guard.resolve(self.host, self.port)
         failure: OSError | None = None
-        for address in self.exhibit_answers:
+        for address in self.exhibit_answers[:_TRIED_ADDRESSES]:
             try:
                 found = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
             except OSError as error:

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from contextlib import suppress
 from io import BytesIO
@@ -187,9 +188,13 @@ def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
 
 
 def test_a_decoder_that_reads_on_and_on_is_ended() -> None:
+    whole = saved(Image.new("L", (6000, 6000), 90), "JPEG", progressive=True)
+    last_scan = whole[whole.rindex(b"\xff\xda") : -2]
+    begun = time.monotonic()
     with pytest.raises(UnreadablePictureError) as refused:
-        decode(saved(photo(900, 900), "JPEG"), Limits(seconds=-1))
+        decode(whole[:-2] + last_scan * (2_000_000 // len(last_scan)) + b"\xff\xd9", Limits(seconds=0.5))
     assert refused.value.reason == "too-slow"
+    assert time.monotonic() - begun < 5
 
 
 def test_a_png_that_breaks_off_late_is_a_picture_and_early_is_none() -> None:
