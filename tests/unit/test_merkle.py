@@ -148,6 +148,7 @@ def test_a_changed_proof_never_verifies(size: int, data: st.DataObject) -> None:
     assert not merkle.verify_inclusion(leaf, size, size, path, root)
     assert not merkle.verify_consistency(old, size, root, root, link)
     assert not merkle.verify_consistency(size, old, root, old_root, link)
+    assert not merkle.verify_consistency(old, 4 * size, old_root, root, link)
 
 
 def broken_paths(path: list[bytes], data: st.DataObject) -> list[list[bytes]]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from evidence.errors import UnknownWitnessError
 from evidence.keys import KeySigner
-from evidence.notes import parse_note, parse_verifier_key, sign_note, verifier_key, verify_note
+from evidence.notes import key_id, parse_note, parse_verifier_key, sign_note, verifier_key, verify_note
 from exhibit.errors import IntegrityError, WrongUseError
 
 SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -47,7 +47,7 @@ def test_a_key_made_by_another_program_is_read() -> None:
 def test_a_signature_made_by_another_program_is_read_and_holds() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from evidence.notes import _signature, key_id
+    from evidence.notes import _signature
 
     body, _, line = GO_NOTE.rpartition("\n\n")
     signature = _signature(line.rstrip("\n"))
@@ -77,6 +77,23 @@ def test_a_note_by_an_unknown_key_is_told_apart_from_a_wrong_one() -> None:
         verify_note(forged, VKEY)
     with pytest.raises(UnknownWitnessError):
         verify_note(sign_note("other.example/log", 7, ROOT, SIGNER).note, VKEY)
+
+
+def test_a_known_key_under_another_logs_note_does_not_speak_for_that_log() -> None:
+    body = sign_note("other.example/log", 7, ROOT, SIGNER).note.split("\n\n")[0] + "\n"
+    line = base64.b64encode(key_id("example.org/log", SIGNER.public_key) + SIGNER.sign(body.encode())).decode()
+    with pytest.raises(UnknownWitnessError):
+        verify_note(f"{body}\n— example.org/log {line}\n", VKEY)
+
+
+def test_a_second_spelling_of_the_same_signature_is_refused() -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = NOTE[-3]
+    assert NOTE.endswith(f"{last}=\n")
+    respelled = NOTE[:-3] + alphabet[alphabet.index(last) + 1] + "=\n"
+    assert base64.b64decode(respelled.split(" ")[-1]) == base64.b64decode(NOTE.split(" ")[-1])
+    with pytest.raises(IntegrityError, match="can't be read"):
+        verify_note(respelled, VKEY)
 
 
 def test_signatures_of_other_witnesses_are_passed_over() -> None:
