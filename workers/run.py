@@ -1,4 +1,4 @@
-"""Becomes one of the product's processes, where something else starts and watches them: ``python -m workers.run web``."""
+"""Becomes one of the product's processes, for one who starts and watches them: ``python -m workers.run web``."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in known:
         print(f"Name one of: {', '.join(known)}.", file=sys.stderr)  # noqa: T201 - a command
         return int(ExitCode.WRONG_USE)
-    become(known[arguments[0]])
+    return become(known[arguments[0]])
 
 
 def become(child: Child) -> NoReturn:
