@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from evidence.codec import to_plain
 from evidence.container import Member, member_of, zip_chunks
-from evidence.facts import LogProof
+from evidence.logproofs import LogProof
 from evidence.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
 from evidence.sealing import SealedCase
 from exhibit.digests import CHUNK, Digest

@@ -7,12 +7,37 @@ Paths are those inside a bundle, such as ``data/work/01.jpg``. Numbers of sighti
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.logproofs import LogProof, SightingRecord, SliceProof
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, canonical
+from exhibit.entries import canonical
 from exhibit.types import Verification
+
+__all__ = [
+    "FACTS_FORMAT",
+    "LANGUAGES",
+    "AttachmentFacts",
+    "CaptureFacts",
+    "CaseFacts",
+    "DecisionFacts",
+    "LicenceCheckFacts",
+    "LogProof",
+    "MatchFacts",
+    "ModelFacts",
+    "OfficialRegistration",
+    "OwnerFacts",
+    "PartyFacts",
+    "PictureFacts",
+    "SightingFacts",
+    "SightingRecord",
+    "SliceProof",
+    "SoftwareFacts",
+    "Visibility",
+    "WitnessFacts",
+    "WorkFacts",
+]
 
 FACTS_FORMAT = "exhibit-facts/1"
 LANGUAGES = ("en", "zh-Hans")
@@ -75,82 +100,6 @@ class SoftwareFacts:
     version: str
     pipeline: str
     models: tuple[ModelFacts, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LogProof:
-    """An entry of the log with its opening, and its place in one signed checkpoint (RFC 9162, 2.1.3).
-
-    Attributes:
-        sequence: the entry's number in the log, from 0.
-        type: what the entry witnesses.
-        time: when the house wrote it down, aware, UTC.
-        commitment: 32 bytes.
-        salt: 32 bytes.
-        opening: what the commitment opens to, plain JSON.
-        size: number of leaves of the checkpoint.
-        path: hashes of the inclusion proof, 32 bytes each, from the leaf up.
-        checkpoint: the signed note.
-    """
-
-    sequence: int
-    type: EntryType
-    time: datetime
-    commitment: bytes
-    salt: bytes
-    opening: dict[str, Any]
-    size: int
-    path: tuple[bytes, ...]
-    checkpoint: str
-
-    @property
-    def entry(self) -> Entry:
-        """The entry whose leaf hash the proof is for."""
-        return Entry(self.type, self.time, self.commitment)
-
-
-@dataclass(frozen=True, slots=True)
-class SightingRecord:
-    """What a crawl slice commits to for one sighting; its canonical JSON is hashed into the slice's Merkle tree.
-
-    Attributes:
-        page_url: the page that shows the image; empty when the source names none.
-        image_url: the image's address as found on the page.
-        final_url: the address after redirects.
-        picture: digest of the exact bytes.
-        status: HTTP status; 0 when the source isn't HTTP.
-        headers: the answer's headers in their order.
-        peer: address of the server that answered; empty when the source isn't a network.
-        seen: when the bytes had arrived, aware, UTC.
-    """
-
-    page_url: str
-    image_url: str
-    final_url: str
-    picture: Digest
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    peer: str
-    seen: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SliceProof:
-    """That a crawl slice recorded a sighting: the record's place in the slice, and the slice's place in the log.
-
-    Attributes:
-        record: what was hashed.
-        index: the record's number in the slice, from 0.
-        count: records in the slice.
-        path: hashes from the record up to the slice's root, 32 bytes each.
-        log: the slice's entry; its opening holds ``root`` (hex) and ``count``.
-    """
-
-    record: SightingRecord
-    index: int
-    count: int
-    path: tuple[bytes, ...]
-    log: LogProof
 
 
 @dataclass(frozen=True, slots=True)

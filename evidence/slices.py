@@ -1,6 +1,7 @@
 """What one crawl slice commits to: the Merkle root over its sightings, so that each can be shown without the others.
 
-A leaf is the canonical JSON (RFC 8785) of a :class:`~evidence.facts.SightingRecord`; the tree is that of RFC 9162, 2.1.
+A leaf is the canonical JSON (RFC 8785) of a :class:`~evidence.logproofs.SightingRecord`; the tree is that of RFC 9162,
+2.1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 from evidence import merkle
 from evidence.codec import to_plain
-from evidence.facts import LogProof, SightingRecord, SliceProof
+from evidence.logproofs import LogProof, SightingRecord, SliceProof
 from exhibit.entries import canonical
 
 

@@ -9,7 +9,8 @@ from evidence.checks.inspection import Inspection
 from evidence.checks.proofs import check_log_proof
 from evidence.codec import FormatError
 from evidence.container import read_all
-from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts, SliceProof
+from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts
+from evidence.logproofs import SliceProof
 from evidence.manifest import FACTS_PATH
 from evidence.sealing import derived_files, named_files
 from evidence.slices import record_leaf

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from evidence.bundle import TAG_MANIFEST, TOOLS, bag_files
+from evidence.bundle import KEY_PATH, KEY_PEM_PATH, SIGNATURE_PATH, TAG_MANIFEST, TOOLS, bag_files
 from evidence.checks.inspection import Inspection
 from evidence.container import Contents, Member, read_all, zip_chunks
 from evidence.manifest import FACTS_PATH, MANIFEST_PATH, ManifestFile
@@ -12,6 +12,7 @@ from exhibit.digests import Digest
 
 MAX_TAG_BYTES = 8 << 20
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", TAG_MANIFEST)
+ALWAYS = (SIGNATURE_PATH, KEY_PATH, KEY_PEM_PATH)
 
 
 def check_contents(inspection: Inspection) -> Iterator[Check]:
@@ -58,7 +59,7 @@ def _check_listing(inspection: Inspection) -> Check:
     data = {name for name in present if name.startswith("data/")}
     others = {name for name in present - data if not name.startswith("proofs/")}
     extra = sorted((data - listed) | (others - {*BAG, *TOOLS}))
-    missing = sorted((listed - data - inspection.withheld) | ({*BAG, *TOOLS} - present))
+    missing = sorted((listed - data - inspection.withheld) | ({*BAG, *TOOLS, *ALWAYS} - present))
     if inspection.withheld & {FACTS_PATH, MANIFEST_PATH} or not inspection.withheld <= listed:
         return failed("files", "The list of withheld files names files that can't be withheld.")
     if extra or missing:

@@ -8,7 +8,8 @@ from typing import TypeVar
 from evidence.bundle import WITHHELD_PATH, Withheld
 from evidence.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_json
 from evidence.container import ContainerError, Contents, read_all
-from evidence.facts import CaseFacts, LogProof
+from evidence.facts import CaseFacts
+from evidence.logproofs import LogProof
 from evidence.manifest import MANIFEST_PATH, Manifest
 from evidence.trust import Trust
 from exhibit.digests import Digest

@@ -23,7 +23,8 @@ from evidence.bundle import (
 from evidence.checks.inspection import Inspection, log_proofs
 from evidence.codec import FormatError, from_plain, parse_json
 from evidence.errors import UnknownWitnessError
-from evidence.facts import CaseFacts, LogProof
+from evidence.facts import CaseFacts
+from evidence.logproofs import LogProof
 from evidence.notes import MAX_NOTE, Note, parse_note, verify_note
 from evidence.sealing import SealedCase, seal_opening
 from evidence.verdict import Check, State, failed, not_checked, passed
