@@ -53,6 +53,11 @@ def watch(of: Owner, name: str) -> Watch:
     return _one(found, f"{of.name} has no watch {name!r}.")
 
 
+def watch_numbered(of: Owner, number: int) -> Watch:
+    """One of the owner's watches, by its number."""
+    return _one(watches(of).filter(number=number), f"{of.name} has no watch {number}.")
+
+
 def crawls(of: Owner) -> QuerySet[Crawl]:
     """The crawls of the owner's watches, newest first."""
     return Crawl.objects.filter(watch__owner=of).select_related("watch").order_by("-started_at", "-pk")

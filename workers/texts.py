@@ -1,5 +1,7 @@
 """Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
 
+from math import floor
+
 from evidence.documents import standing_unchecked
 from exhibit.types import Verification
 
@@ -17,10 +19,10 @@ def words_of(one: Verification) -> tuple[str, ...]:
     if one.transform is None:
         words.append("The pictures could not be laid onto each other.")
     else:
-        shown = f"The found picture shows {one.overlap_work:.0%} of the registered picture's area"
-        words.append(f"{shown}, which fills {one.overlap_picture:.0%} of the found picture.")
+        shown = f"The found picture shows {_percent(one.overlap_work)} of the registered picture's area"
+        words.append(f"{shown}, which fills {_percent(one.overlap_picture)} of the found picture.")
         words.append(
-            f"Where both have texture, {one.dense:.0%} of the blocks agree; {one.inliers} distinct points agree."
+            f"Where both have texture, {_percent(one.dense)} of the blocks agree; {one.inliers} distinct points agree."
         )
     if one.mirrored:
         words.append("It is mirrored.")
@@ -30,5 +32,11 @@ def words_of(one: Verification) -> tuple[str, ...]:
         )
     if one.hamming < NOT_COMPARED:
         words.append(f"The 256-bit perceptual hashes differ in {one.hamming} bits.")
-    words.append("The probability has not been calibrated." if one.probability is None else f"{one.probability:.4f}")
+    calibrated = "The probability has not been calibrated."
+    words.append(calibrated if one.probability is None else f"Calibrated probability of a copy: {one.probability:.4f}.")
     return tuple(words)
+
+
+def _percent(share: float) -> str:
+    """A share in whole percent, rounded down, as the documents show it."""
+    return f"{floor(share * 100)}%"

@@ -92,8 +92,7 @@ class House:
         from evidence.anchors.blocks import JsonRpcBlocks  # noqa: PLC0415
         from evidence.anchors.opentimestamps import OpenTimestampsAnchor  # noqa: PLC0415
 
-        network = "regtest" if given.development else "main"
-        blocks = JsonRpcBlocks(given.bitcoin_source, session, network=network)
+        blocks = JsonRpcBlocks(given.bitcoin_source, session, "regtest" if given.development else "main")
         return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
 
     @cached_property
@@ -121,6 +120,6 @@ def contact_fields(contact: str) -> dict[str, str]:
 @cache
 def house() -> House:
     """The ports of this process, with hints sent through the broker."""
-    from workers.tasks import send  # noqa: PLC0415 - the tasks need the house themselves
+    from workers.celery import send  # noqa: PLC0415 - commands that send nothing do without Celery
 
     return House(load_config(), send)

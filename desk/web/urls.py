@@ -1,5 +1,28 @@
-"""Addresses of the pages."""
+"""Addresses of the pages. Whatever belongs to an owner lies below ``o/<slug>/``."""
 
-from django.urls import URLPattern
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from desk.web import case_pages, download_pages, general_pages, watch_pages, work_pages
+
+urlpatterns = [
+    path("", general_pages.home, name="home"),
+    path("healthz", general_pages.healthz, name="healthz"),
+    path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("o/<slug:slug>/cases/", case_pages.cases, name="cases"),
+    path("o/<slug:slug>/cases/<int:number>/", case_pages.case, name="case"),
+    path("o/<slug:slug>/cases/<int:number>/decide", case_pages.decide, name="decide"),
+    path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", case_pages.drawing, name="drawing"),
+    path("o/<slug:slug>/works/", work_pages.works, name="works"),
+    path("o/<slug:slug>/works/<int:number>/", work_pages.work, name="work"),
+    path("o/<slug:slug>/pictures/<str:digest>", work_pages.picture, name="picture"),
+    path("o/<slug:slug>/watches/", watch_pages.watches, name="watches"),
+    path("o/<slug:slug>/watches/<int:number>/", watch_pages.watch, name="watch"),
+    path("o/<slug:slug>/watches/<int:number>/run", watch_pages.run, name="run-watch"),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", watch_pages.crawl, name="crawl"),
+    path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
+    path("o/<slug:slug>/downloads/report", download_pages.request_report, name="request-report"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/<str:name>", download_pages.report_file, name="report-file"),
+    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", download_pages.bundle, name="bundle"),
+]

@@ -1,0 +1,45 @@
+"""Who may see and do what: everything goes through an owner that the person is a member of."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+
+from exhibit.errors import NotFoundError
+from registry import owned
+from registry.models import Owner, Role, User
+
+P = ParamSpec("P")
+OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
+
+
+def member_view(view: OwnedView[P]) -> View:
+    """A view of an owner's things: a stranger gets 404 for whatever is asked, as if the owner weren't there."""
+
+    @wraps(view)
+    @login_required
+    def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        assert isinstance(request.user, User)
+        owner = owned.owners_of(request.user).filter(slug=slug).first()
+        if owner is None:
+            raise Http404
+        try:
+            return view(request, owner, *args, **kwargs)
+        except NotFoundError as error:
+            raise Http404(error.message) from error
+
+    return checked
+
+
+def may_decide(request: HttpRequest, owner: Owner) -> bool:
+    """Whether the person may decide cases and start work for the owner: everybody but viewers."""
+    assert isinstance(request.user, User)
+    return request.user.memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+
+
+def forbidden() -> HttpResponse:
+    """The answer to a member whose role doesn't permit it."""
+    return HttpResponse("Your role doesn't permit this.", status=403, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,95 @@
+"""Cases: the list, the page of one with its pictures, and the decision."""
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.web.access import forbidden, may_decide, member_view
+from desk.web.paging import page_of
+from exhibit.errors import ExhibitError
+from registry import owned
+from registry.models import Case, Match, Owner
+from workers.facts import verification_of
+from workers.proofs import witnesses_of
+from workers.steps import decide as deciding
+from workers.steps.seal import draw_match
+from workers.texts import words_of
+from workers.wiring import house
+
+
+@require_safe
+@member_view
+def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's cases, those that wait for a decision first asked for."""
+    wanted = request.GET.get("decision", "")
+    rows = owned.cases(owner).annotate(places=Count("case_sightings")).prefetch_related("work__pictures")
+    counts = owned.cases(owner).aggregate(
+        **{str(one): Count("pk", filter=Q(decision=one)) for one in Case.Decision.values}
+    )
+    if wanted in Case.Decision.values:
+        rows = rows.filter(decision=wanted)
+    values = {"owner": owner, "page": page_of(request, rows), "decision": wanted, "counts": counts}
+    return render(request, "web/cases.html", values)
+
+
+@require_safe
+@member_view
+def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One case: the sentence, both pictures, the decision, the evidence, the history."""
+    row = owned.case(owner, number)
+    places = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
+    matches = {place.match_id: place.match for place in places}
+    values = {
+        "owner": owner,
+        "case": row,
+        "places": places.order_by("-sighting__last_seen"),
+        "matches": [(match, words_of(verification_of(match))) for match in matches.values()],
+        "captures": row.captures.order_by("pk"),
+        "bundles": [(bundle, witnesses_of(bundle)) for bundle in row.bundles.order_by("-number")],
+        "events": row.events.all(),
+        "may_decide": may_decide(request, owner),
+    }
+    return render(request, "web/case.html", values)
+
+
+@require_POST
+@member_view
+def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Record a person's decision, with the reason given."""
+    if not may_decide(request, owner):
+        return forbidden()
+    row = owned.case(owner, number)
+    by, reason = request.user.get_username(), request.POST.get("reason", "").strip()
+    try:
+        _decide(row, request.POST.get("decision", ""), by, reason)
+    except ExhibitError as error:
+        messages.error(request, str(error))
+    return redirect("case", slug=owner.slug, number=number)
+
+
+def _decide(row: Case, decision: str, by: str, reason: str) -> None:
+    if decision == Case.Decision.CONFIRMED:
+        deciding.confirm(house(), row, by=by, reason=reason)
+    elif decision == Case.Decision.CLEARED:
+        deciding.clear(row, by=by, reason=reason)
+    elif decision == Case.Decision.OPEN:
+        deciding.reopen(row, by=by, reason=reason)
+
+
+@require_safe
+@member_view
+@cache_control(private=True, max_age=3600)
+def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
+    """The overlay or the side-by-side picture of one of the case's matches."""
+    row = owned.case(owner, number)
+    found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
+    if found is None or drawing not in ("overlay.png", "side-by-side.png"):
+        raise Http404
+    try:
+        overlay, beside = draw_match(house().blobs, found)
+    except ExhibitError as error:
+        raise Http404 from error
+    return HttpResponse(overlay if drawing == "overlay.png" else beside, content_type="image/png")

@@ -1,0 +1,67 @@
+"""Reports and bundles to take away."""
+
+import tempfile
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.web.access import forbidden, may_decide, member_view
+from desk.web.paging import page_of
+from exhibit.digests import Digest
+from registry import owned
+from registry.models import Bundle, Owner
+from workers.bundles import assemble, bundle_name
+from workers.steps.report import request_report as ask_for_report
+from workers.wiring import house
+
+
+@require_safe
+@member_view
+def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Reports, and the bundles of all cases."""
+    bundles = Bundle.objects.filter(case__owner=owner).select_related("case").order_by("-sealed_at", "-pk")
+    values = {
+        "owner": owner,
+        "reports": owned.reports(owner)[:20],
+        "page": page_of(request, bundles),
+        "may_decide": may_decide(request, owner),
+    }
+    return render(request, "web/downloads.html", values)
+
+
+@require_POST
+@member_view
+def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask for a report; it is made in the background."""
+    if not may_decide(request, owner):
+        return forbidden()
+    report = ask_for_report(owner, preparer=request.user.get_username())
+    house().hint("report", [report.pk])
+    messages.success(request, f"Report {report.number} is being made.")
+    return redirect("downloads", slug=owner.slug)
+
+
+@require_safe
+@member_view
+def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
+    """One file of a report."""
+    report = owned.report(owner, number)
+    file = next((one for one in report.files if one["name"] == name), None)
+    if file is None:
+        raise Http404
+    stream = house().blobs.open(Digest.from_hex(file["digest"]))
+    return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
+
+
+@require_safe
+@member_view
+def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
+    """A bundle with the receipts of this moment."""
+    row = owned.bundle(owner, case, number)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+    assemble(house(), row, file)
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")

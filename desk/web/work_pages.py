@@ -1,0 +1,69 @@
+"""Works and pictures."""
+
+import io
+
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+from PIL import Image
+
+from desk.web.access import member_view
+from desk.web.paging import page_of
+from exhibit.decode import decode
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from registry import owned
+from registry.models import Owner, Picture
+from workers.wiring import house
+
+
+@require_safe
+@member_view
+def works(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's works."""
+    rows = owned.works(owner).annotate(case_count=Count("cases")).prefetch_related("pictures", "conflicts")
+    if words := request.GET.get("q", "").strip():
+        rows = rows.filter(title__icontains=words)
+    return render(request, "web/works.html", {"owner": owner, "page": page_of(request, rows), "q": words})
+
+
+@require_safe
+@member_view
+def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One work: what was declared, its pictures, and where it was seen."""
+    row = owned.work(owner, number)
+    found = owned.cases(owner).filter(work=row)
+    return render(request, "web/work.html", {"owner": owner, "work": row, "cases": found})
+
+
+@require_safe
+@member_view
+@cache_control(private=True, max_age=3600)
+def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
+    """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""
+    try:
+        row = Picture.objects.filter(digest=Digest.from_hex(digest)).first()
+    except ValueError:
+        row = None
+    if row is None or not owned.may_see_picture(owner, row):
+        raise Http404
+    side = 800 if request.GET.get("size") == "large" else 256
+    try:
+        return HttpResponse(preview(house().blobs.get(row.digest), side), content_type="image/jpeg")
+    except ExhibitError as error:
+        raise Http404 from error
+
+
+def preview(data: bytes, side: int) -> bytes:
+    """A JPEG of at most ``side`` pixels, without metadata.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    shown = Image.fromarray(decode(data, house().limits, at_least=side).pixels)
+    shown.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    out = io.BytesIO()
+    shown.save(out, format="JPEG", quality=84)
+    return out.getvalue()

@@ -1,0 +1,144 @@
+"""Every page and file of an owner: its members see it, a stranger gets 404, nobody is asked to sign in."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.urls.resolvers import URLPattern, URLResolver
+
+from registry.models import Membership, Owner, Report, Role, User, Watch
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers import wiring
+from workers.inline import Inline
+from workers.steps.match import match_pictures
+
+GENERAL = {"home", "healthz", "sign-in", "sign-out"}
+
+
+class Scene:
+    """An owner with something on every page, and three people: alice and her team-mate bob, and charlie elsewhere."""
+
+    def __init__(self, inline: Inline) -> None:
+        self.inline = inline
+        self.studio, agency = owner("studio"), owner("agency")
+        data = photograph(1)
+        self.work = register(inline.house, self.studio, data).work
+        planned, epoch = claimed_slice(self.studio)
+        match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+        self.case = self.studio.cases.get()
+        self.bundle = self.case.bundles.create(number=1)
+        file = {"name": "a.csv", "media_type": "text/csv", "digest": inline.house.blobs.put(b"a").hex, "size": 1}
+        Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
+        self.alice, self.bob = (
+            self._person("alice", self.studio, Role.OWNER),
+            self._person("bob", self.studio, Role.VIEWER),
+        )
+        self.charlie = self._person("charlie", agency, Role.OWNER)
+
+    def _person(self, name: str, of: Owner, role: Role) -> Client:
+        user = User.objects.create_user(
+            username=f"{name}@example.org", email=f"{name}@example.org", password="not used"
+        )
+        Membership.objects.create(user=user, owner=of, role=role)
+        client = Client()
+        client.force_login(user)
+        return client
+
+    def addresses(self) -> dict[str, str]:
+        """An address of each named page that exists for the studio, by the page's name."""
+        values = {
+            "slug": self.studio.slug,
+            "number": 1,
+            "case": 1,
+            "watch_number": 1,
+            "match": self.case.case_sightings.get().match_id,
+            "drawing": "overlay.png",
+            "digest": self.work.pictures.get().digest.hex,
+            "name": "a.csv",
+        }
+        return {
+            pattern.name: reverse(pattern.name, kwargs={key: values[key] for key in pattern.pattern.converters})
+            for pattern in patterns()
+            if pattern.name is not None and pattern.name not in GENERAL
+        }
+
+
+def patterns() -> Iterator[URLPattern]:
+    waiting: list[URLPattern | URLResolver] = [get_resolver()]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, URLResolver):
+            waiting += one.url_patterns
+        else:
+            yield one
+
+
+@pytest.fixture
+def scene(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    wiring.house.cache_clear()
+    monkeypatch.setattr("desk.web.case_pages.house", lambda: inline.house)
+    monkeypatch.setattr("desk.web.work_pages.house", lambda: inline.house)
+    monkeypatch.setattr("desk.web.download_pages.house", lambda: inline.house)
+    return Scene(inline)
+
+
+POSTED = {"decide", "run-watch", "request-report"}
+
+
+def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
+    for name, address in scene.addresses().items():
+        expected = 405 if name in POSTED else 404 if name == "bundle" else 200
+        assert scene.alice.get(address).status_code == expected, address
+
+
+def test_a_stranger_gets_404_on_every_page_and_file(scene: Scene) -> None:
+    for address in scene.addresses().values():
+        for answer in (scene.charlie.get(address), scene.charlie.post(address)):
+            assert answer.status_code in (404, 405), address
+            assert b"studio" not in answer.content.lower(), address
+
+
+def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
+    for name, address in scene.addresses().items():
+        answer = Client().post(address) if name in POSTED else Client().get(address)
+        assert answer.status_code == 302, address
+        assert answer.headers["Location"].startswith("/sign-in/"), address
+
+
+def test_a_viewer_looks_but_does_not_decide(scene: Scene) -> None:
+    for name in POSTED:
+        assert scene.bob.post(scene.addresses()[name], {"decision": "confirmed"}).status_code == 403, name
+    scene.case.refresh_from_db()
+    assert scene.case.decision == "open"
+
+
+def test_confirming_records_who_and_why_and_asks_for_a_bundle(scene: Scene) -> None:
+    scene.bundle.delete()
+    scene.alice.post(scene.addresses()["decide"], {"decision": "confirmed", "reason": "Not ours"})
+    scene.case.refresh_from_db()
+    assert (scene.case.decision, scene.case.decided_by, scene.case.reason) == (
+        "confirmed",
+        "alice@example.org",
+        "Not ours",
+    )
+    assert not scene.case.demonstration
+    assert scene.case.bundles.count() == 1
+
+
+def test_running_a_watch_now_makes_it_due(scene: Scene) -> None:
+    Watch.objects.update(next_run_at=None)
+    scene.alice.post(scene.addresses()["run-watch"])
+    assert Watch.objects.get().next_run_at is not None
+
+
+def test_a_found_picture_is_never_sent_as_it_is(scene: Scene) -> None:
+    answer = scene.alice.get(scene.addresses()["picture"])
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert answer.content != scene.inline.house.blobs.get(scene.work.pictures.get().digest)
+
+
+def test_health_is_told_without_signing_in(db: None) -> None:
+    answer = Client().get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json() == {"database": True, "broker": True}

@@ -1,0 +1,83 @@
+"""The indexes of one process: durable segments that all share, and a tail replayed from the rows."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.ports import VectorIndex
+from exhibit.types import Metric, Space
+from indexer.brute import BruteForceIndex
+from indexer.candidates import Candidate
+from indexer.spaces import DESCRIPTOR, PHASH
+from registry import fingerprints as vectors
+from registry.fingerprints import Change, Collection
+
+SPACES = (PHASH, DESCRIPTOR)
+PAGE = 20_000
+MOST_NEAR = 50
+
+
+class Indexes:
+    """Every collection in every space, as far as this process has looked.
+
+    Args:
+        folder: where the durable segments lie, a folder for each collection and space.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._indexes: dict[tuple[Collection, str], BruteForceIndex] = {}
+        self._applied: dict[tuple[Collection, str], int] = {}
+
+    def of(self, collection: Collection, space: Space) -> VectorIndex:
+        """The index of a collection in a space, as of the last refresh."""
+        key = (collection, space.id)
+        if key not in self._indexes:
+            self._indexes[key] = BruteForceIndex(space)
+        return self._indexes[key]
+
+    def refresh(self, collection: Collection) -> None:
+        """Take in everything that has been committed until now."""
+        for space in SPACES:
+            index, key = self.of(collection, space), (collection, space.id)
+            while changes := vectors.changes_after(collection, space, self._applied.get(key, 0), PAGE):
+                _apply(index, changes)
+                self._applied[key] = changes[-1].number
+
+    def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
+        """Which picture (primary key) stands behind each candidate's space and number."""
+        wanted = list(candidates)
+        found: dict[tuple[str, int], int] = {}
+        for space in SPACES:
+            numbers = [one.number for one in wanted if one.space == space.id]
+            rows = vectors.pictures_of(collection, space, numbers) if numbers else {}
+            found.update({(space.id, number): picture for number, picture in rows.items()})
+        return found
+
+    def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
+        """Pictures (primary keys) that have a hash within so many bits of one of these, shape (n, 32)."""
+        hits = self.of(collection, PHASH).search(hashes, k=MOST_NEAR, within=within)
+        numbers = {hit.number for row in hits for hit in row}
+        return set(vectors.pictures_of(collection, PHASH, numbers).values())
+
+
+def _apply(index: VectorIndex, changes: list[Change]) -> None:
+    """Replay changes in their order: additions first is safe, since a removal names the number it takes back."""
+    added = [change for change in changes if change.vector is not None]
+    if added:
+        numbers = np.array([change.number for change in added], np.int64)
+        index.upsert(numbers, rows_of(index.space, [change.vector for change in added if change.vector is not None]))
+    removed = [change.removes for change in changes if change.removes is not None]
+    if removed:
+        index.remove(np.array(removed, np.int64))
+
+
+def rows_of(space: Space, stored: list[bytes]) -> NDArray[Any]:
+    """Stored vectors as the rows that an index takes."""
+    joined = b"".join(stored)
+    if space.metric is Metric.HAMMING:
+        return np.frombuffer(joined, np.uint8).reshape(len(stored), space.width // 8)
+    return np.frombuffer(joined, "<f4").astype(np.float32).reshape(len(stored), space.width)
