@@ -72,3 +72,12 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
     row.not_before = now() + FIRST_PAUSE * 4 ** max(row.attempts - 1, 0) if again else None
     row.error = sentence
     row.save(update_fields=["state", "not_before", "error"])
+
+
+def give_back(model: type[Claimable], ids: Iterable[int], since: datetime) -> None:
+    """Let go of those of the rows that were claimed since a moment, by a claimer that was interrupted.
+
+    A row that another claimer took at the same time may be worked off twice, which every step tolerates.
+    """
+    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_at__gte=since)  # noqa: SLF001 - Django's public name
+    rows.update(state=StepState.TODO, not_before=None)

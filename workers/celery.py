@@ -1,6 +1,8 @@
 """The Celery app: how messages travel. What happens is in the tasks; the truth is in the rows."""
 
+import contextlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -26,6 +28,9 @@ QUEUES = {
     "exhibit.report": "evidence",
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
+
+BATCH = {"match": 32, "search": 4, "capture": 4, "seal": 4, "witness": 50}
+"""How many rows travel in one message; one, where nothing is said."""
 
 
 def make_app(config: Config) -> Celery:
@@ -64,6 +69,22 @@ def make_app(config: Config) -> Celery:
 
 
 app = make_app(load_config())
+
+
+def send(step: str, ids: Sequence[int]) -> None:
+    """Send hints for rows; what can't be sent is found by the tick."""
+    size = BATCH.get(step, 1)
+    with contextlib.suppress(OperationalError):
+        for start in range(0, len(ids), size):
+            app.send_task(f"exhibit.{step}", [list(ids[start : start + size])])
+
+
+def workers_answer(seconds: float = 1.0) -> bool:
+    """Whether a worker answers, on this machine or on another; takes all of the time when none does."""
+    try:
+        return bool(app.control.ping(timeout=seconds, limit=1))
+    except OperationalError:
+        return False
 
 
 def restore_unacknowledged(config: Config) -> int:

@@ -4,7 +4,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from exhibit.clock import now
 from exhibit.config import Config
+from registry import steps
 from workers.steps import capture, crawl, match, plan, report, seal, search, tick, witness
 from workers.wiring import House
 
@@ -26,6 +28,7 @@ STEPS: dict[str, Step] = {
     "witness": witness.ask_witnesses,
     "report": report.make_reports,
 }
+CLAIMED = {step: model for step, model, _ in tick.BATCHES}
 
 
 class Inline:
@@ -51,14 +54,21 @@ class Inline:
             if not self._waiting:
                 time.sleep(pause)
             while self._waiting and not done():
-                step, ids = self._waiting.popleft()
-                STEPS[step](self.house, ids)
+                self._work(*self._waiting.popleft())
 
     def run_until_idle(self) -> None:
         """Work until a tick finds nothing that is due now."""
         tick.tick(self.house)
         while self._waiting:
-            step, ids = self._waiting.popleft()
-            STEPS[step](self.house, ids)
+            self._work(*self._waiting.popleft())
             if not self._waiting:
                 tick.tick(self.house)
+
+    def _work(self, step: str, ids: Sequence[int]) -> None:
+        begun = now()
+        try:
+            STEPS[step](self.house, ids)
+        except BaseException:  # also Ctrl-C: nobody should have to wait until the claims are stale
+            if step in CLAIMED:
+                steps.give_back(CLAIMED[step], ids, begun)
+            raise

@@ -1,20 +1,8 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
-from collections.abc import Sequence
-
 from workers.celery import app
 from workers.steps import capture, crawl, match, plan, report, retain, seal, search, tick, witness
 from workers.wiring import house
-
-BATCH = {"match": 32, "search": 4, "capture": 4, "seal": 4, "witness": 50}
-"""How many rows travel in one message; one, where nothing is said."""
-
-
-def send(step: str, ids: Sequence[int]) -> None:
-    """Send hints for rows; what can't be sent is found by the tick."""
-    size = BATCH.get(step, 1)
-    for start in range(0, len(ids), size):
-        app.send_task(f"exhibit.{step}", [list(ids[start : start + size])])
 
 
 @app.task(name="exhibit.match")
