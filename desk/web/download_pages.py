@@ -1,6 +1,7 @@
 """Reports and bundles to take away."""
 
 import tempfile
+from contextlib import ExitStack
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -61,7 +62,9 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
     row = owned.bundle(owner, case, number)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-    assemble(house(), row, file)
+    with ExitStack() as opened:
+        file = opened.enter_context(tempfile.TemporaryFile())
+        assemble(house(), row, file)
+        opened.pop_all()  # the response closes it
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")

@@ -89,7 +89,9 @@ POSTED = {"decide", "run-watch", "request-report"}
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
     for name, address in scene.addresses().items():
         expected = 405 if name in POSTED else 404 if name == "bundle" else 200
-        assert scene.alice.get(address).status_code == expected, address
+        answer = scene.alice.get(address)
+        answer.close()
+        assert answer.status_code == expected, address
 
 
 def test_a_stranger_gets_404_on_every_page_and_file(scene: Scene) -> None:
