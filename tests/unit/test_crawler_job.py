@@ -1,0 +1,100 @@
+import json
+from typing import Any
+
+import pytest
+
+from crawler.job import Job, Kind, Scope, UserAgent
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+
+SMALLEST = {"bytes_dir": "b", "urls": [{"url": "http://example.org/"}]}
+
+
+def test_a_job_survives_its_json() -> None:
+    known = {"http://example.org/i.jpg": {"etag": '"1"', "digest": "ab" * 32}}
+    more = {
+        "follow": False,
+        "kinds": ["page", "image"],
+        "limits": {"pages": 5, "seconds": 2},
+        "politeness": {"host_delays": {"cdn.example": 2}},
+        "user_agent": {"token": "Someone", "email": "a@example.org"},
+        "allowed_networks": ["127.0.0.0/8"],
+        "denied_hosts": {"example.net": "asked"},
+        "known": known,
+        "scope": {"hosts": ["example.org"]},
+    }
+    job = Job.from_json(json.dumps(SMALLEST | more))
+    assert Job.from_json(job.to_json()) == job
+    assert job.limits.seconds == 2.0
+    assert job.known["http://example.org/i.jpg"].digest == Digest.from_hex("ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"urls": []}, "job: give either sources or urls"),
+        ({"urls": [{"url": 5}]}, "job.urls[0].url must be a text"),
+        ({"urls": [{"uri": "x"}]}, "job.urls[0].uri isn't a field. Did you mean url?"),
+        ({"urls": [{}]}, "job.urls[0].url is missing"),
+        ({"urls": "x"}, "job.urls must be a list"),
+        ({"urls": [{"url": "x", "kind": "book"}]}, "job.urls[0].kind must be one of page"),
+        ({"bytes_dir": None}, "job.bytes_dir must be a path"),
+        ({"limits": {"pages": 0}}, "limits.pages must be at least 1"),
+        ({"limits": {"pages": True}}, "job.limits.pages must be a whole number"),
+        ({"limits": {"seconds": "9"}}, "job.limits.seconds must be a number"),
+        ({"limits": {"seconds": float("nan")}}, "limits.seconds must be at least"),
+        ({"limits": 3}, "job.limits must be an object"),
+        ({"politeness": {"delay": -1}}, "politeness.delay must be at least 0"),
+        ({"politeness": {"host_delays": {"a": "b"}}}, "job.politeness.host_delays['a'] must be a number"),
+        ({"user_agent": {"token": "no spaces"}}, "user_agent.token must consist"),
+        ({"user_agent": {"email": "a b"}}, "user_agent.email must be ASCII"),
+        ({"user_agent": {"url": "x\r\ny"}}, "user_agent.url must be ASCII"),
+        ({"allowed_networks": ["all"]}, "job.allowed_networks[0] isn't a network"),
+        ({"known": {"u": {"digest": "ab"}}}, "job.known['u'].digest must be 64 hexadecimal digits"),
+        ({"follow": "yes"}, "job.follow must be true or false"),
+        ({"folow": True}, "job.folow isn't a field. Did you mean follow?"),
+        ({"urls": [], "sources": [{"kind": "site"}]}, "a source of kind site needs url"),
+        ({"urls": [], "sources": [{"kind": "site", "url": "x", "path": "y"}]}, "a source of kind site has no path"),
+        (
+            {"urls": [], "sources": [{"kind": "folder", "path": "x"}, {"kind": "site", "url": "y"}]},
+            "can't be mixed",
+        ),
+    ],
+)
+def test_a_wrong_job_is_refused_by_the_name_of_its_field(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(WrongUseError) as caught:
+        Job.from_json(json.dumps(SMALLEST | change))
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[", "5", "[]", "null", "[" * 100_000])
+def test_what_is_no_job_is_refused(text: str) -> None:
+    with pytest.raises(WrongUseError):
+        Job.from_json(text)
+
+
+def test_sources_become_targets_and_give_the_scope() -> None:
+    sources = [
+        {"kind": "site", "url": "https://www.example.co.uk/"},
+        {"kind": "sitemap", "url": "https://a.example.com/s.xml"},
+        {"kind": "feed", "url": "https://example.com/feed"},
+        {"kind": "list", "urls": ["https://example.com/1", "https://someone.github.io/2"]},
+    ]
+    job = Job.from_json(json.dumps({"bytes_dir": "b", "sources": sources}))
+    assert [target.kind for target in job.targets()] == [Kind.PAGE, Kind.SITEMAP, Kind.FEED, Kind.PAGE, Kind.PAGE]
+    assert job.whole_scope().domains == ("example.co.uk", "example.com", "someone.github.io")
+
+
+def test_a_scope_holds_hosts_and_whole_domains() -> None:
+    scope = Scope(hosts=("one.example.org",), domains=("example.com",))
+    assert scope.contains("http://one.example.org:81/a")
+    assert scope.contains("https://deep.www.example.com/")
+    assert not scope.contains("https://two.example.org/")
+    assert not scope.contains("https://notexample.com/")
+    assert Scope(domains=("*",)).contains("https://anything.example/")
+
+
+def test_the_user_agent_says_who_and_whom_to_ask() -> None:
+    assert UserAgent().header() == "ExhibitBot/0.1"
+    agent = UserAgent(token="Bot", version="2", url="https://e.org/bot", email="a@e.org")
+    assert agent.header() == "Bot/2 (+https://e.org/bot; a@e.org)"
