@@ -88,7 +88,9 @@ class Child:
         if self.user:
             rights = [f"--reuid={self.user.user}", f"--regid={self.user.group}", "--clear-groups"]
         if self.user and self.beyond_walls:
-            rights += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+            # access(2), which PostgreSQL asks about its own programs, counts the right only without that fixup
+            one_right = "-all,+dac_read_search"
+            rights += ["--securebits=+no_setuid_fixup", f"--inh-caps={one_right}", f"--ambient-caps={one_right}"]
         return ["setpriv", *rights, "--pdeathsig", self.orphaned.name.removeprefix("SIG"), "--", *self.command]
 
     def start(self, log: BinaryIO) -> "subprocess.Popen[bytes]":

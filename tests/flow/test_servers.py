@@ -17,6 +17,7 @@ from exhibit.errors import ConfigError, ServiceMissingError
 from tests.processes import processes_of, wait_until
 from workers import addresses
 from workers.keeper import ensure_servers
+from workers.programs import postgres_programs
 from workers.servers import EmbeddedServers, ServersBusyError, servers_answer
 
 CHECKOUT = Path(__file__).parents[2]
@@ -81,7 +82,8 @@ def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
 
 def test_kill_9_of_the_one_who_runs_them_ends_them_and_the_next_start_recovers(own: Config) -> None:
     program = (
-        "import signal\nfrom exhibit.config import load_config\nfrom workers.servers import EmbeddedServers\n"
+        "import signal\nfrom exhibit.config import load_config\nfrom workers.programs import postgres_programs
+from workers.servers import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )
     environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
@@ -153,8 +155,12 @@ def test_a_folder_for_sockets_that_is_a_link_is_not_used(open_folder: Path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="closed folders matter to root's unprivileged servers only")
-def test_root_may_keep_the_data_below_a_folder_that_is_closed_to_others(open_folder: Path) -> None:
+def test_root_may_keep_data_and_programs_below_a_folder_that_is_closed_to_others(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     open_folder.chmod(0o700)
+    programs = shutil.copytree(postgres_programs().parent, open_folder / "programs") / "bin"
+    monkeypatch.setattr("workers.postgres.postgres_programs", lambda: programs)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(config) as servers:
         remember(config, "a")
