@@ -203,7 +203,7 @@ def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
         <content type="html">&lt;img src="i.jpg" alt="words"&gt;</content></entry></feed>"""
     document = read_feed(atom, HERE)
     assert [(one.url, one.page_url) for one in document.images] == [
-        ("http://example.org/i.jpg", "http://example.org/e")
+        ("http://example.org/a/i.jpg", "http://example.org/e")
     ]
     assert document.images[0].context.startswith("E words")
     with pytest.raises(RefusedError):
