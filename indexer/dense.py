@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.features import Features, grey_scaling
+from indexer.orientation import scale_at_centre
 from indexer.single_thread import cv2
 
 WINDOW = 12
@@ -79,7 +80,7 @@ def laid_on(
     """
     grey, thumbnail = found.grey, registered.thumbnail
     between = grey_scaling(registered, thumbnail) @ transform @ np.linalg.inv(grey_scaling(found, grey))
-    factor = _scale_at_centre(between, grey.shape)
+    factor = scale_at_centre(between, grey.shape)
     if factor < 1:
         size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
         reduced = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
@@ -89,12 +90,6 @@ def laid_on(
     warped = cv2.warpPerspective(grey, between, size, flags=cv2.INTER_LINEAR)
     mask = cv2.warpPerspective(np.ones_like(grey, np.float32), between, size, flags=cv2.INTER_LINEAR)
     return np.asarray(warped), np.asarray(mask > 0.999)
-
-
-def _scale_at_centre(transform: NDArray[np.float64], shape: tuple[int, ...]) -> float:
-    """By how much lengths grow at the centre of a picture of this shape."""
-    depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
-    return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
 
 
 def _smooth(grey: NDArray[np.uint8], valid: NDArray[np.float32]) -> NDArray[np.float32]:

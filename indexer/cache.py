@@ -1,0 +1,71 @@
+"""A folder that keeps measured features, so that a work is measured once for all processes."""
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from indexer.features import Features, extract
+from indexer.features_file import from_bytes, to_bytes
+from indexer.spaces import PIPELINE
+
+
+class FeatureCache:
+    """Features by digest, for the present version of the pipeline.
+
+    Several processes may share the folder: files are replaced as a whole, and whoever measures the same picture writes
+    the same file. A damaged file is measured again.
+
+    Args:
+        folder: made when absent; it can be removed at any time.
+        capacity_in_memory: how many features this process keeps at hand; the longest unused go first.
+    """
+
+    def __init__(self, folder: Path, capacity_in_memory: int = 256) -> None:
+        self._folder = folder / PIPELINE
+        self._capacity = capacity_in_memory
+        self._recent: OrderedDict[Digest, Features] = OrderedDict()
+
+    def get(self, digest: Digest, load: Callable[[], bytes]) -> Features:
+        """The features of a picture, measured only when they aren't here.
+
+        Args:
+            digest: of the picture's bytes.
+            load: gives the bytes when they are needed.
+
+        Raises:
+            IntegrityError: the bytes that were loaded have another digest.
+            UnreadablePictureError: the bytes can't be decoded.
+        """
+        features = self._recent.pop(digest, None) or self._stored(digest) or self._measured(digest, load)
+        self._recent[digest] = features
+        if len(self._recent) > self._capacity:
+            self._recent.popitem(last=False)
+        return features
+
+    def put(self, features: Features) -> None:
+        """Keep features that were measured elsewhere."""
+        path = self._path(features.digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            file.write(to_bytes(features))
+        Path(file.name).replace(path)
+
+    def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
+        features = extract(load())
+        if features.digest != digest:
+            raise IntegrityError(f"The bytes of picture {digest} have another digest, {features.digest}.")
+        self.put(features)
+        return features
+
+    def _stored(self, digest: Digest) -> Features | None:
+        try:
+            features = from_bytes(self._path(digest).read_bytes())
+        except (FileNotFoundError, IntegrityError):
+            return None
+        return features if features.digest == digest else None
+
+    def _path(self, digest: Digest) -> Path:
+        return self._folder / digest.hex[:2] / f"{digest.hex}.npz"
