@@ -82,8 +82,7 @@ def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
 
 def test_kill_9_of_the_one_who_runs_them_ends_them_and_the_next_start_recovers(own: Config) -> None:
     program = (
-        "import signal\nfrom exhibit.config import load_config\nfrom workers.programs import postgres_programs
-from workers.servers import EmbeddedServers\n"
+        "import signal\nfrom exhibit.config import load_config\nfrom workers.servers import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )
     environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
