@@ -1,8 +1,9 @@
 """The one place that picks adapters from the configuration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import cache, cached_property
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from exhibit.blobs import FolderBlobStore
@@ -10,6 +11,7 @@ from exhibit.config import AnchorConfig, Config, load_config
 from exhibit.decode import Limits
 from exhibit.guard import Guard
 from exhibit.ports import Anchor, BlobStore, Capturer
+from exhibit.urls import host_of
 
 if TYPE_CHECKING:
     from evidence.log import Log
@@ -83,7 +85,9 @@ class House:
     def _anchor(self, given: AnchorConfig) -> Anchor:
         from exhibit.http import guarded_session  # noqa: PLC0415
 
-        session = guarded_session(self.guard, user_agent=self.user_agent)
+        named = named_addresses((*given.urls, given.bitcoin_source))
+        guard = Guard(allowed_networks=(*self.config.allowed_networks, *named))
+        session = guarded_session(guard, user_agent=self.user_agent)
         if given.kind == "rfc3161":
             from evidence.anchors.rfc3161 import Rfc3161Anchor  # noqa: PLC0415
 
@@ -108,6 +112,20 @@ class House:
         from crawler.job import UserAgent  # noqa: PLC0415
 
         return UserAgent(**contact_fields(self.config.contact)).header()
+
+
+def named_addresses(urls: Iterable[str]) -> tuple[str, ...]:
+    """The networks of exactly the addresses that the operator wrote into these URLs as numbers, or as localhost.
+
+    A witness may run on this machine or in the operator's own network; a name on the web may still not lead there.
+    """
+    networks = []
+    for host in map(host_of, urls):
+        try:
+            networks.append(str(ip_network("127.0.0.1" if host == "localhost" else host)))
+        except ValueError:
+            continue
+    return tuple(networks)
 
 
 def contact_fields(contact: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Max
-from indexer.draw import overlay, side_by_side
 
 from evidence.documents import render_exhibit_sheet
 from evidence.keys import generate_sealing_key, unlock
@@ -15,6 +14,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.ports import BlobStore
 from exhibit.secrets import master_key
+from indexer.draw import overlay, side_by_side
 from registry import matching, steps
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Capture, Case, Match, Owner, SealingKey, StepState
