@@ -23,7 +23,7 @@ def rgb_pixels(picture: Image.Image, reduction: int = 1) -> NDArray[np.uint8]:
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
     for top in range(0, height, rows):
-        strip = _rgb(picture.crop((0, top, width, min(height, top + rows))), picture)
+        strip = _rgb(picture.crop((0, top, width, min(height, top + rows))))
         if reduction > 1:
             strip = strip.reduce(reduction)
         start = top // reduction
@@ -36,11 +36,9 @@ def is_blank(pixels: NDArray[np.uint8]) -> bool:
     return bool((pixels == pixels[:1, :1]).all())
 
 
-def _rgb(strip: Image.Image, whole: Image.Image) -> Image.Image:
+def _rgb(strip: Image.Image) -> Image.Image:
     if strip.mode in _WIDE_MODES:
         return Image.fromarray(_eight_bits(np.asarray(strip), strip.mode)).convert("RGB")
-    if "transparency" in whole.info and "transparency" not in strip.info:
-        strip.info["transparency"] = whole.info["transparency"]
     if not strip.has_transparency_data:
         return strip.convert("RGB")
     white = Image.new("RGBA", strip.size, (255, 255, 255, 255))
