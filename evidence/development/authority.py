@@ -77,7 +77,7 @@ class Authority:
                     "content_type": "tst_info",
                     "content": core.ParsableOctetString(info.dump()),
                 },
-                "certificates": [cms.CertificateChoices.load(der) for der in sorted(each.der for each in holders)],
+                "certificates": [cms.CertificateChoices.load(each.der) for each in holders],
                 "signer_infos": [_signer_info(self.hierarchy.unit, info.dump())],
             }
         )

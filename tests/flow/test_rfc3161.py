@@ -123,6 +123,8 @@ def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authori
     swapped = kept.replace(signed["certificates"].contents, b"".join(choice.dump() for choice in reordered))
     assert len(swapped) == len(kept)
     assert swapped != kept
+    with pytest.raises(ValueError, match="SetOrdering"):
+        rfc3161_client.decode_timestamp_response(swapped)
     assert rfc3161.verify_reply(swapped, DIGEST, [authority.root_pem]) == receipt.time
 
 
@@ -140,6 +142,15 @@ def test_an_authority_of_ones_own_making_is_an_unknown_witness(authority: Author
         rfc3161.verify_reply(reply, DIGEST, [authority.root_pem], [forger.root_pem, forger.hierarchy.issuing.pem])
     with pytest.raises(UnknownWitnessError):
         rfc3161.verify_reply(reply, DIGEST, [])
+
+
+def test_a_broken_signature_is_broken_whoever_it_is_by(authority: Authority, tmp_path: Path) -> None:
+    reply = bytearray(Authority(tmp_path, authority.url).stamp(rfc3161._request(DIGEST, 1)))
+    signature = Response.load(bytes(reply))["time_stamp_token"]["content"]["signer_infos"][0]["signature"].native
+    reply[reply.index(signature) + len(signature) - 1] ^= 1
+    with pytest.raises(IntegrityError, match="signature doesn't hold") as raised:
+        rfc3161.verify_reply(bytes(reply), DIGEST, [authority.root_pem])
+    assert not isinstance(raised.value, UnknownWitnessError)
 
 
 def test_a_missing_intermediate_is_found_among_the_material(authority: Authority) -> None:
