@@ -1,0 +1,8 @@
+"""``python -m desk``, the same as ``bin/exhibit``."""
+
+import sys
+
+from desk.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What a command stands on: configuration, servers for its length, the owner, and who works things off."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+
+from exhibit.config import Config, load_config
+from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Owner
+    from workers.wiring import House
+
+owner_option = click.option("--owner", metavar="OWNER", help="Whose; the only owner there is, if not named.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
+
+
+class Desk:
+    """One command at work, with servers that answer and a schema that is up to date."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people read times."""
+        return ZoneInfo(self.config.time_zone)
+
+    @cached_property
+    def workers_run(self) -> bool:
+        """Whether workers run that do what waits; else the command works it off itself where it must."""
+        from workers.supervisor import running_status
+
+        if running_status(self.config) is not None:
+            return True
+        if not (self.config.database_url and self.config.redis_url):
+            return False
+        from workers.celery import workers_answer
+
+        return workers_answer()
+
+    @cached_property
+    def house(self) -> "House":
+        """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
+        from workers.wiring import House, no_hint
+
+        if not self.workers_run:
+            return House(self.config, no_hint)
+        from workers.celery import send
+
+        return House(self.config, send)
+
+    def owner(self, named: str | None) -> "Owner":
+        """The owner with this short name or name; the only one, if nobody is named.
+
+        Raises:
+            NotFoundError: there is no such owner, or none at all.
+            WrongUseError: there are several and nobody is named.
+        """
+        from registry import owned
+        from registry.models import Owner
+
+        if named is not None:
+            return Owner.objects.filter(name=named).order_by("pk").first() or owned.owner(named)
+        found = list(Owner.objects.order_by("slug")[:20])
+        if not found:
+            raise NotFoundError("There is no owner yet.", hint='Add one: exhibit owner add "NAME"')
+        if len(found) > 1:
+            listed = ", ".join(one.slug for one in found)
+            raise WrongUseError("There are several owners.", hint=f"Name one with --owner: {listed}")
+        return found[0]
+
+
+def open_desk() -> Desk:
+    """Have servers for the rest of the command: those that run, or our own, started for its length."""
+    return click.get_current_context().with_resource(_opened())
+
+
+@contextmanager
+def _opened() -> Iterator[Desk]:
+    config = load_config()
+    from workers.keeper import ensure_servers
+
+    with ensure_servers(config):
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+        from workers.migrate import migrate
+
+        migrate()
+        yield Desk(config)
+
+
+def finish(code: ExitCode) -> NoReturn:
+    """End the command with a code."""
+    click.get_current_context().exit(int(code))
+
+
+def examples(*lines: str) -> str:
+    """An epilog that shows how a command is used."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,140 @@
+"""The command line as a whole: its commands, loaded when they are used, and how errors end."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+from exhibit import __version__
+from exhibit.errors import ExhibitError, ExitCode
+
+# name → module below desk.cli, and what stands in the overview
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Running": {
+        "up": ("running", "Start the servers, the workers and the site."),
+        "down": ("running", "Stop them."),
+        "status": ("running", "Say what runs and what waits."),
+        "doctor": ("running", "Say what this machine lacks."),
+    },
+    "Rights": {
+        "owner": ("people", "Rights holders: add, list."),
+        "user": ("people", "People who sign in: add, list, password."),
+        "work": ("works", "Registered works: add, list, show, remove."),
+        "licence": ("licences", "Permitted uses: import, list."),
+    },
+    "Watching": {
+        "watch": ("watches", "Scheduled visits: add, list, run, pause, resume."),
+        "crawl": ("crawls", "What the runs of a watch saw and refused: list, show."),
+        "case": ("cases", "Found uses: list, show, confirm, clear, license, reopen."),
+    },
+    "Evidence": {
+        "report": ("documents", "Accounts of cases: make, list."),
+        "bundle": ("documents", "Sealed evidence: get, list."),
+        "verify": ("checking", "Check bundles, without servers or network."),
+        "compare": ("checking", "Compare two pictures, without servers."),
+    },
+    "Upkeep": {
+        "index": ("indexes", "What is searched: check, rebuild, stats."),
+        "purge": ("rules", "Remove a picture's bytes everywhere and for good."),
+        "deny": ("rules", "Never visit a host, or list those denied."),
+        "allow": ("rules", "Take a denial back."),
+        "block": ("rules", "Never store certain bytes, or list those blocked."),
+    },
+}
+COMMANDS = {name: where for section in SECTIONS.values() for name, where in section.items()}
+
+EPILOG = """\b
+Examples:
+  exhibit owner add "Studio Example"
+  exhibit work add ~/Pictures/portfolio
+  exhibit watch add shop --site https://shop.example/
+  exhibit watch run shop --wait
+  exhibit case list
+
+\b
+Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a service is missing,
+4 incomplete, 130 interrupted. docs/cli.md describes every command.
+"""
+
+
+class LazyGroup(click.Group):
+    """Loads the module of a command when it is used; the overview loads none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order of the overview."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Load a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"desk.cli.{COMMANDS[cmd_name][0]}")
+        found: click.Command = getattr(module, f"{cmd_name}_command")
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Write the overview by section."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="exhibit")
+def exhibit() -> None:
+    """Watch the web for copies of registered pictures and keep what is found as evidence."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Whatever goes wrong ends with a sentence, not with a trace."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the interpreter's own streams
+    try:
+        return _run(arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("Interrupted.", ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.WRONG_USE)
+    except ExhibitError as error:
+        _reraise_when_debugging()
+        return _say(_in_lines(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.INCOMPLETE)
+    except Exception as error:  # noqa: BLE001 - the last net: a person gets a sentence, EXHIBIT_DEBUG the trace
+        _reraise_when_debugging()
+        return _unforeseen(error)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _in_lines(error: ExhibitError) -> str:
+    return f"{error.message}\n{error.hint}" if error.hint else error.message
+
+
+def _unforeseen(error: Exception) -> int:
+    name = type(error).__name__
+    said = str(error).strip().splitlines()
+    if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
+        return _say(f"The database doesn't answer: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
+    sentence = f"This shouldn't have happened: {name}{': ' + said[0] if said else ''}."
+    return _say(f"{sentence}\nEXHIBIT_DEBUG=true shows where; please report it.", ExitCode.CHECK_FAILED)
+
+
+def _reraise_when_debugging() -> None:
+    if os.environ.get("EXHIBIT_DEBUG", "").lower() in {"1", "true", "yes", "on"}:
+        raise  # noqa: PLE0704 - called while an error is handled
+
+
+def _say(text: str, code: ExitCode) -> int:
+    click.echo(text, err=True)
+    return int(code)

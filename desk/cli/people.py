@@ -1,0 +1,138 @@
+"""Owners, and people who sign in for them."""
+
+import secrets
+import sys
+
+import click
+
+from desk.cli.frame import examples, json_option, open_desk, owner_option
+from desk.cli.show import echo_json, say, table
+from exhibit.errors import WrongUseError
+
+ROLES = ("owner", "reviewer", "viewer")
+generate_option = click.option("--generate", is_flag=True, help="Make a password and show it once, here.")
+
+
+@click.group("owner")
+def owner_command() -> None:
+    """Rights holders, each with works, watches and cases of its own."""
+
+
+@owner_command.command("add", epilog=examples('exhibit owner add "Studio Example" --contact rights@studio.example'))
+@click.argument("name")
+@click.option("--slug", default="", metavar="WORD", help="A short name for commands; made of the name by default.")
+@click.option("--contact", default="", metavar="TEXT", help="Where it is reached; shown in documents.")
+@json_option
+def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
+    """Add the rights holder NAME."""
+    open_desk()
+    from desk import shapes
+    from registry import people
+
+    owner = people.add_owner(name, slug=slug, contact=contact)
+    if as_json:
+        echo_json(shapes.owner(owner))
+    else:
+        say(f"Added {owner.name}; commands take it as --owner {owner.slug}.")
+
+
+@owner_command.command("list", epilog=examples("exhibit owner list", "exhibit owner list --json"))
+@json_option
+def list_owners(*, as_json: bool) -> None:
+    """List all rights holders."""
+    open_desk()
+    from desk import shapes
+    from registry.models import Owner
+
+    found = [shapes.owner(owner) for owner in Owner.objects.order_by("slug")]
+    if as_json:
+        echo_json({"owners": found})
+    elif not found:
+        say('There is no owner yet. Add one: exhibit owner add "NAME"')
+    else:
+        names = ("owner", "name", "works", "watches", "open_cases", "members")
+        table(
+            ("owner", "name", "works", "watches", "open cases", "members"), [[one[n] for n in names] for one in found]
+        )
+
+
+@click.group("user")
+def user_command() -> None:
+    """People who sign in to the site."""
+
+
+@user_command.command(
+    "add",
+    epilog=examples(
+        "exhibit user add ann@studio.example --owner studio-example --role reviewer",
+        "exhibit user add ann@studio.example --generate",
+    ),
+)
+@click.argument("email")
+@owner_option
+@click.option("--role", type=click.Choice(ROLES), default="reviewer", show_default=True, help="What they may do.")
+@generate_option
+def add_user(*, email: str, owner: str | None, role: str, generate: bool) -> None:
+    """Let the person with the address EMAIL sign in for an owner.
+
+    A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password.
+    """
+    desk = open_desk()
+    from registry import people
+
+    of = desk.owner(owner)
+    password = None if people.is_user(email) else _password(generate=generate)
+    people.add_member(of, email, role, password)
+    say(f"{email} is {role} of {of.name}.")
+    if generate and password is not None:
+        say(f"Password, shown this once: {password}")
+
+
+@user_command.command("password", epilog=examples("exhibit user password ann@studio.example --generate"))
+@click.argument("email")
+@generate_option
+def change_password(*, email: str, generate: bool) -> None:
+    """Give the person with the address EMAIL a new password."""
+    open_desk()
+    from registry import people
+
+    person = people.user(email)
+    password = _password(generate=generate)
+    people.set_password(person, password)
+    say(f"{person.email} has a new password.")
+    if generate:
+        say(f"Password, shown this once: {password}")
+
+
+@user_command.command("list", epilog=examples("exhibit user list", "exhibit user list --owner studio-example"))
+@click.option("--owner", metavar="OWNER", help="Only those of this owner.")
+@json_option
+def list_users(*, owner: str | None, as_json: bool) -> None:
+    """List who may sign in, with their roles."""
+    desk = open_desk()
+    from registry.models import Membership
+
+    rows = Membership.objects.select_related("user", "owner").order_by("user__email", "owner__slug")
+    if owner is not None:
+        rows = rows.filter(owner=desk.owner(owner))
+    found = [{"email": row.user.email, "owner": row.owner.slug, "role": row.role} for row in rows]
+    if as_json:
+        echo_json({"users": found})
+    elif not found:
+        say("Nobody can sign in yet. Add somebody: exhibit user add EMAIL")
+    else:
+        table(("email", "owner", "role"), [list(one.values()) for one in found])
+
+
+def _password(*, generate: bool) -> str:
+    """Ask for a password twice, or make one of 16 characters.
+
+    Raises:
+        WrongUseError: nobody is there to be asked.
+    """
+    if generate:
+        return secrets.token_urlsafe(12)
+    if not sys.stdin.isatty():
+        raise WrongUseError("A password is needed and nobody can be asked.", hint="Use --generate.")
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed

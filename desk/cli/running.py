@@ -1,0 +1,172 @@
+"""Starting and stopping the product, and how it is."""
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.frame import examples, finish, json_option, open_desk
+from desk.cli.show import clean, echo_json, fields, note, say, table
+from exhibit.config import Config, load_config
+from exhibit.errors import ExitCode, ServiceMissingError
+
+if TYPE_CHECKING:
+    from workers.supervisor import Status
+
+SECONDS_TO_COME_UP = 90.0
+
+
+@click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
+@click.option("--detach", is_flag=True, help="Return when the site answers; `exhibit down` stops it.")
+def up_command(*, detach: bool) -> None:
+    """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C."""
+    config = load_config()
+    if detach:
+        _detach(config)
+        return
+    from workers.supervisor import run_supervisor
+
+    say("Starting … Ctrl-C stops it.")
+    run_supervisor(config, ready=_greet)
+    say("Stopped.")
+
+
+def _greet(status: "Status") -> None:
+    say(f"Exhibit runs: {status.address}")
+    sys.stdout.flush()
+
+
+def _detach(config: Config) -> None:
+    from workers.processes import open_log
+    from workers.services import CHECKOUT, environment
+    from workers.supervisor import running_status
+
+    running = running_status(config)
+    if running is not None:
+        say(f"Exhibit runs already: {running.address}")
+        return
+    from exhibit.config import made_data_dir
+
+    folder = made_data_dir(config) / "log"
+    folder.mkdir(exist_ok=True)
+    with open_log(folder, "supervisor") as log:
+        begun = log.tell()
+        child = subprocess.Popen(
+            [sys.executable, "-m", "workers.supervisor"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=CHECKOUT,
+            env=environment(config),
+        )
+    _greet(_wait_for(config, child, begun))
+
+
+def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "Status":
+    """Wait until the product says that it runs.
+
+    Raises:
+        ServiceMissingError: it ended, with the sentence it ended with, or takes too long.
+    """
+    from workers.supervisor import running_status
+
+    until = time.monotonic() + SECONDS_TO_COME_UP
+    while (status := running_status(config)) is None:
+        log = config.data_dir / "log" / "supervisor.log"
+        if child.poll() is not None:
+            said = log.read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
+            raise ServiceMissingError(said[-1] if said else "Exhibit didn't start.", hint=f"Its log: {log}")
+        if time.monotonic() > until:
+            child.terminate()
+            raise ServiceMissingError("Exhibit didn't start in time.", hint=f"Its log: {log}")
+        time.sleep(0.1)
+    return status
+
+
+@click.command("down", epilog=examples("exhibit down"))
+def down_command() -> None:
+    """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
+    from workers.supervisor import stop_running
+
+    if stop_running(load_config()):
+        say("Stopped.")
+    else:
+        note("Exhibit isn't running.")
+        finish(ExitCode.SERVICE_MISSING)
+
+
+@click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
+@json_option
+def status_command(*, as_json: bool) -> None:
+    """Say what runs and what waits. Starts nothing; ends with 3 when nothing runs."""
+    config = load_config()
+    from workers.supervisor import running_status
+
+    status = running_status(config)
+    given = bool(config.database_url and config.redis_url)
+    waiting = _waiting() if status is not None or given else {}
+    workers = status is not None or (given and _workers_answer())
+    answer: dict[str, Any] = {
+        "running": workers,
+        "site": None if status is None else status.address,
+        "started": None if status is None else status.started,
+        "processes": {} if status is None else status.processes,
+        "data": str(config.data_dir),
+        "waiting": waiting,
+    }
+    if as_json:
+        echo_json(answer)
+    else:
+        _show_status(answer)
+    if not workers:
+        finish(ExitCode.SERVICE_MISSING)
+
+
+def _workers_answer() -> bool:
+    from workers.celery import workers_answer
+
+    return workers_answer()
+
+
+def _waiting() -> dict[str, dict[str, int]]:
+    """Rows by step: how many wait, are being worked off, and were given up."""
+    open_desk()
+    from workers.steps.backlog import backlog
+
+    return backlog()
+
+
+def _show_status(answer: dict[str, Any]) -> None:
+    if not answer["running"]:
+        say("Exhibit isn't running. Start it: exhibit up")
+    processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
+    fields([("site", answer["site"]), ("since", answer["started"]), ("processes", processes), ("data", answer["data"])])
+    rows = [(step, *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
+    if rows:
+        click.echo()
+        table(("step", "waiting", "under way", "given up"), rows)
+    elif answer["waiting"]:
+        say("Nothing waits.")
+
+
+@click.command("doctor", epilog=examples("exhibit doctor"))
+@json_option
+def doctor_command(*, as_json: bool) -> None:
+    """Say what this machine has and lacks, and how to get it. Ends with 3 when something needed is missing."""
+    from workers.doctor import examine
+
+    checks = examine(load_config())
+    if as_json:
+        names = ("name", "ok", "needed", "sentence", "remedy")
+        echo_json({"checks": [{name: getattr(check, name) for name in names} for check in checks]})
+    else:
+        for check in checks:
+            mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
+            click.echo(clean(f"{mark}  {check.name}: {check.sentence}"))
+            if check.remedy:
+                click.echo(clean(f"         {check.remedy}"))
+    if any(check.needed and not check.ok for check in checks):
+        finish(ExitCode.SERVICE_MISSING)

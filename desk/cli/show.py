@@ -1,0 +1,88 @@
+"""How answers look: aligned tables for people, JSON for programs, progress on standard error."""
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+import click
+
+GAP = "  "
+KIB = 1024
+
+
+def echo_json(answer: Mapping[str, Any]) -> None:
+    """Print an answer as JSON."""
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows below their headings, aligned; numbers stand at the right."""
+    texts = [[_cell(value) for value in row] for row in rows]
+    widths = [max(_width(line[place]) for line in [list(columns), *texts]) for place in range(len(columns))]
+    right = [bool(rows) and all(isinstance(row[place], int) for row in rows) for place in range(len(columns))]
+    for line in [list(columns), *texts]:
+        cells = [_padded(*cell) for cell in zip(line, widths, right, strict=True)]
+        click.echo(GAP.join(cells).rstrip())
+
+
+def fields(pairs: Sequence[tuple[str, object]]) -> None:
+    """Print names with their values; pairs without a value are left out."""
+    shown = [(name, _cell(value)) for name, value in pairs if value not in ("", None, [], ())]
+    width = max((_width(name) for name, _ in shown), default=0)
+    for name, text in shown:
+        click.echo(f"{name}{' ' * (width - _width(name))}{GAP}{text}")
+
+
+def say(text: str) -> None:
+    """Print a sentence in which strangers' words may stand."""
+    click.echo(clean(text))
+
+
+def note(text: str) -> None:
+    """Print a remark on standard error."""
+    click.echo(clean(text), err=True)
+
+
+def clean(text: str) -> str:
+    """Replace characters that would act on a terminal; texts come from strangers' pages."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def size(count: int) -> str:
+    """Bytes in a reader's form, such as ``4.2 MiB``."""
+    amount = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < KIB:
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= KIB
+    return f"{amount:.1f} TiB"
+
+
+def moment(when: datetime | None, zone: tzinfo) -> str:
+    """A time in the reader's zone, such as ``2026-11-20 17:30 CST``; empty when there is none."""
+    return "" if when is None else when.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def short(text: str, most: int = 48) -> str:
+    """A text that is cut when it is long."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else clean(str(value)).replace("\n", " ")
+
+
+def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three lists
+    blanks = " " * (width - _width(text))
+    return blanks + text if right else text + blanks
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian characters take two (Unicode Standard Annex 11)."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else not unicodedata.combining(sign) for sign in text)

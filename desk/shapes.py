@@ -1,0 +1,262 @@
+"""The shapes in which things are told to programs: plain JSON data of rows. They are stable; docs/cli.md lists them.
+
+Times are RFC 3339 in UTC.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from exhibit.clock import rfc3339
+from registry import owned
+from registry.models import (
+    Bundle,
+    Case,
+    CaseSighting,
+    Crawl,
+    Licence,
+    Owner,
+    Report,
+    StepState,
+    Watch,
+    Work,
+)
+
+Plain = dict[str, Any]
+
+
+def time(moment: datetime | None) -> str | None:
+    """A time as text, or null."""
+    return None if moment is None else rfc3339(moment)
+
+
+def owner(row: Owner) -> Plain:
+    """A rights holder with counts."""
+    return {
+        "owner": row.slug,
+        "name": row.name,
+        "contact": row.contact,
+        "works": owned.works(row).count(),
+        "watches": owned.watches(row).count(),
+        "open_cases": owned.cases(row).filter(decision=Case.Decision.OPEN).count(),
+        "members": row.memberships.count(),
+    }
+
+
+def with_pictures(works: QuerySet[Work]) -> QuerySet[Work]:
+    """Works with all that :func:`work` reads, in few queries."""
+    return works.prefetch_related("conflicts", "work_pictures__picture")
+
+
+def work(row: Work) -> Plain:
+    """A registered work. ``flags`` says why it can't be matched safely."""
+    return {
+        "number": row.number,
+        "title": row.title,
+        "author": row.author,
+        "file": row.source_name,
+        "rights": row.rights_statement,
+        "first_publication": row.first_publication,
+        "registrations": row.registrations,
+        "registered_at": rfc3339(row.registered_at),
+        "flags": row.low_information,
+        "conflicts": conflicts(row),
+        "pictures": [
+            {
+                "digest": one.picture.digest.hex,
+                "format": one.picture.format,
+                "width": one.picture.width,
+                "height": one.picture.height,
+                "bytes": one.picture.size,
+            }
+            for one in row.work_pictures.all()
+        ],
+    }
+
+
+def conflicts(row: Work) -> list[Plain]:
+    """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
+    dates = [one.earlier_registered_at for one in row.conflicts.all()]
+    if not dates:
+        return []
+    day = min(dates).date().isoformat()
+    return [{"sentence": f"An earlier registration of this or a near-same picture exists, of {day}.", "date": day}]
+
+
+def licence(row: Licence) -> Plain:
+    """A permitted use; ``works`` is empty when it is for all of them."""
+    return {
+        "number": row.number,
+        "licensee": row.licensee,
+        "works": sorted(one.number for one in row.works.all()),
+        "domain": row.domain,
+        "url_pattern": row.url_pattern,
+        "valid_from": None if row.valid_from is None else row.valid_from.isoformat(),
+        "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
+        "reason": row.reason,
+    }
+
+
+def watch(row: Watch) -> Plain:
+    """A watch with its last crawl."""
+    last = row.crawls.order_by("-number").first()
+    return {
+        "number": row.number,
+        "name": row.name,
+        "sources": row.sources,
+        "every_seconds": row.interval_seconds,
+        "budget": row.budget,
+        "politeness": row.politeness,
+        "private": row.private,
+        "paused": row.paused,
+        "next_run_at": time(row.next_run_at),
+        "last_crawl": None if last is None else crawl(last),
+    }
+
+
+def crawl(row: Crawl) -> Plain:
+    """One run of a watch. ``state`` is ``doing`` or ``done``; ``waiting`` counts pictures not yet matched."""
+    seen = row.sightings.aggregate(
+        sightings=Count("pk"),
+        pictures=Count("picture", distinct=True),
+        waiting=Count("picture", distinct=True, filter=Q(picture__state__in=[StepState.TODO, StepState.DOING])),
+    )
+    return {
+        "watch": row.watch.name,
+        "number": row.number,
+        "state": row.state,
+        "reason": row.reason,
+        "started_at": rfc3339(row.started_at),
+        "finished_at": time(row.finished_at),
+        "pages": row.pages,
+        **seen,
+    }
+
+
+def refusals(row: Crawl) -> list[Plain]:
+    """What a crawl refused, by the address as it was found: not fetched, not kept, or not readable as a picture."""
+    refused = [
+        {
+            "url": one.url,
+            "page_url": one.page_url,
+            "reason": one.reason,
+            "sentence": one.sentence,
+        }
+        for one in row.refusals.order_by("pk")
+    ]
+    unreadable = row.sightings.exclude(picture__refusal="").select_related("picture").order_by("pk")
+    return refused + [
+        {
+            "url": one.image_url,
+            "page_url": one.page_url,
+            "reason": one.picture.refusal,
+            "sentence": "The bytes can't be read as a picture.",
+        }
+        for one in unreadable
+    ]
+
+
+def with_uses(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """Cases with all that :func:`case` reads, in few queries."""
+    uses = CaseSighting.objects.select_related("match", "sighting__picture", "licence").order_by("pk")
+    bundles = Bundle.objects.select_related("case__owner", "submission").order_by("number")
+    return cases.prefetch_related(Prefetch("case_sightings", uses), Prefetch("bundles", bundles))
+
+
+def case(row: Case) -> Plain:
+    """A case with its uses and bundles."""
+    return {
+        "number": row.number,
+        "work": {"number": row.work.number, "title": row.work.title, "file": row.work.source_name},
+        "party": row.party,
+        "decision": row.decision,
+        "decided_at": time(row.decided_at),
+        "decided_by": row.decided_by,
+        "reason": row.reason,
+        "demonstration": row.demonstration,
+        "opened_at": rfc3339(row.opened_at),
+        "uses": [_use(one) for one in row.case_sightings.all()],
+        "bundles": [bundle(one) for one in row.bundles.all()],
+    }
+
+
+def _use(row: CaseSighting) -> Plain:
+    """A match at a place. ``match`` is ``certain`` or ``review``; ``licence`` is the number of the one that covers."""
+    return {
+        "page_url": row.sighting.page_url,
+        "image_url": row.sighting.image_url,
+        "first_seen": rfc3339(row.sighting.first_seen),
+        "last_seen": rfc3339(row.sighting.last_seen),
+        "picture": row.sighting.picture.digest.hex,
+        "match": row.match.decision,
+        "licence": None if row.licence is None else row.licence.number,
+        "hamming": row.match.hamming,
+        "inliers": row.match.inliers,
+        "dense": row.match.dense,
+        "mirrored": row.match.mirrored,
+        "rotation": row.match.rotation,
+        "probability": row.match.probability,
+    }
+
+
+def history(row: Case) -> list[Plain]:
+    """What happened to a case, oldest first."""
+    events = row.events.order_by("at", "pk")
+    return [{"at": rfc3339(one.at), "kind": one.kind, "by": one.actor, "sentence": one.sentence} for one in events]
+
+
+def captures(row: Case) -> list[Plain]:
+    """The visits to the places of a case."""
+    rows = row.captures.select_related("sighting").order_by("pk")
+    return [
+        {
+            "page_url": one.sighting.page_url,
+            "number": one.number,
+            "state": one.state,
+            "outcome": one.outcome,
+            "sentence": one.sentence or one.error,
+            "finished_at": time(one.finished_at),
+        }
+        for one in rows
+    ]
+
+
+def bundle(row: Bundle) -> Plain:
+    """A bundle with what outside witnesses have answered. ``state`` of a receipt: ``asked``, ``pending``, ``complete``.
+
+    ``subject`` is what was witnessed: the ``manifest`` itself, or the ``checkpoint`` of the log that covers it.
+    """
+    from workers.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
+
+    return {
+        "case": row.case.number,
+        "number": row.number,
+        "state": row.state,
+        "error": row.error,
+        "seal": None if row.seal_digest is None else row.seal_digest.hex,
+        "sealed_at": time(row.sealed_at),
+        "receipts": [
+            {
+                "kind": one.kind,
+                "witness": one.name,
+                "development": one.development,
+                "state": one.state,
+                "subject": one.subject,
+                "time": time(one.time),
+            }
+            for one in (witnesses_of(row) if row.seal_digest is not None else ())
+        ],
+    }
+
+
+def report(row: Report) -> Plain:
+    """A report and the names of its files."""
+    return {
+        "number": row.number,
+        "title": row.parameters.get("title", ""),
+        "state": row.state,
+        "error": row.error,
+        "created_at": rfc3339(row.created_at),
+        "files": [one["name"] for one in row.files],
+    }
