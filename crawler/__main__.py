@@ -22,8 +22,8 @@ examples:
       {"bytes_dir": "pictures", "urls": [{"url": "https://example.org/a.html", "kind": "page"}], "follow": false}
   python -m crawler - < job.json
 
-exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder can't be written, 4 stopped or out of memory,
-130 interrupted
+exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder or the lines can't be written,
+4 stopped or out of memory, 130 interrupted
 """
 
 
@@ -35,9 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
     except ExhibitError as error:
         print(f"crawler: {error}", file=sys.stderr)
         return int(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.INCOMPLETE)
 
 
 def _run(options: argparse.Namespace) -> ExitCode:
@@ -61,8 +58,13 @@ class _Writer:
 
     def write(self, line: Line) -> None:
         rest = memoryview(to_json(line))
-        while rest:
-            rest = rest[self._stream.write(rest) or 0 :]
+        try:
+            while rest:
+                rest = rest[self._stream.write(rest) or 0 :]
+        except OSError as error:
+            # Nobody listens any more, or the disk is full: what this process still did would be lost.
+            print(f"crawler: the lines can't be written: {error.strerror}.", file=sys.stderr, flush=True)
+            os._exit(ExitCode.SERVICE_MISSING)
 
 
 def _job(options: argparse.Namespace) -> Job:

@@ -114,7 +114,7 @@ class Limits:
         for name in ("pages", "images", "bytes", "hosts", "max_picture_bytes", "max_page_bytes"):
             _at_least("limits", name, getattr(self, name), 1)
         _at_least("limits", "depth", self.depth, 0)
-        _at_least("limits", "memory_mb", self.memory_mb, 128)
+        _at_least("limits", "memory_mb", self.memory_mb, 1)
         _at_least("limits", "seconds", self.seconds, 0.1)
         _at_least("limits", "request_seconds", self.request_seconds, 0.1)
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import idna
-import tldextract
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 KEY_BYTES = 16
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -15,7 +18,6 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNSAFE = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_SUFFIXES = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
 
 
 def normalise(url: str) -> str:
@@ -66,8 +68,16 @@ def registrable_domain(host: str) -> str:
         return str(ip_address(name))
     except ValueError:
         pass
-    found = _SUFFIXES(name)
+    found = _suffixes()(name)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else name
+
+
+@cache
+def _suffixes() -> "TLDExtract":
+    """The Public Suffix List that comes with tldextract."""
+    from tldextract import TLDExtract  # noqa: PLC0415 - takes a quarter of a second to load, and few commands need it
+
+    return TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=True)
 
 
 @lru_cache(maxsize=20_000)

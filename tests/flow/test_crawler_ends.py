@@ -14,7 +14,7 @@ import pytest
 
 from crawler.lines import EndLine, PageLine, read_lines
 from exhibit.digests import Digest
-from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start
+from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start, whole_job
 from tests.assets.site import Answer, Site, picture
 
 
@@ -55,6 +55,28 @@ def test_a_budget_ends_a_crawl_exactly(tmp_path: Path, limits: dict[str, int], r
         assert sum(path.stat().st_size for path in done.folder.iterdir()) <= 6_000
     if "depth" in limits:
         assert counts.pages == 1
+
+
+def test_too_much_memory_ends_a_crawl(tmp_path: Path) -> None:
+    with Site() as site:
+        site.routes["/"] = Answer(b"<p>", length=100_000, pieces=100, pause=0.1)
+        done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, limits={"memory_mb": 1})
+    assert (done.end.reason, done.code, done.pages) == ("memory", 4, [])
+
+
+def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
+    with Site() as site:
+        large_site(site, pages=50, images=2)
+        job = {"sources": [{"kind": "site", "url": site.url("/0")}], "limits": {"depth": 99}}
+        (tmp_path / "job.json").write_bytes(whole_job(tmp_path, politeness={"delay": 0.05}, **job))
+        command = [sys.executable, "-m", "crawler", str(tmp_path / "job.json")]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            process.stdout.close()
+            assert process.wait(timeout=30) == 3
+        assert site.times("/49") == 0
 
 
 def test_a_budget_that_is_just_enough_is_no_reason_to_end(tmp_path: Path) -> None:
