@@ -265,7 +265,7 @@ def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, dat
 @given(junk=st.binary(max_size=300))
 def test_bytes_that_are_no_proof_are_refused_with_a_sentence(junk: bytes) -> None:
     magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"
-    for data in (junk, magic + junk, magic + DIGEST.raw + junk):
+    for data in (junk, magic + junk, magic + DIGEST.raw + junk, magic + DIGEST.raw + b"\xf2" + junk):
         with pytest.raises(IntegrityError):
             opentimestamps.verify_proof(data, DIGEST, {}, "main")
 
