@@ -1,0 +1,107 @@
+"""Images a second: Exhibit's crawler beside a bare Scrapy spider, on the same local site."""
+
+import contextlib
+import http.server
+import json
+import multiprocessing
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.table import Row
+from crawler.job import Job, Limits, Politeness, Source, SourceKind
+
+IMAGES_A_PAGE = 20
+HOST = "127.0.0.2"
+
+
+def measure(photos: Sequence[Path], images: int) -> list[Row]:
+    """Crawl a site of so many images, made of these photos, once with each."""
+    with tempfile.TemporaryDirectory() as name, _serving(_site(Path(name) / "site", photos, images)) as base:
+        rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
+        rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
+    return rows
+
+
+def _site(folder: Path, photos: Sequence[Path], images: int) -> Path:
+    """Pages of twenty images each; every image has bytes of its own."""
+    folder.mkdir()
+    for number in range(images):
+        photo = photos[number % len(photos)]
+        (folder / f"{number}.jpg").write_bytes(photo.read_bytes() + b"%d" % number)
+    pages = range(0, images, IMAGES_A_PAGE)
+    for start in pages:
+        shown = "".join(
+            f'<img src="/{n}.jpg" alt="Picture {n}">' for n in range(start, min(images, start + IMAGES_A_PAGE))
+        )
+        (folder / f"page-{start}.html").write_text(f"<html><body>{shown}</body></html>", encoding="utf-8")
+    links = "".join(f'<a href="/page-{start}.html">{start}</a>' for start in pages)
+    (folder / "index.html").write_text(f"<html><body>{links}</body></html>", encoding="utf-8")
+    return folder
+
+
+@contextlib.contextmanager
+def _serving(folder: Path) -> Iterator[str]:
+    """Serve the folder from a process of its own."""
+    ready: multiprocessing.Queue[int] = multiprocessing.Queue()
+    server = multiprocessing.Process(target=_serve, args=(folder, ready), daemon=True)
+    server.start()
+    try:
+        yield f"http://{HOST}:{ready.get(timeout=30)}"
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _serve(folder: Path, ready: "multiprocessing.Queue[int]") -> None:
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(folder))  # type: ignore[arg-type]  # as the server passes them
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    ready.put(server.server_address[1])
+    server.serve_forever()
+
+
+def _exhibit(base: str, folder: Path) -> dict[str, object]:
+    spool = folder / "exhibit"
+    shutil.rmtree(spool, ignore_errors=True)
+    spool.mkdir()
+    job = Job(
+        bytes_dir=spool / "bytes",
+        sources=(Source(kind=SourceKind.SITE, url=f"{base}/index.html"),),
+        limits=Limits(pages=100_000, images=1_000_000),
+        politeness=Politeness(delay=0, concurrency_per_host=16, concurrency=32, autothrottle=False),
+        allowed_networks=(f"{HOST}/32",),
+    )
+    job.bytes_dir.mkdir()
+    (spool / "job.json").write_text(job.to_json(), encoding="utf-8")
+    seconds = _time([sys.executable, "-m", "crawler", str(spool / "job.json"), "--out", str(spool / "lines")])
+    end = json.loads((spool / "lines").read_text(encoding="utf-8").splitlines()[-1])
+    return _row("Exhibit's crawler", end["counts"]["images"], seconds)
+
+
+def _bare(base: str, folder: Path) -> Row:
+    out = folder / "bare"
+    out.mkdir()
+    seconds = _time([sys.executable, "-m", "bench.bare_spider", f"{base}/index.html", str(out)])
+    return _row("bare Scrapy pipeline", len(list(out.iterdir())), seconds)
+
+
+def _time(command: list[str]) -> float:
+    started = time.monotonic()
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def _row(what: str, images: int, seconds: float) -> dict[str, object]:
+    return {"what": what, "images": images, "seconds": seconds, "images a second": images / seconds}

@@ -1,0 +1,105 @@
+"""The product as the benchmark drives it: the same steps as the workers take, with a process for each core."""
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from workers.wiring import House
+
+BATCH = 32
+
+
+class Product:
+    """A running product in the data folder of the environment: embedded servers, one owner, no site."""
+
+    def __enter__(self) -> Self:
+        import django
+
+        from exhibit.config import load_config
+        from workers.servers import EmbeddedServers
+
+        self._opened = ExitStack()
+        config = load_config()
+        self._opened.enter_context(EmbeddedServers(config))
+        django.setup()
+        from django.core.management import call_command
+
+        from registry.models import Owner
+        from workers.inline import Inline
+
+        call_command("migrate", verbosity=0)
+        self._inline = Inline(config)
+        self._owner = Owner.objects.create(slug="bench", name="Bench")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from django.db import connection
+
+        connection.close()
+        self._opened.close()
+
+    def register(self, folder: Path) -> None:
+        """Register every file of a folder as a work."""
+        from workers.steps.register import NewWork, register_work
+
+        for path in sorted(folder.iterdir()):
+            register_work(self._inline.house, self._owner, path.read_bytes(), NewWork(path.stem))
+
+    def crawl(self, folder: Path) -> None:
+        """Import every picture of a folder through a watch."""
+        from exhibit.clock import now
+        from registry.models import CrawlSlice, Watch
+        from workers.steps import crawl, plan
+
+        sources = [{"kind": "folder", "url": str(folder)}]
+        Watch.objects.create(owner=self._owner, number=1, name="bench", sources=sources, next_run_at=now())
+        plan.start_due_crawls(self._inline.house)
+        for waiting in CrawlSlice.objects.filter(state="todo"):
+            crawl.crawl_slice(self._inline.house, waiting.pk)
+
+    def match(self) -> None:
+        """Match every picture that waits, a process for each core."""
+        from django.db import connection
+
+        from registry.models import Picture
+
+        waiting = list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
+        connection.close()
+        batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
+            for done in [pool.submit(_match, batch) for batch in batches]:
+                done.result()
+
+    def cases(self) -> int:
+        """How many cases were opened."""
+        return self._owner.cases.count()
+
+    def report(self) -> None:
+        """Make the report over all cases."""
+        from workers.steps.report import make_reports, request_report
+
+        make_reports(self._inline.house, [request_report(self._owner, preparer="bench").pk])
+
+
+def _match(batch: list[int]) -> None:
+    import django
+
+    django.setup()
+    from workers.steps.match import match_pictures
+
+    match_pictures(_house(), batch)
+
+
+@cache
+def _house() -> "House":
+    """The ports of this process, made once."""
+    from exhibit.config import load_config
+    from workers.wiring import House
+
+    return House(load_config())
