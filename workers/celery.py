@@ -102,7 +102,7 @@ def restore_unacknowledged(config: Config) -> int:
 
 
 def _restore(made: Celery) -> int:
-    with made.connection_for_write() as connection:
+    with made.connection_for_write(transport_options={"max_retries": 1, "interval_start": 0}) as connection:
         channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
         tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
         for tag in tags:
