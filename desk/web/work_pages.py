@@ -1,21 +1,18 @@
 """Works and pictures."""
 
-import io
-
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
-from PIL import Image
 
 from desk.web.access import member_view
 from desk.web.paging import page_of
-from exhibit.decode import decode
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
-from registry.models import Owner, Picture
+from registry.models import BytesState, Owner, Picture
+from workers.previews import LARGE, SMALL, preview
 from workers.wiring import house
 
 
@@ -49,21 +46,10 @@ def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
         row = None
     if row is None or not owned.may_see_picture(owner, row):
         raise Http404
-    side = 800 if request.GET.get("size") == "large" else 256
+    side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
-        return HttpResponse(preview(house().blobs.get(row.digest), side), content_type="image/jpeg")
+        if row.bytes_state != BytesState.STORED and row.thumbnail is not None:
+            return HttpResponse(house().blobs.get(row.thumbnail), content_type="image/jpeg")
+        return HttpResponse(preview(house().blobs.get(row.digest), house().limits, side), content_type="image/jpeg")
     except ExhibitError as error:
         raise Http404 from error
-
-
-def preview(data: bytes, side: int) -> bytes:
-    """A JPEG of at most ``side`` pixels, without metadata.
-
-    Raises:
-        UnreadablePictureError: the bytes can't be decoded within the limits.
-    """
-    shown = Image.fromarray(decode(data, house().limits, at_least=side).pixels)
-    shown.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    out = io.BytesIO()
-    shown.save(out, format="JPEG", quality=84)
-    return out.getvalue()

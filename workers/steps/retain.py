@@ -9,9 +9,11 @@ from django.db.models import Exists, OuterRef, Q
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError
 from registry import fingerprints as vectors
 from registry.log import submit
 from registry.models import BlockedDigest, BytesState, CaseSighting, Match, Picture, StepState, WorkPicture
+from workers.previews import preview
 from workers.wiring import House
 
 BATCH = 500
@@ -26,7 +28,7 @@ def disk_is_full(house: House) -> bool:
 def expire_bytes(house: House) -> int:
     """Remove the bytes of pictures that matched nothing and are older than the retention time.
 
-    Digest, fingerprints and addresses stay. What belongs to a work, a match or a case is kept.
+    Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept.
 
     Returns:
         How many pictures' bytes were removed.
@@ -42,12 +44,24 @@ def expire_bytes(house: House) -> int:
         with transaction.atomic():
             rows = Picture.objects.select_for_update(skip_locked=True).filter(old, ~kept, state=StepState.DONE)
             batch = list(rows.order_by("pk")[:BATCH])
-            Picture.objects.filter(pk__in=[row.pk for row in batch]).update(bytes_state=BytesState.EXPIRED)
+            for row in batch:
+                row.bytes_state, row.thumbnail = BytesState.EXPIRED, _thumbnail(house, row)
+            Picture.objects.bulk_update(batch, ["bytes_state", "thumbnail"])
         for row in batch:
             house.blobs.remove(row.digest)
         total += len(batch)
         if len(batch) < BATCH:
             return total
+
+
+def _thumbnail(house: House, row: Picture) -> Digest | None:
+    """The small picture that stays, if the picture can be decoded."""
+    if row.refusal:
+        return None
+    try:
+        return house.blobs.put(preview(house.blobs.get(row.digest), house.limits))
+    except ExhibitError:
+        return None
 
 
 def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
