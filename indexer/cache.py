@@ -5,9 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from exhibit.decode import Limits
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from indexer.features import Features, extract
+from indexer.features import DEFAULT_LIMITS, Features, extract
 from indexer.features_file import from_bytes, to_bytes
 from indexer.spaces import PIPELINE
 
@@ -21,10 +22,12 @@ class FeatureCache:
     Args:
         folder: made when absent; it can be removed at any time.
         capacity_in_memory: how many features this process keeps at hand; the longest unused go first.
+        limits: for decoding what has to be measured.
     """
 
-    def __init__(self, folder: Path, capacity_in_memory: int = 256) -> None:
+    def __init__(self, folder: Path, capacity_in_memory: int = 256, limits: Limits = DEFAULT_LIMITS) -> None:
         self._folder = folder / PIPELINE
+        self._limits = limits
         self._capacity = capacity_in_memory
         self._recent: OrderedDict[Digest, Features] = OrderedDict()
 
@@ -54,7 +57,7 @@ class FeatureCache:
         Path(file.name).replace(path)
 
     def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        features = extract(load())
+        features = extract(load(), self._limits)
         if features.digest != digest:
             raise IntegrityError(f"The bytes of picture {digest} have another digest, {features.digest}.")
         self.put(features)

@@ -58,7 +58,7 @@ class House:
         """What was measured of registered pictures."""
         from indexer.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, after the fork
 
-        return FeatureCache(self.config.data_dir / "features")
+        return FeatureCache(self.config.data_dir / "features", limits=self.limits)
 
     @cached_property
     def indexes(self) -> "Indexes":

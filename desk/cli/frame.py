@@ -1,5 +1,6 @@
 """What a command stands on: configuration, servers for its length, the owner, and who works things off."""
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +99,14 @@ def _opened() -> Iterator[Desk]:
 def finish(code: ExitCode) -> NoReturn:
     """End the command with a code."""
     click.get_current_context().exit(int(code))
+
+
+def person() -> str:
+    """Who gives the command, as the record names it: the login name on this machine."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):  # no such user in this container
+        return f"user {os.geteuid()} (command line)"
 
 
 def examples(*lines: str) -> str:

@@ -11,7 +11,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
-from indexer.features import Features, extract, fingerprints
+from indexer.features import Features, fingerprints
 from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
 from registry import fingerprints as vectors
 from registry.log import submit
@@ -69,15 +69,33 @@ def register_work(house: House, owner: Owner, data: bytes, declared: NewWork) ->
     earlier = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).first()
     if earlier is not None:
         return Registered(earlier, new=False, low_information=tuple(earlier.low_information), earlier=_date(earlier))
-    features = extract(data, house.limits)
     _check_quota(house, owner, len(data))
+    features = house.features.get(digest, lambda: data)
     house.blobs.put(data)
-    house.features.get(digest, lambda: data)
     with transaction.atomic():
         work = _keep(owner, digest, len(data), features, declared)
         _note_conflicts(house, work, features)
     house.hint("search", list(work.work_pictures.values_list("pk", flat=True)))
     return Registered(work, new=True, low_information=features.low_information, earlier=_date(work))
+
+
+def remove_work(work: Work, *, by: str) -> None:
+    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay.
+
+    Args:
+        work: the work; one that is removed already stays so.
+        by: who removes it.
+    """
+    with transaction.atomic():
+        owner = Owner.objects.select_for_update().get(pk=work.owner_id)
+        if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
+            return
+        pictures = list(work.pictures.values_list("pk", flat=True))
+        elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
+        still = set(elsewhere.values_list("picture_id", flat=True))
+        vectors.remove_from(vectors.Collection.WORKS, [picture for picture in pictures if picture not in still])
+        opening = {"by": by, "owner": owner.slug, "removed": True, "work": work.number}
+        submit(EntryType.REGISTRATION, opening, owner)
 
 
 def _date(work: Work) -> datetime | None:

@@ -1,0 +1,59 @@
+"""Which files a command is about: named ones as they are, folders with the pictures in them."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exhibit.errors import RefusedError
+
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ico", ".avif"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file, and the name by which it is known: its path below the folder that was named, else its own name."""
+
+    path: Path
+    name: str
+
+
+def pictures_in(paths: Sequence[Path]) -> list[Given]:
+    """Files in a stable order, each once: named ones whatever they are called, of folders those named like pictures."""
+    found: dict[Path, Given] = {}
+    for path in paths:
+        for one in _below(path) if path.is_dir() else [Given(path, path.name)]:
+            found.setdefault(one.path.resolve(), one)
+    return list(found.values())
+
+
+def _below(folder: Path) -> Iterator[Given]:
+    """Hidden files and folders are left out, and links to folders aren't followed."""
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(here) / name
+            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+                yield Given(path, path.relative_to(folder).as_posix())
+
+
+def read_picture(path: Path, most: int) -> bytes:
+    """A file's bytes.
+
+    Args:
+        path: the file.
+        most: bytes that a picture may have.
+
+    Raises:
+        RefusedError: it is no regular file, can't be read or is larger.
+    """
+    try:
+        if not path.is_file():
+            raise RefusedError("It isn't a file.", reason="not-a-file")
+        if path.stat().st_size > most:
+            raise RefusedError(f"It has more than {most:,} bytes.", reason="too-many-bytes")
+        return path.read_bytes()
+    except OSError as error:
+        raise RefusedError(f"It can't be read: {error.strerror}.", reason="unreadable") from error

@@ -1,0 +1,206 @@
+"""Registered works."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.files import Given, pictures_in, read_picture
+from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
+from desk.cli.show import echo_json, fields, moment, note, say, short, size, table
+from desk.tables import DeclaredWork, read_works
+from exhibit.clock import parse_rfc3339
+from exhibit.errors import ExitCode, RefusedError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Owner
+
+MOST_TITLE = 500
+MOST_NAME = 300
+FEW = 2
+
+
+@click.group("work")
+def work_command() -> None:
+    """Works whose copies are looked for."""
+
+
+@work_command.command(
+    "add",
+    epilog=examples(
+        "exhibit work add photo.jpg another.png",
+        "exhibit work add ~/Pictures/portfolio --csv works.csv",
+        "exhibit work add portfolio --owner studio-example --json",
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@owner_option
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What you declare of them: file, title, author, first_publication, rights, registrations.",
+)
+@json_option
+def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | None, as_json: bool) -> None:
+    """Register pictures as works: files, and folders with all pictures in them.
+
+    A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
+    A picture that is registered already stays the same work.
+    """
+    declared = read_works(csv_file) if csv_file else {}
+    files = pictures_in(paths)
+    if not files:
+        raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
+    desk = open_desk()
+    of = desk.owner(owner)
+    works: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for name, result in _registered(desk, of, files, declared):
+        if isinstance(result, RefusedError):
+            failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
+        else:
+            works.append(result)
+    if as_json:
+        echo_json({"works": works, "failed": failed})
+    else:
+        _tell(works, failed)
+    if failed:
+        finish(ExitCode.INCOMPLETE)
+
+
+def _registered(
+    desk: Desk, of: "Owner", files: Sequence[Given], declared: Mapping[str, DeclaredWork]
+) -> Iterator[tuple[str, dict[str, Any] | RefusedError]]:
+    """Register one file after the other; yields the name of each with its work or why there is none."""
+    from desk import shapes
+    from workers.ahead import measured_ahead
+    from workers.steps.register import register_work
+
+    many = len(files) > FEW
+    with (
+        measured_ahead(desk.config, [one.path for one in files]) as wait,
+        click.progressbar(files, label="Registering", file=sys.stderr, hidden=not many) as bar,
+    ):
+        for one in bar:
+            wait()
+            try:
+                data = read_picture(one.path, desk.house.limits.max_bytes)
+                registered = register_work(desk.house, of, data, _new_work(one, declared))
+            except RefusedError as error:
+                yield one.name, error
+            else:
+                yield one.name, {**shapes.work(registered.work), "file": one.name, "new": registered.new}
+
+
+def _new_work(one: Given, declared: Mapping[str, DeclaredWork]) -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
+    from workers.steps.register import NewWork
+
+    said = declared.get(one.name) or declared.get(one.path.name)
+    name = one.name[-MOST_NAME:]
+    if said is None:
+        return NewWork(one.path.stem[:MOST_TITLE] or name, source_name=name)
+    return NewWork(
+        title=(said.title or one.path.stem)[:MOST_TITLE],
+        author=said.author[:MOST_NAME],
+        rights_statement=said.rights,
+        first_publication=said.first_publication,
+        registrations=said.registrations,
+        source_name=name,
+    )
+
+
+def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]]) -> None:
+    new = sum(one["new"] for one in works)
+    known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
+    say(f"{new:,} {'work' if new == 1 else 'works'} registered{known}.")
+    for one in works:
+        if one["flags"]:
+            say(f"  {one['file']}: can't be matched safely ({', '.join(one['flags'])}).")
+        for conflict in one["conflicts"]:
+            say(f"  {one['file']}: {conflict['sentence']}")
+    for one in failed:
+        note(f"  {one['file']}: not registered ({one['reason']}). {one['sentence']}")
+
+
+@work_command.command("list", epilog=examples("exhibit work list", "exhibit work list --json"))
+@owner_option
+@json_option
+def list_works(*, owner: str | None, as_json: bool) -> None:
+    """List the registered works."""
+    desk = open_desk()
+    from desk import shapes
+    from registry import owned
+
+    found = [shapes.work(row) for row in shapes.with_pictures(owned.works(desk.owner(owner)))]
+    if as_json:
+        echo_json({"works": found})
+    elif not found:
+        say("There is no work yet. Register some: exhibit work add PATHS")
+    else:
+        columns = ("work", "title", "file", "registered", "remarks")
+        table(columns, [_line(desk, one) for one in found])
+
+
+def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
+    remarks = [*one["flags"], *(["earlier registration"] if one["conflicts"] else [])]
+    registered = moment(parse_rfc3339(one["registered_at"]), desk.zone)
+    return [one["number"], short(one["title"]), short(one["file"]), registered, ", ".join(remarks)]
+
+
+@work_command.command("show", epilog=examples("exhibit work show 12"))
+@click.argument("number", type=click.IntRange(min=1))
+@owner_option
+@json_option
+def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
+    """Show work NUMBER with its pictures and cases."""
+    desk = open_desk()
+    from desk import shapes
+    from registry import owned
+
+    of = desk.owner(owner)
+    row = owned.work(of, number)
+    cases = owned.cases(of).filter(work=row)
+    one = {**shapes.work(row), "cases": [{"number": c.number, "party": c.party, "decision": c.decision} for c in cases]}
+    if as_json:
+        echo_json(one)
+        return
+    registrations = [" ".join(filter(None, entry.values())) for entry in row.registrations]
+    fields(
+        [
+            ("work", str(row.number)),
+            ("title", row.title),
+            ("author", row.author),
+            ("file", row.source_name),
+            ("rights", row.rights_statement),
+            ("first publication", row.first_publication),
+            ("registrations", "; ".join(registrations)),
+            ("registered", moment(row.registered_at, desk.zone)),
+            ("can't be matched safely", ", ".join(row.low_information)),
+            *(("remark", conflict["sentence"]) for conflict in one["conflicts"]),
+            *(("picture", _picture(picture)) for picture in one["pictures"]),
+            *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
+        ]
+    )
+
+
+def _picture(picture: Mapping[str, Any]) -> str:
+    return f"{picture['format']} {picture['width']}×{picture['height']}, {size(picture['bytes'])}, {picture['digest']}"
+
+
+@work_command.command("remove", epilog=examples("exhibit work remove 12 13"))
+@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
+@owner_option
+def remove_works(*, numbers: tuple[int, ...], owner: str | None) -> None:
+    """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
+    desk = open_desk()
+    from registry import owned
+    from workers.steps.register import remove_work
+
+    of = desk.owner(owner)
+    for row in [owned.work(of, number) for number in numbers]:
+        remove_work(row, by=person())
+    say(f"Removed: {', '.join(map(str, numbers))}.")

@@ -1,0 +1,71 @@
+"""Measuring many pictures ahead of their registration, in processes beside this one."""
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from exhibit.config import Config
+from exhibit.decode import Limits
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from workers.wiring import House
+
+WORTH_IT = 16
+"""Pictures from which on the processes repay their start."""
+
+AHEAD = 8
+"""Pictures that each process may be ahead."""
+
+_LONGEST = 60.0
+
+
+@contextmanager
+def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
+    """Measure files in their order into the cache of features, some ahead of whoever registers them.
+
+    What can't be measured is left alone: its registration says why.
+
+    Yields:
+        To be called before each file is registered: waits until that file has been measured.
+    """
+    if len(files) < WORTH_IT:
+        yield lambda: None
+        return
+    house = House(config)
+    pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), initializer=_leave_signals)
+    rest = iter(files)
+    under_way: deque[Future[None]] = deque()
+
+    def refill() -> None:
+        while len(under_way) < AHEAD * config.workers and (file := next(rest, None)) is not None:
+            under_way.append(pool.submit(_measure, config.data_dir / "features", house.limits, file))
+
+    def wait() -> None:
+        with suppress(BrokenProcessPool, TimeoutError):
+            refill()
+            if under_way:
+                under_way.popleft().result(_LONGEST)
+
+    try:
+        yield wait
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_signals() -> None:
+    """Ctrl-C is the parent's matter."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _measure(folder: Path, limits: Limits, file: Path) -> None:
+    from indexer.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, in this process only
+
+    with suppress(ExhibitError, OSError):
+        if file.stat().st_size <= limits.max_bytes:
+            data = file.read_bytes()
+            FeatureCache(folder, 1, limits).get(Digest.of(data), lambda: data)
