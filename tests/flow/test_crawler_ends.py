@@ -166,7 +166,7 @@ def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
             child = int(parent.stdout.readline())
             _wait(lambda: site.times("/") == 1)
             parent.kill()
-        _wait(lambda: not _runs(child))
+        _wait(lambda: not _runs(child), seconds=10)  # its request alone would hold it for 30 s
 
 
 def _runs(process: int) -> bool:
@@ -181,8 +181,8 @@ def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def _wait(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
+def _wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it took too long"
         os.sched_yield()
