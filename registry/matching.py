@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 from psycopg.types.json import Jsonb
 
@@ -137,6 +137,27 @@ def apply_ledger(case: Case) -> None:
         decide(case, Case.Decision.LICENSED, by=LEDGER, reason=f"Covered by licence {listed}.")
     elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
         decide(case, Case.Decision.OPEN, by=LEDGER, reason="A sighting came that no licence covers.")
+
+
+def search_ledger(owner: Owner) -> list[Case]:
+    """Look again for licences that cover the sightings of open cases, after licences were added.
+
+    Returns:
+        The cases that the ledger decided by that.
+    """
+    decided = []
+    for pk in (
+        Case.objects.filter(owner=owner, decision=Case.Decision.OPEN).order_by("number").values_list("pk", flat=True)
+    ):
+        with transaction.atomic():
+            case = Case.objects.select_for_update().get(pk=pk)
+            for row in case.case_sightings.filter(licence=None).select_related("sighting"):
+                licence = covering_licence(case.work, row.sighting)
+                CaseSighting.objects.filter(pk=row.pk).update(licence=licence, licences_searched_at=now())
+            apply_ledger(case)
+            if case.decision == Case.Decision.LICENSED:
+                decided.append(case)
+    return decided
 
 
 def decide(
