@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from exhibit.ports import VectorIndex
 from exhibit.types import Metric, Space
-from indexer.brute import BruteForceIndex
 from indexer.candidates import Candidate
+from indexer.faiss_index import FaissIndex
 from indexer.spaces import DESCRIPTOR, PHASH
 from registry import fingerprints as vectors
 from registry.fingerprints import Change, Collection
 
 SPACES = (PHASH, DESCRIPTOR)
 PAGE = 20_000
+LONGEST_TAIL = 20_000
+"""Changes that each process keeps in memory of its own before they become a segment that all map."""
 MOST_NEAR = 50
 
 
@@ -29,23 +31,33 @@ class Indexes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._indexes: dict[tuple[Collection, str], BruteForceIndex] = {}
+        self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
 
-    def of(self, collection: Collection, space: Space) -> VectorIndex:
-        """The index of a collection in a space, as of the last refresh."""
+    def of(self, collection: Collection, space: Space) -> FaissIndex:
+        """The index of a collection in a space, as of the last refresh.
+
+        Raises:
+            IntegrityError: its files are damaged; a rebuild makes them again.
+        """
         key = (collection, space.id)
         if key not in self._indexes:
-            self._indexes[key] = BruteForceIndex(space)
+            index = FaissIndex(space, self._folder / f"{collection}-{space.name}-{space.version}")
+            self._indexes[key], self._applied[key] = index, index.sequence
         return self._indexes[key]
 
     def refresh(self, collection: Collection) -> None:
-        """Take in everything that has been committed until now."""
+        """Take in everything that has been committed until now; a long tail is written down for all processes."""
         for space in SPACES:
             index, key = self.of(collection, space), (collection, space.id)
-            while changes := vectors.changes_after(collection, space, self._applied.get(key, 0), PAGE):
+            if index.reopen():
+                self._applied[key] = index.sequence
+            while changes := vectors.changes_after(collection, space, self._applied[key], PAGE):
                 _apply(index, changes)
                 self._applied[key] = changes[-1].number
+            if self._applied[key] - index.sequence >= LONGEST_TAIL:
+                index.flush(self._applied[key])
+                self._applied[key] = index.sequence
 
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Which picture (primary key) stands behind each candidate's space and number."""
