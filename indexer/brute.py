@@ -90,7 +90,7 @@ def checked_rows(
 def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[np.float32]:
     """All distances, float32, shape (queries, vectors)."""
     if space.metric is Metric.COSINE:
-        return np.asarray(1 - queries @ vectors.T, np.float32)
+        return np.asarray(np.round(1 - queries @ vectors.T, 6), np.float32)
     wide_queries, wide_vectors = queries.view(np.uint64), vectors.view(np.uint64)
     result = np.zeros((len(queries), len(vectors)), np.float32)
     for column in range(wide_queries.shape[1]):

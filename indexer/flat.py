@@ -1,0 +1,106 @@
+"""Rows of an index: numbers, ascending, beside a flat FAISS index in the same order, and which of them are gone."""
+
+from pathlib import Path
+from typing import Any
+
+import faiss as library
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.types import Hit, Metric, Space
+from indexer.brute import empty_vectors
+
+faiss: Any = library
+faiss.omp_set_num_threads(1)
+
+
+class FlatRows:
+    """Numbered vectors of one space, searched exactly.
+
+    Args:
+        space: of the vectors.
+        numbers: int64, ascending, each once.
+        index: flat FAISS index, its rows in the order of ``numbers``.
+    """
+
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+        self.space = space
+        self.numbers = numbers
+        self.index = index
+        self.gone = np.zeros(len(numbers), np.bool_)
+
+    @classmethod
+    def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "FlatRows":
+        """Rows in memory, from numbers that ascend."""
+        hamming = space.metric is Metric.HAMMING
+        index = faiss.IndexBinaryFlat(space.width) if hamming else faiss.IndexFlatIP(space.width)
+        index.add(vectors)
+        return cls(space, numbers, index)
+
+    def __len__(self) -> int:
+        return len(self.numbers) - int(self.gone.sum())
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Mark numbers as gone; returns how many were there."""
+        places = np.searchsorted(self.numbers, numbers)
+        places = places[places < len(self.numbers)]
+        places = np.unique(places[np.isin(self.numbers[places], numbers)])
+        there = places[~self.gone[places]]
+        self.gone[there] = True
+        return len(there)
+
+    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "FlatRows":
+        """These rows and new ones, which replace those of the same number."""
+        if not len(self.numbers) or numbers[0] > self.numbers[-1]:
+            self.index.add(vectors)
+            self.numbers = np.concatenate([self.numbers, numbers])
+            self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])
+            return self
+        self.remove(numbers)
+        kept, rows = self.live()
+        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
+        return FlatRows.of(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
+
+    def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Numbers and vectors of what isn't gone."""
+        vectors = self.index.reconstruct_n(0, len(self.numbers)) if len(self.numbers) else empty_vectors(self.space)
+        return np.asarray(self.numbers)[~self.gone], vectors[~self.gone]
+
+    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest, nearest first, ties by number."""
+        wanted = min(k, len(self))
+        if wanted <= 0:
+            return [[] for _ in queries]
+        parameters = None
+        if self.gone.any():
+            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone)))
+            parameters = faiss.SearchParameters(sel=selector)
+        scores, places = self.index.search(queries, wanted, params=parameters)
+        distances = scores if self.space.metric is Metric.HAMMING else np.round(1 - scores, 6)
+        return [self._hits(*row, within) for row in zip(distances, places, strict=True)]
+
+    def _hits(self, distances: NDArray[Any], places: NDArray[np.int64], within: float | None) -> list[Hit]:
+        good = places >= 0
+        if within is not None:
+            good &= distances <= within
+        hits = [
+            Hit(int(number), float(distance))
+            for number, distance in zip(self.numbers[places[good]], distances[good], strict=True)
+        ]
+        return sorted(hits, key=nearness)
+
+
+def nearness(hit: Hit) -> tuple[float, int]:
+    """The order of hits: nearest first, ties by number."""
+    return hit.distance, hit.number
+
+
+def write_index(index: Any, space: Space, path: Path) -> None:  # noqa: ANN401 - FAISS has no types
+    """Write a flat index in FAISS's own format."""
+    (faiss.write_index_binary if space.metric is Metric.HAMMING else faiss.write_index)(index, str(path))
+
+
+def map_index(space: Space, path: Path) -> Any:  # noqa: ANN401 - FAISS has no types
+    """Map a flat index, shared by all processes that do; raises ``RuntimeError`` when it isn't one."""
+    read = faiss.read_index_binary if space.metric is Metric.HAMMING else faiss.read_index
+    return read(str(path), faiss.IO_FLAG_MMAP_IFC)
