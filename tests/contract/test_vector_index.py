@@ -290,7 +290,7 @@ def test_a_rebuild_splits_rows_over_segments(tmp_path: Path, monkeypatch: pytest
     assert [hit.number for hit in open_index(BITS, tmp_path).search(vectors(BITS, [7]), k=3)[0]] == [7, 8, 9]
 
 
-def _found_elsewhere(folder: Path, results: Queue[list[int]]) -> None:
+def _found_elsewhere(folder: Path, results: "Queue[list[int]]") -> None:
     index = open_index(BITS, folder)
     results.put([hit.number for hit in index.search(vectors(BITS, [20]), k=1)[0]])
 
