@@ -59,6 +59,11 @@ class LocalFeatures:
         return np.ascontiguousarray(self.units[:, MIRROR])
 
 
+NOTHING = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
+LEAST_SIDE = 8
+"""Pixels; SIFT's pyramid has no level for smaller pictures."""
+
+
 def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
     """Detect and describe.
 
@@ -67,13 +72,15 @@ def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) ->
         size: width and height of the original.
         most: how many keypoints at most.
     """
+    if min(grey.shape) < LEAST_SIDE:
+        return NOTHING
     detector = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
     detected = detector.detect(grey, None)
     responses = np.array([keypoint.response for keypoint in detected])
     chosen = _evenly(np.array([keypoint.pt for keypoint in detected]).reshape(-1, 2), responses, grey.shape, most)
     keypoints, raw = detector.compute(grey, [detected[index] for index in chosen])
     if raw is None or not keypoints:
-        return LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
+        return NOTHING
     points = np.array([keypoint.pt for keypoint in keypoints])
     factors = np.array(size) / np.array(grey.shape[::-1])
     roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))

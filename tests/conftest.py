@@ -24,7 +24,7 @@ def _prepare() -> None:
     """Tell Django where the servers will be, before any test module asks for a model; nothing is started by that."""
     _FOLDER.chmod(0o755)
     embedded = load_config({"EXHIBIT_DATA": str(_FOLDER)})
-    for name in [name for name in os.environ if name.startswith("EXHIBIT_") and name != "EXHIBIT_SHARED_DATA"]:
+    for name in [name for name in os.environ if name.startswith("EXHIBIT_")]:
         del os.environ[name]
     os.environ.update(
         EXHIBIT_DATA=str(_FOLDER),

@@ -1,5 +1,4 @@
 import csv
-import os
 import subprocess
 import sys
 import threading
@@ -27,9 +26,9 @@ from tests.assets.badfiles import (
     saved,
     with_orientation,
 )
+from tests.assets.shared import shared_data
 
 PHOTO = np.asarray(photo())
-SHARED = Path(os.environ.get("EXHIBIT_SHARED_DATA", Path(__file__).parents[2] / "../shared/data"))
 
 
 def _difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
@@ -252,13 +251,13 @@ for line in sys.stdin:
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(not (SHARED / "badfiles").is_dir(), reason="the shared bad files aren't here")
 def test_every_shared_bad_file_ends_within_time_and_memory() -> None:
-    with (SHARED / "badfiles" / "badfiles.csv").open(encoding="utf-8") as file:
+    folder = shared_data("badfiles")
+    with (folder / "badfiles.csv").open(encoding="utf-8") as file:
         names = [row["file"] for row in csv.DictReader(file)]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", _MEASURE],
-        input="".join(f"{SHARED / 'badfiles' / name}\n" for name in names),
+        input="".join(f"{folder / name}\n" for name in names),
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,58 @@
+"""Files that are broken, hostile or odd go through registration and matching: no crash, a reason for each refusal."""
+
+import resource
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from exhibit.errors import RefusedError
+from registry.models import Picture, Work
+from tests.assets.badfiles import BAD_FILES
+from tests.assets.shared import shared_data
+from tests.flow.rows import bring, claimed_slice, owner, register
+from workers.inline import Inline
+from workers.steps.match import match_pictures
+
+SECONDS, MEBIBYTES = 10.0, 1024
+
+
+def go_through(inline: Inline, files: Iterable[tuple[str, bytes]]) -> None:
+    """Register each file, and match it as one that a crawl saw."""
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    for name, data in files:
+        started = time.monotonic()
+        reason = ""
+        try:
+            register(inline.house, studio, data, name)
+        except RefusedError as refused:
+            reason = refused.reason
+        if data:
+            match_pictures(inline.house, bring(inline.house, planned, epoch, [data]))
+            picture = Picture.objects.get(digest=inline.house.blobs.put(data))
+            assert picture.state == "done", name
+            assert (picture.refusal == "") == (reason in {"", "quota"}), name
+        assert time.monotonic() - started < 2 * SECONDS, name
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MEBIBYTES * 1024
+
+
+def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: Inline) -> None:
+    files = [(file.name, file.make()) for file in BAD_FILES]
+    go_through(inline, files)
+    assert 0 < Work.objects.count() < len(files)
+
+
+@pytest.mark.shared_data
+@pytest.mark.slow
+def test_every_bad_file_of_the_collection_is_refused_with_a_reason_or_read(inline: Inline) -> None:
+    folder = shared_data("badfiles")
+    go_through(
+        inline,
+        [
+            (path.name, path.read_bytes())
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.suffix != ".csv"
+        ],
+    )
+    assert Work.objects.exists()
