@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option
-from desk.cli.show import echo_json, say, short, table
+from desk.cli.show import counted, echo_json, say, short, table
 from desk.tables import DeclaredLicence, read_licences
 from exhibit.errors import WrongUseError
 
@@ -45,7 +45,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
         echo_json({"licences": licences, "new": new, "cases_licensed": [case.number for case in decided]})
         return
     known = f"; {len(kept) - new:,} were there already" if new < len(kept) else ""
-    say(f"{new:,} {'licence' if new == 1 else 'licences'} added{known}.")
+    say(f"{counted(new, 'licence')} added{known}.")
     if decided:
         say(f"They cover case {', '.join(str(case.number) for case in decided)}.")
 

@@ -50,6 +50,11 @@ def clean(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun, such as ``1 case`` or ``1,234 cases``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def size(count: int) -> str:
     """Bytes in a reader's form, such as ``4.2 MiB``."""
     amount = float(count)

@@ -9,7 +9,7 @@ import click
 
 from desk.cli.files import Given, pictures_in, read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
-from desk.cli.show import echo_json, fields, moment, note, say, short, size, table
+from desk.cli.show import counted, echo_json, fields, moment, note, say, short, size, table
 from desk.tables import DeclaredWork, read_works
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
@@ -116,7 +116,7 @@ def _new_work(one: Given, declared: Mapping[str, DeclaredWork]) -> Any:  # noqa:
 def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]]) -> None:
     new = sum(one["new"] for one in works)
     known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
-    say(f"{new:,} {'work' if new == 1 else 'works'} registered{known}.")
+    say(f"{counted(new, 'work')} registered{known}.")
     for one in works:
         if one["flags"]:
             say(f"  {one['file']}: can't be matched safely ({', '.join(one['flags'])}).")

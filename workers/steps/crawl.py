@@ -127,6 +127,7 @@ def bring_home(house: House, slice_id: int, epoch: int, lines: Iterator[bytes], 
         line = from_json(text)
         if isinstance(line, EndLine):
             keep_batch(house, slice_id, epoch, batch, refused, spool)
+            _end_files(slice_id, epoch)
             return {**json.loads(text)["counts"], "reason": line.reason}
         if isinstance(line, PageLine):
             batch.append(line)
@@ -177,6 +178,15 @@ def keep_batch(
     pages.clear()
     refused.clear()
     return True
+
+
+def _end_files(slice_id: int, epoch: int) -> None:
+    """Folders and WARC files of a slice are worked off when the child says so: no page line names them."""
+    with transaction.atomic():
+        row = crawling.hold_slice(slice_id, epoch)
+        if row is not None:
+            files = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED, kind__in=FILE_KINDS)
+            files.update(state=FrontierUrl.State.DONE)
 
 
 def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
