@@ -23,6 +23,8 @@ from workers.wiring import House, contact_fields
 
 SLICE_SECONDS = 240
 BATCH_PAGES = 20
+PASSING = frozenset({"budget", "timeout", "retry-after"})
+"""Refusals that say nothing about the address: it goes back to the frontier, some times at most."""
 FILE_KINDS = ("folder", "warc")
 
 
@@ -172,7 +174,9 @@ def keep_batch(
         )
         _keep_refusals(row, refused)
         crawling.mark_urls(row, [page.url for page in pages], FrontierUrl.State.DONE)
-        crawling.mark_urls(row, [url for url, *_ in refused], FrontierUrl.State.REFUSED)
+        crawling.mark_urls(
+            row, [url for url, _, reason, _ in refused if reason not in PASSING], FrontierUrl.State.REFUSED
+        )
         if waiting:
             transaction.on_commit(lambda: house.hint("match", waiting))
     pages.clear()
@@ -190,9 +194,13 @@ def _end_files(slice_id: int, epoch: int) -> None:
 
 
 def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
+    """What the pages bring to the frontier: links, and images that there was no time for."""
     for page in pages:
         for link in page.links:
             yield crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context)
+        for image in page.refusals:
+            if image.reason in PASSING:
+                yield crawling.NewUrl(image.url, "image", page.depth, page.final_url)
 
 
 def _new_sighting(page: PageLine, one: Sighting) -> sightings.NewSighting:
