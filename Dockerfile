@@ -22,10 +22,10 @@ COPY . .
 ENV PATH=/exhibit/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     EXHIBIT_DATA=/var/lib/exhibit \
+    EXHIBIT_WEB_HOST=0.0.0.0 \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OPENCV_FOR_THREADS_NUM=1
 USER 10001
 VOLUME /var/lib/exhibit
 EXPOSE 8080
 # everything in one container; docker-compose.yml runs the parts apart
 CMD ["python", "-m", "desk", "up"]
-HEALTHCHECK --start-period=30s CMD ["python", "-m", "workers.probe", "web"]

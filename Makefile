@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
+# two processes, each with servers of its own; TESTS="tests/unit -q" runs a part
+TESTS ?= -n 2 --dist loadfile
 CODE := exhibit registry crawler indexer evidence workers desk demo bench tests tools
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
@@ -19,7 +21,7 @@ demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pi
 	@$(VENV)/python -m demo --out demo-out $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: check ## lint, types, imports and all tests
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest $(TESTS)
 
 check: setup ## lint, types and imports only
 	$(VENV)/ruff check .

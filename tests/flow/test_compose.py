@@ -1,5 +1,6 @@
 """No container engine is needed: every service of ours runs as a process, with its command, against real servers."""
 
+import json
 import os
 import re
 import signal
@@ -115,6 +116,14 @@ def test_all_processes_of_the_product_have_a_service() -> None:
 
     started = {child.name for child in services(load_config({"EXHIBIT_DATA": "/absent"}))}
     assert {service["command"][-1] for name, service in OURS.items() if name != "migrate"} == started
+
+
+def test_the_image_starts_a_command_that_exists() -> None:
+    start = json.loads(
+        re.findall(r"^CMD (.*)$", (CHECKOUT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)[-1]
+    )
+    command = [sys.executable, *start[1:], "--help"]
+    assert subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False).returncode == 0
 
 
 def test_an_unknown_process_is_refused_with_the_names_of_the_known() -> None:
