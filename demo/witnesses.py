@@ -6,16 +6,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from demo.product import REPOSITORY
-from evidence.trust import Trust, TrustedAuthority, TrustedChain
-from exhibit.clock import now
+from evidence.anchors.headers import parse_header
+from evidence.development.blocks import Blocks
+from evidence.trust import Trust, TrustedChain
+from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 
 LABEL: Final = "Development witness of the demonstration, without legal weight"
+SECONDS_BETWEEN_BLOCKS: Final = "2"
 STARTING_SECONDS: Final = 20.0
 
 
@@ -50,11 +53,19 @@ bitcoin_source = "{self.chain_url}"
 development = true
 """
 
-    def trust(self) -> Trust:
-        """Return the list of whom `exhibit verify` is told to trust: these two witnesses, and nobody else."""
-        authority = TrustedAuthority("development-authority", (self.roots.read_text("ascii"),), True, LABEL)  # noqa: FBT003 - the order of the trust list
-        chain = TrustedChain("development-chain", "regtest", 0.0, (), True, LABEL)  # noqa: FBT003 - as above
-        return Trust(now().date().isoformat(), LABEL, (authority,), (chain,), (), ())
+    def trust(self, own: Trust) -> Trust:
+        """Return the installation's own list with the blocks of the chain: whom `exhibit verify` is told to trust."""
+        blocks = Blocks(self.folder / "chain" / "headers")
+        hashes = [header_hash(blocks, height) for height in range(blocks.tip() + 1)]
+        chain = TrustedChain("development-chain", "regtest", 0.0, tuple(hashes), development=True, label=LABEL)
+        return replace(own, note=LABEL, chains=(chain,))
+
+
+def header_hash(blocks: Blocks, height: int) -> Digest:
+    """Return the hash of a block as it is usually written."""
+    header = blocks.header(height)
+    assert header is not None
+    return Digest.from_hex(parse_header(header).text)
 
 
 @contextmanager
@@ -67,7 +78,7 @@ def running_witnesses(folder: Path) -> Iterator[Witnesses]:
     with ExitStack() as stack:
         ports = {}
         for what in ("authority", "chain"):
-            ports[what] = _free_port()
+            ports[what] = free_port()
             stack.enter_context(_running(what, folder / what, ports[what]))
         for what, port in ports.items():
             _wait_for(what, port)
@@ -78,6 +89,8 @@ def running_witnesses(folder: Path) -> Iterator[Witnesses]:
 def _running(what: str, folder: Path, port: int) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "evidence.development", what, "--folder", str(folder), "--port", str(port)]
+    if what == "chain":
+        command += ["--every", SECONDS_BETWEEN_BLOCKS]
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
     try:
@@ -87,7 +100,8 @@ def _running(what: str, folder: Path, port: int) -> Iterator[None]:
         process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on 127.0.0.1 that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("documents", "Accounts of cases: make, list."),
         "bundle": ("documents", "Sealed evidence: get, list."),
         "verify": ("checking", "Check bundles, without servers or network."),
+        "trust": ("trust", "Write this installation's public keys for those who check."),
         "compare": ("checking", "Compare two pictures, without servers."),
     },
     "Upkeep": {

@@ -1,0 +1,50 @@
+"""Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.frame import examples, open_desk
+from desk.cli.show import say
+
+if TYPE_CHECKING:
+    from evidence.trust import Trust
+    from workers.wiring import House
+
+
+@click.command("trust", epilog=examples("exhibit trust our-keys.json", "exhibit verify BUNDLE --trust our-keys.json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
+def trust_command(*, file: Path, label: str) -> None:
+    """Write the public keys of the log and of all owners, and the configured authorities' roots, into FILE.
+
+    Hand it to whoever checks bundles, by another way than the bundles themselves: a list that travels in a bundle
+    says nothing. Keys that have been revoked are left out.
+    """
+    desk = open_desk()
+    file.write_bytes(own_trust(desk.house, label).to_json())
+    say(f"Written to {file}. Pass it on by another way than the bundles.")
+
+
+def own_trust(house: "House", label: str) -> "Trust":
+    """The keys and roots that this installation vouches for."""
+    from evidence.trust import Trust, TrustedAuthority, TrustedKey, TrustedLog
+    from exhibit.clock import now
+    from registry.models import SealingKey
+
+    authorities = tuple(
+        TrustedAuthority(one.name, (one.roots.read_text("ascii"),), one.development, label)
+        for one in house.config.anchors
+        if one.kind == "rfc3161" and one.roots is not None
+    )
+    development = any(one.development for one in house.config.anchors)
+    keys = SealingKey.objects.filter(revoked_at=None).select_related("owner").order_by("pk")
+    return Trust(
+        dated=now().date().isoformat(),
+        note=label or "The keys of one installation, written by itself.",
+        authorities=authorities,
+        chains=(),
+        logs=(TrustedLog(house.log.vkey(), development, label),),
+        keys=tuple(TrustedKey(key.owner.name, bytes(key.public_key), development, label) for key in keys),
+    )
