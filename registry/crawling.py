@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.urls import host_of, url_key
+from registry.budgets import Left, left
 from registry.bulk import copy_into
 from registry.log import submit
-from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Sighting, StepState, Watch
+from registry.models import BytesState, Crawl, CrawlSlice, FrontierUrl, HostLease, Refusal, Sighting, StepState, Watch
 
 LEASE = timedelta(minutes=30)
-MAX_URL_ATTEMPTS = 3
+SUSPECT_FROM = 2
+"""A URL that was begun so often without an end is visited alone, so that it harms no other."""
+
+MOST_ATTEMPTS = 4
+"""Begun so often without an end, a URL is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,63 +100,78 @@ def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice 
     """Lease free hosts with waiting URLs to a new slice.
 
     Returns:
-        The slice with its URLs leased, or ``None`` when no host is free or nothing waits.
+        The slice with its URLs leased, or ``None`` when no host is free, nothing waits or the budget is spent.
     """
     with transaction.atomic():
-        crawl = Crawl.objects.select_for_update().get(pk=crawl_id)
-        if crawl.state != StepState.DOING:
+        crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
+        may = left(crawl)
+        if crawl.state != StepState.DOING or may.spent:
             return None
-        hosts = _lease_hosts(crawl, most_hosts)
-        room = min(most_urls, _pages_left(crawl))
-        urls = _waiting_urls(crawl_id, hosts, room)
+        hosts = _lease_hosts(crawl, may, most_hosts)
+        urls = _waiting_urls(crawl_id, hosts, may, most_urls)
         if not urls:
             HostLease.objects.filter(host__in=hosts, slice=None).delete()
             return None
         number = (crawl.slices.aggregate(last=Max("number"))["last"] or 0) + 1
         planned = CrawlSlice.objects.create(crawl=crawl, number=number)
-        FrontierUrl.objects.filter(pk__in=urls).update(
-            state=FrontierUrl.State.LEASED, slice=planned, attempts=F("attempts") + 1
-        )
+        FrontierUrl.objects.filter(pk__in=urls).update(state=FrontierUrl.State.LEASED, slice=planned)
         HostLease.objects.filter(host__in=hosts).update(slice=planned, epoch=F("epoch") + 1, expires_at=now() + LEASE)
     return planned
 
 
-def _pages_left(crawl: Crawl) -> int:
-    budget = crawl.watch.budget.get("pages")
-    return 1_000_000 if budget is None else max(0, int(budget) - crawl.pages)
+def _waiting(crawl: Crawl, may: Left) -> QuerySet[FrontierUrl]:
+    """The URLs that may still be visited: without pages left, single images only; without hosts left, no new host."""
+    waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING)
+    if not may.pages:
+        return waiting.filter(kind="image")
+    if not may.hosts:
+        known = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
+        return waiting.filter(Q(kind="image") | Q(host__in=known))
+    return waiting
 
 
-def _lease_hosts(crawl: Crawl, most: int) -> list[str]:
-    """Hosts with waiting URLs that no other slice holds, now locked by this transaction."""
-    waiting = FrontierUrl.objects.filter(crawl=crawl, state=FrontierUrl.State.PENDING)
-    hosts = list(waiting.values_list("host", flat=True).distinct().order_by("host")[: most * 4])
+def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
+    """Hosts with waiting URLs that no open slice holds, now locked by this transaction."""
+    hosts = list(_waiting(crawl, may).values_list("host", flat=True).distinct().order_by("host")[: most * 4])
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now()) for host in hosts], ignore_conflicts=True)
+    over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
     free = HostLease.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        Q(slice=None) | Q(expires_at__lt=now()), host__in=hosts
+        Q(slice=None) | Q(slice__in=over), host__in=hosts
     )
-    return [lease.host for lease in free.order_by("host")[:most]]
+    return [lease.host for lease in free.order_by("host")[: min(most, may.hosts or most)]]
 
 
-def _waiting_urls(crawl_id: int, hosts: Sequence[str], most: int) -> list[int]:
-    """The oldest waiting URLs of the hosts, in turn host by host."""
+def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> list[int]:
+    """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id FROM (
-                SELECT id, row_number() OVER (PARTITION BY host ORDER BY depth, id) AS turn
-                FROM registry_frontierurl WHERE crawl_id = %s AND state = 'pending' AND host = ANY(%s)
-            ) waiting ORDER BY turn, id LIMIT %s
+            SELECT id, kind <> 'image', attempts FROM (
+                SELECT id, kind, attempts,
+                       row_number() OVER (PARTITION BY host, attempts >= %(suspect)s ORDER BY depth, id) AS turn
+                FROM registry_frontierurl
+                WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = ANY(%(hosts)s)
+                  AND (kind = 'image' OR %(pages)s > 0)
+            ) waiting ORDER BY attempts >= %(suspect)s, turn, id LIMIT %(most)s
             """,
-            [crawl_id, list(hosts), most],
+            {"crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "suspect": SUSPECT_FROM, "most": most},
         )
-        return [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    if rows and rows[0][2] >= SUSPECT_FROM:
+        return [rows[0][0]]
+    taken, pages = [], 0
+    for pk, is_page, attempts in rows:
+        pages += is_page
+        if attempts < SUSPECT_FROM and not (is_page and pages > may.pages):
+            taken.append(pk)
+    return taken
 
 
 def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
     """Claim a slice and fence an earlier claimer off.
 
     Returns:
-        The epoch that this claimer writes under, or ``None`` when the slice isn't to be had.
+        The epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
     """
     with transaction.atomic():
         row = CrawlSlice.objects.select_for_update(skip_locked=True).filter(pk=slice_id).first()
@@ -169,15 +189,27 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
 
 def hold_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
     """Lock the slice for this transaction if the epoch is still the claimer's, else ``None``."""
-    row = CrawlSlice.objects.select_for_update().select_related("crawl__watch").filter(pk=slice_id).first()
+    rows = CrawlSlice.objects.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch__owner")
+    row = rows.filter(pk=slice_id).first()
     if row is None or row.epoch != epoch or row.state != StepState.DOING:
         return None
     CrawlSlice.objects.filter(pk=slice_id).update(claimed_at=now())
     return row
 
 
+def still_holds(slice_id: int, epoch: int) -> bool:
+    """Say that the claimer is alive; returns whether the slice is still its own."""
+    rows = CrawlSlice.objects.filter(pk=slice_id, epoch=epoch, state=StepState.DOING)
+    return rows.update(claimed_at=now()) == 1
+
+
 def finish_slice(
-    slice_id: int, epoch: int, *, counts: Mapping[str, object], opening: Callable[[CrawlSlice], Mapping[str, object]]
+    slice_id: int,
+    epoch: int,
+    *,
+    counts: Mapping[str, object],
+    suspect: bool,
+    opening: Callable[[CrawlSlice], Mapping[str, object]],
 ) -> bool:
     """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier.
 
@@ -185,6 +217,7 @@ def finish_slice(
         slice_id: the slice.
         epoch: under which the caller claimed it.
         counts: what the child process counted, kept as it is.
+        suspect: whether an unfinished URL may be why the slice ended.
         opening: what the log entry commits to, asked for when no more sightings can come.
 
     Returns:
@@ -194,9 +227,7 @@ def finish_slice(
         row = hold_slice(slice_id, epoch)
         if row is None:
             return False
-        leased = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
-        leased.filter(attempts__gte=MAX_URL_ATTEMPTS).update(state=FrontierUrl.State.REFUSED)
-        leased.filter(attempts__lt=MAX_URL_ATTEMPTS).update(state=FrontierUrl.State.PENDING, slice=None)
+        _give_back(row, breaks=int(suspect))
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
         row.finished_at, row.counts = now(), dict(counts)
         row.submission = submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
@@ -205,21 +236,51 @@ def finish_slice(
     return True
 
 
+def _give_back(row: CrawlSlice, *, breaks: int) -> None:
+    """Let a later slice visit what is unfinished; what was there at every break is given up, and that is recorded."""
+    leased = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
+    leased.update(attempts=F("attempts") + breaks)
+    given_up = list(leased.filter(attempts__gte=MOST_ATTEMPTS))
+    sentence = f"The crawler broke off {MOST_ATTEMPTS} times while it visited this address."
+    rows = [
+        Refusal(
+            crawl_id=row.crawl_id,
+            key=url_key(one.url),
+            url=one.url,
+            page_url=one.page_url,
+            reason="broke-off",
+            sentence=sentence,
+            at=now(),
+        )
+        for one in given_up
+    ]
+    Refusal.objects.bulk_create(rows, ignore_conflicts=True)
+    leased.filter(pk__in=[one.pk for one in given_up]).update(state=FrontierUrl.State.REFUSED)
+    leased.update(state=FrontierUrl.State.PENDING, slice=None)
+
+
 def end_crawl_if_worked_off(crawl_id: int) -> bool:
     """Mark a crawl as done when no URL waits (or its budget is spent) and no slice is under way."""
     with transaction.atomic():
-        crawl = Crawl.objects.select_for_update().get(pk=crawl_id)
+        crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
         if crawl.state != StepState.DOING:
             return False
-        waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists()
-        spent = _pages_left(crawl) == 0
-        under_way = crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists()
-        if under_way or (waiting and not spent):
+        if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
+            return False
+        may = left(crawl)
+        if not may.spent and _waiting(crawl, may).exists():
             return False
         crawl.state, crawl.finished_at = StepState.DONE, now()
-        crawl.reason = "budget-pages" if waiting else "finished"
+        crawl.reason = _end_of(crawl, may)
         crawl.save(update_fields=["state", "finished_at", "reason"])
     return True
+
+
+def _end_of(crawl: Crawl, may: Left) -> str:
+    """Why a crawl ends: ``finished``, or what of its budget held something back."""
+    if not crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists():
+        return "finished"
+    return may.spent or ("budget-hosts" if may.pages else "budget-pages")
 
 
 def running_crawls() -> list[int]:
@@ -233,12 +294,26 @@ def leased_urls(slice_id: int) -> list[NewUrl]:
     return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context) for row in rows]
 
 
-def mark_urls(of: CrawlSlice, urls: Iterable[str], state: FrontierUrl.State) -> None:
-    """Record that a slice, held by this transaction, has worked URLs off."""
-    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, url__in=list(urls))
-    pages = leased.exclude(kind="image").count()
+def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State) -> None:
+    """Record that a slice, held by this transaction, has worked off URLs, by :attr:`NewUrl.key`."""
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    pages = leased.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
     leased.update(state=state)
     Crawl.objects.filter(pk=of.crawl_id).update(pages=F("pages") + pages)
+
+
+def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
+    """Record that URLs of a slice, held by this transaction, had no answer yet: a later slice tries again.
+
+    Returns:
+        The keys of those that have been tried often enough, and count as refused now.
+    """
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    given_up = leased.filter(attempts__gte=MOST_ATTEMPTS - 1)
+    gone = {bytes(key) for key in given_up.values_list("key", flat=True)}
+    given_up.update(state=FrontierUrl.State.REFUSED, attempts=F("attempts") + 1)
+    leased.update(state=FrontierUrl.State.PENDING, slice=None, attempts=F("attempts") + 1)
+    return gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +326,13 @@ class Validator:
 
 
 def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
-    """What earlier crawls of a watch know of the images on these pages, by image URL; the latest visit counts."""
+    """What earlier crawls of a watch know of the images on these pages, by image URL; the latest visit counts.
+
+    Only of images whose bytes are still here: what has expired must come again to be compared with later works.
+    """
     keys = [url_key(page) for page in pages]
-    rows = Sighting.objects.filter(crawl__watch_id=watch_id, page_key__in=keys).select_related("picture")
+    stored = Sighting.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
+    rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
     known: dict[str, Validator] = {}
     for row in rows.order_by("last_seen"):
         headers = {name.lower(): value for name, value in row.response_headers}

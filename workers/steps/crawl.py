@@ -2,53 +2,106 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.db import transaction
 
 from crawler.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
-from crawler.lines import EndLine, PageLine, Sighting, from_json
+from crawler.lines import EndLine, PageLine, RefusalLine, Sighting, from_json
 from evidence.facts import SightingRecord
 from evidence.slices import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.urls import host_of, registrable_domain, url_key
 from registry import crawling, sightings
+from registry.budgets import left
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.models import Sighting as SightingRow
+from workers.crawl_child import crawl_child
+from workers.steps.retain import disk_is_full
 from workers.wiring import House, contact_fields
 
-SLICE_SECONDS = 240
+SLICE_SECONDS = 240.0
+SECONDS_OVER = 60.0
+"""A child that is silent about its end for so long after its time is killed."""
+
 BATCH_PAGES = 20
+BATCH_SECONDS = 1.0
+MOST_CLAIMS = 3
+"""So often begun without an end, a slice is given up: its URLs go back to the frontier."""
+
+FILE_KINDS = ("folder", "warc")
 PASSING = frozenset({"budget", "timeout", "retry-after"})
 """Refusals that say nothing about the address: it goes back to the frontier, some times at most."""
-FILE_KINDS = ("folder", "warc")
+PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
+"""Ends that no URL is to blame for."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Lines on their way into the rows."""
+
+    pages: list[PageLine] = field(default_factory=list)
+    refused: list[RefusalLine] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.pages) + len(self.refused)
+
+    def add(self, line: PageLine | RefusalLine) -> None:
+        """Take up a line."""
+        if isinstance(line, PageLine):
+            self.pages.append(line)
+        else:
+            self.refused.append(line)
 
 
 def crawl_slice(house: House, slice_id: int) -> None:
     """Work a slice off.
 
-    1. Claim it under a new epoch, which fences an earlier claimer off.
-    2. Start the child with the slice's URLs; it writes lines to a file and bytes into a spool folder.
+    1. Claim it under a new epoch, which fences an earlier claimer off; not while the disk is nearly full.
+    2. Start the child with the slice's URLs; it writes lines to a pipe and bytes into a spool folder.
     3. Bring its pages home while it runs, a batch in a transaction; each page is in the rows as a whole or not at all.
     4. End the slice: one log entry, leases free, unfinished URLs back in the frontier.
     """
+    if disk_is_full(house):
+        return
     epoch = crawling.claim_slice(slice_id, house.stale_after)
     if epoch is None:
         return
     row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
+    remove_spools(house, slice_id)
     spool = house.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
-    counts: dict[str, object] = {"reason": "nothing to do"}
-    job = job_of(house, row, spool)
-    if job is not None:
-        with child(job, spool) as lines:
-            counts = bring_home(house, slice_id, epoch, lines, spool)
+    counts: dict[str, object] = {"reason": "broke off again and again"}
+    if row.attempts <= MOST_CLAIMS:
+        counts = run_child(house, row, epoch, spool)
     shutil.rmtree(spool, ignore_errors=True)
-    if crawling.finish_slice(slice_id, epoch, counts=counts, opening=opening):
+    suspect = counts["reason"] not in PLAIN_ENDS
+    if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
         house.hint("plan", [row.crawl_id])
+
+
+def remove_spools(house: House, slice_id: int) -> None:
+    """Remove what earlier claimers of a slice have left behind."""
+    for folder in (house.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_child(house: House, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
+    """Start the child and bring home what it finds; returns what was counted, and why it ended."""
+    job = job_of(house, row, spool)
+    if job is None:
+        return {"reason": "finished"}
+    with crawl_child(job, spool, pause=min(BATCH_SECONDS, house.stale_after.total_seconds() / 4)) as lines:
+        counts = bring_home(house, row.pk, epoch, lines, spool)
+    if job.reads_files and counts["reason"] not in ("child died", "taken over"):
+        with transaction.atomic():  # a file is read as a whole: its lines name pictures, not itself
+            held = crawling.hold_slice(row.pk, epoch)
+            if held is not None:
+                keys = [one.key for one in crawling.leased_urls(row.pk)]
+                crawling.mark_urls(held, keys, FrontierUrl.State.DONE)
+    return counts
 
 
 def job_of(house: House, row: CrawlSlice, spool: Path) -> Job | None:
@@ -64,20 +117,31 @@ def job_of(house: House, row: CrawlSlice, spool: Path) -> Job | None:
         if one.kind not in FILE_KINDS
     )
     denied = dict(HostDenial.objects.values_list("host", "reason"))
-    budget: Mapping[str, float] = watch.budget
-    limits = {name: budget[name] for name in ("depth", "bytes", "hosts") if name in budget}
     return Job(
         bytes_dir=spool / "bytes",
         sources=sources,
         urls=() if sources else targets,
         follow=False,
-        limits=Limits(seconds=SLICE_SECONDS, max_picture_bytes=config.max_picture_bytes, **limits),  # type: ignore[arg-type]
+        limits=_limits(house, row, files=len(sources)),
         politeness=Politeness(**watch.politeness),
         user_agent=UserAgent(**contact_fields(config.contact)),
         allowed_networks=config.allowed_networks,
         denied_hosts=denied,
         known=_known(watch.pk, targets),
         scope=_scope(watch.sources),
+    )
+
+
+def _limits(house: House, row: CrawlSlice, *, files: int) -> Limits:
+    """What this slice may spend: what is left for the crawl, and some minutes. Its pages were counted out before."""
+    may, usual = left(row.crawl), Limits()
+    return Limits(
+        pages=may.images if files else usual.pages,
+        images=max(1, may.images if files else min(may.images, usual.images)),
+        bytes=max(1, may.bytes if files else min(may.bytes, usual.bytes)),
+        seconds=min(max(may.seconds, 0.1), SLICE_SECONDS),
+        depth=int(row.crawl.watch.budget.get("depth", usual.depth)),
+        max_picture_bytes=house.config.max_picture_bytes,
     )
 
 
@@ -95,102 +159,112 @@ def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
 
-@contextmanager
-def child(job: Job, spool: Path) -> Iterator[Iterator[bytes]]:
-    """Run the crawler as a child process; yields its lines as they are written. The child dies with this process."""
-    spool.mkdir(parents=True, exist_ok=True)
-    job.bytes_dir.mkdir(exist_ok=True)
-    job_file = spool / "job.json"
-    job_file.write_text(job.to_json(), encoding="utf-8")
-    with (spool / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crawler", str(job_file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            cwd=Path(__file__).resolve().parents[2],
-        )
-        try:
-            assert process.stdout is not None
-            yield iter(process.stdout)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            process.wait()
+def bring_home(
+    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path
+) -> dict[str, object]:
+    """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
 
-
-def bring_home(house: House, slice_id: int, epoch: int, lines: Iterator[bytes], spool: Path) -> dict[str, object]:
-    """Put the child's lines into rows, batch by batch; returns what it counted, or that it died."""
-    batch: list[PageLine] = []
-    refused: list[tuple[str, str, str, str]] = []
+    Returns:
+        What the child counted; or what came home and why nothing more did.
+    """
+    batch, counted = Batch(), {"pages": 0, "images": 0, "bytes": 0}
+    begun = kept = time.monotonic()
     for text in lines:
-        if not text.endswith(b"\n"):
-            break
-        line = from_json(text)
+        line = None if text is None else from_json(text)
         if isinstance(line, EndLine):
-            keep_batch(house, slice_id, epoch, batch, refused, spool)
-            _end_files(slice_id, epoch)
-            return {**json.loads(text)["counts"], "reason": line.reason}
-        if isinstance(line, PageLine):
-            batch.append(line)
-        else:
-            refused.append((line.url, line.page_url, line.reason, line.sentence))
-        if len(batch) + len(refused) >= BATCH_PAGES and not keep_batch(house, slice_id, epoch, batch, refused, spool):
-            return {"reason": "taken over"}
-    keep_batch(house, slice_id, epoch, batch, refused, spool)
-    return {"reason": "child died"}
+            keep_batch(house, slice_id, epoch, batch, spool)
+            return {**json.loads(text or b"")["counts"], "reason": line.reason}
+        if line is not None:
+            batch.add(line)
+            _count(line, counted)
+        if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
+            continue
+        kept = time.monotonic()
+        if not keep_batch(house, slice_id, epoch, batch, spool):
+            return {**counted, "reason": "taken over"}
+        if disk_is_full(house):
+            return {**counted, "reason": "disk-full"}
+        if kept - begun > SLICE_SECONDS + SECONDS_OVER:
+            return {**counted, "reason": "child hung"}
+    keep_batch(house, slice_id, epoch, batch, spool)
+    return {**counted, "reason": "child died"}
 
 
-def keep_batch(
-    house: House,
-    slice_id: int,
-    epoch: int,
-    pages: list[PageLine],
-    refused: list[tuple[str, str, str, str]],
-    spool: Path,
-) -> bool:
-    """Record pages with all that was found on them, in one transaction; empties the lists.
+def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
+    if isinstance(line, PageLine):
+        counted["pages"] += 1
+        counted["images"] += len(line.sightings)
+        counted["bytes"] += sum(one.size for one in line.sightings)
+
+
+def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
+    """Record pages with all that was found on them, in one transaction; empties the batch.
 
     Returns:
         Whether the slice is still this claimer's.
     """
-    seen = [(page, one) for page in pages for one in page.sightings]
+    if not len(batch):
+        return crawling.still_holds(slice_id, epoch)
+    seen = [(page, one) for page in batch.pages for one in page.sightings]
     blocked = sightings.blocked({one.digest for _, one in seen})
-    for digest in {one.digest for _, one in seen if not one.not_modified} - blocked:
+    came = {one.digest for _, one in seen if not one.not_modified} - blocked
+    for digest in came:
         house.blobs.put_file(spool / "bytes" / digest.hex)
-    refused += [(one.url, page.url, one.reason, one.sentence) for page in pages for one in page.refusals]
-    refused += [
-        (one.image_url, page.url, "blocked", "The operator's blocklist names these bytes.")
-        for page, one in seen
-        if one.digest in blocked
-    ]
+    new = [_new_sighting(page, one) for page, one in seen if one.digest not in blocked]
+    refused = [*_refusals(batch), *(_blocked(page, one) for page, one in seen if one.digest in blocked)]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
             return False
-        crawling.add_urls(row.crawl_id, _links(pages))
-        waiting = sightings.keep_sightings(
-            row, [_new_sighting(page, one) for page, one in seen if one.digest not in blocked]
-        )
+        crawling.add_urls(row.crawl_id, _links(batch.pages))
+        waiting = sightings.keep_sightings(row, new)
+        for digest in came:  # retention may have removed them before their rows were locked
+            if digest not in house.blobs:
+                house.blobs.put_file(spool / "bytes" / digest.hex)
         _keep_refusals(row, refused)
-        crawling.mark_urls(row, [page.url for page in pages], FrontierUrl.State.DONE)
-        crawling.mark_urls(
-            row, [url for url, _, reason, _ in refused if reason not in PASSING], FrontierUrl.State.REFUSED
-        )
+        _mark(row, batch)
         if waiting:
             transaction.on_commit(lambda: house.hint("match", waiting))
-    pages.clear()
-    refused.clear()
+    batch.pages.clear()
+    batch.refused.clear()
     return True
 
 
-def _end_files(slice_id: int, epoch: int) -> None:
-    """Folders and WARC files of a slice are worked off when the child says so: no page line names them."""
-    with transaction.atomic():
-        row = crawling.hold_slice(slice_id, epoch)
-        if row is not None:
-            files = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED, kind__in=FILE_KINDS)
-            files.update(state=FrontierUrl.State.DONE)
+def _mark(row: CrawlSlice, batch: Batch) -> None:
+    """What has become of the slice's URLs."""
+    crawling.mark_urls(row, [_key(page) for page in batch.pages], FrontierUrl.State.DONE)
+    final = [line for line in batch.refused if line.reason not in PASSING]
+    passing = [line for line in batch.refused if line.reason in PASSING]
+    crawling.mark_urls(row, [_refused_key(line) for line in final], FrontierUrl.State.REFUSED)
+    given_up = crawling.put_off(row, [_refused_key(line) for line in passing])
+    _keep_refusals(row, [_refusal(line) for line in passing if _refused_key(line) in given_up])
+
+
+def _refused_key(line: RefusalLine) -> bytes:
+    return crawling.NewUrl(line.url, "", 0, line.page_url).key
+
+
+def _key(page: PageLine) -> bytes:
+    """The frontier's key of what a line is about; a single image is named by itself and the page that shows it."""
+    shown_by = page.sightings[0].page_url if page.kind is Kind.IMAGE and page.sightings else ""
+    return crawling.NewUrl(page.url, str(page.kind), 0, "" if shown_by == page.url else shown_by).key
+
+
+def _refusals(batch: Batch) -> Iterator[tuple[str, str, str, str]]:
+    """(URL, page, reason, sentence) of what the child refused for good."""
+    yield from (_refusal(line) for line in batch.refused if line.reason not in PASSING)
+    for page in batch.pages:
+        for one in page.refusals:
+            if one.reason not in PASSING:
+                yield one.url, page.url, one.reason, one.sentence
+
+
+def _refusal(line: RefusalLine) -> tuple[str, str, str, str]:
+    return line.url, line.page_url, line.reason, line.sentence
+
+
+def _blocked(page: PageLine, one: Sighting) -> tuple[str, str, str, str]:
+    return one.image_url, page.url, "blocked", "The operator's blocklist names these bytes."
 
 
 def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
@@ -223,7 +297,7 @@ def _new_sighting(page: PageLine, one: Sighting) -> sightings.NewSighting:
     )
 
 
-def _keep_refusals(row: CrawlSlice, refused: Sequence[tuple[str, str, str, str]]) -> None:
+def _keep_refusals(row: CrawlSlice, refused: Iterable[tuple[str, str, str, str]]) -> None:
     rows = [
         Refusal(
             crawl_id=row.crawl_id, key=url_key(url), url=url, page_url=page, reason=reason, sentence=sentence, at=now()

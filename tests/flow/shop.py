@@ -1,0 +1,111 @@
+"""A small web site on loopback that shows copies of works beside much that is none, and a watch over it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+from evidence.development.authority import running_authority
+from evidence.development.chain import running_chain
+from evidence.trust import Trust, TrustedAuthority, TrustedChain
+from exhibit.clock import now
+from exhibit.config import AnchorConfig, Config
+from registry.models import Owner, Watch
+from tests.assets.site import Answer, Route, Seen, Site
+
+LABEL = "started for tests, without legal weight"
+LOOPBACK = "127.0.0.0/8"
+FAST = {"delay": 0, "autothrottle": False, "concurrency_per_host": 4}
+
+
+@dataclass(slots=True)
+class Shop:
+    """A site whose answers carry an ETag and honour conditional requests."""
+
+    site: Site
+    pages: dict[str, list[str]] = field(default_factory=dict)
+    pause: Callable[[], None] | None = None
+
+    def page(self, path: str, *images: str) -> None:
+        """Add a page that shows these images; the first page links to all others."""
+        self.pages[path] = list(images)
+        for known in self.pages:
+            self.serve(known, self._html(known).encode(), "text/html; charset=utf-8")
+
+    def image(self, path: str, data: bytes, media_type: str = "image/jpeg") -> None:
+        """Serve an image."""
+        self.serve(path, data, media_type)
+
+    def serve(self, path: str, data: bytes, media_type: str) -> None:
+        """Serve bytes."""
+        self.site.routes[path] = self._slowed(_conditional(data, media_type))
+
+    def url(self, path: str = "/") -> str:
+        """The address of a path."""
+        return self.site.url(path)
+
+    def _html(self, path: str) -> str:
+        first = next(iter(self.pages))
+        links = "".join(f'<a href="{other}">more</a>' for other in self.pages if path == first and other != path)
+        return f"<title>Page {path}</title>{links}" + "".join(f'<img src="{one}">' for one in self.pages[path])
+
+    def _slowed(self, route: Callable[[Seen], Answer]) -> Route:
+        def answer(seen: Seen) -> Answer:
+            if self.pause is not None:
+                self.pause()
+            return route(seen)
+
+        return answer
+
+
+def _conditional(data: bytes, media_type: str) -> Callable[[Seen], Answer]:
+    tag = f'"{sha256(data).hexdigest()[:16]}"'
+
+    def answer(seen: Seen) -> Answer:
+        if seen.headers.get("if-none-match") == tag:
+            return Answer(media_type="", status=304, headers=(("ETag", tag),))
+        return Answer(data, media_type, headers=(("ETag", tag),))
+
+    return answer
+
+
+def watch(of: Owner, url: str, name: str = "shop", **budget: float) -> Watch:
+    """A watch over a site that is due now."""
+    return Watch.objects.create(
+        owner=of,
+        number=of.watches.count() + 1,
+        name=name,
+        sources=[{"kind": "site", "url": url}],
+        politeness=FAST,
+        budget=budget,
+        next_run_at=now(),
+    )
+
+
+@contextmanager
+def witnessed(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
+    """The configuration with a development authority and chain that run for the block, and whom to trust then."""
+    with running_authority(folder / "authority") as authority, running_chain(folder / "chain", every=0.2) as chain:
+        roots = folder / "root.pem"
+        roots.write_bytes(authority.root_pem)
+        anchors = (
+            AnchorConfig(kind="rfc3161", name="authority", urls=(authority.url,), roots=roots, development=True),
+            AnchorConfig(
+                kind="opentimestamps",
+                name="calendar",
+                urls=(chain.url,),
+                bitcoin_source=chain.url,
+                development=True,
+            ),
+        )
+        pem = authority.root_pem.decode("ascii")
+        trust = Trust(
+            dated=now().date().isoformat(),
+            note=LABEL,
+            authorities=(TrustedAuthority("authority", (pem,), development=True, label=LABEL),),
+            chains=(TrustedChain("chain", "regtest", 0.0, (), development=True, label=LABEL),),
+            logs=(),
+            keys=(),
+        )
+        yield replace(config, anchors=anchors), trust
