@@ -1,10 +1,11 @@
 """Fingerprints and the numbered change list that every index is a cache of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from exhibit.types import Fingerprint, Metric, Space
 from registry.bulk import copy_into
@@ -117,6 +118,17 @@ def changes_after(collection: Collection, space: Space, number: int, limit: int 
     ]
 
 
+def living(collection: Collection, space: Space, upto: int, batch: int = 20_000) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbers and vectors of the additions that weren't taken back, of the changes up to a number, in batches."""
+    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__lte=upto)
+    taken_back = changes.filter(removes=OuterRef("number"))
+    added = changes.filter(~Exists(taken_back), operation=IndexChange.Operation.ADD).order_by("number")
+    number = 0
+    while rows := list(added.filter(number__gt=number).values_list("number", "fingerprint__vector")[:batch]):
+        yield [(number, bytes(vector)) for number, vector in rows]
+        number = rows[-1][0]
+
+
 def last_change(collection: Collection, space: Space) -> int:
     """The highest number so far, 0 when there is none."""
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space))
@@ -142,6 +154,7 @@ __all__ = [
     "forget_cached_spaces",
     "keep_fingerprints",
     "last_change",
+    "living",
     "pictures_of",
     "remove_from",
     "space_id",

@@ -2,13 +2,15 @@
 
 from typing import BinaryIO
 
+from django.db.models import Q
+
 from evidence.bundle import write_bundle
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH, Manifest
 from evidence.sealing import SealedCase
 from exhibit.errors import NotFoundError
-from registry.models import Bundle
-from workers.proofs import proofs_of
+from registry.models import AnchorReceipt, Bundle
+from workers.proofs import best_checkpoint, proofs_of
 from workers.wiring import House
 
 
@@ -46,3 +48,15 @@ def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
 def bundle_name(bundle: Bundle) -> str:
     """A file name that says what it is, such as ``studio-case-12-bundle-1.zip``."""
     return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}.zip"
+
+
+def awaits_witnesses(bundle: Bundle) -> bool:
+    """Whether a sealed bundle's place in the log, or a witness's first answer about it, is still to come.
+
+    A witness that was asked in vain isn't waited for: it is asked again later, and bundles grow.
+    """
+    checkpoint = best_checkpoint(bundle)
+    if checkpoint is None:
+        return True
+    asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
+    return asked.filter(proof=None, error="").exists()

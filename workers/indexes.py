@@ -42,7 +42,7 @@ class Indexes:
         """
         key = (collection, space.id)
         if key not in self._indexes:
-            index = FaissIndex(space, self._folder / f"{collection}-{space.name}-{space.version}")
+            index = FaissIndex(space, index_folder(self._folder, collection, space))
             self._indexes[key], self._applied[key] = index, index.sequence
         return self._indexes[key]
 
@@ -74,6 +74,11 @@ class Indexes:
         hits = self.of(collection, PHASH).search(hashes, k=MOST_NEAR, within=within)
         numbers = {hit.number for row in hits for hit in row}
         return set(vectors.pictures_of(collection, PHASH, numbers).values())
+
+
+def index_folder(root: Path, collection: Collection, space: Space) -> Path:
+    """Where the durable part of an index lies."""
+    return root / f"{collection}-{space.name}-{space.version}"
 
 
 def _apply(index: VectorIndex, changes: list[Change]) -> None:

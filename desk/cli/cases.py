@@ -1,0 +1,220 @@
+"""Found uses and what was decided about them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
+from desk.cli.show import counted, echo_json, fields, moment, note, say, short, table
+from desk.cli.wait import work_until
+from exhibit.clock import parse_rfc3339
+
+if TYPE_CHECKING:
+    from registry.models import Case
+
+DECISIONS = ("open", "confirmed", "licensed", "cleared")
+
+numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
+by_option = click.option("--by", metavar="NAME", help="Who decides, as the record names it; your login by default.")
+
+
+@click.group("case")
+def case_command() -> None:
+    """Cases: each is one work shown by one party, with all places where it was seen."""
+
+
+@case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))
+@owner_option
+@click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
+@json_option
+def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> None:
+    """List the cases."""
+    desk = open_desk()
+    from desk import shapes
+    from registry import owned
+
+    rows = owned.cases(desk.owner(owner))
+    chosen = rows if decision is None else rows.filter(decision=decision)
+    found = [shapes.case(row) for row in shapes.with_uses(chosen)]
+    if as_json:
+        echo_json({"cases": found})
+    elif not found:
+        hint = "Run a watch: exhibit watch run NAME --wait" if not rows.exists() else "exhibit case list shows all."
+        say(f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}")
+    else:
+        table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(one) for one in found])
+
+
+def _line(one: Mapping[str, Any]) -> list[object]:
+    matches = {use["match"] for use in one["uses"] if use["licence"] is None} or {use["match"] for use in one["uses"]}
+    match = "certain" if "certain" in matches else ", ".join(sorted(matches))
+    sealed = sum(bundle["seal"] is not None for bundle in one["bundles"])
+    title = short(f"{one['work']['number']}: {one['work']['title']}", 40)
+    return [one["number"], title, one["party"] or "(files)", match, len(one["uses"]), one["decision"], sealed]
+
+
+@case_command.command("show", epilog=examples("exhibit case show 3"))
+@click.argument("number", type=click.IntRange(min=1))
+@owner_option
+@json_option
+def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
+    """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
+    desk = open_desk()
+    from desk import shapes
+    from registry import owned
+
+    of = desk.owner(owner)
+    row = owned.case(of, number)
+    one = {**shapes.case(row), "captures": shapes.captures(row), "history": shapes.history(row)}
+    if as_json:
+        echo_json(one)
+        return
+    decided = f"{row.decision}, by {row.decided_by}" if row.decided_by else row.decision
+    fields(
+        [
+            ("case", str(row.number)),
+            ("work", f"{row.work.number}: {row.work.title}"),
+            ("party", row.party),
+            ("opened", moment(row.opened_at, desk.zone)),
+            ("decision", decided + (" (a switch for demonstrations)" if row.demonstration else "")),
+            ("reason", row.reason),
+        ]
+    )
+    for use in one["uses"]:
+        _show_use(desk, use)
+    _show_evidence(desk, one)
+
+
+def _show_use(desk: Desk, use: Mapping[str, Any]) -> None:
+    click.echo()
+    alike = f"{use['match']}: {use['dense']:.0%} of the textured blocks agree, {counted(use['inliers'], 'point')}"
+    fields(
+        [
+            ("page", use["page_url"]),
+            ("image", use["image_url"]),
+            ("seen", moment(parse_rfc3339(use["last_seen"]), desk.zone)),
+            ("match", alike),
+            ("licence", "" if use["licence"] is None else str(use["licence"])),
+        ]
+    )
+
+
+def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
+    for bundle in one["bundles"]:
+        answered = [f"{receipt['witness']} {receipt['state']}" for receipt in bundle["receipts"]]
+        told = f"sealed {moment(parse_rfc3339(bundle['sealed_at']), desk.zone)}" if bundle["seal"] else bundle["state"]
+        click.echo()
+        fields([(f"bundle {bundle['number']}", told), ("seal", bundle["seal"]), ("witnesses", ", ".join(answered))])
+    if one["history"]:
+        click.echo()
+        lines = [(moment(parse_rfc3339(event["at"]), desk.zone), event["sentence"]) for event in one["history"]]
+        table(("when", "what"), lines)
+
+
+@case_command.command(
+    "confirm",
+    epilog=examples('exhibit case confirm 3 4 --reason "No permission was given."', "exhibit case confirm 3 --wait"),
+)
+@numbers_argument
+@owner_option
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
+@by_option
+@click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
+@click.option("--wait", is_flag=True, help="Return when the evidence is sealed.")
+def confirm_cases(
+    *, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, demonstration: bool, wait: bool
+) -> None:
+    """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed."""
+    desk = open_desk()
+    from workers.steps import decide
+
+    who = decide.DEMONSTRATION if demonstration else by or person()
+    rows = _chosen(desk, owner, numbers)
+    for row in rows:
+        decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration)
+    say(f"Confirmed: {_listed(numbers)}.")
+    if wait:
+        wait_for_seals(desk, rows)
+    elif not desk.workers_run:
+        note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
+
+
+@case_command.command("clear", epilog=examples('exhibit case clear 5 --reason "Not our picture."'))
+@numbers_argument
+@owner_option
+@reason_option
+@by_option
+def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None) -> None:
+    """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
+    desk = open_desk()
+    from workers.steps import decide
+
+    _decide_each(desk, owner, numbers, lambda row: decide.clear(row, by=by or person(), reason=reason))
+    say(f"Cleared: {_listed(numbers)}.")
+
+
+@case_command.command("license", epilog=examples('exhibit case license 6 --licence 2 --reason "Agreed by mail."'))
+@numbers_argument
+@owner_option
+@click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
+@reason_option
+@by_option
+def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, reason: str, by: str | None) -> None:
+    """Record that a licence permits the uses of cases NUMBERS."""
+    desk = open_desk()
+    from registry import owned
+    from workers.steps import decide
+
+    granted = owned.licence(desk.owner(owner), licence)
+    _decide_each(desk, owner, numbers, lambda row: decide.license_use(row, granted, by=by or person(), reason=reason))
+    say(f"Licensed: {_listed(numbers)}.")
+
+
+@case_command.command("reopen", epilog=examples('exhibit case reopen 5 --reason "It is our picture after all."'))
+@numbers_argument
+@owner_option
+@reason_option
+@by_option
+def reopen_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None) -> None:
+    """Open the decided cases NUMBERS again; their history and their bundles stay."""
+    desk = open_desk()
+    from workers.steps import decide
+
+    _decide_each(desk, owner, numbers, lambda row: decide.reopen(row, by=by or person(), reason=reason))
+    say(f"Open again: {_listed(numbers)}.")
+
+
+def _decide_each(desk: Desk, owner: str | None, numbers: Sequence[int], decide: "Callable[[Case], None]") -> None:
+    for row in _chosen(desk, owner, numbers):
+        decide(row)
+
+
+def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case]":
+    """The cases with these numbers, each once; all have to be there before any is decided."""
+    from registry import owned
+
+    of = desk.owner(owner)
+    return [owned.case(of, number) for number in dict.fromkeys(numbers)]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, dict.fromkeys(numbers)))
+
+
+def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:
+    """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
+    from registry.models import Bundle, StepState
+    from workers.bundles import awaits_witnesses
+
+    asked = Bundle.objects.filter(case__in=[case.pk for case in cases])
+    unsealed = asked.filter(state__in=[StepState.TODO, StepState.DOING], error="")
+
+    def done() -> bool:
+        return not unsealed.exists() and not any(map(awaits_witnesses, asked.exclude(seal_digest=None)))
+
+    def so_far() -> tuple[int, int]:
+        total = asked.count()
+        return total - unsealed.count(), total
+
+    work_until(desk, done, label="Capturing and sealing", counted=so_far)

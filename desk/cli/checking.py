@@ -1,0 +1,141 @@
+"""Checking bundles and comparing pictures: alone, without any server."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.files import read_picture
+from desk.cli.frame import examples, finish, json_option
+from desk.cli.show import echo_json, fields, say
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.types import Decision
+
+if TYPE_CHECKING:
+    from evidence.trust import Trust
+    from evidence.verdict import Verdict
+
+GRAVEST_FIRST = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
+MOST_BYTES = 1 << 30
+SAID = {
+    Decision.CERTAIN: "certain: they agree as a copy and its original do.",
+    Decision.REVIEW: "review: they may agree; a person has to look.",
+    Decision.NONE: "none: nothing was found that they share.",
+}
+
+
+@click.command(
+    "verify", epilog=examples("exhibit verify bundle.zip", "exhibit verify *.zip --trust court-list.json --json")
+)
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--trust", metavar="FILE", type=click.Path(path_type=Path), help="A list of whom to trust, instead of ours."
+)
+@json_option
+def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, as_json: bool) -> None:
+    """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
+
+    Asks no server and no network. Ends with 0 when all are complete, 1 when a check failed, 2 when one is no bundle,
+    4 when nothing failed but the minimum isn't there.
+    """
+    from evidence.trust import load_trust
+
+    pinned = load_trust() if trust is None else load_trust(trust)
+    results = [(path, _verified(path, pinned)) for path in bundles]
+    if as_json:
+        echo_json({"bundles": [_plain(path, result) for path, result in results]})
+    else:
+        _tell(results)
+    outcomes = {_outcome(result) for _, result in results}
+    finish(next(code for code in GRAVEST_FIRST if code in outcomes))
+
+
+def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
+    from evidence.verify import verify
+
+    try:
+        return verify(path, trust)
+    except ExhibitError as error:
+        return error
+
+
+def _outcome(result: "Verdict | ExhibitError") -> ExitCode:
+    return result.exit_code if isinstance(result, ExhibitError) else result.outcome
+
+
+def _plain(path: Path, result: "Verdict | ExhibitError") -> dict[str, Any]:
+    if isinstance(result, ExhibitError):
+        return {"file": str(path), "verdict": "no-bundle", "sentence": str(result)}
+    plain = result.to_plain()
+    return {"file": str(path), "verdict": plain.pop("outcome"), **plain}
+
+
+def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]") -> None:
+    from evidence.__main__ import table
+
+    for place, (path, result) in enumerate(results):
+        if place:
+            click.echo()
+        if isinstance(result, ExhibitError):
+            say(f"{path}\n{result.message}\n{result.hint}".strip())
+        else:
+            click.echo(table(result))
+    if len(results) > 1:
+        click.echo()
+        for path, result in results:
+            say(f"{_word(result):<10}  {path}")
+
+
+def _word(result: "Verdict | ExhibitError") -> str:
+    return "no bundle" if isinstance(result, ExhibitError) else str(result.to_plain()["outcome"])
+
+
+@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --overlay laid-over.png"))
+@click.argument("work", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--overlay",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write PICTURE laid on WORK, as PNG.",
+)
+@json_option
+def compare_command(*, work: Path, picture: Path, overlay: Path | None, as_json: bool) -> None:
+    """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are."""
+    from indexer.features import extract
+    from indexer.verify import verify
+
+    registered, found = (read_picture(path, MOST_BYTES) for path in (work, picture))
+    one = verify(extract(found), extract(registered))
+    if overlay is not None and one.transform is not None:
+        from indexer.draw import overlay as laid_over
+
+        try:
+            overlay.write_bytes(laid_over(found, registered, one.transform))
+        except OSError as error:
+            raise WrongUseError(f"{overlay} can't be written: {error.strerror}.") from error
+    plain = {
+        "decision": str(one.decision),
+        "probability": one.probability,
+        "hamming": one.hamming,
+        "inliers": one.inliers,
+        "dense": one.dense,
+        "transform": None if one.transform is None else [list(row) for row in one.transform],
+        "mirrored": one.mirrored,
+        "rotation": one.rotation,
+        "overlap_work": one.overlap_work,
+        "overlap_picture": one.overlap_picture,
+        "reasons": list(one.reasons),
+    }
+    if as_json:
+        echo_json(plain)
+        return
+    say(SAID[one.decision])
+    from workers.texts import words_of
+
+    for sentence in words_of(one):
+        say(f"  {sentence}")
+    fields([("held back because", ", ".join(one.reasons))])
+    if overlay is not None:
+        say("The pictures can't be laid onto each other." if one.transform is None else f"Overlay: {overlay}")

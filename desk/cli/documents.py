@@ -1,0 +1,194 @@
+"""Reports and bundles to take away."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.cases import wait_for_seals
+from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
+from desk.cli.show import echo_json, moment, say, short, table
+from desk.cli.wait import work_until
+from exhibit.clock import parse_rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Bundle, Report
+
+out_option = click.option(
+    "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
+)
+
+
+@click.group("report")
+def report_command() -> None:
+    """Accounts of an owner's cases as PDF, CSV and JSON."""
+
+
+@report_command.command(
+    "make", epilog=examples("exhibit report make --out reports", 'exhibit report make --out reports --title "May 2026"')
+)
+@owner_option
+@out_option
+@click.option("--title", default="", metavar="TEXT", help="Its title; numbered by default.")
+@json_option
+def make_report(*, owner: str | None, out: Path, title: str, as_json: bool) -> None:
+    """Make a report over all cases that weren't cleared, and write its files into a folder."""
+    folder = _made(out)
+    desk = open_desk()
+    from workers.steps.report import request_report
+
+    report = request_report(desk.owner(owner), preparer=person(), title=title)
+    desk.house.hint("report", [report.pk])
+    _wait_for(desk, report)
+    files = []
+    for one in report.files:
+        path = folder / one["name"]
+        _write(path, desk.house.blobs.get(Digest.from_hex(one["digest"])))
+        files.append(str(path))
+    if as_json:
+        echo_json({"number": report.number, "files": files})
+    else:
+        say(f"Report {report.number}:")
+        for name in files:
+            say(f"  {name}")
+
+
+def _wait_for(desk: Desk, report: "Report") -> None:
+    """Wait until a report is made.
+
+    Raises:
+        ExhibitError: it can't be made.
+    """
+    from registry.models import StepState
+
+    def done() -> bool:
+        report.refresh_from_db()
+        return report.state in (StepState.DONE, StepState.FAILED) or bool(report.error)
+
+    work_until(desk, done, label="Writing the report")
+    if report.state != StepState.DONE:
+        raise ExhibitError(f"The report can't be made: {report.error}", hint="Try again: exhibit report make")
+
+
+@report_command.command("list", epilog=examples("exhibit report list"))
+@owner_option
+@json_option
+def list_reports(*, owner: str | None, as_json: bool) -> None:
+    """List the reports, newest first."""
+    desk = open_desk()
+    from desk import shapes
+    from registry import owned
+
+    found = [shapes.report(row) for row in owned.reports(desk.owner(owner))]
+    if as_json:
+        echo_json({"reports": found})
+    elif not found:
+        say("There is no report yet. Make one: exhibit report make --out DIR")
+    else:
+        lines = [
+            (one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"])
+            for one in found
+        ]
+        table(("report", "asked for", "title", "state"), lines)
+
+
+@click.group("bundle")
+def bundle_command() -> None:
+    """Sealed evidence that can be checked without us: exhibit verify."""
+
+
+@bundle_command.command(
+    "get", epilog=examples("exhibit bundle get 3 4 --out evidence", "exhibit bundle get 3 --number 1 --out evidence")
+)
+@click.argument("cases", nargs=-1, required=True, type=click.IntRange(min=1))
+@owner_option
+@out_option
+@click.option(
+    "--number", type=click.IntRange(min=1), metavar="N", help="Which bundle of the case; the newest by default."
+)
+@json_option
+def get_bundles(*, cases: tuple[int, ...], owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
+    """Write the bundles of CASES into a folder, with the receipts that witnesses have given until now.
+
+    Waits for bundles that aren't sealed yet.
+    """
+    folder = _made(out)
+    desk = open_desk()
+    from registry import owned
+
+    of = desk.owner(owner)
+    rows = [owned.bundle(of, case, number) for case in dict.fromkeys(cases)]
+    if any(row.seal_digest is None for row in rows):
+        wait_for_seals(desk, [row.case for row in rows])
+    files = [_assembled(desk, row, folder) for row in rows]
+    if as_json:
+        echo_json({"files": files})
+    else:
+        for name in files:
+            say(name)
+
+
+def _assembled(desk: Desk, row: "Bundle", folder: Path) -> str:
+    """Write one bundle, under its name only when it is whole.
+
+    Raises:
+        ExhibitError: it couldn't be sealed.
+    """
+    from workers.bundles import assemble, bundle_name
+
+    row.refresh_from_db()
+    if row.seal_digest is None:
+        sentence = f"Bundle {row.number} of case {row.case.number} isn't sealed: {row.error or 'it waits'}"
+        raise ExhibitError(sentence, hint="It is tried again while workers run; `exhibit status` says what waits.")
+    path = folder / bundle_name(row)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as place:
+        made = Path(place) / path.name
+        with made.open("wb") as file:
+            assemble(desk.house, row, file)
+        made.replace(path)
+    return str(path)
+
+
+@bundle_command.command("list", epilog=examples("exhibit bundle list"))
+@owner_option
+@json_option
+def list_bundles(*, owner: str | None, as_json: bool) -> None:
+    """List the bundles of all cases."""
+    desk = open_desk()
+    from desk import shapes
+    from registry.models import Bundle
+
+    rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
+    found = [shapes.bundle(row) for row in rows.order_by("case__number", "number")]
+    if as_json:
+        echo_json({"bundles": found})
+    elif not found:
+        say("There is no bundle yet. Confirming a case makes one: exhibit case confirm N")
+    else:
+        table(("case", "bundle", "sealed", "witnesses", "seal"), [_line(desk, one) for one in found])
+
+
+def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
+    sealed = moment(parse_rfc3339(one["sealed_at"]), desk.zone) if one["sealed_at"] else one["state"]
+    complete = sum(receipt["state"] == "complete" for receipt in one["receipts"])
+    witnesses = f"{complete} of {len(one['receipts'])} answered" if one["receipts"] else ""
+    return [one["case"], one["number"], sealed, witnesses, one["seal"]]
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongUseError(f"The folder {folder} can't be made: {error.strerror}.") from error
+    return folder
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error

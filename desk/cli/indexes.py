@@ -1,0 +1,75 @@
+"""Looking after what is searched."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.frame import examples, finish, json_option, open_desk
+from desk.cli.show import echo_json, note, say, size, table
+from exhibit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from workers.index_upkeep import IndexState
+
+
+@click.group("index")
+def index_command() -> None:
+    """The indexes, which are made of the rows and can be made again."""
+
+
+@index_command.command("stats", epilog=examples("exhibit index stats"))
+@json_option
+def show_stats(*, as_json: bool) -> None:
+    """Say what each index holds."""
+    desk = open_desk()
+    from workers.index_upkeep import index_states
+
+    _show(index_states(desk.house), as_json=as_json)
+
+
+@index_command.command("check", epilog=examples("exhibit index check"))
+@json_option
+def check_indexes(*, as_json: bool) -> None:
+    """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
+    desk = open_desk()
+    from workers import index_upkeep
+
+    states = index_upkeep.check_indexes(desk.house)
+    _show(states, as_json=as_json)
+    if any(state.problems for state in states):
+        note("Make them again: exhibit index rebuild")
+        finish(ExitCode.CHECK_FAILED)
+    if not as_json:
+        say("All is well.")
+
+
+@index_command.command("rebuild", epilog=examples("exhibit index rebuild"))
+def rebuild_indexes() -> None:
+    """Make every index again from the rows; whoever searches goes on meanwhile."""
+    desk = open_desk()
+    from workers import index_upkeep
+
+    for collection, space in index_upkeep.rebuild_indexes(desk.house):
+        say(f"Made {collection} in {space}.")
+
+
+def _show(states: "list[IndexState]", *, as_json: bool) -> None:
+    if as_json:
+        echo_json({"indexes": [asdict(state) for state in states]})
+        return
+    columns = ("searched", "space", "vectors", "changes behind", "size", "state")
+    table(
+        columns,
+        [
+            [
+                state.collection,
+                state.space,
+                state.vectors,
+                state.behind,
+                size(state.size),
+                "; ".join(state.problems) or "well",
+            ]
+            for state in states
+        ],
+    )

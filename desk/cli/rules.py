@@ -1,0 +1,134 @@
+"""The operator's rules: hosts that aren't visited, bytes that aren't stored."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from desk.cli.frame import Desk, examples, json_option, open_desk, person, reason_option
+from desk.cli.show import echo_json, moment, say, table
+from exhibit.clock import rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+
+HEX_DIGITS = 64
+
+
+@click.command("purge", epilog=examples('exhibit purge picture.jpg --reason "Court order 12/2026" --yes'))
+@click.argument("what", metavar="DIGEST|FILE")
+@reason_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def purge_command(*, what: str, reason: str, yes: bool) -> None:
+    """Remove a picture's bytes everywhere, for good, and never store them again.
+
+    The picture is named by its SHA-256 or by a file with the same bytes. Its digest stays in the log.
+    """
+    digest = _digest(what)
+    if not yes:
+        _ask(f"Remove {digest} everywhere? This can't be undone.")
+    desk = open_desk()
+    from workers.steps.retain import purge
+
+    there = purge(desk.house, digest, by=person(), reason=reason)
+    say(f"{digest} is {'removed' if there else 'not here'}, and blocked from now on.")
+
+
+@click.command("block", epilog=examples('exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json"))
+@click.argument("what", metavar="[DIGEST|FILE]", required=False)
+@click.option("--reason", default="", metavar="TEXT", help="Why; needed to block something.")
+@json_option
+def block_command(*, what: str | None, reason: str, as_json: bool) -> None:
+    """Never store certain bytes from now on; without an argument, list what is blocked.
+
+    What is stored already stays; exhibit purge removes it.
+    """
+    digest = None if what is None else _digest(what)
+    _need_reason(what, reason)
+    desk = open_desk()
+    from registry.models import BlockedDigest
+
+    if digest is not None:
+        _, new = BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
+        say(f"{digest} is {'blocked' if new else 'blocked already'}.")
+        return
+    rows = BlockedDigest.objects.order_by("created_at")
+    found = [(row.digest.hex, row.created_at, row.reason) for row in rows]
+    _list(desk, "blocked", "digest", found, as_json=as_json)
+
+
+@click.command("deny", epilog=examples('exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny"))
+@click.argument("host", required=False)
+@click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
+@json_option
+def deny_command(*, host: str | None, reason: str, as_json: bool) -> None:
+    """Never visit HOST and the hosts below it; without an argument, list what is denied."""
+    _need_reason(host, reason)
+    name = None if host is None else _host(host)
+    desk = open_desk()
+    from registry.models import HostDenial
+
+    if name is not None:
+        HostDenial.objects.update_or_create(host=name, defaults={"reason": reason})
+        say(f"{name} and the hosts below it aren't visited any more.")
+        return
+    rows = HostDenial.objects.order_by("host")
+    found = [(row.host, row.created_at, row.reason) for row in rows]
+    _list(desk, "denied", "host", found, as_json=as_json)
+
+
+@click.command("allow", epilog=examples("exhibit allow shop.example"))
+@click.argument("host")
+def allow_command(*, host: str) -> None:
+    """Take back that HOST isn't visited."""
+    name = _host(host)
+    open_desk()
+    from registry.models import HostDenial
+
+    gone, _ = HostDenial.objects.filter(host=name).delete()
+    if not gone:
+        raise NotFoundError(f"{name} isn't denied.", hint="`exhibit deny` lists what is.")
+    say(f"{name} may be visited again.")
+
+
+def _digest(what: str) -> Digest:
+    """The digest that is meant: 64 hexadecimal digits, or those of a file's bytes."""
+    path = Path(what)
+    if path.is_file():
+        return Digest.of_file(path)
+    try:
+        return Digest.from_hex(what)
+    except ValueError:
+        hint = f"Give a SHA-256 of {HEX_DIGITS} hexadecimal digits or a file."
+        raise WrongUseError(f"{what!r} is neither a digest nor a file.", hint=hint) from None
+
+
+def _host(text: str) -> str:
+    """A host as crawls know it; an address of a page is taken for its host."""
+    from exhibit.urls import host_of
+
+    name = host_of(text if "://" in text else f"http://{text}/")
+    if not name or " " in name:
+        raise WrongUseError(f"{text!r} isn't a host.", hint="Write shop.example.")
+    return name
+
+
+def _need_reason(what: str | None, reason: str) -> None:
+    if what is not None and not reason.strip():
+        raise WrongUseError("A reason is needed; it is kept in the record.", hint="Add --reason TEXT.")
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise WrongUseError("This asks before it acts, and nobody can be asked.", hint="Add --yes.")
+    click.confirm(question, abort=True)
+
+
+def _list(desk: Desk, name: str, what: str, rows: Sequence[tuple[str, datetime, str]], *, as_json: bool) -> None:
+    if as_json:
+        echo_json({name: [{what: one, "since": rfc3339(since), "reason": reason} for one, since, reason in rows]})
+    elif not rows:
+        say(f"Nothing is {name}.")
+    else:
+        table((what, "since", "reason"), [(one, moment(since, desk.zone), reason) for one, since, reason in rows])

@@ -1,0 +1,101 @@
+"""Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.errors import IntegrityError
+from exhibit.types import Space
+from indexer.index import check_index, open_index, rebuild_index
+from registry import fingerprints as vectors
+from registry.fingerprints import Collection
+from workers.indexes import SPACES, index_folder, rows_of
+from workers.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """One index.
+
+    Attributes:
+        collection: what is searched: ``works`` or ``pictures``.
+        space: in which space.
+        vectors: how many are durable.
+        behind: newer changes, which each process replays from the rows.
+        size: bytes of its files.
+        problems: what is wrong, one sentence each.
+    """
+
+    collection: str
+    space: str
+    vectors: int
+    behind: int
+    size: int
+    problems: tuple[str, ...] = ()
+
+
+def index_states(house: House) -> list[IndexState]:
+    """Every index as it stands, without looking into its files."""
+    return [_state(house, collection, space, ()) for collection, space in _each()]
+
+
+def check_indexes(house: House) -> list[IndexState]:
+    """Every index, its files read whole and its numbers held against the rows."""
+    return [
+        _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)))
+        for collection, space in _each()
+    ]
+
+
+def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
+    """Make every index again from the rows; yields collection and space of each that is done.
+
+    Processes that search go on with the old files until they notice the new ones.
+    """
+    for collection, space in _each():
+        last = vectors.last_change(collection, space)
+        rebuild_index(space, _folder(house, collection, space), _rows(collection, space, last), last)
+        yield str(collection), space.id
+
+
+def _each() -> Iterator[tuple[Collection, Space]]:
+    return ((collection, space) for collection in Collection for space in SPACES)
+
+
+def _folder(house: House, collection: Collection, space: Space) -> Path:
+    return index_folder(house.config.data_dir / "indexes", collection, space)
+
+
+def _rows(collection: Collection, space: Space, upto: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    for batch in vectors.living(collection, space, upto):
+        yield np.array([number for number, _ in batch], np.int64), rows_of(space, [vector for _, vector in batch])
+
+
+def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...]) -> IndexState:
+    folder = _folder(house, collection, space)
+    try:
+        index = open_index(space, folder)
+        count, sequence = len(index), index.sequence
+    except IntegrityError as error:
+        count, sequence, problems = 0, 0, problems or (error.message,)
+    behind = max(0, vectors.last_change(collection, space) - sequence)
+    size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+    return IndexState(str(collection), space.id, count, behind, size, problems)
+
+
+def _problems(folder: Path, collection: Collection, space: Space) -> Iterator[str]:
+    damaged = check_index(space, folder)
+    yield from damaged
+    if damaged:
+        return
+    index = open_index(space, folder)
+    if index.sequence > vectors.last_change(collection, space):
+        yield f"It knows change {index.sequence}, which the rows don't have."
+        return
+    wanted = sum(len(batch) for batch in vectors.living(collection, space, index.sequence))
+    if wanted != len(index):
+        yield f"It holds {len(index)} vectors where the rows have {wanted}."
