@@ -1,0 +1,173 @@
+"""``python -m indexer``: match folders and compare pictures, without any server."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
+from exhibit.types import Decision
+from indexer.draw import overlay
+from indexer.features import Features, extract
+from indexer.folders import Match, RegisteredFile, Skipped, match_folders
+from indexer.verify import verify
+from indexer.wording import as_plain, in_words
+
+EXAMPLES = """examples:
+  python -m indexer match works/ pictures/ --out matches.jsonl
+      one JSON object a line: work, picture, decision (certain or review) and the figures
+  python -m indexer match works/ pictures/ --out matches.jsonl --cache measured/
+      the same; works that were measured before aren't measured again
+  python -m indexer compare original.jpg copy.jpg --overlay overlay.png
+      the figures of one pair in words, and the copy laid on the original
+
+exit codes of match:   0 done, 2 wrong use, 3 a process died, 130 interrupted
+exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or unreadable, 130 interrupted"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except UnreadablePictureError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return int(ExitCode.WRONG_USE)
+    except ExhibitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+
+
+def _match(options: argparse.Namespace) -> ExitCode:
+    meter = _Meter()
+    counts = {Match: 0, Skipped: 0}
+    with _scratch(options.cache) as scratch, _replacing(options.out) as out:
+        for found in match_folders(options.works, options.pictures, scratch, options.jobs, meter.show):
+            if isinstance(found, Match):
+                pair = {"work": found.work, "picture": found.picture}
+                out.write(json.dumps({**pair, **as_plain(found.verification)}, ensure_ascii=False).encode() + b"\n")
+            elif isinstance(found, Skipped):
+                meter.say(f"skipped {found.path}: {found.reason}")
+            elif isinstance(found, RegisteredFile):
+                reasons = ", ".join(found.low_information)
+                meter.say(f"{found.path} can't be matched safely ({reasons}): near-exact copies only, for review")
+            counts[type(found)] = counts.get(type(found), 0) + 1
+    meter.say(f"{counts[Match]} matches in {options.out}, {counts[Skipped]} files skipped")
+    return ExitCode.DONE
+
+
+def _compare(options: argparse.Namespace) -> ExitCode:
+    first, second = _bytes(options.first), _bytes(options.second)
+    registered, found = _features(options.first, first), _features(options.second, second)
+    verification = verify(found, registered)
+    if options.overlay and verification.transform is None:
+        print("The pictures couldn't be laid on each other, so there is no overlay.", file=sys.stderr)
+    elif options.overlay and verification.transform is not None:
+        with _replacing(options.overlay) as file:
+            file.write(overlay(second, first, verification.transform))
+    print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification))
+    return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
+
+
+def _features(path: Path, data: bytes) -> Features:
+    try:
+        return extract(data)
+    except UnreadablePictureError as error:
+        raise UnreadablePictureError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+
+
+@contextmanager
+def _scratch(cache: Path | None) -> Iterator[Path]:
+    if cache is not None:
+        yield cache
+        return
+    with tempfile.TemporaryDirectory(prefix="exhibit-match-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that replaces the path when all went well."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Meter:
+    """Progress on standard error: one line that is rewritten on a terminal, a line every tenth elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, stage: str, done: int, total: int) -> None:
+        """Show how far it is."""
+        step = max(1, total // (200 if sys.stderr.isatty() else 10))
+        if done % step and done != total:
+            return
+        self._shown = f"{stage} {done} of {total}"
+        print(f"\r\x1b[2K{self._shown}" if sys.stderr.isatty() else self._shown, file=sys.stderr, end=self._end)
+
+    def say(self, line: str) -> None:
+        """Show a line that stays."""
+        if self._shown and sys.stderr.isatty():
+            print(file=sys.stderr)
+        self._shown = ""
+        print(line, file=sys.stderr)
+
+    @property
+    def _end(self) -> str:
+        return "" if sys.stderr.isatty() else "\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m indexer",
+        description="Find copies of registered pictures, without any server.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="match | compare")
+    match = commands.add_parser("match", help="match a folder of pictures against a folder of works")
+    match.add_argument("works", type=Path, help="folder of the registered pictures, with all folders in it")
+    match.add_argument("pictures", type=Path, help="folder of the pictures that may be copies, with all folders in it")
+    match.add_argument("--out", type=Path, required=True, help="file that receives one JSON object a line")
+    match.add_argument("--cache", type=Path, help="folder that keeps measured works for the next run")
+    match.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes; as many as cores by default")
+    match.set_defaults(run=_match)
+    compare = commands.add_parser("compare", help="compare a registered picture with one that may be a copy of it")
+    compare.add_argument("first", type=Path, metavar="A", help="the registered picture")
+    compare.add_argument("second", type=Path, metavar="B", help="the picture that may be a copy")
+    compare.add_argument("--overlay", type=Path, help="PNG file that shows B laid on A")
+    compare.add_argument("--json", action="store_true", help="the figures as JSON")
+    compare.set_defaults(run=_compare)
+    return parser
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of processes")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
