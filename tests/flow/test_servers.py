@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,7 @@ from exhibit.errors import ConfigError, ServiceMissingError
 from tests.processes import processes_of, wait_until
 from workers import addresses
 from workers.keeper import ensure_servers
+from workers.processes import service_user
 from workers.programs import postgres_programs
 from workers.servers import EmbeddedServers, ServersBusyError, servers_answer
 
@@ -80,29 +82,49 @@ def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
         assert remembered(own)[0] == ["a"]
 
 
-def test_kill_9_of_the_one_who_runs_them_ends_them_and_the_next_start_recovers(own: Config) -> None:
+@contextmanager
+def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
+    """The servers, run by a process of their own."""
     program = (
         "import signal\nfrom exhibit.config import load_config\nfrom workers.servers import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )
-    environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
     with subprocess.Popen([sys.executable, "-c", program], env=environ, cwd=CHECKOUT, stdout=subprocess.PIPE) as runner:
         assert runner.stdout is not None
         assert runner.stdout.readline() == b"up\n"
-        remember(own, "a")
+        yield runner
         runner.kill()
-    with EmbeddedServers(own):  # at once, while the orphans may still be ending
+
+
+def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(own: Config) -> None:
+    with run_by_another(own):
+        remember(own, "a")
+    with EmbeddedServers(own):  # while the orphans may still be ending
         assert remembered(own)[0] == ["a"]
+
+
+def test_kill_9_of_the_one_who_runs_them_ends_them(own: Config) -> None:
+    with run_by_another(own):
+        assert processes_of(own.data_dir)
+    wait_until(lambda: not processes_of(own.data_dir), 20)
 
 
 def test_a_stale_pid_file_with_the_number_of_another_process_does_not_hinder(own: Config) -> None:
     with EmbeddedServers(own):
         pass
-    lines = [str(os.getpid()), str(own.data_dir / "postgres"), "1700000000", "5432", "/nowhere", "", "1 2", "ready"]
-    (own.data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
-    (own.data_dir / "redis" / "redis.pid").write_text(f"{os.getpid()}\n")
-    with EmbeddedServers(own):
-        assert servers_answer(own)
+    user = service_user()
+    same_user = {"user": user.user, "group": user.group, "extra_groups": []} if user else {}
+    with subprocess.Popen(["/bin/sleep", "600"], **same_user) as other:  # type: ignore[call-overload]
+        lines = [str(other.pid), str(own.data_dir / "postgres"), "1700000000", "5432", "/nowhere", "", "1 2", "ready"]
+        (own.data_dir / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+        (own.data_dir / "redis" / "redis.pid").write_text(f"{other.pid}\n")
+        try:
+            with EmbeddedServers(own):
+                assert servers_answer(own)
+                assert other.poll() is None
+        finally:
+            other.kill()
 
 
 def test_a_first_start_that_was_cut_off_is_made_good(own: Config) -> None:
