@@ -28,7 +28,7 @@ class SeenUse:
 
 @dataclass(frozen=True, slots=True)
 class SeenCase:
-    """One line of `case list --json`. `sealed` and `anchored` count bundles and receipts."""
+    """One line of `case list --json`. `sealed` counts bundles, `anchored` those whose witnesses have all answered."""
 
     number: int
     work: str
@@ -69,8 +69,8 @@ def cases_of(answer: object) -> list[SeenCase]:
     """Read `case list --json`.
 
     `{"cases": [{"number", "work": {"file"}, "party", "decision", "uses": [{"page_url", "image_url", "match",
-    "licence"}], "bundles": [{"number", "receipts": […]}]}]}`, where `match` is `certain` or `review` and `licence` the
-    number of the licence that covers the use, or null.
+    "licence"}], "bundles": [{"seal", "receipts": [{"subject", "state"}]}]}]}`, where `match` is `certain` or `review`,
+    `licence` the number of the licence that covers the use, or null, and `seal` null before a bundle is sealed.
     """
     return [
         SeenCase(
@@ -79,11 +79,17 @@ def cases_of(answer: object) -> list[SeenCase]:
             _text(one, "party"),
             _text(one, "decision"),
             tuple(map(_use, _list(one, "uses"))),
-            len(_list(one, "bundles")),
-            sum(len(_list(bundle, "receipts")) for bundle in _list(one, "bundles")),
+            sum(_value(bundle, "seal") is not None for bundle in _list(one, "bundles")),
+            sum(_answered(_list(bundle, "receipts")) for bundle in _list(one, "bundles")),
         )
         for one in _list(answer, "cases")
     ]
+
+
+def _answered(receipts: list[object]) -> bool:
+    """Whether the log's checkpoint is witnessed, and no witness is still to answer in full."""
+    complete = all(_text(receipt, "state") == "complete" for receipt in receipts)
+    return complete and any(_text(receipt, "subject") == "checkpoint" for receipt in receipts)
 
 
 def _use(one: object) -> SeenUse:

@@ -136,6 +136,6 @@ def compare_command(*, work: Path, picture: Path, overlay: Path | None, as_json:
 
     for sentence in words_of(one):
         say(f"  {sentence}")
-    fields([("held back because", ", ".join(one.reasons))])
+    fields([("  remarks", ", ".join(one.reasons))])
     if overlay is not None:
         say("The pictures can't be laid onto each other." if one.transform is None else f"Overlay: {overlay}")

@@ -7,6 +7,7 @@ import click
 
 from desk.cli.frame import examples, open_desk
 from desk.cli.show import say
+from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
     from evidence.trust import Trust
@@ -23,7 +24,10 @@ def trust_command(*, file: Path, label: str) -> None:
     says nothing. Keys that have been revoked are left out.
     """
     desk = open_desk()
-    file.write_bytes(own_trust(desk.house, label).to_json())
+    try:
+        file.write_bytes(own_trust(desk.house, label).to_json())
+    except OSError as error:
+        raise WrongUseError(f"{file} can't be written: {error.strerror}.") from error
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
 
