@@ -25,7 +25,7 @@ def add_watch(
     budget: Mapping[str, int],
     politeness: Mapping[str, float],
 ) -> Watch:
-    """Arrange a scheduled crawl, due at once.
+    """Arrange a scheduled crawl, due for the first time when one period has passed; :func:`start_now` is for sooner.
 
     What comes from files is private to the owner; what comes from the public web isn't.
 
@@ -48,7 +48,7 @@ def add_watch(
     if not name or name.isdecimal():
         raise WrongUseError(f"{name!r} can't name a watch.", hint="Give it a name with a letter in it.")
     with transaction.atomic():
-        Owner.objects.select_for_update().get(pk=owner.pk)
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if owned.watches(owner).filter(name=name).exists():
             raise WrongUseError(f"{owner.name} has a watch {name!r} already.", hint="Choose another name.")
         number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -60,7 +60,7 @@ def add_watch(
             interval_seconds=int(every.total_seconds()),
             budget=dict(budget),
             politeness=dict(politeness),
-            next_run_at=now(),
+            next_run_at=now() + every,
             private=from_files.pop(),
         )
 

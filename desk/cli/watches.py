@@ -58,7 +58,7 @@ def watch_command() -> None:
 @click.option("--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host.")
 @json_option
 def add_watch(**given: Any) -> None:  # noqa: ANN401 - twelve options, each checked above
-    """Add the watch NAME over one or more sources, due at once.
+    """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
     --depth says otherwise.
@@ -84,8 +84,10 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - twelve options, each chec
     if given["as_json"]:
         echo_json(shapes.watch(watch))
         return
-    starts = "It starts within some seconds." if desk.workers_run else f"Run it: exhibit watch run {watch.name} --wait"
-    say(f"Added watch {watch.number}, {watch.name}. {starts}")
+    say(
+        f"Added watch {watch.number}, {watch.name}; it runs at {moment(watch.next_run_at, desk.zone)} for the first time."
+    )
+    say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
