@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("witness", choices=["authority", "chain"], help="a timestamp authority, or a calendar")
     parser.add_argument("--folder", type=Path, required=True, help="where it keeps its keys or blocks")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; any free one when absent")
-    parser.add_argument("--every", type=float, default=None, help="chain: seconds between blocks, when one is needed")
+    parser.add_argument("--every", type=float, default=1.0, help="chain: seconds between blocks, when one is needed")
     return parser
 
 
