@@ -58,7 +58,7 @@ def due_watches() -> list[int]:
 def start_crawl(watch_id: int) -> Crawl | None:
     """Start the watch's next crawl; ``None`` when another process did, or when it isn't due."""
     with transaction.atomic():
-        watch = Watch.objects.select_for_update().get(pk=watch_id)
+        watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
         moment = now()
         under_way = watch.crawls.filter(state__in=[StepState.TODO, StepState.DOING]).exists()
         if watch.paused or under_way or watch.next_run_at is None or watch.next_run_at > moment:
@@ -135,7 +135,7 @@ def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
     hosts = list(_waiting(crawl, may).values_list("host", flat=True).distinct().order_by("host")[: most * 4])
     HostLease.objects.bulk_create([HostLease(host=host, expires_at=now()) for host in hosts], ignore_conflicts=True)
     over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
-    free = HostLease.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+    free = HostLease.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
         Q(slice=None) | Q(slice__in=over), host__in=hosts
     )
     return [lease.host for lease in free.order_by("host")[: min(most, may.hosts or most)]]
@@ -174,7 +174,7 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
         The epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
     """
     with transaction.atomic():
-        row = CrawlSlice.objects.select_for_update(skip_locked=True).filter(pk=slice_id).first()
+        row = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=slice_id).first()
         if row is None or row.state in (StepState.DONE, StepState.FAILED):
             return None
         if row.state == StepState.DOING and row.claimed_at is not None and row.claimed_at >= now() - stale_after:

@@ -40,7 +40,7 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence]) -> tuple[list[Licen
         The licences in the order given, and how many of them are new.
     """
     with transaction.atomic():
-        Owner.objects.select_for_update().get(pk=owner.pk)
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         rows = owner.licences.prefetch_related("works")
         known = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
         number = max((row.number for row in known.values()), default=0)

@@ -1,4 +1,8 @@
-"""Advisory locks of the transaction: who may hand out the next number."""
+"""Advisory locks of the transaction: who may hand out the next number.
+
+Rows are locked with ``no_key``, so that rows that refer to them can be added meanwhile. Whoever locks several kinds
+does it in this order, pictures in the order of their digests: slice, pictures, owner, case, advisory locks.
+"""
 
 from enum import IntEnum
 

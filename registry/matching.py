@@ -48,7 +48,7 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
 
 def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
     """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
-    return list(Picture.objects.select_for_update().filter(pk__in=list(pictures)).order_by("digest"))
+    return list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
 
 
 def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
@@ -94,8 +94,8 @@ def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int,
 
 
 def _case(owner_id: int, work_id: int, party: str) -> Case:
-    owner = Owner.objects.select_for_update().get(pk=owner_id)
-    case = Case.objects.select_for_update().filter(owner=owner, work_id=work_id, party=party).first()
+    owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
+    case = Case.objects.select_for_update(no_key=True).filter(owner=owner, work_id=work_id, party=party).first()
     if case is not None:
         return case
     number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
@@ -150,7 +150,7 @@ def search_ledger(owner: Owner) -> list[Case]:
         Case.objects.filter(owner=owner, decision=Case.Decision.OPEN).order_by("number").values_list("pk", flat=True)
     ):
         with transaction.atomic():
-            case = Case.objects.select_for_update().get(pk=pk)
+            case = Case.objects.select_for_update(no_key=True).get(pk=pk)
             for row in case.case_sightings.filter(licence=None).select_related("sighting"):
                 licence = covering_licence(case.work, row.sighting)
                 CaseSighting.objects.filter(pk=row.pk).update(licence=licence, licences_searched_at=now())

@@ -58,7 +58,7 @@ def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Dige
         "bytes_state",
     )  # fmt: skip
     copy_into("registry_picture", columns, rows, conflict=("digest",))
-    locked = Picture.objects.select_for_update().filter(digest__in=list(given)).order_by("digest")
+    locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(given)).order_by("digest")
     return {digest: pk for digest, pk in locked.values_list("digest", "pk") if digest is not None}
 
 

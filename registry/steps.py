@@ -10,6 +10,9 @@ from exhibit.clock import now
 from registry.models.steps import Claimable, StepState
 
 MAX_ATTEMPTS = 5
+SUSPECT_FROM = 2
+"""A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
+
 FIRST_PAUSE = timedelta(seconds=5)
 
 
@@ -27,15 +30,20 @@ def due_ids(model: type[Claimable], stale_after: timedelta, limit: int) -> list[
 
 
 def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) -> list[int]:
-    """Claim those of the rows that are due.
+    """Claim those of the rows that are due; one whose claimers died again and again is given up.
 
     Returns:
         The ids that are now this caller's, ascending. Rows that another transaction holds are left to it.
     """
     manager = model._default_manager  # noqa: SLF001 - Django's public name
     with transaction.atomic():
-        free = manager.select_for_update(skip_locked=True).filter(due(stale_after), pk__in=list(ids))
-        taken = sorted(free.values_list("pk", flat=True))
+        free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
+        attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
+        sentence = f"Whoever worked at it ended before the end, {MAX_ATTEMPTS} times."
+        worn = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
+        manager.filter(pk__in=worn).update(state=StepState.FAILED, error=sentence)
+        suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]
+        taken = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
         manager.filter(pk__in=taken).update(
             state=StepState.DOING, claimed_at=now(), attempts=F("attempts") + 1, error=""
         )
@@ -53,12 +61,15 @@ def finish(model: type[Claimable], ids: Iterable[int]) -> None:
 
 
 def wait(model: type[Claimable], pk: int, until: datetime) -> None:
-    """Put a row off for a reason that is no failure: it counts as no attempt."""
-    model._default_manager.filter(pk=pk).update(state=StepState.TODO, not_before=until, attempts=0)  # noqa: SLF001 - Django's public name
+    """Put a claimed row off for a reason that is no failure: it counts as no attempt."""
+    claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
+    claimed.update(state=StepState.TODO, not_before=until, attempts=0)
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:
     """Record that a step didn't work: tried again with growing pauses, or given up.
+
+    A row that another claimer has ended meanwhile stays as it is.
 
     Args:
         model: which rows.
@@ -66,18 +77,29 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
         sentence: what happened, for the operator.
         retry: whether trying again can help.
     """
-    row = model._default_manager.get(pk=pk)  # noqa: SLF001 - Django's public name
-    again = retry and row.attempts < MAX_ATTEMPTS
-    row.state = StepState.TODO if again else StepState.FAILED
-    row.not_before = now() + FIRST_PAUSE * 4 ** max(row.attempts - 1, 0) if again else None
-    row.error = sentence
-    row.save(update_fields=["state", "not_before", "error"])
+    claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
+    attempts = claimed.values_list("attempts", flat=True).first() or 0
+    again = retry and attempts < MAX_ATTEMPTS
+    claimed.update(
+        state=StepState.TODO if again else StepState.FAILED,
+        not_before=now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if again else None,
+        error=sentence,
+    )
 
 
-def give_back(model: type[Claimable], ids: Iterable[int], since: datetime) -> None:
+def give_back(
+    model: type[Claimable], ids: Iterable[int], since: datetime, *, until: datetime | None = None, error: str = ""
+) -> None:
     """Let go of those of the rows that were claimed since a moment, by a claimer that was interrupted.
 
     A row that another claimer took at the same time may be worked off twice, which every step tolerates.
+
+    Args:
+        model: which rows.
+        ids: the rows.
+        since: when the claimer began.
+        until: when they may be claimed again; at once, if absent.
+        error: what happened, for the operator.
     """
     rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_at__gte=since)  # noqa: SLF001 - Django's public name
-    rows.update(state=StepState.TODO, not_before=None)
+    rows.update(state=StepState.TODO, not_before=until, error=error)

@@ -170,7 +170,7 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same(
     shop.page("/alone", "/copy-2.jpg")
     shop.site.routes = {path: shop.site.routes[path] for path in ("/alone", "/copy-2.jpg")}
     watch(registered_works(inline), shop.url("/alone"))
-    inline.run_until(lambda: Case.objects.exists())
+    inline.run_until(Case.objects.exists)
     shop.site.routes = {}
     confirm_all(inline)
     inline.run_until(sealed_and_witnessed)

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from exhibit.errors import ExhibitError
 from registry import matching, steps
-from registry.models import Bundle, Capture
+from registry.models import Bundle, Capture, StepState
 from workers.wiring import House
 
 
@@ -34,6 +34,8 @@ def _capture(house: House, pk: int) -> None:
         for file in captured.files
     ]
     with transaction.atomic():
+        if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:
+            return  # another claimer was faster
         Capture.objects.filter(pk=pk).update(
             outcome=captured.outcome,
             sentence=captured.sentence,

@@ -19,7 +19,7 @@ def confirm(house: House, case: Case, *, by: str, reason: str, demonstration: bo
         WrongUseError: the case was decided otherwise, and has to be reopened first.
     """
     with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case.pk)
+        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if case.decision == Case.Decision.CONFIRMED:
             return
         _check_open(case)
@@ -32,7 +32,7 @@ def confirm(house: House, case: Case, *, by: str, reason: str, demonstration: bo
 def clear(case: Case, *, by: str, reason: str) -> None:
     """Record that the found pictures aren't copies, or that nothing is wrong with the use."""
     with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case.pk)
+        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         _check_open(case)
         matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason)
 
@@ -40,7 +40,7 @@ def clear(case: Case, *, by: str, reason: str) -> None:
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
     """Record that a licence permits the use, at every sighting of the case."""
     with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case.pk)
+        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         _check_open(case)
         case.case_sightings.update(licence=licence)
         matching.decide(case, Case.Decision.LICENSED, by=by, reason=f"Licence {licence.number}. {reason}".strip())
@@ -49,7 +49,7 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
 def reopen(case: Case, *, by: str, reason: str) -> None:
     """Open a decided case again; its history and its bundles stay."""
     with transaction.atomic():
-        case = Case.objects.select_for_update().get(pk=case.pk)
+        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if case.decision == Case.Decision.OPEN:
             raise WrongUseError(f"Case {case.number} is open.")
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason)

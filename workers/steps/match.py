@@ -72,6 +72,7 @@ def _features(house: House, row: Picture) -> Features:
 
 def _keep_fingerprints(measured: Sequence[Measured]) -> None:
     with transaction.atomic():
+        matching.lock_pictures(one.row.pk for one in measured)
         rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
         vectors.keep_fingerprints((PHASH, DESCRIPTOR), rows)
         for one in measured:

@@ -87,7 +87,7 @@ def remove_work(work: Work, *, by: str) -> None:
         by: who removes it.
     """
     with transaction.atomic():
-        owner = Owner.objects.select_for_update().get(pk=work.owner_id)
+        owner = Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
             return
         pictures = list(work.pictures.values_list("pk", flat=True))
@@ -117,9 +117,9 @@ def _check_quota(house: House, owner: Owner, size: int) -> None:
 def _keep(owner: Owner, digest: Digest, size: int, features: Features, declared: NewWork) -> Work:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction."""
     moment = now()
-    Owner.objects.select_for_update().get(pk=owner.pk)
-    number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
     picture = keep_pictures([(digest, size, moment)])[digest]
+    Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
     Picture.objects.filter(pk=picture).update(
         format=features.info.format,
         width=features.info.width,

@@ -40,7 +40,7 @@ class _Shown:
 def request_report(owner: Owner, *, preparer: str, title: str = "") -> Report:
     """Ask for an owner's next report over all its cases."""
     with transaction.atomic():
-        Owner.objects.select_for_update().get(pk=owner.pk)
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
         named = {"preparer": preparer, "title": title or f"Report {number} for {owner.name}"}
         return Report.objects.create(owner=owner, number=number, parameters=named)

@@ -42,7 +42,9 @@ def expire_bytes(house: House) -> int:
     total = 0
     while True:
         with transaction.atomic():
-            rows = Picture.objects.select_for_update(skip_locked=True).filter(old, ~kept, state=StepState.DONE)
+            rows = Picture.objects.select_for_update(skip_locked=True, no_key=True).filter(
+                old, ~kept, state=StepState.DONE
+            )
             batch = list(rows.order_by("pk")[:BATCH])
             for row in batch:
                 row.bytes_state, row.thumbnail = BytesState.EXPIRED, _thumbnail(house, row)
@@ -72,7 +74,7 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     """
     with transaction.atomic():
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
-        picture = Picture.objects.select_for_update().filter(digest=digest).first()
+        picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         if picture is not None:
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])

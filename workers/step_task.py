@@ -1,0 +1,42 @@
+"""What all tasks have in common: one that breaks off lets go of its rows, so that nobody waits until they are stale."""
+
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from celery import Task
+
+from exhibit.clock import now
+
+
+class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
+    """A task whose one argument names the rows that wait for a step."""
+
+    _begun: datetime | None = None
+
+    def before_start(self, task_id: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:  # noqa: ARG002 - Celery's call
+        """Note the time: what is claimed from now on is this task's."""
+        self._begun = now()
+
+    def on_failure(
+        self,
+        exc: BaseException,
+        task_id: str,  # noqa: ARG002 - Celery's call
+        args: Sequence[Any],
+        kwargs: dict[str, Any],  # noqa: ARG002
+        einfo: object,  # noqa: ARG002
+    ) -> None:
+        """Give the rows back after an error that no step expects, such as a lost connection; Celery logs the error."""
+        from django.db import Error, connection  # noqa: PLC0415 - tasks are also sent by processes without Django
+
+        from registry import steps  # noqa: PLC0415
+        from workers.steps.tick import BATCHES  # noqa: PLC0415
+
+        model = {f"exhibit.{step}": model for step, model, _ in BATCHES}.get(str(self.name))
+        if model is None or not args or self._begun is None:
+            return
+        connection.close()  # it may be the one that was lost
+        with contextlib.suppress(Error):  # then the rows are found when they are stale
+            error = f"The step broke off: {type(exc).__name__}."
+            steps.give_back(model, args[0], self._begun, until=now() + steps.FIRST_PAUSE, error=error)
