@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from workers.wiring import House
 
 
+TRIALS = "witnesses for development, without legal weight"
+
+
 @click.command("trust", epilog=examples("exhibit trust our-keys.json", "exhibit verify BUNDLE --trust our-keys.json"))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
@@ -33,22 +36,24 @@ def trust_command(*, file: Path, label: str) -> None:
 
 def own_trust(house: "House", label: str) -> "Trust":
     """The keys and roots that this installation vouches for."""
-    from evidence.trust import Trust, TrustedAuthority, TrustedKey, TrustedLog
+    from evidence.trust import Trust, TrustedAuthority, TrustedKey, TrustedLog, load_trust
     from exhibit.clock import now
     from registry.models import SealingKey
 
+    development = any(one.development for one in house.config.anchors)
+    note = label or "The keys of one installation, written by itself."
+    label = label or (TRIALS if development else "")
     authorities = tuple(
         TrustedAuthority(one.name, (one.roots.read_text("ascii"),), one.development, label)
         for one in house.config.anchors
         if one.kind == "rfc3161" and one.roots is not None
     )
-    development = any(one.development for one in house.config.anchors)
     keys = SealingKey.objects.filter(revoked_at=None).select_related("owner").order_by("pk")
     return Trust(
         dated=now().date().isoformat(),
-        note=label or "The keys of one installation, written by itself.",
+        note=note,
         authorities=authorities,
-        chains=(),
+        chains=load_trust().chains,  # Bitcoin's blocks are nobody's own
         logs=(TrustedLog(house.log.vkey(), development, label),),
         keys=tuple(TrustedKey(key.owner.name, bytes(key.public_key), development, label) for key in keys),
     )
