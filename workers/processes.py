@@ -110,11 +110,16 @@ class Child:
 
 
 def open_log(folder: Path, name: str) -> BinaryIO:
-    """The log of a child, open for appending; beyond 10 MiB the former one is put aside as ``NAME.log.1``."""
-    path = folder / f"{name}.log"
-    if path.exists() and path.stat().st_size > _LOG_BYTES:
-        path.replace(folder / f"{name}.log.1")
-    return path.open("ab", buffering=0)
+    """The log of a child, open for appending."""
+    return (folder / f"{name}.log").open("ab", buffering=0)
+
+
+def trim_logs(folder: Path) -> None:
+    """Put aside, as ``NAME.log.1``, what a log holds beyond 10 MiB; its process goes on in the emptied file."""
+    for path in folder.glob("*.log"):
+        if path.stat().st_size > _LOG_BYTES:
+            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+            os.truncate(path, 0)
 
 
 def last_lines(folder: Path, name: str, count: int = 3) -> str:

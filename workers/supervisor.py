@@ -17,7 +17,7 @@ from exhibit.config import Config, load_config
 from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
 from workers.keeper import are_kept, ensure_servers, keep_alive
 from workers.locks import FileLock, is_shared
-from workers.processes import Child, last_lines, open_log
+from workers.processes import Child, last_lines, open_log, trim_logs
 from workers.servers import lock_folder
 from workers.services import CHECKOUT, environment, services
 
@@ -27,6 +27,7 @@ _SECONDS_UNTIL_KILL = 7.0
 _SECONDS_FOR_SERVERS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_OF_CALM = 60.0
+_SECONDS_BETWEEN_TRIMS = 60.0
 _LONGEST_PAUSE = 30.0
 
 
@@ -125,6 +126,7 @@ class _Supervisor:
         self._asked = asked
         self._kept: list[_Kept] = []
         self._started = rfc3339(now())
+        self._trimmed = float("-inf")
 
     def run(self, ready: Callable[[Status], None]) -> None:
         _refuse_taken_port(self._config)
@@ -158,6 +160,9 @@ class _Supervisor:
 
     def _look(self) -> None:
         """Start again what has died, at once the first time, then after longer and longer pauses."""
+        if time.monotonic() - self._trimmed > _SECONDS_BETWEEN_TRIMS:
+            trim_logs(self._config.data_dir / "log")
+            self._trimmed = time.monotonic()
         if not are_kept(self._config):
             keep_alive(self._config)
         changed = False

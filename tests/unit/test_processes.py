@@ -1,0 +1,78 @@
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workers import processes
+from workers.processes import Child, last_lines, open_log, trim_logs
+
+
+def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
+    with open_log(tmp_path, "worker") as log:
+        log.write(b"x" * (11 * 1024**2))
+        trim_logs(tmp_path)
+        log.write(b"after")
+    assert (tmp_path / "worker.log").read_bytes() == b"after"
+    assert (tmp_path / "worker.log.1").stat().st_size == 11 * 1024**2
+
+
+def test_a_short_log_stays(tmp_path: Path) -> None:
+    with open_log(tmp_path, "worker") as log:
+        log.write(b"one\ntwo\nthree\nfour\n")
+    trim_logs(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["worker.log"]
+    assert last_lines(tmp_path, "worker") == "two / three / four"
+    assert last_lines(tmp_path, "absent") == ""
+
+
+@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
+def test_a_child_ends_when_its_parent_is_killed(path: str) -> None:
+    parent = (
+        "import os, signal\nfrom workers.processes import Child\n"
+        "child = Child(name='x', command=('/bin/sleep', '600'), orphaned=signal.SIGTERM)\n"
+        "with open(os.devnull, 'ab') as log: started = child.start(log)\n"
+        "print(started.pid, flush=True)\nsignal.pause()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], env={"PATH": path}, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = os.pidfd_open(int(process.stdout.readline()))
+        process.kill()
+    try:
+        # the file of a process becomes readable when it has ended
+        assert select.select([child], [], [], 20)[0]
+    finally:
+        os.close(child)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
+@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
+def test_a_child_of_root_has_no_rights_of_root(
+    with_setpriv: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", path)
+    user = processes.service_user()
+    child = Child(name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user)
+    with open_log(tmp_path, "x") as log:
+        assert child.start(log).wait(20) == 0
+    assert user is not None
+    said = (tmp_path / "x.log").read_text().split()
+    assert said == [str(user.user), "CapEff:", "0" * 16]
+
+
+def test_a_child_that_does_not_stop_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    command = (
+        sys.executable,
+        "-c",
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); signal.pause()",
+    )
+    with open_log(tmp_path, "x") as log:
+        process = Child(name="x", command=command, environ={"PYTHONUNBUFFERED": "1"}).start(log)
+    while not last_lines(tmp_path, "x"):
+        assert process.poll() is None
+    process.terminate()
+    processes.end([process], seconds=0.2)
+    assert process.returncode == -signal.SIGKILL
