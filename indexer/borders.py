@@ -38,13 +38,15 @@ def content_box(grey: NDArray[np.uint8]) -> Box | None:
 
 def _constant_ends(grey: NDArray[np.uint8]) -> tuple[int, int]:
     """How many lines at the beginning and at the end are constant and alike."""
-    if min(grey.shape) < 2:
-        return 0, 0
-    low, middle, high = np.percentile(grey, (2, 50, 98), axis=1)
-    flat = (high - low) <= SPREAD
-    return _run(flat, middle), _run(flat[::-1], middle[::-1])
+    return (0, 0) if min(grey.shape) < 2 else (_run(grey), _run(grey[::-1]))
 
 
-def _run(flat: NDArray[np.bool_], middle: NDArray[np.float64]) -> int:
-    good = flat & (np.abs(middle - middle[0]) <= STEP)
-    return len(good) if good.all() else int(np.argmin(good))
+def _run(lines: NDArray[np.uint8]) -> int:
+    """How many of the first lines are constant and like the very first; it stops at the first that isn't."""
+    first: float | None = None
+    for number, line in enumerate(lines):
+        low, middle, high = np.percentile(line, (2, 50, 98))
+        first = middle if first is None else first
+        if high - low > SPREAD or abs(middle - first) > STEP:
+            return number
+    return len(lines)

@@ -1,0 +1,64 @@
+"""Made pictures with structure at several scales, as photographs have; another seed gives another picture."""
+
+import io
+import random
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
+
+def textured(seed: int, size: tuple[int, int] = (480, 360)) -> Image.Image:
+    """Soft noise of four octaves under shapes of many sizes."""
+    noise = np.random.default_rng(seed)
+    values = np.zeros((size[1], size[0], 3))
+    for octave in (4, 12, 40, 120):
+        small = noise.integers(0, 256, (octave, octave, 3), np.uint8)
+        values += np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)) / 4
+    picture = Image.fromarray(values.astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    chance = random.Random(seed)
+    for _ in range(60):
+        x, y, side = chance.randrange(size[0]), chance.randrange(size[1]), chance.choice([6, 10, 16, 30, 60])
+        colour = tuple(chance.randrange(256) for _ in range(3))
+        shape = draw.ellipse if chance.random() < 0.5 else draw.rectangle
+        shape((x, y, x + side, y + chance.randrange(4, side + 4)), fill=colour)
+    return picture
+
+
+def encoded(picture: Image.Image, name: str = "PNG", quality: int = 85) -> bytes:
+    """The picture's file."""
+    file = io.BytesIO()
+    picture.save(file, name, quality=quality)
+    return file.getvalue()
+
+
+def page_with(picture: Image.Image, size: tuple[int, int] = (1280, 800)) -> Image.Image:
+    """A page of text that shows the picture small."""
+    page = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(page)
+    words = random.Random(1)
+    for line in range(40):
+        text = " ".join("".join(words.choice("abdegmnorstu") for _ in range(words.randint(2, 9))) for _ in range(16))
+        draw.text((660, 40 + 18 * line), text, fill="black", font_size=14)
+    page.paste(picture.resize((512, 384), Image.Resampling.LANCZOS), (60, 180))
+    return page
+
+
+def collage_with(picture: Image.Image, place: int = 3) -> Image.Image:
+    """Four pictures, two by two, each cut to the same shape."""
+    sheet = Image.new("RGB", (810, 610), "white")
+    for cell in range(4):
+        shown = picture if cell == place else textured(900 + cell)
+        sheet.paste(ImageOps.fit(shown, (400, 300), Image.Resampling.LANCZOS), (cell % 2 * 410, cell // 2 * 310))
+    return sheet
+
+
+def text_page(seed: int) -> Image.Image:
+    """A page of black letters on white."""
+    page = Image.new("RGB", (480, 640), "white")
+    draw = ImageDraw.Draw(page)
+    letters = random.Random(seed)
+    for line in range(30):
+        text = "".join(letters.choice("abcdefghij   ") for _ in range(60))
+        draw.text((20, 20 + 20 * line), text, fill="black", font_size=13)
+    return page
