@@ -50,9 +50,7 @@ def test_a_child_ends_when_its_parent_is_killed(path: str) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
 @pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
-def test_a_child_of_root_has_no_rights_of_root(
-    with_setpriv: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_child_of_root_has_no_rights_of_root(path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", path)
     user = processes.service_user()
     child = Child(name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user)
