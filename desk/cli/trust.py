@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workers.wiring import House
 
 
-TRIALS = "witnesses for development, without legal weight"
+TRIALS = "started for trials, without legal weight"
 
 
 @click.command("trust", epilog=examples("exhibit trust our-keys.json", "exhibit verify BUNDLE --trust our-keys.json"))
