@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from exhibit.decode import decode
-from exhibit.warp import warp
+from exhibit.warp import overlaps, warp
 
 LONGEST = 1600
 OUTLINE = (214, 0, 120)
@@ -64,10 +64,10 @@ def side_by_side(found: bytes, registered: bytes, transform: ArrayLike) -> bytes
     side = (LONGEST - 3 * GAP) // 2
     left, to_left = _fitted(registered, side)
     right, to_right = _fitted(found, side)
-    between = to_left @ np.asarray(transform, np.float64) @ np.linalg.inv(to_right)
+    between = _checked(to_left @ np.asarray(transform, np.float64) @ np.linalg.inv(to_right), right, left)
     pictures = [Image.fromarray(left), Image.fromarray(right)]
     _outline(pictures[0], between, pictures[1].size)
-    _outline(pictures[1], np.linalg.inv(between), pictures[0].size)
+    _outline(pictures[1], np.asarray(np.linalg.inv(between), np.float64), pictures[0].size)
     height = max(picture.height for picture in pictures)
     sheet = Image.new("RGB", (LONGEST, height + 2 * GAP), BACKGROUND)
     for place, picture in enumerate(pictures):
@@ -83,6 +83,14 @@ def _fitted(data: bytes, side: int) -> tuple[NDArray[np.uint8], NDArray[np.float
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     across, down = image.width / decoded.info.width, image.height / decoded.info.height
     return np.asarray(image), np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
+
+
+def _checked(
+    transform: NDArray[np.float64], source: NDArray[np.uint8], target: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """The transform; raises ``WrongUseError`` when it can't be inverted."""
+    overlaps(transform, (source.shape[1], source.shape[0]), (target.shape[1], target.shape[0]))
+    return transform
 
 
 def _outline(picture: Image.Image, transform: NDArray[np.float64], size: tuple[int, int]) -> None:
