@@ -84,9 +84,8 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - twelve options, each chec
     if given["as_json"]:
         echo_json(shapes.watch(watch))
         return
-    say(
-        f"Added watch {watch.number}, {watch.name}; it runs at {moment(watch.next_run_at, desk.zone)} for the first time."
-    )
+    first = moment(watch.next_run_at, desk.zone)
+    say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
     say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")

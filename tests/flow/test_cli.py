@@ -1,0 +1,323 @@
+"""The command line as people and programs use it: real processes, real servers, a real site."""
+
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exhibit.config import load_config
+from tests.assets.command_line import CommandLine
+from tests.assets.site import Site
+from tests.flow.rows import copy_of, jpeg, photograph
+from tests.flow.shop import LOOPBACK, Shop
+from tests.processes import processes_of, wait_until
+from workers.servers import EmbeddedServers
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder for this module that the servers' user can reach."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-cli-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def cli(folder: Path) -> Iterator[CommandLine]:
+    """A command line whose servers run for the whole module."""
+    data = folder / "data"
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})):
+        yield CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"})
+
+
+@pytest.fixture(scope="module")
+def studio(cli: CommandLine, folder: Path) -> str:
+    """An owner with three works, one of them flat."""
+    cli.run("owner", "add", "The Studio", "--contact", "rights@studio.example")
+    works = folder / "works"
+    (works / "below").mkdir(parents=True)
+    (works / "one.jpg").write_bytes(photograph(1))
+    (works / "below" / "two.jpg").write_bytes(photograph(2))
+    (works / "notes.txt").write_text("no picture")
+    (works / ".hidden.jpg").write_bytes(photograph(9))
+    table = folder / "works.csv"
+    table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
+    cli.run("work", "add", works, "--owner", "The Studio", "--csv", table)
+    return "the-studio"
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """A copy of the first work, an unrelated picture, a broken one and one that isn't there."""
+    with Site(host="127.0.0.6") as site:
+        made = Shop(site)
+        made.image("/copy.jpg", copy_of(photograph(1)))
+        made.image("/other.jpg", photograph(50))
+        made.image("/broken.jpg", photograph(51)[:2000] + b"\0" * 500)
+        made.page("/", "/copy.jpg", "/other.jpg")
+        made.page("/second", "/broken.jpg", "/gone.jpg")
+        yield made
+
+
+def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:
+    alone = CommandLine(open_folder / "data")
+    assert alone.run("owner", "list").out.startswith("There is no owner yet. Add one: exhibit owner add")
+    assert "There is no owner yet." in alone.run("work", "list", code=2).err
+    wait_until(lambda: not processes_of(open_folder))
+
+
+def test_without_anything_running_status_and_down_say_so(open_folder: Path) -> None:
+    alone = CommandLine(open_folder / "data")
+    assert "isn't running" in alone.run("down", code=3).err
+    status = alone.run("status", "--json", code=3).answer
+    assert (status["running"], status["site"], status["processes"]) == (False, None, {})
+
+
+def test_wrong_use_ends_with_2_and_a_sentence(cli: CommandLine, studio: str) -> None:
+    assert "No such command" in cli.run("wrok", "list", code=2).err
+    assert "No such option" in cli.run("work", "list", "--jsno", code=2).err
+    assert cli.run("work", "list", "--owner", "nobody", code=2).err.splitlines() == [
+        "There is no owner 'nobody'.",
+        "`exhibit owner list` shows them all.",
+    ]
+    assert "has no work 99" in cli.run("work", "show", "99", "--owner", studio, code=2).err
+    assert "is taken by The Studio" in cli.run("owner", "add", "the studio", code=2).err
+    assert "EXHIBIT_WORKRES isn't a setting" in cli.run("work", "list", code=2, EXHIBIT_WORKRES="3").err
+
+
+def test_with_several_owners_one_has_to_be_named(cli: CommandLine, studio: str) -> None:
+    cli.run("owner", "add", "灯塔档案", "--slug", "lighthouse")
+    ran = cli.run("work", "list", code=2)
+    assert ran.err.splitlines()[0] == "There are several owners."
+    assert "lighthouse, the-studio" in ran.err
+    assert "灯塔档案" in cli.run("owner", "list").out
+
+
+def test_works_come_from_folders_with_what_a_table_declares(cli: CommandLine, studio: str) -> None:
+    one, two = sorted(cli.ask("work", "list", "--owner", studio)["works"], key=lambda work: str(work["file"]))[::-1]
+    assert (one["file"], one["title"], one["author"]) == ("one.jpg", "The First", "Ann")
+    assert one["registrations"] == [{"office": "USCO", "number": "VA 1-234", "date": "2024-05-31"}]
+    assert (two["file"], two["title"], two["flags"]) == ("below/two.jpg", "two", [])
+
+
+def test_files_that_cannot_be_registered_are_named_and_the_others_are(
+    cli: CommandLine, studio: str, tmp_path: Path
+) -> None:
+    from demo.pictures import flat
+
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (tmp_path / "flat.jpg").write_bytes(jpeg(flat()))
+    (tmp_path / "again.jpg").write_bytes(photograph(1))
+    answer = cli.ask("work", "add", tmp_path, "--owner", studio, code=4)
+    assert [one["file"] for one in answer["failed"]] == ["bad.jpg"]
+    found = {one["file"]: one for one in answer["works"]}
+    assert found["flat.jpg"]["flags"]
+    assert (found["again.jpg"]["number"], found["again.jpg"]["new"]) == (1, False)
+    number = found["flat.jpg"]["number"]
+    cli.run("work", "remove", number, "--owner", studio)
+    assert "has no work" in cli.run("work", "show", number, "--owner", studio, code=2).err
+
+
+def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
+    cli: CommandLine, studio: str, folder: Path
+) -> None:
+    cli.run("owner", "add", "Rival")
+    answer = cli.ask("work", "add", folder / "works" / "one.jpg", "--owner", "rival")
+    (conflict,) = answer["works"][0]["conflicts"]
+    assert set(conflict) == {"sentence", "date"}
+    assert conflict["sentence"].endswith(f"exists, of {conflict['date']}.")
+    assert "Studio" not in str(answer)
+
+
+def test_licences_are_imported_whole_or_not_at_all_and_once(cli: CommandLine, studio: str, tmp_path: Path) -> None:
+    table = tmp_path / "licences.csv"
+    header = "works,licensee,domain,url_pattern,valid_from,valid_until,reason\n"
+    table.write_text(header + "one.jpg,A shop,shop.example,,2024-01-01,,Order 7\nnope.jpg,B,b.example,,,,\n", "utf-8")
+    ran = cli.run("licence", "import", table, "--owner", studio, code=2)
+    assert "licences.csv, line 3: no work of The Studio: 'nope.jpg'." in ran.err
+    assert cli.ask("licence", "list", "--owner", studio) == {"licences": []}
+    table.write_text(header + "one.jpg;2,A shop,shop.example,,2024-01-01,,Order 7\n", "utf-8")
+    assert cli.ask("licence", "import", table, "--owner", studio)["new"] == 1
+    assert cli.ask("licence", "import", table, "--owner", studio)["new"] == 0
+    (licence,) = cli.ask("licence", "list", "--owner", studio)["licences"]
+    assert (len(licence["works"]), licence["domain"], licence["valid_from"]) == (2, "shop.example", "2024-01-01")
+
+
+def test_the_guard_is_asked_before_a_watch_is_kept(cli: CommandLine, studio: str) -> None:
+    ran = cli.run("watch", "add", "inside", "--site", "http://10.1.2.3/", "--owner", studio, code=1)
+    assert "isn't on the public internet" in ran.err
+    ran = cli.run(
+        "watch", "add", "own", "--site", "http://127.0.0.1/", "--owner", studio, code=1, EXHIBIT_ALLOWED_NETWORKS=""
+    )
+    assert cli.ask("watch", "list", "--owner", "lighthouse") == {"watches": []}
+    assert "needs a source" in cli.run("watch", "add", "none", "--owner", studio, code=2).err
+    assert (
+        "isn't a period" in cli.run("watch", "add", "x", "--site", "http://a.example/", "--every", "soon", code=2).err
+    )
+
+
+def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
+    cli: CommandLine, studio: str, shop: Shop, tmp_path: Path
+) -> None:
+    own = ("--owner", studio)
+    added = cli.ask("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20", *own)
+    assert (added["paused"], added["private"], added["budget"]) == (False, False, {"pages": 20})
+    ran = cli.ask("watch", "run", "shop", "--wait", *own)
+    assert (ran["state"], ran["pages"], ran["pictures"], ran["waiting"], ran["cases"]) == ("done", 2, 3, 0, 1)
+
+    refused = {one["url"]: one["reason"] for one in cli.ask("crawl", "show", "shop", *own)["refusals"]}
+    assert set(refused) == {shop.url("/broken.jpg"), shop.url("/gone.jpg")}
+    (case,) = cli.ask("case", "list", "--decision", "open", *own)["cases"]
+    assert (case["work"]["file"], case["party"], case["decision"]) == ("one.jpg", "127.0.0.6", "open")
+    (use,) = case["uses"]
+    assert (use["image_url"], use["match"], use["licence"]) == (shop.url("/copy.jpg"), "certain", None)
+    assert "The First" in cli.run("case", "show", case["number"], *own).out
+
+    number = str(case["number"])
+    cli.run("case", "confirm", number, "--demonstration", "--wait", *own)
+    (confirmed,) = cli.ask("case", "list", *own)["cases"]
+    assert (confirmed["decision"], confirmed["demonstration"]) == ("confirmed", True)
+    assert confirmed["decided_by"] == "demonstration switch"
+    assert confirmed["bundles"][0]["seal"] is not None
+    assert "is confirmed" in cli.run("case", "clear", number, "--reason", "no", *own, code=2).err
+
+    (bundle,) = cli.ask("bundle", "get", number, "--out", tmp_path, *own)["files"]
+    assert Path(bundle).name == "the-studio-case-1-bundle-1.zip"
+    (verdict,) = cli.ask("verify", bundle, code=4)["bundles"]
+    assert (verdict["file"], verdict["verdict"]) == (bundle, "incomplete")
+    report = cli.ask("report", "make", "--out", tmp_path / "report", "--title", "May", *own)
+    assert {Path(name).suffix for name in report["files"]} == {".pdf", ".csv", ".json"}
+    assert all(Path(name).stat().st_size > 0 for name in report["files"])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_verify_names_what_is_broken_and_needs_no_data_folder(
+    cli: CommandLine, studio: str, folder: Path, tmp_path: Path
+) -> None:
+    alone = CommandLine(tmp_path / "nowhere")
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    text = tmp_path / "text.zip"
+    text.write_text("no bundle")
+    missing = tmp_path / "missing.zip"
+    for path in (text, missing):
+        assert alone.ask("verify", path, code=2)["bundles"][0]["verdict"] == "no-bundle"
+    several = alone.ask("verify", broken, text, code=1)["bundles"]
+    assert [one["verdict"] for one in several] == ["failed", "no-bundle"]
+    assert "broken.zip" in alone.run("verify", broken, text, code=1).out
+    assert "missing.json" in alone.run("verify", broken, "--trust", tmp_path / "missing.json", code=2).err
+    assert not alone.data.exists()
+
+
+def test_compare_needs_no_server_and_draws_an_overlay(tmp_path: Path) -> None:
+    alone = CommandLine(tmp_path / "nowhere")
+    work, copy, other = (tmp_path / name for name in ("work.jpg", "copy.jpg", "other.jpg"))
+    work.write_bytes(photograph(1))
+    copy.write_bytes(copy_of(photograph(1)))
+    other.write_bytes(photograph(2))
+    answer = alone.ask("compare", work, copy, "--overlay", tmp_path / "over.png")
+    assert (answer["decision"], answer["probability"]) == ("certain", None)
+    assert (tmp_path / "over.png").read_bytes().startswith(b"\x89PNG")
+    assert alone.ask("compare", work, other)["decision"] == "none"
+    other.write_bytes(b"no picture")
+    assert "aren't a picture" in alone.run("compare", work, other, code=1).err
+    assert not alone.data.exists()
+
+
+def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: CommandLine, studio: str, shop: Shop) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        asked.set()
+        go_on.wait(60)
+
+    shop.pause = hold
+    cli.run("watch", "add", "slow", "--site", shop.url(), "--delay", "0", "--owner", studio)
+    waiting = cli.started("watch", "run", "slow", "--wait", "--owner", studio)
+    try:
+        assert asked.wait(60)
+        waiting.send_signal(signal.SIGINT)
+        out, err = waiting.communicate(timeout=60)
+    finally:
+        waiting.kill()
+        go_on.set()
+    assert (waiting.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in err
+    shop.pause = None
+    assert cli.ask("watch", "run", "slow", "--wait", "--owner", studio)["number"] == 1
+
+
+def test_a_paused_watch_runs_again_only_when_resumed(cli: CommandLine, studio: str, folder: Path) -> None:
+    own = ("--owner", studio)
+    cli.run("watch", "add", "import", "--folder", folder / "works", *own)
+    cli.run("watch", "pause", "import", *own)
+    assert "exhibit watch resume import" in cli.run("watch", "run", "import", *own, code=2).err
+    cli.run("watch", "resume", "import", *own)
+    ran = cli.ask("watch", "run", "import", "--wait", *own)
+    assert (ran["state"], ran["pictures"]) == ("done", 3)
+    one = next(watch for watch in cli.ask("watch", "list", *own)["watches"] if watch["name"] == "import")
+    assert (one["private"], one["last_crawl"]["number"]) == (True, 1)
+
+
+def test_a_person_gets_a_password_that_is_shown_once(cli: CommandLine, studio: str) -> None:
+    own = ("--owner", studio)
+    assert "Use --generate." in cli.run("user", "add", "ann@studio.example", *own, code=2).err
+    assert "isn't an e-mail address" in cli.run("user", "add", "ann", "--generate", *own, code=2).err
+    shown = cli.run("user", "add", "ann@studio.example", "--role", "owner", "--generate", *own).out
+    assert len(shown.splitlines()[-1].split()[-1]) >= 12
+    assert cli.ask("user", "list") == {"users": [{"email": "ann@studio.example", "owner": studio, "role": "owner"}]}
+
+
+def test_rules_of_the_operator_are_kept_listed_and_taken_back(cli: CommandLine, tmp_path: Path) -> None:
+    cli.run("deny", "https://Shop.Example/page", "--reason", "Asked to be left out")
+    (denied,) = cli.ask("deny")["denied"]
+    assert (denied["host"], denied["reason"]) == ("shop.example", "Asked to be left out")
+    cli.run("allow", "shop.example")
+    assert cli.ask("deny") == {"denied": []}
+    assert "A reason is needed" in cli.run("deny", "shop.example", code=2).err
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(photograph(77))
+    cli.run("block", picture, "--reason", "Opt-out")
+    assert len(cli.ask("block")["blocked"][0]["digest"]) == 64
+    assert "Add --yes." in cli.run("purge", picture, "--reason", "Order", code=2).err
+    assert "neither a digest nor a file" in cli.run("purge", "nothing", "--reason", "Order", "--yes", code=2).err
+
+
+def test_a_purged_work_is_gone_and_does_not_come_back(cli: CommandLine, studio: str, tmp_path: Path) -> None:
+    picture = tmp_path / "purged.jpg"
+    picture.write_bytes(photograph(78))
+    cli.run("work", "add", picture, "--owner", studio)
+    assert "is removed" in cli.run("purge", picture, "--reason", "Order", "--yes").out
+    cli.run("owner", "add", "Another")
+    (failed,) = cli.ask("work", "add", picture, "--owner", "another", code=4)["failed"]
+    assert failed["reason"] == "blocked"
+
+
+def test_indexes_are_checked_and_made_again(cli: CommandLine, studio: str) -> None:
+    cli.run("index", "rebuild")
+    before = cli.ask("index", "check")["indexes"]
+    assert {(one["collection"], one["behind"], tuple(one["problems"])) for one in before} == {
+        ("works", 0, ()),
+        ("pictures", 0, ()),
+    }
+    assert any(one["vectors"] for one in before)
+    damaged = next((cli.data / "indexes").glob("works-*/*.faiss"))
+    damaged.write_bytes(damaged.read_bytes()[:-8])
+    assert any(one["problems"] for one in cli.ask("index", "check", code=1)["indexes"])
+    cli.run("index", "rebuild")
+    assert [one["vectors"] for one in cli.ask("index", "check")["indexes"]] == [one["vectors"] for one in before]
+
+
+def test_the_launcher_works_from_anywhere_and_through_a_link(cli: CommandLine, studio: str, tmp_path: Path) -> None:
+    link = tmp_path / "exhibit"
+    link.symlink_to(Path(__file__).parents[2] / "bin" / "exhibit")
+    (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")
+    command = [str(link), "owner", "list", "--json"]
+    run = subprocess.run(command, cwd=tmp_path, env=cli.environ, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "the-studio" in run.stdout
