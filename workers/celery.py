@@ -18,6 +18,9 @@ TASK_SECONDS = 570
 
 VISIBILITY_SECONDS = 600
 
+RETAIN_SECONDS = 3600.0
+"""How often bytes are looked for that have been kept long enough."""
+
 QUEUES = {
     "exhibit.slice": "crawl",
     "exhibit.match": "match",
@@ -64,7 +67,12 @@ def make_app(config: Config) -> Celery:
                 "task": "exhibit.tick",
                 "schedule": float(config.tick_seconds),
                 "options": {"expires": config.tick_seconds},
-            }
+            },
+            "retain": {
+                "task": "exhibit.retain",
+                "schedule": RETAIN_SECONDS,
+                "options": {"expires": RETAIN_SECONDS},
+            },
         },
     )
     return made
