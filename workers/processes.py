@@ -13,6 +13,9 @@ from typing import BinaryIO
 
 _LOG_BYTES = 10 * 1024**2
 
+# a parent that died before the tie was made sends no signal any more
+_STILL_A_CHILD = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
+
 # for systems without setpriv: takes a user's and a group's number (or -), a signal and a command
 _LAUNCHER = """
 import ctypes, os, sys
@@ -91,7 +94,8 @@ class Child:
             # access(2), which PostgreSQL asks about its own programs, counts the right only without that fixup
             one_right = "-all,+dac_read_search"
             rights += ["--securebits=+no_setuid_fixup", f"--inh-caps={one_right}", f"--ambient-caps={one_right}"]
-        return ["setpriv", *rights, "--pdeathsig", self.orphaned.name.removeprefix("SIG"), "--", *self.command]
+        tied = ["--pdeathsig", self.orphaned.name.removeprefix("SIG"), "--"]
+        return ["setpriv", *rights, *tied, "/bin/sh", "-c", _STILL_A_CHILD, str(os.getpid()), *self.command]
 
     def start(self, log: BinaryIO) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own, so that a Ctrl-C at the terminal reaches the parent only.
