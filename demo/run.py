@@ -28,7 +28,7 @@ STAGES: Final = 7
 OWNER: Final = "Lighthouse Archive"
 OTHER_OWNER: Final = "Second Studio"
 SETTLING_SECONDS: Final = 240.0
-LOOK_AGAIN_SECONDS: Final = 2.0
+LOOK_AGAIN_SECONDS: Final = 4.0
 PACE: Final = ("--every", "24h", "--delay", "0")
 """The sites are ours and on this machine: nobody has to be spared."""
 

@@ -56,7 +56,7 @@ development = true
     def trust(self, own: Trust) -> Trust:
         """Return the installation's own list with the blocks of the chain: whom `exhibit verify` is told to trust."""
         blocks = Blocks(self.folder / "chain" / "headers")
-        hashes = [header_hash(blocks, height) for height in range(blocks.tip() + 1)]
+        hashes = [header_hash(blocks, height) for height in range(blocks.tip + 1)]
         chain = TrustedChain("development-chain", "regtest", 0.0, tuple(hashes), development=True, label=LABEL)
         return replace(own, note=LABEL, chains=(chain,))
 
