@@ -126,7 +126,7 @@ def _rows(path: Path, columns: Sequence[str], *, needed: str) -> Iterator[tuple[
                 raise WrongUseError(f"{path.name}, line {reader.line_num}: {needed} is empty.")
             yield reader.line_num, filled
     except csv.Error as error:
-        raise WrongUseError(f"{path.name}, line {reader.line_num}: {error}.") from error
+        raise WrongUseError(f"{path.name}, line {reader.reader.line_num}: {error}.") from error
 
 
 def _registrations(path: Path, line: int, text: str) -> Iterator[dict[str, str]]:

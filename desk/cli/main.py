@@ -128,7 +128,7 @@ def _unforeseen(error: Exception) -> int:
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
         return _say(f"The database doesn't answer: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
     sentence = f"This shouldn't have happened: {name}{': ' + said[0] if said else ''}."
-    return _say(f"{sentence}\nEXHIBIT_DEBUG=true shows where; please report it.", ExitCode.CHECK_FAILED)
+    return _say(f"{sentence}\nEXHIBIT_DEBUG=true shows where.", ExitCode.CHECK_FAILED)
 
 
 def _reraise_when_debugging() -> None:
