@@ -19,7 +19,7 @@ RUN apt-get update \
 WORKDIR /exhibit
 COPY --from=packages /exhibit/.venv .venv
 COPY . .
-ENV PATH=/exhibit/.venv/bin:$PATH \
+ENV PATH=/exhibit/bin:/exhibit/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     EXHIBIT_DATA=/var/lib/exhibit \
     EXHIBIT_WEB_HOST=0.0.0.0 \

@@ -16,6 +16,7 @@ help: ## this list
 
 setup: ## makes .venv with everything, from the package index alone
 	@$(PYTHON) tools/bootstrap.py
+	@test -e .venv/bin/exhibit || ln -sf ../../bin/exhibit .venv/bin/exhibit
 
 demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pictures
 	@$(VENV)/python -m demo --out demo-out $(if $(PHOTOS),--photos "$(PHOTOS)")
