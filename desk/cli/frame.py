@@ -36,15 +36,7 @@ class Desk:
     @cached_property
     def workers_run(self) -> bool:
         """Whether workers run that do what waits; else the command works it off itself where it must."""
-        from workers.supervisor import running_status
-
-        if running_status(self.config) is not None:
-            return True
-        if not (self.config.database_url and self.config.redis_url):
-            return False
-        from workers.celery import workers_answer
-
-        return workers_answer()
+        return workers_run(self.config)
 
     @cached_property
     def house(self) -> "House":
@@ -76,6 +68,19 @@ class Desk:
             listed = ", ".join(one.slug for one in found)
             raise WrongUseError("There are several owners.", hint=f"Name one with --owner: {listed}")
         return found[0]
+
+
+def workers_run(config: Config) -> bool:
+    """Whether workers run at this moment, on this machine or, with servers of one's own, anywhere."""
+    from workers.supervisor import running_status
+
+    if running_status(config) is not None:
+        return True
+    if not (config.database_url and config.redis_url):
+        return False
+    from workers.celery import workers_answer
+
+    return workers_answer()
 
 
 def open_desk() -> Desk:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 
 import click
 
-from desk.cli.frame import Desk
+from desk.cli.frame import Desk, workers_run
 
 PAUSE = 0.3
 """Seconds between two looks at what workers have done."""
+
+ASK_AGAIN = 5.0
+"""Seconds after which workers are looked for again, which may have been stopped meanwhile."""
 
 Counted = Callable[[], tuple[int, int]]
 """How much is done, and how much there is so far."""
@@ -24,15 +27,22 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
             shown()
             return done()
 
-        if desk.workers_run:
-            while not look():
-                time.sleep(PAUSE)
-            return
-        if look():
-            return
-        from workers.inline import Inline
+        if not (desk.workers_run and _done_by_workers(desk, look)) and not look():
+            from workers.inline import Inline
 
-        Inline(desk.config).run_until(look)
+            Inline(desk.config).run_until(look)
+
+
+def _done_by_workers(desk: Desk, look: Callable[[], bool]) -> bool:
+    """Look on until it is so; false when no worker is left to do it."""
+    looked_for_workers = time.monotonic()
+    while not look():
+        time.sleep(PAUSE)
+        if time.monotonic() - looked_for_workers > ASK_AGAIN:
+            if not workers_run(desk.config):
+                return False
+            looked_for_workers = time.monotonic()
+    return True
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The command line as people and programs use it: real processes, real servers, a real site."""
 
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -16,6 +17,15 @@ from tests.flow.rows import copy_of, jpeg, photograph
 from tests.flow.shop import LOOPBACK, Shop
 from tests.processes import processes_of, wait_until
 from workers.servers import EmbeddedServers
+
+BATCH_STEPS = ("match", "search", "capture", "seal", "witness", "report", "slice")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +260,28 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Comman
     assert "Traceback" not in err
     shop.pause = None
     assert cli.ask("watch", "run", "slow", "--wait", "--owner", studio)["number"] == 1
+
+
+def test_with_workers_running_they_do_what_commands_wait_for(open_folder: Path, shop: Shop) -> None:
+    settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
+    run = CommandLine(open_folder / "data", settings)
+    (open_folder / "one.jpg").write_bytes(photograph(1))
+    try:
+        assert "Exhibit runs: http://127.0.0.1:" in run.run("up", "--detach").out
+        assert "runs already" in run.run("up", "--detach").out
+        assert "Stop it with `exhibit down`." in run.run("up", code=2).err
+        status = run.ask("status")
+        assert (status["running"], set(status["waiting"])) == (True, set(BATCH_STEPS))
+        run.run("owner", "add", "Studio")
+        run.run("work", "add", open_folder / "one.jpg")
+        run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
+        assert run.ask("watch", "run", "shop", "--wait")["cases"] == 1
+        run.run("case", "confirm", "1", "--wait")
+        assert len(run.ask("report", "make", "--out", open_folder / "out")["files"]) >= 3
+    finally:
+        stopped = run.run("down", code=None)
+    assert (stopped.code, stopped.out) == (0, "Stopped.\n")
+    wait_until(lambda: not processes_of(open_folder))
 
 
 def test_a_paused_watch_runs_again_only_when_resumed(cli: CommandLine, studio: str, folder: Path) -> None:
