@@ -142,17 +142,20 @@ def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
 
 
 def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> list[int]:
-    """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits."""
+    """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits.
+
+    Of each host only what is nearest to the source: else how deep a page lies would depend on who was first.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id, kind <> 'image', attempts FROM (
-                SELECT id, kind, attempts,
+                SELECT id, kind, attempts, rank() OVER (PARTITION BY host ORDER BY depth) AS level,
                        row_number() OVER (PARTITION BY host, attempts >= %(suspect)s ORDER BY depth, id) AS turn
                 FROM registry_frontierurl
                 WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = ANY(%(hosts)s)
                   AND (kind = 'image' OR %(pages)s > 0)
-            ) waiting ORDER BY attempts >= %(suspect)s, turn, id LIMIT %(most)s
+            ) waiting WHERE level = 1 ORDER BY attempts >= %(suspect)s, turn, id LIMIT %(most)s
             """,
             {"crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "suspect": SUSPECT_FROM, "most": most},
         )

@@ -1,0 +1,118 @@
+"""The rows that a run leaves, without keys and times, so that two runs can be compared."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from evidence import merkle
+from evidence.log import Log
+from registry.log import PostgresLogStore
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Case,
+    CaseEvent,
+    CaseSighting,
+    Claimable,
+    Crawl,
+    CrawlSlice,
+    FingerprintRow,
+    FrontierUrl,
+    HostLease,
+    LogEntry,
+    LogSubmission,
+    Match,
+    Owner,
+    Picture,
+    Refusal,
+    Report,
+    Sighting,
+    WorkPicture,
+)
+
+Rows = dict[str, list[Any]]
+STEPS: tuple[type[Claimable], ...] = (Picture, WorkPicture, Capture, Bundle, AnchorReceipt, Report, CrawlSlice)
+
+
+def rows_of(owner: Owner) -> Rows:
+    """Everything that a run has left for an owner, by kind, each kind sorted."""
+    crawls = Crawl.objects.filter(watch__owner=owner)
+    cases = Case.objects.filter(owner=owner)
+    seen = Sighting.objects.filter(crawl__in=crawls)
+    pictures = Picture.objects.filter(sightings__in=seen).distinct()
+    matches = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
+    rows: dict[str, Iterable[Any]] = {
+        "crawls": crawls.values_list("number", "state", "reason", "pages"),
+        "sightings": [_sighting(one) for one in seen.select_related("picture")],
+        "refusals": [(_path(one.url), one.reason) for one in Refusal.objects.filter(crawl__in=crawls)],
+        "frontier": [
+            (_path(one.url), one.kind, one.depth, one.state) for one in FrontierUrl.objects.filter(crawl__in=crawls)
+        ],
+        "pictures": [
+            (one.digest.hex, one.size, one.format, one.width, one.height, one.refusal, one.bytes_state)
+            for one in pictures
+        ],
+        "fingerprints": [
+            (one.picture.digest.hex, one.space.name, one.part, bytes(one.vector))
+            for one in FingerprintRow.objects.filter(picture__in=pictures).select_related("picture", "space")
+        ],
+        "matches": [_match(one) for one in matches.select_related("registered", "found")],
+        "cases": cases.values_list("work__number", "party", "decision", "decided_by", "reason"),
+        "case_sightings": [
+            (one.case.work.number, _path(one.sighting.page_url), _path(one.sighting.image_url), _pair(one.match))
+            for one in CaseSighting.objects.filter(case__in=cases)
+        ],
+        "captures": [
+            (one.case.work.number, _path(one.sighting.page_url), _path(one.sighting.image_url), one.number, one.outcome)
+            for one in Capture.objects.filter(case__in=cases)
+        ],
+        "events": CaseEvent.objects.filter(case__in=cases).values_list("case__work__number", "kind"),
+        "bundles": [
+            (one.case.work.number, one.number, one.state, [file["path"] for file in one.contents])
+            for one in Bundle.objects.filter(case__in=cases)
+        ],
+        "log": LogSubmission.objects.filter(owner=owner).exclude(type="slice").values_list("type"),
+    }
+    return {name: sorted(map(tuple, values), key=repr) for name, values in rows.items()}
+
+
+def _path(url: str) -> str:
+    return urlsplit(url).path
+
+
+def _sighting(one: Sighting) -> tuple[Any, ...]:
+    place = (_path(one.page_url), _path(one.image_url), _path(one.final_url), one.picture.digest.hex)
+    return (*place, one.found_in, one.context, one.page_title, one.media_type, one.status, one.party, one.bytes_came)
+
+
+def _match(one: Match) -> tuple[Any, ...]:
+    measured = (one.decision, one.hamming, one.inliers, one.dense, str(one.transform), one.mirrored, one.rotation)
+    return (*_pair(one), one.pipeline, *measured, one.overlap_work, one.overlap_picture, str(one.reasons))
+
+
+def _pair(one: Match) -> tuple[str, str]:
+    return one.registered.digest.hex, one.found.digest.hex
+
+
+def check_log(log: Log) -> None:
+    """Every submission is a leaf, once; numbers are contiguous, and each leaf is included in the signed head."""
+    store = PostgresLogStore()
+    rows = list(LogEntry.objects.order_by("sequence"))
+    assert [row.sequence for row in rows] == list(range(len(rows)))
+    assert Counter(row.submission_id for row in rows) == Counter(LogSubmission.objects.values_list("pk", flat=True))
+    head = store.latest_checkpoint()
+    assert head is not None
+    assert head.size == len(rows)
+    for row in rows:
+        path = log.inclusion(row.sequence, head.size)
+        assert merkle.verify_inclusion(store.entry(row.sequence).leaf_hash, row.sequence, head.size, path, head.root)
+
+
+def check_nothing_is_left() -> None:
+    """No row waits, is under way or was given up; no host is leased."""
+    for model in STEPS:
+        assert not model._default_manager.exclude(state="done").exists(), model.__name__
+    assert not HostLease.objects.exclude(slice=None).exists()
+    assert not FrontierUrl.objects.filter(state__in=["pending", "leased"]).exists()

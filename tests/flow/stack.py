@@ -1,0 +1,158 @@
+"""The whole product as processes of its own, its rows as this process sees them, and the means to kill parts of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import psutil
+from django.db import InterfaceError, OperationalError, connections
+
+from exhibit.config import Config, load_config
+from registry import fingerprints
+from tests.flow.shop import LOOPBACK
+from tests.flow.test_supervisor import free_port
+from tests.processes import processes_of, wait_until
+from workers.addresses import django_database
+from workers.services import CHECKOUT
+from workers.supervisor import running_status
+from workers.wiring import House
+
+T = TypeVar("T")
+
+QUICK = {"EXHIBIT_STEP_TIMEOUT_SECONDS": "3", "EXHIBIT_TICK_SECONDS": "1", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running product.
+
+    Attributes:
+        config: its configuration.
+        house: ports on its data folder, for this process.
+        process: the supervisor.
+    """
+
+    config: Config
+    house: House
+    process: "subprocess.Popen[str]"
+
+    def workers(self) -> list[psutil.Process]:
+        """The main processes of the workers."""
+        status = running_status(self.config)
+        named = {} if status is None else status.processes
+        return _alive(number for name, number in named.items() if name.startswith("worker"))
+
+    def postmaster(self) -> list[psutil.Process]:
+        """PostgreSQL's first process."""
+        try:
+            text = (self.config.data_dir / "postgres" / "postmaster.pid").read_text()
+        except OSError:
+            return []
+        return _alive([int(text.split("\n")[0])])
+
+    def backends(self) -> list[psutil.Process]:
+        """PostgreSQL's processes that serve somebody."""
+        return [one for first in self.postmaster() for one in _children(first) if "exhibit" in _line(one)]
+
+    def pool(self) -> list[psutil.Process]:
+        """The processes in which the workers' tasks run."""
+        children = [one for main in self.workers() for one in _children(main)]
+        return [one for one in children if "celery" in _line(one)]
+
+    def crawlers(self) -> list[psutil.Process]:
+        """The crawl children."""
+        below = [one for main in self.workers() for one in _children(main, recursive=True)]
+        return [one for one in below if "-m crawler" in _line(one)]
+
+    def kill_something(self, random: Random) -> str:
+        """Kill a part with SIGKILL; returns which, empty when there is none at this moment."""
+        kinds = [self.workers, self.pool, self.crawlers, self.crawlers, self.postmaster, self.backends]
+        kind = random.choice(kinds)
+        found = kind()
+        if not found:
+            return ""
+        victim = random.choice(found)
+        try:
+            os.kill(victim.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return ""
+        return kind.__name__
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
+    """The product in a folder of its own, to which this process's Django is connected for the length of the block."""
+    own = {
+        **QUICK,
+        "EXHIBIT_DATA": str(folder / "data"),
+        "EXHIBIT_WEB_PORT": str(free_port()),
+        "EXHIBIT_WORKERS": "1",
+        "EXHIBIT_ALLOWED_NETWORKS": LOOPBACK,
+        "EXHIBIT_LANGUAGES": "en",
+    }
+    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+    config = load_config(own)
+    command = [sys.executable, "-m", "workers.supervisor"]
+    with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("Ready: ")
+            with _connected_to(config):
+                yield Stack(config, House(config), process)
+        finally:
+            process.terminate()
+            process.wait(30)
+    wait_until(lambda: not processes_of(folder))
+
+
+@contextmanager
+def _connected_to(config: Config) -> Iterator[None]:
+    own = connections["default"]
+    other = own.copy()
+    other.settings_dict.update(django_database(config))
+    fingerprints.forget_cached_spaces()
+    connections["default"] = other
+    try:
+        yield
+    finally:
+        other.close()
+        connections["default"] = own
+        fingerprints.forget_cached_spaces()
+
+
+def patiently(act: Callable[[], T], seconds: float = 60) -> T:
+    """Do something with the rows, again as long as the database is away."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError):
+            connections["default"].close()
+            assert time.monotonic() < until, "the database stays away"
+            time.sleep(0.05)
+
+
+def _alive(numbers: "Iterator[int] | list[int]") -> list[psutil.Process]:
+    return [psutil.Process(number) for number in numbers if psutil.pid_exists(number)]
+
+
+def _children(of: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
+    try:
+        return of.children(recursive=recursive)
+    except psutil.Error:
+        return []
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
