@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from functools import lru_cache
 
 from PIL import Image
 
@@ -17,8 +18,11 @@ JPEG_QUALITY = 84
 SHOWN_LIMITS = Limits()
 
 
+@lru_cache(maxsize=64)
 def small_jpeg(data: bytes, side: int) -> bytes:
     """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
+
+    The last ones are remembered: a case is typeset in each language from the same pictures.
 
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
@@ -27,7 +31,7 @@ def small_jpeg(data: bytes, side: int) -> bytes:
     picture = Image.fromarray(pixels)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     out = io.BytesIO()
-    picture.save(out, format="JPEG", quality=JPEG_QUALITY, optimize=True)
+    picture.save(out, format="JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
 
 
