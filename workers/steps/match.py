@@ -77,12 +77,8 @@ def _keep_fingerprints(measured: Sequence[Measured]) -> None:
         vectors.keep_fingerprints((PHASH, DESCRIPTOR), rows)
         for one in measured:
             info = one.features.info
-            Picture.objects.filter(pk=one.row.pk).update(
-                format=info.format,
-                width=info.width,
-                height=info.height,
-                low_information=list(one.features.low_information),
-            )
+            one.row.format, one.row.width, one.row.height = info.format, info.width, info.height
+        Picture.objects.bulk_update([one.row for one in measured], ["format", "width", "height"])
         vectors.add_to(Collection.PICTURES, [one.row.pk for one in measured], PICTURE_PARTS)
 
 
