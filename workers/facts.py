@@ -50,6 +50,16 @@ class Place:
         """The first of them."""
         return self.rows[0]
 
+    @property
+    def first_seen(self) -> datetime:
+        """When it was seen there first."""
+        return min(row.first_seen for row in self.rows)
+
+    @property
+    def last_seen(self) -> datetime:
+        """When it was seen there last."""
+        return max(row.last_seen for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
@@ -77,7 +87,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         sealed: whether log proofs are wanted; they are for what is sealed.
     """
     rows = _rows(case)
-    places = _places(rows)
+    places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = _registration(case.work)
@@ -127,7 +137,8 @@ def _rows(case: Case) -> list[CaseSighting]:
     return unlicensed or list(every)
 
 
-def _places(rows: Sequence[CaseSighting]) -> list[Place]:
+def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
+    """The different places of a case, in the order of the rows: page, image and picture, over all crawls."""
     grouped: dict[tuple[bytes, bytes, int], dict[int, Sighting]] = {}
     for row in rows:
         one = row.sighting
@@ -180,15 +191,15 @@ def _sighting(
     captures: tuple[CaptureFacts, ...],
     checkpoint: LogCheckpoint | None,
 ) -> SightingFacts:
-    first, last = place.first, place.rows[-1]
+    first = place.first
     return SightingFacts(
         number=number,
         page_url=first.page_url,
         image_url=first.image_url,
         final_url=first.final_url,
         context=first.context,
-        first_seen=min(row.first_seen for row in place.rows),
-        last_seen=last.last_seen,
+        first_seen=place.first_seen,
+        last_seen=place.last_seen,
         crawl=f"{first.crawl.watch.name} {first.crawl.number}",
         status=first.status,
         headers=tuple((name, value) for name, value in first.response_headers),

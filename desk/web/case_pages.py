@@ -12,7 +12,7 @@ from desk.web.paging import page_of
 from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import Case, Match, Owner
-from workers.facts import verification_of
+from workers.facts import places_of, verification_of
 from workers.proofs import witnesses_of
 from workers.steps import decide as deciding
 from workers.steps.seal import draw_match
@@ -25,7 +25,11 @@ from workers.wiring import house
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a decision first asked for."""
     wanted = request.GET.get("decision", "")
-    rows = owned.cases(owner).annotate(places=Count("case_sightings")).prefetch_related("work__pictures")
+    rows = (
+        owned.cases(owner)
+        .annotate(places=Count("case_sightings__sighting__image_key", distinct=True))
+        .prefetch_related("work__pictures")
+    )
     counts = owned.cases(owner).aggregate(
         **{str(one): Count("pk", filter=Q(decision=one)) for one in Case.Decision.values}
     )
@@ -40,12 +44,14 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
     row = owned.case(owner, number)
-    places = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
-    matches = {place.match_id: place.match for place in places}
+    rows = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
+    rows = rows.order_by("-sighting__last_seen", "pk")
+    matches = {one.match_id: one.match for one in rows}
+    licences = {one.sighting_id: one.licence for one in rows}
     values = {
         "owner": owner,
         "case": row,
-        "places": places.order_by("-sighting__last_seen"),
+        "places": [(place, licences[place.first.pk]) for place in places_of(list(rows))],
         "matches": [(match, words_of(verification_of(match))) for match in matches.values()],
         "captures": row.captures.order_by("pk"),
         "bundles": [(bundle, witnesses_of(bundle)) for bundle in row.bundles.order_by("-number")],
