@@ -38,10 +38,7 @@ def report_running(report: ReportFacts, wording: Wording) -> str:
 def _refusals(refused: Counter[str], wording: Wording) -> Table:
     head = (wording.say("column.reason"), wording.say("column.count"))
     ordered = sorted(refused.items(), key=lambda item: (-item[1], item[0]))
-    rows = tuple(
-        (Cell((Line(wording.phrases.word("refused", reason)),)), Cell((Line(f"{count:,}"),)))
-        for reason, count in ordered
-    )
+    rows = tuple((Cell((Line(_refusal(reason, wording)),)), Cell((Line(f"{count:,}"),))) for reason, count in ordered)
     return Table(head, rows, (1, 0))
 
 
@@ -54,3 +51,10 @@ def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
         Cell((Line(f"{crawl.pictures:,}"),)),
         Cell((Line(f"{sum(refusal.count for refusal in crawl.refused):,}"),)),
     )
+
+
+def _refusal(reason: str, wording: Wording) -> str:
+    """A reason in words; an HTTP error keeps its number."""
+    if reason.startswith("http-"):
+        return f"{wording.phrases.word('refused', 'http-error')} ({reason.removeprefix('http-')})"
+    return wording.phrases.word("refused", reason)
