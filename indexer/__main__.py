@@ -15,6 +15,7 @@ from exhibit.types import Decision
 from indexer.draw import overlay
 from indexer.features import Features, extract
 from indexer.folders import Match, RegisteredFile, Skipped, match_folders
+from indexer.second_look import second_look
 from indexer.verify import verify
 from indexer.wording import as_plain, in_words
 
@@ -66,7 +67,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
 def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _bytes(options.first), _bytes(options.second)
     registered, found = _features(options.first, first), _features(options.second, second)
-    verification = verify(found, registered)
+    verification = second_look(verify(found, registered), second, registered)
     if options.overlay and verification.transform is None:
         print("The pictures couldn't be laid on each other, so there is no overlay.", file=sys.stderr)
     elif options.overlay and verification.transform is not None:

@@ -56,6 +56,12 @@ class FeatureCache:
             file.write(to_bytes(features))
         Path(file.name).replace(path)
 
+    def remove(self, digest: Digest) -> None:
+        """Forget a picture, whatever version measured it: its features hold a small grey copy."""
+        self._recent.pop(digest, None)
+        for path in self._folder.parent.glob(f"*/{digest.hex[:2]}/{digest.hex}.npz"):
+            path.unlink(missing_ok=True)
+
     def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
         features = extract(load(), self._limits)
         if features.digest != digest:

@@ -23,6 +23,7 @@ from indexer.candidates import MOST, Candidate, descriptor_candidates, distinct,
 from indexer.faiss_index import FaissIndex
 from indexer.features import Features, extract, fingerprints
 from indexer.index import open_index, rebuild_index
+from indexer.second_look import second_look
 from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
 from indexer.verify import verify
 
@@ -163,25 +164,26 @@ class _Worker:
         """Whose vector a candidate is."""
         return self.owners[candidate.space][candidate.number]
 
-    def compare(self, found: Features, work: int) -> Verification:
+    def compare(self, found: Features, data: bytes, work: int) -> Verification:
         """Verify one picture against one work."""
         path, digest = self.place.works[work]
-        return verify(found, self.cache.get(digest, (self.place.works_root / path).read_bytes))
+        registered = self.cache.get(digest, (self.place.works_root / path).read_bytes)
+        return second_look(verify(found, registered), data, registered)
 
     def matches(self, data: bytes) -> list[tuple[int, Verification]]:
         """The works that a picture shows; the same bytes are compared once."""
         digest = Digest.of(data)
         if digest not in self.seen:
-            self.seen[digest] = self._matches(extract(data))
+            self.seen[digest] = self._matches(extract(data), data)
         return self.seen[digest]
 
-    def _matches(self, found: Features) -> list[tuple[int, Verification]]:
+    def _matches(self, found: Features, data: bytes) -> list[tuple[int, Verification]]:
         by_hash = list(distinct(hash_candidates(found, self.index(PHASH)), self.work))
-        compared = {work: self.compare(found, work) for work in by_hash}
+        compared = {work: self.compare(found, data, work) for work in by_hash}
         if not any(_explains(verification) for verification in compared.values()):
             for work in distinct(descriptor_candidates(found, self.index(DESCRIPTOR)), self.work, MOST):
                 if len(compared) < MOST and work not in compared:
-                    compared[work] = self.compare(found, work)
+                    compared[work] = self.compare(found, data, work)
         return [(work, one) for work, one in compared.items() if one.decision is not Decision.NONE]
 
 

@@ -137,12 +137,12 @@ def _doubts(laid: Alignment, dense: float, hamming: int) -> tuple[str, ...]:
     """Why a person has to look; nothing when hash and pixels together leave no doubt."""
     if hamming <= HASH_SAME and dense >= EXACT_DENSE:
         return ()
-    precise = laid.miss <= MISS and (laid.miss_most <= MISS_MOST or hamming <= HASH_SAME)
+    precise = laid.miss <= MISS and laid.miss_most <= MISS_MOST
     doubts = {
         "few-inliers": laid.inliers < CERTAIN_INLIERS,
         "weak-agreement": dense < (HASH_NEAR_DENSE if hamming <= HASH_NEAR else CERTAIN_DENSE),
         "shared-overlay": laid.share < CERTAIN_SHARE,
-        "imprecise": not precise and dense < EXACT_DENSE,
+        "imprecise": not precise and dense < EXACT_DENSE and hamming > HASH_SAME,
     }
     return tuple(name for name, holds in doubts.items() if holds)
 

@@ -13,6 +13,7 @@ from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Verification
 from indexer.dense import dense_agreement
 from indexer.features import Features, extract
+from indexer.second_look import second_look
 from indexer.verify import nearest_hash, verify
 from tests.assets.shared import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured
@@ -187,6 +188,21 @@ def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, e
     fast = dense_agreement(found, registered, transform).share
     slow = dense_similarity(decode(data).pixels, np.asarray(PICTURE), transform)
     assert fast == pytest.approx(slow, abs=0.03)
+
+
+def test_a_second_look_finds_a_work_that_is_very_small_on_a_page(registered: Features) -> None:
+    page = Image.new("RGB", (2400, 1500), "white")
+    page.paste(PICTURE.resize((360, 270), Image.Resampling.LANCZOS), (900, 700))
+    data = jpeg(page)
+    first = verify(extract(data), registered)
+    assert (first.decision, first.reasons) == (Decision.REVIEW, ("few-inliers",))
+    assert second_look(first, data, registered).decision is Decision.CERTAIN
+
+
+def test_a_second_look_leaves_alone_what_it_cannot_mend(registered: Features) -> None:
+    for data in (encoded(textured(2)), encoded(PICTURE)):
+        first = verify(extract(data), registered)
+        assert second_look(first, b"never read", registered) is first
 
 
 def test_decisions_do_not_depend_on_the_run(registered: Features) -> None:
