@@ -49,9 +49,9 @@ class Product:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ exhibit {' '.join(words)}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
         if done.returncode not in accept:
-            last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+            last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-2:]
             raise CommandError(
-                f"`exhibit {' '.join(words[:3])}` ended with {done.returncode}: {last}",
+                f"`exhibit {' '.join(words[:3])}` ended with {done.returncode}: {' '.join(last)}",
                 hint=f"All commands and their answers are in {self.log}.",
             )
         return done.stdout
