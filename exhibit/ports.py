@@ -48,6 +48,9 @@ class BlobStore(Protocol):
     def __iter__(self) -> Iterator[Digest]:
         """All digests, in no order."""
 
+    def sweep(self, older_than: float = 3600.0) -> int:
+        """Remove what writers that were killed so many seconds ago have left behind; returns how much."""
+
 
 class VectorIndex(Protocol):
     """Vectors of one space by index sequence number.

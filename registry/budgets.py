@@ -12,21 +12,23 @@ _MUCH = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left: pages (sitemaps and feeds among them), images, bytes, seconds, hosts whose pages are visited."""
+    """What is left.
+
+    Attributes:
+        pages: sitemaps and feeds among them; without any left, single images are still visited.
+        images: image addresses.
+        bytes: kept and read.
+        seconds: since the crawl began.
+        hosts: more hosts whose pages are visited.
+        spent: what ends the crawl, such as ``budget-bytes``; empty while it may go on.
+    """
 
     pages: int
     images: int
     bytes: int
     seconds: float
     hosts: int
-
-    @property
-    def spent(self) -> str:
-        """What ends the crawl, such as ``budget-bytes``; empty while it may go on. Pages end only pages."""
-        for name in ("images", "bytes", "seconds"):
-            if getattr(self, name) <= 0:
-                return f"budget-{name}"
-        return ""
+    spent: str
 
 
 def left(crawl: Crawl) -> Left:
@@ -36,10 +38,19 @@ def left(crawl: Crawl) -> Left:
     ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
     hosts = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host").distinct()
     until = crawl.started_at + timedelta(seconds=float(budget.get("seconds", _MUCH)))
+    rest = {
+        "images": int(budget.get("images", _MUCH)) - sum(int(counts.get("images", 0)) for counts in ended),
+        "bytes": int(budget.get("bytes", _MUCH)) - sum(int(counts.get("bytes", 0)) for counts in ended),
+        "seconds": (until - now()).total_seconds(),
+    }
+    # what is left may be too little for anything more: then a slice has ended for that reason
+    held = {str(counts.get("reason", "")) for counts in ended}
+    spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in held)]
     return Left(
         pages=max(0, int(budget.get("pages", _MUCH)) - crawl.pages - leased),
-        images=int(budget.get("images", _MUCH)) - sum(int(counts.get("images", 0)) for counts in ended),
-        bytes=int(budget.get("bytes", _MUCH)) - sum(int(counts.get("bytes", 0)) for counts in ended),
-        seconds=(until - now()).total_seconds(),
+        images=int(rest["images"]),
+        bytes=int(rest["bytes"]),
+        seconds=rest["seconds"],
         hosts=max(0, int(budget.get("hosts", _MUCH)) - hosts.count()),
+        spent=next(iter(spent), ""),
     )

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from exhibit.digests import Digest
 from exhibit.urls import host_of, registrable_domain, url_key
 from registry.bulk import copy_into
-from registry.models import BlockedDigest, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
+from registry.models import BlockedDigest, BytesState, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
 
 Headers = Sequence[tuple[str, str]]
 
@@ -91,6 +91,7 @@ def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting]) -> list[int
     )  # fmt: skip
     key = ("crawl_id", "page_key", "image_key", "picture_id")
     copy_into("registry_sighting", columns, rows.values(), conflict=key)
+    _take_back([pictures[one.digest] for one in sightings if one.bytes_came])
     return _put_to_work(list(pictures.values()))
 
 
@@ -102,6 +103,12 @@ def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[by
         key = (bytes(page), bytes(image), picture)
         found[key] = min(first, found.get(key, first))
     return found
+
+
+def _take_back(pictures: Sequence[int]) -> None:
+    """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
+    expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
+    expired.update(bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0)
 
 
 def _put_to_work(pictures: Sequence[int]) -> list[int]:

@@ -1,15 +1,16 @@
 """Assembling a bundle for download: sealed content and the receipts of this moment."""
 
+from dataclasses import replace
 from typing import BinaryIO
 
 from django.db.models import Q
 
-from evidence.bundle import write_bundle
+from evidence.bundle import Withheld, write_bundle
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH, Manifest
 from evidence.sealing import SealedCase
 from exhibit.errors import NotFoundError
-from registry.models import AnchorReceipt, Bundle
+from registry.models import AnchorReceipt, BlockedDigest, Bundle
 from workers.proofs import best_checkpoint, proofs_of
 from workers.wiring import House
 
@@ -35,14 +36,23 @@ def sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
 
 
 def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
-    """Write a bundle's ZIP with the proofs of this moment.
+    """Write a bundle's ZIP with the proofs of this moment; what has been purged is withheld, and said so.
 
     Raises:
         NotFoundError: it hasn't been sealed yet.
     """
     sealed = sealed_case(house, bundle)
     proofs = proofs_of(house, bundle, sealed, sealed_facts(house, sealed))
-    write_bundle(out, sealed, proofs, house.blobs)
+    write_bundle(out, sealed, replace(proofs, withheld=_withheld(house, sealed)), house.blobs)
+
+
+def _withheld(house: House, sealed: SealedCase) -> Withheld | None:
+    """The files that a purge has removed."""
+    missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in house.blobs}
+    blocked = dict(BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason"))
+    gone = sorted(path for path, digest in missing.items() if digest in blocked)
+    reasons = sorted({f"Removed by the operator: {reason}" for reason in blocked.values()})
+    return Withheld(tuple(gone), " ".join(reasons)) if gone else None
 
 
 def bundle_name(bundle: Bundle) -> str:

@@ -62,5 +62,6 @@ def tick_once() -> None:
 
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
-    """Remove bytes that have expired."""
+    """Remove bytes that have expired, and what killed processes have left behind."""
     retain.expire_bytes(house())
+    retain.sweep(house())

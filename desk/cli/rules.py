@@ -29,7 +29,7 @@ def purge_command(*, what: str, reason: str, yes: bool) -> None:
     if not yes:
         _ask(f"Remove {digest} everywhere? This can't be undone.")
     desk = open_desk()
-    from workers.steps.retain import purge
+    from workers.steps.purge import purge
 
     there = purge(desk.house, digest, by=person(), reason=reason)
     say(f"{digest} is {'removed' if there else 'not here'}, and blocked from now on.")

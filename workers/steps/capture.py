@@ -1,12 +1,16 @@
 """Visiting a sighting's page and image again, and keeping exactly what was served."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import transaction
 
+from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
+from exhibit.ports import Captured
 from registry import matching, steps
 from registry.models import Bundle, Capture, StepState
+from registry.sightings import blocked
 from workers.wiring import House
 
 
@@ -22,7 +26,7 @@ def capture_sightings(house: House, ids: Sequence[int]) -> None:
 def _capture(house: House, pk: int) -> None:
     row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
     sighting = row.sighting
-    captured = house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest)
+    captured = _allowed(house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest))
     files = [
         {
             "role": file.role,
@@ -48,3 +52,12 @@ def _capture(house: House, pk: int) -> None:
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.update(not_before=None)
     house.hint("seal", list(waiting.values_list("pk", flat=True)))
+
+
+def _allowed(captured: Captured) -> Captured:
+    """The capture without what shows or carries bytes that may not be stored."""
+    if not blocked([Digest.of(file.data) for file in captured.files]):
+        return captured
+    sentence = f"{captured.sentence} The operator's blocklist names these bytes; they weren't kept."
+    kept = tuple(file for file in captured.files if file.role == "network")
+    return replace(captured, sentence=sentence, image=None, files=kept)

@@ -134,13 +134,13 @@ def job_of(house: House, row: CrawlSlice, spool: Path) -> Job | None:
 
 def _limits(house: House, row: CrawlSlice, *, files: int) -> Limits:
     """What this slice may spend: what is left for the crawl, and some minutes. Its pages were counted out before."""
-    may, usual = left(row.crawl), Limits()
+    may, usual, budget = left(row.crawl), Limits(), row.crawl.watch.budget
     return Limits(
         pages=may.images if files else usual.pages,
-        images=max(1, may.images if files else min(may.images, usual.images)),
-        bytes=max(1, may.bytes if files else min(may.bytes, usual.bytes)),
+        images=max(1, may.images if files or "images" in budget else usual.images),
+        bytes=max(1, may.bytes if files or "bytes" in budget else usual.bytes),
         seconds=min(max(may.seconds, 0.1), SLICE_SECONDS),
-        depth=int(row.crawl.watch.budget.get("depth", usual.depth)),
+        depth=int(budget.get("depth", usual.depth)),
         max_picture_bytes=house.config.max_picture_bytes,
     )
 

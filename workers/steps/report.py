@@ -96,7 +96,7 @@ def _case(house: House, case: Case, language: str) -> _Shown:
     pictures = {
         file.path: house.blobs.get(file.sha256)
         for file in sealed.manifest.files
-        if file.media_type.startswith("image/") and "/capture-" not in file.path
+        if file.media_type.startswith("image/") and "/capture-" not in file.path and file.sha256 in house.blobs
     }
     return _Shown(ReportCase(facts, bundle.seal_digest, _sequence(bundle), witnesses_of(bundle)), pictures)
 
@@ -114,7 +114,9 @@ def _originals(house: House, facts: CaseFacts) -> dict[str, bytes]:
 def _drawn(house: House, facts: CaseFacts, matches: Sequence[Match]) -> dict[str, bytes]:
     pictures: dict[str, bytes] = {}
     for one, row in zip(facts.matches, matches, strict=True):
-        if one.overlay is not None and one.side_by_side is not None and row.found.digest in house.blobs:
+        if one.overlay is None or one.side_by_side is None:
+            continue
+        if row.found.digest in house.blobs and row.registered.digest in house.blobs:
             pictures[one.overlay], pictures[one.side_by_side] = draw_match(house.blobs, row)
     return pictures
 

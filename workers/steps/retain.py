@@ -1,18 +1,15 @@
-"""What expires, and when crawling has to stop because the disk is nearly full."""
+"""What expires, what killed processes leave behind, and when crawling has to stop because the disk is nearly full."""
 
 import shutil
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
-from registry import fingerprints as vectors
-from registry.log import submit
-from registry.models import BlockedDigest, BytesState, CaseSighting, Match, Picture, StepState, WorkPicture
+from registry.models import BytesState, CaseSighting, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
 from workers.previews import preview
 from workers.wiring import House
 
@@ -26,31 +23,30 @@ def disk_is_full(house: House) -> bool:
 
 
 def expire_bytes(house: House) -> int:
-    """Remove the bytes of pictures that matched nothing and are older than the retention time.
+    """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
 
     Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept.
 
     Returns:
         How many pictures' bytes were removed.
     """
+    limit = now() - timedelta(days=house.config.retention_days)
     kept = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
+        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
         | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
-    old = Q(first_seen__lt=now() - timedelta(days=house.config.retention_days), bytes_state=BytesState.STORED)
+    ended = [StepState.DONE, StepState.FAILED]
+    old = Picture.objects.filter(~kept, first_seen__lt=limit, bytes_state=BytesState.STORED, state__in=ended)
     total = 0
     while True:
         with transaction.atomic():
-            rows = Picture.objects.select_for_update(skip_locked=True, no_key=True).filter(
-                old, ~kept, state=StepState.DONE
-            )
-            batch = list(rows.order_by("pk")[:BATCH])
+            batch = list(old.select_for_update(skip_locked=True, no_key=True).order_by("pk")[:BATCH])
             for row in batch:
                 row.bytes_state, row.thumbnail = BytesState.EXPIRED, _thumbnail(house, row)
+                house.blobs.remove(row.digest)  # while the row is locked: a crawl that brings them again waits
             Picture.objects.bulk_update(batch, ["bytes_state", "thumbnail"])
-        for row in batch:
-            house.blobs.remove(row.digest)
         total += len(batch)
         if len(batch) < BATCH:
             return total
@@ -66,21 +62,12 @@ def _thumbnail(house: House, row: Picture) -> Digest | None:
         return None
 
 
-def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
-    """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
-
-    Returns:
-        Whether the bytes were here.
-    """
-    with transaction.atomic():
-        BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
-        picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
-        if picture is not None:
-            Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
-            vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
-            vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
-        submit(EntryType.PURGE, {"by": by, "digest": digest.hex, "reason": reason})
-    thumbnail = None if picture is None else picture.thumbnail
-    if thumbnail is not None:
-        house.blobs.remove(thumbnail)
-    return house.blobs.remove(digest)
+def sweep(house: House) -> None:
+    """Remove what killed processes have left behind: half-written bytes, and spools of slices that are over."""
+    house.blobs.sweep()
+    over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
+    folders = {path: int(path.name.split("-")[1]) for path in (house.config.data_dir / "spool").glob("slice-*-*")}
+    gone = set(over.filter(pk__in=folders.values()).values_list("pk", flat=True))
+    for path, slice_id in folders.items():
+        if slice_id in gone:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,10 +1,11 @@
 """A new work searches every picture that was ever seen."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from django.db import transaction
 
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, NotFoundError
 from indexer.candidates import NEW_WORK, distinct, find_candidates
 from indexer.features import extract
 from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE
@@ -42,10 +43,11 @@ def _search(house: House, row: WorkPicture) -> None:
     wanted = list(distinct(candidates, lambda one: pictures.get((one.space, one.number)), MOST))
     known = {found for _, found in matching.known_pairs(PIPELINE, wanted, [row.picture_id])}
     new = Picture.objects.filter(pk__in=set(wanted) - known, bytes_state=BytesState.STORED).order_by("pk")
-    rows = [
-        (row.picture_id, found.pk, verify(extract(house.blobs.get(found.digest), house.limits), features))
-        for found in new
-    ]
+    rows = []
+    for found in new:
+        with suppress(NotFoundError):  # expired a moment ago
+            seen = extract(house.blobs.get(found.digest), house.limits)
+            rows.append((row.picture_id, found.pk, verify(seen, features)))
     with transaction.atomic():
         matching.lock_pictures(wanted)
         matching.keep_matches(rows)

@@ -1,0 +1,309 @@
+"""What is kept and for how long, what may not be stored, and where crawling stops."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from django.db.models import F
+
+from evidence.verdict import Verdict
+from evidence.verify import verify
+from exhibit.blobs import FolderBlobStore
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from registry.models import (
+    BlockedDigest,
+    Bundle,
+    Capture,
+    Case,
+    Crawl,
+    CrawlSlice,
+    LogSubmission,
+    Owner,
+    Picture,
+    Refusal,
+    Report,
+    Sighting,
+)
+from tests.assets.site import Answer, Site
+from tests.flow.rows import copy_of, owner, photograph, register
+from tests.flow.shop import LOOPBACK, Shop, watch
+from workers.bundles import assemble
+from workers.inline import Inline
+from workers.steps.decide import confirm
+from workers.steps.plan import run_now
+from workers.steps.purge import purge
+from workers.steps.report import request_report
+from workers.steps.retain import expire_bytes, sweep
+
+MONTHS = timedelta(days=90)
+COPY, OTHER = "/copy.jpg", "/other.jpg"
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """A page with a copy of the first work and a picture that has nothing to do with it."""
+    with Site(host="127.0.0.7") as site:
+        made = Shop(site)
+        made.image(COPY, copy_of(photograph(1)))
+        made.image(OTHER, photograph(50))
+        made.page("/", COPY, OTHER)
+        yield made
+
+
+def settle(inline: Inline, **changes: object) -> None:
+    inline.house.config = replace(inline.house.config, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def house(inline: Inline) -> Inline:
+    settle(inline, allowed_networks=(LOOPBACK,))
+    return inline
+
+
+@pytest.fixture
+def crawled(house: Inline, shop: Shop) -> Owner:
+    """An owner whose work has been found in the shop."""
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    return studio
+
+
+def stored(inline: Inline, data: bytes) -> bool:
+    return Digest.of(data) in inline.house.blobs
+
+
+def grow_old() -> None:
+    """Let everything that was seen have been seen months ago."""
+    Picture.objects.update(first_seen=F("first_seen") - MONTHS)
+    Sighting.objects.update(first_seen=F("first_seen") - MONTHS, last_seen=F("last_seen") - MONTHS)
+
+
+def test_bytes_that_matched_nothing_expire_and_what_matched_stays(house: Inline, crawled: Owner) -> None:
+    assert expire_bytes(house.house) == 0
+    grow_old()
+    assert expire_bytes(house.house) == 1
+    assert not stored(house, photograph(50))
+    assert stored(house, photograph(1))
+    assert stored(house, copy_of(photograph(1)))
+    row = Picture.objects.get(digest=Digest.of(photograph(50)))
+    assert row.bytes_state == "expired"
+    assert row.thumbnail is not None
+    assert row.thumbnail in house.house.blobs
+    assert row.fingerprints.exists()
+    assert expire_bytes(house.house) == 0
+
+
+def test_expired_bytes_come_again_and_meet_the_works_registered_since(
+    house: Inline, crawled: Owner, shop: Shop
+) -> None:
+    grow_old()
+    expire_bytes(house.house)
+    register(house.house, crawled, photograph(50), "A later work")
+    house.run_until_idle()
+    assert not Case.objects.filter(work__title="A later work").exists()
+    run_now(crawled.watches.get())
+    house.run_until_idle()
+    assert Sighting.objects.get(crawl__number=2, image_url=shop.url(OTHER)).bytes_came
+    assert Case.objects.filter(work__title="A later work").exists()
+    assert expire_bytes(house.house) == 0
+    assert stored(house, photograph(50))
+
+
+def test_a_picture_that_still_comes_is_not_expired_by_its_first_day(house: Inline, crawled: Owner) -> None:
+    Picture.objects.update(first_seen=F("first_seen") - MONTHS)
+    assert expire_bytes(house.house) == 0
+
+
+def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(house: Inline, crawled: Owner) -> None:
+    over, under_way = CrawlSlice.objects.get(), 10**6
+    spool = house.house.config.data_dir / "spool"
+    for name in (f"slice-{over.pk}-1", f"slice-{under_way}-1"):
+        (spool / name / "bytes").mkdir(parents=True)
+    blobs = house.house.blobs
+    assert isinstance(blobs, FolderBlobStore)
+    old, young = (blobs.root / "incoming" / name for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    sweep(house.house)
+    assert [path.name for path in spool.iterdir()] == [f"slice-{under_way}-1"]
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_purge_removes_bytes_everywhere_and_blocks_them(
+    house: Inline, crawled: Owner, shop: Shop, tmp_path: Path
+) -> None:
+    case = Case.objects.get()
+    confirm(house.house, case, by="Ann", reason="A copy.")
+    report = request_report(crawled, preparer="Ann")
+    house.run_until_idle()
+    copy = copy_of(photograph(1))
+    carrying = [path for path in house.house.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()]
+    assert len(carrying) == 2  # the blob, and the wire-exact record of the capture
+
+    assert purge(house.house, Digest.of(copy), by="Ann", reason="An order of a court.")
+
+    left = [path for path in house.house.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()]
+    assert left == []
+    assert LogSubmission.objects.get(type="purge").opening.content["digest"] == Digest.of(copy).hex
+    verdict = verified(house, Bundle.objects.get(), tmp_path)
+    withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
+    assert {"file:data/sightings/01/image.jpg", "file:data/exhibit.pdf"} <= withheld
+    assert not verdict.failures
+    assert not purge(house.house, Digest.of(copy), by="Ann", reason="Again.")
+
+    again = request_report(crawled, preparer="Ann")
+    run_now(crawled.watches.get())
+    house.run_until_idle()
+    again.refresh_from_db()
+    assert (again.state, again.error) == ("done", "")
+    assert not stored(house, copy)
+    assert not Sighting.objects.filter(crawl__number=2, image_url=shop.url(COPY)).exists()
+    assert Refusal.objects.get(crawl__number=2, reason="blocked").url == shop.url(COPY)
+    pdf = next(one for one in Report.objects.get(pk=report.pk).files if one["media_type"] == "application/pdf")
+    assert Digest.from_hex(pdf["digest"]) not in house.house.blobs
+
+
+def verified(inline: Inline, bundle: Bundle, folder: Path) -> Verdict:
+    out = BytesIO()
+    assemble(inline.house, bundle, out)
+    path = folder / "bundle.zip"
+    path.write_bytes(out.getvalue())
+    return verify(path)
+
+
+def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(house: Inline, shop: Shop) -> None:
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until(Capture.objects.exists)
+    bad = photograph(66)
+    BlockedDigest.objects.create(digest=Digest.of(bad), reason="Unlawful.")
+    shop.image(COPY, bad)
+    house.run_until_idle()
+    capture = Capture.objects.get()
+    assert capture.outcome == "image-changed"
+    assert capture.sentence.endswith("The operator's blocklist names these bytes; they weren't kept.")
+    assert [file["role"] for file in capture.files] == ["network"]
+    assert not any(bad in path.read_bytes() for path in house.house.config.data_dir.rglob("*") if path.is_file())
+
+
+def test_blocked_bytes_are_neither_crawled_nor_registered(house: Inline, shop: Shop) -> None:
+    studio = owner("studio")
+    for data in (photograph(50), photograph(2)):
+        BlockedDigest.objects.create(digest=Digest.of(data), reason="Unlawful.")
+    with pytest.raises(RefusedError, match="blocklist"):
+        register(house.house, studio, photograph(2))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    assert [one.image_url for one in Sighting.objects.all()] == [shop.url(COPY)]
+    assert [(one.url, one.reason) for one in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
+    assert not stored(house, photograph(50))
+    assert not Picture.objects.filter(digest=Digest.of(photograph(50))).exists()
+
+
+def test_a_nearly_full_disk_stops_crawling_and_nothing_else(house: Inline, crawled: Owner, shop: Shop) -> None:
+    settle(house, disk_floor_bytes=2**60)
+    asked = len(shop.site.seen)
+    run_now(crawled.watches.get())
+    register(house.house, crawled, photograph(3))
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    assert Crawl.objects.count() == 1
+    assert len(shop.site.seen) == asked
+    assert Bundle.objects.get().state == "done"
+    settle(house, disk_floor_bytes=0)
+    house.run_until_idle()
+    assert Crawl.objects.get(number=2).reason == "finished"
+
+
+def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(house: Inline, shop: Shop) -> None:
+    for number in range(30):
+        shop.page(f"/{number}", OTHER)
+    watch(owner("studio"), shop.url())
+    house.run_until(lambda: CrawlSlice.objects.filter(number=2).exists())
+    requests = 0
+
+    def fill_up() -> None:
+        nonlocal requests
+        requests += 1
+        if requests == 5:
+            settle(house, disk_floor_bytes=2**60)
+        if requests > 5:
+            shop.site.routes["/robots.txt"] = Answer(b"", "text/plain")
+
+    shop.pause = fill_up
+    house.run_until_idle()
+    ended = CrawlSlice.objects.get(number=2)
+    assert (ended.state, ended.counts["reason"]) == ("done", "disk-full")
+    assert Crawl.objects.get().state == "doing"
+    settle(house, disk_floor_bytes=0)
+    house.run_until_idle()
+    assert (Crawl.objects.get().reason, Crawl.objects.get().pages) == ("finished", 31)
+
+
+def test_an_owner_whose_quota_is_used_up_registers_nothing_more(house: Inline) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    Owner.objects.filter(pk=studio.pk).update(quota_bytes=len(photograph(1)) + 10)
+    studio.refresh_from_db()
+    register(house.house, studio, photograph(1))
+    with pytest.raises(RefusedError, match="Studio has used") as refused:
+        register(house.house, studio, photograph(2))
+    assert refused.value.reason == "quota"
+    assert studio.works.count() == 1
+    assert not stored(house, photograph(2))
+    register(house.house, agency, photograph(2))
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5])
+def test_a_budget_of_pages_is_respected_exactly_over_slices(house: Inline, shop: Shop, pages: int) -> None:
+    for number in range(9):
+        shop.page(f"/{number}", OTHER)
+    watch(owner("studio"), shop.url(), pages=pages)
+    house.run_until_idle()
+    crawl = Crawl.objects.get()
+    visited = [path for path in shop.site.paths() if path == "/" or path[1:].isdecimal()]
+    assert len(visited) == len(set(visited)) == crawl.pages == pages
+    assert crawl.reason == "budget-pages"
+    assert crawl.slices.count() == min(pages, 2)
+
+
+def test_two_hosts_of_one_watch_share_its_budget_of_pages(house: Inline, shop: Shop) -> None:
+    with Site(host="127.0.0.8") as site:
+        other = Shop(site)
+        for number in range(4):
+            shop.page(f"/{number}", OTHER)
+            other.page(f"/{number}")
+        made = watch(owner("studio"), shop.url(), pages=5)
+        made.sources = [*made.sources, {"kind": "site", "url": other.url("/0")}]
+        made.save()
+        house.run_until_idle()
+    assert (Crawl.objects.get().pages, Crawl.objects.get().reason) == (5, "budget-pages")
+
+
+@pytest.mark.parametrize(("budget", "reason"), [({"images": 1}, "budget-images"), ({"bytes": 3000}, "budget-bytes")])
+def test_budgets_of_images_and_bytes_end_a_crawl(
+    house: Inline, shop: Shop, budget: dict[str, float], reason: str
+) -> None:
+    shop.page("/next", COPY)
+    watch(owner("studio"), shop.url(), "shop", **budget)
+    house.run_until_idle()
+    assert Crawl.objects.get().reason == reason
+    assert Sighting.objects.count() <= 1
+
+
+def test_a_crawl_whose_time_is_up_ends_with_what_it_has(house: Inline, shop: Shop) -> None:
+    made = watch(owner("studio"), shop.url(), seconds=3600)
+    shop.page("/next", COPY)
+    house.run_until(lambda: Crawl.objects.filter(pages=1).exists())
+    Crawl.objects.update(started_at=now() - timedelta(hours=2))
+    house.run_until_idle()
+    assert [crawl.reason for crawl in made.crawls.all()] == ["budget-seconds"]
