@@ -40,7 +40,7 @@ def examine(config: Config) -> tuple[Check, ...]:
     """All checks, in the order in which one would mend them; changes nothing and starts no server."""
     probes: tuple[Callable[[Config], Check], ...] = (
         _data_folder,
-        _disk,
+        disk_check,
         _database,
         _redis,
         _chinese_font,
@@ -66,7 +66,8 @@ def _data_folder(config: Config) -> Check:
     return Check("data folder", ok=True, sentence=f"{folder} can be used.")
 
 
-def _disk(config: Config) -> Check:
+def disk_check(config: Config) -> Check:
+    """How much room is left, and whether crawling has stopped for that."""
     above = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
     free = shutil.disk_usage(above).free
     sentence = f"{free / _GIB:.1f} GiB are free; crawling stops below {config.disk_floor_bytes / _GIB:.1f}."

@@ -103,9 +103,10 @@ def down_command() -> None:
 def status_command(*, as_json: bool) -> None:
     """Say what runs and what waits. Starts nothing; ends with 3 when nothing runs."""
     config = load_config()
+    from workers.doctor import disk_check
     from workers.supervisor import running_status
 
-    status = running_status(config)
+    status, disk = running_status(config), disk_check(config)
     given = bool(config.database_url and config.redis_url)
     waiting = _waiting() if status is not None or given else {}
     workers = status is not None or (given and _workers_answer())
@@ -115,6 +116,7 @@ def status_command(*, as_json: bool) -> None:
         "started": None if status is None else status.started,
         "processes": {} if status is None else status.processes,
         "data": str(config.data_dir),
+        "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         "waiting": waiting,
     }
     if as_json:
@@ -144,6 +146,8 @@ def _show_status(answer: dict[str, Any]) -> None:
         say("Exhibit isn't running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     fields([("site", answer["site"]), ("since", answer["started"]), ("processes", processes), ("data", answer["data"])])
+    if answer["disk"]["crawling_stopped"]:
+        say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
     rows = [(step, *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
     if rows:
         click.echo()

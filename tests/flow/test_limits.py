@@ -30,6 +30,7 @@ from registry.models import (
     Report,
     Sighting,
 )
+from tests.assets.command_line import CommandLine
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, watch
@@ -223,6 +224,13 @@ def test_a_nearly_full_disk_stops_crawling_and_nothing_else(house: Inline, crawl
     settle(house, disk_floor_bytes=0)
     house.run_until_idle()
     assert Crawl.objects.get(number=2).reason == "finished"
+
+
+def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path) -> None:
+    alone = CommandLine(tmp_path / "data")
+    full = alone.run("status", code=3, EXHIBIT_DISK_FLOOR_BYTES=str(2**60)).out
+    assert "Crawling has stopped: the disk is nearly full." in full
+    assert not alone.run("status", "--json", code=3).answer["disk"]["crawling_stopped"]
 
 
 def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(house: Inline, shop: Shop) -> None:
