@@ -35,8 +35,8 @@ check: setup ## lint, types and imports only
 up: setup ## the product for daily use, until Ctrl-C
 	@$(VENV)/python -m desk up
 
-bench: setup ## the figures of docs/benchmarks.md
-	@$(VENV)/python -m bench
+bench: setup ## the figures of docs/benchmarks.md; BENCH="--photos DIR" takes your own pictures
+	@$(VENV)/python -m bench $(BENCH)
 
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

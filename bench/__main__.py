@@ -13,22 +13,25 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from bench import crawling, fingerprints, pairs, whole  # noqa: E402 - after the threads are set
 from bench.table import Row, keep, machine, show  # noqa: E402
 
+OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 EXAMPLES = """examples:
-  python -m bench --photos ~/photos                     fingerprints and crawling, on your own pictures
-  python -m bench --photos ~/photos whole --works 1000 --pictures 10000
-  python -m bench --photos P --pairs PAIRS --lookalikes LOOKALIKES
+  python -m bench fingerprints crawling --photos ~/photos
+  python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
+  python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
 """
 
 
 def main() -> int:
     """Run the benchmarks that were asked for; prints tables and keeps them as JSON."""
     options = _parser().parse_args()
-    photos = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in SUFFIXES)
+    photos = [
+        path for folder in options.photos for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES
+    ]
     if not photos:
-        print(f"There are no pictures in {options.photos}.", file=sys.stderr)
+        print(f"There are no pictures in {', '.join(map(str, options.photos))}.", file=sys.stderr)
         return 2
-    print(f"{machine()}; {len(photos)} photos of {options.photos.name}")
+    print(f"{machine()}; {len(photos)} photos")
     for name, title, measure in _chosen(options, photos):
         rows = measure()
         show(title, rows)
@@ -62,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = ["fingerprints", "crawling", "pairs", "lookalikes", "whole"]
     parser.add_argument("what", nargs="*", choices=[*names, []], help="which; all but `whole` if none is named")
-    parser.add_argument("--photos", type=Path, required=True, help="a folder of photos; one photo, one content")
+    parser.add_argument("--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: our few)")
     parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))

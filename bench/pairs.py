@@ -50,7 +50,7 @@ def compare(registered: Path, found: Path) -> Answer | None:
         (a, p), (b, q) = _peers(registered), _peers(found)
     except UnreadablePictureError:
         return None
-    return Answer(decision, a - b <= PHASH_BITS, int((p != q).sum()) <= PDQ_BITS)
+    return Answer(decision, bool(a - b <= PHASH_BITS), int((p != q).sum()) <= PDQ_BITS)
 
 
 def real_copies(folder: Path) -> list[Row]:
