@@ -8,7 +8,7 @@ import click
 
 from desk.cli.files import read_picture
 from desk.cli.frame import examples, finish, json_option
-from desk.cli.show import echo_json, fields, say
+from desk.cli.show import echo_json, fields, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.types import Decision
 
@@ -42,7 +42,7 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, as_json: bo
     from evidence.trust import load_trust
 
     pinned = load_trust() if trust is None else load_trust(trust)
-    results = [(path, _verified(path, pinned)) for path in bundles]
+    results = [(path, _verified(path, pinned)) for path in tracked(bundles, "Checking")]
     if as_json:
         echo_json({"bundles": [_plain(path, result) for path, result in results]})
     else:

@@ -9,7 +9,7 @@ import click
 
 from desk.cli.cases import wait_for_seals
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
-from desk.cli.show import echo_json, moment, say, short, table
+from desk.cli.show import echo_json, moment, say, short, table, tracked
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
@@ -124,7 +124,7 @@ def get_bundles(*, cases: tuple[int, ...], owner: str | None, out: Path, number:
     rows = [owned.bundle(of, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
-    files = [_assembled(desk, row, folder) for row in rows]
+    files = [_assembled(desk, row, folder) for row in tracked(rows, "Writing bundles")]
     if as_json:
         echo_json({"files": files})
     else:

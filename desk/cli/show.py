@@ -1,15 +1,18 @@
 """How answers look: aligned tables for people, JSON for programs, progress on standard error."""
 
 import json
+import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 GAP = "  "
 KIB = 1024
+FEW = 2
+T = TypeVar("T")
 
 
 def echo_json(answer: Mapping[str, Any]) -> None:
@@ -43,6 +46,12 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print a remark on standard error."""
     click.echo(clean(text), err=True)
+
+
+def tracked(items: Sequence[T], label: str) -> Iterator[T]:
+    """The items one by one, with a bar on standard error when there are more than a few."""
+    with click.progressbar(items, label=label, file=sys.stderr, hidden=len(items) <= FEW) as bar:
+        yield from bar
 
 
 def clean(text: str) -> str:

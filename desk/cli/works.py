@@ -1,6 +1,5 @@
 """Registered works."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ import click
 
 from desk.cli.files import Given, pictures_in, read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
-from desk.cli.show import counted, echo_json, fields, moment, note, say, short, size, table
+from desk.cli.show import counted, echo_json, fields, moment, note, say, short, size, table, tracked
 from desk.tables import DeclaredWork, read_works
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_TITLE = 500
 MOST_NAME = 300
-FEW = 2
 
 
 @click.group("work")
@@ -80,12 +78,8 @@ def _registered(
     from workers.ahead import measured_ahead
     from workers.steps.register import register_work
 
-    many = len(files) > FEW
-    with (
-        measured_ahead(desk.config, [one.path for one in files]) as wait,
-        click.progressbar(files, label="Registering", file=sys.stderr, hidden=not many) as bar,
-    ):
-        for one in bar:
+    with measured_ahead(desk.config, [one.path for one in files]) as wait:
+        for one in tracked(files, "Registering"):
             wait()
             try:
                 data = read_picture(one.path, desk.house.limits.max_bytes)
