@@ -72,6 +72,7 @@ class Features:
     later_grey: Later[NDArray[np.uint8]] = field(repr=False)
     later_local: Later[LocalFeatures] = field(repr=False)
     later_embeddings: Later[NDArray[np.float32]] = field(repr=False)
+    later_low_information: Later[tuple[str, ...]] = field(repr=False)
 
     @property
     def grey(self) -> NDArray[np.uint8]:
@@ -106,10 +107,10 @@ class Features:
             del stored[TRIMMED]
         return stored
 
-    @cached_property
+    @property
     def low_information(self) -> tuple[str, ...]:
         """Why this picture can't be matched safely (:mod:`indexer.information`); empty when it can."""
-        return low_information(self.grey, self.quality, self.local.strong, min(self.info.width, self.info.height))
+        return self.later_low_information.value
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:
@@ -154,15 +155,18 @@ def extract(data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMA
         edges = (round(decoded.left), round(decoded.top), round(decoded.right), round(decoded.bottom))
         variants.append(orientation_hashes(shrink(image.crop(edges))))
         box = box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
+    structure = quality(small)
+    local = Later(lambda: local_features(grey, size, detail.keypoints))
     return Features(
         digest=Digest.of(data),
         info=picture.info,
-        quality=quality(small),
+        quality=structure,
         content=box,
         hash_variants=np.concatenate(variants),
         later_grey=Later(lambda: grey),
-        later_local=Later(lambda: local_features(grey, size, detail.keypoints)),
+        later_local=local,
         later_embeddings=Later(lambda: embedding.embeddings(pixels)),
+        later_low_information=Later(lambda: low_information(grey, structure, local.value.strong, min(size))),
     )
 
 

@@ -27,6 +27,7 @@ def to_bytes(features: Features) -> bytes:
         "info": [info.width, info.height, info.format, info.frames],
         "quality": features.quality,
         "strong": features.local.strong,
+        "low_information": features.low_information,
         "content": None if box is None else [box.left, box.top, box.right, box.bottom],
     }
     file = io.BytesIO()
@@ -62,6 +63,7 @@ def _assemble(parts: dict[str, NDArray[np.uint8]]) -> Features:
         raise ValueError(about["pipeline"])
     grey = parts["grey"]
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
+    reasons = tuple(about["low_information"])
     vectors = parts["embeddings"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(about["digest"]),
@@ -72,4 +74,5 @@ def _assemble(parts: dict[str, NDArray[np.uint8]]) -> Features:
         later_grey=Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))),
         later_local=Later(lambda: local),
         later_embeddings=Later(lambda: vectors),
+        later_low_information=Later(lambda: reasons),
     )
