@@ -37,11 +37,16 @@ def copy_into(
         )
         with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(temporary, names)) as copy:
             for row in rows:
-                copy.write_row(row)
+                copy.write_row([storable(value) if isinstance(value, str) else value for value in row])
         cursor.execute(_insert(table, names, temporary, conflict, update))
         count: int = cursor.rowcount
         cursor.execute(sql.SQL("DROP TABLE {}").format(temporary))
     return count
+
+
+def storable(text: str, most: int | None = None) -> str:
+    """A stranger's text as PostgreSQL can keep it: NUL and half characters replaced, cut at a length."""
+    return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _insert(

@@ -17,6 +17,7 @@ from registry.log import submit
 from registry.models import BytesState, Crawl, CrawlSlice, FrontierUrl, HostLease, Refusal, Sighting, StepState, Watch
 
 LEASE = timedelta(minutes=30)
+LONGEST_HOST = 253
 SUSPECT_FROM = 2
 """A URL that was begun so often without an end is visited alone, so that it harms no other."""
 
@@ -76,7 +77,10 @@ def _kind(source_kind: str) -> str:
 
 
 def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
-    """Add URLs to the frontier; those it knows stay as they are. Must run inside a transaction."""
+    """Add URLs to the frontier; those it knows stay as they are. Must run inside a transaction.
+
+    What names a host longer than any name may be (RFC 1035, 2.3.4) is left out: nobody could visit it.
+    """
     rows = {
         new.key: (
             crawl_id,
@@ -91,6 +95,7 @@ def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
             0,
         )
         for new in urls
+        if len(host_of(new.url)) <= LONGEST_HOST
     }
     columns = ("crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "state", "attempts")
     return copy_into("registry_frontierurl", columns, rows.values(), conflict=("crawl_id", "key"))

@@ -80,7 +80,7 @@ def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting]) -> list[int
         first = earlier.get((*keys, picture), one.fetched_at) if not one.bytes_came else one.fetched_at
         rows[*keys, picture] = (
             of.crawl_id, of.pk, picture, *keys, one.page_url, one.image_url, one.final_url, host_of(one.page_url),
-            registrable_domain(host_of(one.page_url)), one.found_in, one.context, one.page_title, one.media_type,
+            registrable_domain(host_of(one.page_url)), one.found_in, one.context, one.page_title, one.media_type[:100],
             one.status, Jsonb(list(one.request_headers)), Jsonb(list(one.response_headers)), one.peer, first,
             one.fetched_at, one.bytes_came, private_to,
         )  # fmt: skip

@@ -17,6 +17,7 @@ from exhibit.clock import now
 from exhibit.urls import host_of, registrable_domain, url_key
 from registry import crawling, sightings
 from registry.budgets import left
+from registry.bulk import storable
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.models import Sighting as SightingRow
 from workers.crawl_child import crawl_child
@@ -300,7 +301,13 @@ def _new_sighting(page: PageLine, one: Sighting) -> sightings.NewSighting:
 def _keep_refusals(row: CrawlSlice, refused: Iterable[tuple[str, str, str, str]]) -> None:
     rows = [
         Refusal(
-            crawl_id=row.crawl_id, key=url_key(url), url=url, page_url=page, reason=reason, sentence=sentence, at=now()
+            crawl_id=row.crawl_id,
+            key=url_key(url),
+            url=storable(url),
+            page_url=storable(page),
+            reason=reason[:40],
+            sentence=storable(sentence),
+            at=now(),
         )
         for url, page, reason, sentence in refused
     ]
