@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from exhibit.config import Config, load_config
 from workers.addresses import broker_url
@@ -87,6 +87,17 @@ def send(step: str, ids: Sequence[int]) -> None:
     with contextlib.suppress(OperationalError):
         for start in range(0, len(ids), size):
             app.send_task(f"exhibit.{step}", [list(ids[start : start + size])])
+
+
+def queued(step: str) -> int:
+    """How many messages wait in the queue of a step; 0 when the broker doesn't answer."""
+    try:
+        with app.connection_for_read() as connection:
+            channel: Any = connection.default_channel
+            queue = QUEUES.get(f"exhibit.{step}", "default")
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except (OperationalError, ChannelError):  # a queue is made by its first message
+        return 0
 
 
 def workers_answer(seconds: float = 1.0) -> bool:

@@ -22,16 +22,26 @@ Hint = Callable[[str, Sequence[int]], None]
 """Says that rows wait for a step, by the step's name. Only a hint: the tick finds them anyway."""
 
 
+Queued = Callable[[str], int]
+"""How many messages wait in the queue of a step, so that the tick doesn't say again what is still to be heard."""
+
+
 def no_hint(step: str, ids: Sequence[int]) -> None:
     """For processes that leave everything to the tick."""
+
+
+def nothing_queued(step: str) -> int:  # noqa: ARG001 - a step has a queue elsewhere
+    """For processes without a queue."""
+    return 0
 
 
 class House:
     """All ports of one process, each made when it is first needed."""
 
-    def __init__(self, config: Config, hint: Hint = no_hint) -> None:
+    def __init__(self, config: Config, hint: Hint = no_hint, queued: Queued = nothing_queued) -> None:
         self.config = config
         self.hint = hint
+        self.queued = queued
 
     @property
     def stale_after(self) -> timedelta:
@@ -138,6 +148,6 @@ def contact_fields(contact: str) -> dict[str, str]:
 @cache
 def house() -> House:
     """The ports of this process, with hints sent through the broker."""
-    from workers.celery import send  # noqa: PLC0415 - commands that send nothing do without Celery
+    from workers.celery import queued, send  # noqa: PLC0415 - commands that send nothing do without Celery
 
-    return House(load_config(), send)
+    return House(load_config(), send, queued)

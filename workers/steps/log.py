@@ -37,13 +37,16 @@ def sign_checkpoint(house: House) -> LogCheckpoint | None:
             return None
         signed = house.log.checkpoint()
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
-        for anchor in house.anchors:
+        asked = [
             AnchorReceipt.objects.get_or_create(
                 kind=anchor.kind,
                 witness=anchor.name,
                 digest=Digest.of(row.note.encode()),
                 defaults={"checkpoint": row, "development": anchor.development},
             )
+            for anchor in house.anchors
+        ]
+    house.hint("witness", [receipt.pk for receipt, new in asked if new])
     return row
 
 

@@ -18,7 +18,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
 """Step, its rows, and how many of them travel in one message."""
 
 MOST_MESSAGES = 8
-"""Messages of one step that a tick sends: enough to keep the workers busy until the next."""
+"""Messages of one step that a tick sends, unless so many wait already: enough to keep the workers busy."""
 
 
 def tick(house: House) -> None:
@@ -26,6 +26,8 @@ def tick(house: House) -> None:
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     for step, model, size in BATCHES:
+        if house.queued(step) >= MOST_MESSAGES:
+            continue
         waiting = steps.due_ids(model, house.stale_after, size * MOST_MESSAGES)
         for start in range(0, len(waiting), size):
             house.hint(step, waiting[start : start + size])
