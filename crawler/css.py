@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 import tinycss2
 from tinycss2.ast import Node
 
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)  # one that isn't closed reaches to the end
 _HINT = re.compile(r"url\(|image-set\(", re.IGNORECASE)
 _IMPORT = re.compile(r"@import\b[^;}]{0,2000}", re.IGNORECASE)
 _FONT_FACE = re.compile(r"@font-face\b", re.IGNORECASE)

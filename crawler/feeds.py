@@ -8,7 +8,7 @@ from typing import Any
 import feedparser
 from lxml import etree
 
-from crawler.found import Document, FoundImage, FoundLink, absolute, is_visitable, plain
+from crawler.found import Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.job import Kind
 from crawler.webpage import read_page
 from exhibit.errors import RefusedError
@@ -43,13 +43,15 @@ def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
         raise RefusedError("The sitemap can't be read.", reason="unreadable")
     links: dict[str, Kind] = {}
     images: dict[tuple[str, str], FoundImage] = {}
+    room = Room()
     for entry in root:
         location = absolute(url, next((one.text or "" for one in entry if _name(one) == "loc"), ""))
-        if not is_visitable(location):
+        if not is_visitable(location) or not room.takes(location):
             continue
         links.setdefault(location, Kind.SITEMAP if _name(entry) == "sitemap" else Kind.PAGE)
         for image in _images(entry, location):
-            images.setdefault((image.page_url, image.url), image)
+            if room.takes(image.url):
+                images.setdefault((image.page_url, image.url), image)
     return Document(images=tuple(images.values()), links=_links(links))
 
 
@@ -66,13 +68,15 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
         raise RefusedError("The feed can't be read.", reason="unreadable")
     links: dict[str, Kind] = {}
     images: dict[tuple[str, str], FoundImage] = {}
+    room = Room()
     for entry in feed.entries:
         page = absolute(url, str(entry.get("link") or ""))
         page = page if is_visitable(page) else url
         if page != url:
             links.setdefault(page, Kind.PAGE)
         for image in _entry_images(entry, page):
-            images.setdefault((image.page_url, image.url), image)
+            if room.takes(image.url):
+                images.setdefault((image.page_url, image.url), image)
     about = feed.feed
     return Document(
         images=tuple(images.values()),

@@ -6,6 +6,9 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from crawler.job import Kind
 
 CONTEXT_LENGTH = 500
+LONGEST_ADDRESS = 8_192
+_ROOM = 24 * 1024 * 1024
+_EACH = 200
 _VISITED = ("http", "https")
 _NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript", "")
 
@@ -53,8 +56,23 @@ class Document:
     tdm_policy: str = ""
 
 
+class Room:
+    """How much one document may name in characters, some more for each address.
+
+    A base address stands once in a document and in each of its addresses: without an end they would fill any memory.
+    """
+
+    def __init__(self) -> None:
+        self._left = _ROOM
+
+    def takes(self, address: str) -> bool:
+        """Whether there is room for one more address; takes it."""
+        self._left -= len(address) + _EACH
+        return self._left >= 0
+
+
 def absolute(base: str, address: str) -> str:
-    """An address as a document means it, made absolute, without its fragment; empty when it isn't one.
+    """An address as a document means it, made absolute, without its fragment; empty when it isn't one, or far too long.
 
     ``data:`` and schemes that aren't visited come back too: the reader decides, and the guard refuses.
     """
@@ -63,6 +81,8 @@ def absolute(base: str, address: str) -> str:
         return ""
     if address[:5].lower() == "data:":
         return address
+    if len(address) + len(base) > 2 * LONGEST_ADDRESS:
+        return ""
     try:
         joined = urldefrag(urljoin(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
         parts = urlsplit(joined)
@@ -70,7 +90,8 @@ def absolute(base: str, address: str) -> str:
         return ""
     if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
         return ""
-    return joined.replace(" ", "%20")
+    joined = joined.replace(" ", "%20")
+    return joined if len(joined) <= LONGEST_ADDRESS else ""
 
 
 def is_visitable(url: str) -> bool:

@@ -10,7 +10,7 @@ from protego import Protego
 ROBOTS_BYTES = 500 * 1024
 """RFC 9309, 2.5: a crawler reads at least this much."""
 
-_CONTENT_SIGNAL = re.compile(r"(?im)^\s*content-signal\s*:\s*([^#\r\n]{1,300})")
+_CONTENT_SIGNAL = re.compile(r"(?im)^[ \t]*content-signal[ \t]*:[ \t]*([^#\r\n]{1,300})")
 _MOST_RULES = 1_000
 
 

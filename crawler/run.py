@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from scrapy.crawler import CrawlerProcess
 
 from crawler.crawl import Crawl
 from crawler.files import read_files
-from crawler.job import Job
+from crawler.job import MIB, Job
 from crawler.lines import EndLine, Line
 from crawler.settings import scrapy_settings
 from crawler.spider import CrawlSpider
@@ -23,6 +24,7 @@ from exhibit.errors import ExhibitError, ExitCode
 _CHECK_SECONDS = 0.5
 _GRACE_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
+_LEAST_MEMORY_MB = 1_024
 _EXIT_CODES = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
 _SENTENCES = {
     "budget-seconds": ("budget", "The job had used up its time."),
@@ -50,6 +52,7 @@ def run(job: Job, write: Callable[[Line], None]) -> ExitCode:
     """
     if not job.follow:
         _die_with_parent()
+        _limit_memory(job.limits.memory_mb)
     crawl = Crawl.of(job, write)
     return read_files(crawl) if job.reads_files else _Run(crawl).go()
 
@@ -141,3 +144,10 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let the system refuse far more memory than the limit, which is looked at only between two answers."""
+    most = max(2 * megabytes, _LEAST_MEMORY_MB) * MIB
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

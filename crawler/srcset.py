@@ -3,7 +3,7 @@
 import re
 
 _CANDIDATE = re.compile(r"[\s,]*(?P<url>\S+)")
-_DESCRIPTORS = re.compile(r"(?:\([^)]*\)|[^,(])*")
+_DESCRIPTORS = re.compile(r"(?:\([^)]*(?:\)|\Z)|[^,(])*")
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[wx])")
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from crawler import css, structured
-from crawler.found import CONTEXT_LENGTH, Document, FoundImage, FoundLink, absolute, is_visitable, plain
+from crawler.found import CONTEXT_LENGTH, Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
 from crawler.job import Kind
 from crawler.sniff import has_image_suffix
 from crawler.srcset import largest_of
@@ -84,6 +84,7 @@ class _Reader:
         self.base = base
         self.own = own
         self.token = token
+        self.room = Room()
         self.words: list[str] = []
         self.images: dict[str, tuple[str, list[str], int]] = {}
         self.links: dict[str, Kind] = {}
@@ -145,6 +146,7 @@ class _Reader:
             words = plain(" ".join(self.caption))
             for context in self.figures[-1]:
                 context.append(words)
+            self.figures[-1] = []  # a figure has one caption; more of them are for what stands between
         self.caption = None
 
     def image(self, address: str, found_in: str, *words: str) -> None:
@@ -155,6 +157,8 @@ class _Reader:
         if url in self.images:
             self.images[url][1].extend(word for word in words if word)
             return
+        if not self.room.takes(url):
+            return
         context = [word for word in words if word]
         self.images[url] = ("data-uri" if url[:5].lower() == "data:" else found_in, context, len(self.words))
         if self.figures:
@@ -163,8 +167,16 @@ class _Reader:
     def link(self, address: str, kind: Kind) -> None:
         """Take up a link as written."""
         url = absolute(self.base, address)
-        if is_visitable(url) and not url.partition("?")[0].lower().endswith(_NOT_PAGES):
-            self.links.setdefault(url, kind)
+        if url in self.links or not is_visitable(url) or url.partition("?")[0].lower().endswith(_NOT_PAGES):
+            return
+        if self.room.takes(url):
+            self.links[url] = kind
+
+    def sheet(self, address: str) -> None:
+        """Take up a style sheet as written."""
+        url = absolute(self.base, address)
+        if url not in self.sheets and is_visitable(url) and self.room.takes(url):
+            self.sheets[url] = None
 
     def _backgrounds(self, element: Element) -> None:
         """Backgrounds that a script will set, on any element."""
@@ -268,9 +280,7 @@ def _read_link(reader: _Reader, element: Element) -> None:
     elif (element.get("itemprop") or "").lower() in ("image", "thumbnailurl"):
         reader.image(address, "itemprop")
     elif "stylesheet" in relations:
-        url = absolute(reader.base, address)
-        if is_visitable(url):
-            reader.sheets[url] = None
+        reader.sheet(address)
     elif "sitemap" in relations:
         reader.link(address, Kind.SITEMAP)
     elif "alternate" in relations and (element.get("type") or "").lower() in _FEED_TYPES:
@@ -297,9 +307,7 @@ def _read_style(reader: _Reader, element: Element) -> None:
     for address in css.images_of(element.text or ""):
         reader.image(address, "style")
     for address in css.imports_of(element.text or ""):
-        url = absolute(reader.base, address)
-        if is_visitable(url):
-            reader.sheets[url] = None
+        reader.sheet(address)
 
 
 def _read_attribute(name: str, found_in: str) -> Callable[[_Reader, Element], None]:
