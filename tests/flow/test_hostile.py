@@ -44,7 +44,8 @@ ANSWERS = {
 def site(inline: Inline) -> Iterator[Site]:
     inline.house.config = replace(inline.house.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.9") as running:
-        running.routes["/good.jpg"] = Answer(PICTURE, "image/jpeg")
+        for path in ("/good.jpg", "/a%00b.jpg"):
+            running.routes[path] = Answer(PICTURE, "image/jpeg")
         yield running
 
 
@@ -55,6 +56,7 @@ def test_documents_with_impossible_contents_keep_their_good_pictures(inline: Inl
         site.routes[f"/{place}"] = Answer(b"<img src='/good.jpg'>" + odd)
     watch(owner("studio"), site.url())
     inline.run_until_idle()
+    assert Sighting.objects.filter(image_url=site.url("/a\ufffdb.jpg")).exists()
     seen = set(Sighting.objects.filter(image_url=site.url("/good.jpg")).values_list("page_url", flat=True))
     assert [what for place, what in enumerate(DOCUMENTS) if site.url(f"/{place}") not in seen] == []
     assert_nothing_broke_off()
