@@ -6,12 +6,13 @@ import numpy as np
 
 from evidence import merkle
 from evidence.checks.inspection import Inspection
-from evidence.checks.proofs import check_log_proof
-from evidence.codec import FormatError
+from evidence.checks.proofs import UNKNOWN, check_log_proof, check_note, continues
+from evidence.codec import FormatError, to_plain
 from evidence.container import read_all
-from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts
-from evidence.logproofs import SliceProof
+from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts, WorkFacts
+from evidence.logproofs import LogProof, SliceProof
 from evidence.manifest import FACTS_PATH
+from evidence.notes import parse_note
 from evidence.sealing import derived_files, named_files
 from evidence.slices import record_leaf
 from evidence.verdict import Check, State, failed, not_checked, passed
@@ -20,11 +21,14 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
 from exhibit.similarity import dense_similarity
+from exhibit.warp import overlaps
 
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 AT_LEAST = 1024
 TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
+AREA_TOLERANCE = 0.01
+"""Largest difference between a sealed and a recomputed share of an area."""
 
 
 def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
@@ -38,9 +42,9 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
 
 def check_case(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """``registration``, one ``slice:`` for each sighting, one ``match:`` for each match."""
-    yield _check_registration(facts)
+    yield _check_registration(inspection, facts.work)
     for sighting in facts.sightings:
-        yield _check_slice(sighting)
+        yield _check_slice(inspection, sighting)
     for match in facts.matches:
         yield _check_match(inspection, facts, match)
 
@@ -78,19 +82,33 @@ def _loose_match(facts: CaseFacts) -> str:
     return ""
 
 
-def _check_registration(facts: CaseFacts) -> Check:
-    proof = facts.work.registration
+def _check_registration(inspection: Inspection, work: WorkFacts) -> Check:
+    name, proof = "registration", work.registration
     if proof is None:
-        return not_checked("registration", "The bundle holds no log entry of the registration.")
-    problem = check_log_proof(proof, EntryType.REGISTRATION)
+        return not_checked(name, "The bundle holds no log entry of the registration.")
+    problem = check_log_proof(proof, EntryType.REGISTRATION) or _registration_problem(work, proof.opening)
     if problem:
-        return failed("registration", problem)
-    return passed(
-        "registration", f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, opens and is included."
-    )
+        return failed(name, problem)
+    words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to the work and its picture."
+    return _unvouched(inspection, name, proof) or passed(name, words)
 
 
-def _check_slice(sighting: SightingFacts) -> Check:
+def _registration_problem(work: WorkFacts, opening: dict[str, object]) -> str:
+    """What the entry says otherwise than the facts, or an empty string."""
+    if opening.get("picture") not in {picture.digest.hex for picture in work.pictures}:
+        return "The log's entry is about another picture than those of the work."
+    stated: dict[str, object] = to_plain(work)
+    told = {name: opening[name] for name in _DECLARED if name in opening}
+    if "work" in opening:
+        told["number"] = str(opening["work"])
+    wrong = sorted(name for name, value in told.items() if stated[name] != value)
+    return f"The log's entry states another {wrong[0]} than the facts." if wrong else ""
+
+
+_DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement")
+
+
+def _check_slice(inspection: Inspection, sighting: SightingFacts) -> Check:
     name = f"slice:{sighting.number:02d}"
     proof = sighting.slice
     if proof is None:
@@ -98,8 +116,29 @@ def _check_slice(sighting: SightingFacts) -> Check:
     problem = _slice_problem(sighting, proof) or check_log_proof(proof.log, EntryType.SLICE)
     if problem:
         return failed(name, problem)
+    seen = proof.record.seen
     place = f"record {proof.index + 1} of {proof.count}, entry {proof.log.sequence} of the log"
-    return passed(name, f"The crawl recorded this sighting when it was made: {place}.")
+    words = f"The crawl recorded this sighting as of {seen:%Y-%m-%d %H:%M:%S} UTC: {place}."
+    if (sighting.first_seen, sighting.last_seen) != (seen, seen):
+        words += " First and last seen beyond that aren't shown by it."
+    return _unvouched(inspection, name, proof.log) or passed(name, words)
+
+
+def _unvouched(inspection: Inspection, name: str, proof: LogProof) -> Check | None:
+    """Why the checkpoint over an earlier entry doesn't count, or ``None`` when it does.
+
+    It counts when a pinned log signed it, or when the bundle's own checkpoint continues it: then whatever shows the
+    time of the one covers the other.
+    """
+    note = parse_note(proof.checkpoint)
+    signed = check_note(inspection, name, note, proof.checkpoint)
+    if signed.state is State.FAILED:
+        return signed
+    if signed.state is State.PASSED or continues(inspection, note):
+        return None
+    return not_checked(
+        name, f"{UNKNOWN}: no pinned log signed its checkpoint, and the bundle's own doesn't continue it."
+    )
 
 
 def _slice_problem(sighting: SightingFacts, proof: SliceProof) -> str:
@@ -139,11 +178,30 @@ def _check_match(inspection: Inspection, facts: CaseFacts, match: MatchFacts) ->
             state = State.NOT_CHECKED if picture.file in inspection.withheld else State.FAILED
             return Check(name, state, f"{picture.file} isn't there as it was sealed.")
     try:
-        dense = _similarity(_decoded(inspection, found), _decoded(inspection, registered), match)
+        seen, original = _decoded(inspection, found), _decoded(inspection, registered)
+        sizes = _size_problem(found, seen) or _size_problem(registered, original)
+        if problem := sizes or _area_problem(match, seen, original):
+            return failed(name, problem)
+        dense = _similarity(seen, original, match)
     except (ExhibitError, ArithmeticError, ValueError) as error:
         reason = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
         return not_checked(name, f"The similarity couldn't be computed anew. {reason}")
     return _compared(name, match.verification.dense, dense)
+
+
+def _size_problem(stated: PictureFacts, decoded: DecodedPicture) -> str:
+    size = (decoded.info.width, decoded.info.height)
+    return "" if (stated.width, stated.height) == size else f"{stated.file} is {size[0]}×{size[1]}, not as stated."
+
+
+def _area_problem(match: MatchFacts, found: DecodedPicture, registered: DecodedPicture) -> str:
+    """Whether the sealed shares of both areas are those that the alignment gives."""
+    sealed, sizes = match.verification, [(one.info.width, one.info.height) for one in (found, registered)]
+    with np.errstate(all="ignore"):
+        work, picture = overlaps(np.asarray(sealed.transform, np.float64), *sizes)
+    if max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE:
+        return ""
+    return f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed."
 
 
 def _compared(name: str, sealed: float, dense: float) -> Check:

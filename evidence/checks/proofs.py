@@ -215,6 +215,17 @@ def _included(proof: LogProof, note: Note) -> bool:
     return merkle.verify_inclusion(proof.entry.leaf_hash, proof.sequence, note.size, proof.path, note.root)
 
 
+def continues(inspection: Inspection, old: Note) -> bool:
+    """Whether the bundle's checkpoint is shown to continue an earlier one."""
+    try:
+        note = parse_note(read_checkpoint(inspection))
+        paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
+    except (FormatError, IntegrityError):
+        return False
+    same_log = old.origin == note.origin
+    return same_log and merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
+
+
 def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
     """Whether the bundle's checkpoint continues every earlier one that the facts hold."""
     name = "consistency"

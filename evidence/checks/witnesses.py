@@ -120,7 +120,8 @@ def _check_blocks(
             height, time = verify_proof(proof, record.digest, known, chain.network, chain.minimum_difficulty)
         except (PendingProofError, UnknownWitnessError):
             continue
-        sentence = f"Block {height} of {chain.name}, dated {time:%Y-%m-%d %H:%M:%S} UTC, attests the {what}."
+        dated = f"dated {time:%Y-%m-%d %H:%M:%S} UTC (the clocks of blocks are right within some two hours)"
+        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}."
         return Check(name, State.PASSED, sentence, time, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
 

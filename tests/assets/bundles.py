@@ -227,7 +227,9 @@ def _work(log: Log, picture: PictureFacts) -> WorkFacts:
         first_publication="",
         registrations=(),
         registered_at=now(),
-        registration=logged(log, EntryType.REGISTRATION, {"picture": picture.digest.hex}),
+        registration=logged(
+            log, EntryType.REGISTRATION, {"picture": picture.digest.hex, "title": "Field with 雪", "work": "W-1"}
+        ),
         pictures=(picture,),
     )
 

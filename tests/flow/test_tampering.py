@@ -7,19 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
 from evidence.codec import FormatError
 from evidence.development.authority import running_authority
 from evidence.facts import CaseFacts
+from evidence.folder_log import FolderLogStore
+from evidence.keys import KeySigner
+from evidence.log import Log
 from evidence.trust import Trust
 from evidence.verdict import CONTAINER_CHANGED, State, Verdict, require
 from evidence.verify import verify
+from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
-from tests.assets.bundles import Scene, make_scene, resealed
+from tests.assets.bundles import Scene, logged, make_scene, resealed
 from tests.assets.tampering import files_of, packed, rebagged
 
 FLIPS = 1000
@@ -197,6 +202,20 @@ def _slice(facts: CaseFacts) -> CaseFacts:
     return replace(facts, sightings=(replace(sighting, slice=replace(sighting.slice, index=1)),))
 
 
+def _title(facts: CaseFacts) -> CaseFacts:
+    return replace(facts, work=replace(facts.work, title="Another field"))
+
+
+def _share(facts: CaseFacts) -> CaseFacts:
+    [match] = facts.matches
+    return replace(facts, matches=(replace(match, verification=replace(match.verification, overlap_work=0.9)),))
+
+
+def _size(facts: CaseFacts) -> CaseFacts:
+    [picture] = facts.work.pictures
+    return replace(facts, work=replace(facts.work, pictures=(replace(picture, width=picture.width + 1),)))
+
+
 def _opening(facts: CaseFacts) -> CaseFacts:
     assert facts.work.registration is not None
     registration = replace(facts.work.registration, opening={"picture": "another"})
@@ -212,6 +231,9 @@ def _opening(facts: CaseFacts) -> CaseFacts:
         (_seen, "slice:01"),
         (_slice, "slice:01"),
         (_opening, "registration"),
+        (_title, "registration"),
+        (_share, "match:01"),
+        (_size, "match:01"),
     ],
 )
 def test_an_owner_who_seals_an_untruth_is_found_out(
@@ -221,6 +243,23 @@ def test_an_owner_who_seals_an_untruth_is_found_out(
     assert failures(verdict) == {check}
     with pytest.raises(IntegrityError, match=check):
         require(verdict)
+
+
+def test_the_registration_of_another_picture_is_found_out(scene: Scene, tmp_path: Path) -> None:
+    other = logged(scene.log, EntryType.REGISTRATION, {"picture": scene.sealed.seal.hex})
+    facts = replace(scene.facts, work=replace(scene.facts.work, registration=other))
+    assert failures(verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)) == {"registration"}
+
+
+def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene, tmp_path: Path) -> None:
+    log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.made-up.example")
+    assert scene.facts.work.registration is not None
+    forged = logged(log, EntryType.REGISTRATION, scene.facts.work.registration.opening)
+    facts = replace(scene.facts, work=replace(scene.facts.work, registration=forged))
+    verdict = verify(resealed(scene, facts).write(tmp_path / "lie.zip"), scene.trust)
+    [check] = [check for check in verdict.checks if check.name == "registration"]
+    assert check.state is State.NOT_CHECKED
+    assert check.sentence.startswith("unknown witness")
 
 
 @pytest.mark.parametrize("numbers", [(1, 2), ()])
