@@ -36,7 +36,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         model = {f"exhibit.{step}": model for step, model, _ in BATCHES}.get(str(self.name))
         if model is None or not args or self._begun is None:
             return
-        connection.close()  # it may be the one that was lost
+        connection.close_if_unusable_or_obsolete()  # it may be the one that was lost
         with contextlib.suppress(Error):  # then the rows are found when they are stale
             error = f"The step broke off: {type(exc).__name__}."
             steps.give_back(model, args[0], self._begun, until=now() + steps.FIRST_PAUSE, error=error)

@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from exhibit.clock import now
-from registry.models import Crawl, FrontierUrl, Refusal, Sighting, Watch
+from registry.models import Crawl, FrontierUrl, Refusal, Sighting
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner, photograph
-from tests.flow.shop import LOOPBACK, watch
+from tests.flow.shop import LOOPBACK, run_now, watch
 from workers.inline import Inline
 
 LONG = "x" * 400
@@ -69,7 +68,7 @@ def test_impossible_answers_spoil_nothing_else(inline: Inline, site: Site) -> No
         site.routes[f"/odd-{place}.jpg"] = answer
     made = watch(owner("studio"), site.url())
     for _ in range(2):  # the second time with what the first has left
-        Watch.objects.filter(pk=made.pk).update(next_run_at=now())
+        run_now(made)
         inline.run_until_idle()
     assert Sighting.objects.filter(image_url=site.url("/good.jpg")).count() == 2
     assert_nothing_broke_off()

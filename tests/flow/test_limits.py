@@ -33,11 +33,10 @@ from registry.models import (
 from tests.assets.command_line import CommandLine
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
-from tests.flow.shop import LOOPBACK, Shop, watch
+from tests.flow.shop import LOOPBACK, Shop, run_now, watch
 from workers.bundles import assemble
 from workers.inline import Inline
 from workers.steps.decide import confirm
-from workers.steps.plan import run_now
 from workers.steps.purge import purge
 from workers.steps.report import request_report
 from workers.steps.retain import expire_bytes, sweep

@@ -17,11 +17,10 @@ from registry import fingerprints
 from registry.models import AnchorReceipt, Bundle, Capture, Case, Crawl, LogEntry, Owner, Picture, Refusal, Sighting
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, jpeg, owner, photograph, register
-from tests.flow.shop import LOOPBACK, Shop, watch, witnessed
+from tests.flow.shop import LOOPBACK, Shop, run_now, watch, witnessed
 from workers.bundles import assemble
 from workers.inline import Inline
 from workers.steps.decide import confirm
-from workers.steps.plan import run_now
 
 COPIES = 3
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from registry import crawling
-from registry.models import CrawlSlice, StepState, Watch
+from registry.models import Watch
 from workers.steps.retain import disk_is_full
 from workers.wiring import House
 
@@ -37,9 +37,3 @@ def run_now(watch: Watch) -> None:
     from exhibit.clock import now  # noqa: PLC0415
 
     Watch.objects.filter(pk=watch.pk).update(next_run_at=now(), paused=False)
-
-
-def waiting_slices(limit: int) -> list[int]:
-    """Slices that no process works off yet."""
-    rows = CrawlSlice.objects.exclude(state__in=[StepState.DONE, StepState.FAILED]).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:limit])
