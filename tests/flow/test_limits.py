@@ -106,7 +106,7 @@ def test_expired_bytes_come_again_and_meet_the_works_registered_since(
 ) -> None:
     grow_old()
     expire_bytes(house.house)
-    register(house.house, crawled, photograph(50), "A later work")
+    register(house.house, crawled, copy_of(photograph(50)), "A later work")
     house.run_until_idle()
     assert not Case.objects.filter(work__title="A later work").exists()
     run_now(crawled.watches.get())
