@@ -160,6 +160,13 @@ def search_ledger(owner: Owner) -> list[Case]:
     return decided
 
 
+def search_again(case: Case) -> None:
+    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction."""
+    for row in case.case_sightings.select_related("sighting"):
+        licence = covering_licence(case.work, row.sighting)
+        CaseSighting.objects.filter(pk=row.pk).update(licence=licence, licences_searched_at=now())
+
+
 def decide(
     case: Case,
     decision: Case.Decision,

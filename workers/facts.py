@@ -1,7 +1,7 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from evidence.facts import (
@@ -92,11 +92,11 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = _registration(case.work)
     logged = [*submissions, registration] if registration is not None else submissions
-    checkpoint = checkpoint_covering(house, logged) if sealed and logged else None
+    proofs = _Proofs(house, checkpoint_covering(house, logged) if sealed and logged else None)
     sightings, files = [], []
     for number, place in enumerate(places, 1):
         captures, of_place = _captures(case, place, number)
-        sightings.append(_sighting(house, place, number, captures, checkpoint))
+        sightings.append(_sighting(case, place, number, captures, proofs))
         files += of_place
     facts = CaseFacts(
         number=str(case.number),
@@ -107,7 +107,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         opened_at=case.opened_at,
         written_at=now(),
         software=software(),
-        work=_work(house, case.work, registration, checkpoint),
+        work=_work(case.work, proofs.entry(registration)),
         sightings=tuple(sightings),
         matches=tuple(_match(match, number, places) for number, match in enumerate(matches, 1)),
         licence_check=_licence_check(case, rows),
@@ -152,7 +152,7 @@ def picture_facts(picture: Picture, path: str) -> PictureFacts:
     return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
 
 
-def _work(house: House, work: Work, registration: LogSubmission | None, checkpoint: LogCheckpoint | None) -> WorkFacts:
+def _work(work: Work, registration: LogProof | None) -> WorkFacts:
     pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
     return WorkFacts(
         number=str(work.number),
@@ -165,7 +165,7 @@ def _work(house: House, work: Work, registration: LogSubmission | None, checkpoi
             for one in work.registrations
         ),
         registered_at=work.registered_at,
-        registration=_proof(house, registration, checkpoint),
+        registration=registration,
         pictures=tuple(
             picture_facts(picture, work_picture_path(number, picture.format))
             for number, picture in enumerate(pictures, 1)
@@ -175,23 +175,41 @@ def _work(house: House, work: Work, registration: LogSubmission | None, checkpoi
 
 def _registration(work: Work) -> LogSubmission | None:
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
-    return rows.filter(opening__content__work=work.number).order_by("pk").first()
+    registered = rows.filter(opening__content__work=work.number, opening__content__has_key="picture")  # not its removal
+    return registered.order_by("pk").first()
 
 
-def _proof(house: House, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
-    if submission is None or checkpoint is None:
-        return None
-    return log_proof(house, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint)
+@dataclass(frozen=True, slots=True)
+class _Proofs:
+    """Proofs under one checkpoint, or none without it; the tree of each slice is made once."""
+
+    house: House
+    checkpoint: LogCheckpoint | None
+    trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
+
+    def entry(self, submission: LogSubmission | None) -> LogProof | None:
+        if submission is None or self.checkpoint is None:
+            return None
+        row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
+        return log_proof(self.house, row, self.checkpoint)
+
+    def slice(self, sighting: Sighting) -> SliceProof | None:
+        log = self.entry(sighting.slice.submission)
+        if log is None:
+            return None
+        if sighting.slice_id not in self.trees:
+            rows = seen.of_slice(sighting.slice_id)
+            tree = SliceTree([record_leaf(record_of(row)) for row in rows])
+            self.trees[sighting.slice_id] = tree, {row.pk: place for place, row in enumerate(rows)}
+        tree, places = self.trees[sighting.slice_id]
+        return tree.prove(places[sighting.pk], record_of(sighting), log)
 
 
 def _sighting(
-    house: House,
-    place: Place,
-    number: int,
-    captures: tuple[CaptureFacts, ...],
-    checkpoint: LogCheckpoint | None,
+    case: Case, place: Place, number: int, captures: tuple[CaptureFacts, ...], proofs: _Proofs
 ) -> SightingFacts:
     first = place.first
+    own = first.crawl.watch.owner_id == case.owner_id  # how others call their watches is theirs
     return SightingFacts(
         number=number,
         page_url=first.page_url,
@@ -200,25 +218,15 @@ def _sighting(
         context=first.context,
         first_seen=place.first_seen,
         last_seen=place.last_seen,
-        crawl=f"{first.crawl.watch.name} {first.crawl.number}",
+        crawl=f"{first.crawl.watch.name} {first.crawl.number}" if own else str(first.crawl_id),
         status=first.status,
         headers=tuple((name, value) for name, value in first.response_headers),
         peer=first.peer,
         picture=picture_facts(first.picture, sighting_picture_path(number, first.picture.format)),
         visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
-        slice=_slice_proof(house, first, checkpoint),
+        slice=proofs.slice(first),
         captures=captures,
     )
-
-
-def _slice_proof(house: House, sighting: Sighting, checkpoint: LogCheckpoint | None) -> SliceProof | None:
-    log = _proof(house, sighting.slice.submission, checkpoint)
-    if log is None:
-        return None
-    rows = seen.of_slice(sighting.slice_id)
-    tree = SliceTree([record_leaf(record_of(row)) for row in rows])
-    index = next(place for place, row in enumerate(rows) if row.pk == sighting.pk)
-    return tree.prove(index, record_of(rows[index]), log)
 
 
 def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
@@ -286,12 +294,22 @@ def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
-    licences = licences_for(case.work)
-    covered = all(row.licence_id is not None for row in rows)
-    reasons = [
-        f"Licence {licence.number} ({licence.licensee}): {why_not(licence, rows[-1].sighting) or 'it covers the use'}."
-        for licence in licences
-    ]
-    result = "The owner's licences cover the use." if covered else "The owner's licences cover no such use."
-    checked: datetime = max((row.licences_searched_at for row in rows if row.licences_searched_at), default=now())
-    return LicenceCheckFacts(checked, len(licences), covered, result, tuple(reasons))
+    """The search of the ledger as it is now, at every place; what a person found to be licensed counts as covered."""
+    licences, moment = licences_for(case.work), now()
+    places = {row.sighting_id: row for row in rows}.values()
+    left = {row.sighting_id for row in places if row.licence_id is None}
+    reasons = []
+    for licence in licences:
+        why = {row.sighting_id: why_not(licence, row.sighting) for row in places}
+        fits = {sighting for sighting, reason in why.items() if not reason}
+        left -= fits
+        words = next((reason for reason in reversed(why.values()) if reason), "it covers the use")
+        words = f"it covers {len(fits)} of {len(why)} sightings" if 0 < len(fits) < len(why) else words
+        reasons.append(f"Licence {licence.number} ({licence.licensee}): {words}.")
+    result = "The owner's licences cover no such use."
+    if len(left) < len(places):
+        result = "The owner's licences cover some of the sightings, not all." if left else _COVERED
+    return LicenceCheckFacts(moment, len(licences), not left, result, tuple(reasons))
+
+
+_COVERED = "The owner's licences cover the use."

@@ -315,13 +315,11 @@ def _keep_refusals(row: CrawlSlice, refused: Iterable[tuple[str, str, str, str]]
 
 
 def opening(row: CrawlSlice) -> dict[str, object]:
-    """What the slice's log entry commits to: the root over its sightings (:mod:`evidence.slices`), and which it was."""
-    facts = {
-        "crawl": row.crawl.number,
-        "owner": row.crawl.watch.owner.slug,
-        "slice": row.number,
-        "watch": row.crawl.watch.number,
-    }
+    """What the slice's log entry commits to: the root over its sightings (:mod:`evidence.slices`), and which it was.
+
+    The opening lies in the bundles of every owner whose work was seen: nothing in it says who watches.
+    """
+    facts = {"crawl": row.crawl_id, "slice": row.number}
     leaves = [record_leaf(record_of(one)) for one in sightings.of_slice(row.pk)]
     return SliceTree(leaves).opening(facts) if leaves else {**facts, "count": 0}
 

@@ -47,11 +47,12 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:
-    """Open a decided case again; its history and its bundles stay."""
+    """Open a decided case again; its history and its bundles stay. A licence that a person gave to it is taken back."""
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if case.decision == Case.Decision.OPEN:
             raise WrongUseError(f"Case {case.number} is open.")
+        matching.search_again(case)
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason)
 
 

@@ -42,7 +42,7 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
     measured = _measure(house, claimed)
     _keep_fingerprints(measured)
     house.indexes.refresh(Collection.WORKS)
-    rows = [row for one in measured for row in _verified(house, one)]
+    measured, rows = _compared(house, measured)
     with transaction.atomic():
         matching.lock_pictures(one.row.pk for one in measured)
         matching.keep_matches(rows)
@@ -80,6 +80,19 @@ def _keep_fingerprints(measured: Sequence[Measured]) -> None:
             one.row.format, one.row.width, one.row.height = info.format, info.width, info.height
         Picture.objects.bulk_update([one.row for one in measured], ["format", "width", "height"])
         vectors.add_to(Collection.PICTURES, [one.row.pk for one in measured], PICTURE_PARTS)
+
+
+def _compared(house: House, measured: Sequence[Measured]) -> tuple[list[Measured], list[tuple[int, int, Verification]]]:
+    """Those that could be compared, and what came of it; damage in one registered picture stops nobody else."""
+    compared, rows = [], []
+    for one in measured:
+        try:
+            rows += _verified(house, one)
+        except ExhibitError as error:
+            steps.fail(Picture, one.row.pk, str(error), retry=True)
+        else:
+            compared.append(one)
+    return compared, rows
 
 
 def _verified(house: House, one: Measured) -> list[tuple[int, int, Verification]]:

@@ -15,7 +15,7 @@ from indexer.features import Features, fingerprints
 from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
 from registry import fingerprints as vectors
 from registry.log import submit
-from registry.models import Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
+from registry.models import BytesState, Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
 from registry.sightings import blocked, keep_pictures
 from workers.wiring import House
 
@@ -74,6 +74,8 @@ def register_work(house: House, owner: Owner, data: bytes, declared: NewWork) ->
     house.blobs.put(data)
     with transaction.atomic():
         work = _keep(owner, digest, len(data), features, declared)
+        if digest not in house.blobs:  # retention may have removed them before their row was locked
+            house.blobs.put(data)
         _note_conflicts(house, work, features)
     house.hint("search", list(work.work_pictures.values_list("pk", flat=True)))
     return Registered(work, new=True, low_information=features.low_information, earlier=_date(work))
@@ -116,9 +118,9 @@ def _check_quota(house: House, owner: Owner, size: int) -> None:
 
 def _keep(owner: Owner, digest: Digest, size: int, features: Features, declared: NewWork) -> Work:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction."""
-    moment = now()
-    picture = keep_pictures([(digest, size, moment)])[digest]
+    picture = keep_pictures([(digest, size, now())])[digest]
     Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
     number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
     Picture.objects.filter(pk=picture).update(
         format=features.info.format,
@@ -126,6 +128,7 @@ def _keep(owner: Owner, digest: Digest, size: int, features: Features, declared:
         height=features.info.height,
         low_information=list(features.low_information),
         refusal="",
+        bytes_state=BytesState.STORED,
     )
     Picture.objects.filter(pk=picture, state=StepState.TODO, sightings=None).update(state=StepState.DONE)
     work = Work.objects.create(

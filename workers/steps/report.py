@@ -85,9 +85,9 @@ def _render(house: House, report: Report) -> list[dict[str, object]]:
 
 
 def _case(house: House, case: Case, language: str) -> _Shown:
-    """What was sealed last, or the facts of now where nothing is sealed."""
+    """What was sealed last, or the facts of now where nothing is sealed or the decision is another since."""
     bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
-    if bundle is None:
+    if bundle is None or case.decision != Case.Decision.CONFIRMED:
         gathered = gather(house, case, bundle=0, language=language, sealed=False)
         drawn = _drawn(house, gathered.facts, gathered.matches)
         return _Shown(ReportCase(gathered.facts, None, None, ()), {**_originals(house, gathered.facts), **drawn})

@@ -37,6 +37,10 @@ def seal_bundles(house: House, ids: Sequence[int]) -> None:
     """Seal each bundle whose captures have ended; the others wait."""
     for pk in steps.claim(Bundle, ids, house.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
+        if bundle.case.decision != Case.Decision.CONFIRMED:
+            sentence = "The case was opened again before the bundle was sealed. Confirming it asks for another."
+            steps.fail(Bundle, pk, sentence, retry=False)
+            continue
         if Capture.objects.filter(case=bundle.case, state__in=[StepState.TODO, StepState.DOING]).exists():
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
             continue

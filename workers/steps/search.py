@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from django.db import transaction
 
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.errors import ExhibitError
 from indexer.candidates import NEW_WORK, distinct, find_candidates
 from indexer.features import extract
 from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE
@@ -19,6 +19,9 @@ from workers.wiring import House
 Collection = vectors.Collection
 MOST = 2000
 """Pictures that are verified for one new work."""
+
+KEPT_TOGETHER = 50
+"""Comparisons that are recorded together: what one break-off costs at most."""
 
 
 def search_pictures(house: House, ids: Sequence[int]) -> None:
@@ -42,15 +45,18 @@ def _search(house: House, row: WorkPicture) -> None:
     pictures = house.indexes.pictures(Collection.PICTURES, candidates)
     wanted = list(distinct(candidates, lambda one: pictures.get((one.space, one.number)), MOST))
     known = {found for _, found in matching.known_pairs(PIPELINE, wanted, [row.picture_id])}
-    new = Picture.objects.filter(pk__in=set(wanted) - known, bytes_state=BytesState.STORED).order_by("pk")
-    rows = []
-    for found in new:
-        with suppress(NotFoundError):  # expired a moment ago
-            seen = extract(house.blobs.get(found.digest), house.limits)
-            rows.append((row.picture_id, found.pk, verify(seen, features)))
+    unknown = Picture.objects.filter(pk__in=set(wanted) - known, bytes_state=BytesState.STORED)
+    new = list(unknown.order_by("pk"))
+    for start in range(0, len(new), KEPT_TOGETHER):
+        rows = []
+        for found in new[start : start + KEPT_TOGETHER]:
+            with suppress(ExhibitError):  # expired a moment ago, or damaged since it was measured
+                seen = extract(house.blobs.get(found.digest), house.limits)
+                rows.append((row.picture_id, found.pk, verify(seen, features)))
+        with transaction.atomic():  # so that a search that takes long goes on where it was broken off
+            matching.keep_matches(rows)
     with transaction.atomic():
         matching.lock_pictures(wanted)
-        matching.keep_matches(rows)
         captures = matching.open_cases(registered=[row.picture_id])
         steps.finish(WorkPicture, [row.pk])
     house.hint("capture", captures)

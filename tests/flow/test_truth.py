@@ -1,0 +1,203 @@
+"""What is sealed and reported is what is so at that moment, and tells an owner nothing of another."""
+
+import json
+from dataclasses import replace
+
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
+from exhibit.ports import Receipt
+from registry import owned
+from registry.licences import NewLicence, keep_licences
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    BytesState,
+    Capture,
+    Case,
+    Licence,
+    LogOpening,
+    LogSubmission,
+    Owner,
+    Picture,
+    WorkPicture,
+)
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.facts import gather
+from workers.inline import Inline
+from workers.steps.decide import clear, confirm, license_use, reopen
+from workers.steps.match import match_pictures
+from workers.steps.register import remove_work
+from workers.steps.report import make_reports, request_report
+from workers.steps.seal import seal_bundles
+from workers.steps.search import search_pictures
+from workers.steps.witness import ask_witnesses
+
+
+def seen(inline: Inline, watcher: Owner, *pictures: bytes, name: str = "watch") -> list[int]:
+    planned, epoch = claimed_slice(watcher, name)
+    return bring(inline.house, planned, epoch, pictures)
+
+
+def a_case(inline: Inline, of: Owner, watcher: Owner, name: str = "watch") -> Case:
+    """One picture of an owner, seen twice by a crawl of somebody."""
+    register(inline.house, of, photograph(1))
+    match_pictures(inline.house, seen(inline, watcher, copy_of(photograph(1)), photograph(1), name=name))
+    Capture.objects.update(state="failed")  # nobody answers at these addresses
+    return Case.objects.get(owner=of)
+
+
+def without_witnesses(inline: Inline) -> None:
+    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+
+
+def test_a_bundle_says_nothing_of_the_owner_who_watched(inline: Inline) -> None:
+    from registry import crawling
+
+    studio, agency = owner("studio"), owner("agency")
+    case = a_case(inline, studio, agency, name="secret-client")
+    row = case.case_sightings.select_related("sighting__slice").first()
+    assert row is not None
+    part = row.sighting.slice
+    from workers.steps.crawl import opening
+
+    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+    facts = gather(inline.house, owned.case(studio, case.number), bundle=1, language="en", sealed=True).facts
+    assert facts.sightings[0].slice is not None
+    told = facts.to_json().decode()
+    assert "secret-client" not in told.replace("http://secret-client.example/", "")
+    assert "agency" not in told
+
+
+def test_the_search_of_the_licences_is_the_one_of_this_moment(inline: Inline) -> None:
+    studio = owner("studio")
+    case = a_case(inline, studio, studio)
+    Case.objects.update(decision="confirmed")
+    keep_licences(studio, [NewLicence("A", url_pattern="*/page-0"), NewLicence("B", domain="other.example")])
+    check = gather(inline.house, case, bundle=0, language="en", sealed=False).facts.licence_check
+    assert (check.searched, check.covered) == (2, False)
+    assert check.reasons[0] == "Licence 1 (A): it covers 1 of 2 sightings."
+    assert "some" in check.result
+    keep_licences(studio, [NewLicence("C", domain="shop.example")])
+    later = gather(inline.house, case, bundle=0, language="en", sealed=False).facts.licence_check
+    assert (later.searched, later.covered) == (3, True)
+    assert later.checked_at > check.checked_at
+
+
+def test_opening_a_case_again_takes_back_the_licence_that_a_person_gave(inline: Inline) -> None:
+    studio = owner("studio")
+    case = a_case(inline, studio, studio)
+    wrong = Licence.objects.create(owner=studio, number=1, licensee="Other", domain="other.example")
+    license_use(case, wrong, by="Ann", reason="")
+    reopen(case, by="Ann", reason="The wrong one.")
+    assert set(case.case_sightings.values_list("licence", flat=True)) == {None}
+
+
+def test_a_case_that_was_opened_again_is_not_sealed(inline: Inline) -> None:
+    studio = owner("studio")
+    case = a_case(inline, studio, studio)
+    confirm(inline.house, case, by="Ann", reason="A copy.")
+    reopen(case, by="Ann", reason="Too early.")
+    clear(case, by="Ann", reason="It is ours.")
+    seal_bundles(inline.house, list(Bundle.objects.values_list("pk", flat=True)))
+    bundle = Bundle.objects.get()
+    assert (bundle.state, bundle.seal_digest) == ("failed", None)
+    reopen(case, by="Ann", reason="No, it isn't.")
+    confirm(inline.house, case, by="Ann", reason="A copy.")
+    assert Bundle.objects.latest("number").number == 2
+
+
+def test_a_report_states_the_decision_of_now(inline: Inline) -> None:
+    without_witnesses(inline)
+    studio = owner("studio")
+    case = a_case(inline, studio, studio)
+    confirm(inline.house, case, by="Ann", reason="A copy.")
+    seal_bundles(inline.house, list(Bundle.objects.values_list("pk", flat=True)))
+    assert Bundle.objects.get().seal_digest is not None
+    reopen(case, by="Ann", reason="Not so sure.")
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+    data = next(one for one in report.files if one["name"].endswith(".json"))
+    told = json.loads(inline.house.blobs.get(Digest.from_hex(data["digest"])))
+    assert [one["facts"]["decision"]["decision"] for one in told["cases"]] == ["open"]
+    assert (told["summary"]["open"], told["summary"]["confirmed"]) == (1, 0)
+
+
+def test_the_removal_of_a_work_is_not_taken_for_its_registration(inline: Inline) -> None:
+    studio = owner("studio")
+    case = a_case(inline, studio, studio)
+    remove_work(case.work, by="Ann")
+    registered, _removed = LogSubmission.objects.filter(type="registration").order_by("pk")
+    LogOpening.objects.filter(submission=registered).delete()
+    facts = gather(inline.house, case, bundle=1, language="en", sealed=True).facts
+    assert facts.work.registration is None
+
+
+def test_a_picture_whose_bytes_had_expired_comes_back_with_its_registration(inline: Inline) -> None:
+    studio = owner("studio")
+    data = photograph(1)
+    match_pictures(inline.house, seen(inline, studio, data))
+    Picture.objects.update(bytes_state=BytesState.EXPIRED)
+    inline.house.blobs.remove(Digest.of(data))
+    work = register(inline.house, studio, data).work
+    search_pictures(inline.house, [work.work_pictures.get().pk])
+    assert Picture.objects.get().bytes_state == BytesState.STORED
+    assert Case.objects.get().case_sightings.get().match.decision == "certain"
+
+
+def damage(inline: Inline, data: bytes) -> None:
+    """Change the stored bytes of a picture."""
+    inline.house.blobs.remove(Digest.of(data))
+    path = inline.house.config.data_dir / "blobs" / Digest.of(data).hex[:2] / Digest.of(data).hex[2:4]
+    (path / Digest.of(data).hex).write_bytes(b"x" * len(data))
+
+
+def test_a_damaged_picture_keeps_no_other_from_being_found(inline: Inline) -> None:
+    studio = owner("studio")
+    bad, good = copy_of(photograph(1)), copy_of(copy_of(photograph(1)))
+    match_pictures(inline.house, seen(inline, studio, bad, good))
+    damage(inline, bad)
+    work = register(inline.house, studio, photograph(1)).work
+    search_pictures(inline.house, [work.work_pictures.get().pk])
+    assert WorkPicture.objects.get().state == "done"
+    assert Case.objects.get().case_sightings.get().sighting.picture.digest == Digest.of(good)
+
+
+def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: Inline) -> None:
+    studio = owner("studio")
+    for number in (1, 2):
+        register(inline.house, studio, photograph(number))
+    damage(inline, photograph(1))
+    inline.house.features.remove(Digest.of(photograph(1)))
+    waiting = seen(inline, studio, copy_of(photograph(1)), copy_of(photograph(2)))
+    match_pictures(inline.house, waiting)
+    assert Case.objects.get().work.number == 2
+    assert sorted(Picture.objects.filter(pk__in=waiting).values_list("state", flat=True)) == ["done", "todo"]
+
+
+class SilentAnchor:
+    """A witness that never answers."""
+
+    kind, name, development = "rfc3161", "silent", False
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def submit(self, digest: Digest) -> Receipt:
+        self.asked += 1
+        raise ServiceMissingError(f"Nobody answers about {digest}.")
+
+
+def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(inline: Inline) -> None:
+    silent = SilentAnchor()
+    inline.house.__dict__["anchors"] = (silent,)
+    names = ["silent"] * 3 + ["removed"]
+    rows = [
+        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.of(bytes([place])))
+        for place, name in enumerate(names)
+    ]
+    ask_witnesses(inline.house, [row.pk for row in rows])
+    assert silent.asked == 1
+    assert set(AnchorReceipt.objects.values_list("state", flat=True)) == {"todo"}
+    assert not AnchorReceipt.objects.filter(error="").exists()
