@@ -30,7 +30,8 @@ class FolderBlobStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._incoming = root / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies here is for nobody else on this machine
+        self._incoming.mkdir(exist_ok=True)
 
     def put(self, data: bytes) -> Digest:
         """Keep bytes; a second time changes nothing."""

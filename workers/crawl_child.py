@@ -25,6 +25,7 @@ def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[byt
     Yields:
         The child's lines as they are written, each with its newline. A last line that was cut off is left out.
     """
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     job.bytes_dir.mkdir(parents=True, exist_ok=True)
     job_file = spool / "job.json"
     job_file.write_text(job.to_json(), encoding="utf-8")

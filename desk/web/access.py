@@ -11,6 +11,9 @@ from exhibit.errors import NotFoundError
 from registry import owned
 from registry.models import Owner, Role, User
 
+LONGEST = 1_000
+"""Characters that a person may type into a field."""
+
 P = ParamSpec("P")
 OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
 View = Callable[..., HttpResponseBase]
@@ -38,6 +41,11 @@ def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
     assert isinstance(request.user, User)
     return request.user.memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+
+
+def said(text: str) -> str:
+    """What a person has typed, as rows can hold it: no NUL, not endless, no blanks around it."""
+    return text.replace("\0", "").strip()[:LONGEST]
 
 
 def forbidden() -> HttpResponse:

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import forbidden, may_decide, member_view
+from desk.web.access import forbidden, may_decide, member_view, said
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError
 from registry import owned
@@ -68,7 +68,7 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if not may_decide(request, owner):
         return forbidden()
     row = owned.case(owner, number)
-    by, reason = request.user.get_username(), request.POST.get("reason", "").strip()
+    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
     try:
         _decide(row, request.POST.get("decision", ""), by, reason)
     except ExhibitError as error:

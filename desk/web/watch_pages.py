@@ -38,8 +38,11 @@ def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if not may_decide(request, owner):
         return forbidden()
     row = owned.watch_numbered(owner, number)
-    run_now(row)
-    messages.success(request, f"{row.name} starts within some seconds.")
+    if row.paused:
+        messages.error(request, f"{row.name} is paused.")
+    else:
+        run_now(row)
+        messages.success(request, f"{row.name} starts within some seconds.")
     return redirect("watch", slug=owner.slug, number=number)
 
 

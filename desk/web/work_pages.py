@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from desk.web.access import member_view
+from desk.web.access import member_view, said
 from desk.web.paging import page_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -21,7 +21,8 @@ from workers.wiring import house
 def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's works."""
     rows = owned.works(owner).annotate(case_count=Count("cases")).prefetch_related("pictures", "conflicts")
-    if words := request.GET.get("q", "").strip():
+    words = said(request.GET.get("q", ""))
+    if words:
         rows = rows.filter(title__icontains=words)
     return render(request, "web/works.html", {"owner": owner, "page": page_of(request, rows), "q": words})
 

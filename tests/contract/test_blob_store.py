@@ -182,3 +182,9 @@ def test_a_foreign_file_is_not_listed(folder: FolderBlobStore) -> None:
 def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     store = FolderBlobStore(tmp_path_factory.getbasetemp() / "any")
     assert store.get(store.put(data)) == data
+
+
+def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "blobs"
+    FolderBlobStore(folder)
+    assert folder.stat().st_mode & 0o077 == 0

@@ -7,11 +7,12 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
-from registry.models import Membership, Owner, Report, Role, User, Watch
+from registry.models import Bundle, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import wiring
 from workers.inline import Inline
 from workers.steps.match import match_pictures
+from workers.steps.register import remove_work
 
 GENERAL = {"home", "healthz", "sign-in", "sign-out"}
 
@@ -134,10 +135,43 @@ def test_running_a_watch_now_makes_it_due(scene: Scene) -> None:
     assert Watch.objects.get().next_run_at is not None
 
 
+def test_a_paused_watch_stays_paused(scene: Scene) -> None:
+    Watch.objects.update(next_run_at=None, paused=True)
+    answer = scene.alice.post(scene.addresses()["run-watch"], follow=True)
+    assert b"is paused" in answer.content
+    watch = Watch.objects.get()
+    assert (watch.paused, watch.next_run_at) == (True, None)
+
+
+def test_a_case_of_a_removed_work_points_nowhere(scene: Scene) -> None:
+    remove_work(scene.work, by="Ann")
+    Bundle.objects.update(state="failed", error="Nobody knows.")
+    answer = scene.alice.get(scene.addresses()["case"])
+    assert f'href="{scene.addresses()["work"]}"'.encode() not in answer.content
+    assert b"Not sealed. Nobody knows." in answer.content
+
+
 def test_a_found_picture_is_never_sent_as_it_is(scene: Scene) -> None:
     answer = scene.alice.get(scene.addresses()["picture"])
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert answer.content != scene.inline.house.blobs.get(scene.work.pictures.get().digest)
+
+
+def test_what_no_row_can_hold_is_left_out_of_what_was_typed(scene: Scene) -> None:
+    assert scene.alice.get(scene.addresses()["works"], {"q": "A\0 work"}).status_code == 200
+    typed = {"decision": "cleared", "reason": "It is\0 ours. " + "x" * 5_000}
+    assert scene.alice.post(scene.addresses()["decide"], typed).status_code == 302
+    scene.case.refresh_from_db()
+    assert scene.case.reason.startswith("It is ours. x")
+    assert len(scene.case.reason) == 1_000
+
+
+def test_words_of_strangers_are_shown_and_never_done(scene: Scene) -> None:
+    Sighting.objects.update(page_url="javascript:alert(1)", page_title="<script>alert(1)</script>")
+    answer = scene.alice.get(scene.addresses()["case"])
+    assert b"<script" not in answer.content
+    assert b'"javascript:' not in answer.content
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_health_is_told_without_signing_in(db: None) -> None:

@@ -33,7 +33,7 @@ def plan_crawls(house: House, crawl_ids: Sequence[int]) -> None:
 
 
 def run_now(watch: Watch) -> None:
-    """Make a watch due now, as its schedule would."""
+    """Make a watch due now, as its schedule would; one that is paused stays so."""
     from exhibit.clock import now  # noqa: PLC0415
 
-    Watch.objects.filter(pk=watch.pk).update(next_run_at=now(), paused=False)
+    Watch.objects.filter(pk=watch.pk, paused=False).update(next_run_at=now())
