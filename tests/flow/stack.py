@@ -58,6 +58,13 @@ class Stack:
             return []
         return _alive([int(text.split("\n")[0])])
 
+    def redis(self) -> list[psutil.Process]:
+        """Redis."""
+        try:
+            return _alive([int((self.config.data_dir / "redis" / "redis.pid").read_text())])
+        except (OSError, ValueError):
+            return []
+
     def backends(self) -> list[psutil.Process]:
         """PostgreSQL's processes that serve somebody."""
         return [one for first in self.postmaster() for one in _children(first) if "exhibit" in _line(one)]
@@ -74,7 +81,7 @@ class Stack:
 
     def kill_something(self, random: Random) -> str:
         """Kill a part with SIGKILL; returns which, empty when there is none at this moment."""
-        kinds = [self.workers, self.pool, self.crawlers, self.crawlers, self.postmaster, self.backends]
+        kinds = [self.workers, self.pool, self.crawlers, self.crawlers, self.postmaster, self.backends, self.redis]
         kind = random.choice(kinds)
         found = kind()
         if not found:

@@ -1,8 +1,8 @@
 """SIGKILL at random moments of a run: the rows that remain are those of an undisturbed run.
 
 Each round is a run of its own over a small slow site: an owner, works, a watch, cases, bundles. Meanwhile workers, the
-processes of their pools, the crawl child, PostgreSQL and its backends are killed. The environment sets how many rounds
-there are (``KILL_ROUNDS``) and what is left to chance (``KILL_SEED``).
+processes of their pools, the crawl child, PostgreSQL, its backends and Redis are killed. The environment sets how many
+rounds there are (``KILL_ROUNDS``) and what is left to chance (``KILL_SEED``).
 """
 
 import os
@@ -15,9 +15,21 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
-from registry.models import Bundle, Capture, Case, Crawl, LogCheckpoint, LogSubmission, Owner, Picture, WorkPicture
+from registry.models import (
+    Bundle,
+    Capture,
+    Case,
+    Crawl,
+    LogCheckpoint,
+    LogSubmission,
+    Owner,
+    Picture,
+    Watch,
+    WorkPicture,
+)
 from tests.assets.site import Answer, Site
 from tests.flow.remains import Rows, check_log, check_nothing_is_left, rows_of
 from tests.flow.rows import copy_of, photograph, register
@@ -29,7 +41,7 @@ from workers.steps.decide import confirm
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
-ROUNDS_A_STACK = 10
+ROUNDS_A_STACK = 5
 KILLS_A_ROUND = 3
 LONGEST_ROUND = 120.0
 PAUSE = 0.08
@@ -125,7 +137,11 @@ def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
     for place in range(WORKS):
         register(stack.house, owner, photograph(_seed(number, place)), f"Work {place}")
     if not owner.watches.exists():
-        watch(owner, shop.url())
+        pages = shop.pages if number % 2 else ["/"]  # the first page leads to all others: a second slice visits them
+        sources = [{"kind": "list", "url": shop.url(page)} for page in pages]
+        with transaction.atomic():
+            made = watch(owner, shop.url())
+            Watch.objects.filter(pk=made.pk).update(sources=sources)
     return owner
 
 
