@@ -14,7 +14,18 @@ from exhibit.urls import host_of, url_key
 from registry.budgets import Left, left
 from registry.bulk import copy_into
 from registry.log import submit
-from registry.models import BytesState, Crawl, CrawlSlice, FrontierUrl, HostLease, Refusal, Sighting, StepState, Watch
+from registry.models import (
+    BytesState,
+    Crawl,
+    CrawlSlice,
+    FrontierUrl,
+    HostDenial,
+    HostLease,
+    Refusal,
+    Sighting,
+    StepState,
+    Watch,
+)
 
 LEASE = timedelta(minutes=30)
 LONGEST_HOST = 253
@@ -47,6 +58,12 @@ class NewUrl:
     def key(self) -> bytes:
         """What makes it one and the same in a frontier, 16 bytes."""
         return url_key(f"{self.url} {self.page_url}") if self.page_url else url_key(self.url)
+
+
+def denied(host: str) -> bool:
+    """Whether a host isn't visited, by its own name or by one above it."""
+    labels = host.split(".")
+    return HostDenial.objects.filter(host__in=[".".join(labels[place:]) for place in range(len(labels))]).exists()
 
 
 def due_watches() -> list[int]:

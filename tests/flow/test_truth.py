@@ -14,6 +14,7 @@ from registry.models import (
     BytesState,
     Capture,
     Case,
+    HostDenial,
     Licence,
     LogOpening,
     LogSubmission,
@@ -24,6 +25,7 @@ from registry.models import (
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.facts import gather
 from workers.inline import Inline
+from workers.steps.capture import capture_sightings
 from workers.steps.decide import clear, confirm, license_use, reopen
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
@@ -174,6 +176,17 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
     match_pictures(inline.house, waiting)
     assert Case.objects.get().work.number == 2
     assert sorted(Picture.objects.filter(pk__in=waiting).values_list("state", flat=True)) == ["done", "todo"]
+
+
+def test_a_denied_host_is_not_captured_either(inline: Inline) -> None:
+    studio = owner("studio")
+    case = a_case(inline, studio, studio)
+    HostDenial.objects.create(host="example", reason="Asked to be left out")
+    Capture.objects.update(state="todo")
+    capture_sightings(inline.house, list(case.captures.values_list("pk", flat=True)))
+    for row in case.captures.all():
+        assert (row.state, row.outcome, row.files) == ("done", "unreachable", [])
+        assert row.sentence == "Not visited: the operator's rules name shop.example."
 
 
 class SilentAnchor:

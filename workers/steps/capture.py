@@ -5,11 +5,14 @@ from dataclasses import replace
 
 from django.db import transaction
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.ports import Captured
+from exhibit.urls import host_of
 from registry import matching, steps
-from registry.models import Bundle, Capture, StepState
+from registry.crawling import denied
+from registry.models import Bundle, Capture, Sighting, StepState
 from registry.sightings import blocked
 from workers.wiring import House
 
@@ -26,7 +29,9 @@ def capture_sightings(house: House, ids: Sequence[int]) -> None:
 def _capture(house: House, pk: int) -> None:
     row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
     sighting = row.sighting
-    captured = _allowed(house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest))
+    captured = _unvisited(sighting) or _allowed(
+        house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest)
+    )
     files = [
         {
             "role": file.role,
@@ -52,6 +57,16 @@ def _capture(house: House, pk: int) -> None:
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.update(not_before=None)
     house.hint("seal", list(waiting.values_list("pk", flat=True)))
+
+
+def _unvisited(sighting: Sighting) -> Captured | None:
+    """What is recorded instead of a visit when a host of it is denied; ``None`` when none is."""
+    for host in (host_of(sighting.page_url), host_of(sighting.image_url)):
+        if denied(host):
+            moment = now()
+            sentence = f"Not visited: the operator's rules name {host}."
+            return Captured("unreachable", sentence, moment, moment, None, ())
+    return None
 
 
 def _allowed(captured: Captured) -> Captured:
