@@ -1,6 +1,8 @@
 """The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from evidence import merkle
 from evidence.notes import Note, check_name, parse_note, sign_note, verifier_key, verify_note
@@ -18,11 +20,14 @@ class Log:
         store: where the leaves lie.
         signer: the log's own key.
         origin: the log's name, such as ``example.org/log``; a new one after a break.
+        head: a file that remembers the head signed last, apart from the store: with a store that was set back to an
+            earlier state nothing is signed any more. Nothing is remembered without it.
     """
 
-    def __init__(self, store: LogStore, signer: Signer, origin: str) -> None:
+    def __init__(self, store: LogStore, signer: Signer, origin: str, head: Path | None = None) -> None:
         self._store = store
         self._signer = signer
+        self._head = head
         self.origin = check_name(origin)
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
@@ -66,9 +71,30 @@ class Log:
             if latest.size == size and latest.root == root:
                 return latest
             self.check_continues(latest)
+        if (remembered := self._remembered()) is not None:
+            self.check_continues(remembered)
         checkpoint = sign_note(self.origin, size, root, self._signer)
         self._store.add_checkpoint(checkpoint)
+        self._remember(checkpoint)
         return checkpoint
+
+    def _remembered(self) -> SignedCheckpoint | None:
+        """The head of this origin that was signed last, as the file tells."""
+        if self._head is None or not self._head.exists():
+            return None
+        text = self._head.read_text(encoding="utf-8")
+        note = parse_note(text)
+        return SignedCheckpoint(note.origin, note.size, note.root, text) if note.origin == self.origin else None
+
+    def _remember(self, checkpoint: SignedCheckpoint) -> None:
+        if self._head is None:
+            return
+        draft = self._head.with_name(f".{self._head.name}.{os.getpid()}")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(checkpoint.note)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._head)
 
     def check_continues(self, seen: SignedCheckpoint) -> None:
         """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.

@@ -85,7 +85,7 @@ class House:
         from registry.log import PostgresLogStore  # noqa: PLC0415
 
         signer = FileSigner(self.config.data_dir / "secrets" / "log.key")
-        return Log(PostgresLogStore(), signer, self.config.log_origin)
+        return Log(PostgresLogStore(), signer, self.config.log_origin, self.config.data_dir / "log.head")
 
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:

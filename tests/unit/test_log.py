@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -46,6 +47,23 @@ def test_nothing_new_is_signed_when_nothing_was_appended(log: Log) -> None:
     assert log.checkpoint().size == 0
     log.append(entries(2))
     assert log.checkpoint() == log.checkpoint()
+
+
+def test_a_store_that_was_set_back_signs_nothing_until_it_gets_a_new_origin(tmp_path: Path) -> None:
+    signer, head = FileSigner(tmp_path / "log.pem"), tmp_path / "log.head"
+    Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head).append(entries(2))
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    log = Log(FolderLogStore(tmp_path / "new"), signer, "example.org/log", head)
+    log.append(entries(3, 2))
+    assert log.checkpoint().size == 5
+
+    back = Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head)
+    with pytest.raises(IntegrityError, match="shorter"):
+        back.checkpoint()
+    back.append(entries(4, 10))
+    with pytest.raises(IntegrityError, match="aren't those"):
+        back.checkpoint()
+    assert Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log2", head).checkpoint().size == 6
 
 
 def test_proofs_about_what_is_not_there_are_wrong_use(log: Log) -> None:
