@@ -11,6 +11,7 @@ from exhibit.digests import Digest
 from exhibit.urls import host_of, registrable_domain, url_key
 from registry.bulk import copy_into
 from registry.models import BlockedDigest, BytesState, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
+from registry.steps import MAX_ATTEMPTS
 
 Headers = Sequence[tuple[str, str]]
 
@@ -109,6 +110,9 @@ def _take_back(pictures: Sequence[int]) -> None:
     """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
     expired.update(bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0)
+    # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
+    given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
+    given_up.update(state=StepState.TODO, not_before=None, attempts=MAX_ATTEMPTS - 1)
 
 
 def _put_to_work(pictures: Sequence[int]) -> list[int]:

@@ -148,6 +148,15 @@ def test_a_picture_whose_bytes_had_expired_comes_back_with_its_registration(inli
     assert Case.objects.get().case_sightings.get().match.decision == "certain"
 
 
+def test_a_picture_that_was_given_up_gets_one_more_try_when_it_is_seen_again(inline: Inline) -> None:
+    studio = owner("studio")
+    seen(inline, studio, photograph(1))
+    Picture.objects.update(state="failed", attempts=5)
+    waiting = seen(inline, studio, photograph(1), name="again")
+    match_pictures(inline.house, waiting)
+    assert Picture.objects.get().state == "done"
+
+
 def damage(inline: Inline, data: bytes) -> None:
     """Change the stored bytes of a picture."""
     inline.house.blobs.remove(Digest.of(data))
