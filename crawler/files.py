@@ -84,7 +84,8 @@ def _warc(crawl: Crawl, path: Path, stream: BinaryIO) -> Iterator[PageLine | Ref
 def _record(crawl: Crawl, record: Record) -> Iterator[PageLine | RefusalLine]:
     """The line of a record; none for what is no image and never claimed to be one."""
     http = record.http_headers
-    status = int(http.get_statuscode() or 0) if http is not None else 0
+    code = str(http.get_statuscode() or "") if http is not None else ""
+    status = int(code) if code.isdecimal() and len(code) == 3 else 0
     url = str(record.rec_headers.get_header("WARC-Target-URI") or "")
     if not url or (http is not None and status != 200):
         return

@@ -1,5 +1,6 @@
 """What reading a document gives: images and links as absolute addresses, and what the document says of itself."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -9,6 +10,9 @@ CONTEXT_LENGTH = 500
 LONGEST_ADDRESS = 8_192
 _ROOM = 24 * 1024 * 1024
 _EACH = 200
+_UNSAFE = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
+"""Blanks, controls and half characters, which browsers escape or replace (WHATWG URL, 4.4), and no row can hold."""
+
 _VISITED = ("http", "https")
 _NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript", "")
 
@@ -56,6 +60,11 @@ class Document:
     tdm_policy: str = ""
 
 
+def _escaped(match: re.Match[str]) -> str:
+    sign = match[0]
+    return f"%{ord(sign):02X}" if sign <= " " or sign == "\x7f" else "\N{REPLACEMENT CHARACTER}"
+
+
 class Room:
     """How much one document may name in characters, some more for each address.
 
@@ -90,7 +99,7 @@ def absolute(base: str, address: str) -> str:
         return ""
     if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
         return ""
-    joined = joined.replace(" ", "%20")
+    joined = _UNSAFE.sub(_escaped, joined)
     return joined if len(joined) <= LONGEST_ADDRESS else ""
 
 

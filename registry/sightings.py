@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from exhibit.digests import Digest
 from exhibit.urls import host_of, registrable_domain, url_key
-from registry.bulk import copy_into
+from registry.bulk import copy_into, storable
 from registry.models import BlockedDigest, BytesState, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
 from registry.steps import MAX_ATTEMPTS
 
@@ -79,10 +79,11 @@ def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting]) -> list[int
         picture = pictures[one.digest]
         keys = (url_key(one.page_url), url_key(one.image_url))
         first = earlier.get((*keys, picture), one.fetched_at) if not one.bytes_came else one.fetched_at
+        host = host_of(one.page_url)[:260]  # of a page that a sitemap names and nobody has visited
         rows[*keys, picture] = (
-            of.crawl_id, of.pk, picture, *keys, one.page_url, one.image_url, one.final_url, host_of(one.page_url),
-            registrable_domain(host_of(one.page_url)), one.found_in, one.context, one.page_title, one.media_type[:100],
-            one.status, Jsonb(list(one.request_headers)), Jsonb(list(one.response_headers)), one.peer, first,
+            of.crawl_id, of.pk, picture, *keys, one.page_url, one.image_url, one.final_url, host,
+            registrable_domain(host)[:260], one.found_in, one.context, one.page_title, one.media_type[:100],
+            one.status, _json(one.request_headers), _json(one.response_headers), one.peer[:60], first,
             one.fetched_at, one.bytes_came, private_to,
         )  # fmt: skip
     columns = (
@@ -94,6 +95,10 @@ def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting]) -> list[int
     copy_into("registry_sighting", columns, rows.values(), conflict=key)
     _take_back([pictures[one.digest] for one in sightings if one.bytes_came])
     return _put_to_work(list(pictures.values()))
+
+
+def _json(headers: Headers) -> Jsonb:
+    return Jsonb([[storable(name), storable(value)] for name, value in headers])
 
 
 def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[bytes, bytes, int], datetime]:

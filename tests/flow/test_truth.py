@@ -3,10 +3,13 @@
 import json
 from dataclasses import replace
 
+from django.db import transaction
+
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt
-from registry import owned
+from registry import crawling, owned
 from registry.licences import NewLicence, keep_licences
 from registry.models import (
     AnchorReceipt,
@@ -20,8 +23,10 @@ from registry.models import (
     LogSubmission,
     Owner,
     Picture,
+    Sighting,
     WorkPicture,
 )
+from registry.sightings import NewSighting, keep_sightings
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.facts import gather
 from workers.inline import Inline
@@ -53,8 +58,6 @@ def without_witnesses(inline: Inline) -> None:
 
 
 def test_a_bundle_says_nothing_of_the_owner_who_watched(inline: Inline) -> None:
-    from registry import crawling
-
     studio, agency = owner("studio"), owner("agency")
     case = a_case(inline, studio, agency, name="secret-client")
     row = case.case_sightings.select_related("sighting__slice").first()
@@ -155,6 +158,32 @@ def test_a_picture_that_was_given_up_gets_one_more_try_when_it_is_seen_again(inl
     waiting = seen(inline, studio, photograph(1), name="again")
     match_pictures(inline.house, waiting)
     assert Picture.objects.get().state == "done"
+
+
+def test_a_sitemap_and_an_import_may_name_what_no_row_can_hold(inline: Inline) -> None:
+    planned, epoch = claimed_slice(owner("studio"))
+    odd = NewSighting(
+        page_url=f"http://{'x' * 400}.example/",
+        image_url="http://shop.example/a.jpg",
+        final_url="",
+        digest=inline.house.blobs.put(photograph(1)),
+        size=1,
+        media_type="image/jpeg" + "x" * 200,
+        status=200,
+        request_headers=(),
+        response_headers=(("X-Odd", "a\0b\ud800"),),
+        peer="y" * 100,
+        fetched_at=now(),
+        bytes_came=True,
+        found_in="warc",
+        context="",
+        page_title="",
+    )
+    with transaction.atomic():
+        row = crawling.hold_slice(planned.pk, epoch)
+        assert row is not None
+        keep_sightings(row, [odd])
+    assert Sighting.objects.get().response_headers == [["X-Odd", "a\ufffdb?"]]
 
 
 def damage(inline: Inline, data: bytes) -> None:

@@ -61,6 +61,19 @@ def test_an_address_longer_than_servers_take_is_none() -> None:
     assert len(absolute(HERE, "data:image/png;base64," + "A" * LONG)) > LONG
 
 
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("/a\0b.jpg", "/a%00b.jpg"),
+        ("/a\x1f\x7f.jpg", "/a%1F%7F.jpg"),
+        ("/\ud800.jpg", "/\ufffd.jpg"),
+        ("/a b", "/a%20b"),
+    ],
+)
+def test_signs_that_no_row_can_hold_are_escaped_in_addresses(address: str, url: str) -> None:
+    assert absolute(HERE, address) == f"http://example.org{url}"
+
+
 def test_a_slice_gets_no_more_memory_than_it_may_have() -> None:
     take = "from crawler.run import _limit_memory; _limit_memory(64); bytearray(2 << 30)"
     done = subprocess.run([sys.executable, "-c", take], capture_output=True, text=True, check=False, cwd=CHECKOUT)
