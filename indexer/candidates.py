@@ -26,7 +26,7 @@ class Reach:
         hash_nearest: hits for each hash variant.
         hash_within: bits.
         descriptor_nearest: hits for each part of the picture.
-        descriptor_within: 1 − cosine. Of 780 edited copies of 60 works, 775 were within .65 of their work.
+        descriptor_within: 1 − cosine. Of 780 edited copies of 60 works, 778 were within .7 of their work.
     """
 
     hash_nearest: int = 3
