@@ -7,9 +7,10 @@ from django.db import transaction
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, UnreadablePictureError
-from exhibit.types import Verification
+from exhibit.types import Decision, Verification
 from indexer.candidates import distinct, find_candidates
 from indexer.features import Features, extract, fingerprints
+from indexer.second_look import second_look
 from indexer.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, PIPELINE
 from indexer.verify import verify
 from registry import fingerprints as vectors
@@ -106,10 +107,18 @@ def _verified(house: House, one: Measured) -> list[tuple[int, int, Verification]
     known = matching.known_pairs(PIPELINE, [found], wanted)
     digests = dict(Picture.objects.filter(pk__in=wanted).values_list("pk", "digest"))
     return [
-        (registered, found, verify(one.features, registered_features(house, digests[registered])))
+        (registered, found, compared(house, one.features, registered_features(house, digests[registered])))
         for registered in wanted
         if (registered, found) not in known
     ]
+
+
+def compared(house: House, found: Features, registered: Features) -> Verification:
+    """Verify a pair, and look closer where the first look leaves a doubt that a second may end."""
+    first = verify(found, registered)
+    if first.decision is not Decision.REVIEW:
+        return first
+    return second_look(first, house.blobs.get(found.digest), registered, house.limits)
 
 
 def registered_features(house: House, digest: Digest) -> Features:

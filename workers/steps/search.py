@@ -9,11 +9,10 @@ from exhibit.errors import ExhibitError
 from indexer.candidates import NEW_WORK, distinct, find_candidates
 from indexer.features import extract
 from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE
-from indexer.verify import verify
 from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import BytesState, Picture, WorkPicture
-from workers.steps.match import registered_features
+from workers.steps.match import compared, registered_features
 from workers.wiring import House
 
 Collection = vectors.Collection
@@ -52,7 +51,7 @@ def _search(house: House, row: WorkPicture) -> None:
         for found in new[start : start + KEPT_TOGETHER]:
             with suppress(ExhibitError):  # expired a moment ago, or damaged since it was measured
                 seen = extract(house.blobs.get(found.digest), house.limits)
-                rows.append((row.picture_id, found.pk, verify(seen, features)))
+                rows.append((row.picture_id, found.pk, compared(house, seen, features)))
         with transaction.atomic():  # so that a search that takes long goes on where it was broken off
             matching.keep_matches(rows)
     with transaction.atomic():
