@@ -11,16 +11,19 @@ from demo.pictures import textured
 from evidence.trust import Trust
 from evidence.verdict import State, Verdict
 from evidence.verify import verify
+from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.errors import ExitCode
-from registry import fingerprints
+from registry import crawling, fingerprints
 from registry.models import AnchorReceipt, Bundle, Capture, Case, Crawl, LogEntry, Owner, Picture, Refusal, Sighting
 from tests.assets.site import Answer, Site
-from tests.flow.rows import copy_of, jpeg, owner, photograph, register
+from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch, witnessed
 from workers.bundles import assemble
 from workers.inline import Inline
+from workers.steps.crawl import opening
 from workers.steps.decide import confirm
+from workers.steps.match import match_pictures
 
 COPIES = 3
 
@@ -192,3 +195,22 @@ def test_a_picture_that_only_looks_alike_opens_no_case(inline: Inline) -> None:
         inline.run_until_idle()
     assert Sighting.objects.count() == 1
     assert not Case.objects.exists()
+
+
+def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    confirm(inline.house, Case.objects.get(), by="Ann", reason="A copy.")
+    Capture.objects.update(state="done", outcome="unreachable", started_at=now(), finished_at=now())
+    inline.run_until_idle()
+    bundle = Bundle.objects.get()
+    assert bundle.state == "todo"
+
+    assert crawling.finish_slice(planned.pk, epoch, counts={}, suspect=False, opening=opening)
+    Bundle.objects.update(not_before=None)
+    inline.run_until_idle()
+    bundle.refresh_from_db()
+    assert (bundle.state, bundle.error) == ("done", "")
+    assert "data/sightings/01/slice.json" in {file["path"] for file in bundle.contents}

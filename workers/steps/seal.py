@@ -17,7 +17,7 @@ from exhibit.secrets import master_key
 from indexer.draw import overlay, side_by_side
 from registry import matching, steps
 from registry.log import submit
-from registry.models import AnchorReceipt, Bundle, Capture, Case, Match, Owner, SealingKey, StepState
+from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, Match, Owner, SealingKey, StepState
 from workers.facts import Gathered, gather, verification_of
 from workers.wiring import House
 
@@ -34,20 +34,28 @@ def request_bundle(case: Case) -> Bundle:
 
 
 def seal_bundles(house: House, ids: Sequence[int]) -> None:
-    """Seal each bundle whose captures have ended; the others wait."""
+    """Seal each bundle whose captures have ended, and the slices that saw it first; the others wait."""
     for pk in steps.claim(Bundle, ids, house.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
         if bundle.case.decision != Case.Decision.CONFIRMED:
             sentence = "The case was opened again before the bundle was sealed. Confirming it asks for another."
             steps.fail(Bundle, pk, sentence, retry=False)
             continue
-        if Capture.objects.filter(case=bundle.case, state__in=[StepState.TODO, StepState.DOING]).exists():
+        if _is_under_way(bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
             continue
         try:
             _seal(house, bundle)
         except ExhibitError as error:
             steps.fail(Bundle, pk, str(error), retry=error.retry)
+
+
+def _is_under_way(case: Case) -> bool:
+    """Whether a capture hasn't ended, or a slice: its entry in the log is the first witness of what it saw."""
+    open_states = [StepState.TODO, StepState.DOING]
+    captures = Capture.objects.filter(case=case, state__in=open_states)
+    slices = CrawlSlice.objects.filter(sightings__case_sightings__case=case, state__in=open_states)
+    return captures.exists() or slices.exists()
 
 
 def _seal(house: House, bundle: Bundle) -> None:
