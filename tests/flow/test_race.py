@@ -19,6 +19,8 @@ from workers.steps.search import search_pictures
 ROUNDS = 100
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
 def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, tmp_path: Path) -> None:
     fingerprints.forget_cached_spaces()
