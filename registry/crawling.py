@@ -351,7 +351,7 @@ class Validator:
 
 
 def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
-    """What earlier crawls of a watch know of the images on these pages, by image URL; the latest visit counts.
+    """What earlier crawls of a watch know of the images on these pages, by image URL; the last bytes that came count.
 
     Only of images whose bytes are still here: what has expired must come again to be compared with later works.
     """
@@ -359,7 +359,8 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
     stored = Sighting.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
     rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
     known: dict[str, Validator] = {}
-    for row in rows.order_by("last_seen"):
+    latest = rows.filter(bytes_came=True).order_by("image_key", "-last_seen").distinct("image_key")
+    for row in latest:
         headers = {name.lower(): value for name, value in row.response_headers}
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
         if etag or modified:

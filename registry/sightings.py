@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Min, Q
 from psycopg.types.json import Jsonb
 
 from exhibit.digests import Digest
@@ -104,11 +104,8 @@ def _json(headers: Headers) -> Jsonb:
 def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[bytes, bytes, int], datetime]:
     """When each (page, image, picture) of the watch was first seen, in any crawl."""
     rows = Sighting.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
-    found: dict[tuple[bytes, bytes, int], datetime] = {}
-    for page, image, picture, first in rows.values_list("page_key", "image_key", "picture_id", "first_seen"):
-        key = (bytes(page), bytes(image), picture)
-        found[key] = min(first, found.get(key, first))
-    return found
+    places = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
+    return {(bytes(page), bytes(image), picture): first for page, image, picture, first in places}
 
 
 def _take_back(pictures: Sequence[int]) -> None:
