@@ -17,6 +17,7 @@ from registry.models import (
     BytesState,
     Capture,
     Case,
+    CrawlSlice,
     HostDenial,
     Licence,
     LogOpening,
@@ -31,6 +32,7 @@ from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, re
 from workers.facts import gather
 from workers.inline import Inline
 from workers.steps.capture import capture_sightings
+from workers.steps.crawl import opening
 from workers.steps.decide import clear, confirm, license_use, reopen
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
@@ -53,6 +55,12 @@ def a_case(inline: Inline, of: Owner, watcher: Owner, name: str = "watch") -> Ca
     return Case.objects.get(owner=of)
 
 
+def end_slice(case: Case) -> None:
+    """End the slice that saw a case's pictures."""
+    part = CrawlSlice.objects.filter(sightings__case_sightings__case=case).distinct().get()
+    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+
+
 def without_witnesses(inline: Inline) -> None:
     inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
 
@@ -60,12 +68,7 @@ def without_witnesses(inline: Inline) -> None:
 def test_a_bundle_says_nothing_of_the_owner_who_watched(inline: Inline) -> None:
     studio, agency = owner("studio"), owner("agency")
     case = a_case(inline, studio, agency, name="secret-client")
-    row = case.case_sightings.select_related("sighting__slice").first()
-    assert row is not None
-    part = row.sighting.slice
-    from workers.steps.crawl import opening
-
-    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+    end_slice(case)
     facts = gather(inline.house, owned.case(studio, case.number), bundle=1, language="en", sealed=True).facts
     assert facts.sightings[0].slice is not None
     told = facts.to_json().decode()
@@ -115,6 +118,7 @@ def test_a_report_states_the_decision_of_now(inline: Inline) -> None:
     without_witnesses(inline)
     studio = owner("studio")
     case = a_case(inline, studio, studio)
+    end_slice(case)
     confirm(inline.house, case, by="Ann", reason="A copy.")
     seal_bundles(inline.house, list(Bundle.objects.values_list("pk", flat=True)))
     assert Bundle.objects.get().seal_digest is not None
