@@ -16,15 +16,17 @@ from evidence.documents import (
     render_report_json,
     render_report_pdf,
 )
+from evidence.documents.report_pdf import ROOM
 from evidence.facts import CaseFacts, OwnerFacts
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
+from indexer.draw import overlay
 from registry import owned, steps
 from registry.models import Bundle, Case, Crawl, LogEntry, Match, Owner, Report, Sighting
 from workers.bundles import sealed_case, sealed_facts
 from workers.facts import gather, software
 from workers.proofs import witnesses_of
-from workers.steps.seal import DOCUMENT_LANGUAGES, draw_match
+from workers.steps.seal import DOCUMENT_LANGUAGES
 from workers.texts import not_checked
 from workers.wiring import House
 
@@ -112,12 +114,15 @@ def _originals(house: House, facts: CaseFacts) -> dict[str, bytes]:
 
 
 def _drawn(house: House, facts: CaseFacts, matches: Sequence[Match]) -> dict[str, bytes]:
+    """The overlays of the matches that a report shows with pictures; side by side is for the exhibit sheet."""
     pictures: dict[str, bytes] = {}
-    for one, row in zip(facts.matches, matches, strict=True):
-        if one.overlay is None or one.side_by_side is None:
+    for one, row in list(zip(facts.matches, matches, strict=True))[: ROOM.matches]:
+        transform = one.verification.transform
+        if one.overlay is None or transform is None:
             continue
         if row.found.digest in house.blobs and row.registered.digest in house.blobs:
-            pictures[one.overlay], pictures[one.side_by_side] = draw_match(house.blobs, row)
+            found, registered = house.blobs.get(row.found.digest), house.blobs.get(row.registered.digest)
+            pictures[one.overlay] = overlay(found, registered, transform)
     return pictures
 
 
