@@ -13,7 +13,7 @@ from exhibit.types import Decision, Verification
 from registry.bulk import copy_into
 from registry.licences import covering_licence
 from registry.log import submit
-from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting, Work
+from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting
 
 LEDGER = "licence ledger"
 
@@ -198,8 +198,3 @@ def decide(
 def record(case: Case, kind: str, actor: str, sentence: str) -> None:
     """Add a line to a case's history."""
     CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, sentence=sentence)
-
-
-def works_of_pictures(pictures: Iterable[int]) -> list[Work]:
-    """The registered works that have one of these pictures."""
-    return list(Work.objects.filter(work_pictures__picture__in=list(pictures), removed_at=None).distinct())

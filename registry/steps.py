@@ -50,11 +50,6 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
     return taken
 
 
-def heartbeat(model: type[Claimable], pk: int) -> None:
-    """Say that the claimer of a long step is alive."""
-    model._default_manager.filter(pk=pk, state=StepState.DOING).update(claimed_at=now())  # noqa: SLF001 - Django's public name
-
-
 def finish(model: type[Claimable], ids: Iterable[int]) -> None:
     """Mark rows as done; to be called in the transaction that records their results."""
     model._default_manager.filter(pk__in=list(ids)).update(state=StepState.DONE, not_before=None, error="")  # noqa: SLF001 - Django's public name

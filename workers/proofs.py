@@ -1,7 +1,5 @@
 """Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
 
-from datetime import datetime
-
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
 from evidence.sealing import SealedCase
@@ -113,9 +111,3 @@ def _state(row: AnchorReceipt) -> str:
     if row.state == StepState.DONE:
         return "complete"
     return "asked" if row.proof is None else "pending"
-
-
-def earliest_time(bundle: Bundle) -> datetime | None:
-    """The earliest time that a witness has stated for a bundle."""
-    times = [witness.time for witness in witnesses_of(bundle) if witness.time is not None]
-    return min(times, default=None)
