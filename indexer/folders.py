@@ -6,7 +6,7 @@ index, and the descriptor index only when no copy that the hash found explains i
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -19,19 +19,15 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, ServiceMissingError, WrongUseError
 from exhibit.types import Decision, Metric, Space, Verification
 from indexer.cache import FeatureCache
-from indexer.candidates import MOST, Candidate, descriptor_candidates, distinct, hash_candidates
+from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
 from indexer.features import Features, extract, fingerprints
 from indexer.index import open_index, rebuild_index
-from indexer.second_look import second_look
+from indexer.search import find_works
 from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
-from indexer.verify import verify
 
 BATCH = 16
 AT_HAND = 256
-EXPLAINED = 0.9
-"""Share of a picture and of a work that a certain match shows, from which no other work is looked for."""
-
 R = TypeVar("R")
 
 
@@ -151,7 +147,7 @@ class _Worker:
         self.place = place
         self.cache = FeatureCache(place.scratch, AT_HAND)
         self.indexes: dict[str, FaissIndex] = {}
-        self.owners = dict(place.owners)
+        self._owners = dict(place.owners)
         self.seen: dict[Digest, list[tuple[int, Verification]]] = {}
 
     def index(self, space: Space) -> FaissIndex:
@@ -160,36 +156,32 @@ class _Worker:
             self.indexes[space.id] = open_index(space, _folder(self.place, space))
         return self.indexes[space.id]
 
-    def work(self, candidate: Candidate) -> int:
-        """Whose vector a candidate is."""
-        return self.owners[candidate.space][candidate.number]
+    @property
+    def hashes(self) -> FaissIndex:
+        """The works' hashes."""
+        return self.index(PHASH)
 
-    def compare(self, found: Features, data: bytes, work: int) -> Verification:
-        """Verify one picture against one work."""
+    @property
+    def descriptors(self) -> FaissIndex:
+        """The works' descriptors."""
+        return self.index(DESCRIPTOR)
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is."""
+        return {(one.space, one.number): self._owners[one.space][one.number] for one in candidates}
+
+    def features(self, work: int) -> Features:
+        """What was measured of a work."""
         path, digest = self.place.works[work]
-        registered = self.cache.get(digest, (self.place.works_root / path).read_bytes)
-        return second_look(verify(found, registered), data, registered)
+        return self.cache.get(digest, (self.place.works_root / path).read_bytes)
 
     def matches(self, data: bytes) -> list[tuple[int, Verification]]:
         """The works that a picture shows; the same bytes are compared once."""
         digest = Digest.of(data)
         if digest not in self.seen:
-            self.seen[digest] = self._matches(extract(data), data)
+            compared = find_works(extract(data), lambda: data, self)
+            self.seen[digest] = [(work, one) for work, one in compared if one.decision is not Decision.NONE]
         return self.seen[digest]
-
-    def _matches(self, found: Features, data: bytes) -> list[tuple[int, Verification]]:
-        by_hash = list(distinct(hash_candidates(found, self.index(PHASH)), self.work))
-        compared = {work: self.compare(found, data, work) for work in by_hash}
-        if not any(_explains(verification) for verification in compared.values()):
-            for work in distinct(descriptor_candidates(found, self.index(DESCRIPTOR)), self.work, MOST):
-                if len(compared) < MOST and work not in compared:
-                    compared[work] = self.compare(found, data, work)
-        return [(work, one) for work, one in compared.items() if one.decision is not Decision.NONE]
-
-
-def _explains(verification: Verification) -> bool:
-    shown = min(verification.overlap_picture, verification.overlap_work)
-    return verification.decision is Decision.CERTAIN and shown >= EXPLAINED
 
 
 def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:

@@ -1,18 +1,18 @@
 """Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, UnreadablePictureError
-from exhibit.types import Decision, Verification
-from indexer.candidates import distinct, find_candidates
+from exhibit.ports import VectorIndex
+from exhibit.types import Verification
+from indexer.candidates import Candidate
 from indexer.features import Features, extract, fingerprints
-from indexer.second_look import second_look
-from indexer.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, PIPELINE
-from indexer.verify import verify
+from indexer.search import compare, find_works
+from indexer.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS
 from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import Picture
@@ -97,28 +97,40 @@ def _compared(house: House, measured: Sequence[Measured]) -> tuple[list[Measured
 
 
 def _verified(house: House, one: Measured) -> list[tuple[int, int, Verification]]:
-    """(registered, found, verification) for each candidate pair whose geometry hasn't run yet."""
-    found = one.row.pk
-    candidates = find_candidates(
-        one.features, house.indexes.of(Collection.WORKS, PHASH), house.indexes.of(Collection.WORKS, DESCRIPTOR)
-    )
-    pictures = house.indexes.pictures(Collection.WORKS, candidates)
-    wanted = list(distinct(candidates, lambda candidate: pictures.get((candidate.space, candidate.number))))
-    known = matching.known_pairs(PIPELINE, [found], wanted)
-    digests = dict(Picture.objects.filter(pk__in=wanted).values_list("pk", "digest"))
-    return [
-        (registered, found, compared(house, one.features, registered_features(house, digests[registered])))
-        for registered in wanted
-        if (registered, found) not in known
-    ]
+    """(registered, found, verification) for each candidate; what is kept of a pair already stays."""
+    works = RegisteredWorks(house)
+    compared = find_works(one.features, lambda: house.blobs.get(one.row.digest), works, house.limits)
+    return [(registered, one.row.pk, verification) for registered, verification in compared]
+
+
+class RegisteredWorks:
+    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.Works``."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    @property
+    def hashes(self) -> VectorIndex:
+        """Their hashes."""
+        return self._house.indexes.of(Collection.WORKS, PHASH)
+
+    @property
+    def descriptors(self) -> VectorIndex:
+        """Their descriptors."""
+        return self._house.indexes.of(Collection.WORKS, DESCRIPTOR)
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is, by space and number."""
+        return self._house.indexes.pictures(Collection.WORKS, candidates)
+
+    def features(self, work: int) -> Features:
+        """What was measured of a registered picture."""
+        return registered_features(self._house, Picture.objects.values_list("digest", flat=True).get(pk=work))
 
 
 def compared(house: House, found: Features, registered: Features) -> Verification:
     """Verify a pair, and look closer where the first look leaves a doubt that a second may end."""
-    first = verify(found, registered)
-    if first.decision is not Decision.REVIEW:
-        return first
-    return second_look(first, house.blobs.get(found.digest), registered, house.limits)
+    return compare(found, lambda: house.blobs.get(found.digest), registered, house.limits)
 
 
 def registered_features(house: House, digest: Digest) -> Features:
