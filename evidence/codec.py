@@ -1,6 +1,7 @@
 """Plain JSON to frozen dataclasses and back, strictly: an unknown, missing or wrongly typed field is an error.
 
-Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations their values, tuples arrays.
+Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations their values, tuples arrays. A
+field that is marked :data:`exhibit.types.LATER` is left out while it has its default.
 The same annotations give the JSON Schema, so that a schema can't drift from the code.
 """
 
@@ -60,12 +61,22 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a format
         TypeError: a value of a kind that the format doesn't know.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        shown = [field for field in dataclasses.fields(value) if not _is_left_out(field, getattr(value, field.name))]
+        return {field.name: to_plain(getattr(value, field.name)) for field in shown}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     return _scalar_to_plain(value)
+
+
+def may_lack(kind: Any) -> frozenset[str]:  # noqa: ANN401 - any dataclass
+    """The names of a dataclass's fields that its plain form may lack."""
+    return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("later"))
+
+
+def _is_left_out(field: "dataclasses.Field[Any]", value: Any) -> bool:  # noqa: ANN401 - any value of a format
+    return bool(field.metadata.get("later")) and value == field.default
 
 
 def _scalar_to_plain(value: Any) -> Any:  # noqa: ANN401 - any scalar of a format
@@ -119,10 +130,10 @@ def _read_dataclass(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 -
         if name not in hints:
             raise FormatError(f"{where} has an unknown field {_short(name)!r}.")
     for name in hints:
-        if name not in plain:
+        if name not in plain and name not in may_lack(kind):
             raise FormatError(f"{where} lacks the field {name!r}.")
     try:
-        return kind(**{name: _read(hint, plain[name], f"{where}: {name}") for name, hint in hints.items()})
+        return kind(**{name: _read(hints[name], item, f"{where}: {name}") for name, item in plain.items()})
     except ValueError as error:
         raise FormatError(f"{where}: {_short(error)}.") from error
 

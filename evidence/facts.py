@@ -39,7 +39,9 @@ __all__ = [
     "WorkFacts",
 ]
 
-FACTS_FORMAT = "exhibit-facts/1"
+FACTS_FORMAT = "exhibit-facts/2"
+FACTS_FORMATS = ("exhibit-facts/1", FACTS_FORMAT)
+"""Every format that is read. The second one has fields that the first one lacked; nothing changed its meaning."""
 LANGUAGES = ("en", "zh-Hans")
 
 
@@ -322,7 +324,7 @@ class CaseFacts:
     """All plain facts of one case, at one time.
 
     Attributes:
-        format: :data:`FACTS_FORMAT`.
+        format: one of :data:`FACTS_FORMATS`.
         number: the case's number.
         bundle: the bundle's number within the case, from 1; 0 outside a bundle.
         owner: the rights holder.
@@ -365,6 +367,6 @@ class CaseFacts:
     def from_json(cls, data: bytes, *, what: str = "facts.json") -> Self:
         """The inverse of :meth:`to_json`; raises ``FormatError`` naming the place."""
         plain = parse_json(data, what=what)
-        if isinstance(plain, dict) and plain.get("format") != FACTS_FORMAT:
+        if isinstance(plain, dict) and plain.get("format") not in FACTS_FORMATS:
             raise FormatError(f"{what} isn't in the format {FACTS_FORMAT}.")
         return from_plain(cls, plain, where=what)

@@ -1,7 +1,9 @@
 """Values that travel between the rooms. All are frozen; none of them knows a database or a library of pictures."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from exhibit.digests import Digest
 
@@ -11,6 +13,10 @@ Matrix = tuple[
     tuple[float, float, float],
 ]
 """A 3×3 homography in row-major order."""
+
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
+"""Metadata of a field that was added after records of its class had been sealed. What is sealed leaves such a field out
+while it has its default, and may lack it: so earlier records are read, and written again, byte for byte."""
 
 
 class Metric(StrEnum):
@@ -109,6 +115,7 @@ class Verification:
         probability: calibrated probability, or ``None`` until calibrated.
         pipeline: version of everything that the figures depend on.
         reasons: short words why a decision was held back, such as ``low-information``.
+        calibration: which calibration gave the probability (:attr:`exhibit.calibration.Calibration.digest`).
     """
 
     decision: Decision
@@ -123,6 +130,7 @@ class Verification:
     probability: float | None
     pipeline: str
     reasons: tuple[str, ...] = ()
+    calibration: Digest | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

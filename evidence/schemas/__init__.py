@@ -11,14 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from evidence.facts import FACTS_FORMAT, CaseFacts
+from evidence.codec import may_lack
+from evidence.facts import FACTS_FORMATS, CaseFacts
 from evidence.manifest import MANIFEST_FORMAT, Manifest
 from exhibit.digests import Digest
 
 FOLDER = Path(__file__).parent
-FORMATS: dict[str, tuple[type, str]] = {
-    "facts.json": (CaseFacts, FACTS_FORMAT),
-    "manifest.json": (Manifest, MANIFEST_FORMAT),
+FORMATS: dict[str, tuple[type, tuple[str, ...]]] = {
+    "facts.json": (CaseFacts, FACTS_FORMATS),
+    "manifest.json": (Manifest, (MANIFEST_FORMAT,)),
 }
 
 _SCALARS: dict[Any, dict[str, Any]] = {
@@ -32,15 +33,15 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 }
 
 
-def schema_of(kind: type, name: str) -> dict[str, Any]:
-    """The JSON Schema of a frozen dataclass whose field ``format`` is the given name."""
+def schema_of(kind: type, names: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON Schema of a frozen dataclass whose field ``format`` has one of the given names, the newest one last."""
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
     top = definitions[kind.__name__]
-    definitions[kind.__name__] = {**top, "properties": {**top["properties"], "format": {"const": name}}}
+    definitions[kind.__name__] = {**top, "properties": {**top["properties"], "format": {"enum": list(names)}}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": name,
+        "title": names[-1],
         **reference,
         "$defs": dict(sorted(definitions.items())),
     }
@@ -78,7 +79,7 @@ def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: 
         definitions[name] = {
             "type": "object",
             "properties": {field: _schema(hints[field], definitions) for field in fields},
-            "required": fields,
+            "required": [field for field in fields if field not in may_lack(kind)],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{name}"}

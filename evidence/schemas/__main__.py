@@ -4,6 +4,6 @@ import json
 
 from evidence.schemas import FOLDER, FORMATS, schema_of
 
-for file, (kind, name) in FORMATS.items():
-    (FOLDER / file).write_text(json.dumps(schema_of(kind, name), indent=2) + "\n", encoding="utf-8")
+for file, (kind, names) in FORMATS.items():
+    (FOLDER / file).write_text(json.dumps(schema_of(kind, names), indent=2) + "\n", encoding="utf-8")
     print(f"wrote {file}")

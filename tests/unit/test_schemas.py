@@ -11,9 +11,9 @@ from tests.assets.bundles import make_scene
 
 @pytest.mark.parametrize("file", sorted(FORMATS))
 def test_the_shipped_schema_is_the_one_that_the_code_gives(file: str) -> None:
-    kind, name = FORMATS[file]
+    kind, names = FORMATS[file]
     shipped = json.loads((FOLDER / file).read_text("utf-8"))
-    assert shipped == schema_of(kind, name), "run python -m evidence.schemas"
+    assert shipped == schema_of(kind, names), "run python -m evidence.schemas"
     jsonschema.Draft202012Validator.check_schema(shipped)
 
 
