@@ -1,0 +1,61 @@
+"""What copyists, applications, printers and screens do to pictures: edits whose result is known, for measuring.
+
+``EDITS`` holds them by name, ``DESIGN``, ``FURTHER`` and ``OVERLAYS`` are groups of names, and :func:`apply` makes the
+bytes of a changed copy. Equal arguments give equal bytes with the same versions of Pillow, NumPy and OpenCV.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from exhibit.errors import WrongUseError
+from indexer.edits.catalogue import DESIGN, EDITS, FURTHER, OVERLAYS, Edit
+from indexer.edits.scene import Scene
+
+__all__ = ["DESIGN", "EDITS", "FURTHER", "LONG_SIDE", "OVERLAYS", "Edit", "EditedPicture", "apply"]
+
+LONG_SIDE = 1280
+"""Pixels: larger pictures are first made this small, as sites do."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditedPicture:
+    """A changed copy as a site would hold it.
+
+    Attributes:
+        data: bytes of the file.
+        suffix: of its name, with its dot.
+    """
+
+    data: bytes
+    suffix: str
+
+
+def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: int) -> EditedPicture:
+    """Change a picture as one edit does.
+
+    Args:
+        name: one of :data:`EDITS`.
+        picture: what is copied, in any mode; it is left as it is.
+        others: pictures to stand beside or behind it; the picture itself does where there are none.
+        seed: decides where a crop lies, what a caption says, and the like. One seed lays the same overlay on every
+            picture, relative to its size.
+
+    Raises:
+        WrongUseError: there is no edit of that name.
+    """
+    edit = EDITS.get(name)
+    if edit is None:
+        raise WrongUseError(f"There is no edit {name}.", hint=f"There are {', '.join(EDITS)}.")
+    shown = _reduced(picture)
+    chance = random.Random(f"{name}:{seed}")
+    changed = edit.change(Scene(shown, [_reduced(other) for other in others] or [shown], chance))
+    return EditedPicture(edit.saving.encode(changed), edit.saving.suffix)
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    reduced = picture.convert("RGB")
+    reduced.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
+    return reduced

@@ -1,0 +1,108 @@
+"""Edits made by devices that copy: cameras before screens, printers, scanners, and repeated saving."""
+
+import io
+import math
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+
+from indexer.edits.framing import scaled, warped
+from indexer.edits.scene import Scene
+from indexer.edits.tones import picture_of
+
+SCREEN_HALF, SCREEN_FULL = 0.5, 255.0
+
+
+def recompressed(picture: Image.Image, quality: int) -> Image.Image:
+    """Through JPEG once, colour at half size."""
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=quality, subsampling=2)
+    return Image.open(out).convert("RGB")
+
+
+def saved_often(scene: Scene) -> Image.Image:
+    """Ten times through JPEG, resized a little each time, as pictures that are passed on."""
+    picture = scene.picture
+    for _ in range(10):
+        share = scene.chance.uniform(0.93, 1.05)
+        picture = recompressed(scaled(picture, share), scene.chance.randint(45, 80))
+    return picture
+
+
+def photo_of_screen(scene: Scene) -> Image.Image:
+    """A camera before a screen: moiré, a reflection, flat contrast, a slight perspective, a dark surround."""
+    shown = _at_long_side(scene.picture, 720)
+    width, height = shown.size
+    values = np.asarray(shown, np.float32)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    turn = scene.chance.uniform(0.03, 0.12)
+    lines = np.sin(2 * math.pi * (x * math.cos(turn) + y * math.sin(turn)) / 2.13)
+    rows = np.sin(2 * math.pi * (y * math.cos(turn) - x * math.sin(turn)) / 3.07)
+    values = values * (1 + 0.07 * lines + 0.05 * rows)[..., None]
+    values = 255 * (np.clip(values, 0, 255) / 255) ** 0.8 * 0.82 + 18
+    centre_x, centre_y = scene.chance.uniform(0.1, 0.9) * width, scene.chance.uniform(0, 0.4) * height
+    glare = np.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (0.03 * width * height))
+    lit = picture_of((values + 90 * glare[..., None]) * np.array([0.96, 1.0, 1.06]))
+    inset = [(scene.chance.uniform(0.02, 0.1), scene.chance.uniform(0.02, 0.1)) for _ in range(4)]
+    (a, b), (c, d), (e, f), (g, h) = inset
+    corners = [(a * width, b * height), ((1 - c) * width, d * height)]
+    corners += [((1 - e) * width, (1 - f) * height), (g * width, (1 - h) * height)]
+    return warped(lit, corners, shown.size).filter(ImageFilter.GaussianBlur(0.7))
+
+
+def _at_long_side(picture: Image.Image, side: int) -> Image.Image:
+    return scaled(picture, side / max(picture.size))
+
+
+def printed(scene: Scene) -> Image.Image:
+    """Printed in four colours and scanned: round dots, paper, a margin, half a degree to two of rotation."""
+    shown = _at_long_side(scene.picture, 900)
+    cyan = 255 - np.asarray(shown, np.float32)
+    inks = np.stack([_dots(cyan[..., k], angle, 3.6) for k, angle in enumerate((15.0, 75.0, 45.0))], axis=2)
+    paper = picture_of(np.array([246, 241, 229], np.float32) * (1 - 0.93 * inks))
+    degrees = scene.chance.choice([-1, 1]) * scene.chance.uniform(0.5, 2)
+    page = ImageOps.expand(paper, 50, fill=(246, 241, 229))
+    turned = page.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(238, 232, 220))
+    return scaled(turned.filter(ImageFilter.GaussianBlur(1.1)), 0.75)
+
+
+def newsprint(scene: Scene) -> Image.Image:
+    """Coarse black dots on grey paper."""
+    shown = ImageOps.autocontrast(ImageOps.grayscale(_at_long_side(scene.picture, 720)))
+    ink = _dots(255 - np.asarray(shown, np.float32), 45.0, 5.0)
+    page = np.array([222, 218, 206], np.float32) * (1 - 0.85 * ink[..., None])
+    return picture_of(page).filter(ImageFilter.GaussianBlur(0.8))
+
+
+def _dots(darkness: np.ndarray, degrees: float, pitch: float) -> np.ndarray:
+    """How much ink lies where, 0 to 1: an ordered halftone screen at an angle, pitch in pixels.
+
+    Args:
+        darkness: float32, shape (height, width), 0 to 255.
+        degrees: of the screen.
+        pitch: distance of two dots.
+    """
+    height, width = darkness.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    turn, factor = math.radians(degrees), 2 * math.pi / pitch
+    along, across = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
+    screen = SCREEN_HALF + (np.cos(along * factor) + np.cos(across * factor)) / 4
+    ink: np.ndarray = np.clip((darkness / SCREEN_FULL - 1 + screen) * 4 + SCREEN_HALF, 0, 1)
+    return ink
+
+
+def creased(scene: Scene) -> Image.Image:
+    """A print that was folded: two creases, uneven light, worn corners."""
+    shown = scene.picture
+    width, height = shown.size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    light = np.ones((height, width), np.float32)
+    for position, reach, side in (
+        (x, width, 0.4 + 0.2 * scene.chance.random()),
+        (y, height, 0.4 + 0.2 * scene.chance.random()),
+    ):
+        away = (position - side * reach) / (0.006 * reach)
+        light += 0.45 * np.exp(-(away**2)) - 0.12 * np.tanh(away / 6) * np.exp(-np.abs(away) / 30)
+    chance = np.random.default_rng(scene.chance.getrandbits(32))
+    worn = chance.standard_normal((height, width), np.float32) * 5
+    return picture_of(np.asarray(shown, np.float32) * light[..., None] + worn[..., None] + 8)

@@ -1,0 +1,191 @@
+"""Edits of size, cut and direction."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
+
+from indexer.edits.scene import BLACK, WHITE, Change, Colour, Scene, any_colour
+from indexer.single_thread import cv2
+
+LEAST_SIDE = 8
+
+
+def unchanged(scene: Scene) -> Image.Image:
+    """Only saved anew."""
+    return scene.picture
+
+
+def resized(share: float) -> Change:
+    """Make both sides so much of what they were."""
+
+    def change(scene: Scene) -> Image.Image:
+        return scaled(scene.picture, share)
+
+    return change
+
+
+def scaled(picture: Image.Image, share: float) -> Image.Image:
+    """Resize bicubically to a share of both sides."""
+    size = (max(LEAST_SIDE, int(picture.width * share)), max(LEAST_SIDE, int(picture.height * share)))
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def cropped(area: float) -> Change:
+    """Keep a share of the area, somewhere, of nearly the same proportions."""
+
+    def change(scene: Scene) -> Image.Image:
+        across = min(1.0, math.sqrt(area) * scene.chance.uniform(0.9, 1.1))
+        down = min(1.0, area / across)
+        x, y = scene.chance.random(), scene.chance.random()
+        picture = scene.picture
+        width, height = max(1, int(picture.width * across)), max(1, int(picture.height * down))
+        left, top = round((picture.width - width) * x), round((picture.height - height) * y)
+        return picture.crop((left, top, left + width, top + height))
+
+    return change
+
+
+def padded(scene: Scene) -> Image.Image:
+    """Add a fifth of each side on both ends in one colour."""
+    fill = scene.chance.choice([BLACK, WHITE, (128, 128, 128)])
+    return _expanded(scene.picture, 0.2, fill)
+
+
+def _expanded(picture: Image.Image, share: float, fill: Colour) -> Image.Image:
+    return ImageOps.expand(picture, (int(picture.width * share), int(picture.height * share)), fill=fill)
+
+
+def mirrored(scene: Scene) -> Image.Image:
+    """Left becomes right."""
+    return ImageOps.mirror(scene.picture)
+
+
+def turned(degrees: float) -> Change:
+    """Turn by any angle on black; all of the picture stays."""
+
+    def change(scene: Scene) -> Image.Image:
+        return scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=BLACK)
+
+    return change
+
+
+def transposed(way: Image.Transpose) -> Change:
+    """Turn by right angles."""
+
+    def change(scene: Scene) -> Image.Image:
+        return scene.picture.transpose(way)
+
+    return change
+
+
+def bordered(scene: Scene) -> Image.Image:
+    """Two frames, each of one colour."""
+    width = int(min(scene.picture.size) * 0.06)
+    inner = ImageOps.expand(scene.picture, width, fill=any_colour(scene))
+    return ImageOps.expand(inner, width // 2, fill=any_colour(scene))
+
+
+def perspective(most: float) -> Change:
+    """Move each corner inwards by up to a share of the sides; black outside."""
+
+    def change(scene: Scene) -> Image.Image:
+        width, height = scene.picture.size
+        moved = [(scene.chance.uniform(0, most), scene.chance.uniform(0, most)) for _ in range(4)]
+        corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
+        to = [(abs(x - dx) * width, abs(y - dy) * height) for (x, y), (dx, dy) in zip(corners, moved, strict=True)]
+        return warped(scene.picture, to, scene.picture.size)
+
+    return change
+
+
+def warped(picture: Image.Image, corners: list[tuple[float, float]], size: tuple[int, int]) -> Image.Image:
+    """Lay a picture's corners (top left first, clockwise) onto four points of a black canvas."""
+    width, height = picture.size
+    source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    matrix = cv2.getPerspectiveTransform(source, np.array(corners, np.float32))
+    return Image.fromarray(cv2.warpPerspective(np.asarray(picture), matrix, size, borderValue=BLACK))
+
+
+def straightened(scene: Scene) -> Image.Image:
+    """Turn by up to 9 degrees and cut off the corners, as the horizon tool of a phone does."""
+    degrees = scene.chance.choice([-1, 1]) * scene.chance.uniform(4, 9)
+    picture = scene.picture.rotate(degrees, Image.Resampling.BICUBIC, expand=False)
+    width, height = picture.size
+    tangent = abs(math.tan(math.radians(degrees)))
+    left, top = int(height * tangent / 2), int(width * tangent / 2)
+    left, top = min(left, width // 3), min(top, height // 3)
+    return picture.crop((left, top, width - left, height - top))
+
+
+def stretched(scene: Scene) -> Image.Image:
+    """Pull 4:3 to 16:9, one way or the other."""
+    across, down = scene.chance.choice([(4 / 3, 1.0), (1.0, 4 / 3)])
+    size = (round(scene.picture.width * across), round(scene.picture.height * down))
+    return scene.picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def square(scene: Scene) -> Image.Image:
+    """Cut the middle to a square of 480 pixels, as profiles and feeds do."""
+    return ImageOps.fit(scene.picture, (480, 480), Image.Resampling.LANCZOS)
+
+
+def banner(scene: Scene) -> Image.Image:
+    """Cut to a strip of 2.4 : 1, as the top of a page does."""
+    centring = (0.5, scene.chance.uniform(0.3, 0.6))
+    return ImageOps.fit(scene.picture, (960, 400), Image.Resampling.LANCZOS, centering=centring)
+
+
+def avatar(scene: Scene) -> Image.Image:
+    """A circle of 320 pixels on white."""
+    return _masked(
+        ImageOps.fit(scene.picture, (320, 320), Image.Resampling.LANCZOS),
+        lambda draw, box: draw.ellipse(box, fill=255),
+    )
+
+
+def rounded(scene: Scene) -> Image.Image:
+    """Rounded corners on white, as cards in applications have."""
+    radius = round(min(scene.picture.size) * 0.14)
+    return _masked(scene.picture, lambda draw, box: draw.rounded_rectangle(box, radius, fill=255))
+
+
+Box = tuple[int, int, int, int]
+
+
+def _masked(picture: Image.Image, shape: Callable[[ImageDraw.ImageDraw, Box], None]) -> Image.Image:
+    mask = Image.new("L", (picture.width * 2, picture.height * 2))
+    shape(ImageDraw.Draw(mask), (0, 0, mask.width - 1, mask.height - 1))
+    page = Image.new("RGB", picture.size, WHITE)
+    page.paste(picture, (0, 0), mask.resize(picture.size, Image.Resampling.BILINEAR))
+    return page
+
+
+def thumbnail(scene: Scene) -> Image.Image:
+    """A long side of 120 pixels."""
+    small = scene.picture.copy()
+    small.thumbnail((120, 120), Image.Resampling.LANCZOS)
+    return small
+
+
+def halves_swapped(scene: Scene) -> Image.Image:
+    """The right half stands left of the left one."""
+    picture, middle = scene.picture, scene.picture.width // 2
+    swapped = Image.new("RGB", picture.size)
+    swapped.paste(picture.crop((middle, 0, picture.width, picture.height)), (0, 0))
+    swapped.paste(picture.crop((0, 0, middle, picture.height)), (picture.width - middle, 0))
+    return swapped
+
+
+def barrel(scene: Scene) -> Image.Image:
+    """The bulge of a wide lens (Brown's model, first coefficient only)."""
+    width, height = scene.picture.size
+    strength = scene.chance.uniform(0.18, 0.3)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    radius = max(width, height) / 2
+    across, down = (x - width / 2) / radius, (y - height / 2) / radius
+    factor = (1 + strength * (across**2 + down**2)) / (1 + strength * 0.6)
+    maps = (across * factor * radius + width / 2, down * factor * radius + height / 2)
+    warp = cv2.remap(np.asarray(scene.picture), *maps, cv2.INTER_LINEAR, borderValue=BLACK)
+    return Image.fromarray(warp)

@@ -1,0 +1,138 @@
+"""Edits that lay something over a picture or join it to its edge: words, stickers, marks, bars."""
+
+from PIL import Image, ImageDraw
+
+from indexer.edits.scene import BLACK, WHITE, Colour, Scene, any_colour
+from indexer.edits.stickers import sticker
+from indexer.edits.words import fitting_font, font, sentence
+
+CAPTIONS: list[Colour] = [WHITE, BLACK, (255, 220, 0), (220, 20, 20)]
+
+
+def captioned(scene: Scene) -> Image.Image:
+    """One to three large lines of words with an outline."""
+    picture, chance = scene.picture.copy(), scene.chance
+    draw = ImageDraw.Draw(picture)
+    for _ in range(chance.randint(1, 3)):
+        height = picture.height * chance.uniform(0.06, 0.14)
+        at = (chance.uniform(0, 0.3) * picture.width, chance.uniform(0, 0.85) * picture.height)
+        words, fill = sentence(chance, chance.randint(2, 5)), chance.choice(CAPTIONS)
+        draw.text(at, words, font=font(height), fill=fill, stroke_width=2, stroke_fill=BLACK)
+    return picture
+
+
+def with_stickers(scene: Scene) -> Image.Image:
+    """One to three stickers of a fifth to nearly half of the short side."""
+    picture, chance = scene.picture.copy(), scene.chance
+    for _ in range(chance.randint(1, 3)):
+        side = int(min(picture.size) * chance.uniform(0.2, 0.45))
+        drawn = sticker(chance, side)
+        at = (
+            int(chance.uniform(0, 0.9) * (picture.width - side / 2)),
+            int(chance.uniform(0, 0.9) * (picture.height - side / 2)),
+        )
+        picture.paste(drawn, at, drawn)
+    return picture
+
+
+def big_sticker(scene: Scene) -> Image.Image:
+    """One sticker over the middle, 55 to 65% of the short side."""
+    picture = scene.picture.copy()
+    side = int(min(picture.size) * scene.chance.uniform(0.55, 0.65))
+    drawn = sticker(scene.chance, side)
+    picture.paste(drawn, ((picture.width - side) // 2, (picture.height - side) // 2), drawn)
+    return picture
+
+
+def watermarked(scene: Scene) -> Image.Image:
+    """A half-transparent line, tiled and slanted over all of the picture."""
+    width, height = scene.picture.size
+    layer = Image.new("L", (width * 2, height * 2))
+    draw, face = ImageDraw.Draw(layer), font(height * 0.07)
+    words = "© " + sentence(scene.chance, 2)
+    for row, y in enumerate(range(0, layer.height, max(1, int(height * 0.2)))):
+        for x in range(0, layer.width, max(1, int(width * 0.45))):
+            draw.text((x + row % 3 * 20, y), words, font=face, fill=110)
+    turned = layer.rotate(30)
+    picture = scene.picture.copy()
+    picture.paste(WHITE, (0, 0), turned.crop((width // 2, height // 2, width // 2 + width, height // 2 + height)))
+    return picture
+
+
+def meme(scene: Scene) -> Image.Image:
+    """Two lines of words on a white strip above."""
+    width, height = scene.picture.size
+    strip = int(height * scene.chance.uniform(0.2, 0.35))
+    page = Image.new("RGB", (width, height + strip), WHITE)
+    page.paste(scene.picture, (0, strip))
+    words = [sentence(scene.chance, 5), sentence(scene.chance, 4)]
+    face = fitting_font(max(words, key=len), width - 20, strip * 0.3)
+    ImageDraw.Draw(page).text((10, 5), "\n".join(words), font=face, fill=BLACK)
+    return page
+
+
+def lower_third(scene: Scene) -> Image.Image:
+    """A news channel's bar, ticker, clock and logo."""
+    picture = scene.picture.copy()
+    width, height = picture.size
+    draw, colour = ImageDraw.Draw(picture), any_colour(scene)
+    bar, ticker = round(height * 0.74), round(height * 0.9)
+    draw.rectangle((0, bar, width, ticker), fill=(245, 245, 245))
+    draw.rectangle((0, bar, round(width * 0.22), ticker), fill=colour)
+    draw.rectangle((0, ticker, width, height), fill=(20, 24, 40))
+    lines = [sentence(scene.chance, 4).upper(), sentence(scene.chance, 6), sentence(scene.chance, 10)]
+    left, inner = round(width * 0.24), width * 0.74
+    draw.text((left, bar + 2), lines[0], fill=BLACK, font=fitting_font(lines[0], inner, height * 0.075))
+    draw.text(
+        (left, bar + height * 0.09), lines[1], fill=(60, 60, 60), font=fitting_font(lines[1], inner, height * 0.05)
+    )
+    draw.text((8, ticker + 3), lines[2], fill=WHITE, font=fitting_font(lines[2], width - 16, height * 0.055))
+    draw.text((round(width * 0.02), bar + height * 0.03), "LIVE", fill=WHITE, font=font(height * 0.08))
+    draw.rounded_rectangle((width * 0.8, height * 0.04, width * 0.97, height * 0.14), 8, fill=colour)
+    draw.text(
+        (width * 0.82, height * 0.055), "NEWS 7", fill=WHITE, font=fitting_font("NEWS 7", width * 0.13, height * 0.07)
+    )
+    return picture
+
+
+def subtitled(scene: Scene) -> Image.Image:
+    """Cut to the 2.35 : 1 of a film, with black bars and a subtitle."""
+    width = scene.picture.width
+    height, shown = round(width * 9 / 16), min(scene.picture.height, round(width / 2.35))
+    top = (scene.picture.height - shown) // 2
+    page = Image.new("RGB", (width, height), BLACK)
+    page.paste(scene.picture.crop((0, top, width, top + shown)), (0, (height - shown) // 2))
+    words = sentence(scene.chance, 7)
+    face = fitting_font(words, width * 0.8, height * 0.07)
+    at = (width / 2, height * 0.8)
+    ImageDraw.Draw(page).text(at, words, "white", face, "mm", stroke_width=2, stroke_fill=BLACK)
+    return page
+
+
+def advertised(scene: Scene) -> Image.Image:
+    """A shop's banner: a strip of the picture, one side faded to a colour that carries words and a button."""
+    strip = scene.picture.resize((960, round(960 * scene.picture.height / scene.picture.width)))
+    top = int(max(0, strip.height - 420) * scene.chance.uniform(0.2, 0.6))
+    page = strip.crop((0, top, 960, top + min(420, strip.height)))
+    colour, words = any_colour(scene), [sentence(scene.chance, 2), sentence(scene.chance, 4)]
+    fade = Image.linear_gradient("L").rotate(90).resize((480, page.height))
+    page.paste(colour, (0, 0), fade)
+    draw = ImageDraw.Draw(page)
+    draw.text((40, page.height * 0.2), words[0].upper(), "white", fitting_font(words[0].upper(), 380, 60))
+    draw.text((40, page.height * 0.45), words[1], "white", fitting_font(words[1], 380, 30))
+    draw.rounded_rectangle((40, page.height * 0.66, 240, page.height * 0.84), 20, fill=WHITE)
+    draw.text((140, page.height * 0.75), "SHOP NOW", BLACK, font(26), "mm")
+    return page
+
+
+def mosaicked(scene: Scene) -> Image.Image:
+    """Two areas made unrecognisable by coarse squares."""
+    picture, chance = scene.picture.copy(), scene.chance
+    for _ in range(2):
+        width, height = (round(side * chance.uniform(0.22, 0.34)) for side in picture.size)
+        x, y = chance.uniform(0.1, 0.9), chance.uniform(0.1, 0.9)
+        left, top = round((picture.width - width) * x), round((picture.height - height) * y)
+        area = picture.crop((left, top, left + width, top + height))
+        coarse = area.resize((8, 8), Image.Resampling.BOX).resize(area.size, Image.Resampling.NEAREST)
+        picture.paste(coarse, (left, top))
+    return picture

@@ -1,0 +1,150 @@
+"""Edits of light, colour and sharpness."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+from indexer.edits.scene import Change, Colour, Scene
+from indexer.single_thread import cv2
+
+Floats = NDArray[np.float32]
+
+
+def jittered(scene: Scene) -> Image.Image:
+    """Brightness, contrast, saturation and hue, all strongly."""
+    chance = scene.chance
+    picture = ImageEnhance.Brightness(scene.picture).enhance(chance.choice([0.6, 1.4]) * chance.uniform(0.9, 1.1))
+    picture = ImageEnhance.Contrast(picture).enhance(chance.choice([0.6, 1.5]))
+    picture = ImageEnhance.Color(picture).enhance(chance.choice([0.3, 1.8]))
+    hue, saturation, value = picture.convert("HSV").split()
+    shift = chance.randint(10, 40)
+    turned = hue.point([(level + shift) % 256 for level in range(256)])
+    return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
+
+
+def grey(scene: Scene) -> Image.Image:
+    """Without colour."""
+    return ImageOps.grayscale(scene.picture).convert("RGB")
+
+
+def blurred(radius: float) -> Change:
+    """Gaussian blur; the radius is its deviation in pixels."""
+
+    def change(scene: Scene) -> Image.Image:
+        return scene.picture.filter(ImageFilter.GaussianBlur(radius))
+
+    return change
+
+
+def sharpened(scene: Scene) -> Image.Image:
+    """An unsharp mask that shows."""
+    return scene.picture.filter(ImageFilter.UnsharpMask(2, 250, 2))
+
+
+def noisy(deviation: float) -> Change:
+    """Grain, the same in all channels."""
+
+    def change(scene: Scene) -> Image.Image:
+        values = np.asarray(scene.picture, np.float32)
+        return picture_of(values + _grain(scene, values.shape[:2], deviation)[..., None])
+
+    return change
+
+
+def _grain(scene: Scene, shape: tuple[int, ...], deviation: float) -> Floats:
+    normal = np.random.default_rng(scene.chance.getrandbits(32)).standard_normal(shape, np.float32)
+    return normal * np.float32(deviation)
+
+
+def picture_of(values: NDArray[np.floating]) -> Image.Image:
+    """A picture of values from 0 to 255, cut off beyond."""
+    return Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
+
+
+def duotone(scene: Scene) -> Image.Image:
+    """Dark tones in one colour, light ones in another."""
+    pairs: list[tuple[Colour, Colour]] = [
+        ((28, 16, 92), (252, 196, 84)),
+        ((12, 40, 60), (240, 110, 120)),
+        ((50, 10, 60), (90, 240, 200)),
+    ]
+    dark, light = scene.chance.choice(pairs)
+    return ImageOps.colorize(ImageOps.autocontrast(ImageOps.grayscale(scene.picture)), dark, light)
+
+
+def vintage(scene: Scene) -> Image.Image:
+    """Sepia, faded, grainy, darker at the corners."""
+    grey_values = np.asarray(ImageOps.grayscale(scene.picture), np.float32)
+    faded = 40 + grey_values * 0.72 + _grain(scene, grey_values.shape, 9)
+    tinted = faded[..., None] * np.array([1.07, 0.95, 0.76], np.float32)
+    return picture_of(tinted * _vignette(scene.picture.size, 0.45)[..., None])
+
+
+def _vignette(size: tuple[int, int], strength: float) -> Floats:
+    width, height = size
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    return np.asarray(1 - strength * (x**2 + y**2) / 2, np.float32)
+
+
+def filtered(scene: Scene) -> Image.Image:
+    """A filter of a photo application: split tones, an S-curve and a vignette."""
+    values = np.asarray(scene.picture, np.float32) / 255
+    light = values.mean(axis=2, keepdims=True)
+    cool, warm = np.array([-0.06, 0.01, 0.12], np.float32), np.array([0.12, 0.04, -0.08], np.float32)
+    toned = values + cool * (1 - light) + warm * light
+    curved = toned + 0.12 * np.sin((toned - 0.5) * np.pi * 2) / 2
+    return picture_of(curved * 255 * _vignette(scene.picture.size, 0.5)[..., None])
+
+
+def inverted(scene: Scene) -> Image.Image:
+    """Its negative."""
+    return ImageOps.invert(scene.picture)
+
+
+def posterised(scene: Scene) -> Image.Image:
+    """Smooth areas in four levels a channel."""
+    smooth = scene.picture.filter(ImageFilter.MedianFilter(5))
+    return ImageOps.posterize(smooth, 2).point([min(255, level + 32) for level in range(256)] * 3)
+
+
+def local_contrast(scene: Scene) -> Image.Image:
+    """The look of HDR: CLAHE on lightness, and more saturation."""
+    lab = cv2.cvtColor(np.asarray(scene.picture), cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(8, 8)).apply(lab[..., 0])
+    return ImageEnhance.Color(Image.fromarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))).enhance(1.5)
+
+
+def night(scene: Scene) -> Image.Image:
+    """Much darker, with the noise of a small sensor."""
+    values = (np.asarray(scene.picture, np.float32) / 255) ** 1.9 * 150
+    chance = np.random.default_rng(scene.chance.getrandbits(32))
+    return picture_of(values + chance.standard_normal(values.shape, np.float32) * (5 + np.sqrt(values)))
+
+
+def motion_blurred(scene: Scene) -> Image.Image:
+    """A camera that moved by 2.5% of the long side while the shutter was open."""
+    length = max(5, round(max(scene.picture.size) * 0.025))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1
+    centre = ((length - 1) / 2, (length - 1) / 2)
+    turn = cv2.getRotationMatrix2D(centre, scene.chance.uniform(0, 180), 1)
+    turned = cv2.warpAffine(kernel, turn, (length, length))
+    return Image.fromarray(cv2.filter2D(np.asarray(scene.picture), -1, turned / turned.sum(), borderType=2))
+
+
+def upscaled(scene: Scene) -> Image.Image:
+    """Shrunk, smoothed, enlarged and sharpened until edges ring, as cheap upscalers do."""
+    width, height = scene.picture.size
+    small = scene.picture.resize((max(8, width // 3), max(8, height // 3)), Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(cv2.bilateralFilter(np.asarray(small), 5, 30, 3))
+    return smooth.resize((width, height), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(3, 220, 0))
+
+
+def bokeh(scene: Scene) -> Image.Image:
+    """Only the middle stays sharp, as in a portrait mode."""
+    width, height = scene.picture.size
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    sharp = np.clip((1.1 - np.hypot(x / 0.75, y / 0.85)) * 4, 0, 1)
+    mask = Image.fromarray((sharp * 255).astype(np.uint8))
+    soft = scene.picture.filter(ImageFilter.GaussianBlur(max(width, height) * 0.012))
+    return Image.composite(scene.picture, soft, mask)
