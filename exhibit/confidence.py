@@ -1,0 +1,118 @@
+"""What counts say about a rate: a bound for a sample of fixed size, and an interval that is valid at any moment."""
+
+import math
+from collections.abc import Callable
+
+LEVEL = 0.95
+"""How often at least a statement made here holds, over all that might have been sampled."""
+MILLION = 1_000_000
+_HALVINGS = 100
+
+
+def upper_bound(failures: int, trials: int, level: float = LEVEL) -> float:
+    """The largest rate that still gives as few failures as were seen with probability ``1 - level``.
+
+    The exact one-sided bound of C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
+    in the case of the binomial", Biometrika 26 (1934): the ``p`` with ``P(X ≤ failures) = 1 - level`` for a binomial
+    ``X``. Trials must be independent of one another: edits of one photograph are one trial. Without a failure it is
+    ``1 - (1 - level) ** (1 / trials)``, some 3 / trials. It holds for a number of trials that was fixed beforehand.
+
+    Args:
+        failures: how many failed.
+        trials: of how many.
+        level: how often the bound holds.
+
+    Returns:
+        A rate from 0 to 1; 1 without trials.
+    """
+    _check(failures, trials)
+    if failures >= trials:
+        return 1.0
+    return _where(lambda rate: _at_most(failures, trials, rate) - (1 - level), failures / trials, 1.0)
+
+
+def per_million(rate: float) -> int:
+    """A rate as a count in a million, rounded up."""
+    return min(MILLION, math.ceil(rate * MILLION - 1e-6))
+
+
+def evidence_against(rate: float, failures: int, trials: int) -> float:
+    """The logarithm of how much more likely the sequence is under a mixture of rates than under this one.
+
+    H. Robbins, "Statistical methods related to the law of the iterated logarithm", Annals of Mathematical Statistics 41
+    (1970); S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence
+    sequences", Annals of Statistics 49 (2021). With the mixing density Beta(½, ½), whose bounds near 0 are narrow,
+
+        M = B(½ + failures, ½ + trials - failures) / B(½, ½) / (rate ** failures * (1 - rate) ** (trials - failures))
+
+    is a martingale that starts at 1 when each trial, given those before it, fails with probability ``rate``. By Ville's
+    inequality it ever reaches 1 / α with probability at most α.
+    """
+    successes = trials - failures
+    mixed = _log_beta(0.5 + failures, 0.5 + successes) - _log_beta(0.5, 0.5)
+    return mixed - _times_log(failures, rate) - _times_log(successes, 1 - rate)
+
+
+def interval_at_any_time(failures: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
+    """The rates that the sequence so far hasn't refuted: a confidence sequence.
+
+    All the intervals of one growing sequence hold together, with probability ``level``: one may look after every trial,
+    and stop when one likes. See :func:`evidence_against` for the formula and its sources.
+
+    Args:
+        failures: how many have failed until now.
+        trials: of how many.
+        level: how often the intervals hold, all together.
+
+    Returns:
+        The lower and the upper end, from 0 to 1; (0, 1) without trials.
+    """
+    _check(failures, trials)
+    if not trials:
+        return 0.0, 1.0
+    limit, seen = -math.log(1 - level), failures / trials
+
+    def beyond(rate: float) -> float:
+        return evidence_against(rate, failures, trials) - limit
+
+    lower = _where(beyond, 0.0, seen) if failures else 0.0
+    upper = _where(lambda rate: -beyond(rate), seen, 1.0) if failures < trials else 1.0
+    return lower, upper
+
+
+def _check(failures: int, trials: int) -> None:
+    if not 0 <= failures <= trials:
+        raise ValueError(f"{failures} of {trials} can't have failed")
+
+
+def _where(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function passes zero, by halving."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _at_most(failures: int, trials: int, rate: float) -> float:
+    """The probability of at most so many failures."""
+    if rate in {0.0, 1.0}:
+        return 1.0 - rate
+    terms = (
+        math.exp(_log_choose(trials, k) + k * math.log(rate) + (trials - k) * math.log1p(-rate))
+        for k in range(failures + 1)
+    )
+    return math.fsum(terms)
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+def _times_log(count: int, rate: float) -> float:
+    if not count:
+        return 0.0
+    return count * math.log(rate) if rate > 0 else -math.inf

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from exhibit.confidence import evidence_against, interval_at_any_time, per_million, upper_bound
+
+ALPHA = 0.05
+
+
+@pytest.mark.parametrize(
+    ("failures", "trials"), [(0, 1), (0, 50), (1, 50), (7, 200), (199, 200), (0, 4661), (46, 4661)]
+)
+def test_the_bound_is_that_of_clopper_and_pearson(failures: int, trials: int) -> None:
+    known = stats.beta.ppf(0.95, failures + 1, trials - failures)
+    assert upper_bound(failures, trials) == pytest.approx(known, rel=1e-9)
+
+
+def test_the_bound_from_4661_photographs_without_a_failure_is_643_in_a_million() -> None:
+    assert per_million(upper_bound(0, 4661)) == 643
+
+
+def test_without_trials_and_with_failures_alone_nothing_is_excluded() -> None:
+    assert upper_bound(0, 0) == upper_bound(3, 3) == 1.0
+    assert interval_at_any_time(0, 0) == (0.0, 1.0)
+    assert interval_at_any_time(5, 5)[1] == 1.0
+    assert interval_at_any_time(0, 5)[0] == 0.0
+    with pytest.raises(ValueError, match="can't have failed"):
+        upper_bound(4, 3)
+
+
+def test_the_martingale_is_the_ratio_of_a_mixture_to_the_rate() -> None:
+    rates = (np.arange(200_000) + 0.5) / 200_000
+    for failures, trials in ((0, 4), (2, 9), (30, 60)):
+        density = stats.beta.pdf(rates, 0.5, 0.5)
+        mixture = np.mean(density * rates**failures * (1 - rates) ** (trials - failures))
+        known = math.log(mixture / (0.3**failures * 0.7 ** (trials - failures)))
+        assert evidence_against(0.3, failures, trials) == pytest.approx(known, abs=0.01)
+
+
+def test_the_ends_of_the_interval_are_where_the_evidence_reaches_the_limit() -> None:
+    low, high = interval_at_any_time(9, 120)
+    assert 0 < low < 9 / 120 < high < 1
+    assert evidence_against(low, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
+    assert evidence_against(high, 9, 120) == pytest.approx(math.log(20), abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.05, 0.4])
+def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rate: float) -> None:
+    random = np.random.default_rng(7)
+    runs, length = 4000, 1000
+    failed = (random.random((runs, length)) < rate).cumsum(axis=1)
+    least, most = _left_standing(rate, length)
+    misled = ((failed < least) | (failed > most)).any(axis=1).mean()
+    assert 0 < misled <= ALPHA
+
+
+def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -> None:
+    random = np.random.default_rng(7)
+    failed = (random.random((300, 400)) < 0.2).cumsum(axis=1)
+    looks = range(20, 401, 20)
+    bounds = {(k, n): upper_bound(k, n) for n in looks for k in set(failed[:, n - 1].tolist())}
+    misled = sum(any(bounds[int(run[n - 1]), n] < 0.2 for n in looks) for run in failed)
+    assert misled / 300 > ALPHA
+
+
+def _left_standing(rate: float, length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """After each trial the least and the largest number of failures that don't refute the rate."""
+    limit = math.log(1 / ALPHA)
+    least, most = np.zeros(length, np.int64), np.zeros(length, np.int64)
+    low = high = 0
+    for n in range(1, length + 1):
+        while evidence_against(rate, low, n) >= limit:
+            low += 1
+        while high < n and evidence_against(rate, high + 1, n) < limit:
+            high += 1
+        least[n - 1], most[n - 1] = low, high
+    return least, most
