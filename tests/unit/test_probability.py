@@ -1,0 +1,160 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from exhibit.calibration import FIGURES, Bound, Calibration, between, calibrated, figures
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import Decision, Verification
+from indexer.probability import Sample, brier, false_alarms, fit, isotonic, logistic, shipped_calibration
+from indexer.spaces import PIPELINE
+
+BOUNDS = (Bound(200, 0), Bound(200, 3))
+
+
+def measured(inliers: int, dense: float, decision: Decision = Decision.REVIEW) -> Verification:
+    return Verification(decision, 256, inliers, dense, None, False, 0, dense, dense, None, PIPELINE)  # noqa: FBT003
+
+
+def samples(photographs: int = 200, seed: int = 3) -> list[Sample]:
+    """Copies agree more than others, with some overlap between them."""
+    random = np.random.default_rng(seed)
+    made = []
+    for number in range(photographs):
+        for copy, centre in ((True, 0.75), (True, 0.7), (False, 0.3), (False, 0.35), (False, 0.3)):
+            dense = float(np.clip(random.normal(centre, 0.15), 0, 1))
+            made.append(Sample(f"photo {number}", copy, "made", measured(int(40 * dense), dense)))
+    return made
+
+
+@pytest.fixture(scope="module")
+def calibration() -> Calibration:
+    return fit(samples(), name="test", made="2026-11-20", data="made", bounds=BOUNDS)
+
+
+def test_isotonic_is_that_of_scipy() -> None:
+    random = np.random.default_rng(5)
+    for _ in range(30):
+        values, weights = random.random(40), random.random(40) + 0.01
+        known = optimize.isotonic_regression(values, weights=weights).x
+        assert isotonic(values, weights) == pytest.approx(known, abs=1e-12)
+
+
+def test_logistic_has_the_largest_penalised_likelihood() -> None:
+    random = np.random.default_rng(6)
+    rows, weights = random.normal(size=(150, 3)), random.random(150)
+    outcomes = (random.random(150) < 1 / (1 + np.exp(-(rows @ [2.0, -1.0, 0.0] + 0.5)))).astype(float)
+
+    def loss(learned: np.ndarray) -> float:
+        margins = (learned[0] + rows @ learned[1:]) * (2 * outcomes - 1)
+        return float((weights * np.logaddexp(0, -margins)).sum() + (learned[1:] ** 2).sum() / 2)
+
+    known = optimize.minimize(loss, np.zeros(4), tol=1e-12).x
+    assert logistic(rows, outcomes, weights) == pytest.approx(known, abs=1e-4)
+
+
+def test_perfect_separation_still_has_finite_weights() -> None:
+    rows = np.array([[0.0], [0.1], [0.9], [1.0]])
+    learned = logistic(rows, np.array([0.0, 0, 1, 1]), np.ones(4))
+    assert np.isfinite(learned).all()
+    assert learned[1] > 0
+
+
+def test_probabilities_are_those_that_are_observed(calibration: Calibration) -> None:
+    fresh = samples(seed=11)
+    predicted = np.array([calibration.probability(one.verification) for one in fresh], float)
+    copies = np.array([one.copy for one in fresh], float)
+    weights = np.where(copies == 1, 1 / 2, 1 / 3)
+    for low, high in ((0, 0.2), (0.2, 0.8), (0.8, 1.01)):
+        inside = (predicted >= low) & (predicted < high)
+        observed = (copies * weights)[inside].sum() / weights[inside].sum()
+        assert observed == pytest.approx((predicted * weights)[inside].sum() / weights[inside].sum(), abs=0.1)
+    assert brier(calibration, fresh) < 0.1
+
+
+def test_a_probability_never_says_more_than_its_photographs_allow(calibration: Calibration) -> None:
+    best = calibration.probability(measured(5000, 1.0))
+    worst = calibration.probability(measured(0, 0.0))
+    assert worst is not None
+    assert best is not None
+    assert 1 / 200 < worst < 0.02
+    assert 0.98 < best < 1 - 1 / 200
+
+
+def test_the_same_samples_give_the_same_calibration_in_any_process(calibration: Calibration) -> None:
+    again = fit(samples(), name="test", made="2026-11-20", data="made", bounds=BOUNDS)
+    assert again.digest == calibration.digest
+    assert Calibration.from_json(calibration.to_json()) == calibration
+
+
+def test_a_photograph_is_on_one_side_of_the_split_only() -> None:
+    doubled = [replace(one, photograph=f"photo {int(one.photograph[6:]) % 30}") for one in samples(60)]
+    assert fit(doubled, name="t", made="2026-11-20", data="made", bounds=BOUNDS).photographs == 30
+
+
+def test_too_few_photographs_are_refused_in_words() -> None:
+    with pytest.raises(WrongUseError, match="19 photographs don't suffice"):
+        fit(samples(19), name="t", made="2026-11-20", data="made", bounds=BOUNDS)
+    with pytest.raises(WrongUseError):
+        fit([one for one in samples() if one.copy], name="t", made="2026-11-20", data="made", bounds=BOUNDS)
+
+
+def test_a_photograph_with_several_false_alarms_counts_once() -> None:
+    wrong = [Sample("a", False, "nearest", measured(9, 0.4)) for _ in range(3)]  # noqa: FBT003
+    right = [Sample("b", True, "edit", measured(9, 0.4))]  # noqa: FBT003
+    assert false_alarms([*wrong, *right], Decision.REVIEW, 100) == Bound(100, 1)
+    assert false_alarms([*wrong, *right], Decision.CERTAIN, 100) == Bound(100, 0)
+
+
+def test_nothing_found_and_figures_of_another_version_have_no_probability(calibration: Calibration) -> None:
+    one = measured(30, 0.8)
+    found = calibrated(one, calibration)
+    assert (found.probability, found.calibration) == (calibration.probability(one), calibration.digest)
+    for other in (replace(one, decision=Decision.NONE), replace(one, pipeline="another")):
+        assert calibrated(other, calibration) == other
+    assert calibrated(found, None) == one
+
+
+def test_between_knots_lies_a_straight_line() -> None:
+    knots = ((0.0, 0.1), (1.0, 0.1), (3.0, 0.9))
+    assert [between(score, knots) for score in (-5, 0.5, 2, 3, 9)] == pytest.approx([0.1, 0.1, 0.5, 0.9, 0.9])
+
+
+def test_the_figures_are_plain_functions_of_what_is_sealed() -> None:
+    one = replace(measured(0, 0.25), hamming=64, reasons=("imprecise",))
+    named = dict(zip(FIGURES, figures(one), strict=True))
+    assert (named["log-inliers"], named["dense"], named["hash"]) == (0.0, 0.25, 0.5)
+    assert (named["imprecise"], named["shared-overlay"]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prior": 2},
+        {"weights": [1.0]},
+        {"figures": ["unknown"], "weights": [1.0]},
+        {"knots": []},
+        {"knots": [[1, 0.9], [2, 0.1]]},
+        {"surprise": 1},
+        {"format": "exhibit-calibration/9"},
+        {"name": 7},
+        {"bounds": {"certain": {"photographs": 10, "failed": 0, "at_most_in_a_million": 1}}},
+    ],
+)
+def test_what_is_no_calibration_is_refused(calibration: Calibration, change: dict[str, object]) -> None:
+    plain = {**json.loads(calibration.to_json()), **change}
+    with pytest.raises(IntegrityError):
+        Calibration.from_json(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode())
+
+
+def test_a_bound_that_was_made_smaller_is_refused(calibration: Calibration) -> None:
+    changed = calibration.to_json().replace(b'"at_most_in_a_million":', b'"at_most_in_a_million":1')
+    with pytest.raises(IntegrityError):
+        Calibration.from_json(changed)
+
+
+def test_the_shipped_calibration_can_be_read() -> None:
+    made = shipped_calibration()
+    assert made is None or made.photographs > 0
