@@ -56,6 +56,8 @@ def apply(name: str, picture: Image.Image, others: Sequence[Image.Image], seed: 
 
 
 def _reduced(picture: Image.Image) -> Image.Image:
+    if picture.mode == "RGB" and max(picture.size) <= LONG_SIDE:
+        return picture
     reduced = picture.convert("RGB")
     reduced.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
     return reduced

@@ -1,0 +1,190 @@
+"""Questions whose answers are known: edited copies of works, edited strangers, two strangers under one overlay.
+
+``python -m bench.edited`` writes them into a folder; ``python -m bench matching`` makes them while it asks.
+"""
+
+import argparse
+import csv
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from indexer.edits import EDITS, LONG_SIDE, OVERLAYS, apply
+
+ON_STRANGERS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
+"""Edits in which unrelated photos are asked: those that bring marks, pages and neighbours with them."""
+UNDER_OVERLAYS = (600, 450)
+"""Size to which two photos are cut before the same overlay is laid on both."""
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A picture that is looked for among the works.
+
+    Attributes:
+        photo: what it was made of; pictures of one photo are not independent of one another.
+        edit: how.
+        work: the work that it shows, or empty where it shows none.
+        data: bytes of the file.
+        suffix: of its name, with its dot.
+    """
+
+    photo: str
+    edit: str
+    work: str
+    data: bytes
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two different photos under the same overlay.
+
+    Attributes:
+        overlay: the edit.
+        photos: what they were made of.
+        registered: bytes of the first.
+        found: bytes of the second.
+    """
+
+    overlay: str
+    photos: tuple[str, str]
+    registered: bytes
+    found: bytes
+
+    @property
+    def files(self) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+        """Both by what they are."""
+        return ("registered", self.registered), ("found", self.found)
+
+
+def photos_in(*folders: Path) -> list[Path]:
+    """The pictures below some folders, in the order of their names."""
+    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+
+
+def opened(path: Path) -> Image.Image:
+    """A photo as its copies are made of: RGB, upright, at most 1,280 pixels."""
+    with Image.open(path) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    upright.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
+    return upright
+
+
+def copies(works: Sequence[Path], others: Sequence[Path], edits: Sequence[str], seed: int) -> Iterator[Asked]:
+    """Each work in each edit.
+
+    Args:
+        works: their files.
+        others: what stands beside or behind them; none of them is registered.
+        edits: names.
+        seed: of everything that is left to chance.
+    """
+    around = [opened(path) for path in others]
+    for path in works:
+        picture = opened(path)
+        for edit in edits:
+            made = apply(edit, picture, around, _seed(path, seed))
+            yield Asked(path.name, edit, path.name, made.data, made.suffix)
+
+
+def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Asked]:
+    """Each photo as it is, then in so many of the edits :data:`ON_STRANGERS`, in turns.
+
+    Args:
+        photos: none of them is registered.
+        others: what stands beside or behind them.
+        each: edits of each photo, besides the photo itself.
+        seed: of everything that is left to chance.
+    """
+    around = [opened(path) for path in others]
+    for number, path in enumerate(photos):
+        yield Asked(path.name, "none", "", path.read_bytes(), path.suffix)
+        picture = opened(path)
+        for turn in range(each):
+            edit = ON_STRANGERS[(number + turn) % len(ON_STRANGERS)]
+            made = apply(edit, picture, around, _seed(path, seed))
+            yield Asked(path.name, edit, "", made.data, made.suffix)
+
+
+def overlay_pairs(photos: Sequence[Path], others: Sequence[Path], count: int, seed: int) -> Iterator[Pair]:
+    """Pairs of two photos under the same overlay; no photo is used twice while there are enough.
+
+    Args:
+        photos: different from one another.
+        others: neighbours, backgrounds and insets: the same ones for both of a pair.
+        count: how many pairs.
+        seed: of everything that is left to chance.
+    """
+    around = [opened(path) for path in others]
+    for number in range(count):
+        one, other = photos[2 * number % len(photos)], photos[(2 * number + 1) % len(photos)]
+        overlay = OVERLAYS[number % len(OVERLAYS)]
+        made = [
+            apply(overlay, ImageOps.fit(opened(path), UNDER_OVERLAYS), around, seed * 1_000_003 + number).data
+            for path in (one, other)
+        ]
+        yield Pair(overlay, (one.name, other.name), made[0], made[1])
+
+
+def _seed(path: Path, seed: int) -> int:
+    return zlib.crc32(f"{seed}:{path.name}".encode())
+
+
+def main() -> None:
+    """Write questions and lists of them into a folder."""
+    options = _parser().parse_args()
+    works, others, unrelated = (photos_in(folder) for folder in (options.photos, options.others, options.unrelated))
+    out: Path = options.out
+    for name in ("copies", "strangers", "overlays"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    with _listed(out / "pictures.csv", ("file", "photo", "edit", "work")) as write:
+        for asked in copies(works, others, tuple(EDITS), options.seed):
+            write(
+                (_kept(out, f"copies/{Path(asked.photo).stem}-{asked.edit}{asked.suffix}", asked.data), *_names(asked))
+            )
+        for asked in strangers(unrelated, others, options.each, options.seed):
+            name = f"strangers/{Path(asked.photo).stem}-{asked.edit}{asked.suffix}"
+            write((_kept(out, name, asked.data), *_names(asked)))
+    with _listed(out / "overlays.csv", ("registered", "found", "overlay", "photo_registered", "photo_found")) as write:
+        for number, pair in enumerate(overlay_pairs(unrelated, others, options.overlays, options.seed)):
+            files = [_kept(out, f"overlays/{number:04d}-{side}.jpg", data) for side, data in pair.files]
+            write((*files, pair.overlay, *pair.photos))
+
+
+def _names(asked: Asked) -> tuple[str, str, str]:
+    return asked.photo, asked.edit, asked.work
+
+
+def _kept(out: Path, name: str, data: bytes) -> str:
+    (out / name).write_bytes(data)
+    return name
+
+
+@contextmanager
+def _listed(path: Path, columns: Sequence[str]) -> Iterator[Callable[[Sequence[str]], object]]:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        yield writer.writerow
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.edited", description=__doc__)
+    parser.add_argument("--photos", type=Path, required=True, help="folder of works")
+    parser.add_argument("--others", type=Path, required=True, help="folder of neighbours and backgrounds")
+    parser.add_argument("--unrelated", type=Path, required=True, help="folder of photos that are no works")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--each", type=int, default=10, help="edits of each unrelated photo")
+    parser.add_argument("--overlays", type=int, default=300, help="pairs of photos under one overlay")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
