@@ -1,0 +1,1 @@
+"""Training the descriptor that comes with Exhibit (``training/README.md``): outside the product, with PyTorch."""

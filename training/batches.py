@@ -1,0 +1,67 @@
+"""Which works share a batch: some at random, some that the network has trouble to tell apart."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data import Collection, weights_by_category
+
+RANDOM_SHARE = 0.5
+NEIGHBOURS = 9
+NEIGHBOURS_TAKEN = 2
+LOOK_ALIKES = 4
+
+
+class Picker:
+    """Chooses the works of batch after batch.
+
+    Args:
+        collection: the pictures.
+        works: in a batch.
+        seed: of the choice.
+        width: of the vectors that are remembered.
+    """
+
+    def __init__(self, collection: Collection, works: int, seed: int, width: int) -> None:
+        self._rng = np.random.default_rng([seed, 17])
+        self._training = np.array(collection.training)
+        pictures = [collection.pictures[index] for index in collection.training]
+        self._weights = weights_by_category(pictures)
+        self._numbers = collection.works
+        self._vectors = np.zeros((len(collection.pixels), width), np.float32)
+        self._works = works
+        groups: dict[str, list[int]] = {}
+        for index, one in zip(collection.training, pictures, strict=True):
+            if one.group:
+                groups.setdefault(one.group, []).append(index)
+        self._groups = [members for members in groups.values() if len(members) > 1]
+
+    def pick(self) -> list[int]:
+        """The works of the next batch: different ones."""
+        known = bool(self._vectors.any())
+        at_random = int(self._works * RANDOM_SHARE) if known else self._works
+        chosen: dict[int, int] = {}
+        if self._groups and known:
+            members = self._groups[int(self._rng.integers(len(self._groups)))]
+            self._add(chosen, list(self._rng.permutation(members)[:LOOK_ALIKES]))
+        while len(chosen) < at_random:
+            self._add(chosen, list(self._rng.choice(self._training, at_random, p=self._weights)), at_random)
+        for seed in [picture for picture in chosen.values() if known]:
+            if len(chosen) < self._works:
+                self._add(chosen, self._near(seed), self._works)
+        while len(chosen) < self._works:
+            self._add(chosen, list(self._rng.choice(self._training, self._works, p=self._weights)), self._works)
+        return list(chosen.values())
+
+    def remember(self, pictures: list[int], vectors: NDArray[np.float32]) -> None:
+        """Keep the newest vectors of works, by which neighbours are found."""
+        self._vectors[pictures] = vectors
+
+    def _near(self, picture: int) -> list[int]:
+        likeness = self._vectors[self._training] @ self._vectors[picture]
+        nearest = self._training[np.argsort(-likeness)[:NEIGHBOURS]]
+        return list(self._rng.permutation(nearest)[:NEIGHBOURS_TAKEN])
+
+    def _add(self, chosen: dict[int, int], pictures: list[int], most: int = 1 << 30) -> None:
+        for picture in pictures:
+            if len(chosen) < most:
+                chosen.setdefault(int(self._numbers[picture]), int(picture))

@@ -1,0 +1,283 @@
+"""Random strong edits of one picture: what a copy may have been through. All take and give uint8 RGB."""
+
+import math
+import string
+from collections.abc import Callable
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Pixels = NDArray[np.uint8]
+Edit = Callable[[Generator, Pixels], Pixels]
+Colour = tuple[int, int, int]
+
+STRIPS = 240
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+QUALITIES = (8, 15, 25, 35, 50, 60, 75, 90)
+
+
+def chance(rng: Generator, share: float) -> bool:
+    """True in this share of the cases."""
+    return bool(rng.random() < share)
+
+
+def spread(rng: Generator, low: float, high: float) -> float:
+    """A number that is as often near the low end as near the high one, by ratio."""
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
+def colour(rng: Generator) -> Colour:
+    """White, black and their neighbours as often as any other colour."""
+    plain = ((255, 255, 255), (0, 0, 0), (20, 20, 24), (245, 245, 245))
+    return plain[int(rng.integers(4))] if chance(rng, 0.75) else _any_colour(rng)
+
+
+def resized(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Exactly this size, averaging where it shrinks."""
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (max(1, width), max(1, height)), interpolation=how), np.uint8)
+
+
+def at_most(pixels: Pixels, side: int) -> Pixels:
+    """A long side of at most so many pixels."""
+    factor = side / max(pixels.shape[:2])
+    return pixels if factor >= 1 else resized(pixels, round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
+
+
+def cover(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Fill a rectangle and cut off what hangs over."""
+    factor = max(width / pixels.shape[1], height / pixels.shape[0])
+    wide, high = max(width, round(pixels.shape[1] * factor)), max(height, round(pixels.shape[0] * factor))
+    left, top = (wide - width) // 2, (high - height) // 2
+    return resized(pixels, wide, high)[top : top + height, left : left + width]
+
+
+def crop(rng: Generator, pixels: Pixels, least: float, most: float = 1.0) -> Pixels:
+    """A part of between two shares of the area, anywhere."""
+    share, skew = spread(rng, least, most), math.exp(rng.uniform(-0.25, 0.25))
+    height, width = pixels.shape[:2]
+    wide = min(width, max(16, round(width * math.sqrt(share) * skew)))
+    high = min(height, max(16, round(height * math.sqrt(share) / skew)))
+    left, top = int(rng.integers(width - wide + 1)), int(rng.integers(height - high + 1))
+    return pixels[top : top + high, left : left + wide]
+
+
+def mirror(_: Generator, pixels: Pixels) -> Pixels:
+    """Left and right exchanged."""
+    return np.ascontiguousarray(pixels[:, ::-1])
+
+
+def flip(_: Generator, pixels: Pixels) -> Pixels:
+    """Top and bottom exchanged."""
+    return np.ascontiguousarray(pixels[::-1])
+
+
+def turn(rng: Generator, pixels: Pixels) -> Pixels:
+    """Turned by quarters, a little, or anyhow, with the corners cut or the picture enlarged."""
+    kind = rng.random()
+    if kind < 0.45:
+        return np.ascontiguousarray(np.rot90(pixels, int(rng.integers(1, 4))))
+    angle = rng.uniform(-30, 30) if kind < 0.85 else rng.uniform(-180, 180)
+    height, width = pixels.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+    wide, high = width, height
+    if chance(rng, 0.7):
+        cosine, sine = abs(matrix[0, 0]), abs(matrix[0, 1])
+        wide, high = int(cosine * width + sine * height), int(sine * width + cosine * height)
+    matrix[:, 2] += (wide / 2 - width / 2, high / 2 - height / 2)
+    border = cv2.BORDER_REFLECT if chance(rng, 0.25) else cv2.BORDER_CONSTANT
+    turned = cv2.warpAffine(pixels, matrix, (wide, high), borderMode=border, borderValue=colour(rng))
+    return np.asarray(turned, np.uint8)
+
+
+def tilt(rng: Generator, pixels: Pixels) -> Pixels:
+    """Photographed at an angle."""
+    height, width = pixels.shape[:2]
+    moved = rng.uniform(0, rng.uniform(0.05, 0.28), (4, 2))
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+    inward = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], np.float32)
+    size = np.array([width, height], np.float32)
+    outer, inner = corners * size, ((corners + inward * moved) * size).astype(np.float32)
+    pair = (outer, inner) if chance(rng, 0.4) else (inner, outer)
+    matrix = cv2.getPerspectiveTransform(*pair)
+    return np.asarray(cv2.warpPerspective(pixels, matrix, (width, height), borderValue=colour(rng)), np.uint8)
+
+
+def squash(rng: Generator, pixels: Pixels) -> Pixels:
+    """Another ratio of width to height."""
+    return resized(pixels, max(16, round(pixels.shape[1] * math.exp(rng.uniform(-0.6, 0.6)))), pixels.shape[0])
+
+
+def tone(rng: Generator, pixels: Pixels, strength: float = 1.0) -> Pixels:
+    """Brightness, contrast, saturation, a colour cast, now and then another hue."""
+    values = pixels.astype(np.float32) * math.exp(rng.uniform(-0.6, 0.6) * strength)
+    if chance(rng, 0.7):
+        mean = values.mean()
+        values = mean + (values - mean) * math.exp(rng.uniform(-0.7, 0.6) * strength)
+    if chance(rng, 0.6):
+        grey = (values @ LUMA)[..., None]
+        values = grey + (values - grey) * math.exp(rng.uniform(-1.4, 0.7) * strength)
+    if chance(rng, 0.3 * strength):
+        values *= np.exp(rng.uniform(-0.35, 0.35, 3)).astype(np.float32)
+    toned = values.clip(0, 255).astype(np.uint8)
+    if chance(rng, 0.25 * strength):
+        hue = cv2.cvtColor(toned, cv2.COLOR_RGB2HSV)
+        hue[..., 0] = (hue[..., 0].astype(np.int32) + int(rng.integers(-60, 61))) % 180
+        toned = np.asarray(cv2.cvtColor(hue, cv2.COLOR_HSV2RGB))
+    return toned
+
+
+def grey(_: Generator, pixels: Pixels) -> Pixels:
+    """Without colour."""
+    return np.repeat(_grey(pixels)[..., None], 3, 2)
+
+
+def effect(rng: Generator, pixels: Pixels) -> Pixels:
+    """One of the filters that apps offer."""
+    return _EFFECTS[int(rng.integers(len(_EFFECTS)))](rng, pixels)
+
+
+def blur(rng: Generator, pixels: Pixels) -> Pixels:
+    """Out of focus."""
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.6, 2.6) * max(pixels.shape[:2]) / 400), np.uint8)
+
+
+def sharpen(rng: Generator, pixels: Pixels) -> Pixels:
+    """Sharpened beyond what is good."""
+    amount = rng.uniform(0.8, 3)
+    soft = cv2.GaussianBlur(pixels, (0, 0), 1.5)
+    return np.asarray(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0), np.uint8)
+
+
+def noise(rng: Generator, pixels: Pixels) -> Pixels:
+    """Grain, grey or coloured."""
+    shape = (*pixels.shape[:2], 3 if chance(rng, 0.5) else 1)
+    grain = rng.standard_normal(shape, np.float32) * np.float32(rng.uniform(4, 28))
+    return (pixels + grain).clip(0, 255).astype(np.uint8)
+
+
+def coarsen(rng: Generator, pixels: Pixels) -> Pixels:
+    """Shrunk and enlarged again."""
+    height, width = pixels.shape[:2]
+    factor = spread(rng, 0.15, 1)
+    small = resized(pixels, max(24, round(width * factor)), max(24, round(height * factor)))
+    return np.asarray(cv2.resize(small, (width, height), interpolation=int(rng.integers(3))), np.uint8)
+
+
+def jpeg(rng: Generator, pixels: Pixels) -> Pixels:
+    """Compressed with losses."""
+    quality = QUALITIES[int(rng.integers(len(QUALITIES)))]
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 1), np.uint8)
+
+
+def paint(pixels: Pixels, mask: Pixels, place: tuple[int, int], ink: Colour, opacity: float = 1.0) -> None:
+    """Lay a colour over a picture, in place, where a mask (uint8) says so.
+
+    Args:
+        pixels: what is painted on.
+        mask: how much.
+        place: left and top of the mask; it may hang over.
+        ink: the colour.
+        opacity: 0 to 1.
+    """
+    left, top = place
+    first, last = (max(0, top), max(0, left)), (top + mask.shape[0], left + mask.shape[1])
+    part = pixels[first[0] : last[0], first[1] : last[1]] if min(last) > 0 else pixels[:0]
+    if not part.size:
+        return
+    share = mask[first[0] - top :, first[1] - left :][: part.shape[0], : part.shape[1], None] * np.float32(
+        opacity / 255
+    )
+    part[:] = (part + share * (np.array(ink, np.float32) - part)).astype(np.uint8)
+
+
+def strip(rng: Generator, height: int) -> Pixels:
+    """A mask of a line of text of random letters, so that no word can be learnt."""
+    drawn = strips()[int(rng.integers(STRIPS))]
+    return resized(drawn, max(2, drawn.shape[1] * height // drawn.shape[0]), height)
+
+
+@cache
+def strips() -> tuple[Pixels, ...]:
+    """Lines of text as masks, drawn once; half with Pillow's own font, half with OpenCV's strokes."""
+    rng = np.random.default_rng(1)
+    return tuple(_typed(rng) if number % 2 else _stroked(rng) for number in range(STRIPS))
+
+
+def _words(rng: Generator) -> str:
+    letters = string.ascii_letters if chance(rng, 0.3) else string.ascii_lowercase
+    if chance(rng, 0.2):
+        letters = string.ascii_uppercase + string.digits
+    lengths = rng.integers(1, 10, int(rng.integers(1, 10)))
+    return " ".join("".join(rng.choice(list(letters), length)) for length in lengths)
+
+
+def _typed(rng: Generator) -> Pixels:
+    text, font = _words(rng), ImageFont.load_default(34)
+    image = Image.new("L", (int(font.getlength(text)) + 8, 46))
+    ImageDraw.Draw(image).text((4, 1), text, font=font, fill=255, stroke_width=int(rng.integers(3)))
+    return np.asarray(image)
+
+
+def _stroked(rng: Generator) -> Pixels:
+    text, face, thickness = _words(rng), int(rng.choice([0, 2, 3, 4, 6, 7])), int(rng.integers(1, 5))
+    (width, height), below = cv2.getTextSize(text, face, 1, thickness)
+    mask = np.zeros((height + below + 8, width + 8), np.uint8)
+    cv2.putText(mask, text, (4, height + 3), face, 1, 255, thickness, cv2.LINE_AA)
+    return mask
+
+
+def _any_colour(rng: Generator) -> Colour:
+    red, green, blue = (int(value) for value in rng.integers(0, 256, 3))
+    return red, green, blue
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _invert(_: Generator, pixels: Pixels) -> Pixels:
+    return 255 - pixels
+
+
+def _posterise(rng: Generator, pixels: Pixels) -> Pixels:
+    step = int(rng.choice([32, 48, 64]))
+    return np.asarray(np.minimum(pixels.astype(np.int32) // step * step + step // 2, 255), np.uint8)
+
+
+def _solarise(rng: Generator, pixels: Pixels) -> Pixels:
+    return np.where(pixels > rng.integers(80, 200), 255 - pixels, pixels).astype(np.uint8)
+
+
+def _exchange(rng: Generator, pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(pixels[..., rng.permutation(3)])
+
+
+def _duotone(rng: Generator, pixels: Pixels) -> Pixels:
+    dark, light = (np.array(_any_colour(rng), np.float32) for _ in range(2))
+    if np.abs(dark - light).sum() < 200:
+        light = 255 - dark
+    share = (_grey(pixels) / np.float32(255))[..., None]
+    return (dark + (light - dark) * share).clip(0, 255).astype(np.uint8)
+
+
+def _equalise(_: Generator, pixels: Pixels) -> Pixels:
+    return np.repeat(np.asarray(cv2.equalizeHist(_grey(pixels)), np.uint8)[..., None], 3, 2)
+
+
+def _curve(rng: Generator, pixels: Pixels) -> Pixels:
+    curve = np.interp(np.arange(256), np.linspace(0, 255, 5), np.sort(rng.uniform(0, 255, 5)))
+    return np.asarray(curve, np.uint8)[pixels]
+
+
+def _sepia(_: Generator, pixels: Pixels) -> Pixels:
+    tinted = _grey(pixels)[..., None] * np.array([1.1, 0.95, 0.75], np.float32)
+    return np.asarray(tinted.clip(0, 255), np.uint8)
+
+
+_EFFECTS: tuple[Edit, ...] = (_invert, _posterise, _solarise, _exchange, _duotone, _equalise, _curve, _sepia)

@@ -1,0 +1,132 @@
+"""The network: EfficientNet-Lite0 with its batch norms folded in, a pooling of powers, a projection to a unit vector.
+
+Tan and Le 2019 (EfficientNet, arXiv:1905.11946) in its Lite form; Radenović et al. 2019 (pooling, arXiv:1711.02512).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+WIDTH = 256
+MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+
+STEM, HEAD = 32, 1280
+STAGES = (
+    # expansion, kernel, stride, channels, blocks
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+
+
+class Block(nn.Module):
+    """An inverted residual: widen, convolve each channel, narrow."""
+
+    def __init__(self, channels: int, out: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        wide = channels * expansion
+        widen = [*_convolution(channels, wide, 1), nn.ReLU6()] if expansion > 1 else []
+        self.layers = nn.Sequential(
+            *widen,
+            *_convolution(wide, wide, kernel, stride, groups=wide),
+            nn.ReLU6(),
+            *_convolution(wide, out, 1),
+        )
+        self.adds = stride == 1 and channels == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (n, channels, h, w) → (n, out, h / stride, w / stride)."""
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+class Descriptor(nn.Module):
+    """Pictures to vectors.
+
+    Attributes:
+        trunk: 18 modules: the stem, 16 blocks, the last convolution.
+        power: exponent of the pooling.
+        head: the projection.
+    """
+
+    def __init__(self, width: int = WIDTH) -> None:
+        super().__init__()
+        modules: list[nn.Module] = [nn.Sequential(*_convolution(3, STEM, 3, 2), nn.ReLU6())]
+        channels = STEM
+        for expansion, kernel, stride, out, blocks in STAGES:
+            for number in range(blocks):
+                modules.append(Block(channels, out, expansion, kernel, stride if number == 0 else 1))
+                channels = out
+        modules.append(nn.Sequential(*_convolution(channels, HEAD, 1), nn.ReLU6()))
+        self.trunk = nn.Sequential(*modules)
+        self.power = nn.Parameter(torch.tensor(3.0))
+        self.head = nn.Linear(HEAD, width)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Shape (n, 1280, h, w) → (n, 1280)."""
+        return maps.clamp(min=1e-3).pow(self.power).mean((2, 3)).clamp(min=1e-9).pow(1 / self.power)
+
+    def embed(self, maps: Tensor) -> Tensor:
+        """Shape (n, 1280, h, w) → (n, width), unit length."""
+        return functional.normalize(self.head(self.pool(maps)), dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised RGB, shape (n, 3, 224, 224) → (n, width), unit length."""
+        return self.embed(self.trunk(x))
+
+
+def load_weights(model: Descriptor, path: Path) -> None:
+    """Take the weights of an exported descriptor, be it in floats or quantised.
+
+    Raises:
+        ValueError: the file holds another network.
+    """
+    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    stored = list(_stored_layers(onnx.load(str(path))))
+    shapes = [tuple(layer.weight.shape) for layer in layers]
+    if [weight.shape for weight, _ in stored] != shapes:
+        raise ValueError(f"{path} holds another network.")
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(layers, stored, strict=True):
+            layer.weight.copy_(torch.from_numpy(weight.copy()))
+            layer.bias.copy_(torch.from_numpy(bias.copy()))
+
+
+def as_input(pixels: NDArray[np.uint8]) -> Tensor:
+    """Pixels, uint8, shape (n, side, side, 3), as the network takes them: float32, shape (n, 3, side, side)."""
+    scaled = (pixels.astype(np.float32) - MEAN) / DEVIATION
+    return torch.from_numpy(scaled.transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
+
+
+def _convolution(channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """A convolution that pads as TensorFlow does: one side more than the other where it halves the picture."""
+    before = (kernel - 1) // 2
+    if stride == 1:
+        return [nn.Conv2d(channels, out, kernel, 1, before, groups=groups)]
+    less, more = (kernel - stride) // 2, kernel - stride - (kernel - stride) // 2
+    return [nn.ZeroPad2d((less, more, less, more)), nn.Conv2d(channels, out, kernel, stride, 0, groups=groups)]
+
+
+def _stored_layers(model: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:  # noqa: ANN401 - no types
+    """Weights and biases in the order of computation."""
+    stored = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            values, scale, zero = (stored[name].astype(np.float32) for name in node.input)
+            shape = (-1,) + (1,) * (values.ndim - 1) if scale.size > 1 else ()
+            stored[node.output[0]] = (values - zero.reshape(shape)) * scale.reshape(shape)
+    for node in model.graph.node:
+        if node.op_type in {"Conv", "Gemm"}:
+            yield stored[node.input[1]], stored[node.input[2]]

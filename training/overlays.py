@@ -1,0 +1,105 @@
+"""Things laid over or around one picture: text, stickers, watermarks, frames and captions."""
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from training.edits import Colour, Pixels, chance, colour, paint, resized, strip
+
+
+def text(rng: Generator, pixels: Pixels) -> Pixels:
+    """Some lines of text, bare, outlined or on a bar."""
+    written = pixels.copy()
+    height, width = written.shape[:2]
+    for _ in range(int(rng.integers(1, 5))):
+        high, ink = max(6, int(height * rng.uniform(0.04, 0.17))), colour(rng)
+        left, top = int(rng.uniform(-0.1, 0.5) * width), int(rng.uniform(0, 0.92) * height)
+        line, paper = strip(rng, high), (255 - ink[0], 255 - ink[1], 255 - ink[2])
+        kind = rng.random()
+        if kind < 0.25:
+            cv2.rectangle(written, (left, top), (int(left + width * rng.uniform(0.3, 1)), top + high), paper, -1)
+        elif kind < 0.6:
+            paint(written, np.asarray(cv2.dilate(line, np.ones((3, 3), np.uint8)), np.uint8), (left, top), paper)
+        paint(written, line, (left, top), ink)
+    return written
+
+
+def stickers(rng: Generator, pixels: Pixels) -> Pixels:
+    """Some shapes with eyes, such as people lay over photographs."""
+    covered = pixels.copy()
+    height, width = covered.shape[:2]
+    for _ in range(int(rng.integers(1, 5))):
+        side = max(8, int(min(height, width) * rng.uniform(0.12, 0.5)))
+        left, top = int(rng.uniform(-0.1, 0.95) * width), int(rng.uniform(-0.1, 0.95) * height)
+        paint(covered, _shape(rng, side), (left, top), colour(rng), 0.6 if chance(rng, 0.3) else 1.0)
+        for share in (1, 2):
+            cv2.circle(covered, (left + share * side // 3, top + side // 3), max(1, side // 12), colour(rng), -1)
+    return covered
+
+
+def watermark(rng: Generator, pixels: Pixels) -> Pixels:
+    """A line of text, repeated over the whole picture at an angle."""
+    marked = pixels.copy()
+    height, width = marked.shape[:2]
+    line = strip(rng, max(7, int(height * rng.uniform(0.04, 0.1))))[:, : max(8, width // 2)]
+    across, down = line.shape[1] + int(width * rng.uniform(0.03, 0.2)), int(line.shape[0] * rng.uniform(1.8, 4))
+    field = np.zeros((height * 2, width * 2), np.uint8)
+    for row, top in enumerate(range(0, 2 * height - line.shape[0], down)):
+        for left in range(row % 3 * across // 3, 2 * width - line.shape[1], across):
+            field[top : top + line.shape[0], left : left + line.shape[1]] = line
+    turned = cv2.getRotationMatrix2D((width, height), rng.uniform(-45, 45), 1)
+    field = np.asarray(cv2.warpAffine(field, turned, (2 * width, 2 * height)), np.uint8)
+    mask = field[height // 2 : height // 2 + height, width // 2 : width // 2 + width]
+    paint(marked, mask, (0, 0), (0, 0, 0) if chance(rng, 0.33) else (255, 255, 255), rng.uniform(0.25, 0.7))
+    return marked
+
+
+def frame(rng: Generator, pixels: Pixels) -> Pixels:
+    """Borders of one colour, even or uneven, now and then a second one around."""
+    side = max(pixels.shape[:2])
+    widths = [int(rng.choice([0, rng.uniform(0, 0.12), rng.uniform(0, 0.35)]) * side) for _ in range(4)]
+    if chance(rng, 0.5):
+        widths = [max(2, widths[0])] * 4
+    framed = _bordered(pixels, widths, colour(rng))
+    return _bordered(framed, [int(rng.integers(1, 15))] * 4, colour(rng)) if chance(rng, 0.3) else framed
+
+
+def caption(rng: Generator, pixels: Pixels) -> Pixels:
+    """A bar with lines of text above or below."""
+    height, width = pixels.shape[:2]
+    bar, paper, lines = max(8, int(height * rng.uniform(0.12, 0.4))), colour(rng), int(rng.integers(1, 4))
+    above = chance(rng, 0.6)
+    page = np.full((height + bar, width, 3), paper, np.uint8)
+    page[bar if above else 0 :][:height] = pixels
+    ink = (0, 0, 0) if sum(paper) > 380 else (255, 255, 255)
+    for number in range(lines):
+        top = (0 if above else height) + int(bar * (number + 0.1) / lines)
+        line = strip(rng, max(6, int(bar * 0.75 / lines)))[:, : max(2, int(width * 0.94))]
+        paint(page, line, (int(width * 0.03), top), ink)
+    return page
+
+
+def _bordered(pixels: Pixels, widths: list[int], ink: Colour) -> Pixels:
+    """Borders above, below, left and right."""
+    above, below, left, right = widths
+    height, width = pixels.shape[:2]
+    page = np.full((above + height + below, left + width + right, 3), ink, np.uint8)
+    page[above : above + height, left : left + width] = pixels
+    return page
+
+
+def _shape(rng: Generator, side: int) -> Pixels:
+    mask, middle = np.zeros((side, side), np.uint8), (side // 2, side // 2)
+    kind = int(rng.integers(4))
+    if kind == 0:
+        cv2.circle(mask, middle, side // 2 - 1, 255, -1, cv2.LINE_AA)
+    elif kind == 1:
+        mask[:] = 255
+    elif kind == 2:
+        angles = np.linspace(0, 2 * np.pi, 11)[:-1]
+        reach = side / 2 * np.where(np.arange(10) % 2, 0.45, 1)
+        star = np.stack([side / 2 + reach * np.cos(angles), side / 2 + reach * np.sin(angles)], 1)
+        cv2.fillPoly(mask, [star.astype(np.int32)], 255, cv2.LINE_AA)
+    else:
+        cv2.ellipse(mask, middle, (side // 2 - 1, side // 4), float(rng.integers(180)), 0, 360, 255, -1, cv2.LINE_AA)
+    return resized(mask, side, side)

@@ -1,0 +1,267 @@
+"""The training run: pictures in, weights, an exported descriptor and the list of what was trained on out.
+
+python -m training --photos DIR --out run
+python -m training --photos DIR --photos DIR2 --start indexer/models/descriptor.int8.onnx --minutes 50 --out run
+"""
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.batches import Picker
+from training.check import check
+from training.data import Collection, collect
+from training.export import export, quantise
+from training.frozen import Frozen
+from training.loss import Held, joined, loss_of
+from training.network import Descriptor, as_input, load_weights
+from training.optimiser import RelativeAdam
+from training.views import Job, Made, Recipe, Studio
+
+SIDES = ((0.0, 160), (0.6, 192), (0.8, 224))
+"""From which share of the run on which side of the input, pixels: small is cheap, the last part is as in use."""
+WARM_UP = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how large.
+
+    Attributes:
+        steps: at most; the rate falls to nothing over them.
+        minutes: at most; the rate falls to nothing over these, if they end first.
+        works: in a batch.
+        views: strong ones of each work.
+        frozen: leading modules of the trunk that stay as they are.
+        rate: relative step of the convolutions; the projection takes twice as much.
+        average: share of the old weights in the moving average.
+        bank: vectors of earlier works that are searched too.
+        seed: of everything random.
+    """
+
+    steps: int
+    minutes: float
+    works: int
+    views: int
+    frozen: int
+    rate: float
+    average: float
+    bank: int
+    seed: int
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, export, and say how it went."""
+    options = _parser().parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    plan = Plan(
+        options.steps, options.minutes, options.works, options.views, options.frozen, options.rate, options.average,
+        options.bank, options.seed,
+    )  # fmt: skip
+    torch.manual_seed(plan.seed)
+    torch.set_num_threads(options.threads)
+    log = Log(options.out / "log.txt")
+    collection = collect(options.photos, options.held_out, options.most_held_out, plan.seed)
+    listed = sorted({f"{collection.pictures[index].phash:016x}" for index in collection.training})
+    (options.out / "training.txt").write_text("\n".join(listed) + "\n")
+    log.say(f"{len(collection.training)} pictures to train on, {len(collection.held_out)} held out")
+    model = Descriptor()
+    load_weights(model, options.start)
+    trained = Run(collection, model, plan, options.workers, log).train()
+    torch.save(trained.state_dict(), options.out / "weights.pt")
+    export(trained, options.out / "descriptor.onnx")
+    sample = calibration(collection, plan.seed)
+    quantise(options.out / "descriptor.onnx", options.out / "descriptor.int8.onnx", sample)
+    log.say("exported")
+
+
+class Log:
+    """Lines on standard output and in a file, with seconds since the start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.begun = time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        """Since the start."""
+        return (time.monotonic() - self.begun) / 60
+
+    def say(self, line: str) -> None:
+        """Write a line."""
+        line = f"{self.minutes * 60:6.0f} s  {line}"
+        with self._path.open("a") as file:
+            file.write(line + "\n")
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+class Run:
+    """One training run.
+
+    Args:
+        collection: the pictures.
+        model: where it starts.
+        plan: how long and how large.
+        workers: processes that make views; 0 makes them here, between the steps.
+        log: where it says how it goes.
+    """
+
+    def __init__(self, collection: Collection, model: Descriptor, plan: Plan, workers: int, log: Log) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._collection, self._plan, self._log = collection, plan, log
+        self._studio = Studio(collection.pixels, collection.training, Recipe())
+        self._works = torch.from_numpy(np.append(collection.works, -1)).to(self._device)
+        self._model = model.to(self._device, memory_format=torch.channels_last)
+        self._average: Descriptor = copy.deepcopy(self._model)
+        for weights in self._model.trunk[: plan.frozen].parameters():
+            weights.requires_grad = False
+        self._frozen = Frozen(self._model.trunk[: plan.frozen], self._device)
+        rest = [*self._model.trunk[plan.frozen :].parameters(), self._model.power]
+        self._rates = (plan.rate, 2 * plan.rate)
+        self._optimiser = RelativeAdam([{"params": rest}, {"params": list(self._model.head.parameters())}])
+        self._bank = torch.zeros(0, model.head.out_features, device=self._device)
+        self._banked: Held | None = None
+        self._picker = Picker(collection, plan.works, plan.seed, model.head.out_features)
+        self._pool = ProcessPoolExecutor(workers, get_context("fork")) if workers else None
+
+    def train(self) -> Descriptor:
+        """Train to the end of the plan; returns the moving average of the weights."""
+        self._check("start")
+        figures, begun = np.zeros(3), time.monotonic()
+        jobs = self._begin(0)
+        for step in range(self._plan.steps):
+            progress = self._progress(step)
+            if progress >= 1:
+                break
+            made = list(_results(jobs))
+            jobs = self._begin(step + 1) if self._pool else []
+            new = self._step(made, self._rate(step, progress))
+            jobs = jobs or self._begin(step + 1)
+            figures = figures * 0.95 + new * 0.05 if step else new
+            if step % 25 == 24:
+                seconds, begun = (time.monotonic() - begun) / 25, time.monotonic()
+                self._log.say(
+                    f"step {step + 1} {made[0].pixels.shape[1]} px search {figures[0]:.3f} entropy {figures[1]:.3f} "
+                    f"found {figures[2]:.3f} power {self._model.power.item():.2f} {seconds:.1f} s a step"
+                )
+            if step % 200 == 199:
+                self._check(f"step {step + 1}")
+        self._check("end")
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+        self._average.to("cpu").eval()
+        return self._average
+
+    def _progress(self, step: int) -> float:
+        return max(step / self._plan.steps, self._log.minutes / self._plan.minutes)
+
+    def _rate(self, step: int, progress: float) -> float:
+        return max(0.01, 0.5 * (1 + math.cos(math.pi * progress))) * min(1, (step + 1) / WARM_UP)
+
+    def _begin(self, step: int) -> "list[Made] | list[Future[Made]]":
+        """Let the views of a step be made."""
+        side = [side for share, side in SIDES if self._progress(step) >= share][-1]
+        pictures = self._picker.pick()
+        jobs = [
+            Job(one, tuple(pictures), self._plan.views, side, self._plan.seed * 1_000_003 + step) for one in pictures
+        ]
+        if self._pool is None:
+            return [self._studio.make(job) for job in jobs]
+        return [self._pool.submit(self._studio.make, job) for job in jobs]
+
+    def _held(self, made: list[Made]) -> Held:
+        shown = self._works[torch.from_numpy(np.concatenate([one.shown for one in made])).to(self._device)]
+        behind = self._works[torch.from_numpy(np.concatenate([one.behind for one in made])).to(self._device)]
+        return Held(shown, torch.cat([shown, behind], 1))
+
+    def _step(self, made: list[Made], share: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        held = self._held(made)
+        maps = self._frozen(as_input(np.concatenate([one.pixels for one in made])).to(self._device))
+        mild = torch.arange(len(held), device=self._device) % (1 + self._plan.views) == 0
+        vectors = torch.cat([self._model.embed(part) for part in self._upper(self._model, maps)])
+        with torch.no_grad():
+            keys = torch.cat([self._average.embed(part) for part in self._upper(self._average, maps[mild])])
+        works = held.rows(mild)
+        self._banked = works if self._banked is None else joined(works, self._banked)
+        self._bank = torch.cat([keys, self._bank])
+        loss = loss_of(vectors, held, mild, self._bank, self._banked)
+        self._move(loss.total, share)
+        self._bank, self._banked = self._bank[: self._plan.bank], self._banked.rows(slice(self._plan.bank))
+        self._picker.remember([int(one.shown[0, 0]) for one in made], keys.cpu().numpy())
+        return np.array([loss.search, loss.entropy, loss.found])
+
+    def _upper(self, model: Descriptor, maps: Tensor) -> Iterator[Tensor]:
+        """What the trained part of the trunk makes of maps; in small portions on a CPU, whose cache is small."""
+        portion = 24 if self._device.type == "cpu" else len(maps)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.type == "cuda"):
+            for start in range(0, len(maps), portion):
+                part = maps[start : start + portion].contiguous(memory_format=torch.channels_last)
+                yield model.trunk[self._plan.frozen :](part).float()
+
+    def _move(self, total: Tensor, share: float) -> None:
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = rate * share
+        self._optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        weights = [weight for group in self._optimiser.param_groups for weight in group["params"]]
+        torch.nn.utils.clip_grad_norm_(weights, 5.0)
+        self._optimiser.step()
+        with torch.no_grad():
+            for kept, new in zip(self._average.parameters(), self._model.parameters(), strict=True):
+                if new.requires_grad:
+                    kept.lerp_(new, 1 - self._plan.average)
+
+    def _check(self, name: str) -> None:
+        scores = check(self._average, self._studio, self._collection, self._device)
+        self._log.say(f"{name}: {json.dumps(scores)}")
+
+
+def calibration(collection: Collection, seed: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    """Views of training pictures that the ranges of the quantised network are measured on."""
+    rng = np.random.default_rng(seed)
+    studio = Studio(collection.pixels, collection.training, Recipe())
+    chosen = rng.choice(collection.training, 128)
+    return np.concatenate([studio.make(Job(int(one), (), 1, 224, seed)).pixels for one in chosen])
+
+
+def _results(jobs: "list[Made] | list[Future[Made]]") -> Iterator[Made]:
+    for job in jobs:
+        yield job.result() if isinstance(job, Future) else job
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    models = Path(__file__).parent.parent / "indexer" / "models"
+    add = parser.add_argument
+    add("--photos", type=Path, required=True, action="append", help="a folder of pictures; several may be given")
+    add("--out", type=Path, required=True, help="folder for the results")
+    add("--start", type=Path, default=models / "descriptor.int8.onnx", help="exported descriptor to start from")
+    add("--held-out", action="append", default=[], help="part of the name of a source that is never trained on")
+    add("--most-held-out", type=int, default=150, help="pictures of those that are looked at")
+    add("--steps", type=int, default=700)
+    add("--minutes", type=float, default=1e9, help="the run is shortened to end after so many")
+    add("--works", type=int, default=48, help="works in a batch; 192 or more on a GPU")
+    add("--views", type=int, default=3, help="strong views of each work")
+    add("--frozen", type=int, default=9, help="leading modules that stay as they are; 0 on a GPU")
+    add("--rate", type=float, default=5e-4, help="relative step")
+    add("--average", type=float, default=0.99, help="share of the old weights in the moving average")
+    add("--bank", type=int, default=2048, help="vectors of earlier works that are searched too")
+    add("--threads", type=int, default=1)
+    add("--workers", type=int, default=0, help="processes that make views")
+    add("--seed", type=int, default=0)
+    return parser

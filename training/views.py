@@ -1,0 +1,266 @@
+"""Views of works: mild ones, as a work is registered, and strong ones, as copies are found."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from training import edits, overlays
+from training.edits import Pixels, at_most, chance, colour, cover, crop, paint, resized, strip
+
+MOST_SHOWN = 9
+MOST_BEHIND = 3
+NOBODY = -1
+
+AFTERWARDS: tuple[edits.Edit, ...] = (
+    edits.tone, edits.turn, edits.tilt, overlays.text, edits.coarsen, overlays.watermark, edits.grey, edits.blur,
+)  # fmt: skip
+"""What may happen to a picture that holds others."""
+
+SINGLE: tuple[tuple[float, edits.Edit], ...] = (
+    (0.25, edits.mirror), (0.04, edits.flip), (0.27, edits.turn), (0.14, edits.tilt), (0.15, edits.squash),
+    (0.40, edits.tone), (0.10, edits.grey), (0.09, edits.effect), (0.13, edits.blur), (0.08, edits.sharpen),
+    (0.12, edits.noise), (0.14, edits.coarsen), (0.20, overlays.text), (0.17, overlays.stickers),
+    (0.10, overlays.watermark), (0.14, overlays.frame), (0.13, overlays.caption),
+)  # fmt: skip
+"""Edits of one picture and how often each is taken; at most five are."""
+MOST_EDITS = 5
+
+SCREENS = ((480, 300), (448, 280), (320, 400), (240, 420), (400, 400))
+GRIDS = ((2, 2), (2, 2), (2, 2), (2, 2), (1, 2), (2, 1), (1, 3), (2, 3), (3, 2), (3, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How often a strong view is of which kind.
+
+    Attributes:
+        on_picture: the work lies on another photograph.
+        collage: the work is one of several in a grid.
+        page: the work stands on a page with text.
+        tiny: of the others, how often only a small part of the work is left.
+        least: the smallest part, as a share of the area.
+    """
+
+    on_picture: float = 0.17
+    collage: float = 0.20
+    page: float = 0.10
+    tiny: float = 0.30
+    least: float = 0.035
+
+
+@dataclass(slots=True)
+class View:
+    """A view and what it holds.
+
+    Attributes:
+        pixels: uint8 RGB.
+        shown: pictures that it is a copy of.
+        behind: pictures that can be seen in it, but that it is no copy of.
+    """
+
+    pixels: Pixels
+    shown: list[int]
+    behind: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One work and its views.
+
+    Attributes:
+        picture: which.
+        partners: pictures whose works share the batch; they stand beside it in collages.
+        views: how many strong ones.
+        side: of the network's input, pixels.
+        seed: of everything random about the batch.
+    """
+
+    picture: int
+    partners: tuple[int, ...]
+    views: int
+    side: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Views as the network takes them, the mild one first.
+
+    Attributes:
+        pixels: uint8, shape (1 + views, side, side, 3).
+        shown: int64, shape (1 + views, 9), filled up with -1.
+        behind: int64, shape (1 + views, 3), filled up with -1.
+    """
+
+    pixels: NDArray[np.uint8]
+    shown: NDArray[np.int64]
+    behind: NDArray[np.int64]
+
+
+class Studio:
+    """Makes views of a collection.
+
+    Args:
+        pixels: of all pictures.
+        others: pictures that may stand beside or behind a work.
+        recipe: how often what.
+    """
+
+    def __init__(self, pixels: Sequence[Pixels], others: Sequence[int], recipe: Recipe) -> None:
+        self._pixels = pixels
+        self._others = others
+        self._recipe = recipe
+
+    def make(self, job: Job) -> Made:
+        """The views of one job: the same job gives the same pixels."""
+        work = self.work(job.picture, job.seed)
+        rng = np.random.default_rng([job.seed, job.picture, 1])
+        views = [View(self._mild(rng, work), [job.picture])]
+        views += [self._strong(rng, work, job) for _ in range(job.views)]
+        return _together(views, job.side)
+
+    def clean(self, job: Job) -> Made:
+        """The picture as it is, and strong views of all of it: for measuring."""
+        rng = np.random.default_rng([job.seed, job.picture, 2])
+        whole = self._pixels[job.picture]
+        return _together(
+            [View(whole, [job.picture]), *(self._strong(rng, whole, job) for _ in range(job.views))], job.side
+        )
+
+    def work(self, picture: int, seed: int) -> Pixels:
+        """What counts as the work in one batch: mostly the whole picture, now and then a part, a mirror, other colours.
+
+        There are more works than pictures that way.
+        """
+        rng, pixels = np.random.default_rng([seed, picture]), self._pixels[picture]
+        if chance(rng, 0.4):
+            pixels = crop(rng, pixels, 0.25, 0.9)
+        if chance(rng, 0.4):
+            pixels = pixels[:, ::-1]
+        if chance(rng, 0.08):
+            pixels = pixels[..., rng.permutation(3)]
+        return np.ascontiguousarray(pixels)
+
+    def _mild(self, rng: Generator, pixels: Pixels) -> Pixels:
+        if chance(rng, 0.3):
+            pixels = crop(rng, pixels, 0.9)
+        if chance(rng, 0.3):
+            pixels = edits.tone(rng, pixels, 0.25)
+        return edits.jpeg(rng, pixels) if chance(rng, 0.3) else pixels
+
+    def _strong(self, rng: Generator, pixels: Pixels, job: Job) -> View:
+        recipe, kind = self._recipe, rng.random()
+        alone = kind >= recipe.on_picture + recipe.collage + recipe.page
+        pixels = self._cut(rng, pixels, alone=alone)
+        strength = 1.0 if alone else 0.45
+        chosen: list[edits.Edit] = [edit for share, edit in SINGLE if chance(rng, share * strength)]
+        for index in rng.permutation(len(chosen))[:MOST_EDITS]:
+            pixels = chosen[index](rng, pixels)
+        view = View(at_most(pixels, 400), [job.picture])
+        if not alone:
+            self._place(kind)(rng, view, job)
+            if chance(rng, 0.3):
+                view.pixels = AFTERWARDS[int(rng.integers(len(AFTERWARDS)))](rng, view.pixels)
+        if chance(rng, 0.5):
+            view.pixels = edits.jpeg(rng, at_most(view.pixels, 448))
+        return view
+
+    def _cut(self, rng: Generator, pixels: Pixels, *, alone: bool) -> Pixels:
+        if not alone:
+            return at_most(crop(rng, pixels, 0.3) if chance(rng, 0.25) else pixels, 320)
+        if chance(rng, self._recipe.tiny):
+            return crop(rng, pixels, self._recipe.least, 0.15)
+        return at_most(crop(rng, pixels, 0.12) if chance(rng, 0.4) else pixels, 320)
+
+    def _place(self, kind: float) -> Callable[[Generator, View, Job], None]:
+        if kind < self._recipe.on_picture:
+            return self._on_picture
+        return self._collage if kind < self._recipe.on_picture + self._recipe.collage else self._page
+
+    def _other(self, rng: Generator) -> int:
+        return int(self._others[int(rng.integers(len(self._others)))])
+
+    def _on_picture(self, rng: Generator, view: View, job: Job) -> None:  # noqa: ARG002 - one call for all three
+        """On another photograph, a third to most of its width or height, now and then translucent."""
+        behind = self._other(rng)
+        width, height = ((400, 300), (300, 400), (380, 380), (420, 240))[int(rng.integers(4))]
+        page = cover(crop(rng, self._pixels[behind], 0.5), width, height).copy()
+        part = _fitted(view.pixels, int(width * rng.uniform(0.3, 0.85)), int(height * rng.uniform(0.45, 1)))
+        left = int(rng.integers(max(1, width - part.shape[1] + 1)))
+        top = int(rng.integers(max(1, height - part.shape[0] + 1)))
+        target = page[top : top + part.shape[0], left : left + part.shape[1]]
+        share = np.float32(rng.uniform(0.6, 0.9) if chance(rng, 0.12) else 1)
+        target[:] = (target * (1 - share) + part[: target.shape[0], : target.shape[1]] * share).astype(np.uint8)
+        view.pixels = page
+        view.behind.append(behind)
+
+    def _collage(self, rng: Generator, view: View, job: Job) -> None:
+        """A grid of pictures with or without gaps: most of the others are works of the same batch, and count too."""
+        rows, columns = GRIDS[int(rng.integers(len(GRIDS)))]
+        gap = int(rng.choice([0, 0, 3, 6, 10]))
+        width, height = ((400, 300), (360, 360), (300, 400))[int(rng.integers(3))]
+        wide, high = width // columns, height // rows
+        page = np.full((rows * (high + gap) + gap, columns * (wide + gap) + gap, 3), colour(rng), np.uint8)
+        mine = int(rng.integers(rows * columns))
+        partners = list(rng.permutation(np.array(job.partners, np.int64))) if job.partners else []
+        for cell in range(rows * columns):
+            top, left = cell // columns * (high + gap) + gap, cell % columns * (wide + gap) + gap
+            pixels = view.pixels if cell == mine else self._neighbour(rng, view, job, partners)
+            squashed = chance(rng, 0.2)
+            page[top : top + high, left : left + wide] = (
+                resized(pixels, wide, high) if squashed else cover(pixels, wide, high)
+            )
+        view.pixels = page
+
+    def _neighbour(self, rng: Generator, view: View, job: Job, partners: list[int]) -> Pixels:
+        if partners and chance(rng, 0.75):
+            picture = int(partners.pop())
+            view.shown.append(picture)
+            return self.work(picture, job.seed)
+        picture = self._other(rng)
+        view.shown.append(picture)
+        return self._pixels[picture]
+
+    def _page(self, rng: Generator, view: View, job: Job) -> None:  # noqa: ARG002 - one call for all three
+        """On a page with a bar, lines of text around, now and then a second small picture."""
+        width, height = SCREENS[int(rng.integers(len(SCREENS)))]
+        paper = ((255, 255, 255), (255, 255, 255), (240, 242, 245), (24, 24, 28))[int(rng.integers(4))]
+        ink = (230, 230, 230) if sum(paper) < 300 else (25, 25, 30)
+        page = np.full((height, width, 3), paper, np.uint8)
+        bar, line = int(rng.integers(14, 35)), int(rng.integers(6, 12))
+        page[:bar] = colour(rng)
+        paint(page, strip(rng, bar - 6)[:, : width // 2], (6, 3), colour(rng))
+        part = _fitted(view.pixels, int(width * rng.uniform(0.3, 0.85)), int((height - bar) * rng.uniform(0.5, 0.95)))
+        left = int(rng.integers(4, max(5, width - part.shape[1] - 4)))
+        top = int(rng.integers(bar + 2, max(bar + 3, height - part.shape[0] - 4)))
+        start = 6 if left > width / 4 or chance(rng, 0.5) else min(width - 20, left + part.shape[1] + 6)
+        for row in range(bar + 6, height - line, int(line * rng.uniform(1.2, 1.9))):
+            paint(page, strip(rng, line)[:, : int(width * rng.uniform(0.3, 0.9))], (start, row), ink)
+        if chance(rng, 0.3):
+            behind = self._other(rng)
+            page[-50:-5, -66:-6] = cover(self._pixels[behind], 60, 45)
+            view.behind.append(behind)
+        target = page[top : top + part.shape[0], left : left + part.shape[1]]
+        target[:] = part[: target.shape[0], : target.shape[1]]
+        view.pixels = page
+
+
+def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
+    """The whole picture inside a rectangle."""
+    factor = min(width / pixels.shape[1], height / pixels.shape[0])
+    return resized(pixels, max(24, int(pixels.shape[1] * factor)), max(24, int(pixels.shape[0] * factor)))
+
+
+def _together(views: Sequence[View], side: int) -> Made:
+    return Made(
+        np.stack([resized(view.pixels, side, side) for view in views]),
+        np.array([_filled(view.shown, MOST_SHOWN) for view in views], np.int64),
+        np.array([_filled(view.behind, MOST_BEHIND) for view in views], np.int64),
+    )
+
+
+def _filled(numbers: list[int], length: int) -> list[int]:
+    return (numbers + [NOBODY] * length)[:length]
