@@ -11,6 +11,7 @@ from registry.models.crawls import (
     Sighting,
     Watch,
 )
+from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report
 from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
 from registry.models.matching import FingerprintRow, IndexChange, Match, SpaceRow
@@ -31,6 +32,9 @@ __all__ = [
     "Claimable",
     "Crawl",
     "CrawlSlice",
+    "DescriptorChoice",
+    "DescriptorGap",
+    "DescriptorModel",
     "FingerprintRow",
     "FrontierUrl",
     "HostDenial",
