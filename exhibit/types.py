@@ -116,6 +116,10 @@ class Verification:
         pipeline: version of everything that the figures depend on.
         reasons: short words why a decision was held back, such as ``low-information``.
         calibration: which calibration gave the probability (:attr:`exhibit.calibration.Calibration.digest`).
+        in_place: share of small textured patches of the overlap that lie within half a pixel of where the transform
+            says, 0 to 1; ``None`` when it wasn't measured.
+        drift: by how many pixels neighbouring patches are displaced together, four in five by less; ``None`` as above.
+        further: transforms of further copies of the same registered picture in the found one, as ``transform``.
     """
 
     decision: Decision
@@ -131,6 +135,9 @@ class Verification:
     pipeline: str
     reasons: tuple[str, ...] = ()
     calibration: Digest | None = field(default=None, metadata=LATER)
+    in_place: float | None = field(default=None, metadata=LATER)
+    drift: float | None = field(default=None, metadata=LATER)
+    further: tuple[Matrix, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
