@@ -8,6 +8,7 @@ from pathlib import Path
 from exhibit.decode import Limits
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from indexer.descriptor import BUILT_IN, Descriptor
 from indexer.features import DEFAULT_LIMITS, Features, extract
 from indexer.features_file import from_bytes, to_bytes
 from indexer.spaces import PIPELINE
@@ -23,11 +24,20 @@ class FeatureCache:
         folder: made when absent; it can be removed at any time.
         capacity_in_memory: how many features this process keeps at hand; the longest unused go first.
         limits: for decoding what has to be measured.
+        descriptor: the network that gives the embeddings.
     """
 
-    def __init__(self, folder: Path, capacity_in_memory: int = 256, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._folder = folder / PIPELINE
+    def __init__(
+        self,
+        folder: Path,
+        capacity_in_memory: int = 256,
+        limits: Limits = DEFAULT_LIMITS,
+        descriptor: Descriptor = BUILT_IN,
+    ) -> None:
+        ours = descriptor.space.id == BUILT_IN.space.id
+        self._folder = folder / (PIPELINE if ours else f"{PIPELINE}-{descriptor.space.id}")
         self._limits = limits
+        self._descriptor = descriptor
         self._capacity = capacity_in_memory
         self._recent: OrderedDict[Digest, Features] = OrderedDict()
 
@@ -63,7 +73,7 @@ class FeatureCache:
             path.unlink(missing_ok=True)
 
     def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
-        features = extract(load(), self._limits)
+        features = extract(load(), self._limits, descriptor=self._descriptor)
         if features.digest != digest:
             raise IntegrityError(f"The bytes of picture {digest} have another digest, {features.digest}.")
         self.put(features)
@@ -71,7 +81,7 @@ class FeatureCache:
 
     def _stored(self, digest: Digest) -> Features | None:
         try:
-            features = from_bytes(self._path(digest).read_bytes())
+            features = from_bytes(self._path(digest).read_bytes(), self._descriptor.space)
         except (FileNotFoundError, IntegrityError):
             return None
         return features if features.digest == digest else None

@@ -10,9 +10,10 @@ from PIL import Image
 
 from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
-from exhibit.types import Fingerprint, PictureInfo
+from exhibit.types import Fingerprint, PictureInfo, Space
 from indexer import embedding
 from indexer.borders import content_box
+from indexer.descriptor import BUILT_IN, Descriptor
 from indexer.hashes import orientation_hashes, quality, shrink
 from indexer.information import low_information
 from indexer.later import Later
@@ -62,6 +63,7 @@ class Features:
         quality: structure that the hash sees, 0 to 100.
         content: rectangle inside constant borders in original pixels, or ``None`` without borders.
         hash_variants: uint8, shape (8 or 16, 32): the eight orientations untrimmed, then trimmed where a border is.
+        space: of the embeddings.
     """
 
     digest: Digest
@@ -73,6 +75,7 @@ class Features:
     later_local: Later[LocalFeatures] = field(repr=False)
     later_embeddings: Later[NDArray[np.float32]] = field(repr=False)
     later_low_information: Later[tuple[str, ...]] = field(repr=False)
+    space: Space = DESCRIPTOR
 
     @property
     def grey(self) -> NDArray[np.uint8]:
@@ -132,13 +135,16 @@ class Features:
 DEFAULT_LIMITS = Limits()
 
 
-def extract(data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL) -> Features:
+def extract(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL, descriptor: Descriptor = BUILT_IN
+) -> Features:
     """Decode a picture once, reduced, and measure it.
 
     Args:
         data: exact bytes of the picture.
         limits: for decoding.
         detail: how closely local features are looked for.
+        descriptor: the network that gives the embeddings.
 
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
@@ -165,8 +171,9 @@ def extract(data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMA
         hash_variants=np.concatenate(variants),
         later_grey=Later(lambda: grey),
         later_local=local,
-        later_embeddings=Later(lambda: embedding.embeddings(pixels)),
+        later_embeddings=Later(lambda: embedding.embeddings(pixels, descriptor)),
         later_low_information=Later(lambda: low_information(grey, structure, local.value.strong, min(size))),
+        space=descriptor.space,
     )
 
 
@@ -183,7 +190,7 @@ def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
     """
     hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
     descriptors = [
-        Fingerprint(digest, DESCRIPTOR.id, part, vector.astype("<f4").tobytes())
+        Fingerprint(digest, features.space.id, part, vector.astype("<f4").tobytes())
         for part, vector in features.embeddings.items()
     ]
     return hashes + descriptors

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from exhibit.types import PictureInfo
+from exhibit.types import PictureInfo, Space
 from indexer.features import Features
 from indexer.later import Later
 from indexer.local_features import LocalFeatures
 from indexer.orientation import Box
 from indexer.single_thread import cv2
-from indexer.spaces import PIPELINE
+from indexer.spaces import DESCRIPTOR, PIPELINE
 
 
 def to_bytes(features: Features) -> bytes:
@@ -23,6 +23,7 @@ def to_bytes(features: Features) -> bytes:
     info, box = features.info, features.content
     about = {
         "pipeline": PIPELINE,
+        "space": features.space.id,
         "digest": features.digest.hex,
         "info": [info.width, info.height, info.format, info.frames],
         "quality": features.quality,
@@ -43,23 +44,27 @@ def to_bytes(features: Features) -> bytes:
     return file.getvalue()
 
 
-def from_bytes(data: bytes) -> Features:
+def from_bytes(data: bytes, space: Space = DESCRIPTOR) -> Features:
     """Read what :func:`to_bytes` wrote.
 
+    Args:
+        data: the bytes.
+        space: that their embeddings have to be of.
+
     Raises:
-        IntegrityError: the bytes are damaged or from another version of the pipeline.
+        IntegrityError: the bytes are damaged, from another version of the pipeline, or of another space.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             parts: dict[str, NDArray[np.uint8]] = {name: archive[name] for name in archive.files}
-        return _assemble(parts)
+        return _assemble(parts, space)
     except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
         raise IntegrityError("Stored features are damaged or from another version.") from error
 
 
-def _assemble(parts: dict[str, NDArray[np.uint8]]) -> Features:
+def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
     about = json.loads(parts["about"].tobytes())
-    if about["pipeline"] != PIPELINE:
+    if (about["pipeline"], about["space"]) != (PIPELINE, space.id):
         raise ValueError(about["pipeline"])
     grey = parts["grey"]
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
@@ -75,4 +80,5 @@ def _assemble(parts: dict[str, NDArray[np.uint8]]) -> Features:
         later_local=Later(lambda: local),
         later_embeddings=Later(lambda: vectors),
         later_low_information=Later(lambda: reasons),
+        space=space,
     )

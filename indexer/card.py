@@ -1,0 +1,199 @@
+"""The card of a network that describes pictures: how a picture is put before it, and what it gives."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Literal, get_args
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from exhibit.types import Metric, Space
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._]{0,39}")
+SIDES = range(16, 1025)
+WIDTHS = range(8, 4097)
+LONGEST_TEXT = 300
+TAKEN = frozenset({"phash256", "descriptor"})
+"""Names that Exhibit uses itself."""
+
+Channels = Literal["rgb", "bgr"]
+Layout = Literal["nchw", "nhwc"]
+Take = Literal["vector", "first", "mean"]
+
+
+class Resize(StrEnum):
+    """How a picture comes to the size of the input."""
+
+    SQUASH = "squash"
+    """Exactly to it, whatever its shape."""
+    CROP = "crop"
+    """Its shorter side to it, or to ``shorter``; the middle is cut out."""
+    PAD = "pad"
+    """Its longer side to it; the rest has the mean colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a network needs, and where it comes from.
+
+    Attributes:
+        name: short name, such as ``sscd``.
+        version: changes whenever the same picture would get another vector.
+        licence: of the weights.
+        source: where they come from.
+        input_width: pixels.
+        input_height: pixels.
+        resize: how a picture comes to that size.
+        shorter: for ``crop``: the shorter side before the middle is cut out, pixels; 0 for the size of the input.
+        channels: order of the colours.
+        layout: order of the input's axes.
+        mean: of each channel on the scale 0 to 255, subtracted.
+        deviation: of each channel on the scale 0 to 255, divided by.
+        output: name of the output; the first one when empty.
+        take: the output as it is, or of an output with a row for each place in the picture the first row or the mean.
+        width: components of a vector.
+    """
+
+    name: str
+    version: str
+    licence: str
+    source: str
+    input_width: int
+    input_height: int
+    width: int
+    resize: Resize = Resize.SQUASH
+    shorter: int = 0
+    channels: Channels = "rgb"
+    layout: Layout = "nchw"
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    deviation: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    output: str = ""
+    take: Take = "vector"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the input for one picture."""
+        if self.layout == "nchw":
+            return 1, 3, self.input_height, self.input_width
+        return 1, self.input_height, self.input_width, 3
+
+
+def read_card(text: str) -> Card:
+    """Read a card in TOML.
+
+    Raises:
+        WrongUseError: it isn't TOML, lacks something, or says something that can't be.
+    """
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise WrongUseError(f"The card isn't TOML: {error}.") from error
+    values = _flat(given)
+    try:
+        card = Card(**values)
+    except TypeError as error:
+        raise WrongUseError(f"The card lacks something: {str(error).partition(') ')[2]}.", hint=_HINT) from error
+    _check(card)
+    return card
+
+
+def plain_card(card: Card) -> dict[str, Any]:
+    """A card as JSON keeps it."""
+    return asdict(card)
+
+
+def card_of(plain: Mapping[str, Any]) -> Card:
+    """What :func:`plain_card` made."""
+    mean, deviation = tuple(plain["mean"]), tuple(plain["deviation"])
+    return Card(**{**plain, "resize": Resize(plain["resize"]), "mean": mean, "deviation": deviation})
+
+
+def space_of(card: Card, digest: Digest) -> Space:
+    """The space that a network's vectors live in: everything that they depend on is in its parameters."""
+    told = plain_card(card)
+    kept = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
+    parameters = [("decoding", "reduced to a long side of at least 512"), ("sha256", digest.hex)]
+    parameters += [(name, str(told[name])) for name in kept]
+    return Space(card.name, card.version, Metric.COSINE, card.width, tuple(sorted(parameters)))
+
+
+_HINT = "docs/operator.md shows a card."
+_TABLES = {
+    "": {"name": "name", "version": "version", "licence": "licence", "source": "source"},
+    "input": {
+        "width": "input_width",
+        "height": "input_height",
+        "resize": "resize",
+        "shorter": "shorter",
+        "channels": "channels",
+        "layout": "layout",
+        "mean": "mean",
+        "deviation": "deviation",
+    },
+    "output": {"name": "output", "take": "take", "width": "width"},
+}
+"""Where each value stands in the file."""
+
+
+def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for table, names in _TABLES.items():
+        part = given.get(table, {}) if table else {key: value for key, value in given.items() if key not in _TABLES}
+        if not isinstance(part, dict):
+            raise WrongUseError(f"In the card, {table} is a table: [{table}].", hint=_HINT)
+        for key, value in part.items():
+            where = f"{table}.{key}" if table else key
+            if key not in names:
+                raise WrongUseError(f"The card says {where}, which means nothing here.", hint=_HINT)
+            values[names[key]] = _typed(where, names[key], value)
+    return values
+
+
+def _typed(where: str, name: str, value: object) -> object:
+    """A value of the right type.
+
+    Raises:
+        WrongUseError: it has another type.
+    """
+    if name in {"mean", "deviation"}:
+        numbers = value if isinstance(value, list) else []
+        if len(numbers) != 3 or not all(isinstance(one, int | float) for one in numbers):
+            raise WrongUseError(f"In the card, {where} is three numbers, one a channel.", hint=_HINT)
+        return tuple(float(one) for one in numbers)
+    if name in {"input_width", "input_height", "shorter", "width"}:
+        if type(value) is not int:
+            raise WrongUseError(f"In the card, {where} is a whole number.", hint=_HINT)
+        return value
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise WrongUseError(f"In the card, {where} is a text of at most {LONGEST_TEXT} characters.", hint=_HINT)
+    return _chosen(where, value, name)
+
+
+def _chosen(where: str, value: str, name: str) -> str:
+    choices: dict[str, tuple[str, ...]] = {
+        "resize": tuple(Resize), "channels": get_args(Channels), "layout": get_args(Layout), "take": get_args(Take),
+    }  # fmt: skip
+    if name in choices and value not in choices[name]:
+        raise WrongUseError(f"In the card, {where} is one of {', '.join(choices[name])}.", hint=_HINT)
+    return Resize(value) if name == "resize" else value
+
+
+def _check(card: Card) -> None:
+    wrong = {
+        f"The name {card.name} can't be used: small letters, digits and - make one.": not NAME.fullmatch(card.name),
+        f"The name {card.name} is Exhibit's own.": card.name in TAKEN,
+        f"The version {card.version} can't be used: letters, digits, . and _ make one.": not VERSION.fullmatch(
+            card.version
+        ),
+        "The card doesn't name a licence and a source.": not (card.licence and card.source),
+        "The input has between 16 and 1024 pixels on a side.": not {card.input_width, card.input_height} <= set(SIDES),
+        "A vector has between 8 and 4096 components.": card.width not in WIDTHS,
+        "The deviation of each channel is more than 0.": min(card.deviation) <= 0,
+        "The shorter side isn't smaller than the input.": 0 < card.shorter < max(card.input_width, card.input_height),
+    }
+    for sentence, so in wrong.items():
+        if so:
+            raise WrongUseError(sentence, hint=_HINT)

@@ -1,0 +1,84 @@
+"""What an ONNX file says about itself without being run: only whether it needs other files.
+
+The file is a Protocol Buffers message (https://protobuf.dev/programming-guides/encoding/, onnx.proto3). Only the fields
+that lead to tensors are followed.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from exhibit.errors import WrongUseError
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_DEEPEST = 32
+
+_TENSOR, _SPARSE, _GRAPH, _NODE, _ATTRIBUTE, _FUNCTION, _MODEL = range(7)
+_LEADS_TO: Mapping[int, Mapping[int, int]] = MappingProxyType(
+    {
+        _MODEL: {7: _GRAPH, 25: _FUNCTION},
+        _GRAPH: {1: _NODE, 5: _TENSOR, 15: _SPARSE},
+        _FUNCTION: {7: _NODE},
+        _NODE: {5: _ATTRIBUTE},
+        _ATTRIBUTE: {5: _TENSOR, 6: _GRAPH, 10: _TENSOR, 11: _GRAPH, 22: _SPARSE, 23: _SPARSE},
+        _SPARSE: {1: _TENSOR, 2: _TENSOR},
+        _TENSOR: {},
+    }
+)
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+
+
+def keeps_data_elsewhere(data: bytes) -> bool:
+    """Whether some tensor of an ONNX file lies in another file.
+
+    Raises:
+        WrongUseError: the bytes aren't an ONNX file.
+    """
+    try:
+        return _elsewhere(memoryview(data), _MODEL, 0)
+    except (IndexError, ValueError) as error:
+        raise WrongUseError("The file isn't an ONNX file, or it was cut off.") from error
+
+
+def _elsewhere(message: memoryview, kind: int, depth: int) -> bool:
+    if depth > _DEEPEST:
+        raise ValueError(depth)
+    for number, value in _fields(message):
+        if kind == _TENSOR and (number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value == 1)):
+            return True
+        below = _LEADS_TO[kind].get(number)
+        if below is not None and isinstance(value, memoryview) and _elsewhere(value, below, depth + 1):
+            return True
+    return False
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    place = 0
+    while place < len(message):
+        key, place = _varint(message, place)
+        if key & 7 == _VARINT:
+            value, place = _varint(message, place)
+            yield key >> 3, value
+            continue
+        if key & 7 == _BYTES:
+            length, place = _varint(message, place)
+        elif key & 7 in {_FIXED32, _FIXED64}:
+            length = 4 if key & 7 == _FIXED32 else 8
+        else:
+            raise ValueError(key)
+        if place + length > len(message):
+            raise ValueError(length)
+        yield key >> 3, message[place : place + length]
+        place += length
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, place
+        if shift > 63:
+            raise ValueError(shift)
