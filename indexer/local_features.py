@@ -6,10 +6,13 @@ things everyone should know to improve object retrieval" (2012).
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer import keypoints as detector
+from indexer.keypoints import CAMERA, Keypoints, Pyramid
 from indexer.single_thread import cv2
 
 CONTRAST = 0.01
@@ -18,6 +21,9 @@ STRONG = 0.02 / 3
 """Response (contrast over octave layers) from which a keypoint says something of the picture, not of its noise."""
 GRID = 8
 """Keypoints are chosen evenly from so many by so many cells: else the text of a page takes them all."""
+QUICK_SIDE = 640
+"""Long side, pixels, that a picture is brought to for its quick features; none is enlarged more than twice."""
+QUICK_KEYPOINTS = 300
 WIDTH = 128
 
 
@@ -82,17 +88,70 @@ def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) ->
     if raw is None or not keypoints:
         return NOTHING
     points = np.array([keypoint.pt for keypoint in keypoints])
-    factors = np.array(size) / np.array(grey.shape[::-1])
-    roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))
     return LocalFeatures(
-        points=((points + 0.5) * factors - 0.5).astype(np.float32),
-        descriptors=np.minimum(255, np.round(roots * 512)).astype(np.uint8),
+        points=_in_original(points, grey.shape, size),
+        descriptors=_roots(raw),
         strong=int((responses >= STRONG).sum()),
     )
 
 
+def quick_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int = QUICK_KEYPOINTS) -> LocalFeatures:
+    """Detect and describe in a third of the time: enough to find candidates, and to see which of them promise anything.
+
+    The picture isn't doubled before (:mod:`indexer.keypoints`), so details of one or two pixels are lost.
+
+    Args:
+        grey: uint8, shape (height, width); best at a long side of at least :data:`QUICK_SIDE`.
+        size: width and height of the original.
+        most: how many keypoints at most; one with two directions counts twice.
+    """
+    if min(grey.shape) < LEAST_SIDE:
+        return NOTHING
+    factor = min(QUICK_SIDE / max(grey.shape), 2.0)
+    seen = _scaled(grey, factor)
+    pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
+    detected = pyramid.detect(CONTRAST)
+    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
+    rows, angles = pyramid.directions(chosen)
+    order = np.argsort(rows, kind="stable")[:most]
+    keypoints, raw = cv2.SIFT_create().compute(seen, _as_opencv(chosen[rows[order]], angles[order]))
+    if raw is None or not keypoints:
+        return NOTHING
+    points = np.array([keypoint.pt for keypoint in keypoints])
+    strong = int((detected.responses >= STRONG).sum())
+    return LocalFeatures(_in_original(points, seen.shape, size), _roots(raw), strong)
+
+
+def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    if factor == 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA))
+
+
+def _as_opencv(keypoints: Keypoints, angles: NDArray[np.float32]) -> list[Any]:
+    """OpenCV's keypoints, with octave and level packed as its SIFT reads them."""
+    levels = np.clip(np.round(keypoints.layers), 1, detector.LAYERS).astype(np.int64)
+    columns = (
+        keypoints.points[:, 0], keypoints.points[:, 1], detector.sizes(keypoints), angles, keypoints.responses,
+        keypoints.octaves | levels << 8,
+    )  # fmt: skip
+    return [cv2.KeyPoint(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _in_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Points of a picture of this shape in pixels of its original, centres at whole numbers in both."""
+    return np.asarray((points + 0.5) * (np.array(size) / np.array(shape[1::-1])) - 0.5, np.float32)
+
+
+def _roots(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """RootSIFT as bytes."""
+    roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))
+    return np.asarray(np.minimum(255, np.round(roots * 512)), np.uint8)
+
+
 def _evenly(
-    points: NDArray[np.float64], responses: NDArray[np.float64], shape: tuple[int, ...], most: int
+    points: NDArray[np.float64], responses: NDArray[np.floating], shape: tuple[int, ...], most: int
 ) -> NDArray[np.intp]:
     """Row numbers of the keypoints to keep: the strongest of each cell, then each second one, and so on."""
     strongest = np.argsort(-responses, kind="stable")
