@@ -9,10 +9,10 @@ CODE := exhibit registry crawler indexer evidence workers desk demo bench traini
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench lock clean
+.PHONY: help setup demo test check up bench bench-matching lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## makes .venv with everything, from the package index alone
 	@$(PYTHON) tools/bootstrap.py
@@ -37,6 +37,9 @@ up: setup ## the product for daily use, until Ctrl-C
 
 bench: setup ## the figures of docs/benchmarks.md; BENCH="--photos DIR" takes your own pictures
 	@$(VENV)/python -m bench $(BENCH)
+
+bench-matching: setup ## the figures of docs/accuracy.md; BENCH="--photos DIR" takes your own pictures
+	@$(VENV)/python -m bench matching $(BENCH)
 
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 # one thread each, before any library counts the cores: a figure is for one core unless it says otherwise
@@ -11,32 +11,68 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 from bench import crawling, fingerprints, pairs, whole  # noqa: E402 - after the threads are set
+from bench.edited import photos_in  # noqa: E402
+from bench.matching.questions import Folders  # noqa: E402
+from bench.matching.run import Choice, Titled  # noqa: E402
+from bench.matching.run import measure as measure_matching  # noqa: E402
 from bench.table import Row, keep, machine, show  # noqa: E402
 
 OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 EXAMPLES = """examples:
   python -m bench fingerprints crawling --photos ~/photos
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
+  python -m bench matching --photos ~/photos --works 50
+  python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
+INTERRUPTED = 130
+ROLES = {
+    "others": "stand beside and behind copies",
+    "unrelated": "are asked and show no work",
+    "distractors": "are registered besides",
+}
 
 
 def main() -> int:
     """Run the benchmarks that were asked for; prints tables and keeps them as JSON."""
     options = _parser().parse_args()
-    photos = [
-        path for folder in options.photos for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES
-    ]
+    photos = photos_in(*options.photos)
     if not photos:
         print(f"There are no pictures in {', '.join(map(str, options.photos))}.", file=sys.stderr)
         return 2
     print(f"{machine()}; {len(photos)} photos")
-    for name, title, measure in _chosen(options, photos):
-        rows = measure()
-        show(title, rows)
-        keep(options.out, name, rows)
+    try:
+        for name, title, rows in _measured(options, photos):
+            show(title, rows)
+            keep(options.out, name, rows)
+    except KeyboardInterrupt:
+        print("\nStopped; the same command goes on with the answers that are there.", file=sys.stderr)
+        return INTERRUPTED
     return 0
+
+
+def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[Titled]:
+    for name, title, measure in _chosen(options, photos):
+        yield name, title, measure()
+    if "matching" in options.what:
+        yield from measure_matching(_choice(options), options.out)
+
+
+def _choice(options: argparse.Namespace) -> Choice:
+    folders = Folders(tuple(options.others), tuple(options.unrelated), tuple(options.distractors))
+    return Choice(
+        photos=tuple(options.photos),
+        folders=folders,
+        works=options.works or 100,
+        each=options.each,
+        most_unrelated=options.most_unrelated,
+        overlays=options.overlays,
+        pages=options.pages,
+        mix=options.mix,
+        seed=options.seed,
+        pairs=options.pairs,
+        lookalikes=options.lookalikes,
+    )
 
 
 def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[str, str, Callable[[], list[Row]]]]:
@@ -47,9 +83,9 @@ def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[s
         (
             "lookalikes",
             "Look-alikes that aren't copies (counts are false alarms)",
-            lambda: pairs.lookalikes(options.lookalikes),
+            lambda: pairs.lookalikes(pairs.compared_lookalikes(options.lookalikes)),
         ),
-        ("whole", "From folder to report", lambda: whole.measure(photos, options.works, options.pictures)),
+        ("whole", "From folder to report", lambda: whole.measure(photos, options.works or 1000, options.pictures)),
     ]
     wanted = options.what or [name for name, *_ in every if name != "whole"]
     given = {"pairs": options.pairs, "lookalikes": options.lookalikes}
@@ -63,16 +99,26 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["fingerprints", "crawling", "pairs", "lookalikes", "whole"]
-    parser.add_argument("what", nargs="*", choices=[*names, []], help="which; all but `whole` if none is named")
+    names = ["fingerprints", "crawling", "pairs", "lookalikes", "whole", "matching"]
+    every = "which; all but `whole` and `matching` if none is named"
+    parser.add_argument("what", nargs="*", choices=[*names, []], help=every)
     parser.add_argument("--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: our few)")
     parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     parser.add_argument("--most", type=int, default=300, help="photos for fingerprints")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
-    parser.add_argument("--works", type=int, default=1000)
+    parser.add_argument("--works", type=int, help="1,000 for whole and 100 for matching unless given")
     parser.add_argument("--pictures", type=int, default=10_000)
+    matching = parser.add_argument_group("matching", "photos are dealt out by the seed, unless a role has its folder")
+    for role, use in ROLES.items():
+        matching.add_argument(f"--{role}", type=Path, nargs="+", default=[], help=f"folders of photos that {use}")
+    matching.add_argument("--each", type=int, default=1, help="edits of each unrelated photo")
+    matching.add_argument("--most-unrelated", type=int, default=2000, help="unrelated photos")
+    matching.add_argument("--overlays", type=int, default=1000, help="pairs of photos under one overlay")
+    matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
+    matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
+    matching.add_argument("--seed", type=int, default=1)
     return parser
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from indexer.edits import EDITS, LONG_SIDE, OVERLAYS, apply
+from indexer.edits import EDITS, LONG_SIDE, OVERLAYS, PAGES, apply
 
 ON_STRANGERS = ("jpeg70", "text", "emoji", "webpage", "meme", "watermark", "collage4", "bg40", "crop50", "chain2")
 """Edits in which unrelated photos are asked: those that bring marks, pages and neighbours with them."""
@@ -27,9 +27,9 @@ class Asked:
     """A picture that is looked for among the works.
 
     Attributes:
-        photo: what it was made of; pictures of one photo are not independent of one another.
+        photo: path of what it was made of; pictures of one photo are not independent of one another.
         edit: how.
-        work: the work that it shows, or empty where it shows none.
+        work: path of the work that it shows, or empty where it shows none.
         data: bytes of the file.
         suffix: of its name, with its dot.
     """
@@ -47,7 +47,7 @@ class Pair:
 
     Attributes:
         overlay: the edit.
-        photos: what they were made of.
+        photos: paths of what they were made of.
         registered: bytes of the first.
         found: bytes of the second.
     """
@@ -90,7 +90,7 @@ def copies(works: Sequence[Path], others: Sequence[Path], edits: Sequence[str], 
         picture = opened(path)
         for edit in edits:
             made = apply(edit, picture, around, _seed(path, seed))
-            yield Asked(path.name, edit, path.name, made.data, made.suffix)
+            yield Asked(str(path), edit, str(path), made.data, made.suffix)
 
 
 def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Asked]:
@@ -104,32 +104,35 @@ def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: i
     """
     around = [opened(path) for path in others]
     for number, path in enumerate(photos):
-        yield Asked(path.name, "none", "", path.read_bytes(), path.suffix)
+        yield Asked(str(path), "none", "", path.read_bytes(), path.suffix)
         picture = opened(path)
         for turn in range(each):
             edit = ON_STRANGERS[(number + turn) % len(ON_STRANGERS)]
             made = apply(edit, picture, around, _seed(path, seed))
-            yield Asked(path.name, edit, "", made.data, made.suffix)
+            yield Asked(str(path), edit, "", made.data, made.suffix)
 
 
-def overlay_pairs(photos: Sequence[Path], others: Sequence[Path], count: int, seed: int) -> Iterator[Pair]:
+def overlay_pairs(
+    photos: Sequence[Path], others: Sequence[Path], overlays: Sequence[str], count: int, seed: int
+) -> Iterator[Pair]:
     """Pairs of two photos under the same overlay; no photo is used twice while there are enough.
 
     Args:
-        photos: different from one another.
-        others: neighbours, backgrounds and insets: the same ones for both of a pair.
+        photos: different from one another; at least two.
+        others: neighbours, the same ones for both of a pair.
+        overlays: edits, in turns.
         count: how many pairs.
         seed: of everything that is left to chance.
     """
     around = [opened(path) for path in others]
     for number in range(count):
         one, other = photos[2 * number % len(photos)], photos[(2 * number + 1) % len(photos)]
-        overlay = OVERLAYS[number % len(OVERLAYS)]
+        overlay = overlays[number % len(overlays)]
         made = [
             apply(overlay, ImageOps.fit(opened(path), UNDER_OVERLAYS), around, seed * 1_000_003 + number).data
             for path in (one, other)
         ]
-        yield Pair(overlay, (one.name, other.name), made[0], made[1])
+        yield Pair(overlay, (str(one), str(other)), made[0], made[1])
 
 
 def _seed(path: Path, seed: int) -> int:
@@ -152,13 +155,18 @@ def main() -> None:
             name = f"strangers/{Path(asked.photo).stem}-{asked.edit}{asked.suffix}"
             write((_kept(out, name, asked.data), *_names(asked)))
     with _listed(out / "overlays.csv", ("registered", "found", "overlay", "photo_registered", "photo_found")) as write:
-        for number, pair in enumerate(overlay_pairs(unrelated, others, options.overlays, options.seed)):
+        for number, pair in enumerate(_both_kinds(unrelated, others, options)):
             files = [_kept(out, f"overlays/{number:04d}-{side}.jpg", data) for side, data in pair.files]
-            write((*files, pair.overlay, *pair.photos))
+            write((*files, pair.overlay, *(Path(photo).name for photo in pair.photos)))
+
+
+def _both_kinds(photos: Sequence[Path], others: Sequence[Path], options: argparse.Namespace) -> Iterator[Pair]:
+    yield from overlay_pairs(photos, others, OVERLAYS, options.overlays, options.seed)
+    yield from overlay_pairs(photos, others, PAGES, options.pages, options.seed + 1)
 
 
 def _names(asked: Asked) -> tuple[str, str, str]:
-    return asked.photo, asked.edit, asked.work
+    return Path(asked.photo).name, asked.edit, Path(asked.work).name
 
 
 def _kept(out: Path, name: str, data: bytes) -> str:
@@ -182,6 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--each", type=int, default=10, help="edits of each unrelated photo")
     parser.add_argument("--overlays", type=int, default=300, help="pairs of photos under one overlay")
+    parser.add_argument("--pages", type=int, default=60, help="pairs of photos in one page")
     parser.add_argument("--seed", type=int, default=1)
     return parser
 

@@ -2,24 +2,21 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import imagehash
 import numpy as np
-import pdqhash
-from PIL import Image
 
+from bench.matching.look import Look
+from bench.matching.peers import PDQ, PHASH_64, pdq
 from bench.table import Row
-from exhibit.decode import decode
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision
 from indexer.features import Features, extract
-from indexer.verify import verify
-
-PHASH_BITS, PDQ_BITS = 10, 31
+from indexer.search import compare as compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +36,19 @@ def _features(path: Path) -> Features:
 @lru_cache(maxsize=512)
 def _peers(path: Path) -> tuple[imagehash.ImageHash, np.ndarray]:
     """Both peers see the picture as Exhibit decodes it, so that a strange format counts against neither."""
-    pixels = decode(path.read_bytes()).pixels
-    return imagehash.phash(Image.fromarray(pixels)), pdqhash.compute(pixels)[0]
+    look = Look(path.read_bytes())
+    return imagehash.phash(look.image), pdq(look)
 
 
 def compare(registered: Path, found: Path) -> Answer | None:
     """Compare two files; ``None`` when one of them can't be decoded."""
     try:
-        decision = verify(_features(found), _features(registered)).decision
+        decision = compared(_features(found), found.read_bytes, _features(registered)).decision
         (a, p), (b, q) = _peers(registered), _peers(found)
     except UnreadablePictureError:
         return None
-    return Answer(decision, bool(a - b <= PHASH_BITS), int((p != q).sum()) <= PDQ_BITS)
+    both = len(p) and len(q)
+    return Answer(decision, bool(a - b <= PHASH_64), bool(both and np.bitwise_count(p ^ q).sum() <= PDQ))
 
 
 def real_copies(folder: Path) -> list[Row]:
@@ -72,20 +70,52 @@ def _row(kind: str, answers: list[Answer | None]) -> Row:
         "unreadable": len(answers) - len(read),
         "exhibit certain": sum(answer.decision is Decision.CERTAIN for answer in read),
         "exhibit certain or review": sum(answer.decision is not Decision.NONE for answer in read),
-        f"pHash 64 ≤ {PHASH_BITS}": sum(answer.phash for answer in read),
-        f"PDQ ≤ {PDQ_BITS}": sum(answer.pdq for answer in read),
+        f"pHash 64 ≤ {PHASH_64}": sum(answer.phash for answer in read),
+        f"PDQ ≤ {PDQ}": sum(answer.pdq for answer in read),
     }
 
 
-def lookalikes(folder: Path) -> list[Row]:
-    """Pairs that aren't copies: each count is of false alarms. Ambiguous pairs are counted apart."""
-    by_expected: dict[str, list[Answer | None]] = defaultdict(list)
-    for expected, a, b in _lookalike_pairs(folder):
-        by_expected[expected].append(compare(folder / a, folder / b))
-    return [_row(expected, answers) for expected, answers in sorted(by_expected.items())]
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A pair that resembles one another, as the list names it, and what was said of it."""
+
+    group: str
+    kind: str
+    expected: str
+    files: tuple[str, str]
+    answer: Answer | None
 
 
-def _lookalike_pairs(folder: Path) -> Iterator[tuple[str, str, str]]:
+def compared_lookalikes(folder: Path) -> list[LookAlike]:
+    """Every listed pair, the first registered and the second found."""
     with (folder / "group_pairs.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            yield row["expected"], row["file_a"], row["file_b"]
+        rows = list(csv.DictReader(file))
+    return [
+        LookAlike(
+            row["group"],
+            row.get("kind", ""),
+            row["expected"],
+            (row["file_a"], row["file_b"]),
+            compare(folder / row["file_a"], folder / row["file_b"]),
+        )
+        for row in rows
+    ]
+
+
+def lookalikes(pairs: Iterable[LookAlike]) -> list[Row]:
+    """Counts of false alarms by kind; ambiguous pairs are counted apart."""
+    by_kind: dict[tuple[str, str], list[Answer | None]] = defaultdict(list)
+    for pair in pairs:
+        by_kind[pair.expected, pair.kind].append(pair.answer)
+        by_kind[pair.expected, "**all**"].append(pair.answer)
+    ordered = sorted(by_kind.items(), key=lambda item: (item[0][0], item[0][1] == "**all**", item[0][1]))
+    return [_row(f"{expected}: {kind}", answers) for (expected, kind), answers in ordered]
+
+
+def alarming(pairs: Iterable[LookAlike]) -> list[Row]:
+    """Each pair that isn't a copy and of which Exhibit is certain, or asks a person."""
+    return [
+        {"group": pair.group, "kind": pair.kind, "files": " / ".join(pair.files), "decision": str(pair.answer.decision)}
+        for pair in pairs
+        if pair.expected == "not_copy" and pair.answer and pair.answer.decision is not Decision.NONE
+    ]

@@ -1,7 +1,7 @@
 """What copyists, applications, printers and screens do to pictures: edits whose result is known, for measuring.
 
-``EDITS`` holds them by name, ``DESIGN``, ``FURTHER`` and ``OVERLAYS`` are groups of names, and :func:`apply` makes the
-bytes of a changed copy. Equal arguments give equal bytes with the same versions of Pillow, NumPy and OpenCV.
+``EDITS`` holds them by name; ``DESIGN``, ``FURTHER``, ``OVERLAYS`` and ``PAGES`` are groups of names; :func:`apply`
+makes the bytes of a changed copy. Equal arguments give equal bytes with the same versions of Pillow, NumPy and OpenCV.
 """
 
 import random
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from PIL import Image
 
 from exhibit.errors import WrongUseError
-from indexer.edits.catalogue import DESIGN, EDITS, FURTHER, OVERLAYS, Edit
+from indexer.edits.catalogue import DESIGN, EDITS, FURTHER, OVERLAYS, PAGES, Edit
 from indexer.edits.scene import Scene
 
-__all__ = ["DESIGN", "EDITS", "FURTHER", "LONG_SIDE", "OVERLAYS", "Edit", "EditedPicture", "apply"]
+__all__ = ["DESIGN", "EDITS", "FURTHER", "LONG_SIDE", "OVERLAYS", "PAGES", "Edit", "EditedPicture", "apply"]
 
 LONG_SIDE = 1280
 """Pixels: larger pictures are first made this small, as sites do."""

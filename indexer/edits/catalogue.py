@@ -121,18 +121,13 @@ OVERLAYS: tuple[str, ...] = (
     "emoji",
     "watermark",
     "meme",
-    "webpage",
-    "bg40",
-    "collage4",
     "border",
     "sticker",
     "news",
     "advert",
-    "facecam",
-    "inset",
-    "phone",
-    "chat",
-    "panels3",
-    "wall",
+    "film",
+    "story",
 )
-"""Edits that, with one seed, lay the same words, marks, pages or neighbours on two different pictures."""
+"""Edits that, with one seed, lay the same words and marks over two different pictures."""
+PAGES: tuple[str, ...] = ("webpage", "phone", "chat", "wall", "collage4", "panels3")
+"""Edits that, with one seed, put two different pictures into the same page, frame or sheet."""

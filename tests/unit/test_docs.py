@@ -195,7 +195,7 @@ def parse_as_argparse_does(module: str, words: list[str]) -> None:
 
 
 def check_make(named: Command) -> None:
-    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert {word for word in named.words[1:] if "=" not in word} <= set(targets)
 
 

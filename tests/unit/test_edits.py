@@ -24,7 +24,7 @@ def test_the_groups_hold_every_edit_once() -> None:
     assert len(edits.DESIGN) == 34
     assert len(edits.FURTHER) >= 15
     assert [*edits.DESIGN, *edits.FURTHER] == list(edits.EDITS)
-    assert set(edits.OVERLAYS) <= set(edits.EDITS)
+    assert {*edits.OVERLAYS, *edits.PAGES} <= set(edits.EDITS)
 
 
 @pytest.mark.parametrize("name", edits.EDITS)
@@ -43,7 +43,7 @@ def test_another_seed_makes_another_picture(name: str) -> None:
     assert edits.apply(name, PICTURE, OTHERS, 5) != edits.apply(name, PICTURE, OTHERS, 6)
 
 
-@pytest.mark.parametrize("name", edits.OVERLAYS)
+@pytest.mark.parametrize("name", [*edits.OVERLAYS, *edits.PAGES])
 def test_one_seed_lays_the_same_over_two_pictures(name: str) -> None:
     dark, light = (Image.new("RGB", SIZE, (level, level, level)) for level in (100, 140))
     one, other = pixels_of(name, dark, 9), pixels_of(name, light, 9)

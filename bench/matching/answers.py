@@ -1,0 +1,99 @@
+"""What came of each question, kept line by line so that a run that was stopped goes on where it was."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import indexer
+
+FIRST = 10
+"""How far down a ranking is looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a retriever says of one picture.
+
+    Attributes:
+        place: of the true work, 1 for the nearest; 0 beyond the first ten, or without one.
+        distance: of the true work.
+        nearest_other: smallest distance of any other work.
+    """
+
+    place: int
+    distance: float
+    nearest_other: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What everybody says of one picture.
+
+    Attributes:
+        photo: what it was made of.
+        edit: how.
+        work: that it shows, or empty.
+        decision: of Exhibit for that work: ``certain``, ``review`` or ``none``.
+        others: works that Exhibit took it for besides, with the decision.
+        ranked: by name of the retriever.
+        seconds: processor time of Exhibit's whole path.
+    """
+
+    photo: str
+    edit: str
+    work: str
+    decision: str
+    others: Mapping[str, str]
+    ranked: Mapping[str, Ranked] = field(repr=False)
+    seconds: float = 0.0
+
+    @property
+    def question(self) -> tuple[str, str]:
+        """Identity."""
+        return self.photo, self.edit
+
+
+class Answers:
+    """A folder of answers, for one state of the code and one choice of questions.
+
+    Args:
+        folder: where all runs are kept; those of other code are removed.
+        choice: everything that the questions and the works depend on.
+    """
+
+    def __init__(self, folder: Path, choice: object) -> None:
+        state = hashlib.sha256(json.dumps([_code(), choice], sort_keys=True, default=str).encode()).hexdigest()[:16]
+        self.folder = folder / state
+        for old in folder.glob("*"):
+            if old != self.folder:
+                shutil.rmtree(old)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._file = self.folder / "answers.jsonl"
+        self.done = {answer.question: answer for answer in self._read()}
+
+    def add(self, answer: Answer) -> None:
+        """Keep one more."""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(answer)) + "\n")
+        self.done[answer.question] = answer
+
+    def _read(self) -> Iterator[Answer]:
+        if not self._file.exists():
+            return
+        for line in self._file.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:  # the line that was being written when the run was stopped
+                continue
+            ranked = {name: Ranked(**values) for name, values in row.pop("ranked").items()}
+            yield Answer(**row, ranked=ranked)
+
+
+def _code() -> str:
+    """A digest of the matching code: answers of other code are none of this run's."""
+    root = Path(indexer.__file__).parent
+    files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".onnx"})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -1,0 +1,93 @@
+"""Two different photos under the same overlay: nothing that both hold is a copy of anything but the overlay."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.edited import Pair
+from bench.matching.look import Look
+from bench.matching.questions import Progress
+from bench.matching.tables import per_cent
+from bench.table import Row
+from exhibit.confidence import upper_bound
+from indexer.edits import OVERLAYS, PAGES
+from indexer.search import compare
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A pair, and what was said of it."""
+
+    overlay: str
+    photos: tuple[str, str]
+    decision: str
+    inliers: int
+    dense: float
+
+
+def judged(pairs: Iterable[Pair], total: int, kept: Path) -> list[Judged]:
+    """Compare every pair as the product compares a picture with a candidate.
+
+    Args:
+        pairs: in the same order each time.
+        total: how many there are.
+        kept: a file in which answers are kept, so that a run that was stopped goes on.
+    """
+    lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
+    done = [Judged(**json.loads(line)) for line in lines if line.endswith("}")]
+    progress = Progress("pairs under one overlay", total)
+    for number, pair in enumerate(pairs):
+        if number >= len(done):
+            done.append(_judged(pair))
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({name: getattr(done[-1], name) for name in Judged.__slots__}) + "\n")
+        progress(number + 1)
+    return done[:total]
+
+
+def _judged(pair: Pair) -> Judged:
+    found, registered = Look(pair.found), Look(pair.registered)
+    one = compare(found.features, lambda: pair.found, registered.features)
+    return Judged(pair.overlay, pair.photos, str(one.decision), one.inliers, round(one.dense, 3))
+
+
+def table(every: Sequence[Judged]) -> list[Row]:
+    """Alarms by overlay, and over all pairs with their bound."""
+    by_overlay: dict[str, list[Judged]] = defaultdict(list)
+    for one in every:
+        by_overlay[one.overlay].append(one)
+    rows: list[Row] = []
+    for title, names in (("marks", OVERLAYS), ("pages", PAGES)):
+        group = [one for one in every if one.overlay in names]
+        rows += [_row(name, by_overlay[name]) for name in names if name in by_overlay]
+        rows += [_row(f"**all {title}**", group)] if group else []
+    return rows
+
+
+def _row(name: str, group: Sequence[Judged]) -> Row:
+    certain, review = (sum(one.decision == decision for one in group) for decision in ("certain", "review"))
+    return {
+        "overlay": name,
+        "pairs": len(group),
+        "certain": certain,
+        "review": review,
+        "certain at most, 95%": per_cent(upper_bound(certain, len(group))),
+        "review at most, 95%": per_cent(upper_bound(review, len(group))),
+    }
+
+
+def named(every: Sequence[Judged]) -> list[Row]:
+    """Each pair that raised an alarm."""
+    return [
+        {
+            "overlay": one.overlay,
+            "photos": " / ".join(photo.rpartition("/")[2] for photo in one.photos),
+            "decision": one.decision,
+            "inliers": one.inliers,
+            "dense": one.dense,
+        }
+        for one in every
+        if one.decision != "none"
+    ]

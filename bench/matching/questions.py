@@ -1,0 +1,144 @@
+"""Which photos are works, which stand beside them, which are asked besides; and the asking."""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.edited import Asked, photos_in
+from bench.matching.answers import FIRST, Answer, Answers, Ranked
+from bench.matching.look import Look
+from bench.matching.registered import Registered
+from bench.matching.retrievers import FAR, Distances, Retriever
+from exhibit.types import Decision
+
+SHARE_OF_OTHERS = 0.1
+MOST_OTHERS = 40
+EVERY = 5.0
+"""Seconds between two words on how far it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What each photo is good for; all pictures made of one photo stay in its role.
+
+    Attributes:
+        works: registered, and asked in every edit.
+        others: stand beside and behind copies; never registered, never asked.
+        unrelated: asked, never registered.
+        distractors: registered, never asked.
+    """
+
+    works: tuple[Path, ...]
+    others: tuple[Path, ...]
+    unrelated: tuple[Path, ...]
+    distractors: tuple[Path, ...]
+
+    @property
+    def registered(self) -> tuple[Path, ...]:
+        """Everything that is registered, works first."""
+        return self.works + self.distractors
+
+
+def roles(pool: Sequence[Path], works: int, seed: int, folders: "Folders") -> Roles:
+    """Deal photos out: works, others, then the rest half and half; whoever has a folder of its own needs none.
+
+    Args:
+        pool: photos, in any order.
+        works: how many, and at most half of the pool.
+        seed: of the dealing.
+        folders: of photos whose role is given.
+    """
+    dealt = sorted(pool, key=lambda path: path.name)
+    random.Random(seed).shuffle(dealt)
+    alone = folders.others and folders.unrelated
+    count = min(works, len(dealt) if alone else max(1, len(dealt) // 2))
+    chosen, rest = dealt[:count], dealt[count:]
+    others = photos_in(*folders.others)
+    if not others:
+        share = max(1, min(MOST_OTHERS, round(len(dealt) * SHARE_OF_OTHERS)))
+        others, rest = rest[:share], rest[share:]
+    middle = 0 if folders.distractors else len(rest) // 2
+    unrelated = photos_in(*folders.unrelated) or rest[middle:]
+    distractors = photos_in(*folders.distractors) or ([] if folders.unrelated else rest[:middle])
+    return Roles(tuple(chosen), tuple(others), tuple(unrelated), tuple(distractors))
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Folders of photos whose role is given."""
+
+    others: tuple[Path, ...] = ()
+    unrelated: tuple[Path, ...] = ()
+    distractors: tuple[Path, ...] = ()
+
+
+def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriever], names: Sequence[str]) -> Answer:
+    """What everybody says of one picture.
+
+    Args:
+        asked: the picture.
+        registered: the works.
+        retrievers: peers and stages, which know the same works.
+        names: of the works, in their order.
+    """
+    look = Look(asked.data)
+    started = time.process_time()
+    compared = registered.compared(look)
+    seconds = time.process_time() - started
+    decisions = {names[work]: one.decision for work, one in compared if one.decision is not Decision.NONE}
+    ranked = {one.name: _ranked(one.distances(look), names, asked.work) for one in retrievers}
+    decision = decisions.pop(asked.work, Decision.NONE)
+    others = {work: str(one) for work, one in decisions.items()}
+    return Answer(asked.photo, asked.edit, asked.work, str(decision), others, ranked, seconds)
+
+
+def _ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
+    """Works at the same distance share the worst place that they take together."""
+    if not work:
+        return Ranked(0, FAR, float(distances.min(initial=FAR)))
+    number = names.index(work)
+    own, others = float(distances[number]), np.delete(distances, number)
+    place = 1 + int((others <= own).sum())
+    return Ranked(place if own < FAR and place <= FIRST else 0, own, float(others.min(initial=FAR)))
+
+
+def answered(
+    title: str, questions: Iterable[Asked], total: int, answers: Answers, ask: Callable[[Asked], Answer]
+) -> list[Answer]:
+    """The answers to all questions: those that are kept, and those that are asked now; says how far it is."""
+    found, progress = [], Progress(title, total)
+    for number, asked in enumerate(questions, start=1):
+        answer = answers.done.get((asked.photo, asked.edit))
+        if answer is None:
+            answer = ask(asked)
+            answers.add(answer)
+        found.append(answer)
+        progress(number)
+    return found
+
+
+class Progress:
+    """Says on standard error how far something is, every few seconds.
+
+    Args:
+        title: of what.
+        total: how many there are.
+    """
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total = title, total
+        self._started = self._said = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        """So many are done."""
+        now = time.monotonic()
+        if now - self._said < EVERY and done != self._total:
+            return
+        self._said = now
+        left = (now - self._started) / max(1, done) * (self._total - done)
+        print(f"  {self._title}: {done:,} of {self._total:,}, {left / 60:.0f} min left", file=sys.stderr, flush=True)

@@ -1,0 +1,143 @@
+"""The whole benchmark of matching in one run."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+
+from bench import pairs
+from bench.edited import copies, overlay_pairs, photos_in, strangers
+from bench.matching import cost, overlays, tables
+from bench.matching.aims import aims
+from bench.matching.answers import Answers
+from bench.matching.look import Look
+from bench.matching.peers import missing, peers
+from bench.matching.questions import Folders, Progress, Roles, answer_of, answered, roles
+from bench.matching.registered import Registered
+from bench.matching.retrievers import Retriever
+from bench.matching.stages import stages
+from bench.table import Row
+from indexer.edits import EDITS, OVERLAYS, PAGES
+
+Titled = tuple[str, str, list[Row]]
+"""Name of the file, title, rows."""
+NO_FOLDERS = Folders()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked.
+
+    Attributes:
+        photos: a pool of photos, dealt out by the seed.
+        folders: of photos whose role is given.
+        works: how many of the pool.
+        edits: names.
+        each: edits of each unrelated photo, besides the photo itself.
+        most_unrelated: photos at most.
+        overlays: pairs under one overlay.
+        pages: pairs in one page, where the registered picture is a page too.
+        mix: pictures whose time is taken.
+        seed: of everything that is left to chance.
+        pairs: folder with ``pairs.csv``, or ``None``.
+        lookalikes: folder with ``group_pairs.csv``, or ``None``.
+    """
+
+    photos: tuple[Path, ...]
+    folders: Folders = NO_FOLDERS
+    works: int = 100
+    edits: tuple[str, ...] = tuple(EDITS)
+    each: int = 1
+    most_unrelated: int = 2000
+    overlays: int = 1000
+    pages: int = 120
+    mix: int = 200
+    seed: int = 1
+    pairs: Path | None = None
+    lookalikes: Path | None = None
+
+
+def measure(choice: Choice, out: Path) -> Iterator[Titled]:
+    """Ask everything, and give each table when it is there.
+
+    Args:
+        choice: what is asked.
+        out: folder in which answers are kept; a run that was stopped goes on with them.
+    """
+    parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
+    unrelated = parts.unrelated[: choice.most_unrelated]
+    say(_told(parts, len(unrelated)))
+    answers = Answers(out / "matching", asdict(choice))
+    progress = Progress("works measured", len(parts.registered))
+    registered = Registered(parts.registered, answers.folder, progress)
+    results = _results(choice, parts, unrelated, registered, answers)
+    yield "matching-recall", "Recall by edit", tables.recall(results)
+    yield "matching-retrieval", "Who ranks the right work where", tables.retrieval(results)
+    yield "matching-stages", "Right work among the first ten, each of Exhibit's stages alone", tables.by_stage(results)
+    yield "matching-alarms", "False alarms", tables.false_alarms(results)
+    yield "matching-alarms-named", "Exhibit's false alarms, one by one", tables.named_alarms(results)
+    judged = _overlays(choice, parts, unrelated, answers)
+    yield "matching-overlays", "Two photos under one overlay", overlays.table(judged)
+    yield "matching-overlays-named", "Two photos under one overlay: alarms", overlays.named(judged)
+    alike = pairs.compared_lookalikes(choice.lookalikes) if choice.lookalikes else []
+    yield from _real(choice, alike)
+    samples = list(cost.mix(parts.works, unrelated, choice.mix, choice.seed))
+    times = cost.time_table(samples, registered)
+    yield "matching-time", "Processor time of a found picture", times
+    yield "matching-bytes", "What is kept", cost.bytes_table(registered)
+    yield "matching-aims", "Aims", aims(results, judged, alike, times)
+
+
+def _told(parts: Roles, unrelated: int) -> str:
+    absent = "".join(f"; {name} isn't installed and is left out" for name in missing())
+    return (
+        f"{len(parts.works):,} works and {len(parts.distractors):,} more registered, {unrelated:,} unrelated photos,"
+        f" {len(parts.others):,} as neighbours and backgrounds{absent}"
+    )
+
+
+def _results(
+    choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, answers: Answers
+) -> tables.Results:
+    others, own = peers(), stages()
+    retrievers: list[Retriever] = [*others, *own]
+    progress = Progress("works known to the peers", len(parts.registered))
+    for number, path in enumerate(parts.registered):
+        look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
+        for retriever in retrievers:
+            retriever.register(look)
+        progress(number + 1)
+    names = [str(path) for path in parts.registered]
+    questions = copies(parts.works, parts.others, choice.edits, choice.seed)
+    asked = strangers(unrelated, parts.others, choice.each, choice.seed)
+    counts = len(parts.works) * len(choice.edits), len(unrelated) * (1 + choice.each)
+    every = answered(
+        "pictures asked",
+        chain(questions, asked),
+        sum(counts),
+        answers,
+        lambda one: answer_of(one, registered, retrievers, names),
+    )
+    return tables.Results(every[: counts[0]], every[counts[0] :], others, own)
+
+
+def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], answers: Answers) -> list[overlays.Judged]:
+    if len(unrelated) < 2:
+        return []
+    marks = overlay_pairs(unrelated, parts.others, OVERLAYS, choice.overlays, choice.seed)
+    pages = overlay_pairs(unrelated, parts.others, PAGES, choice.pages, choice.seed + 1)
+    return overlays.judged(chain(marks, pages), choice.overlays + choice.pages, answers.folder / "overlays.jsonl")
+
+
+def _real(choice: Choice, alike: Sequence[pairs.LookAlike]) -> Iterator[Titled]:
+    if choice.pairs:
+        yield "matching-pairs", "Real copies by kind", pairs.real_copies(choice.pairs)
+    if alike:
+        yield "matching-lookalikes", "Look-alikes (counts are false alarms)", pairs.lookalikes(alike)
+        yield "matching-lookalikes-named", "Look-alikes: alarms", pairs.alarming(alike)
+
+
+def say(sentence: str) -> None:
+    """Tell the person who waits."""
+    print(sentence, file=sys.stderr, flush=True)
