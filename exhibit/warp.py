@@ -58,9 +58,29 @@ def overlaps(transform: ArrayLike, source_size: tuple[int, int], target_size: tu
     """
     forward = _oriented(transform, source_size)
     inverse = np.linalg.inv(forward).astype(np.float64)
-    of_target = _clipped_area(forward, source_size, target_size) / (target_size[0] * target_size[1])
-    of_source = _clipped_area(inverse, target_size, source_size) / (source_size[0] * source_size[1])
+    of_target = _area(_clipped(forward, source_size, target_size)) / (target_size[0] * target_size[1])
+    of_source = _area(_clipped(inverse, target_size, source_size)) / (source_size[0] * source_size[1])
     return min(1.0, of_target), min(1.0, of_source)
+
+
+def shared_outline(
+    transform: ArrayLike, source_size: tuple[int, int], target_size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """The outline of the part of the target that the warped source covers.
+
+    Args:
+        transform: 3×3, source to target.
+        source_size: width and height.
+        target_size: width and height.
+
+    Returns:
+        Corners in turn, shape (n, 2), in target pixels; n is 0 where nothing is covered. The polygon is convex, and so
+        is what the inverse transform makes of it in the source.
+
+    Raises:
+        WrongUseError: the transform can't be inverted.
+    """
+    return _clipped(_oriented(transform, source_size), source_size, target_size)
 
 
 def _oriented(transform: ArrayLike, source_size: tuple[int, int]) -> NDArray[np.float64]:
@@ -101,8 +121,10 @@ def _bilinear(pixels: NDArray[np.uint8], x: NDArray[np.float64], y: NDArray[np.f
     return np.asarray(np.floor(upper * (1 - down) + lower * down + 0.5), np.uint8)
 
 
-def _clipped_area(matrix: NDArray[np.float64], source_size: tuple[int, int], target_size: tuple[int, int]) -> float:
-    """Area of the warped source inside the target: Sutherland–Hodgman in homogeneous coordinates, then the shoelace."""
+def _clipped(
+    matrix: NDArray[np.float64], source_size: tuple[int, int], target_size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """The part of the target that the warped source covers: Sutherland–Hodgman in homogeneous coordinates."""
     polygon = [matrix @ corner for corner in _corners(source_size)]
     width, height = target_size
     horizon = _EPSILON * float(np.abs(matrix[2]).max())
@@ -115,9 +137,12 @@ def _clipped_area(matrix: NDArray[np.float64], source_size: tuple[int, int], tar
     )
     for normal, offset in planes:
         polygon = _clip(polygon, normal, offset)
-    if len(polygon) < 3:
-        return 0.0
-    points = np.array([point[:2] / point[2] for point in polygon])
+    corners = polygon if len(polygon) > 2 else []
+    return np.array([corner[:2] / corner[2] for corner in corners], np.float64).reshape(-1, 2)
+
+
+def _area(points: NDArray[np.float64]) -> float:
+    """Of a polygon, by the shoelace formula."""
     following = np.roll(points, -1, axis=0)
     return abs(float(np.sum(points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]))) / 2
 

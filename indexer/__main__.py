@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
 from exhibit.types import Decision
-from indexer.draw import overlay
+from indexer.draw import SUFFIXES, View
+from indexer.draw_pair import Pair
 from indexer.features import Features, extract
 from indexer.folders import Match, RegisteredFile, Skipped, match_folders
 from indexer.second_look import second_look
@@ -24,11 +25,19 @@ EXAMPLES = """examples:
       one JSON object a line: work, picture, decision (certain or review) and the figures
   python -m indexer match works/ pictures/ --out matches.jsonl --cache measured/
       the same; works that were measured before aren't measured again
-  python -m indexer compare original.jpg copy.jpg --overlay overlay.png
-      the figures of one pair in words, and the copy laid on the original
+  python -m indexer compare original.jpg copy.jpg --overlay overlay.jpg --difference difference.jpg
+      the figures of one pair in words, the copy laid on the original, and what was changed in it
 
 exit codes of match:   0 done, 2 wrong use, 3 a process died, 130 interrupted
 exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or unreadable, 130 interrupted"""
+
+
+DRAWINGS = {
+    View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
+    View.OVERLAY: "B laid on A",
+    View.DIFFERENCE: "what B has otherwise than A, in colour",
+    View.POINTS: "details that are in both, numbered",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,11 +77,14 @@ def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _bytes(options.first), _bytes(options.second)
     registered, found = _features(options.first, first), _features(options.second, second)
     verification = second_look(verify(found, registered), second, registered)
-    if options.overlay and verification.transform is None:
-        print("The pictures couldn't be laid on each other, so there is no overlay.", file=sys.stderr)
-    elif options.overlay and verification.transform is not None:
-        with _replacing(options.overlay) as file:
-            file.write(overlay(second, first, verification.transform))
+    wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
+    if wanted and verification.transform is None:
+        print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)
+    elif verification.transform is not None:
+        pair = Pair.of(second, first, [verification.transform])
+        for view, path in wanted.items():
+            with _replacing(path) as file:
+                file.write(SUFFIXES[path.suffix.lower()](view, pair))
     print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
 
@@ -158,10 +170,17 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="compare a registered picture with one that may be a copy of it")
     compare.add_argument("first", type=Path, metavar="A", help="the registered picture")
     compare.add_argument("second", type=Path, metavar="B", help="the picture that may be a copy")
-    compare.add_argument("--overlay", type=Path, help="PNG file that shows B laid on A")
+    for view, text in DRAWINGS.items():
+        compare.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"JPEG or PNG file: {text}")
     compare.add_argument("--json", action="store_true", help="the figures as JSON")
     compare.set_defaults(run=_compare)
     return parser
+
+
+def _drawing(text: str) -> Path:
+    if Path(text).suffix.lower() not in SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text!r} ends neither with .jpg nor with .png")
+    return Path(text)
 
 
 def _jobs(text: str) -> int:

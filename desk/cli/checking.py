@@ -1,8 +1,8 @@
 """Checking bundles and comparing pictures: alone, without any server."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -10,7 +10,7 @@ from desk.cli.files import read_picture
 from desk.cli.frame import examples, finish, json_option
 from desk.cli.show import echo_json, fields, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
-from exhibit.types import Decision
+from exhibit.types import Decision, Matrix
 
 if TYPE_CHECKING:
     from evidence.trust import Trust
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GRAVEST_FIRST = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
 MOST_BYTES = 1 << 30
+F = TypeVar("F", bound=Callable[..., None])
 SAID = {
     Decision.CERTAIN: "certain: they agree as a copy and its original do.",
     Decision.REVIEW: "review: they may agree; a person has to look.",
@@ -91,30 +92,38 @@ def _word(result: "Verdict | ExhibitError") -> str:
     return "no bundle" if isinstance(result, ExhibitError) else str(result.to_plain()["outcome"])
 
 
-@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --overlay laid-over.png"))
+def _drawing(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise click.BadParameter(f"{path.name} ends neither with .jpg nor with .png.")
+    return path
+
+
+def _drawing_option(name: str, text: str) -> Callable[[F], F]:
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option(name, metavar="FILE", type=kind, callback=_drawing, help=text)
+
+
+@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --side-by-side both.jpg"))
 @click.argument("work", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--overlay",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write PICTURE laid on WORK, as PNG.",
-)
+@_drawing_option("--side-by-side", "Draw both, with what they share outlined.")
+@_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
+@_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")
+@_drawing_option("--points", "Draw details that are in both, numbered.")
 @json_option
-def compare_command(*, work: Path, picture: Path, overlay: Path | None, as_json: bool) -> None:
-    """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are."""
+def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Path | None) -> None:
+    """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are.
+
+    Drawings are JPEG or PNG files, as their names end.
+    """
     from indexer.features import extract
-    from indexer.verify import verify
+    from indexer.search import compare
 
     registered, found = (read_picture(path, MOST_BYTES) for path in (work, picture))
-    one = verify(extract(found), extract(registered))
-    if overlay is not None and one.transform is not None:
-        from indexer.draw import overlay as laid_over
-
-        try:
-            overlay.write_bytes(laid_over(found, registered, one.transform))
-        except OSError as error:
-            raise WrongUseError(f"{overlay} can't be written: {error.strerror}.") from error
+    one = compare(extract(found), lambda: found, extract(registered))
+    wanted = {name: path for name, path in drawings.items() if path is not None}
+    if one.transform is not None:
+        _draw(found, registered, one.transform, wanted)
     plain = {
         "decision": str(one.decision),
         "probability": one.probability,
@@ -137,5 +146,20 @@ def compare_command(*, work: Path, picture: Path, overlay: Path | None, as_json:
     for sentence in words_of(one):
         say(f"  {sentence}")
     fields([("  remarks", ", ".join(one.reasons))])
-    if overlay is not None:
-        say("The pictures can't be laid onto each other." if one.transform is None else f"Overlay: {overlay}")
+    if wanted and one.transform is None:
+        say("The pictures can't be laid onto each other, so nothing is drawn.")
+    elif wanted:
+        say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
+
+
+def _draw(found: bytes, registered: bytes, transform: Matrix, wanted: Mapping[str, Path]) -> None:
+    from indexer.draw import SUFFIXES, View
+    from indexer.draw_pair import Pair
+
+    pair = Pair.of(found, registered, [transform])
+    for name, path in wanted.items():
+        drawn = SUFFIXES[path.suffix.lower()](View[name.upper()], pair)
+        try:
+            path.write_bytes(drawn)
+        except OSError as error:
+            raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error

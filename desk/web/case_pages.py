@@ -10,12 +10,13 @@ from django.views.decorators.http import require_POST, require_safe
 from desk.web.access import forbidden, may_decide, member_view, said
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError
+from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned
 from registry.models import Case, Match, Owner
+from workers.drawings import pair_of
 from workers.facts import places_of, verification_of
 from workers.proofs import witnesses_of
 from workers.steps import decide as deciding
-from workers.steps.seal import draw_match
 from workers.texts import words_of
 from workers.wiring import house
 
@@ -89,13 +90,13 @@ def _decide(row: Case, decision: str, by: str, reason: str) -> None:
 @member_view
 @cache_control(private=True, max_age=3600)
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
-    """The overlay or the side-by-side picture of one of the case's matches."""
+    """One view of the comparison in one of the case's matches."""
     row = owned.case(owner, number)
     found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
-    if found is None or drawing not in ("overlay.png", "side-by-side.png"):
+    view = {one.file_name: one for one in View}.get(drawing)
+    if found is None or view is None:
         raise Http404
     try:
-        overlay, beside = draw_match(house().blobs, found)
+        return HttpResponse(draw(view, pair_of(house(), found)), content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error
-    return HttpResponse(overlay if drawing == "overlay.png" else beside, content_type="image/png")

@@ -223,15 +223,18 @@ def test_verify_names_what_is_broken_and_needs_no_data_folder(
     assert not alone.data.exists()
 
 
-def test_compare_needs_no_server_and_draws_an_overlay(tmp_path: Path) -> None:
+def test_compare_needs_no_server_and_draws(tmp_path: Path) -> None:
     alone = CommandLine(tmp_path / "nowhere")
     work, copy, other = (tmp_path / name for name in ("work.jpg", "copy.jpg", "other.jpg"))
     work.write_bytes(photograph(1))
     copy.write_bytes(copy_of(photograph(1)))
     other.write_bytes(photograph(2))
-    answer = alone.ask("compare", work, copy, "--overlay", tmp_path / "over.png")
+    drawings = ("--overlay", tmp_path / "over.png", "--difference", tmp_path / "difference.jpg")
+    answer = alone.ask("compare", work, copy, *drawings)
     assert (answer["decision"], answer["probability"]) == ("certain", None)
     assert (tmp_path / "over.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "difference.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert "over.gif ends neither" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
     assert alone.ask("compare", work, other)["decision"] == "none"
     other.write_bytes(b"no picture")
     assert "aren't a picture" in alone.run("compare", work, other, code=1).err

@@ -105,15 +105,18 @@ def test_match_leaves_no_half_written_file(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*matches*"))
 
 
-def test_compare_tells_in_words_and_draws_the_overlay(folders: tuple[Path, Path], tmp_path: Path) -> None:
+def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, pictures = folders
     pair = works / "series" / "two.png", pictures / "a" / "mirrored.jpg"
-    done = indexer("compare", *pair, "--overlay", tmp_path / "overlay.png")
+    files = {view: tmp_path / f"{view}.jpg" for view in ("side-by-side", "overlay", "difference")}
+    drawings = [text for view, file in files.items() for text in (f"--{view}", file)]
+    done = indexer("compare", *pair, *drawings, "--points", tmp_path / "points.png")
     assert done.returncode == 0, done.stderr
     assert "The second picture shows the first one." in done.stdout
     assert "Mirrored           yes" in done.stdout
-    with Image.open(tmp_path / "overlay.png") as overlay:
-        assert overlay.size == SIZE
+    for file, kind in [*((file, "JPEG") for file in files.values()), (tmp_path / "points.png", "PNG")]:
+        with Image.open(file) as picture:
+            assert (picture.format, max(picture.size) <= 1600) == (kind, True)
 
 
 def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
@@ -136,6 +139,7 @@ def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
         ["compare", "works/one.png", "works/absent.png"],
         ["compare", "works/one.png", "pictures/broken.jpg"],
         ["compare", "works/one.png"],
+        ["compare", "works/one.png", "works/series/two.png", "--overlay", "overlay.gif"],
         ["watch"],
         [],
     ],

@@ -54,7 +54,7 @@ class Scene:
             "case": 1,
             "watch_number": 1,
             "match": self.case.case_sightings.get().match_id,
-            "drawing": "overlay.png",
+            "drawing": "overlay.jpg",
             "digest": self.work.pictures.get().digest.hex,
             "name": "a.csv",
         }

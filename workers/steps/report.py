@@ -20,10 +20,11 @@ from evidence.documents.report_pdf import ROOM
 from evidence.facts import CaseFacts, OwnerFacts
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
-from indexer.draw import overlay
+from indexer.draw import View, draw
 from registry import owned, steps
 from registry.models import Bundle, Case, Crawl, LogEntry, Match, Owner, Report, Sighting
 from workers.bundles import sealed_case, sealed_facts
+from workers.drawings import pair_of
 from workers.facts import gather, software
 from workers.proofs import witnesses_of
 from workers.steps.seal import DOCUMENT_LANGUAGES
@@ -117,12 +118,10 @@ def _drawn(house: House, facts: CaseFacts, matches: Sequence[Match]) -> dict[str
     """The overlays of the matches that a report shows with pictures; side by side is for the exhibit sheet."""
     pictures: dict[str, bytes] = {}
     for one, row in list(zip(facts.matches, matches, strict=True))[: ROOM.matches]:
-        transform = one.verification.transform
-        if one.overlay is None or transform is None:
+        if one.overlay is None:
             continue
         if row.found.digest in house.blobs and row.registered.digest in house.blobs:
-            found, registered = house.blobs.get(row.found.digest), house.blobs.get(row.registered.digest)
-            pictures[one.overlay] = overlay(found, registered, transform)
+            pictures[one.overlay] = draw(View.OVERLAY, pair_of(house, row))
     return pictures
 
 

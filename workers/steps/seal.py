@@ -12,13 +12,13 @@ from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_open
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, ServiceMissingError
-from exhibit.ports import BlobStore
 from exhibit.secrets import master_key
-from indexer.draw import overlay, side_by_side
+from indexer.draw import View, draw_png
 from registry import matching, steps
 from registry.log import submit
-from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, Match, Owner, SealingKey, StepState
-from workers.facts import Gathered, gather, verification_of
+from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, Owner, SealingKey, StepState
+from workers.drawings import pair_of
+from workers.facts import Gathered, gather
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
@@ -63,7 +63,7 @@ def _seal(house: House, bundle: Bundle) -> None:
     case = bundle.case
     language = DOCUMENT_LANGUAGES[house.config.languages[0]]
     gathered = gather(house, case, bundle=bundle.number, language=language, sealed=True)
-    files = [*gathered.files, *_drawings(house.blobs, gathered)]
+    files = [*gathered.files, *_drawings(house, gathered)]
     files += _sheets(house, gathered, files)
     key = sealing_key(house, case.owner)
     signer = unlock(bytes(key.encrypted_private_key), master_key(house.config))
@@ -98,24 +98,15 @@ def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -
             )
 
 
-def _drawings(blobs: BlobStore, gathered: Gathered) -> list[ContentFile]:
-    """Overlay and side-by-side picture of each match that has an alignment."""
+def _drawings(house: House, gathered: Gathered) -> list[ContentFile]:
+    """The pictures of each match that the facts name."""
     files = []
     for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
-        if facts.overlay is None or facts.side_by_side is None:
-            continue
-        overlaid, beside = draw_match(blobs, row)
-        files.append(ContentFile(facts.overlay, "overlay", "image/png", blobs.put(overlaid)))
-        files.append(ContentFile(facts.side_by_side, "side-by-side", "image/png", blobs.put(beside)))
+        for path, view in ((facts.overlay, View.OVERLAY), (facts.side_by_side, View.SIDE_BY_SIDE)):
+            if path is not None:
+                drawn = draw_png(view, pair_of(house, row))
+                files.append(ContentFile(path, view, "image/png", house.blobs.put(drawn)))
     return files
-
-
-def draw_match(blobs: BlobStore, row: Match) -> tuple[bytes, bytes]:
-    """The overlay and the side-by-side picture of a match that has an alignment, PNG."""
-    transform = verification_of(row).transform
-    assert transform is not None
-    found, registered = blobs.get(row.found.digest), blobs.get(row.registered.digest)
-    return overlay(found, registered, transform), side_by_side(found, registered, transform)
 
 
 def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
