@@ -9,13 +9,16 @@ from typing import Any
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from exhibit.clock import rfc3339
-from registry import owned
+from exhibit.digests import Digest
+from exhibit.types import Decision
+from registry import calibrations, owned
 from registry.models import (
     Bundle,
     Case,
     CaseSighting,
     Crawl,
     Licence,
+    Match,
     Owner,
     Report,
     StepState,
@@ -197,6 +200,19 @@ def _use(row: CaseSighting) -> Plain:
         "mirrored": row.match.mirrored,
         "rotation": row.match.rotation,
         "probability": row.match.probability,
+        "calibration": None if row.match.calibration is None else _calibration(row.match, row.match.calibration),
+    }
+
+
+def _calibration(match: Match, digest: Digest) -> Plain:
+    """Which calibration gave the probability, and its bound on false alarms for what was decided so."""
+    found = calibrations.named(digest)
+    bound = found.bound(Decision(match.decision))
+    return {
+        "name": found.name,
+        "digest": digest.hex,
+        "false_alarms_in_a_million_at_most": bound.per_million,
+        "photographs": bound.photographs,
     }
 
 

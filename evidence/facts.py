@@ -4,7 +4,7 @@ Everything here is recorded by the software, declared by the owner or stated by 
 Paths are those inside a bundle, such as ``data/work/01.jpg``. Numbers of sightings and matches count from 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -13,12 +13,14 @@ from evidence.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.logproofs import LogProof, SightingRecord, SliceProof
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.types import Verification
+from exhibit.types import LATER, Verification
 
 __all__ = [
     "FACTS_FORMAT",
     "LANGUAGES",
     "AttachmentFacts",
+    "BoundFacts",
+    "CalibrationFacts",
     "CaptureFacts",
     "CaseFacts",
     "DecisionFacts",
@@ -261,6 +263,44 @@ class MatchFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundFacts:
+    """False alarms that were counted when a calibration was made.
+
+    Attributes:
+        photographs: how many independent photographs were searched for.
+        failed: in how many of them something was taken for a copy that isn't one.
+        at_most_in_a_million: what follows from both, with 95% confidence (Clopper and Pearson, one-sided).
+    """
+
+    photographs: int
+    failed: int
+    at_most_in_a_million: int
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFacts:
+    """How figures became probabilities; the file holds all of it.
+
+    Attributes:
+        name: such as ``default-2026-11``.
+        made: the day, ISO 8601.
+        data: what was measured, in words.
+        digest: of the file.
+        file: where it lies in the bundle.
+        certain: false alarms among what was called certain.
+        review: false alarms among what was put up for review.
+    """
+
+    name: str
+    made: str
+    data: str
+    digest: Digest
+    file: str
+    certain: BoundFacts
+    review: BoundFacts
+
+
+@dataclass(frozen=True, slots=True)
 class LicenceCheckFacts:
     """The search of the owner's licences.
 
@@ -325,6 +365,7 @@ class CaseFacts:
 
     Attributes:
         format: one of :data:`FACTS_FORMATS`.
+        calibrations: those that gave the matches their probabilities.
         number: the case's number.
         bundle: the bundle's number within the case, from 1; 0 outside a bundle.
         owner: the rights holder.
@@ -358,6 +399,12 @@ class CaseFacts:
     witnesses: tuple[WitnessFacts, ...]
     not_checked: tuple[str, ...]
     format: str = FACTS_FORMAT
+    calibrations: tuple[CalibrationFacts, ...] = field(default=(), metadata=LATER)
+
+    def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
+        """The calibration that gave a match its probability."""
+        wanted = match.verification.calibration
+        return next((one for one in self.calibrations if one.digest == wanted), None)
 
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785)."""

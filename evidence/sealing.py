@@ -146,6 +146,11 @@ def work_picture_path(number: int, picture_format: str) -> str:
     return f"data/work/{number:02d}{_suffix(picture_format)}"
 
 
+def calibration_path(number: int) -> str:
+    """Where a calibration lies, such as ``data/calibrations/01.json``; numbers count from 1."""
+    return f"data/calibrations/{number:02d}.json"
+
+
 def sighting_picture_path(number: int, picture_format: str) -> str:
     """Where a seen picture lies, such as ``data/sightings/01/image.jpg``."""
     return f"{sighting_folder(number)}/image{_suffix(picture_format)}"
@@ -160,6 +165,7 @@ def named_files(facts: CaseFacts) -> dict[str, Digest | None]:
         named.update({path: None for capture in sighting.captures for path in capture.files})
     for match in facts.matches:
         named.update({path: None for path in (match.overlay, match.side_by_side) if path is not None})
+    named.update({calibration.file: calibration.digest for calibration in facts.calibrations})
     named.update(dict.fromkeys(derived_files(facts)))
     return named
 
@@ -191,6 +197,7 @@ def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
     files += [_picture(picture.file, picture.digest, "work-picture") for picture in facts.work.pictures]
     files += [_picture(item.picture.file, item.picture.digest, "sighting-picture") for item in facts.sightings]
     files += [_picture(item.file, item.digest, item.role) for item in facts.work.attachments]
+    files += [ContentFile(item.file, "calibration", JSON, item.digest) for item in facts.calibrations]
     return files
 
 

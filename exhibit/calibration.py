@@ -145,7 +145,7 @@ class Calibration:
             plain = json.loads(data)
             made = cls(**_fields(plain))
             sound = _is_sound(made) and made.to_json() == data
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             raise IntegrityError("The calibration can't be read.", hint=_HINT) from error
         if not sound:
             raise IntegrityError("The calibration isn't in its one canonical form, or contradicts itself.", hint=_HINT)

@@ -4,8 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,6 @@ from exhibit.calibration import FIGURES, Bound, Calibration, between, figures
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Verification
 
-SHIPPED = Path(__file__).parent / "models" / "calibration.json"
 PRIOR = 0.5
 LEAST_PHOTOGRAPHS = 20
 """Fewer say nothing: with 20 photographs and no false alarm the bound is 140,000 in a million."""
@@ -41,12 +38,6 @@ class Sample:
     copy: bool
     kind: str
     verification: Verification
-
-
-@cache
-def shipped_calibration() -> Calibration | None:
-    """The calibration that comes with this version, or ``None`` when there is none."""
-    return Calibration.from_json(SHIPPED.read_bytes()) if SHIPPED.exists() else None
 
 
 def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:

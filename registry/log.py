@@ -1,5 +1,6 @@
 """The append-only log in PostgreSQL: submissions in any transaction, sequence numbers from one appender."""
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,7 +10,8 @@ from django.db import transaction
 from django.db.models import Min, Q
 
 from exhibit.clock import now
-from exhibit.entries import Entry, EntryType, commit
+from exhibit.digests import Digest
+from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.locks import Lock, hold
@@ -17,7 +19,11 @@ from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSub
 
 
 def submit(
-    type_: EntryType, opening: Mapping[str, Any], owner: Owner | None = None, time: datetime | None = None
+    type_: EntryType,
+    opening: Mapping[str, Any],
+    owner: Owner | None = None,
+    time: datetime | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> LogSubmission:
     """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
 
@@ -26,11 +32,23 @@ def submit(
         opening: plain JSON that the entry commits to; kept apart, so that it can be erased.
         owner: whose deed it was, if anybody's.
         time: when; now, if absent.
+        details: what the opening is to hold the digest of, salted, so that it can be shown to others without them.
     """
-    commitment, salt = commit(opening)
+    sealed, content = _with_digest(opening, details)
+    commitment, salt = commit(content)
     submission = LogSubmission.objects.create(type=type_, time=time or now(), commitment=commitment, owner=owner)
-    LogOpening.objects.create(submission=submission, salt=salt, content=dict(opening))
+    LogOpening.objects.create(submission=submission, salt=salt, content=content, details=sealed)
     return submission
+
+
+def _with_digest(
+    opening: Mapping[str, Any], details: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The details with a salt of their own, and the opening with the digest of both."""
+    if details is None:
+        return None, dict(opening)
+    sealed = {**details, "salt": secrets.token_hex(SALT_BYTES)}
+    return sealed, {**opening, "details": Digest.of(canonical(sealed)).hex}
 
 
 def unsequenced(limit: int) -> list[tuple[int, Entry]]:

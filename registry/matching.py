@@ -1,21 +1,36 @@
 """Matches, and the cases that they open."""
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from functools import cache
 from itertools import groupby
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
 from psycopg.types.json import Jsonb
 
+from exhibit.calibration import calibrated
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Verification
+from registry import calibrations
 from registry.bulk import copy_into
 from registry.licences import covering_licence
 from registry.log import submit
 from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting
 
 LEDGER = "licence ledger"
+DECISION_VERSION = 2
+"""Of the openings of decisions in the log. The first version, without a number, said nothing of the machine."""
+
+
+class Decider(StrEnum):
+    """What kind of decision it is."""
+
+    PERSON = "person"
+    LEDGER = "ledger"
+    DEMONSTRATION = "demonstration"
 
 
 def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) -> set[tuple[int, int]]:
@@ -25,12 +40,16 @@ def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) 
 
 
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
-    """Keep (registered picture, found picture, verification); a pair that is there stays. Inside a transaction."""
+    """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
+
+    A pair that is there stays as it is. Inside a transaction.
+    """
     columns = (
         "registered_id", "found_id", "pipeline", "decision", "hamming", "inliers", "dense", "transform", "mirrored",
-        "rotation", "overlap_work", "overlap_picture", "probability", "reasons", "made_at",
+        "rotation", "overlap_work", "overlap_picture", "probability", "calibration", "reasons", "made_at",
     )  # fmt: skip
-    moment = now()
+    moment, active = now(), cache(calibrations.active)
+    measured = [(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows]
     copy_into(
         "registry_match",
         columns,
@@ -38,9 +57,10 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
             (
                 registered, found, one.pipeline, str(one.decision), one.hamming, one.inliers, one.dense,
                 None if one.transform is None else Jsonb([list(row) for row in one.transform]), one.mirrored,
-                one.rotation, one.overlap_work, one.overlap_picture, one.probability, Jsonb(list(one.reasons)), moment,
+                one.rotation, one.overlap_work, one.overlap_picture, one.probability,
+                None if one.calibration is None else one.calibration.raw, Jsonb(list(one.reasons)), moment,
             )
-            for registered, found, one in rows
+            for registered, found, one in measured
         ],
         conflict=("registered_id", "found_id", "pipeline"),
     )  # fmt: skip
@@ -134,9 +154,11 @@ def apply_ledger(case: Case) -> None:
     if covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
         listed = ", ".join(str(number) for number in numbers)
-        decide(case, Case.Decision.LICENSED, by=LEDGER, reason=f"Covered by licence {listed}.")
+        reason = f"Covered by licence {listed}."
+        decide(case, Case.Decision.LICENSED, by=LEDGER, reason=reason, who=Decider.LEDGER)
     elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
-        decide(case, Case.Decision.OPEN, by=LEDGER, reason="A sighting came that no licence covers.")
+        reason = "A sighting came that no licence covers."
+        decide(case, Case.Decision.OPEN, by=LEDGER, reason=reason, who=Decider.LEDGER)
 
 
 def search_ledger(owner: Owner) -> list[Case]:
@@ -173,26 +195,58 @@ def decide(
     *,
     by: str,
     reason: str,
-    demonstration: bool = False,
+    who: Decider = Decider.PERSON,
+    copies: bool = False,
 ) -> None:
-    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction."""
+    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
+
+    The log's entry says what the machine had said of the case and whether the person found it to be right: from those
+    entries the error rate of this installation follows (:mod:`evidence.accuracy`). Names and reasons stand in it as a
+    digest only, so that it can be shown without them.
+
+    Args:
+        case: the case.
+        decision: what was decided.
+        by: whose decision it is.
+        reason: why.
+        who: what kind of decision it is.
+        copies: of a cleared case, that the pictures are copies and nothing is wrong with them.
+    """
     moment = now()
     case.decision, case.decided_at, case.decided_by = decision, moment, by
-    case.reason, case.demonstration = reason, demonstration
+    case.reason, case.demonstration = reason, who is Decider.DEMONSTRATION
     case.save(update_fields=["decision", "decided_at", "decided_by", "reason", "demonstration"])
-    how = " (by the switch meant for demonstrations)" if demonstration else ""
+    how = " (by the switch meant for demonstrations)" if case.demonstration else ""
     record(case, str(decision), by, f"{decision.label}{how}. {reason}".strip())
     opening = {
-        "by": by,
-        "case": case.number,
+        "case": case.pk,
+        "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
         "decision": str(decision),
-        "demonstration": demonstration,
-        "owner": case.owner.slug,
-        "party": case.party,
-        "reason": reason,
-        "work": case.work.number,
+        "machine": _said_by_machine(case),
+        "version": DECISION_VERSION,
+        "who": str(who),
     }
-    submit(EntryType.DECISION, opening, case.owner, moment)
+    named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
+    submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": reason})
+
+
+def _said_by_machine(case: Case) -> dict[str, Any] | None:
+    """The strongest of a case's matches, as the log states it with a decision."""
+    matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
+    best = max(matches, key=_strength, default=None)
+    if best is None:
+        return None
+    return {
+        "calibration": None if best.calibration is None else best.calibration.hex,
+        "decision": best.decision,
+        "matches": len(matches),
+        "pipeline": best.pipeline,
+        "probability": best.probability,
+    }
+
+
+def _strength(match: Match) -> tuple[bool, float, float, int]:
+    return match.decision == Decision.CERTAIN, match.probability or 0.0, match.dense, -match.pk
 
 
 def record(case: Case, kind: str, actor: str, sentence: str) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from evidence.checks.probability import calibration_facts
 from evidence.facts import (
+    CalibrationFacts,
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
@@ -22,7 +24,14 @@ from evidence.facts import (
     Visibility,
     WorkFacts,
 )
-from evidence.sealing import ContentFile, match_folder, sighting_folder, sighting_picture_path, work_picture_path
+from evidence.sealing import (
+    ContentFile,
+    calibration_path,
+    match_folder,
+    sighting_folder,
+    sighting_picture_path,
+    work_picture_path,
+)
 from evidence.slices import SliceTree, record_leaf
 from exhibit import __version__
 from exhibit.clock import now
@@ -30,6 +39,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Matrix, Verification
 from indexer.spaces import DESCRIPTOR, PIPELINE
+from registry import calibrations
 from registry import sightings as seen
 from registry.licences import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
@@ -98,6 +108,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         captures, of_place = _captures(case, place, number)
         sightings.append(_sighting(case, place, number, captures, proofs))
         files += of_place
+    shown = tuple(_match(match, number, places) for number, match in enumerate(matches, 1))
     facts = CaseFacts(
         number=str(case.number),
         bundle=bundle,
@@ -109,11 +120,12 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         software=software(),
         work=_work(case.work, proofs.entry(registration)),
         sightings=tuple(sightings),
-        matches=tuple(_match(match, number, places) for number, match in enumerate(matches, 1)),
+        matches=shown,
         licence_check=_licence_check(case, rows),
         decision=DecisionFacts(case.decision, case.decided_by, case.decided_at, case.reason, case.demonstration),
         witnesses=(),
         not_checked=not_checked(language),
+        calibrations=_calibrations(house, shown, sealed=sealed),
     )
     return Gathered(facts, tuple(files), tuple(matches))
 
@@ -275,22 +287,39 @@ def verification_of(match: Match) -> Verification:
         probability=match.probability,
         pipeline=match.pipeline,
         reasons=tuple(match.reasons),
+        calibration=match.calibration,
     )
+
+
+def words_of_match(match: Match) -> tuple[str, ...]:
+    """A match's row in English sentences."""
+    digest = match.calibration
+    return words_of(verification_of(match), None if digest is None else calibrations.named(digest))
 
 
 def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
     verification = verification_of(match)
     shown = tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id)
     facts = MatchFacts(
-        number, match.registered.digest, match.found.digest, shown, verification, words_of(verification), None, None
+        number, match.registered.digest, match.found.digest, shown, verification, words_of_match(match), None, None
     )
     if verification.transform is None:
         return facts
     folder = match_folder(facts)
     return MatchFacts(
-        number, match.registered.digest, match.found.digest, shown, verification, words_of(verification),
+        number, match.registered.digest, match.found.digest, shown, verification, facts.words,
         f"{folder}/overlay.png", f"{folder}/side-by-side.png",
     )  # fmt: skip
+
+
+def _calibrations(house: House, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
+    """What gave the matches their probabilities; what is sealed goes into the blob store."""
+    wanted = {one.verification.calibration for one in matches if one.verification.calibration is not None}
+    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda one: one.hex)]
+    if sealed:
+        for one in found:
+            house.blobs.put(one.to_json())
+    return tuple(calibration_facts(one, calibration_path(number)) for number, one in enumerate(found, 1))
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:

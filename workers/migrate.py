@@ -1,4 +1,4 @@
-"""Brings the database's schema up to date, once, however many ask for it at the same moment."""
+"""Brings the database up to date, once, however many ask at the same moment: its schema, and what comes along."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from exhibit.errors import ServiceMissingError
+from indexer.shipped import shipped_calibration
 
 _LOCK = 0x45584D47
 
@@ -24,14 +25,23 @@ def migrate() -> bool:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     try:
-        if not _is_behind():
-            return False
-        with _alone():
-            call_command("migrate", verbosity=0, interactive=False)
+        behind = _is_behind()
+        if behind:
+            with _alone():
+                call_command("migrate", verbosity=0, interactive=False)
+        _keep_shipped()
     except DatabaseError as error:
         said = str(error).strip().splitlines()[0]
         raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error
-    return True
+    return behind
+
+
+def _keep_shipped() -> None:
+    """Have the calibration of this version among the rows."""
+    from registry import calibrations  # noqa: PLC0415 - needs Django set up
+
+    if (shipped := shipped_calibration()) is not None:
+        calibrations.keep_shipped(shipped)
 
 
 def _is_behind() -> bool:

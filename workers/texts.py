@@ -3,6 +3,7 @@
 from math import floor
 
 from evidence.documents import standing_unchecked
+from exhibit.calibration import Bound, Calibration
 from exhibit.types import Verification
 
 NOT_COMPARED = 256
@@ -13,8 +14,8 @@ def not_checked(language: str) -> tuple[str, ...]:
     return standing_unchecked(language)
 
 
-def words_of(one: Verification) -> tuple[str, ...]:
-    """The figures of a comparison in English sentences."""
+def words_of(one: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
+    """The figures of a comparison in English sentences, with the calibration that its probability comes from."""
     words = []
     if one.transform is None:
         words.append("The pictures could not be laid onto each other.")
@@ -32,9 +33,25 @@ def words_of(one: Verification) -> tuple[str, ...]:
         )
     if one.hamming < NOT_COMPARED:
         words.append(f"The 256-bit perceptual hashes differ in {one.hamming} bits.")
-    calibrated = "The probability has not been calibrated."
-    words.append(calibrated if one.probability is None else f"Calibrated probability of a copy: {one.probability:.4f}.")
+    words.append(probability_of(one, calibration))
     return tuple(words)
+
+
+def probability_of(one: Verification, calibration: Calibration | None) -> str:
+    """The probability with what it rests on, in one English sentence."""
+    if one.probability is None or calibration is None:
+        return "The probability has not been calibrated."
+    bound = calibration.bound(one.decision)
+    return (
+        f"Probability of a copy, as measured on other pictures: {one.probability:.4f} (calibration {calibration.name}; "
+        f"{bound_of(bound)})."
+    )
+
+
+def bound_of(bound: Bound) -> str:
+    """A bound as it is printed everywhere."""
+    counted = f"from {bound.photographs:,} photographs with {bound.failed:,} false alarms"
+    return f"at most {bound.per_million:,} false alarms in a million pictures, 95%, {counted}"
 
 
 def _percent(share: float) -> str:

@@ -95,9 +95,18 @@ def _show_use(desk: Desk, use: Mapping[str, Any]) -> None:
             ("image", use["image_url"]),
             ("seen", moment(parse_rfc3339(use["last_seen"]), desk.zone)),
             ("match", alike),
+            ("probability", _probability(use)),
             ("licence", "" if use["licence"] is None else str(use["licence"])),
         ]
     )
+
+
+def _probability(use: Mapping[str, Any]) -> str:
+    if use["probability"] is None or use["calibration"] is None:
+        return "not calibrated"
+    of = use["calibration"]
+    bound = f"at most {of['false_alarms_in_a_million_at_most']:,} false alarms in a million pictures, 95%"
+    return f"{use['probability']:.4f} (calibration {of['name']}; {bound}, from {of['photographs']:,} photographs)"
 
 
 def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
@@ -145,12 +154,13 @@ def confirm_cases(
 @owner_option
 @reason_option
 @by_option
-def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None) -> None:
+@click.option("--copies", is_flag=True, help="They are copies, and nothing is wrong with them.")
+def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, copies: bool) -> None:
     """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
     desk = open_desk()
     from workers.steps import decide
 
-    _decide_each(desk, owner, numbers, lambda row: decide.clear(row, by=by or person(), reason=reason))
+    _decide_each(desk, owner, numbers, lambda row: decide.clear(row, by=by or person(), reason=reason, copies=copies))
     say(f"Cleared: {_listed(numbers)}.")
 
 

@@ -14,10 +14,9 @@ from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned
 from registry.models import Case, Match, Owner
 from workers.drawings import pair_of
-from workers.facts import places_of, verification_of
+from workers.facts import places_of, words_of_match
 from workers.proofs import witnesses_of
 from workers.steps import decide as deciding
-from workers.texts import words_of
 from workers.wiring import house
 
 
@@ -53,7 +52,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "owner": owner,
         "case": row,
         "places": [(place, licences[place.first.pk]) for place in places_of(list(rows))],
-        "matches": [(match, words_of(verification_of(match))) for match in matches.values()],
+        "matches": [(match, words_of_match(match)) for match in matches.values()],
         "captures": row.captures.order_by("pk"),
         "bundles": [(bundle, witnesses_of(bundle)) for bundle in row.bundles.order_by("-number")],
         "events": row.events.all(),

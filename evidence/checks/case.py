@@ -6,6 +6,7 @@ import numpy as np
 
 from evidence import merkle
 from evidence.checks.inspection import Inspection
+from evidence.checks.probability import check_probability
 from evidence.checks.proofs import UNKNOWN, check_log_proof, check_note, continues
 from evidence.codec import FormatError, to_plain
 from evidence.container import read_all
@@ -41,12 +42,14 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
 
 
 def check_case(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``registration``, one ``slice:`` for each sighting, one ``match:`` for each match."""
+    """``registration``, one ``slice:`` for each sighting, one ``match:`` and ``probability:`` for each match."""
     yield _check_registration(inspection, facts.work)
     for sighting in facts.sightings:
         yield _check_slice(inspection, sighting)
     for match in facts.matches:
         yield _check_match(inspection, facts, match)
+        if match.verification.probability is not None:
+            yield check_probability(inspection, facts, match)
 
 
 def _check_facts(inspection: Inspection, facts: CaseFacts) -> Check:
@@ -79,6 +82,8 @@ def _loose_match(facts: CaseFacts) -> str:
         shown = [seen.get(number) for number in match.sightings]
         if match.work_picture not in registered or not shown or any(digest != match.picture for digest in shown):
             return f"Match {match.number} is about a picture that no sighting of the case shows."
+        if (match.verification.probability is None) != (facts.calibration_of(match) is None):
+            return f"Match {match.number} states a probability without its calibration, or the other way round."
     return ""
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from evidence.documents.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.wording import Wording, figure, percent
-from evidence.facts import CaseFacts, MatchFacts
+from evidence.facts import CalibrationFacts, CaseFacts, MatchFacts
 from exhibit.errors import UnreadablePictureError
-from exhibit.types import Verification
+from exhibit.types import Decision, Verification
 
 NOT_COMPARED = 256
 
@@ -59,7 +59,7 @@ def comparison_blocks(
     return [
         *(Plates(tuple(plates[start : start + room.plates_in_row]), room.plate_height) for start in starts),
         Text(wording.say("document.sentences").join(sentences)),
-        _figures(verification, wording),
+        _figures(verification, facts.calibration_of(match), wording),
     ]
 
 
@@ -85,7 +85,7 @@ def _plate(path: str | None, caption: str, pictures: Pictures, album: Album, wor
         return Plate(None, wording.say("picture.unreadable", reason=reason), caption, caption)
 
 
-def _figures(verification: Verification, wording: Wording) -> Rows:
+def _figures(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
     def share(value: float) -> str:
         return wording.say("match.share", share=percent(value), figure=figure(value))
 
@@ -100,6 +100,8 @@ def _figures(verification: Verification, wording: Wording) -> Rows:
             wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
         ]
     rows.append(wording.row("probability", Speaker.RECORDED, _probability(verification, wording)))
+    if calibration is not None:
+        rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
     if verification.reasons:
         reasons = wording.say("document.joined").join(verification.reasons)
         rows.append(wording.row("held_back", Speaker.RECORDED, reasons))
@@ -111,3 +113,14 @@ def _probability(verification: Verification, wording: Wording) -> str:
     if verification.probability is None:
         return wording.say("match.not_calibrated")
     return wording.say("match.calibrated", probability=figure(verification.probability))
+
+
+def _calibration(verification: Verification, calibration: CalibrationFacts, wording: Wording) -> tuple[str, str]:
+    """Which calibration it was, and the bound that it states for what was decided."""
+    is_certain = verification.decision is Decision.CERTAIN
+    bound = calibration.certain if is_certain else calibration.review
+    counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
+    named = wording.say(
+        "match.calibration", name=calibration.name, data=calibration.data, digest=calibration.digest.hex
+    )
+    return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from evidence.documents.report import ReportCase, ReportFacts
 from evidence.documents.typesetting import showable
-from evidence.facts import MatchFacts, SightingFacts, WitnessFacts
+from evidence.facts import CalibrationFacts, MatchFacts, SightingFacts, WitnessFacts
 from exhibit.clock import rfc3339
+from exhibit.types import Decision
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What makes a spreadsheet compute a cell instead of showing it (OWASP, CSV Injection); full-width forms too."""
@@ -39,6 +40,9 @@ COLUMNS = (
     "distinct_inliers",
     "dense_share",
     "probability",
+    "calibration",
+    "calibration_sha256",
+    "false_alarms_in_a_million_at_most",
     "licences_searched",
     "licences_searched_at_utc",
     "licence_covers",
@@ -80,7 +84,8 @@ def _case_lines(case: ReportCase) -> Iterator[list[str | int]]:
     for sighting in sightings:
         number = 0 if sighting is None else sighting.number
         match = next((item for item in facts.matches if number in item.sightings), None)
-        line = [*_who(case), *_seen(sighting), *_measured(match), *_decided(case)]
+        calibration = None if match is None else facts.calibration_of(match)
+        line = [*_who(case), *_seen(sighting), *_measured(match, calibration), *_decided(case)]
         yield [safe_cell(value) if isinstance(value, str) else value for value in line]
 
 
@@ -106,9 +111,9 @@ def _seen(sighting: SightingFacts | None) -> list[str | int]:
     ]
 
 
-def _measured(match: MatchFacts | None) -> list[str | int]:
+def _measured(match: MatchFacts | None, calibration: CalibrationFacts | None) -> list[str | int]:
     if match is None:
-        return [""] * 9
+        return [""] * 12
     measured = match.verification
     probability = NOT_CALIBRATED if measured.probability is None else f"{measured.probability:.6f}"
     return [
@@ -121,7 +126,16 @@ def _measured(match: MatchFacts | None) -> list[str | int]:
         measured.inliers,
         f"{measured.dense:.4f}",
         probability,
+        *_calibrated(match, calibration),
     ]
+
+
+def _calibrated(match: MatchFacts, calibration: CalibrationFacts | None) -> list[str | int]:
+    if calibration is None:
+        return [""] * 3
+    certain = match.verification.decision is Decision.CERTAIN
+    bound = calibration.certain if certain else calibration.review
+    return [calibration.name, calibration.digest.hex, bound.at_most_in_a_million]
 
 
 def _decided(case: ReportCase) -> list[str | int]:

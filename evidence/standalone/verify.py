@@ -3,7 +3,8 @@
     python3 verify.py            the folder in which this file lies
     python3 verify.py PATH       another unpacked folder, or a ZIP
 
-Checked here: every digest, the bag, the seal digest, the log's entry and its place under the log's checkpoint.
+Checked here: every digest, the bag, the seal digest, the log's entry and its place under the log's checkpoint, and that
+the sealed figures and the sealed calibration give the sealed probabilities.
 Not checked here, because Python brings no means for it: signatures and witnesses of time. The lines to check those with
 openssl, ots and bagit are printed. Nothing here is trusted because it lies in the bundle: who signed and who witnessed
 is for you to find out from elsewhere.
@@ -15,6 +16,7 @@ import base64
 import calendar
 import hashlib
 import json
+import math
 import re
 import sys
 import time
@@ -25,6 +27,7 @@ from typing import IO, Any, Iterator, Tuple, Union  # noqa: UP035 - Python 3.8
 PIECE = 1 << 20
 LIMIT = 16 << 20
 MANIFEST = "data/manifest.json"
+FACTS = "data/facts.json"
 OWN_TAGS = {"tagmanifest-sha256.txt"}
 
 
@@ -173,6 +176,50 @@ def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: 
     return f"entry {position_in_log} is included under the root of {size} entries of {lines[0]}"
 
 
+def check_probability(bundle: Bundle, found: dict[str, Digests]) -> str:
+    """Every probability follows from the figures and the calibration that the facts name."""
+    facts = json.loads(read(bundle, FACTS).decode())
+    calibrations = {}
+    for stated in facts["calibrations"]:
+        if found.get(stated["file"], ("", ""))[1] != stated["digest"]:
+            raise BrokenError(f"{stated['file']} isn't the calibration that the facts state")
+        calibrations[stated["digest"]] = json.loads(read(bundle, stated["file"]).decode())
+    counted = 0
+    for match in facts["matches"]:
+        one = match["verification"]
+        if one["probability"] is not None:
+            value = probability(one, calibrations[one["calibration"]])
+            if not abs(value - one["probability"]) <= 0.0002:
+                raise BrokenError(
+                    f"match {match['number']}: the figures give {value:.4f}, not {one['probability']:.4f}"
+                )
+            counted += 1
+    return f"{counted} probabilities follow from the sealed figures and calibrations"
+
+
+def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
+    """A weighted sum of figures, and the straight lines between the knots."""
+    if one["pipeline"] != calibration["pipeline"]:
+        raise BrokenError("a calibration is for figures of another version of the comparison")
+    figures = {
+        "log-inliers": math.log(1 + one["inliers"]),
+        "dense": one["dense"],
+        "hash": max(0.0, 1 - one["hamming"] / 128),
+        "overlap-work": one["overlap_work"],
+        "overlap-picture": one["overlap_picture"],
+        "imprecise": float("imprecise" in one["reasons"]),
+        "shared-overlay": float("shared-overlay" in one["reasons"]),
+    }
+    terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
+    score, knots = calibration["intercept"] + math.fsum(terms), calibration["knots"]
+    left, low = knots[0]
+    for right, high in knots:
+        if score < right:
+            return float(low if right == left else low + (high - low) * (score - left) / (right - left))
+        left, low = right, high
+    return float(low)
+
+
 def stamped(reply: bytes) -> int | None:
     """Seconds since 1970 at which an RFC 3161 reply says it was made, or ``None``."""
     match = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", reply)
@@ -226,6 +273,8 @@ def run(bundle: Bundle) -> int:
         checks += [("entry", check_entry), ("inclusion", check_inclusion)]
     else:
         say("not checked  entry, inclusion: the bundle holds no log entry")
+    if any(name.startswith("data/calibrations/") for name in bundle.names):
+        checks.append(("probability", check_probability))
     for name, check in checks:
         try:
             say(f"passed       {name}: {check(bundle, found)}")

@@ -14,7 +14,7 @@ from registry.models.crawls import (
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report
 from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
-from registry.models.matching import FingerprintRow, IndexChange, Match, SpaceRow
+from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.people import Membership, Owner, Role, SealingKey, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.steps import Claimable, StepState
@@ -25,6 +25,7 @@ __all__ = [
     "BlockedDigest",
     "Bundle",
     "BytesState",
+    "CalibrationRow",
     "Capture",
     "Case",
     "CaseEvent",

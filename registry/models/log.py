@@ -20,6 +20,7 @@ class LogOpening(models.Model):
     submission = models.OneToOneField(LogSubmission, on_delete=models.CASCADE, related_name="opening")
     salt = models.BinaryField()
     content = models.JSONField()
+    details = models.JSONField(null=True, blank=True, help_text="what the content states the digest of, if anything")
 
 
 class LogEntry(models.Model):

@@ -1,7 +1,8 @@
-"""Spaces, fingerprints, the change list that every index is a cache of, and verified matches."""
+"""Spaces, fingerprints, the change list that every index is a cache of, verified matches, and calibrations."""
 
 from django.db import models
 
+from registry.fields import DigestField
 from registry.models.pictures import Picture
 
 
@@ -80,9 +81,21 @@ class Match(models.Model):
     overlap_work = models.FloatField(default=0)
     overlap_picture = models.FloatField(default=0)
     probability = models.FloatField(null=True, blank=True)
+    calibration = DigestField(null=True, blank=True, help_text="of the calibration that gave the probability")
     reasons = models.JSONField(default=list, blank=True)
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["registered", "found", "pipeline"], name="match_identity")]
         indexes = [models.Index(fields=["found"], name="match_of_found", condition=~models.Q(decision="none"))]
+
+
+class CalibrationRow(models.Model):
+    """How figures became probabilities (:class:`exhibit.calibration.Calibration`); kept as long as a match names it."""
+
+    digest = DigestField(unique=True)
+    name = models.CharField(max_length=80)
+    pipeline = models.CharField(max_length=80)
+    content = models.TextField(help_text="canonical JSON")
+    shipped = models.BooleanField(help_text="it came with the software; one of this installation's own goes before it")
+    used_from = models.DateTimeField(null=True, blank=True, help_text="not used any more without it")

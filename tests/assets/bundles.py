@@ -14,6 +14,7 @@ from evidence.anchors.headers import parse_header
 from evidence.anchors.opentimestamps import OpenTimestampsAnchor, headers_in
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.checks.probability import calibration_facts
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from evidence.facts import (
@@ -37,10 +38,11 @@ from evidence.facts import (
 from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
-from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.sealing import ContentFile, SealedCase, SealInput, calibration_path, seal, seal_opening
 from evidence.slices import SliceTree, record_leaf
 from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
 from exhibit.blobs import FolderBlobStore
+from exhibit.calibration import Bound, Calibration, calibrated
 from exhibit.clock import now
 from exhibit.decode import decode
 from exhibit.digests import Digest
@@ -55,6 +57,20 @@ LABEL = "started for tests, without legal weight"
 OWNER = "Ann's Pictures"
 HALF_MIRRORED: Matrix = ((-2.0, 0.0, 158.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
 """From a picture of 80 pixels' width to the one of 160 that it is the mirrored half of."""
+CALIBRATION = Calibration(
+    name="tests-2026-11",
+    made="2026-11-20",
+    pipeline="tests",
+    data="Invented for tests.",
+    photographs=400,
+    prior=0.5,
+    figures=("log-inliers", "dense", "hash"),
+    weights=(1.5, 4.0, 2.0),
+    intercept=-4.0,
+    knots=((-4.0, 0.01), (0.5, 0.4), (8.0, 0.99)),
+    certain=Bound(400, 0),
+    review=Bound(400, 2),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +139,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
 
 def resealed(scene: Scene, facts: CaseFacts) -> Scene:
     """The same owner seals other facts: a new seal with its own place in the log, without receipts."""
-    kept = {"facts", "alignment", "slice", "registration", "work-picture", "sighting-picture"}
+    kept = {"facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture"}
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
         for file in scene.sealed.manifest.files
@@ -188,7 +204,7 @@ def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:
 
 def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
     work_data, found_data = registered_bytes(seed), found_bytes(seed)
-    for data in (work_data, found_data):
+    for data in (work_data, found_data, CALIBRATION.to_json()):
         blobs.put(data)
     registered = _picture(work_data, "data/work/01.jpg")
     found = _picture(found_data, "data/sightings/01/image.jpg")
@@ -210,6 +226,7 @@ def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
         decision=DecisionFacts("confirmed", "Ann", moment, "A copy of my work.", demonstration=False),
         witnesses=(),
         not_checked=("Who runs the site wasn't checked.",),
+        calibrations=(calibration_facts(CALIBRATION, calibration_path(1)),),
     )
 
 
@@ -287,7 +304,7 @@ def _match(registered: PictureFacts, found: PictureFacts, work_data: bytes, foun
         work_picture=registered.digest,
         picture=found.digest,
         sightings=(1,),
-        verification=verification,
+        verification=calibrated(verification, CALIBRATION),
         words=("Mirrored; aligned over all of its area.",),
         overlay="data/matches/01/overlay.png",
         side_by_side="data/matches/01/side-by-side.png",

@@ -182,7 +182,7 @@ class TestTheVerifierInside:
         for arguments in ((), (bundle,)):
             done = self.run(*arguments, cwd=unpacked)
             assert done.returncode == 0, done.stdout + done.stderr
-            assert done.stdout.count("passed ") == 4
+            assert done.stdout.count("passed ") == 5
             assert scene.sealed.seal.hex in done.stdout
 
     @pytest.mark.parametrize(

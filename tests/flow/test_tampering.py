@@ -20,11 +20,12 @@ from evidence.log import Log
 from evidence.trust import Trust
 from evidence.verdict import CONTAINER_CHANGED, State, Verdict, require
 from evidence.verify import verify
+from exhibit.calibration import calibrated
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
-from tests.assets.bundles import Scene, logged, make_scene, resealed
+from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.tampering import files_of, packed, rebagged
 
 FLIPS = 1000
@@ -177,7 +178,8 @@ def test_a_log_that_does_not_continue_fails(scene: Scene, tmp_path: Path) -> Non
 
 def _dense(facts: CaseFacts) -> CaseFacts:
     [match] = facts.matches
-    return replace(facts, matches=(replace(match, verification=replace(match.verification, dense=0.4)),))
+    lying = calibrated(replace(match.verification, dense=0.4), CALIBRATION)
+    return replace(facts, matches=(replace(match, verification=lying),))
 
 
 def _transform(facts: CaseFacts) -> CaseFacts:

@@ -11,7 +11,7 @@ ALPHA = 0.05
 
 
 @pytest.mark.parametrize(
-    ("failures", "trials"), [(0, 1), (0, 50), (1, 50), (7, 200), (199, 200), (0, 4661), (46, 4661)]
+    ("failures", "trials"), [(0, 1), (0, 50), (1, 50), (7, 200), (199, 200), (0, 4661), (46, 4661), (5000, 4_000_000)]
 )
 def test_the_bound_is_that_of_clopper_and_pearson(failures: int, trials: int) -> None:
     known = stats.beta.ppf(0.95, failures + 1, trials - failures)

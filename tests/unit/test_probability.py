@@ -8,7 +8,8 @@ from scipy import optimize
 from exhibit.calibration import FIGURES, Bound, Calibration, between, calibrated, figures
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision, Verification
-from indexer.probability import Sample, brier, false_alarms, fit, isotonic, logistic, shipped_calibration
+from indexer.probability import Sample, brier, false_alarms, fit, isotonic, logistic
+from indexer.shipped import shipped_calibration
 from indexer.spaces import PIPELINE
 
 BOUNDS = (Bound(200, 0), Bound(200, 3))

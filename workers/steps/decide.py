@@ -23,18 +23,19 @@ def confirm(house: House, case: Case, *, by: str, reason: str, demonstration: bo
         if case.decision == Case.Decision.CONFIRMED:
             return
         _check_open(case)
-        matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, demonstration=demonstration)
+        who = matching.Decider.DEMONSTRATION if demonstration else matching.Decider.PERSON
+        matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
         bundle = request_bundle(case)
     house.hint("capture", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
     house.hint("seal", [bundle.pk])
 
 
-def clear(case: Case, *, by: str, reason: str) -> None:
-    """Record that the found pictures aren't copies, or that nothing is wrong with the use."""
+def clear(case: Case, *, by: str, reason: str, copies: bool = False) -> None:
+    """Record that the found pictures aren't copies or, with ``copies``, that they are and nothing is wrong with it."""
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         _check_open(case)
-        matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason)
+        matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies)
 
 
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:

@@ -1,0 +1,60 @@
+"""The calibrations of this installation, and which one is used."""
+
+from functools import lru_cache
+
+from exhibit.calibration import Calibration
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from registry.models import CalibrationRow
+
+_FIRST = ("shipped", "-used_from", "-pk")
+
+
+def use(calibration: Calibration) -> None:
+    """Use one of this installation's own from now on, for new matches; earlier ones keep theirs."""
+    CalibrationRow.objects.update_or_create(
+        digest=calibration.digest, defaults={**_columns(calibration), "shipped": False, "used_from": now()}
+    )
+
+
+def keep_shipped(calibration: Calibration) -> None:
+    """Have the one that comes with the software at hand; a second time changes nothing."""
+    CalibrationRow.objects.get_or_create(
+        digest=calibration.digest, defaults={**_columns(calibration), "shipped": True, "used_from": now()}
+    )
+
+
+def use_shipped() -> None:
+    """Use none of this installation's own any more; they stay for the matches that name them."""
+    CalibrationRow.objects.filter(shipped=False).update(used_from=None)
+
+
+def active(pipeline: str) -> Calibration | None:
+    """The one for figures of this version of the comparison: our own, used last, else the newest that came along."""
+    row = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST).first()
+    return None if row is None else _read(row.content)
+
+
+def every() -> list[CalibrationRow]:
+    """All that were ever used, our own first, the newest first."""
+    return list(CalibrationRow.objects.order_by(*_FIRST))
+
+
+@lru_cache(maxsize=64)
+def named(digest: Digest) -> Calibration:
+    """The calibration with this digest; raises ``NotFoundError``."""
+    row = CalibrationRow.objects.filter(digest=digest).first()
+    if row is None:
+        raise NotFoundError(f"There is no calibration {digest}.")
+    return _read(row.content)
+
+
+@lru_cache(maxsize=64)
+def _read(content: str) -> Calibration:
+    return Calibration.from_json(content.encode())
+
+
+def _columns(calibration: Calibration) -> dict[str, str]:
+    text = calibration.to_json().decode()
+    return {"name": calibration.name, "pipeline": calibration.pipeline, "content": text}

@@ -1,0 +1,157 @@
+"""A sealed probability follows from the sealed figures and the sealed calibration, and from nothing else."""
+
+import importlib.util
+import json
+import random
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import evidence.standalone
+from evidence.bundle import Proofs, Withheld
+from evidence.checks.probability import calibration_facts
+from evidence.codec import to_plain
+from evidence.facts import CaseFacts
+from evidence.sealing import calibration_path
+from evidence.verdict import State, Verdict
+from evidence.verify import verify
+from exhibit.calibration import FIGURES, Calibration
+from exhibit.errors import IntegrityError
+from exhibit.types import Decision, Verification
+from tests.assets.bundles import CALIBRATION, Scene, make_scene, resealed
+
+NAME = "probability:01"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return make_scene(tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture(scope="module")
+def standalone() -> ModuleType:
+    path = Path(evidence.standalone.__file__).parent / "verify.py"
+    spec = importlib.util.spec_from_file_location("standalone_verify", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def verdict_of(scene: Scene, facts: CaseFacts, path: Path, proofs: Proofs | None = None) -> Verdict:
+    """The verdict on a bundle in which the owner has sealed these facts."""
+    again = resealed(scene, facts)
+    return verify(again.write(path, proofs), scene.trust)
+
+
+def state(verdict: Verdict, name: str = NAME) -> State | None:
+    return next((check.state for check in verdict.checks if check.name == name), None)
+
+
+def with_verification(facts: CaseFacts, **changes: object) -> CaseFacts:
+    match = facts.matches[0]
+    changed = replace(match.verification, **changes)  # type: ignore[arg-type]
+    return replace(facts, matches=(replace(match, verification=changed),))
+
+
+def test_the_calibration_is_a_file_of_the_bundle_with_its_digest(scene: Scene, tmp_path: Path) -> None:
+    with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as packed:
+        assert Calibration.from_json(packed.read("data/calibrations/01.json")) == CALIBRATION
+    verdict = verify(tmp_path / "bundle.zip", scene.trust)
+    assert state(verdict) is State.PASSED
+    assert verdict.outcome == 0
+
+
+@pytest.mark.parametrize("changes", [{"probability": 0.9999}, {"inliers": 3}, {"hamming": 250}, {"pipeline": "other"}])
+def test_another_probability_or_other_figures_fail(scene: Scene, tmp_path: Path, changes: dict[str, object]) -> None:
+    verdict = verdict_of(scene, with_verification(scene.facts, **changes), tmp_path / "bundle.zip")
+    assert state(verdict) is State.FAILED
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        replace(CALIBRATION, intercept=2.0),
+        replace(CALIBRATION, knots=((-4.0, 0.01), (0.5, 0.4), (8.0, 0.9999))),
+        replace(CALIBRATION, pipeline="other"),
+    ],
+)
+def test_an_altered_calibration_fails_even_when_it_is_sealed_anew(
+    scene: Scene, tmp_path: Path, calibration: Calibration
+) -> None:
+    scene.blobs.put(calibration.to_json())
+    facts = with_verification(scene.facts, calibration=calibration.digest)
+    facts = replace(facts, calibrations=(calibration_facts(calibration, calibration_path(1)),))
+    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
+
+
+def test_a_bound_that_the_facts_make_smaller_fails(scene: Scene, tmp_path: Path) -> None:
+    stated = scene.facts.calibrations[0]
+    smaller = replace(stated, certain=replace(stated.certain, at_most_in_a_million=1))
+    facts = replace(scene.facts, calibrations=(smaller,))
+    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
+
+
+def test_bytes_that_are_no_calibration_fail(scene: Scene, tmp_path: Path) -> None:
+    digest = scene.blobs.put(b'{"format":"exhibit-calibration/1"}')
+    facts = with_verification(scene.facts, calibration=digest)
+    facts = replace(facts, calibrations=(replace(scene.facts.calibrations[0], digest=digest),))
+    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip")) is State.FAILED
+
+
+@pytest.mark.parametrize("lacks", ["calibration", "probability"])
+def test_a_probability_and_its_calibration_stand_together(scene: Scene, tmp_path: Path, lacks: str) -> None:
+    facts = replace(scene.facts, calibrations=()) if lacks == "calibration" else scene.facts
+    facts = with_verification(facts, probability=None) if lacks == "probability" else facts
+    assert state(verdict_of(scene, facts, tmp_path / "bundle.zip"), "facts") is State.FAILED
+
+
+def test_without_a_probability_nothing_is_claimed_and_nothing_checked(scene: Scene, tmp_path: Path) -> None:
+    facts = with_verification(replace(scene.facts, calibrations=()), probability=None, calibration=None)
+    assert b"calibration" not in facts.to_json()
+    verdict = verdict_of(scene, facts, tmp_path / "bundle.zip")
+    assert state(verdict) is None
+    assert state(verdict, "facts") is State.PASSED
+
+
+def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path: Path) -> None:
+    proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
+    assert state(verify(scene.write(tmp_path / "bundle.zip", proofs), scene.trust)) is State.NOT_CHECKED
+
+
+def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:
+    again = resealed(scene, with_verification(scene.facts, probability=0.9999))
+    with zipfile.ZipFile(again.write(tmp_path / "bundle.zip")) as packed:
+        packed.extractall(tmp_path / "bag")
+    command = [sys.executable, "-I", "-S", "verify.py"]
+    done = subprocess.run(command, cwd=tmp_path / "bag", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "FAILED       probability: match 1" in done.stdout
+    assert "passed       manifest" in done.stdout
+
+
+def test_the_verifier_inside_computes_every_figure_as_we_do(standalone: ModuleType) -> None:
+    draw = random.Random(4)
+    weights = tuple(round(draw.uniform(-2, 3), 6) for _ in FIGURES)
+    calibration = replace(CALIBRATION, figures=tuple(FIGURES), weights=weights)
+    for _ in range(200):
+        reasons = tuple(word for word in ("imprecise", "shared-overlay", "few-inliers") if draw.random() < 0.5)
+        one = Verification(
+            Decision.REVIEW, draw.randrange(257), draw.choice([0, 1, 9, 400]), draw.random(), None, False, 0,  # noqa: FBT003 - a field
+            draw.random(), draw.random(), None, "tests", reasons,
+        )  # fmt: skip
+        known = calibration.probability(one)
+        found = standalone.probability(to_plain(one), json.loads(calibration.to_json()))
+        assert found == pytest.approx(known, abs=0.0001)
+
+
+def test_the_sample_calibration_is_sound() -> None:
+    assert Calibration.from_json(CALIBRATION.to_json()) == CALIBRATION
+    with pytest.raises(IntegrityError):
+        Calibration.from_json(CALIBRATION.to_json() + b" ")
