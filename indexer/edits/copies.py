@@ -10,8 +10,6 @@ from indexer.edits.framing import scaled, warped
 from indexer.edits.scene import Scene
 from indexer.edits.tones import picture_of
 
-SCREEN_HALF, SCREEN_FULL = 0.5, 255.0
-
 
 def recompressed(picture: Image.Image, quality: int) -> Image.Image:
     """Through JPEG once, colour at half size."""
@@ -38,7 +36,7 @@ def photo_of_screen(scene: Scene) -> Image.Image:
     turn = scene.chance.uniform(0.03, 0.12)
     lines = np.sin(2 * math.pi * (x * math.cos(turn) + y * math.sin(turn)) / 2.13)
     rows = np.sin(2 * math.pi * (y * math.cos(turn) - x * math.sin(turn)) / 3.07)
-    values = values * (1 + 0.07 * lines + 0.05 * rows)[..., None]
+    values = values * (1 + 0.16 * lines + 0.1 * rows)[..., None]
     values = 255 * (np.clip(values, 0, 255) / 255) ** 0.8 * 0.82 + 18
     centre_x, centre_y = scene.chance.uniform(0.1, 0.9) * width, scene.chance.uniform(0, 0.4) * height
     glare = np.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (0.03 * width * height))
@@ -86,8 +84,8 @@ def _dots(darkness: np.ndarray, degrees: float, pitch: float) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     turn, factor = math.radians(degrees), 2 * math.pi / pitch
     along, across = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
-    screen = SCREEN_HALF + (np.cos(along * factor) + np.cos(across * factor)) / 4
-    ink: np.ndarray = np.clip((darkness / SCREEN_FULL - 1 + screen) * 4 + SCREEN_HALF, 0, 1)
+    screen = 0.5 + (np.cos(along * factor) + np.cos(across * factor)) / 4
+    ink: np.ndarray = np.clip((darkness / 255 - 1 + screen) * 4 + 0.5, 0, 1)
     return ink
 
 

@@ -48,8 +48,8 @@ def watermarked(scene: Scene) -> Image.Image:
     """A half-transparent line, tiled and slanted over all of the picture."""
     width, height = scene.picture.size
     layer = Image.new("L", (width * 2, height * 2))
-    draw, face = ImageDraw.Draw(layer), font(height * 0.07)
     words = "© " + sentence(scene.chance, 2)
+    draw, face = ImageDraw.Draw(layer), fitting_font(words, width * 0.42, height * 0.07)
     for row, y in enumerate(range(0, layer.height, max(1, int(height * 0.2)))):
         for x in range(0, layer.width, max(1, int(width * 0.45))):
             draw.text((x + row % 3 * 20, y), words, font=face, fill=110)
