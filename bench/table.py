@@ -13,14 +13,17 @@ Row = Mapping[str, object]
 def show(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a Markdown table, ready for the documentation."""
     print(f"\n### {title}\n")
+    print(as_markdown(rows))
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Rows as a Markdown table; a sentence where there are none."""
     if not rows:
-        print("nothing to show")
-        return
+        return "Nothing to show."
     columns = list(rows[0])
-    print("| " + " | ".join(columns) + " |")
-    print("|" + "---|" * len(columns))
-    for row in rows:
-        print("| " + " | ".join(_text(row[column]) for column in columns) + " |")
+    lines = [columns, *([_text(row[column]) for column in columns] for row in rows)]
+    shown = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([shown[0], "|" + "---|" * len(columns), *shown[1:]])
 
 
 def _text(value: object) -> str:
