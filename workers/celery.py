@@ -25,6 +25,7 @@ QUEUES = {
     "exhibit.slice": "crawl",
     "exhibit.match": "match",
     "exhibit.search": "match",
+    "exhibit.refingerprint": "match",
     "exhibit.capture": "evidence",
     "exhibit.seal": "evidence",
     "exhibit.witness": "evidence",

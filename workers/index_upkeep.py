@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
 from indexer.index import check_index, open_index, rebuild_index
+from indexer.spaces import PHASH
 from registry import fingerprints as vectors
 from registry.fingerprints import Collection
-from workers.indexes import SPACES, index_folder, rows_of
+from workers.indexes import index_folder, rows_of
 from workers.wiring import House
 
 
@@ -40,14 +41,14 @@ class IndexState:
 
 def index_states(house: House) -> list[IndexState]:
     """Every index as it stands, without looking into its files."""
-    return [_state(house, collection, space, ()) for collection, space in _each()]
+    return [_state(house, collection, space, ()) for collection, space in _each(house)]
 
 
 def check_indexes(house: House) -> list[IndexState]:
     """Every index, its files read whole and its numbers held against the rows."""
     return [
         _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)))
-        for collection, space in _each()
+        for collection, space in _each(house)
     ]
 
 
@@ -56,14 +57,15 @@ def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
 
     Processes that search go on with the old files until they notice the new ones.
     """
-    for collection, space in _each():
+    for collection, space in _each(house):
         last = vectors.last_change(collection, space)
         rebuild_index(space, _folder(house, collection, space), _rows(collection, space, last), last)
         yield str(collection), space.id
 
 
-def _each() -> Iterator[tuple[Collection, Space]]:
-    return ((collection, space) for collection in Collection for space in SPACES)
+def _each(house: House) -> Iterator[tuple[Collection, Space]]:
+    spaces = (PHASH, *house.descriptors.spaces())
+    return ((collection, space) for collection in Collection for space in spaces)
 
 
 def _folder(house: House, collection: Collection, space: Space) -> Path:

@@ -1,6 +1,6 @@
 """The indexes of one process: durable segments that all share, and a tail replayed from the rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,10 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Metric, Space
 from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
-from indexer.spaces import DESCRIPTOR, PHASH
+from indexer.spaces import PHASH
 from registry import fingerprints as vectors
 from registry.fingerprints import Change, Collection
 
-SPACES = (PHASH, DESCRIPTOR)
 PAGE = 20_000
 LONGEST_TAIL = 20_000
 """Changes that each process keeps in memory of its own before they become a segment that all map."""
@@ -27,12 +26,19 @@ class Indexes:
 
     Args:
         folder: where the durable segments lie, a folder for each collection and space.
+        descriptor: tells the space of the descriptors that serve.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, descriptor: Callable[[], Space]) -> None:
         self._folder = folder
+        self._descriptor = descriptor
         self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
+
+    @property
+    def spaces(self) -> tuple[Space, Space]:
+        """What is searched at this moment: hashes and descriptors."""
+        return PHASH, self._descriptor()
 
     def of(self, collection: Collection, space: Space) -> FaissIndex:
         """The index of a collection in a space, as of the last refresh.
@@ -48,7 +54,7 @@ class Indexes:
 
     def refresh(self, collection: Collection) -> None:
         """Take in everything that has been committed until now; a long tail is written down for all processes."""
-        for space in SPACES:
+        for space in self.spaces:
             index, key = self.of(collection, space), (collection, space.id)
             if index.reopen():
                 self._applied[key] = index.sequence
@@ -63,7 +69,7 @@ class Indexes:
         """Which picture (primary key) stands behind each candidate's space and number."""
         wanted = list(candidates)
         found: dict[tuple[str, int], int] = {}
-        for space in SPACES:
+        for space in self.spaces:
             numbers = [one.number for one in wanted if one.space == space.id]
             rows = vectors.pictures_of(collection, space, numbers) if numbers else {}
             found.update({(space.id, number): picture for number, picture in rows.items()})

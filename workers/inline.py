@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from exhibit.clock import now
 from exhibit.config import Config
 from registry import steps
-from workers.steps import capture, crawl, match, plan, report, seal, search, tick, witness
+from workers.steps import capture, crawl, match, plan, refingerprint, report, seal, search, tick, witness
 from workers.wiring import House
 
 Step = Callable[[House, Sequence[int]], None]
@@ -21,6 +21,7 @@ def _slices(house: House, ids: Sequence[int]) -> None:
 STEPS: dict[str, Step] = {
     "match": match.match_pictures,
     "search": search.search_pictures,
+    "refingerprint": refingerprint.describe_anew,
     "slice": _slices,
     "plan": plan.plan_crawls,
     "capture": capture.capture_sightings,

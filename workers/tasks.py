@@ -1,7 +1,7 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
 from workers.celery import app
-from workers.steps import capture, crawl, match, plan, report, retain, seal, search, tick, witness
+from workers.steps import capture, crawl, match, plan, refingerprint, report, retain, seal, search, tick, witness
 from workers.wiring import house
 
 
@@ -15,6 +15,12 @@ def match_pictures(ids: list[int]) -> None:
 def search_pictures(ids: list[int]) -> None:
     """Let new works search the pictures already seen."""
     search.search_pictures(house(), ids)
+
+
+@app.task(name="exhibit.refingerprint")
+def describe_anew(ids: list[int]) -> None:
+    """Describe pictures with a network that is to come into use."""
+    refingerprint.describe_anew(house(), ids)
 
 
 @app.task(name="exhibit.slice")

@@ -16,6 +16,8 @@ from exhibit.urls import host_of
 if TYPE_CHECKING:
     from evidence.log import Log
     from indexer.cache import FeatureCache
+    from indexer.descriptor import Descriptor
+    from workers.descriptors import Descriptors
     from workers.indexes import Indexes
 
 Hint = Callable[[str, Sequence[int]], None]
@@ -42,6 +44,7 @@ class House:
         self.config = config
         self.hint = hint
         self.queued = queued
+        self._features: dict[str, FeatureCache] = {}
 
     @property
     def stale_after(self) -> timedelta:
@@ -64,18 +67,32 @@ class House:
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
 
     @cached_property
+    def descriptors(self) -> "Descriptors":
+        """The networks that describe pictures."""
+        from workers.descriptors import Descriptors  # noqa: PLC0415 - loads OpenCV, after the fork
+
+        return Descriptors(self.blobs)
+
+    @property
     def features(self) -> "FeatureCache":
-        """What was measured of registered pictures."""
+        """What was measured of registered pictures, with the network that serves."""
+        return self.features_in(self.descriptors.serving)
+
+    def features_in(self, descriptor: "Descriptor") -> "FeatureCache":
+        """What was measured of registered pictures with a network."""
         from indexer.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, after the fork
 
-        return FeatureCache(self.config.data_dir / "features", limits=self.limits)
+        space, folder = descriptor.space.id, self.config.data_dir / "features"
+        if space not in self._features:
+            self._features[space] = FeatureCache(folder, limits=self.limits, descriptor=descriptor)
+        return self._features[space]
 
     @cached_property
     def indexes(self) -> "Indexes":
         """What is searched."""
         from workers.indexes import Indexes  # noqa: PLC0415 - loads FAISS, after the fork
 
-        return Indexes(self.config.data_dir / "indexes")
+        return Indexes(self.config.data_dir / "indexes", lambda: self.descriptors.serving.space)
 
     @cached_property
     def log(self) -> "Log":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.ports import VectorIndex
@@ -12,10 +13,11 @@ from exhibit.types import Verification
 from indexer.candidates import Candidate
 from indexer.features import Features, extract, fingerprints
 from indexer.search import compare, find_works
-from indexer.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS
+from indexer.spaces import PHASH, PICTURE_PARTS
 from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import Picture
+from workers.descriptors import SwitchedError
 from workers.wiring import House
 
 Collection = vectors.Collection
@@ -37,11 +39,17 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
     3. Search the works, as they are after that commit; verify the candidates.
     4. Keep the matches and open the cases, with the pictures locked, so that no sighting slips through.
     """
+    begun = now()
     claimed = steps.claim(Picture, ids, house.stale_after)
     if not claimed:
         return
+    house.descriptors.refresh()
     measured = _measure(house, claimed)
-    _keep_fingerprints(measured)
+    try:
+        _keep_fingerprints(house, measured)
+    except SwitchedError:
+        steps.give_back(Picture, claimed, begun)
+        return
     house.indexes.refresh(Collection.WORKS)
     measured, rows = _compared(house, measured)
     with transaction.atomic():
@@ -68,14 +76,15 @@ def _measure(house: House, ids: Iterable[int]) -> list[Measured]:
 def _features(house: House, row: Picture) -> Features:
     if row.work_pictures.exists():
         return house.features.get(row.digest, lambda: house.blobs.get(row.digest))
-    return extract(house.blobs.get(row.digest), house.limits)
+    return extract(house.blobs.get(row.digest), house.limits, descriptor=house.descriptors.serving)
 
 
-def _keep_fingerprints(measured: Sequence[Measured]) -> None:
+def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
     with transaction.atomic():
         matching.lock_pictures(one.row.pk for one in measured)
+        house.descriptors.check_serving()
         rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
-        vectors.keep_fingerprints((PHASH, DESCRIPTOR), rows)
+        vectors.keep_fingerprints(house.indexes.spaces, rows)
         for one in measured:
             info = one.features.info
             one.row.format, one.row.width, one.row.height = info.format, info.width, info.height
@@ -117,7 +126,7 @@ class RegisteredWorks:
     @property
     def descriptors(self) -> VectorIndex:
         """Their descriptors."""
-        return self._house.indexes.of(Collection.WORKS, DESCRIPTOR)
+        return self._house.indexes.of(Collection.WORKS, self._house.descriptors.serving.space)
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number."""

@@ -12,11 +12,12 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
 from indexer.features import Features, fingerprints
-from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
+from indexer.spaces import WORK_PARTS
 from registry import fingerprints as vectors
 from registry.log import submit
 from registry.models import BytesState, Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
 from registry.sightings import blocked, keep_pictures
+from workers.descriptors import SwitchedError
 from workers.wiring import House
 
 NEAR_SAME = 10
@@ -70,13 +71,11 @@ def register_work(house: House, owner: Owner, data: bytes, declared: NewWork) ->
     if earlier is not None:
         return Registered(earlier, new=False, low_information=tuple(earlier.low_information), earlier=_date(earlier))
     _check_quota(house, owner, len(data))
-    features = house.features.get(digest, lambda: data)
-    house.blobs.put(data)
-    with transaction.atomic():
-        work = _keep(owner, digest, len(data), features, declared)
-        if digest not in house.blobs:  # retention may have removed them before their row was locked
-            house.blobs.put(data)
-        _note_conflicts(house, work, features)
+    house.descriptors.refresh()
+    try:
+        work, features = _registered(house, owner, data, declared)
+    except SwitchedError:  # measured again with the network that serves now
+        work, features = _registered(house, owner, data, declared)
     house.hint("search", list(work.work_pictures.values_list("pk", flat=True)))
     return Registered(work, new=True, low_information=features.low_information, earlier=_date(work))
 
@@ -100,6 +99,18 @@ def remove_work(work: Work, *, by: str) -> None:
         submit(EntryType.REGISTRATION, opening, owner)
 
 
+def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> tuple[Work, Features]:
+    digest = Digest.of(data)
+    features = house.features.get(digest, lambda: data)
+    house.blobs.put(data)
+    with transaction.atomic():
+        work = _keep(house, owner, len(data), features, declared)
+        if digest not in house.blobs:  # retention may have removed them before their row was locked
+            house.blobs.put(data)
+        _note_conflicts(house, work, features)
+    return work, features
+
+
 def _date(work: Work) -> datetime | None:
     first = work.conflicts.order_by("earlier_registered_at").first()
     return None if first is None else first.earlier_registered_at
@@ -116,9 +127,11 @@ def _check_quota(house: House, owner: Owner, size: int) -> None:
         )
 
 
-def _keep(owner: Owner, digest: Digest, size: int, features: Features, declared: NewWork) -> Work:
+def _keep(house: House, owner: Owner, size: int, features: Features, declared: NewWork) -> Work:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction."""
+    digest = features.digest
     picture = keep_pictures([(digest, size, now())])[digest]
+    house.descriptors.check_serving()
     Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
     number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -144,7 +157,7 @@ def _keep(owner: Owner, digest: Digest, size: int, features: Features, declared:
         source_name=declared.source_name,
     )
     WorkPicture.objects.create(work=work, picture_id=picture)
-    vectors.keep_fingerprints((PHASH, DESCRIPTOR), [(picture, one) for one in fingerprints(digest, features)])
+    vectors.keep_fingerprints(house.indexes.spaces, [(picture, one) for one in fingerprints(digest, features)])
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
     return work

@@ -8,7 +8,7 @@ from django.db import transaction
 from exhibit.errors import ExhibitError
 from indexer.candidates import NEW_WORK, distinct, find_candidates
 from indexer.features import extract
-from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE
+from indexer.spaces import PIPELINE
 from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import BytesState, Picture, WorkPicture
@@ -37,9 +37,10 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
 
 
 def _search(house: House, row: WorkPicture) -> None:
+    house.descriptors.refresh()
     house.indexes.refresh(Collection.PICTURES)
     features = registered_features(house, row.picture.digest)
-    hashes, descriptors = (house.indexes.of(Collection.PICTURES, space) for space in (PHASH, DESCRIPTOR))
+    hashes, descriptors = (house.indexes.of(Collection.PICTURES, space) for space in house.indexes.spaces)
     candidates = find_candidates(features, hashes, descriptors, NEW_WORK)
     pictures = house.indexes.pictures(Collection.PICTURES, candidates)
     wanted = list(distinct(candidates, lambda one: pictures.get((one.space, one.number)), MOST))

@@ -1,7 +1,17 @@
 """The tick: looks at the rows and sends what waits. Messages are hints; this is what makes them dispensable."""
 
 from registry import crawling, steps
-from registry.models import AnchorReceipt, Bundle, Capture, Claimable, CrawlSlice, Picture, Report, WorkPicture
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Claimable,
+    CrawlSlice,
+    DescriptorModel,
+    Picture,
+    Report,
+    WorkPicture,
+)
 from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
 from workers.steps.plan import plan_crawls, start_due_crawls
 from workers.wiring import House
@@ -14,6 +24,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("witness", AnchorReceipt, 50),
     ("report", Report, 1),
     ("slice", CrawlSlice, 1),
+    ("refingerprint", DescriptorModel, 1),
 )
 """Step, its rows, and how many of them travel in one message."""
 
