@@ -185,8 +185,8 @@ def check_module(named: Command) -> None:
 
 def parse_as_argparse_does(module: str, words: list[str]) -> None:
     """Modules that take arguments have a parser of this name."""
-    spec = importlib.util.find_spec(f"{module}.__main__")
-    make = getattr(importlib.import_module(f"{module}.__main__" if spec else module), "_parser", None)
+    program = f"{module}.__main__" if find(f"{module}.__main__") else module
+    make = getattr(importlib.import_module(program), "_parser", None)
     if make is None:
         assert not words, f"{module} takes no arguments"
         return
