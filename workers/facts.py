@@ -39,7 +39,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Matrix, Verification
 from indexer.spaces import DESCRIPTOR, PIPELINE
-from registry import calibrations
+from registry import calibrations, descriptors
 from registry import sightings as seen
 from registry.licences import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
@@ -132,8 +132,13 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
 
 def software() -> SoftwareFacts:
     """What made the record."""
-    digest = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
-    return SoftwareFacts("Exhibit", __version__, PIPELINE, (ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, digest),))
+    choice = descriptors.choice_with()
+    if choice is None:
+        shipped = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
+        model = ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, shipped)
+    else:
+        model = ModelFacts(choice.serving.name, choice.serving.version, choice.serving.digest)
+    return SoftwareFacts("Exhibit", __version__, PIPELINE, (model,))
 
 
 def _rows(case: Case) -> list[CaseSighting]:
