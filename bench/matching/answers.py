@@ -77,7 +77,7 @@ class Answers:
     def add(self, answer: Answer) -> None:
         """Keep one more."""
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(answer)) + "\n")
+            file.write("\n" + json.dumps(asdict(answer)))  # on a line of its own, even after half of one
         self.done[answer.question] = answer
 
     def _read(self) -> Iterator[Answer]:

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.edited import Pair
@@ -42,7 +42,7 @@ def judged(pairs: Iterable[Pair], total: int, kept: Path) -> list[Judged]:
         if number >= len(done):
             done.append(_judged(pair))
             with kept.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({name: getattr(done[-1], name) for name in Judged.__slots__}) + "\n")
+                file.write("\n" + json.dumps(asdict(done[-1])))  # on a line of its own, even after half of one
         progress(number + 1)
     return done[:total]
 

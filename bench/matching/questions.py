@@ -91,14 +91,14 @@ def answer_of(asked: Asked, registered: Registered, retrievers: Sequence[Retriev
     compared = registered.compared(look)
     seconds = time.process_time() - started
     decisions = {names[work]: one.decision for work, one in compared if one.decision is not Decision.NONE}
-    ranked = {one.name: _ranked(one.distances(look), names, asked.work) for one in retrievers}
+    places = {one.name: ranked(one.distances(look), names, asked.work) for one in retrievers}
     decision = decisions.pop(asked.work, Decision.NONE)
     others = {work: str(one) for work, one in decisions.items()}
-    return Answer(asked.photo, asked.edit, asked.work, str(decision), others, ranked, seconds)
+    return Answer(asked.photo, asked.edit, asked.work, str(decision), others, places, seconds)
 
 
-def _ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
-    """Works at the same distance share the worst place that they take together."""
+def ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
+    """Where the right work stands; works at the same distance share the worst place that they take together."""
     if not work:
         return Ranked(0, FAR, float(distances.min(initial=FAR)))
     number = names.index(work)

@@ -1,9 +1,11 @@
 """The registered works of a benchmark, held as the product holds them for one process."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.matching.look import Look
 from exhibit.digests import Digest
@@ -16,6 +18,8 @@ from indexer.index import open_index, rebuild_index
 from indexer.search import find_works
 from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
 
+SPACES = (PHASH, DESCRIPTOR)
+
 
 class Registered:
     """Works by their place in a list. Implements ``indexer.search.Works``.
@@ -27,22 +31,38 @@ class Registered:
     """
 
     def __init__(self, files: Sequence[Path], folder: Path, progress: Callable[[int], None]) -> None:
-        self._files = list(files)
+        self._files: list[Path] = []
         self._cache = FeatureCache(folder / "features")
         self._digests: list[Digest] = []
         self._owners: dict[tuple[str, int], int] = {}
-        vectors: dict[str, list[bytes]] = {PHASH.id: [], DESCRIPTOR.id: []}
-        for number, path in enumerate(self._files):
-            data = path.read_bytes()
-            self._digests.append(Digest.of(data))
-            for one in _stored(self._cache.get(self._digests[-1], path.read_bytes)):
-                self._owners[one.space, len(vectors[one.space])] = number
+        self._counts = {space.id: 0 for space in SPACES}
+        vectors: dict[str, list[bytes]] = {space.id: [] for space in SPACES}
+        for path in files:
+            for one in self._measured(path):
                 vectors[one.space].append(one.vector)
-            progress(number + 1)
-        self._indexes = {space.id: _indexed(space, folder, vectors[space.id]) for space in (PHASH, DESCRIPTOR)}
+            progress(len(self))
+        self._indexes = {space.id: _indexed(space, folder, vectors[space.id]) for space in SPACES}
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def add(self, path: Path) -> None:
+        """Measure one more work and add it to the indexes that are in use."""
+        for one in self._measured(path):
+            index = self._indexes[one.space]
+            index.upsert(np.array([self._counts[one.space] - 1]), _rows(index.space, [one.vector]))
+
+    def _measured(self, path: Path) -> Iterator[Fingerprint]:
+        """The vectors of the next work; each has its number when it is given."""
+        number = len(self._files)
+        self._files.append(path)
+        self._digests.append(Digest.of(path.read_bytes()))
+        features = self._cache.get(self._digests[-1], path.read_bytes)
+        for one in fingerprints(features.digest, features):
+            if one.part in WORK_PARTS:
+                self._owners[one.space, self._counts[one.space]] = number
+                self._counts[one.space] += 1
+                yield one
 
     @property
     def hashes(self) -> VectorIndex:
@@ -67,13 +87,12 @@ class Registered:
         return find_works(look.features, lambda: look.data, self)
 
 
-def _stored(features: Features) -> list[Fingerprint]:
-    return [one for one in fingerprints(features.digest, features) if one.part in WORK_PARTS]
+def _rows(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
+    kind = np.uint8 if space.metric is Metric.HAMMING else np.float32
+    return np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1)
 
 
 def _indexed(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
-    kind = np.uint8 if space.metric is Metric.HAMMING else np.float32
-    rows = np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1)
     place = folder / "index" / space.id
-    rebuild_index(space, place, [(np.arange(len(vectors)), rows)], len(vectors))
+    rebuild_index(space, place, [(np.arange(len(vectors)), _rows(space, vectors))], len(vectors))
     return open_index(space, place)

@@ -86,6 +86,7 @@ def measure(choice: Choice, out: Path) -> Iterator[Titled]:
     times = cost.time_table(samples, registered)
     yield "matching-time", "Processor time of a found picture", times
     yield "matching-bytes", "What is kept", cost.bytes_table(registered)
+    yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
     yield "matching-aims", "Aims", aims(results, judged, alike, times)
 
 
