@@ -28,6 +28,7 @@ class FlatRows:
         self.numbers = numbers
         self.index = index
         self.gone = np.zeros(len(numbers), np.bool_)
+        self._gone_count = 0
 
     @classmethod
     def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "FlatRows":
@@ -38,7 +39,7 @@ class FlatRows:
         return cls(space, numbers, index)
 
     def __len__(self) -> int:
-        return len(self.numbers) - int(self.gone.sum())
+        return len(self.numbers) - self._gone_count
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Mark numbers as gone; returns how many were there."""
@@ -46,8 +47,13 @@ class FlatRows:
         places = places[places < len(self.numbers)]
         places = np.unique(places[np.isin(self.numbers[places], numbers)])
         there = places[~self.gone[places]]
-        self.gone[there] = True
+        self.mark_gone(there)
         return len(there)
+
+    def mark_gone(self, places: NDArray[np.int64]) -> None:
+        """Mark the rows at these places, each once and not gone before, as gone."""
+        self.gone[places] = True
+        self._gone_count += len(places)
 
     def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "FlatRows":
         """These rows and new ones, which replace those of the same number."""
@@ -72,7 +78,7 @@ class FlatRows:
         if wanted <= 0:
             return [[] for _ in queries]
         parameters = None
-        if self.gone.any():
+        if self._gone_count:
             selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone)))
             parameters = faiss.SearchParameters(sel=selector)
         scores, places = self.index.search(queries, wanted, params=parameters)

@@ -1,7 +1,8 @@
 """A segment: immutable rows of an index on disk, mapped by every process that searches them.
 
-Three files: the vectors in FAISS's own format, their numbers as ``.npy``, and a header in JSON with the space, the
-count, the highest number and the SHA-256 of both. Nothing is pickled.
+The vectors lie in FAISS's own format, their numbers in ``.npy``; a segment with lists (:mod:`indexer.listed`) has their
+order besides. A header in JSON says the space, the count, the highest number, where the lists end, and the SHA-256 of
+each file. Nothing is pickled.
 """
 
 import json
@@ -18,9 +19,11 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Space
 from indexer.brute import checked_rows, empty_vectors
 from indexer.flat import FlatRows, map_index, write_index
+from indexer.listed import ListedRows, are_borders, in_lists, list_bits
 from indexer.manifest import Manifest, SegmentEntry
 
-FORMAT = 1
+FORMAT = 2
+VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"
 MOST_ROWS = 10_000_000
 MOST_BYTES = 1 << 30
 Rows = tuple[NDArray[np.int64], NDArray[Any]]
@@ -42,32 +45,38 @@ class Header:
         space: identity of the space.
         count: rows.
         highest: the highest number, -1 without rows.
-        vectors_sha256: of the ``.faiss`` file, hexadecimal.
-        numbers_sha256: of the ``.npy`` file, hexadecimal.
+        sha256: of each file by its suffix, hexadecimal.
+        borders: where lists begin and end, in the order of the vectors; empty when there are none.
     """
 
     format: int
     space: str
     count: int
     highest: int
-    vectors_sha256: str
-    numbers_sha256: str
+    sha256: dict[str, str]
+    borders: tuple[int, ...] = ()
 
 
 def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
     """Write rows whose numbers ascend; the header comes last."""
     stem = folder / name
-    write_index(FlatRows.of(space, numbers, vectors).index, space, stem.with_suffix(".faiss"))
-    np.save(stem.with_suffix(".npy"), numbers, allow_pickle=False)
+    suffixes, borders = [VECTORS, NUMBERS], np.zeros(0, np.int64)
+    if bits := list_bits(space, len(numbers)):
+        order, borders = in_lists(vectors, bits)
+        vectors = vectors[order]
+        _save(stem.with_suffix(ORDER), order)
+        suffixes.append(ORDER)
+    write_index(FlatRows.of(space, numbers, vectors).index, space, stem.with_suffix(VECTORS))
+    _save(stem.with_suffix(NUMBERS), numbers)
     header = Header(
         format=FORMAT,
         space=space.id,
         count=len(numbers),
         highest=int(numbers[-1]) if len(numbers) else -1,
-        vectors_sha256=Digest.of_file(stem.with_suffix(".faiss")).hex,
-        numbers_sha256=Digest.of_file(stem.with_suffix(".npy")).hex,
+        sha256={suffix: Digest.of_file(stem.with_suffix(suffix)).hex for suffix in suffixes},
+        borders=tuple(borders.tolist()),
     )
-    stem.with_suffix(".json").write_text(json.dumps(asdict(header), indent=1))
+    stem.with_suffix(".json").write_text(json.dumps(asdict(header)))
 
 
 def open_segment(folder: Path, name: str, space: Space) -> FlatRows:
@@ -81,24 +90,43 @@ def open_segment(folder: Path, name: str, space: Space) -> FlatRows:
     header = read_header(folder, name)
     if (header.format, header.space) != (FORMAT, space.id):
         raise IntegrityError(f"Index segment {name} is of {header.space}, not of {space.id}.", hint=HINT)
-    if not stem.with_suffix(".faiss").exists():
-        raise FileNotFoundError(stem.with_suffix(".faiss"))
+    if not stem.with_suffix(VECTORS).exists():
+        raise FileNotFoundError(stem.with_suffix(VECTORS))
     try:
-        numbers = np.load(stem.with_suffix(".npy"), mmap_mode="r" if header.count else None, allow_pickle=False)
-        index = map_index(space, stem.with_suffix(".faiss"))
+        numbers = _load(stem.with_suffix(NUMBERS), header.count)
+        order = _load(stem.with_suffix(ORDER), header.count) if header.borders else numbers
+        index = map_index(space, stem.with_suffix(VECTORS))
     except (ValueError, EOFError, RuntimeError) as error:
         raise IntegrityError(f"Index segment {name} is damaged.", hint=HINT) from error
-    if not header.count == len(numbers) == index.ntotal:
+    if not header.count == len(numbers) == len(order) == index.ntotal:
         raise IntegrityError(f"Index segment {name} doesn't have the {header.count} rows of its header.", hint=HINT)
-    return FlatRows(space, numbers, index)
+    if not header.borders:
+        return FlatRows(space, numbers, index)
+    return ListedRows(space, numbers, index, order, np.array(header.borders, np.int64))
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
+
+
+def _load(path: Path, count: int) -> NDArray[Any]:
+    """Values of a file, mapped; what is empty can't be."""
+    values: NDArray[Any] = np.load(path, mmap_mode="r" if count else None, allow_pickle=False)
+    return values
 
 
 def read_header(folder: Path, name: str) -> Header:
     """The header of a segment; raises ``IntegrityError`` when it isn't one."""
     try:
-        return Header(**json.loads((folder / name).with_suffix(".json").read_text()))
+        header = Header(**json.loads((folder / name).with_suffix(".json").read_text()))
+        suffixes = {VECTORS, NUMBERS, ORDER} if header.borders else {VECTORS, NUMBERS}
+        good = set(header.sha256) == suffixes and are_borders(header.borders, header.count)
     except (ValueError, TypeError) as error:
         raise IntegrityError(f"The header of index segment {name} is damaged.", hint=HINT) from error
+    if not good:
+        raise IntegrityError(f"The header of index segment {name} contradicts itself.", hint=HINT)
+    return header
 
 
 def segment_problems(folder: Path, name: str, space: Space) -> list[str]:
@@ -108,10 +136,9 @@ def segment_problems(folder: Path, name: str, space: Space) -> list[str]:
         rows, header = open_segment(folder, name, space), read_header(folder, name)
     except (FileNotFoundError, IntegrityError) as error:
         return [f"Segment {name}: {error}"]
-    digests = {".faiss": header.vectors_sha256, ".npy": header.numbers_sha256}
     problems = [
         f"Segment {name}: {name}{suffix} doesn't have the checksum of its header."
-        for suffix, expected in digests.items()
+        for suffix, expected in header.sha256.items()
         if Digest.of_file(stem.with_suffix(suffix)).hex != expected
     ]
     if len(rows.numbers) and (np.diff(rows.numbers) <= 0).any():
@@ -136,7 +163,7 @@ def opened(folder: Path, space: Space, manifest: Manifest) -> list[FlatRows]:
     for entry in manifest.segments:
         rows = open_segment(folder, entry.name, space)
         if entry.gone:
-            rows.gone[_places(folder / entry.gone, len(rows.numbers))] = True
+            rows.mark_gone(_places(folder / entry.gone, len(rows.numbers)))
         segments.append(rows)
     return segments
 

@@ -1,0 +1,289 @@
+"""Hash retrieval at large sizes: pictures a second with all query variants, and what is lost of an exhaustive search.
+
+Millions of photographs aren't at hand, so entries are made of real hashes: the low quarter of the coefficients of one
+photograph, the other three of others, and every bit flipped as often as edits flip it. What is asked are entries
+changed by the very bits that real edits of photographs change; only edits within :data:`WITHIN` bits count.
+"""
+
+import multiprocessing
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.table import Row
+from exhibit.decode import Limits, decode
+from exhibit.types import Hit
+from indexer.borders import content_box
+from indexer.edits import EDITS, apply
+from indexer.faiss_index import FaissIndex
+from indexer.hashes import orientation_hashes, shrink
+from indexer.index import open_index, rebuild_index
+from indexer.listed import READ_ALL_FROM
+from indexer.spaces import PHASH
+
+Bits = NDArray[np.uint8]
+"""Packed hashes, uint8, shape (n, 32)."""
+SEED = 8
+WITHIN = 90
+"""Bits within which the product looks at a candidate."""
+NEAREST = 12
+"""Answers for each hash: as many as the product verifies for one picture."""
+SIDE = 512
+EDITED = 100
+"""Photographs whose edits are measured."""
+ASKED = 1_000
+AGAINST = 150
+"""Pictures that are compared with an exhaustive search by FAISS: that is slow."""
+TOGETHER = 32
+"""Pictures in one search: as many as a batch of the step that matches."""
+CORES = 2
+AT_ONCE = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of searching: how many answers a hash, pictures together in one search, and processes."""
+
+    name: str
+    nearest: int
+    together: int
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Numbers of entries, and the hashes of an edited copy of each in all orientations, shape (n, 8, 32)."""
+
+    numbers: NDArray[np.int64]
+    hashes: Bits
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Wall-clock seconds, seconds of all cores together, and MiB that a process shares with nobody."""
+
+    seconds: float
+    cpu: float
+    memory: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What real photographs and their edits tell.
+
+    Attributes:
+        hashes: of photographs in all orientations.
+        masks: for each edit within reach, the bits that it changed, in the original's orientation.
+        flips: how often each of the 256 bits flips in edits.
+    """
+
+    hashes: Bits
+    masks: Bits
+    flips: NDArray[np.float64]
+
+
+def measure(photos: Sequence[Path], entries: int) -> list[Row]:
+    """Build an index of so many entries in a folder that is removed afterwards, and ask it.
+
+    Args:
+        photos: pictures to make entries and questions of.
+        entries: how many.
+
+    Returns:
+        One row for each way of searching.
+    """
+    known = real_hashes(photos)
+    with tempfile.TemporaryDirectory(prefix="exhibit-retrieval-") as name:
+        folder = Path(name)
+        started = time.monotonic()
+        rebuild_index(PHASH, folder, entries_of(known, entries), entries)
+        built = time.monotonic() - started
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        asked = questions(known, entries)
+        ways = [
+            Way("Exhibit", NEAREST, 1, 1),
+            Way("Exhibit", NEAREST, TOGETHER, 1),
+            Way("Exhibit", NEAREST, 1, CORES),
+            Way("Exhibit", NEAREST, TOGETHER, CORES),
+            Way("Exhibit", READ_ALL_FROM - 1, TOGETHER, CORES),
+            Way("Exhibit, every list", READ_ALL_FROM, TOGETHER, CORES),
+        ]
+        rows = [_searched(way, folder, asked) for way in ways]
+    rows.append(_by_faiss(known, entries, asked))
+    return [{**row, "build s": built, "bytes an entry": size / entries} for row in rows]
+
+
+def real_hashes(photos: Sequence[Path]) -> Measured:
+    """Hashes of photographs, and what edits of some of them change."""
+    chosen = list(photos)
+    random.Random(SEED).shuffle(chosen)
+    hashes, masks = [], []
+    for place, path in enumerate(chosen):
+        data = path.read_bytes()
+        original = orientation_hashes(_small(data))
+        hashes.append(original)
+        if place < EDITED:
+            masks += [mask for mask in _masks(data, original[0], place) if mask is not None]
+    changed = np.unpackbits(np.array(masks), axis=1)
+    return Measured(np.concatenate(hashes), np.array(masks), changed.mean(0))
+
+
+def _masks(data: bytes, original: Bits, seed: int) -> Iterator[Bits | None]:
+    """For each edit the bits that it changes in the nearest orientation, trimmed or not; nothing beyond reach."""
+    picture = Image.fromarray(decode(data, Limits(), at_least=SIDE).pixels)
+    for name in EDITS:
+        edited = apply(name, picture, [], seed).data
+        variants = np.concatenate([orientation_hashes(small) for small in _forms(edited)]) ^ original
+        distances = np.bitwise_count(variants).sum(1)
+        yield variants[distances.argmin()] if distances.min() <= WITHIN else None
+
+
+def _small(data: bytes) -> NDArray[np.uint8]:
+    return next(_forms(data))
+
+
+def _forms(data: bytes) -> Iterator[NDArray[np.uint8]]:
+    """The small grey picture that the hash looks at: whole, then inside constant borders."""
+    image = Image.fromarray(decode(data, Limits(), at_least=SIDE).pixels).convert("L")
+    yield shrink(image)
+    box = content_box(np.asarray(image))
+    if box is not None:
+        yield shrink(image.crop((round(box.left), round(box.top), round(box.right), round(box.bottom))))
+
+
+def entries_of(known: Measured, count: int) -> Iterator[tuple[NDArray[np.int64], Bits]]:
+    """Batches of numbers from 1 and hashes."""
+    for start in range(0, count, AT_ONCE):
+        chance = np.random.default_rng([SEED, start])
+        size = min(AT_ONCE, count - start)
+        sources = chance.integers(0, len(known.hashes), (4, size))
+        rows = known.hashes.reshape(-1, 16, 2)
+        mixed = np.empty((size, 16, 2), np.uint8)
+        for quarter, source in enumerate(sources):
+            high, right = divmod(quarter, 2)
+            mixed[:, 8 * high : 8 * high + 8, right] = rows[source, 8 * high : 8 * high + 8, right]
+        yield np.arange(start + 1, start + size + 1), mixed.reshape(size, 32) ^ _noise(known, size, chance)
+
+
+def _noise(known: Measured, size: int, chance: np.random.Generator) -> Bits:
+    """Bits that are set as often as edits flip them, drawn in pieces that fit into memory."""
+    limits = np.round(known.flips * 255).astype(np.uint8)
+    pieces = [
+        np.packbits(chance.integers(0, 255, (min(20_000, size - start), 256), np.uint8) < limits, axis=1)
+        for start in range(0, size, 20_000)
+    ]
+    return np.concatenate(pieces)
+
+
+def questions(known: Measured, entries: int) -> Asked:
+    """Entries that are asked for, and edited copies of them."""
+    chance = np.random.default_rng([SEED, entries])
+    wanted = np.sort(chance.choice(entries, min(ASKED, entries), replace=False)) + 1
+    parts = entries_of(known, entries)  # made anew: nothing of them was kept in memory
+    hashes = np.concatenate([rows[np.isin(numbers, wanted)] for numbers, rows in parts])
+    order = chance.permutation(len(wanted))
+    changed = hashes[order] ^ known.masks[chance.integers(0, len(known.masks), len(wanted))]
+    return Asked(wanted[order], np.array([turned(row) for row in changed]))
+
+
+def turned(packed: Bits) -> Bits:
+    """All orientations of a hash, itself first, as far as its bits tell: (8, 32)."""
+    square: NDArray[np.uint8] = np.unpackbits(packed).reshape(16, 16)
+    odd = np.arange(16, dtype=np.uint8) % 2
+    forms = []
+    for orientation in range(8):
+        form = square.T if orientation & 4 else square
+        form = form ^ odd[:, None] if orientation & 2 else form
+        forms.append(form ^ odd if orientation & 1 else form)
+    return np.packbits(np.array(forms, np.uint8).reshape(8, 256), axis=1)
+
+
+def _searched(way: Way, folder: Path, asked: Asked) -> dict[str, object]:
+    """Ask the product's index in so many processes that map the same files."""
+    parts = np.array_split(asked.hashes, way.cores)
+    calls = [folder] * way.cores, parts, [way.nearest] * way.cores, [way.together] * way.cores
+    with ProcessPoolExecutor(way.cores, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_ask, calls[0], [part[:2] for part in parts], *calls[2:]))  # opened and mapped
+        started = time.monotonic()
+        answers = list(pool.map(_ask, *calls))
+        spent = Spent(time.monotonic() - started, sum(one.cpu for _, one in answers))
+    found = [numbers for answer, _ in answers for numbers in answer]
+    return _row(way, asked, found, spent) | {"own MiB a process": max(round(one.memory) for _, one in answers)}
+
+
+def _row(way: Way, asked: Asked, found: Sequence[set[int]], spent: Spent) -> dict[str, object]:
+    right = [number in one for one, number in zip(found, asked.numbers.tolist(), strict=True)]
+    return {
+        "search": way.name,
+        "answers a hash": way.nearest,
+        "pictures together": way.together,
+        "cores": way.cores,
+        "asked": len(right),
+        "pictures a second": len(right) / spent.seconds,
+        "CPU ms a picture": 1000 * spent.cpu / len(right),
+        "found": f"{np.mean(right):.4f}",
+    }
+
+
+def _ask(folder: Path, hashes: Bits, nearest: int, together: int) -> tuple[list[set[int]], Spent]:
+    """What is found for each picture, and what it took."""
+    index = _opened(folder)
+    started, began = time.monotonic(), time.process_time()
+    found = []
+    for start in range(0, len(hashes), together):
+        rows = hashes[start : start + together].reshape(-1, 32)
+        found += _by_picture(index.search(rows, k=nearest, within=WITHIN))
+    return found, Spent(time.monotonic() - started, time.process_time() - began, _own_memory())
+
+
+@cache
+def _opened(folder: Path) -> FaissIndex:
+    return open_index(PHASH, folder)
+
+
+def _by_picture(hits: list[list[Hit]]) -> list[set[int]]:
+    """The numbers that the eight hashes of each picture found."""
+    return [{hit.number for row in hits[start : start + 8] for hit in row} for start in range(0, len(hits), 8)]
+
+
+def _own_memory() -> float:
+    """MiB that this process shares with nobody, or its peak where the system doesn't say."""
+    try:
+        pages = Path("/proc/self/smaps_rollup").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    kept = [int(line.split()[1]) for line in pages.splitlines() if line.startswith(("Private_Dirty", "Private_Clean"))]
+    return sum(kept) / 1024
+
+
+def _by_faiss(known: Measured, entries: int, asked: Asked) -> dict[str, object]:
+    """The first questions to FAISS's flat index, all at once, with a thread for each core."""
+    import faiss as library  # noqa: PLC0415 - after the threads are set
+
+    faiss: Any = library
+    flat = faiss.IndexBinaryFlat(PHASH.width)
+    for _, rows in entries_of(known, entries):
+        flat.add(rows)
+    first = Asked(asked.numbers[:AGAINST], asked.hashes[:AGAINST])
+    faiss.omp_set_num_threads(CORES)
+    started, began = time.monotonic(), time.process_time()
+    distances, places = flat.search(first.hashes.reshape(-1, 32), NEAREST)
+    spent = Spent(time.monotonic() - started, time.process_time() - began)
+    faiss.omp_set_num_threads(1)
+    hits = [
+        [Hit(int(place) + 1, float(bits)) for place, bits in zip(*row, strict=True) if bits <= WITHIN]
+        for row in zip(places, distances, strict=True)
+    ]
+    way = Way("FAISS flat", NEAREST, len(first.numbers), CORES)
+    return _row(way, first, _by_picture(hits), spent) | {"own MiB a process": entries * 32 >> 20}
