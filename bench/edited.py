@@ -40,6 +40,11 @@ class Asked:
     data: bytes
     suffix: str
 
+    @property
+    def question(self) -> tuple[str, str]:
+        """Identity."""
+        return self.photo, self.edit
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:

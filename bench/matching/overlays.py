@@ -4,10 +4,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from bench.edited import Pair
 from bench.matching.look import Look
+from bench.matching.processes import each
 from bench.matching.questions import Progress
 from bench.matching.tables import per_cent
 from bench.table import Row
@@ -27,23 +29,23 @@ class Judged:
     dense: float
 
 
-def judged(pairs: Iterable[Pair], total: int, kept: Path) -> list[Judged]:
+def judged(pairs: Iterable[Pair], total: int, kept: Path, jobs: int = 1) -> list[Judged]:
     """Compare every pair as the product compares a picture with a candidate.
 
     Args:
         pairs: in the same order each time.
         total: how many there are.
         kept: a file in which answers are kept, so that a run that was stopped goes on.
+        jobs: processes that compare.
     """
     lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
     done = [Judged(**json.loads(line)) for line in lines if line.endswith("}")]
     progress = Progress("pairs under one overlay", total)
-    for number, pair in enumerate(pairs):
-        if number >= len(done):
-            done.append(_judged(pair))
-            with kept.open("a", encoding="utf-8") as file:
-                file.write("\n" + json.dumps(asdict(done[-1])))  # on a line of its own, even after half of one
-        progress(number + 1)
+    for one in each(_judged, islice(pairs, len(done), None), jobs):
+        done.append(one)
+        with kept.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(asdict(one)))  # on a line of its own, even after half of one
+        progress(len(done))
     return done[:total]
 
 

@@ -3,7 +3,7 @@
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from bench.edited import Asked, photos_in
 from bench.matching.answers import FIRST, Answer, Answers, Ranked
 from bench.matching.look import Look
+from bench.matching.processes import each
 from bench.matching.registered import Registered
 from bench.matching.retrievers import FAR, Distances, Retriever
 from exhibit.types import Decision
@@ -108,18 +109,31 @@ def ranked(distances: Distances, names: Sequence[str], work: str) -> Ranked:
 
 
 def answered(
-    title: str, questions: Iterable[Asked], total: int, answers: Answers, ask: Callable[[Asked], Answer]
+    title: str, questions: Iterable[Asked], total: int, answers: Answers, ask: Callable[[Asked], Answer], jobs: int = 1
 ) -> list[Answer]:
-    """The answers to all questions: those that are kept, and those that are asked now; says how far it is."""
-    found, progress = [], Progress(title, total)
-    for number, asked in enumerate(questions, start=1):
-        answer = answers.done.get((asked.photo, asked.edit))
-        if answer is None:
-            answer = ask(asked)
-            answers.add(answer)
-        found.append(answer)
-        progress(number)
-    return found
+    """The answers to all questions: those that are kept, and those that are asked now; says how far it is.
+
+    Args:
+        title: of what is asked.
+        questions: in the order of the answers.
+        total: how many there are.
+        answers: where answers are kept.
+        ask: gives one.
+        jobs: processes that ask.
+    """
+    order: list[tuple[str, str]] = []
+    progress = Progress(title, total)
+
+    def new() -> Iterator[Asked]:
+        for asked in questions:
+            order.append(asked.question)
+            if asked.question not in answers.done:
+                yield asked
+
+    for answer in each(ask, new(), jobs):
+        answers.add(answer)
+        progress(len(order))
+    return [answers.done[question] for question in order]
 
 
 class Progress:

@@ -58,12 +58,21 @@ class Choice:
     lookalikes: Path | None = None
 
 
-def measure(choice: Choice, out: Path) -> Iterator[Titled]:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Where answers are kept, and how many processes ask."""
+
+    answers: Answers
+    jobs: int
+
+
+def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     """Ask everything, and give each table when it is there.
 
     Args:
         choice: what is asked.
         out: folder in which answers are kept; a run that was stopped goes on with them.
+        jobs: processes that ask.
     """
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     unrelated = parts.unrelated[: choice.most_unrelated]
@@ -71,13 +80,13 @@ def measure(choice: Choice, out: Path) -> Iterator[Titled]:
     answers = Answers(out / "matching", asdict(choice))
     progress = Progress("works measured", len(parts.registered))
     registered = Registered(parts.registered, answers.folder, progress)
-    results = _results(choice, parts, unrelated, registered, answers)
+    results = _results(choice, parts, unrelated, registered, Asking(answers, jobs))
     yield "matching-recall", "Recall by edit", tables.recall(results)
     yield "matching-retrieval", "Who ranks the right work where", tables.retrieval(results)
     yield "matching-stages", "Right work among the first ten, each of Exhibit's stages alone", tables.by_stage(results)
     yield "matching-alarms", "False alarms", tables.false_alarms(results)
     yield "matching-alarms-named", "Exhibit's false alarms, one by one", tables.named_alarms(results)
-    judged = _overlays(choice, parts, unrelated, answers)
+    judged = _overlays(choice, parts, unrelated, Asking(answers, jobs))
     yield "matching-overlays", "Two photos under one overlay", overlays.table(judged)
     yield "matching-overlays-named", "Two photos under one overlay: alarms", overlays.named(judged)
     alike = pairs.compared_lookalikes(choice.lookalikes) if choice.lookalikes else []
@@ -99,7 +108,7 @@ def _told(parts: Roles, unrelated: int) -> str:
 
 
 def _results(
-    choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, answers: Answers
+    choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: Asking
 ) -> tables.Results:
     others, own = peers(), stages()
     retrievers: list[Retriever] = [*others, *own]
@@ -117,18 +126,20 @@ def _results(
         "pictures asked",
         chain(questions, asked),
         sum(counts),
-        answers,
+        asking.answers,
         lambda one: answer_of(one, registered, retrievers, names),
+        asking.jobs,
     )
     return tables.Results(every[: counts[0]], every[counts[0] :], others, own)
 
 
-def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], answers: Answers) -> list[overlays.Judged]:
+def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], asking: Asking) -> list[overlays.Judged]:
     if len(unrelated) < 2:
         return []
     marks = overlay_pairs(unrelated, parts.others, OVERLAYS, choice.overlays, choice.seed)
     pages = overlay_pairs(unrelated, parts.others, PAGES, choice.pages, choice.seed + 1)
-    return overlays.judged(chain(marks, pages), choice.overlays + choice.pages, answers.folder / "overlays.jsonl")
+    kept = asking.answers.folder / "overlays.jsonl"
+    return overlays.judged(chain(marks, pages), choice.overlays + choice.pages, kept, asking.jobs)
 
 
 def _real(choice: Choice, alike: Sequence[pairs.LookAlike]) -> Iterator[Titled]:
