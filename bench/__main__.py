@@ -10,7 +10,7 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from bench import crawling, fingerprints, pairs, whole  # noqa: E402 - after the threads are set
+from bench import crawling, fingerprints, pairs, retrieval, whole  # noqa: E402 - after the threads are set
 from bench.edited import photos_in  # noqa: E402
 from bench.matching.questions import Folders  # noqa: E402
 from bench.matching.run import Choice, Titled  # noqa: E402
@@ -22,10 +22,13 @@ EXAMPLES = """examples:
   python -m bench fingerprints crawling --photos ~/photos
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
+  python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench matching --photos ~/photos --works 50
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
+LONG = ("retrieval", "whole", "matching")
+"""What takes so long that it has to be asked for by name."""
 ROLES = {
     "others": "stand beside and behind copies",
     "unrelated": "are asked and show no work",
@@ -55,7 +58,7 @@ def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[T
     for name, title, measure in _chosen(options, photos):
         yield name, title, measure()
     if "matching" in options.what:
-        yield from measure_matching(_choice(options), options.out)
+        yield from measure_matching(_choice(options), options.out, options.jobs)
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -85,9 +88,10 @@ def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[s
             "Look-alikes that aren't copies (counts are false alarms)",
             lambda: pairs.lookalikes(pairs.compared_lookalikes(options.lookalikes)),
         ),
+        ("retrieval", f"{options.entries:,} hashes", lambda: retrieval.measure(photos, options.entries)),
         ("whole", "From folder to report", lambda: whole.measure(photos, options.works or 1000, options.pictures)),
     ]
-    wanted = options.what or [name for name, *_ in every if name != "whole"]
+    wanted = options.what or [name for name, *_ in every if name not in LONG]
     given = {"pairs": options.pairs, "lookalikes": options.lookalikes}
     return [one for one in every if one[0] in wanted and given.get(one[0], True)]
 
@@ -99,14 +103,15 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["fingerprints", "crawling", "pairs", "lookalikes", "whole", "matching"]
-    every = "which; all but `whole` and `matching` if none is named"
+    names = ["fingerprints", "crawling", "pairs", "lookalikes", *LONG]
+    every = f"which; all but {', '.join(LONG)} if none is named"
     parser.add_argument("what", nargs="*", choices=[*names, []], help=every)
     parser.add_argument("--photos", type=Path, nargs="+", default=[OURS], help="folders of photos (default: our few)")
     parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     parser.add_argument("--most", type=int, default=300, help="photos for fingerprints")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="hashes for retrieval")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument("--works", type=int, help="1,000 for whole and 100 for matching unless given")
     parser.add_argument("--pictures", type=int, default=10_000)
@@ -119,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
     matching.add_argument("--seed", type=int, default=1)
+    matching.add_argument("--jobs", type=int, default=1, help="processes that ask; times are taken by one")
     return parser
 
 
