@@ -1,4 +1,4 @@
-"""The first page, and the answer to those who ask whether everything runs."""
+"""The first page, how often the comparison was wrong, and the answer to those who ask whether everything runs."""
 
 import redis
 from django.conf import settings
@@ -6,9 +6,12 @@ from django.contrib.auth.decorators import login_required
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
+from evidence.accuracy import CLASSES
 from registry import owned
 from registry.models import User
+from workers.accuracy import present_accuracy
 from workers.addresses import redis_url
 
 
@@ -20,6 +23,15 @@ def home(request: HttpRequest) -> HttpResponse:
     if len(owners) == 1:
         return redirect("cases", slug=owners[0].slug)
     return render(request, "web/home.html", {"owners": owners})
+
+
+@require_safe
+@login_required
+def accuracy(request: HttpRequest) -> HttpResponse:
+    """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
+    found = present_accuracy()
+    rates = [(str(one), found.rate(one), *(f"{end:.2%}" for end in found.rate(one).interval)) for one in CLASSES]
+    return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates})
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

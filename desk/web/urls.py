@@ -7,6 +7,7 @@ from desk.web import case_pages, download_pages, general_pages, watch_pages, wor
 
 urlpatterns = [
     path("", general_pages.home, name="home"),
+    path("accuracy/", general_pages.accuracy, name="accuracy"),
     path("healthz", general_pages.healthz, name="healthz"),
     path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),

@@ -136,7 +136,7 @@ def _unvouched(inspection: Inspection, name: str, proof: LogProof) -> Check | No
     time of the one covers the other.
     """
     note = parse_note(proof.checkpoint)
-    signed = check_note(inspection, name, note, proof.checkpoint)
+    signed = check_note(inspection.trust, name, note, proof.checkpoint)
     if signed.state is State.FAILED:
         return signed
     if signed.state is State.PASSED or continues(inspection, note):

@@ -27,6 +27,7 @@ from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
 from evidence.notes import MAX_NOTE, Note, parse_note, verify_note
 from evidence.sealing import SealedCase, seal_opening
+from evidence.trust import Trust
 from evidence.verdict import Check, State, failed, not_checked, passed
 from exhibit.entries import EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
@@ -82,7 +83,7 @@ def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check
         return
     yield _check_entry(inspection, proof)
     yield _check_inclusion(proof, note)
-    yield check_note(inspection, "checkpoint", note, proof.checkpoint)
+    yield check_note(inspection.trust, "checkpoint", note, proof.checkpoint)
     yield _check_consistency(inspection, facts, note)
 
 
@@ -128,9 +129,9 @@ def check_log_proof(proof: LogProof, kind: EntryType) -> str:
     return "" if _included(proof, note) else "The entry isn't included under the checkpoint's root."
 
 
-def check_note(inspection: Inspection, name: str, note: Note, text: str) -> Check:
+def check_note(trust: Trust, name: str, note: Note, text: str) -> Check:
     """Whether a pinned key of a log signed this checkpoint."""
-    for log in inspection.trust.logs:
+    for log in trust.logs:
         try:
             verify_note(text, log.vkey)
         except UnknownWitnessError:

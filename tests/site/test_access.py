@@ -14,7 +14,7 @@ from workers.inline import Inline
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 
-GENERAL = {"home", "healthz", "sign-in", "sign-out"}
+GENERAL = {"home", "accuracy", "healthz", "sign-in", "sign-out"}
 
 
 class Scene:

@@ -1,0 +1,121 @@
+"""Decisions of persons become an error rate, of which each carries what the machine had said."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from evidence.accuracy import Rate
+from evidence.accuracy_file import check_accuracy
+from evidence.trust import Trust, TrustedLog
+from exhibit.calibration import Calibration
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from exhibit.errors import ExitCode, ServiceMissingError
+from indexer.spaces import PIPELINE
+from registry import calibrations
+from registry.models import Case, LogOpening, Match
+from tests.assets.bundles import CALIBRATION
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.accuracy import export_accuracy, present_accuracy
+from workers.facts import gather
+from workers.inline import Inline
+from workers.steps import decide
+from workers.steps.log import sequence_log
+from workers.steps.match import match_pictures
+
+OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"', f'"pipeline":"{PIPELINE}"'.encode()))
+
+
+@pytest.fixture
+def cases(inline: Inline) -> list[Case]:
+    """Three cases of certain matches, under a calibration of this installation."""
+    calibrations.use(OWN)
+    studio = owner("studio")
+    for seed in (1, 2, 3):
+        data = photograph(seed)
+        register(inline.house, studio, data)
+        planned, epoch = claimed_slice(studio, f"watch-{seed}")
+        match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+    return list(Case.objects.order_by("pk"))
+
+
+def trust(inline: Inline) -> Trust:
+    return Trust("2026-11-20", "", (), (), (TrustedLog(inline.house.log.vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
+
+
+def decided(inline: Inline, cases: list[Case]) -> None:
+    decide.confirm(inline.house, cases[0], by="Ann", reason="ours")
+    decide.clear(cases[1], by="Ann", reason="another picture")
+    decide.reopen(cases[1], by="Ann", reason="looked again")
+    decide.confirm(inline.house, cases[1], by="Ann", reason="ours after all")
+    decide.clear(cases[2], by="Ann", reason="a quotation", copies=True)
+    sequence_log(inline.house)
+
+
+def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(inline: Inline, cases: list[Case]) -> None:
+    match = Match.objects.filter(decision="certain").first()
+    assert match is not None
+    assert match.calibration == OWN.digest
+    assert match.probability is not None
+    facts = gather(inline.house, cases[0], bundle=1, language="en", sealed=True).facts
+    assert [one.name for one in facts.calibrations] == [OWN.name]
+    assert inline.house.blobs.get(OWN.digest) == OWN.to_json()
+    assert any("at most 7,462 false alarms in a million pictures, 95%" in words for words in facts.matches[0].words)
+
+
+def test_a_later_calibration_is_for_later_matches_alone(inline: Inline, cases: list[Case]) -> None:
+    calibrations.use_shipped()
+    assert calibrations.active(PIPELINE) != OWN
+    assert set(Match.objects.exclude(calibration=None).values_list("calibration", flat=True)) == {OWN.digest}
+
+
+def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: Inline, cases: list[Case]) -> None:
+    decided(inline, cases)
+    row = LogOpening.objects.filter(submission__type=EntryType.DECISION).order_by("pk")[1]
+    assert row.content["machine"]["decision"] == "certain"
+    assert row.content["machine"]["calibration"] == OWN.digest.hex
+    assert (row.content["who"], row.content["copies"]) == ("person", False)
+    assert "Ann" not in str(row.content)
+    assert row.details is not None
+    assert row.details["by"] == "Ann"
+    assert row.content["details"] == Digest.of(canonical(row.details)).hex
+
+
+def test_an_outsider_computes_what_the_installation_prints(inline: Inline, cases: list[Case], tmp_path: Path) -> None:
+    decided(inline, cases)
+    own = present_accuracy()
+    assert own.certain == Rate(3, 1, 0)
+    assert (own.decisions, own.changed, own.other) == (5, 1, 1)
+    path = tmp_path / "decisions.jsonl"
+    with path.open("wb") as out:
+        export_accuracy(inline.house, out)
+    assert b"Ann" not in path.read_bytes()
+    verdict = check_accuracy(path, trust(inline))
+    assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, own)
+
+
+def test_an_erased_opening_is_unknown_to_both(inline: Inline, cases: list[Case], tmp_path: Path) -> None:
+    decided(inline, cases)
+    erased = LogOpening.objects.filter(submission__type=EntryType.DECISION).order_by("pk").first()
+    assert erased is not None
+    erased.delete()
+    assert present_accuracy().certain == Rate(2, 1, 1)
+    path = tmp_path / "decisions.jsonl"
+    with path.open("wb") as out:
+        export_accuracy(inline.house, out)
+    verdict = check_accuracy(path, trust(inline))
+    assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
+
+
+def test_the_switch_for_demonstrations_judges_nothing(inline: Inline, cases: list[Case]) -> None:
+    decide.confirm(inline.house, cases[0], by="demonstration switch", reason="", demonstration=True)
+    sequence_log(inline.house)
+    counted = present_accuracy()
+    assert (counted.certain, counted.other) == (Rate(0, 0, 0), 1)
+
+
+def test_an_empty_log_has_nothing_to_export(inline: Inline) -> None:
+    assert present_accuracy().decisions == 0
+    with pytest.raises(ServiceMissingError):
+        export_accuracy(inline.house, io.BytesIO())

@@ -1,0 +1,294 @@
+"""An outsider computes the error rate from the log alone, and whoever leaves out or changes a decision is found out."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.__main__ import main
+from evidence.accuracy import Rate, count
+from evidence.accuracy_file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
+from evidence.folder_log import FolderLogStore
+from evidence.keys import KeySigner
+from evidence.log import Log
+from evidence.trust import Trust, TrustedLog, load_trust
+from evidence.verdict import State
+from exhibit.clock import now
+from exhibit.confidence import interval_at_any_time
+from exhibit.entries import Entry, EntryType, commit
+from exhibit.errors import ExitCode, WrongUseError
+
+
+def decision(case: int, what: str = "confirmed", said: str = "certain", who: str = "person") -> dict[str, Any]:
+    copies = None if what == "open" else what != "cleared"
+    machine = {"calibration": None, "decision": said, "matches": 1, "pipeline": "match-1", "probability": None}
+    return {"case": case, "copies": copies, "decision": what, "machine": machine, "version": 2, "who": who}
+
+
+HISTORY = [
+    decision(1),
+    decision(2, "cleared"),
+    decision(3, "licensed"),
+    decision(4, "cleared", "review"),
+    decision(5, "confirmed", "review"),
+    decision(2, "open"),
+    decision(2, "confirmed"),
+    decision(6, "licensed", who="ledger"),
+    decision(7, who="demonstration"),
+]
+
+
+class Written:
+    """A log with decisions among other entries, and the file about it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = Log(FolderLogStore(folder / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.tests.example")
+        self.path = folder / "decisions.jsonl"
+        self.entries: list[LoggedEntry] = []
+
+    def add(self, kind: EntryType, opening: dict[str, Any]) -> None:
+        commitment, salt = commit(opening)
+        entry = Entry(kind, now(), commitment)
+        self.log.append([entry])
+        opened = kind is EntryType.DECISION
+        self.entries.append(LoggedEntry(entry, salt if opened else None, opening if opened else None))
+
+    def write(self, entries: list[LoggedEntry] | None = None) -> Path:
+        with self.path.open("wb") as out:
+            write_accuracy(out, self.log.checkpoint().note, self.entries if entries is None else entries)
+        return self.path
+
+    @property
+    def trust(self) -> Trust:
+        log = TrustedLog(self.log.vkey(), development=True, label="for tests")
+        return Trust("2026-11-20", "of a test", (), (), (log,), ())
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    made = Written(tmp_path)
+    for number, opening in enumerate(HISTORY):
+        made.add(EntryType.SLICE, {"root": "00", "count": number})
+        made.add(EntryType.DECISION, opening)
+    return made
+
+
+def test_the_first_judgement_of_a_person_on_each_case_counts() -> None:
+    counted = count(HISTORY)
+    assert (counted.certain, counted.review) == (Rate(3, 1, 0), Rate(2, 1, 0))
+    assert (counted.decisions, counted.changed, counted.other, counted.before) == (9, 1, 3, 0)
+    assert counted.certain.interval == interval_at_any_time(1, 3)
+
+
+def test_what_was_erased_counts_as_the_worst_it_can_have_been() -> None:
+    known = count([decision(number) for number in range(50)])
+    erased = count([*(decision(number) for number in range(50)), None, None])
+    assert erased.certain == Rate(50, 0, 2)
+    assert erased.review == Rate(0, 0, 2)
+    assert erased.certain.interval[1] == interval_at_any_time(2, 50)[1] > known.certain.interval[1]
+    assert erased.certain.interval[0] == 0
+
+
+def test_an_erased_decision_never_makes_the_rate_look_better() -> None:
+    for wrong, decided in ((0, 0), (0, 9), (3, 9), (9, 9), (1, 400)):
+        told = [decision(number, "cleared" if number < wrong else "confirmed") for number in range(decided)]
+        low, high = count([None, *told]).certain.interval
+        hidden = [decision(1000, last) for last in ("cleared", "confirmed", "open")]
+        hidden += [decision(number, last) for number in (0, decided - 1) for last in ("cleared", "confirmed")]
+        hidden += [decision(0, said="review"), decision(decided - 1, said="review")]
+        for one in hidden:
+            known = count([one, *told]).certain.interval
+            assert low <= known[0]
+            assert high >= known[1]
+
+
+def test_decisions_from_before_the_machine_was_logged_count_nowhere_and_later_ones_of_that_form_as_unknown() -> None:
+    old = {"by": "Ann", "case": 3, "decision": "cleared"}
+    counted = count([old, old, decision(1), old])
+    assert (counted.before, counted.certain) == (2, Rate(1, 0, 1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"who": ["person"]}, {"version": 3}, {"machine": None}, {"copies": 1}, {"case": "1"}, {"decision": "maybe"}],
+)
+def test_an_opening_that_cannot_be_read_is_unknown(change: dict[str, Any]) -> None:
+    assert count([{**decision(1), **change}]).certain == Rate(0, 0, 1)
+
+
+def test_a_cleared_case_whose_pictures_are_copies_is_no_error() -> None:
+    assert count([{**decision(1, "cleared"), "copies": True}]).certain == Rate(1, 0, 0)
+
+
+def test_an_outsider_computes_the_same_without_any_database(written: Written) -> None:
+    verdict = check_accuracy(written.write(), written.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert verdict.size == 18
+    assert verdict.accuracy == count(HISTORY)
+
+
+def test_without_a_pinned_log_it_is_incomplete(written: Written) -> None:
+    verdict = check_accuracy(written.write(), load_trust())
+    assert verdict.outcome is ExitCode.INCOMPLETE
+    assert verdict.accuracy == count(HISTORY)
+
+
+def test_an_erased_opening_leaves_the_file_whole(written: Written) -> None:
+    entries = [LoggedEntry(one.entry) if place == 3 else one for place, one in enumerate(written.entries)]
+    verdict = check_accuracy(written.write(entries), written.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert verdict.accuracy is not None
+    assert verdict.accuracy.certain == Rate(3, 0, 1)
+
+
+Lines = list[dict[str, Any]]
+
+
+def leave_out(lines: Lines) -> Lines:
+    return lines[:4] + lines[5:]
+
+
+def cut_off(lines: Lines) -> Lines:
+    return lines[:-2]
+
+
+def duplicate(lines: Lines) -> Lines:
+    return [*lines[:5], lines[4], *lines[5:]]
+
+
+def duplicate_over_another(lines: Lines) -> Lines:
+    return [*lines[:4], lines[2], *lines[5:]]
+
+
+def swap(lines: Lines) -> Lines:
+    return [*lines[:2], lines[4], lines[3], lines[2], *lines[5:]]
+
+
+def alter_what_the_person_said(lines: Lines) -> Lines:
+    lines[4]["opening"] = {**lines[4]["opening"], "copies": True, "decision": "confirmed"}
+    return lines
+
+
+def alter_what_the_machine_said(lines: Lines) -> Lines:
+    lines[4]["opening"]["machine"] = {**lines[4]["opening"]["machine"], "decision": "review"}
+    return lines
+
+
+def alter_and_commit_anew(lines: Lines) -> Lines:
+    opening = {**lines[4]["opening"], "copies": True}
+    commitment, salt = commit(opening)
+    lines[4] |= {"opening": opening, "salt": salt.hex(), "commitment": commitment.hex()}
+    return lines
+
+
+def call_it_something_else(lines: Lines) -> Lines:
+    lines[4] = {name: lines[4][name] for name in ("commitment", "time")} | {"type": "slice"}
+    return lines
+
+
+def borrow_an_opening(lines: Lines) -> Lines:
+    lines[4] |= {"opening": lines[2]["opening"], "salt": lines[2]["salt"]}
+    return lines
+
+
+def change_the_time(lines: Lines) -> Lines:
+    lines[4]["time"] = "2020-01-01T00:00:00.000000Z"
+    return lines
+
+
+ATTACKS: dict[Callable[[Lines], Lines], str] = {
+    leave_out: "entries", cut_off: "entries", duplicate: "entries", duplicate_over_another: "entries",
+    swap: "entries", alter_what_the_person_said: "openings", alter_what_the_machine_said: "openings",
+    alter_and_commit_anew: "entries", call_it_something_else: "entries", borrow_an_opening: "openings",
+    change_the_time: "entries",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", list(ATTACKS), ids=lambda attack: attack.__name__)
+def test_a_file_that_was_tampered_with_is_refused(written: Written, attack: Callable[[Lines], Lines]) -> None:
+    lines = [json.loads(line) for line in written.write().read_bytes().splitlines()]
+    changed = attack(lines)
+    written.path.write_text("".join(json.dumps(line) + "\n" for line in changed), "utf-8")
+    verdict = check_accuracy(written.path, written.trust)
+    assert verdict.outcome is ExitCode.CHECK_FAILED
+    assert ATTACKS[attack] in {check.name for check in verdict.checks if check.state is State.FAILED}
+    assert verdict.accuracy is None
+
+
+def test_a_checkpoint_of_another_size_is_refused(written: Written) -> None:
+    lines = written.write().read_text("utf-8").splitlines(keepends=True)
+    head = json.loads(lines[0])
+    head["checkpoint"] = head["checkpoint"].replace("\n18\n", "\n16\n")
+    written.path.write_text("".join([json.dumps(head) + "\n", *lines[1:-2]]), "utf-8")
+    verdict = check_accuracy(written.path, written.trust)
+    assert {check.name for check in verdict.checks if check.state is State.FAILED} == {"entries", "checkpoint"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"{}\n",
+        b"[1]\n",
+        b'{"format":"exhibit-accuracy/9","checkpoint":"","written_at":""}\n',
+        b"[" * 70000,
+    ],
+)
+def test_what_is_no_such_file_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(WrongUseError):
+        check_accuracy(path, load_trust())
+    with pytest.raises(WrongUseError):
+        check_accuracy(tmp_path / "nowhere", load_trust())
+
+
+@pytest.mark.parametrize(
+    "line", ["7", '{"type":"decision"}', '{"salt":"00"}', '{"type":"slice","salt":"00","opening":{}}']
+)
+def test_a_line_that_is_no_entry_is_refused_in_words(written: Written, line: str) -> None:
+    lines = written.write().read_text("utf-8").splitlines(keepends=True)
+    written.path.write_text("".join([*lines[:3], line + "\n", *lines[4:]]), "utf-8")
+    with pytest.raises(WrongUseError, match="entry 2"):
+        check_accuracy(written.path, written.trust)
+
+
+def test_the_command_tells_people_and_programs(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
+    trust = written.path.with_suffix(".trust")
+    trust.write_bytes(written.trust.to_json())
+    assert main(["accuracy", str(written.write()), "--trust", str(trust)]) == 0
+    out = capsys.readouterr().out
+    assert "for tests" in out
+    assert "between" in out
+    assert main(["accuracy", str(written.path), "--json"]) == 4
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["accuracy"]["certain"]["no_copies"] == 1
+    assert main(["accuracy", str(written.path.parent)]) == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_the_running_root_is_that_of_the_log(tmp_path: Path) -> None:
+    log = Log(FolderLogStore(tmp_path / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.tests.example")
+    running = RunningRoot()
+    assert running.root == log.root(0)
+    for number in range(1, 20):
+        entry = Entry(EntryType.SLICE, now(), number.to_bytes(32))
+        log.append([entry])
+        running.add(entry.leaf_hash)
+        assert running.root == log.root(number)
+
+
+def test_an_empty_log_has_no_rate(tmp_path: Path) -> None:
+    written = Written(tmp_path)
+    out = io.BytesIO()
+    write_accuracy(out, written.log.checkpoint().note, [])
+    written.path.write_bytes(out.getvalue())
+    verdict = check_accuracy(written.path, written.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert verdict.accuracy is not None
+    assert verdict.accuracy.certain.interval == (0.0, 1.0)

@@ -1,0 +1,46 @@
+"""The error rate of this installation from its own log, and the file from which an outsider computes it."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from evidence.accuracy import Accuracy, count
+from evidence.accuracy_file import LoggedEntry, write_accuracy
+from exhibit.entries import Entry, EntryType
+from exhibit.errors import ServiceMissingError
+from registry.models import LogEntry, LogOpening
+from workers.steps.log import sequence_log, sign_checkpoint
+from workers.wiring import House
+
+CHUNK = 2000
+
+
+def present_accuracy() -> Accuracy:
+    """What the decisions that lie in the log until now say."""
+    rows = LogEntry.objects.filter(type=EntryType.DECISION).order_by("sequence")
+    return count(rows.values_list("submission__opening__content", flat=True).iterator(CHUNK))
+
+
+def export_accuracy(house: House, out: BinaryIO) -> int:
+    """Write every entry of the log under a checkpoint of this moment, its decisions opened; returns how many there are.
+
+    Raises:
+        ServiceMissingError: nothing has been logged yet.
+    """
+    sequence_log(house)
+    checkpoint = sign_checkpoint(house)
+    if checkpoint is None:
+        raise ServiceMissingError("The log is still empty.", retry=False)
+    write_accuracy(out, checkpoint.note, _entries(checkpoint.size))
+    return checkpoint.size
+
+
+def _entries(size: int) -> Iterator[LoggedEntry]:
+    for first in range(0, size, CHUNK):
+        rows = list(LogEntry.objects.filter(sequence__gte=first, sequence__lt=min(size, first + CHUNK)))
+        decided = [row.submission_id for row in rows if row.type == EntryType.DECISION]
+        openings = {row.submission_id: row for row in LogOpening.objects.filter(submission_id__in=decided)}
+        for row in sorted(rows, key=lambda one: one.sequence):
+            entry = Entry(EntryType(row.type), row.time, bytes(row.commitment))
+            opening = None if row.submission_id is None else openings.get(row.submission_id)
+            known = (None, None) if opening is None else (bytes(opening.salt), opening.content)
+            yield LoggedEntry(entry, *known)
