@@ -4,7 +4,7 @@ Times are RFC 3339 in UTC.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
@@ -25,6 +25,9 @@ from registry.models import (
     Watch,
     Work,
 )
+
+if TYPE_CHECKING:
+    from evidence.facts import WitnessFacts
 
 Plain = dict[str, Any]
 
@@ -252,17 +255,19 @@ def bundle(row: Bundle) -> Plain:
         "error": row.error,
         "seal": None if row.seal_digest is None else row.seal_digest.hex,
         "sealed_at": time(row.sealed_at),
-        "receipts": [
-            {
-                "kind": one.kind,
-                "witness": one.name,
-                "development": one.development,
-                "state": one.state,
-                "subject": one.subject,
-                "time": time(one.time),
-            }
-            for one in (witnesses_of(row) if row.seal_digest is not None else ())
-        ],
+        "receipts": [receipt(one) for one in (witnesses_of(row) if row.seal_digest is not None else ())],
+    }
+
+
+def receipt(one: "WitnessFacts") -> Plain:
+    """What a witness has answered."""
+    return {
+        "kind": one.kind,
+        "witness": one.name,
+        "development": one.development,
+        "state": one.state,
+        "subject": one.subject,
+        "time": time(one.time),
     }
 
 

@@ -55,7 +55,12 @@ def checkpoint_covering(house: House, submissions: list[LogSubmission]) -> LogCh
 
 def best_checkpoint(bundle: Bundle) -> LogCheckpoint | None:
     """Of the checkpoints that cover a bundle's seal, the earliest of those that most witnesses have answered for."""
-    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
+    return None if bundle.submission_id is None else best_covering(bundle.submission_id)
+
+
+def best_covering(submission: int) -> LogCheckpoint | None:
+    """The same for any submission, by its primary key."""
+    entry = LogEntry.objects.filter(submission=submission).first()
     if entry is None:
         return None
     covering = LogCheckpoint.objects.filter(size__gt=entry.sequence).prefetch_related("receipts").order_by("size")[:50]
@@ -102,9 +107,12 @@ def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
     rows = [(row, "manifest") for row in bundle.receipts.order_by("witness")]
     if checkpoint is not None:
         rows += [(row, "checkpoint") for row in checkpoint.receipts.order_by("witness")]
-    return tuple(
-        WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time) for row, subject in rows
-    )
+    return tuple(witness_facts(row, subject) for row, subject in rows)
+
+
+def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
+    """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
+    return WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time)
 
 
 def _state(row: AnchorReceipt) -> str:

@@ -24,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "user": ("people", "People who sign in: add, list, password."),
         "work": ("works", "Registered works: add, list, show, remove."),
         "licence": ("licences", "Permitted uses: import, list."),
+        "identify": ("identify", "Say which work a picture shows, whole or in part."),
     },
     "Watching": {
         "watch": ("watches", "Scheduled visits: add, list, run, pause, resume."),

@@ -1,0 +1,221 @@
+"""Which registered work a picture shows: a file, standard input or an address on the web."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.files import read_picture
+from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option
+from desk.cli.show import echo_json, fields, moment, note, say, tracked
+from exhibit.errors import ExitCode, RefusedError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Owner
+    from workers.identify import FoundWork
+    from workers.registrations import Registration
+
+STANDARD_INPUT = "-"
+SAID = {"certain": "It shows this work.", "review": "It may show this work; a person has to look."}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A work with everything that is told of it."""
+
+    found: "FoundWork"
+    sentences: tuple[str, ...]
+    registration: "Registration | None"
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came of one picture: its works, or why it couldn't be read."""
+
+    image: str
+    digest: str = ""
+    works: tuple[_Found, ...] = ()
+    too_plain: tuple[str, ...] = ()
+    refused: RefusedError | None = None
+
+
+@click.command(
+    "identify",
+    epilog=examples(
+        "exhibit identify found.jpg",
+        "exhibit identify screenshot.png poster.jpg --out proofs",
+        "exhibit identify https://shop.example/banner.jpg --json",
+        "curl -s https://shop.example/banner.jpg | exhibit identify -",
+    ),
+)
+@click.argument("images", nargs=-1, required=True)
+@owner_option
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write drawings of the comparison, and the proofs of the registration; made if missing.",
+)
+@json_option
+def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | None, as_json: bool) -> None:
+    """Say which of the owner's works each of IMAGES shows, whole or in part.
+
+    An image is a file, - for standard input, or an http(s) address, which is fetched. Nothing of it is stored. Ends
+    with 0 when a work was found, 1 when none was, 2 when an image can't be read.
+    """
+    if images.count(STANDARD_INPUT) > 1:
+        raise WrongUseError("Standard input can be read once only.")
+    desk = open_desk()
+    of = desk.owner(owner)
+    results = [_identified(desk, of, image, out) for image in tracked(images, "Identifying")]
+    if as_json:
+        echo_json({"images": [_plain(one) for one in results]})
+    else:
+        _tell(desk, results)
+    if any(one.refused is not None for one in results):
+        finish(ExitCode.WRONG_USE)
+    if not any(one.works for one in results):
+        finish(ExitCode.CHECK_FAILED)
+
+
+def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Result:
+    from workers.identify import identify
+    from workers.registrations import registration_of
+    from workers.texts import words_of
+
+    try:
+        data = _read(desk, image)
+        answer = identify(desk.house, of, data)
+    except RefusedError as error:
+        return _Result(image, refused=error)
+    works = []
+    for one in answer.works:
+        files = () if out is None else _written(desk, one, data, out / f"{_stem(image)}-work-{one.work.number}")
+        works.append(_Found(one, words_of(one.verification, one.calibration), registration_of(one.work), files))
+    return _Result(image, answer.features.digest.hex, tuple(works), answer.features.low_information)
+
+
+def _read(desk: Desk, image: str) -> bytes:
+    most = desk.house.limits.max_bytes
+    if image.lower().startswith(("http://", "https://")):
+        from workers.identify import fetch
+
+        return fetch(desk.house, image)
+    if image != STANDARD_INPUT:
+        return read_picture(Path(image), most)
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise RefusedError(f"Standard input has more than {most:,} bytes.", reason="too-many-bytes")
+    return data
+
+
+def _stem(image: str) -> str:
+    """A folder's name for what was named: plain letters, digits and dashes."""
+    name = "standard-input" if image == STANDARD_INPUT else Path(image.partition("?")[0]).stem
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "picture"
+
+
+def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple[str, ...]:
+    """Write the drawings and the proofs of one work; returns their paths."""
+    from indexer.draw import View, draw
+    from workers.identify import pair_of
+    from workers.registrations import proof_files
+
+    pair = pair_of(desk.house, found, data)
+    files = {} if pair is None else {view.file_name: draw(view, pair) for view in View}
+    files |= {f"registration/{name}": one for name, one in proof_files(desk.house, found.work).items()}
+    try:
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except OSError as error:
+        raise WrongUseError(f"{folder} can't be written: {error.strerror}.") from error
+    return tuple(str(folder / name) for name in files)
+
+
+def _plain(one: _Result) -> dict[str, Any]:
+    if one.refused is not None:
+        return {"image": one.image, "reason": one.refused.reason, "sentence": str(one.refused), "works": []}
+    return {
+        "image": one.image,
+        "digest": one.digest,
+        "too_plain": list(one.too_plain),
+        "works": [_plain_work(found) for found in one.works],
+    }
+
+
+def _plain_work(one: _Found) -> dict[str, Any]:
+    from desk import shapes
+    from indexer.wording import as_plain
+
+    work, registration = one.found.work, one.registration
+    return {
+        "number": work.number,
+        "title": work.title,
+        "file": work.source_name,
+        "picture": one.found.picture.digest.hex,
+        **as_plain(one.found.verification),
+        "sentences": list(one.sentences),
+        "registered_at": shapes.time(work.registered_at),
+        "entry": None if registration is None else registration.entry,
+        "checkpoint": None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
+        "receipts": [shapes.receipt(witness) for witness in (registration.witnesses if registration else ())],
+        "files": list(one.files),
+    }
+
+
+def _tell(desk: Desk, results: Sequence[_Result]) -> None:
+    for place, one in enumerate(results):
+        if place:
+            click.echo()
+        if one.refused is not None:
+            note(f"{one.image}: {one.refused}")
+            continue
+        if not one.works:
+            say(f"{one.image}: no registered work was found in it.")
+        if one.too_plain:
+            why = ", ".join(one.too_plain)
+            say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
+        for found in one.works:
+            _tell_work(desk, one.image, found)
+
+
+def _tell_work(desk: Desk, image: str, one: _Found) -> None:
+    work, verification = one.found.work, one.found.verification
+    say(f"{image}: work {work.number}, {work.title}")
+    say(f"  {verification.decision}: {SAID[verification.decision]}")
+    for sentence in one.sentences:
+        say(f"  {sentence}")
+    remarks = ", ".join(verification.reasons)
+    fields(
+        [
+            ("  remarks", remarks),
+            ("  registered", moment(work.registered_at, desk.zone)),
+            *(("  log", text) for text in _log(one.registration)),
+            *(("  witness", text) for text in _witnesses(desk, one.registration)),
+            *(("  written", file) for file in one.files),
+        ]
+    )
+
+
+def _log(registration: "Registration | None") -> Iterator[str]:
+    if registration is None:
+        yield "no entry"
+    elif registration.entry is None:
+        yield "waits for its number; workers give it, or --out"
+    elif registration.checkpoint is None:
+        yield f"entry {registration.entry}, not yet under a signed checkpoint; workers sign one, or --out"
+    else:
+        yield f"entry {registration.entry}, under the checkpoint of {registration.checkpoint.size} entries"
+
+
+def _witnesses(desk: Desk, registration: "Registration | None") -> Iterator[str]:
+    for one in () if registration is None else registration.witnesses:
+        said = f"existed no later than {moment(one.time, desk.zone)}" if one.time else "hasn't answered completely yet"
+        yield f"{one.name}: {said}{' (for trials, without legal weight)' if one.development else ''}"

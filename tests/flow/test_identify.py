@@ -1,0 +1,158 @@
+"""Which work a picture shows, asked as people ask it: files, standard input, addresses; several owners."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+
+from evidence.codec import parse_json
+from exhibit.config import load_config
+from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
+from exhibit.types import Decision
+from registry.models import LogCheckpoint, Match, Picture
+from tests.assets.command_line import CHECKOUT, CommandLine
+from tests.assets.site import Answer, Site
+from tests.assets.textured import encoded, page_with, text_page, textured
+from tests.flow.rows import owner, register
+from tests.flow.shop import LOOPBACK
+from workers.identify import fetch, identify
+from workers.inline import Inline
+from workers.registrations import proof_files, registration_of
+from workers.servers import EmbeddedServers
+
+HARBOUR, ALLEY, THEIRS = textured(1), textured(2), textured(3)
+
+
+def copied(picture: Image.Image) -> bytes:
+    """A mirrored, cropped copy."""
+    return encoded(ImageOps.mirror(picture).crop((40, 30, 440, 330)), "JPEG")
+
+
+def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: Inline) -> None:
+    house, studio, rival = inline.house, owner("studio"), owner("rival")
+    harbour = register(house, studio, encoded(HARBOUR)).work
+    register(house, rival, encoded(THEIRS))
+    same = register(house, rival, encoded(HARBOUR)).work
+    assert identify(house, studio, copied(THEIRS)).works == ()
+    for of, work in ((studio, harbour), (rival, same)):
+        (found,) = identify(house, of, encoded(HARBOUR)).works
+        assert (found.work, found.verification.decision) == (work, Decision.CERTAIN)
+
+
+def test_a_removed_work_is_found_no_more(inline: Inline) -> None:
+    from workers.steps.register import remove_work
+
+    studio = owner("studio")
+    remove_work(register(inline.house, studio, encoded(HARBOUR)).work, by="the test")
+    assert identify(inline.house, studio, encoded(HARBOUR)).works == ()
+
+
+def test_nothing_is_kept_of_what_was_asked(inline: Inline, tmp_path: Path) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, encoded(HARBOUR))
+    rows, files = Picture.objects.count(), set((tmp_path / "blobs").rglob("*"))
+    assert identify(inline.house, studio, copied(HARBOUR)).works
+    assert (Picture.objects.count(), Match.objects.count()) == (rows, 0)
+    assert set((tmp_path / "blobs").rglob("*")) == files
+
+
+def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: Inline) -> None:
+    work = register(inline.house, owner("studio"), encoded(HARBOUR)).work
+    waiting = registration_of(work)
+    assert waiting is not None
+    assert (waiting.entry, waiting.checkpoint) == (None, None)
+    files = proof_files(inline.house, work)
+    assert sorted(files) == ["READ-ME.txt", "checkpoint", "entry.json", "inclusion.json"]
+    logged = registration_of(work)
+    assert logged is not None
+    assert (logged.entry, logged.checkpoint) == (0, LogCheckpoint.objects.get())
+    assert (
+        parse_json(files["entry.json"], what="entry.json")["opening"]["picture"] == sha256(encoded(HARBOUR)).hexdigest()
+    )
+    assert proof_files(inline.house, work) == files
+
+
+def test_an_address_is_fetched_through_the_guard_only(inline: Inline) -> None:
+    for url in ("http://127.0.0.1:9/a.jpg", "file:///etc/passwd", "http://user:word@93.184.215.14/a.jpg"):
+        with pytest.raises((RefusedError, ServiceMissingError)):
+            fetch(inline.house, url)
+
+
+def test_what_is_no_picture_is_refused(inline: Inline) -> None:
+    with pytest.raises(UnreadablePictureError):
+        identify(inline.house, owner("studio"), b"\xff\xd8\xff no picture")
+
+
+@pytest.fixture(scope="module")
+def cli() -> Iterator[CommandLine]:
+    """A studio with two works."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-identify-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"}
+        with EmbeddedServers(load_config({"EXHIBIT_DATA": str(folder / "data")})):
+            asked = CommandLine(folder / "data", settings)
+            for title, picture in (("harbour", HARBOUR), ("alley", ALLEY)):
+                (folder / f"{title}.png").write_bytes(encoded(picture))
+            asked.run("owner", "add", "Studio")
+            asked.run("work", "add", folder / "harbour.png", folder / "alley.png")
+            yield asked
+
+
+def test_each_copy_is_named_with_its_work_drawings_and_proofs(cli: CommandLine, tmp_path: Path) -> None:
+    seen, page, out = tmp_path / "seen here.jpg", tmp_path / "page.png", tmp_path / "proofs"
+    seen.write_bytes(copied(ALLEY))
+    page.write_bytes(encoded(page_with(HARBOUR)))
+    images = cli.ask("identify", seen, page, "--out", out)["images"]
+    assert [[work["title"] for work in image["works"]] for image in images] == [["alley"], ["harbour"]]
+    assert images[0]["digest"] == sha256(seen.read_bytes()).hexdigest()
+    (work,) = images[0]["works"]
+    assert (work["number"], work["mirrored"], work["decision"]) == (2, True, "certain")
+    folder = out / "seen-here-work-2"
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
+        "difference.jpg", "overlay.jpg", "points.jpg", "registration/READ-ME.txt", "registration/checkpoint",
+        "registration/entry.json", "registration/inclusion.json", "side-by-side.jpg",
+    ]  # fmt: skip
+    assert {Path(name) for name in work["files"]} == {path for path in folder.rglob("*") if path.is_file()}
+    with Image.open(folder / "overlay.jpg") as drawn:
+        assert max(drawn.size) == 1600
+
+
+def test_the_exit_code_says_whether_something_was_found_or_could_not_be_read(cli: CommandLine, tmp_path: Path) -> None:
+    names = ("seen.jpg", "other.jpg", "text.png", "broken.jpg")
+    seen, other, plain, broken = (tmp_path / name for name in names)
+    for path, data in zip(
+        (seen, other, plain, broken),
+        (copied(ALLEY), encoded(textured(50), "JPEG"), encoded(text_page(1)), b"\xff\xd8\xff no picture"),
+        strict=True,
+    ):
+        path.write_bytes(data)
+    none = cli.run("identify", other, plain, code=1).out
+    assert none.count("no registered work was found in it") == 2
+    assert "too plain to be told apart" in none
+    assert "only exact copies are recognised" in none
+    mixed = cli.run("identify", seen, broken, tmp_path / "absent.jpg", code=2)
+    assert f"{seen}: work 2, alley" in mixed.out
+    assert "It is mirrored." in mixed.out
+    assert "broken.jpg: " in mixed.err
+    assert "absent.jpg: It isn't a file." in mixed.err
+
+
+def test_standard_input_and_addresses_are_taken_too(cli: CommandLine) -> None:
+    piped = subprocess.run(
+        [sys.executable, "-m", "desk", "identify", "-"],
+        cwd=CHECKOUT, env=cli.environ, input=copied(ALLEY), capture_output=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert (piped.returncode, b"-: work 2, alley" in piped.stdout) == (0, True)
+    with Site(host="127.0.0.7") as site:
+        site.routes["/seen.jpg"] = Answer(copied(ALLEY), media_type="image/jpeg")
+        urls = site.url("/seen.jpg"), site.url("/gone.jpg"), "http://10.0.0.1/a.jpg"
+        found, gone, forbidden = cli.ask("identify", *urls, code=2)["images"]
+    assert [work["number"] for work in found["works"]] == [2]
+    assert (gone["reason"], forbidden["works"]) == ("status", [])
+    assert "404" in gone["sentence"]

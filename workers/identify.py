@@ -1,0 +1,133 @@
+"""Which of an owner's works a picture shows. Nothing of the picture is stored."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import requests
+from django.db.models import QuerySet
+
+from exhibit.calibration import Calibration, calibrated
+from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.http import guarded_session, read_limited
+from exhibit.types import Decision, Verification
+from exhibit.urls import host_of
+from indexer.candidates import Candidate
+from indexer.draw_pair import Pair
+from indexer.features import Features, extract
+from indexer.search import find_works
+from registry.calibrations import active
+from registry.crawling import denied
+from registry.fingerprints import Collection
+from registry.models import Owner, Picture, Work, WorkPicture
+from workers.steps.match import RegisteredWorks
+from workers.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class FoundWork:
+    """A work that the picture shows, or may show.
+
+    Attributes:
+        work: the owner's.
+        picture: which picture of the work.
+        verification: of the given picture as the found one.
+        calibration: what gave its probability, if anything.
+    """
+
+    work: Work
+    picture: Picture
+    verification: Verification
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one picture.
+
+    Attributes:
+        features: what was measured of it.
+        works: found ones, the surest first.
+    """
+
+    features: Features
+    works: tuple[FoundWork, ...]
+
+
+def identify(house: House, owner: Owner, data: bytes) -> Answer:
+    """Search an owner's works for one picture, in the same way as pictures that crawls bring.
+
+    Args:
+        house: ports.
+        owner: whose works; those of others are neither searched nor told.
+        data: exact bytes of the picture.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+        IntegrityError: an index or a registered picture is damaged.
+    """
+    house.descriptors.refresh()
+    found = extract(data, house.limits, descriptor=house.descriptors.serving)
+    house.indexes.refresh(Collection.WORKS)
+    compared = find_works(found, lambda: data, _WorksOf(house, owner), house.limits)
+    shown = {picture: one for picture, one in compared if one.decision is not Decision.NONE}
+    rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
+    works = [_found(row, shown[row.picture_id]) for row in rows]
+    return Answer(found, tuple(sorted(works, key=_promise)))
+
+
+def pair_of(house: House, found: FoundWork, data: bytes) -> Pair | None:
+    """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
+    one = found.verification
+    if one.transform is None:
+        return None
+    return Pair.of(data, house.blobs.get(found.picture.digest), [one.transform, *one.further], house.limits)
+
+
+def fetch(house: House, url: str) -> bytes:
+    """The bytes at an address of the web.
+
+    Raises:
+        RefusedError: the guard, the operator's list or the limits forbid it, or the server refuses.
+        ServiceMissingError: the server can't be reached.
+    """
+    host = host_of(url)
+    if denied(host):
+        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
+    session = guarded_session(house.guard, user_agent=house.user_agent)
+    try:
+        response = session.get(url)
+        if not response.ok:
+            response.close()
+            raise RefusedError(f"{host} answers with status {response.status_code}.", reason="status")
+        return read_limited(response, house.limits.max_bytes)
+    except requests.RequestException as error:
+        hint = "Try again, or save the picture and name the file."
+        raise ServiceMissingError(f"{host} can't be reached.", hint=hint) from error
+
+
+class _WorksOf(RegisteredWorks):
+    """The registered pictures of one owner."""
+
+    def __init__(self, house: House, owner: Owner) -> None:
+        super().__init__(house)
+        self._owner = owner
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is, by space and number; other owners' are left out."""
+        every = super().owners(candidates)
+        own = set(_pictures_of(self._owner).filter(picture__in=every.values()).values_list("picture_id", flat=True))
+        return {key: picture for key, picture in every.items() if picture in own}
+
+
+def _found(row: WorkPicture, measured: Verification) -> FoundWork:
+    calibration = active(measured.pipeline)
+    return FoundWork(row.work, row.picture, calibrated(measured, calibration), calibration)
+
+
+def _pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
+    return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
+
+
+def _promise(found: FoundWork) -> tuple[bool, float, int]:
+    one = found.verification
+    return one.decision is not Decision.CERTAIN, -(one.probability or one.dense), found.work.number

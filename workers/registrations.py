@@ -1,0 +1,107 @@
+"""What stands behind a work's registration: its entry in the log, a checkpoint over it, and who has witnessed that."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from evidence.bundle import SUFFIXES, log_files
+from evidence.facts import WitnessFacts
+from exhibit.clock import rfc3339
+from exhibit.entries import EntryType
+from exhibit.ports import Receipt
+from registry.models import LogCheckpoint, LogSubmission, Work
+from workers.proofs import best_covering, checkpoint_covering, log_proof, witness_facts
+from workers.steps.witness import receipt_of
+from workers.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """How far a work's registration is witnessed.
+
+    Attributes:
+        submission: what was written down when the work was registered.
+        entry: its number in the log, from 0, or ``None`` while it waits for one.
+        checkpoint: of those that cover the entry the one that most witnesses have answered for, or ``None``.
+        witnesses: of the checkpoint, by name.
+    """
+
+    submission: LogSubmission
+    entry: int | None
+    checkpoint: LogCheckpoint | None
+    witnesses: tuple[WitnessFacts, ...]
+
+
+def submission_of(work: Work) -> LogSubmission | None:
+    """The log's submission of a work's registration; ``None`` for works older than the log."""
+    rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
+    registered = rows.filter(opening__content__work=work.number, opening__content__has_key="picture")  # not its removal
+    return registered.order_by("pk").first()
+
+
+def registration_of(work: Work) -> Registration | None:
+    """What is there at this moment."""
+    submission = submission_of(work)
+    if submission is None:
+        return None
+    entry = getattr(submission, "entry", None)
+    checkpoint = best_covering(submission.pk)
+    witnesses = () if checkpoint is None else checkpoint.receipts.order_by("witness")
+    return Registration(
+        submission,
+        None if entry is None else entry.sequence,
+        checkpoint,
+        tuple(witness_facts(row, "checkpoint") for row in witnesses),
+    )
+
+
+def proof_files(house: House, work: Work) -> dict[str, bytes]:
+    """What proves a work's registration, by file name; signs a checkpoint when none covers it yet.
+
+    Empty for a work whose entry's opening has been erased, or that is older than the log.
+    """
+    submission = submission_of(work)
+    if submission is None:
+        return {}
+    checkpoint = best_covering(submission.pk) or checkpoint_covering(house, [submission])
+    proof = log_proof(house, LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk), checkpoint)
+    if proof is None:
+        return {}
+    files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
+    lines = []
+    for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
+        receipt = receipt_of(row)
+        name = f"receipt-{number}{SUFFIXES[receipt.kind]}"
+        files.update({name: receipt.proof, **dict(receipt.material)})
+        lines.append(_witnessed(name, receipt))
+    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, lines).encode()}
+
+
+def _witnessed(name: str, receipt: Receipt) -> str:
+    said = "hasn't answered completely yet"
+    if receipt.time is not None:
+        said = f"states that it existed no later than {rfc3339(receipt.time)}"
+    weight = " (a witness for trials, without legal weight)" if receipt.development else ""
+    return f"- {name}: {receipt.witness} {said}{weight}."
+
+
+def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> str:
+    """What the files are and how they are checked, for whoever opens the folder."""
+    return "\n".join(
+        [
+            f"Registration of work {work.number}, {work.title!r}, recorded at {rfc3339(work.registered_at)}.",
+            "It is a deposit record. It doesn't examine or create any right.",
+            "",
+            f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
+            "  salt with which they were hashed into the entry's commitment.",
+            f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
+            "- checkpoint: that root, signed by the log (C2SP signed note).",
+            *(witnesses or ["- No outside witness has answered for this checkpoint yet."]),
+            "",
+            "Each receipt is about the SHA-256 of the file checkpoint:",
+            "  sha256sum checkpoint",
+            "  openssl ts -verify -data checkpoint -in receipt-1.tsr -CAfile ROOT.pem    (RFC 3161, .tsr)",
+            "  ots verify receipt-1.ots -f checkpoint                                    (OpenTimestamps, .ots)",
+            "ROOT.pem is the authority's root certificate: get it from the authority.",
+            "",
+        ]
+    )
