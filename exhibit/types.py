@@ -24,6 +24,8 @@ class Metric(StrEnum):
 
     HAMMING = "hamming"
     COSINE = "cosine"
+    VOTES = "votes"
+    """A picture has many vectors of bytes, one behind the other; near ones vote for their picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Space:
         name: the algorithm, such as ``phash256``.
         version: changes whenever the same picture would get another vector.
         metric: how vectors are compared.
-        width: bits of a hamming space, components of a cosine space.
+        width: bits of a hamming space, components of a vector of the others.
         parameters: everything else that the vectors depend on, as sorted key-value pairs.
     """
 
@@ -51,8 +53,8 @@ class Space:
 
     @property
     def vector_bytes(self) -> int:
-        """Bytes of one stored vector: packed bits, or float32 components."""
-        return self.width // 8 if self.metric is Metric.HAMMING else self.width * 4
+        """Bytes of one stored vector: packed bits, float32 components, or bytes."""
+        return {Metric.HAMMING: self.width // 8, Metric.COSINE: self.width * 4, Metric.VOTES: self.width}[self.metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Fingerprint:
         picture: the picture's digest.
         space: the space's identity.
         part: which part or variant of the picture, such as ``whole`` or ``trimmed``.
-        vector: packed bits (hamming) or little-endian float32 components (cosine).
+        vector: packed bits (hamming), little-endian float32 components (cosine), or any number of byte vectors (votes).
     """
 
     picture: Digest

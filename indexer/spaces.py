@@ -1,4 +1,4 @@
-"""The two spaces that pictures are compared in, and the version of the whole pipeline."""
+"""The spaces that pictures are compared in, and the version of the whole pipeline."""
 
 from exhibit.types import Metric, Space
 
@@ -32,6 +32,23 @@ DESCRIPTOR = Space(
     ),
 )
 """The copy-detection descriptor of ``models/MODEL_CARD.md``: 256 components, unit length."""
+
+VOTES_KEPT = 200
+"""Local features that are kept of a registered picture."""
+
+ROOTSIFT = Space(
+    name="rootsift",
+    version="1",
+    metric=Metric.VOTES,
+    width=128,
+    parameters=(
+        ("chosen", f"{VOTES_KEPT} evenly over 8x8 cells"),
+        ("decoding", "reduced to a long side of at least 512"),
+        ("detector", "sift, contrast .01, picture doubled"),
+        ("scale", "512"),
+    ),
+)
+"""Local features of a registered picture: roots of L1-normalised SIFT descriptors, one byte a component."""
 
 WHOLE = "whole"
 TRIMMED = "trimmed"

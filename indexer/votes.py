@@ -1,0 +1,50 @@
+"""Local votes: each descriptor of a picture votes for the works that have one much like it.
+
+LNBNN of McCann and Lowe, "Local Naive Bayes Nearest Neighbor for Image Classification" (2012): a vote weighs as much as
+the neighbour is nearer than the tenth one, which stands for the background. Each descriptor has one vote for a work.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEIGHBOURS = 10
+"""The last of these is the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """How much speaks for one work.
+
+    Attributes:
+        number: index sequence number of the work's local features.
+        weight: sum of the votes, in distances between descriptors of unit length.
+        voters: how many descriptors voted for it.
+    """
+
+    number: int
+    weight: float
+    voters: int
+
+
+def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64]) -> list[Vote]:
+    """Count the votes of one picture, the heaviest first, ties by number.
+
+    Args:
+        distances: squared, shape (descriptors, neighbours), nearest first; infinite where there is no neighbour.
+        numbers: whose each neighbour is, the same shape; -1 where there is none.
+    """
+    there = numbers >= 0
+    if not there.any():
+        return []
+    lengths = np.sqrt(np.maximum(np.where(there, distances, 0), 0))
+    background = lengths.max(axis=1, keepdims=True)
+    voter, neighbour = np.nonzero(there)
+    works, places = np.unique(numbers[voter, neighbour], return_inverse=True)
+    _, first = np.unique(voter * len(works) + places, return_index=True)  # nearest first: the best of each pair
+    weights = (background - lengths)[voter[first], neighbour[first]]
+    sums = np.bincount(places[first], weights, len(works))
+    voters = np.bincount(places[first], weights > 0, len(works)).astype(np.int64)
+    order = np.lexsort((works, -sums))
+    return [Vote(int(works[row]), float(sums[row]), int(voters[row])) for row in order if sums[row] > 0]

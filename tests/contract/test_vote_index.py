@@ -1,0 +1,241 @@
+"""The index of local votes: it says what counting by hand says, whatever happened to it, and notices damage."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from exhibit.errors import IntegrityError, WrongUseError
+from indexer.local_features import MIRROR
+from indexer.votes import NEIGHBOURS, Vote, count_votes
+from indexer.votes_codec import codec_digest, empty_like, lists_for, shipped_codec, train_codec, units
+from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
+
+EVERY_LIST = 1024
+
+
+def descriptors(seed: int, count: int = 30) -> NDArray[np.uint8]:
+    """Descriptors as sparse as real ones; equal seeds give equal ones."""
+    return np.minimum(255, np.random.default_rng(seed).gamma(0.6, 40, (count, 128))).astype(np.uint8)
+
+
+def numbers(*values: int) -> NDArray[np.int64]:
+    return np.array(values, np.int64)
+
+
+def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]:
+    """Votes counted over all codes of all works, the picture as it is and mirrored."""
+    index = empty_like(shipped_codec())
+    decoded, owners = [], []
+    for number, seed in works.items():
+        rows = units(descriptors(seed))
+        codes = index.sa_encode(rows)
+        decoded.append(index.sa_decode(codes))
+        owners += [number] * len(rows)
+    if not owners:
+        return {}
+    found: dict[int, float] = {}
+    for rows in (query, query[:, MIRROR]):
+        away = ((units(rows)[:, None] - np.concatenate(decoded)) ** 2).sum(axis=2)
+        nearest = np.argsort(away, axis=1, kind="stable")[:, :NEIGHBOURS]
+        for vote in count_votes(np.take_along_axis(away, nearest, axis=1), np.array(owners)[nearest]):
+            found[vote.number] = max(found.get(vote.number, 0), vote.weight)
+    return found
+
+
+def weights(votes: list[Vote]) -> dict[int, float]:
+    return {vote.number: vote.weight for vote in votes}
+
+
+def filled(folder: Path, *seeds: int) -> VoteIndex:
+    index = VoteIndex(folder)
+    index.upsert([(seed, descriptors(seed)) for seed in seeds])
+    index.flush(max(seeds))
+    return index
+
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("upsert"), st.dictionaries(st.integers(1, 9), st.integers(0, 20), min_size=1, max_size=4)),
+    st.tuples(st.just("remove"), st.lists(st.integers(1, 9), min_size=1, max_size=3)),
+    st.tuples(st.just("flush"), st.none()),
+    st.tuples(st.just("open"), st.none()),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(operations=st.lists(OPERATIONS, max_size=8), query=st.integers(0, 20))
+def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("indexer.votes_segments.PROBES", EVERY_LIST)
+        model: dict[int, int] = {}
+        index = VoteIndex(Path(folder))
+        for step, (name, rows) in enumerate(operations, start=1):
+            if name == "upsert":
+                index.upsert([(number, descriptors(seed)) for number, seed in rows.items()])
+                model.update(rows)
+            elif name == "remove":
+                assert index.remove(numbers(*rows)) == sum(model.pop(one, None) is not None for one in rows)
+            else:
+                index.flush(step)
+                index = VoteIndex(Path(folder)) if name == "open" else index
+        assert len(index) == len(model)
+        asked = descriptors(query, 12)
+        assert weights(index.votes(asked)) == pytest.approx(by_hand(model, asked), rel=1e-3, abs=1e-3)
+        assert check_votes(Path(folder)) == []
+
+
+def test_a_work_is_named_first_by_a_part_of_its_own_descriptors(tmp_path: Path) -> None:
+    index = filled(tmp_path, *range(1, 40))
+    best, second = index.votes(descriptors(7)[:10])[:2]
+    assert best.number == 7
+    assert best.weight > 3 * second.weight
+    assert best.voters == 10
+
+
+def test_the_mirrored_descriptors_name_the_same_work(tmp_path: Path) -> None:
+    index = filled(tmp_path, *range(1, 40))
+    straight, mirrored = index.votes(descriptors(7)), index.votes(descriptors(7)[:, MIRROR])
+    assert weights(mirrored) == pytest.approx(weights(straight), rel=1e-4)
+
+
+def test_each_descriptor_votes_once_for_a_work() -> None:
+    distances = np.array([[0.0, 0.01, 0.04, 0.16]], np.float32)
+    (vote,) = count_votes(distances, numbers(5, 5, 5, 8)[None])
+    assert (vote.number, vote.weight, vote.voters) == (5, pytest.approx(0.4), 1)
+
+
+def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> None:
+    index = VoteIndex(tmp_path)
+    index.upsert([(1, descriptors(1, 0)), (2, descriptors(2))])
+    index.flush(2)
+    assert len(VoteIndex(tmp_path)) == 2
+    assert [vote.number for vote in index.votes(descriptors(2))] == [2]
+    assert index.votes(descriptors(2, 0)) == []
+    assert index.remove(numbers(1)) == 1
+
+
+def test_what_is_no_descriptor_is_refused(tmp_path: Path) -> None:
+    index = VoteIndex(tmp_path)
+    with pytest.raises(WrongUseError):
+        index.upsert([(1, np.zeros((3, 64), np.uint8))])
+    with pytest.raises(WrongUseError):
+        filled(tmp_path / "other", 1).votes(np.zeros((3, 128), np.uint16))  # type: ignore[arg-type]
+
+
+def test_a_reader_keeps_the_old_files_until_it_reopens(tmp_path: Path) -> None:
+    filled(tmp_path, 1)
+    reader = VoteIndex(tmp_path)
+    for number in (2, 3, 4):
+        writer = VoteIndex(tmp_path)
+        writer.upsert([(number, descriptors(number))])
+        writer.remove(numbers(number - 1))
+        writer.flush(number)
+    assert [vote.number for vote in reader.votes(descriptors(1))] == [1]
+    assert reader.reopen()
+    assert [vote.number for vote in reader.votes(descriptors(4))] == [4]
+    assert (reader.sequence, reader.reopen()) == (4, False)
+
+
+def test_a_writer_that_was_overtaken_takes_the_newer_state(tmp_path: Path) -> None:
+    filled(tmp_path, 1)
+    slow, fast = VoteIndex(tmp_path), VoteIndex(tmp_path)
+    slow.upsert([(2, descriptors(2))])
+    fast.upsert([(2, descriptors(2)), (3, descriptors(3))])
+    fast.flush(3)
+    slow.flush(2)
+    assert (slow.sequence, len(slow)) == (3, 3)
+
+
+def test_small_segments_become_one_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    index = VoteIndex(tmp_path)
+    for number in range(1, 12):
+        index.upsert([(number, descriptors(number))])
+        index.flush(number)
+    assert len(json.loads((tmp_path / "manifest.json").read_text())["segments"]) <= 3
+    assert len(list(tmp_path.glob("segment-*.faiss"))) <= 6
+    assert len(VoteIndex(tmp_path)) == 11
+
+
+def test_it_can_be_made_again_with_a_codec_of_its_own(tmp_path: Path) -> None:
+    filled(tmp_path, 1, 2)
+    reader = VoteIndex(tmp_path)
+    codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)
+    rebuild_votes(tmp_path, [[(1, descriptors(1))], [(2, descriptors(2)), (5, descriptors(5))]], 5, codec)
+    assert reader.votes(descriptors(1))[0].number == 1
+    assert reader.reopen()
+    assert codec_digest(reader.codec) == codec_digest(codec) != codec_digest(shipped_codec())
+    reader.upsert([(9, descriptors(9))])
+    reader.flush(9)
+    again = VoteIndex(tmp_path)
+    assert (len(again), again.codec.nlist, check_votes(tmp_path)) == (4, 16, [])
+    assert again.votes(descriptors(9))[0].number == 9
+
+
+def test_a_codec_needs_more_descriptors_than_lists() -> None:
+    with pytest.raises(WrongUseError):
+        train_codec(descriptors(1, 10), 16)
+    assert [lists_for(works) for works in (1, 5_000, 5_001, 10**6)] == [1024, 1024, 4096, 65536]
+
+
+def test_equal_samples_give_equal_codecs() -> None:
+    sample = np.concatenate([descriptors(seed, 200) for seed in range(3)])
+    assert codec_digest(train_codec(sample, 8)) == codec_digest(train_codec(sample, 8))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change"),
+    [
+        ("manifest.json", lambda data: data[:-9]),
+        ("manifest.json", lambda data: data.replace(b"rootsift@1", b"rootsift@2")),
+        ("segment-*.json", lambda data: data[:-9]),
+        ("segment-*.json", lambda data: data.replace(b'"works": 3', b'"works": 4')),
+        ("segment-*.json", lambda data: data.replace(b"rootsift@1", b"rootsift@2")),
+        ("segment-*.faiss", lambda data: data[:-1] + bytes([data[-1] ^ 1])),
+        ("segment-*.faiss", lambda data: data[:60]),
+        ("segment-*.npy", lambda data: data[:-8] + bytes(8)),
+        ("segment-*.npy", lambda data: data[:40]),
+    ],
+)
+def test_check_finds_each_damage_and_a_rebuild_mends_it(
+    tmp_path: Path, pattern: str, change: Callable[[bytes], bytes]
+) -> None:
+    filled(tmp_path, 1, 2, 3)
+    assert check_votes(tmp_path) == []
+    (path,) = tmp_path.glob(pattern)
+    path.write_bytes(change(path.read_bytes()))
+    assert check_votes(tmp_path)
+    rebuild_votes(tmp_path, [[(seed, descriptors(seed)) for seed in (1, 2, 3)]], 9)
+    index = VoteIndex(tmp_path)
+    assert (check_votes(tmp_path), len(index), index.sequence) == ([], 3, 9)
+
+
+def test_a_damaged_segment_says_what_to_do(tmp_path: Path) -> None:
+    filled(tmp_path, 1)
+    (path,) = tmp_path.glob("segment-*.faiss")
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(IntegrityError, match=r"damaged\. Run the rebuild"):
+        VoteIndex(tmp_path)
+    path.unlink()
+    with pytest.raises(IntegrityError, match="has gone"):
+        VoteIndex(tmp_path)
+
+
+def test_segments_with_different_codecs_are_refused(tmp_path: Path) -> None:
+    codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)
+    rebuild_votes(tmp_path, [[(seed, descriptors(seed)) for seed in range(1, 40)]], 39, codec)
+    other = tmp_path / "other"
+    filled(other, 1)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    for path in other.glob("segment-*"):
+        path.rename(tmp_path / path.name.replace("00000001", "00000002"))
+    manifest["segments"].append({"name": "segment-00000002-0000", "gone": None})
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(IntegrityError, match="different codecs"):
+        VoteIndex(tmp_path)

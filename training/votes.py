@@ -1,0 +1,59 @@
+"""``python -m training.votes``: makes the codec of the local votes, ``indexer/models/votes.faiss``; needs no PyTorch.
+
+The lists and the code book are centres of many descriptors each: no picture can be told from them. One set of pictures
+and one seed give the same file on one kind of machine.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.local_features import local_features
+from indexer.spaces import VOTES_KEPT
+from indexer.votes_codec import LISTS, SHIPPED, faiss, train_codec
+from training.data import collect, weights_by_category
+
+SIDE = 512
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m training.votes", description="Make the codec of the local votes.")
+    parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders of pictures, with LICENSES.csv")
+    parser.add_argument("--held-out", nargs="*", default=[], help="sources that nothing is taken from")
+    parser.add_argument("--pictures", type=int, default=500, help="how many, drawn by category")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    sample = sampled(options.photos, options.held_out, options.pictures, options.seed)
+    codec = train_codec(sample, LISTS[0][1], options.seed)
+    faiss.write_index(codec, str(options.out))
+    logging.getLogger(__name__).info("%d descriptors in %s", len(sample), options.out)
+
+
+def sampled(folders: Sequence[Path], held_out: Sequence[str], pictures: int, seed: int) -> NDArray[np.uint8]:
+    """Local features of pictures as registration keeps them, uint8, shape (n, 128)."""
+    collection = collect(folders, held_out, 0, seed)
+    weights = weights_by_category([collection.pictures[index] for index in collection.training])
+    count = min(pictures, len(collection.training))
+    drawn = np.random.default_rng(seed).choice(collection.training, count, replace=False, p=weights)
+    return np.concatenate([_described(collection.pixels[index]) for index in np.sort(drawn)])
+
+
+def _described(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    factor = SIDE / max(grey.shape)
+    if factor < 1:
+        size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return local_features(grey, (grey.shape[1], grey.shape[0]), VOTES_KEPT).descriptors
+
+
+if __name__ == "__main__":
+    main()
