@@ -1,5 +1,6 @@
 """A folder that keeps measured features, so that a work is measured once for all processes."""
 
+import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -71,6 +72,11 @@ class FeatureCache:
         self._recent.pop(digest, None)
         for path in self._folder.parent.glob(f"*/{digest.hex[:2]}/{digest.hex}.npz"):
             path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget everything that was measured with this network."""
+        self._recent.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
         features = extract(load(), self._limits, descriptor=self._descriptor)

@@ -7,6 +7,7 @@ picture is described as a whole; the larger cosine counts.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -107,9 +108,11 @@ def measure(
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]
     beside = list(_read(shuffled[:NEIGHBOURS]))
-    works, hashes = [], []
+    works: list[Image.Image] = []
+    hashes: list[NDArray[np.uint8]] = []
     for image in _read(shuffled[NEIGHBOURS:]):
-        works += [image] if len(works) < most else []
+        if len(works) < most:
+            works.append(image)
         hashes.append(orientation_hashes(shrink(image.convert("L"))))
         for trial in trials:
             trial.register(np.asarray(image))
@@ -146,7 +149,12 @@ class _Trial:
         vectors = self._descriptor.vectors([pixels, _middle(pixels)])
         self._seconds += time.process_time() - begun
         self._described += 2
-        self._near.setdefault(edit, {})[work] = (vectors @ np.stack(self._registered).T).max(0)
+        self._near.setdefault(edit, {})[work] = (vectors @ self._matrix.T).max(0)
+
+    @cached_property
+    def _matrix(self) -> NDArray[np.float32]:
+        """What is registered, once all of it is."""
+        return np.stack(self._registered)
 
     def recall(self, strange: NDArray[np.bool_]) -> Recall:
         near = np.stack([row for rows in self._near.values() for _, row in sorted(rows.items())])

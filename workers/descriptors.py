@@ -60,6 +60,10 @@ class Descriptors:
         """What pictures are described with."""
         return self.of(self.serving_row)
 
+    def is_present(self, row: DescriptorModel) -> bool:
+        """Whether a network is the one that comes with this version of the software."""
+        return row.shipped and f"{row.name}@{row.version}" == BUILT_IN.space.id
+
     def of(self, row: DescriptorModel) -> Descriptor:
         """The network of a row, opened on first use."""
         if row.pk not in self._made:
@@ -82,7 +86,7 @@ class Descriptors:
             raise SwitchedError
 
     def _make(self, row: DescriptorModel) -> Descriptor:
-        if row.shipped and f"{row.name}@{row.version}" == BUILT_IN.space.id:
+        if self.is_present(row):
             return BUILT_IN
         card, digest = card_of(row.card), row.digest
         return Descriptor(card, space_of(card, digest), lambda: self._blobs.get(digest))

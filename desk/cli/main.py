@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Upkeep": {
         "index": ("indexes", "What is searched: check, rebuild, stats."),
+        "model": ("models", "What describes pictures: add, measure, list, use, drop."),
         "purge": ("rules", "Remove a picture's bytes everywhere and for good."),
         "deny": ("rules", "Never visit a host, or list those denied."),
         "allow": ("rules", "Take a denial back."),

@@ -1,0 +1,89 @@
+"""Small ONNX networks, written byte by byte: mean colours over a grid, which is enough of a description for tests."""
+
+from collections.abc import Sequence
+
+SIDE, GRID = 64, 4
+WIDTH = 3 * GRID * GRID
+
+CARD = f"""
+name = "colours"
+version = "1"
+licence = "CC0-1.0"
+source = "made by a test"
+[input]
+width = {SIDE}
+height = {SIDE}
+mean = [128, 128, 128]
+deviation = [64, 64, 64]
+[output]
+width = {WIDTH}
+"""
+
+
+def network(*, side: int = SIDE, rows: bool = False, elsewhere: bool = False, kind: int = 1) -> bytes:
+    """An ONNX file: input ``x`` (n, 3, side, side), output ``z`` of 48 components.
+
+    Args:
+        side: of the input, pixels.
+        rows: gives three rows of 16 instead.
+        elsewhere: names weights in another file.
+        kind: of the input's numbers as ONNX counts them; 1 is float32.
+    """
+    window = side // GRID
+    pool = _node(
+        "AveragePool", "x", "p", _integers("kernel_shape", window, window), _integers("strides", window, window)
+    )
+    shape = [2, 1][not rows]
+    flatten = _node("Flatten", "p", "z", _integer("axis", shape)) if not rows else _rows()
+    weights = (
+        _field(5, _field(8, b"w") + _field(2, 1) + _field(1, 1) + _field(14, 1) + _external()) if elsewhere else b""
+    )
+    output = _value("z", [None, 3, GRID * GRID] if rows else [None, WIDTH], kind)
+    graph = pool + flatten + _field(2, b"g") + weights + _field(11, _value("x", [None, 3, side, side], kind))
+    return _field(1, 8) + _field(8, _field(2, 13)) + _field(7, graph + _field(12, output))
+
+
+def _rows() -> bytes:
+    shape = b"".join(number.to_bytes(8, "little", signed=True) for number in (0, 3, GRID * GRID))
+    tensor = _field(1, 3) + _field(2, 7) + _field(9, shape) + _field(8, b"s")
+    return _field(5, tensor) + _field(1, _texts(1, "p", "s") + _texts(2, "z") + _field(4, b"Reshape"))
+
+
+def _external() -> bytes:
+    return _field(13, _field(1, b"location") + _field(2, b"weights.bin"))
+
+
+def _node(kind: str, source: str, target: str, *attributes: bytes) -> bytes:
+    return _field(1, _texts(1, source) + _texts(2, target) + _field(4, kind.encode()) + b"".join(attributes))
+
+
+def _integers(name: str, *values: int) -> bytes:
+    return _field(5, _field(1, name.encode()) + b"".join(_field(8, value) for value in values) + _field(20, 7))
+
+
+def _integer(name: str, value: int) -> bytes:
+    return _field(5, _field(1, name.encode()) + _field(3, value) + _field(20, 2))
+
+
+def _value(name: str, sides: Sequence[int | None], kind: int) -> bytes:
+    shape = b"".join(_field(1, _field(2, b"n") if side is None else _field(1, side)) for side in sides)
+    return _field(1, name.encode()) + _field(2, _field(1, _field(1, kind) + _field(2, shape)))
+
+
+def _texts(number: int, *texts: str) -> bytes:
+    return b"".join(_field(number, text.encode()) for text in texts)
+
+
+def _field(number: int, value: int | bytes) -> bytes:
+    """One field of a Protocol Buffers message."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])

@@ -1,0 +1,150 @@
+"""Another network comes into use while the present one serves, and everything is found as before."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from django.db.models import F
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.models import BytesState, Case, DescriptorModel, FingerprintRow, IndexChange, Picture
+from tests.assets.networks import CARD, network
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
+from workers.descriptors import SwitchedError
+from workers.inline import Inline
+from workers.steps.refingerprint import describe_anew
+
+FEW_EDITS = ("jpeg70", "crop50")
+
+
+def quiet(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A network and its card."""
+    (tmp_path / "net.onnx").write_bytes(network())
+    (tmp_path / "net.toml").write_text(CARD)
+    return tmp_path / "net.onnx", tmp_path / "net.toml"
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of photographs to measure on."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(20):
+        (folder / f"{seed}.jpg").write_bytes(photograph(100 + seed))
+    return folder
+
+
+def states(inline: Inline) -> dict[str, str]:
+    return {one.name: one.state for one in model_states(inline.house)}
+
+
+def vectors_in(space: str, collection: str) -> int:
+    rows = IndexChange.objects.filter(collection=collection, space__name=space)
+    return rows.values("fingerprint__picture").distinct().count()
+
+
+def test_a_network_serves_once_it_has_described_everything(
+    inline: Inline, files: tuple[Path, Path], photos: Path
+) -> None:
+    house = inline.house
+    studio = owner("studio")
+    for seed in (1, 2):
+        register(house, studio, photograph(seed))
+    planned, epoch = claimed_slice(studio)
+    bring(house, planned, epoch, [copy_of(photograph(1)), photograph(50), photograph(51)])
+    inline.run_until_idle()
+    gone = Picture.objects.get(digest=house.blobs.put(photograph(51)))
+    house.blobs.remove(gone.digest)
+    Picture.objects.filter(pk=gone.pk).update(bytes_state=BytesState.EXPIRED)
+
+    add_model(house, *files)
+    assert states(inline) == {"descriptor": "serving", "colours": "added"}
+    with pytest.raises(WrongUseError, match="hasn't been measured"):
+        use_model(house, "colours")
+    measured = measure_model(house, "colours", photos, 3, quiet, FEW_EDITS)
+    assert measured.recall.overall.never < measured.beside.overall.never
+    assert states(inline)["colours"] == "measured"
+
+    use_model(house, "colours")
+    building = next(one for one in model_states(house) if one.name == "colours")
+    assert (building.state, building.waiting, building.beyond_reach) == ("building", 4, 1)
+    assert house.descriptors.serving.space.name == "descriptor"
+    inline.run_until_idle()
+    house.descriptors.refresh()
+    assert states(inline) == {"descriptor": "added", "colours": "serving"}
+    assert (vectors_in("colours", "works"), vectors_in("colours", "pictures")) == (2, 2)
+
+    bring(house, planned, epoch, [copy_of(copy_of(photograph(2)))], host="other.example")
+    inline.run_until_idle()
+    assert Case.objects.count() == 2
+    assert vectors_in("colours", "pictures") == 3
+    assert vectors_in("descriptor", "pictures") == 3
+
+    with pytest.raises(WrongUseError, match="is in use"):
+        drop_model(house, "colours")
+    use_model(house, "descriptor")
+    inline.run_until_idle()
+    assert states(inline)["descriptor"] == "serving"
+    assert vectors_in("descriptor", "pictures") == 4
+    drop_model(house, "colours")
+    assert not FingerprintRow.objects.filter(space__name="colours").exists()
+    assert states(inline) == {"descriptor": "serving"}
+
+
+def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
+    inline: Inline, files: tuple[Path, Path], photos: Path
+) -> None:
+    house = inline.house
+    studio = owner("studio")
+    works = [register(house, studio, photograph(seed)).work.pictures.get() for seed in (1, 2, 3)]
+    add_model(house, *files)
+    measure_model(house, "colours", photos, 3, quiet, FEW_EDITS)
+    row = use_model(house, "colours")
+    house.blobs.remove(works[1].digest)
+    DescriptorModel.objects.filter(pk=row.pk).update(state="doing", claimed_at=F("added_at") - timedelta(days=1))
+    describe_anew(house, [row.pk])
+    now_serving = next(one for one in model_states(house) if one.name == "colours")
+    assert (now_serving.state, now_serving.described, now_serving.failed) == ("serving", 2, 1)
+    describe_anew(house, [row.pk])
+    assert vectors_in("colours", "works") == 2
+
+
+def test_what_was_measured_before_the_switch_is_not_kept_after_it(
+    inline: Inline, files: tuple[Path, Path], photos: Path
+) -> None:
+    house = inline.house
+    studio = owner("studio")
+    register(house, studio, photograph(1))
+    add_model(house, *files)
+    measure_model(house, "colours", photos, 3, quiet, FEW_EDITS)
+    row = use_model(house, "colours")
+    late = Inline(house.config).house  # a process that looked at the rows before the switch
+    assert late.descriptors.serving.space.name == "descriptor"
+    describe_anew(house, [row.pk])
+    with pytest.raises(SwitchedError), transaction.atomic():
+        late.descriptors.check_serving()
+    registered = register(late, studio, photograph(2))
+    spaces = FingerprintRow.objects.filter(picture__work_pictures__work=registered.work)
+    assert set(spaces.values_list("space__name", flat=True)) == {"phash256", "colours"}
+
+
+def test_the_same_name_and_version_is_never_another_network(
+    inline: Inline, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    file, card = files
+    assert add_model(inline.house, file, card) == add_model(inline.house, file, card)
+    drop_model(inline.house, "colours")
+    card.write_text(CARD.replace("[64, 64, 64]", "[60, 60, 60]"))
+    with pytest.raises(WrongUseError, match="another version"):
+        add_model(inline.house, file, card)
+    card.write_text(CARD.replace('version = "1"', 'version = "2"'))
+    assert str(add_model(inline.house, file, card)) == "colours 2"
+    with pytest.raises(NotFoundError):
+        use_model(inline.house, "colours@1")
