@@ -5,10 +5,12 @@
 
 import argparse
 import csv
+import random
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -130,14 +132,22 @@ def overlay_pairs(
         seed: of everything that is left to chance.
     """
     around = [opened(path) for path in others]
-    for number in range(count):
-        one, other = photos[2 * number % len(photos)], photos[(2 * number + 1) % len(photos)]
+    for number, (one, other) in enumerate(islice(_twos(photos, seed), count)):
         overlay = overlays[number % len(overlays)]
         made = [
             apply(overlay, ImageOps.fit(opened(path), UNDER_OVERLAYS), around, seed * 1_000_003 + number).data
             for path in (one, other)
         ]
         yield Pair(overlay, (str(one), str(other)), made[0], made[1])
+
+
+def _twos(photos: Sequence[Path], seed: int) -> Iterator[tuple[Path, Path]]:
+    """Endless pairs: all photos once, then all of them once more in another order."""
+    chance, waiting = random.Random(seed), list[Path]()
+    while True:
+        if len(waiting) < 2:
+            waiting = chance.sample(photos, len(photos))
+        yield waiting.pop(), waiting.pop()
 
 
 def _seed(path: Path, seed: int) -> int:

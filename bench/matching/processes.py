@@ -1,6 +1,7 @@
 """One task on many items in several processes, in order, a few items ahead."""
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,13 +28,18 @@ def each(task: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
         return
     _tasks[:] = [task]
     waiting: deque[Future[R]] = deque()
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _undisturbed) as pool:
         for item in items:
             waiting.append(pool.submit(_run, item))
             if len(waiting) >= AHEAD * jobs:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _undisturbed() -> None:
+    """Ctrl-C ends the process that asks; these finish what they do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(item: Any) -> Any:  # noqa: ANN401 - the task's own types
