@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features import Features, grey_scaling
-from indexer.orientation import scale_at_centre
 from indexer.single_thread import cv2
 
 RATIO = 0.8
@@ -50,15 +49,11 @@ class Alignment:
         transform: 3×3 float64, original found pixels to original registered pixels.
         inliers: distinct correspondences that agree with it.
         share: of all correspondences, those that agree, 0 to 1.
-        miss: by how many pixels of the coarser of the two grey pictures the agreeing correspondences miss, the median.
-        miss_most: the same, nine in ten miss by less.
     """
 
     transform: NDArray[np.float64]
     inliers: int
     share: float
-    miss: float
-    miss_most: float
 
 
 def correspondences(found: Features, registered: Features) -> Iterator[Correspondences]:
@@ -94,8 +89,8 @@ def support(found: Features, registered: Features, transform: NDArray[np.float64
     for matches in correspondences(found, registered):
         if matches.mirrored == mirrored:
             between = grey_scaling(registered, registered.grey) @ transform @ np.linalg.inv(matches.frame)
-            return replace(_measured(matches, between, found, registered), transform=transform)
-    return Alignment(transform, 0, 0.0, TOLERANCE, TOLERANCE)
+            return replace(_measured(matches, between, registered), transform=transform)
+    return Alignment(transform, 0, 0.0)
 
 
 def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -128,25 +123,19 @@ def _estimate(matches: Correspondences, found: Features, registered: Features) -
         transform = _affine(matches.found[agrees], matches.registered[agrees])
         if transform is None or not _credible(transform, found):
             return None
-    alignment = _measured(matches, transform, found, registered)
+    alignment = _measured(matches, transform, registered)
     return alignment if alignment.inliers >= LEAST_MATCHES else None
 
 
-def _measured(
-    matches: Correspondences, between: NDArray[np.float64], found: Features, registered: Features
-) -> Alignment:
+def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
     """How well a transform between the points of the correspondences holds."""
     missed = np.linalg.norm(_transformed(matches.found, between) - matches.registered, axis=1)
     agrees = missed <= TOLERANCE
     original = np.linalg.inv(grey_scaling(registered, registered.grey)) @ between @ matches.frame
-    magnified = max(1.0, scale_at_centre(between, found.grey.shape))
-    miss, most = np.percentile(missed[agrees], (50, 90)) / magnified if agrees.any() else (TOLERANCE, TOLERANCE)
     return Alignment(
         transform=original / original[2, 2],
         inliers=_distinct(matches.found[agrees], matches.registered[agrees]),
         share=float(agrees.mean()),
-        miss=float(miss),
-        miss_most=float(most),
     )
 
 

@@ -9,26 +9,18 @@ from exhibit.types import Decision, Matrix, Verification
 from exhibit.warp import overlaps
 from indexer.dense import dense_agreement, mean_difference
 from indexer.features import Features
+from indexer.fit import Fit, measure_fit
 from indexer.geometry import Alignment, align, support
 from indexer.orientation import alignment
+from indexer.rules import Figures, decide
 from indexer.spaces import PIPELINE
 
 HASH_REACH = 90
 """Bits within which two hashes are worth laying the pictures onto each other as the hash says."""
 NEAR_EXACT = 10
 NEAR_EXACT_LEVELS = 6.0
-LEAST_INLIERS, CERTAIN_INLIERS = 5, 12
-REVIEW_DENSE, CERTAIN_DENSE = 0.3, 0.5
-CERTAIN_SHARE = 0.6
-"""Two pictures that only share a watermark have many correspondences besides, which don't agree."""
-MISS, MISS_MOST, EXACT_DENSE = 0.25, 0.6, 0.95
-"""A copy lies on its original to a fraction of a pixel, or its pixels agree nearly everywhere. Chosen on 290 pairs that
-resemble one another without being copies: none agreed to more than .89; of the 169 directions with 12 inliers or more,
-all but those of one pair missed by more than .27 pixels, and none met both limits."""
-HASH_SAME = 20
-"""Bits. Works that resemble one another were 52 or more apart, but logos and patterns, which are held back for their
-low information, came within 30 and 0: the limit keeps a margin for one that isn't recognised as such."""
-HASH_NEAR, HASH_NEAR_DENSE = 60, 0.35
+PROMISING_DENSE = 0.25
+"""Share of windows that agree from which the fit is measured: it costs ten times as much."""
 LEAST_TEXTURED = 100
 """With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
@@ -54,6 +46,7 @@ class _Finding:
     dense: float
     transform: NDArray[np.float64] | None
     reasons: tuple[str, ...] = ()
+    fit: Fit | None = None
 
 
 NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
@@ -112,41 +105,20 @@ def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Find
     findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
     if nearest.hamming <= HASH_REACH and findings[0].decision is not Decision.CERTAIN:
         by_hash = support(found, registered, nearest.transform)
-        findings.append(
-            _judged(found, registered, by_hash, nearest.hamming, least_inliers=0, least_dense=CERTAIN_DENSE)
-        )
+        findings.append(_judged(found, registered, by_hash, nearest.hamming))
     order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
     return max(findings, key=lambda finding: (order.index(finding.decision), finding.dense))
 
 
-def _judged(
-    found: Features,
-    registered: Features,
-    laid: Alignment,
-    hamming: int,
-    *,
-    least_inliers: int = LEAST_INLIERS,
-    least_dense: float = REVIEW_DENSE,
-) -> _Finding:
+def _judged(found: Features, registered: Features, laid: Alignment, hamming: int) -> _Finding:
     dense = _dense(found, registered, laid.transform)
-    if dense < least_dense or laid.inliers < least_inliers:
+    if dense < PROMISING_DENSE:
         return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
-    reasons = _doubts(laid, dense, hamming)
-    return _Finding(Decision.REVIEW if reasons else Decision.CERTAIN, laid.inliers, dense, laid.transform, reasons)
-
-
-def _doubts(laid: Alignment, dense: float, hamming: int) -> tuple[str, ...]:
-    """Why a person has to look; nothing when hash and pixels together leave no doubt."""
-    if hamming <= HASH_SAME and dense >= EXACT_DENSE:
-        return ()
-    precise = laid.miss <= MISS and laid.miss_most <= MISS_MOST
-    doubts = {
-        "few-inliers": laid.inliers < CERTAIN_INLIERS,
-        "weak-agreement": dense < (HASH_NEAR_DENSE if hamming <= HASH_NEAR else CERTAIN_DENSE),
-        "shared-overlay": laid.share < CERTAIN_SHARE,
-        "imprecise": not precise and dense < EXACT_DENSE and hamming > HASH_SAME,
-    }
-    return tuple(name for name, holds in doubts.items() if holds)
+    fit = measure_fit(found, registered, laid.transform)
+    dense = _dense(found, registered, fit.transform)
+    figures = Figures(hamming, laid.inliers, laid.share, dense, fit.patches, fit.in_place, fit.drift)
+    decision, reasons = decide(figures)
+    return _Finding(decision, laid.inliers, dense, fit.transform, reasons, fit)
 
 
 def _dense(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
@@ -174,6 +146,8 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         probability=None,
         pipeline=PIPELINE,
         reasons=finding.reasons,
+        in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
+        drift=None if finding.fit is None else round(finding.fit.drift, 4),
     )
 
 

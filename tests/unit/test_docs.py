@@ -31,7 +31,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 PROGRAMS = {"exhibit", "python", "make"}
 OURS = re.compile(r"(\w+=\S+ )*(docker compose exec \w+ )?(bin/|\.venv/bin/)?(exhibit|python|make)\b(?![-./:,])")
 AFTER = re.compile(r"\s(?:[|><]|&&|\|\|)\s?|\s<<")
-NUMBER = re.compile(r"^\|.*\| ([\d.]+) \| `([\w.]+)` \|$", re.MULTILINE)
+NUMBER = re.compile(r"^\|.*\| (-?[\d.]+) \| `([\w.]+)` \|$", re.MULTILINE)
 FOR_READERS = ("README.md", "SECURITY.md", "CHANGELOG.md", "docs/user.md", "docs/index.md", "docs/evidence.md")
 
 

@@ -142,8 +142,9 @@ def test_another_view_of_the_same_things_is_not_certain(registered: Features) ->
         np.clip((columns - shift).round().astype(int), 0, width - 1),
     ]
     found = verify(extract(encoded(Image.fromarray(moved))), registered)
-    assert found.decision is Decision.REVIEW
-    assert "imprecise" in found.reasons
+    assert found.decision is not Decision.CERTAIN
+    assert found.drift is not None
+    assert (found.inliers > 50, found.dense > 0.5, found.drift > 1) == (True, True, True)
 
 
 def test_a_work_without_information_is_never_certain() -> None:

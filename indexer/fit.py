@@ -1,0 +1,241 @@
+"""How precisely one picture lies on another: what tells a copy from another photograph of the same thing.
+
+A copy lies on its original to a fraction of a pixel wherever nothing was laid over it. Another photograph was taken
+from elsewhere or at another moment, so its parts are displaced against one another, neighbours together. Small patches
+of one picture are looked for in the other (Lucas and Kanade, "An Iterative Image Registration Technique", 1981; the
+pyramid of Bouguet, 2000), the transform is corrected by what they say, and what is left of their displacement counts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.features import Features, grey_scaling
+from indexer.orientation import scale_at_centre
+from indexer.single_thread import cv2
+
+LONG_SIDE = 384
+"""Pixels of the frame in which both are compared; less where one of the pictures has less to show."""
+LEAST_SIDE = 16
+PATCHES = 280
+LEAST_CELL = 8
+PATCH = 15
+AROUND = 17
+"""Pixels over which brightness and contrast are evened out."""
+TEXTURED = 2.5
+"""Deviation of grey levels from which a patch shows something."""
+AGREES = 0.6
+"""Correlation of two patches from which one is found again in the other."""
+IN_PLACE = 0.5
+"""Pixels by which a patch that is in place may be displaced."""
+LEAST_PATCHES = 12
+NEIGHBOURS = 9
+TOLERANCE = 1.0
+FAR = 9.0
+
+Grey = NDArray[np.uint8]
+Points = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What was measured.
+
+    Attributes:
+        transform: 3×3 float64, original found pixels to original registered pixels, corrected.
+        patches: how many textured patches of the overlap were looked for.
+        in_place: share of them that were found again, displaced by less than half a pixel of the coarser picture.
+        drift: by how many such pixels neighbouring patches are displaced together; four in five by less.
+    """
+
+    transform: NDArray[np.float64]
+    patches: int
+    in_place: float
+    drift: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """Both pictures over the same part of the registered one.
+
+    Attributes:
+        found: grey uint8.
+        registered: grey uint8, the same shape.
+        valid: bool, where both show something.
+        placing: 3×3, registered grey pixels to those of the frame.
+    """
+
+    found: Grey
+    registered: Grey
+    valid: NDArray[np.bool_]
+    placing: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patches:
+    """Where patches of the registered picture are in the found one, in pixels of the frame; ``held``: found again."""
+
+    registered: Points
+    found: Points
+    held: NDArray[np.bool_]
+
+    @property
+    def shifts(self) -> Points:
+        return self.found - self.registered
+
+
+def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
+    """Correct a transform by the pixels and tell how precisely it then holds.
+
+    Args:
+        found: the picture that may be a copy.
+        registered: the work's picture.
+        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
+    """
+    to_found, to_registered = grey_scaling(found, found.grey), grey_scaling(registered, registered.grey)
+    between = to_registered @ transform @ np.linalg.inv(to_found)
+    patches = _looked_for(found.grey, registered.grey, between, pyramid=1)
+    if patches is None:
+        return Fit(transform, 0, 0.0, FAR)
+    corrected = _corrected(patches[1], patches[0].placing, between)
+    if corrected is not None:
+        again = _looked_for(found.grey, registered.grey, corrected, pyramid=0)
+        if again is not None and _share_in_place(again[1]) >= _share_in_place(patches[1]):
+            patches, between = again, corrected
+    seen = patches[1]
+    original = np.linalg.inv(to_registered) @ between @ to_found
+    return Fit(original / original[2, 2], len(seen.held), _share_in_place(seen), _drift(seen))
+
+
+def _looked_for(
+    found: Grey, registered: Grey, between: NDArray[np.float64], pyramid: int
+) -> tuple[_Frame, _Patches] | None:
+    frame = _frame(found, registered, between)
+    if frame is None:
+        return None
+    one, other = _evened(frame.found, frame.valid), _evened(frame.registered, frame.valid)
+    points = _textured_points(one, other, frame.valid)
+    if len(points) < LEAST_PATCHES:
+        return None
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        other[0],
+        one[0],
+        points[:, None],
+        None,
+        winSize=(PATCH, PATCH),
+        maxLevel=pyramid,
+        criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
+    )
+    moved = moved[:, 0]
+    held = (status.ravel() > 0) & (_correlation(frame, points, moved) > AGREES)
+    return frame, _Patches(points, moved, held)
+
+
+def _frame(found: Grey, registered: Grey, between: NDArray[np.float64]) -> _Frame | None:
+    """Both over the box of the registered picture that the found one covers, as large as the coarser of them shows."""
+    height, width = found.shape
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
+    if not (np.sign(corners[:, 2]) == np.sign(corners[0, 2])).all() or not corners[:, 2].all():
+        return None
+    places = corners[:, :2] / corners[:, 2:]
+    left, top = np.maximum(places.min(axis=0), 0)
+    right, bottom = np.minimum(places.max(axis=0), [registered.shape[1] - 1, registered.shape[0] - 1])
+    magnified = max(1.0, scale_at_centre(between, found.shape))
+    factor = min(1 / magnified, LONG_SIDE / max(right - left, bottom - top, 1))
+    size = (int((right - left) * factor), int((bottom - top) * factor))
+    if min(size) < LEAST_SIDE:
+        return None
+    placing = np.array(
+        [[factor, 0, factor / 2 - 0.5 - left * factor], [0, factor, factor / 2 - 0.5 - top * factor], [0, 0, 1]]
+    )
+    one, seen = _laid(found, placing @ between, size)
+    other, there = _laid(registered, placing, size)
+    return _Frame(one, other, seen & there, placing)
+
+
+def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
+    """Warped without aliasing, and where it shows something."""
+    factor = scale_at_centre(transform, grey.shape)
+    if factor < 0.75:
+        small = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+        across, down = small[0] / grey.shape[1], small[1] / grey.shape[0]
+        shrinking = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
+        grey, transform = cv2.resize(grey, small, interpolation=cv2.INTER_AREA), transform @ np.linalg.inv(shrinking)
+    warped = cv2.warpPerspective(grey, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpPerspective(np.ones_like(grey), transform, size, flags=cv2.INTER_NEAREST)
+    return np.asarray(warped), np.asarray(mask > 0)
+
+
+def _evened(grey: Grey, valid: NDArray[np.bool_]) -> tuple[Grey, NDArray[np.float32]]:
+    """The picture with brightness and contrast evened out, and the deviation of its grey levels, around each pixel."""
+    weight = np.maximum(cv2.blur(valid.astype(np.float32), (AROUND, AROUND)), 1e-3)
+    values = np.where(valid, grey, 0).astype(np.float32)
+    mean = cv2.blur(values, (AROUND, AROUND)) / weight
+    squares = cv2.blur(values * values, (AROUND, AROUND)) / weight
+    deviation = np.sqrt(np.maximum(squares - mean * mean, 0))
+    even = np.where(valid, (values - mean) / (deviation + 3) * 40 + 128, 128)
+    return np.clip(even, 0, 255).astype(np.uint8), deviation
+
+
+def _textured_points(
+    one: tuple[Grey, NDArray[np.float32]], other: tuple[Grey, NDArray[np.float32]], valid: NDArray[np.bool_]
+) -> Points:
+    """The best corner of each cell in which either picture shows something, float32, shape (n, 2)."""
+    inner = cv2.erode(valid.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
+    shows = inner & (np.maximum(one[1], other[1]) > TEXTURED)
+    corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (one, other)]
+    strength = np.where(shows, np.maximum(*corners), 0)
+    cell = max(LEAST_CELL, int(np.sqrt(inner.sum() / PATCHES)))
+    down, across = strength.shape[0] // cell, strength.shape[1] // cell
+    whole = strength[: down * cell, : across * cell].reshape(down, cell, across, cell)
+    cells = whole.transpose(0, 2, 1, 3).reshape(down * across, cell * cell)
+    best = cells.argmax(axis=1)
+    row, column = np.divmod(np.arange(down * across), max(1, across))
+    points = np.stack([column * cell + best % cell, row * cell + best // cell], axis=1).astype(np.float32)
+    return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
+
+
+def _correlation(frame: _Frame, registered: Points, found: Points) -> NDArray[np.float32]:
+    """Of the patches around the points of each row."""
+    one, other = _around(frame.found, found), _around(frame.registered, registered)
+    norm = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1))
+    return np.asarray((one * other).sum(axis=1) / np.maximum(norm, 1e-6))
+
+
+def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
+    """Patches less their means, float32, shape (n, 225)."""
+    rows, columns = (np.mgrid[:PATCH, :PATCH] - PATCH // 2).reshape(2, -1).astype(np.float32)
+    across, down = points[:, :1] + columns, points[:, 1:] + rows
+    values = cv2.remap(grey, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    return np.asarray(values - values.mean(axis=1, keepdims=True))
+
+
+def _corrected(
+    patches: _Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The transform (between grey pictures) after what the patches that were found again say."""
+    source, target = patches.found[patches.held], patches.registered[patches.held]
+    if len(source) < LEAST_PATCHES:
+        return None
+    if len(source) >= 2 * LEAST_PATCHES:
+        change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.999)
+    else:
+        change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
+        change = None if change is None else np.vstack([change, [0, 0, 1]])
+    return None if change is None else np.asarray(np.linalg.inv(placing) @ change @ placing @ between)
+
+
+def _share_in_place(patches: _Patches) -> float:
+    return float((patches.held & (np.linalg.norm(patches.shifts, axis=1) < IN_PLACE)).mean())
+
+
+def _drift(patches: _Patches) -> float:
+    """What noise displaces, it displaces at random: the median of neighbours is next to nothing then."""
+    places, shifts = patches.registered[patches.held], patches.shifts[patches.held]
+    if len(places) < NEIGHBOURS:
+        return FAR
+    apart = ((places[:, None] - places[None]) ** 2).sum(axis=2)
+    nearest = np.argpartition(apart, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+    together = np.linalg.norm(np.median(shifts[nearest], axis=1), axis=1)
+    return float(np.percentile(together, 80))
