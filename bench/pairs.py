@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.matching.look import Look
 from bench.matching.peers import PDQ, PHASH_64, pdq
+from bench.progress import Progress
 from bench.table import Row
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision
@@ -56,8 +57,10 @@ def real_copies(folder: Path) -> list[Row]:
     with (folder / "pairs.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["expected"].startswith("copy")]
     by_kind: dict[str, list[Answer | None]] = defaultdict(list)
-    for row in rows:
+    progress = Progress("real copies", len(rows))
+    for number, row in enumerate(rows, start=1):
         by_kind[row["kind"]].append(compare(folder / row["original"], folder / row["copy"]))
+        progress(number)
     table = [_row(kind, answers) for kind, answers in sorted(by_kind.items(), key=lambda item: -len(item[1]))]
     return [*table, _row("**all**", [answer for answers in by_kind.values() for answer in answers])]
 
@@ -90,16 +93,13 @@ def compared_lookalikes(folder: Path) -> list[LookAlike]:
     """Every listed pair, the first registered and the second found."""
     with (folder / "group_pairs.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [
-        LookAlike(
-            row["group"],
-            row.get("kind", ""),
-            row["expected"],
-            (row["file_a"], row["file_b"]),
-            compare(folder / row["file_a"], folder / row["file_b"]),
-        )
-        for row in rows
-    ]
+    progress, pairs = Progress("look-alikes", len(rows)), []
+    for row in rows:
+        a, b = row["file_a"], row["file_b"]
+        answer = compare(folder / a, folder / b)
+        pairs.append(LookAlike(row["group"], row.get("kind", ""), row["expected"], (a, b), answer))
+        progress(len(pairs))
+    return pairs
 
 
 def lookalikes(pairs: Iterable[LookAlike]) -> list[Row]:

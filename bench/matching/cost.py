@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from bench.edited import opened
 from bench.matching.look import Look
-from bench.matching.questions import Progress
 from bench.matching.registered import Registered
+from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, apply
 from indexer.features import fingerprints

@@ -10,8 +10,8 @@ from pathlib import Path
 from bench.edited import Pair
 from bench.matching.look import Look
 from bench.matching.processes import each
-from bench.matching.questions import Progress
 from bench.matching.tables import per_cent
+from bench.progress import Progress
 from bench.table import Row
 from exhibit.confidence import upper_bound
 from indexer.edits import OVERLAYS, PAGES

@@ -1,7 +1,6 @@
 """Which photos are works, which stand beside them, which are asked besides; and the asking."""
 
 import random
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from bench.matching.look import Look
 from bench.matching.processes import each
 from bench.matching.registered import Registered
 from bench.matching.retrievers import FAR, Distances, Retriever
+from bench.progress import Progress
 from exhibit.types import Decision
 
 SHARE_OF_OTHERS = 0.1
 MOST_OTHERS = 40
-EVERY = 5.0
-"""Seconds between two words on how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +132,3 @@ def answered(
         answers.add(answer)
         progress(len(order))
     return [answers.done[question] for question in order]
-
-
-class Progress:
-    """Says on standard error how far something is, every few seconds.
-
-    Args:
-        title: of what.
-        total: how many there are.
-    """
-
-    def __init__(self, title: str, total: int) -> None:
-        self._title, self._total = title, total
-        self._started = self._said = time.monotonic()
-
-    def __call__(self, done: int) -> None:
-        """So many are done."""
-        now = time.monotonic()
-        if now - self._said < EVERY and done != self._total:
-            return
-        self._said = now
-        left = (now - self._started) / max(1, done) * (self._total - done)
-        print(f"  {self._title}: {done:,} of {self._total:,}, {left / 60:.0f} min left", file=sys.stderr, flush=True)

@@ -59,7 +59,7 @@ class Registered:
         self._digests.append(Digest.of(path.read_bytes()))
         features = self._cache.get(self._digests[-1], path.read_bytes)
         for one in fingerprints(features.digest, features):
-            if one.part in WORK_PARTS:
+            if one.part in WORK_PARTS and one.space in self._counts:
                 self._owners[one.space, self._counts[one.space]] = number
                 self._counts[one.space] += 1
                 yield one

@@ -13,10 +13,11 @@ from bench.matching.aims import aims
 from bench.matching.answers import Answers
 from bench.matching.look import Look
 from bench.matching.peers import missing, peers
-from bench.matching.questions import Folders, Progress, Roles, answer_of, answered, roles
+from bench.matching.questions import Folders, Roles, answer_of, answered, roles
 from bench.matching.registered import Registered
 from bench.matching.retrievers import Retriever
 from bench.matching.stages import stages
+from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, OVERLAYS, PAGES
 
@@ -110,7 +111,7 @@ def _told(parts: Roles, unrelated: int) -> str:
 def _results(
     choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: Asking
 ) -> tables.Results:
-    others, own = peers(), stages()
+    others, own = peers(), stages(asking.answers.folder / "votes")
     retrievers: list[Retriever] = [*others, *own]
     progress = Progress("works known to the peers", len(parts.registered))
     for number, path in enumerate(parts.registered):

@@ -1,20 +1,58 @@
-"""Each of Exhibit's ways to find candidates, by itself and exhaustively: the most that its index can give."""
+"""Each of Exhibit's ways to find candidates, by itself.
+
+Hash and descriptor are compared exhaustively: the most that their indexes can give. Local features vote in their index.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.matching.look import Look
-from bench.matching.retrievers import HashRetriever, Retriever, VectorRetriever
+from bench.matching.retrievers import FAR, Distances, HashRetriever, Retriever, VectorRetriever
 from indexer.features import fingerprints
-from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
+from indexer.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
+from indexer.votes_index import VoteIndex
 
 
-def stages() -> list[Retriever]:
-    """Hash and descriptor, as works are registered and as found pictures ask."""
+def stages(folder: Path) -> list[Retriever]:
+    """Hash, descriptor and votes, as works are registered and as found pictures ask.
+
+    Args:
+        folder: for the index of votes; nothing is there.
+    """
     return [
         HashRetriever("Exhibit's hash", None, _registered_hashes, lambda look: look.features.hash_variants),
         VectorRetriever("Exhibit's descriptor", None, _registered_descriptors, _found_descriptors),
+        VoteRetriever(VoteIndex(folder)),
     ]
+
+
+@dataclass(slots=True)
+class VoteRetriever:
+    """Ranks by the weight of the votes.
+
+    Attributes:
+        index: empty at first.
+    """
+
+    index: VoteIndex
+    name: str = "Exhibit's votes"
+    usual: float | None = None
+    _count: int = field(default=0)
+
+    def register(self, look: Look) -> None:
+        """Add the next registered picture."""
+        self.index.upsert([(self._count, look.features.local.descriptors[:VOTES_KEPT])])
+        self._count += 1
+
+    def distances(self, look: Look) -> Distances:
+        """Minus the weight for each registered picture."""
+        distances = np.full(self._count, FAR)
+        for vote in self.index.votes(look.features.local.descriptors):
+            distances[vote.number] = -vote.weight
+        return distances
 
 
 def _registered_hashes(look: Look) -> NDArray[np.uint8]:
