@@ -33,7 +33,7 @@ class ModelState:
     Attributes:
         name: of it.
         version: of it.
-        state: ``serving``, ``building``, ``failed``, ``measured`` or ``added``.
+        state: ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``.
         width: components of its vectors.
         size: bytes of its file.
         licence: of its weights.
@@ -144,7 +144,8 @@ def use_model(house: House, named: str) -> DescriptorModel:
         return row
     if row.measurement is None and not row.shipped:
         raise WrongUseError(
-            f"{row} hasn't been measured, so nobody knows what it finds.", hint=f"exhibit model measure {_id(row)}"
+            f"{row} hasn't been measured, so nobody knows what it finds.",
+            hint=f"Measure it: exhibit model measure {_id(row)}",
         )
     descriptors.start_building(row)
     house.descriptors.refresh()
@@ -201,7 +202,8 @@ def model_named(house: House, named: str) -> DescriptorModel:
 
 def _state(house: House, row: DescriptorModel) -> ModelState:
     serves, building = house.descriptors.serving_row.pk == row.pk, house.descriptors.building_row
-    state = "serving" if serves else "measured" if row.measurement else "added"
+    idle = "measured" if row.measurement else "shipped" if row.shipped else "added"
+    state = "serving" if serves else idle
     if building is not None and building.pk == row.pk:
         state = "failed" if row.error else "building"
     used = serves or state in {"building", "failed"}

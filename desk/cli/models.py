@@ -21,6 +21,7 @@ STATES = {
     "building": "being brought into use",
     "failed": "stopped",
     "measured": "measured",
+    "shipped": "comes with Exhibit",
     "added": "not measured",
 }
 

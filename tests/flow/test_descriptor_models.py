@@ -78,7 +78,7 @@ def test_a_network_serves_once_it_has_described_everything(
     assert house.descriptors.serving.space.name == "descriptor"
     inline.run_until_idle()
     house.descriptors.refresh()
-    assert states(inline) == {"descriptor": "added", "colours": "serving"}
+    assert states(inline) == {"descriptor": "shipped", "colours": "serving"}
     assert (vectors_in("colours", "works"), vectors_in("colours", "pictures")) == (2, 2)
 
     bring(house, planned, epoch, [copy_of(copy_of(photograph(2)))], host="other.example")
