@@ -27,6 +27,8 @@ DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
+_FAR = 2.0
+"""Pixels; a larger drift says no more."""
 _FIELDS = {
     "format", "name", "made", "pipeline", "data", "photographs", "prior", "figures", "weights", "intercept", "knots",
     "bounds",
@@ -38,6 +40,9 @@ FIGURES: Mapping[str, Callable[[Verification], float]] = {
     "hash": lambda one: max(0.0, 1 - one.hamming / _UNRELATED),
     "overlap-work": lambda one: one.overlap_work,
     "overlap-picture": lambda one: one.overlap_picture,
+    "placed": lambda one: float(one.in_place is not None),
+    "in-place": lambda one: one.in_place or 0.0,
+    "drift": lambda one: min(one.drift or 0.0, _FAR),
     "imprecise": lambda one: float("imprecise" in one.reasons),
     "shared-overlay": lambda one: float("shared-overlay" in one.reasons),
 }
@@ -65,6 +70,12 @@ class Bound:
     def per_million(self) -> int:
         """At most so many in a million pictures, with 95% confidence (:func:`exhibit.confidence.upper_bound`)."""
         return per_million(upper_bound(self.failed, self.photographs))
+
+    @property
+    def in_words(self) -> str:
+        """The bound as it is printed everywhere."""
+        counted = f"from {self.photographs:,} photographs with {self.failed:,} false alarms"
+        return f"at most {self.per_million:,} false alarms in a million pictures, 95%, {counted}"
 
 
 @dataclass(frozen=True)

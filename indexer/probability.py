@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.calibration import FIGURES, Bound, Calibration, between, figures
+from exhibit.calibration import FIGURES, Bound, Calibration, figures
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Verification
 
@@ -32,12 +32,14 @@ class Sample:
         copy: whether the pair is one picture and a copy of it.
         kind: how the pair came about, such as ``nearest`` or the name of an edit.
         verification: the measured comparison.
+        files: what was compared, for a reader: two paths, or one that was edited.
     """
 
     photograph: str
     copy: bool
     kind: str
     verification: Verification
+    files: tuple[str, ...] = ()
 
 
 def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:
@@ -87,13 +89,6 @@ def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int
     """In how many photographs some other picture was decided so."""
     failed = {one.photograph for one in samples if not one.copy and one.verification.decision is decision}
     return Bound(photographs, len(failed))
-
-
-def brier(calibration: Calibration, samples: Sequence[Sample]) -> float:
-    """The mean squared error of the probabilities, photographs and both kinds of pairs weighted as in the fit."""
-    predicted = np.array([between(calibration.score(one.verification), calibration.knots) for one in samples])
-    weights = _weights(samples)
-    return float(((predicted - _copies(samples)) ** 2 * weights).sum() / weights.sum())
 
 
 def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:

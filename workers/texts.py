@@ -3,7 +3,7 @@
 from math import floor
 
 from evidence.documents import standing_unchecked
-from exhibit.calibration import Bound, Calibration
+from exhibit.calibration import Calibration
 from exhibit.types import Verification
 
 NOT_COMPARED = 256
@@ -44,14 +44,8 @@ def probability_of(one: Verification, calibration: Calibration | None) -> str:
     bound = calibration.bound(one.decision)
     return (
         f"Probability of a copy, as measured on other pictures: {one.probability:.4f} (calibration {calibration.name}; "
-        f"{bound_of(bound)})."
+        f"{bound.in_words})."
     )
-
-
-def bound_of(bound: Bound) -> str:
-    """A bound as it is printed everywhere."""
-    counted = f"from {bound.photographs:,} photographs with {bound.failed:,} false alarms"
-    return f"at most {bound.per_million:,} false alarms in a million pictures, 95%, {counted}"
 
 
 def _percent(share: float) -> str:

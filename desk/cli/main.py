@@ -37,10 +37,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "verify": ("checking", "Check bundles, without servers or network."),
         "trust": ("trust", "Write this installation's public keys for those who check."),
         "compare": ("checking", "Compare two pictures, without servers."),
+        "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),
     },
     "Upkeep": {
         "index": ("indexes", "What is searched: check, rebuild, stats."),
         "model": ("models", "What describes pictures: add, measure, list, use, drop."),
+        "calibrate": ("calibrate", "How figures become probabilities: measure your archive; show, reset."),
         "purge": ("rules", "Remove a picture's bytes everywhere and for good."),
         "deny": ("rules", "Never visit a host, or list those denied."),
         "allow": ("rules", "Take a denial back."),

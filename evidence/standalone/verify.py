@@ -207,6 +207,9 @@ def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
         "hash": max(0.0, 1 - one["hamming"] / 128),
         "overlap-work": one["overlap_work"],
         "overlap-picture": one["overlap_picture"],
+        "placed": float(one.get("in_place") is not None),
+        "in-place": one.get("in_place") or 0.0,
+        "drift": min(one.get("drift") or 0.0, 2.0),
         "imprecise": float("imprecise" in one["reasons"]),
         "shared-overlay": float("shared-overlay" in one["reasons"]),
     }

@@ -145,6 +145,7 @@ def test_the_verifier_inside_computes_every_figure_as_we_do(standalone: ModuleTy
         one = Verification(
             Decision.REVIEW, draw.randrange(257), draw.choice([0, 1, 9, 400]), draw.random(), None, False, 0,  # noqa: FBT003 - a field
             draw.random(), draw.random(), None, "tests", reasons,
+            in_place=draw.choice([None, draw.random()]), drift=draw.choice([None, 3.5, draw.random()]),
         )  # fmt: skip
         known = calibration.probability(one)
         found = standalone.probability(to_plain(one), json.loads(calibration.to_json()))

@@ -1,0 +1,177 @@
+"""How figures become probabilities: measured on an archive of one's own."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.frame import examples, finish, json_option, open_desk
+from desk.cli.show import counted, echo_json, fields, note, say, table
+from exhibit.errors import ExitCode, WrongUseError
+from exhibit.types import Decision
+
+if TYPE_CHECKING:
+    from exhibit.calibration import Calibration
+    from indexer.calibrate import Order, Outcome
+    from indexer.folders import Progress
+    from registry.models import CalibrationRow
+
+LISTED = 20
+EXAMPLES = examples(
+    "exhibit calibrate --folder ~/Pictures/archive --dry-run",
+    "exhibit calibrate --folder ~/Pictures/archive",
+    "exhibit calibrate show",
+)
+
+
+@click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
+@click.option("--folder", type=click.Path(path_type=Path), metavar="DIR", help="Photographs, each of another picture.")
+@click.option(
+    "--same", type=click.Path(path_type=Path), metavar="FILE", help="Files that show one picture, a line each."
+)
+@click.option("--edited", type=click.IntRange(min=20), default=300, help="At most so many photographs are edited.")
+@click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, help="Processes.")
+@click.option("--dry-run", is_flag=True, help="Say what would be measured, and do nothing.")
+@json_option
+@click.pass_context
+def calibrate_command(
+    context: click.Context,
+    *,
+    folder: Path | None,
+    same: Path | None,
+    edited: int,
+    jobs: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Measure how often the comparison is right on an archive of your own, and use that from now on.
+
+    Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
+    matches and the bound on false alarms. Earlier matches keep theirs. After an interruption the same command goes on.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if folder is None:
+        raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
+    from indexer.calibrate import Order, foretold, read_groups
+    from indexer.calibration import Plan
+
+    if dry_run:
+        say(foretold(Order(folder, folder, "", "", Plan(edited), (), jobs)))
+        return
+    desk = open_desk()
+    groups = () if same is None else read_groups(same)
+    scratch = desk.config.data_dir / "calibration"
+    order = Order(folder, scratch, _named(folder), _described(folder), Plan(edited), groups, jobs)
+    outcome = _calibrated(order)
+    from registry import calibrations
+
+    calibrations.use(outcome.calibration)
+    _tell(outcome, as_json=as_json)
+
+
+def _calibrated(order: "Order") -> "Outcome":
+    from indexer.calibrate import calibrate
+
+    return calibrate(order, _meter())
+
+
+def _meter() -> "Progress":
+    """Says how far it is, on standard error, a line for each twentieth."""
+    told: dict[str, int] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        part = done * 20 // max(1, total)
+        if told.get(stage) != part:
+            told[stage] = part
+            note(f"{stage} {done:,} of {total:,}")
+
+    return show
+
+
+def _named(folder: Path) -> str:
+    from exhibit.clock import now
+
+    return f"{folder.resolve().name[:40]}-{now():%Y-%m}"
+
+
+def _described(folder: Path) -> str:
+    return f"The folder {folder.resolve().name[:80]} of this installation"
+
+
+def _tell(outcome: "Outcome", *, as_json: bool) -> None:
+    from indexer.calibrate import told
+
+    if as_json:
+        echo_json({**_plain(outcome), "digest": outcome.calibration.digest.hex})
+        return
+    fields(told(outcome))
+    for decision in (Decision.CERTAIN, Decision.REVIEW):
+        pairs = sorted({one.files for one in outcome.alarms(decision)})
+        if pairs:
+            say(f"\nDifferent photographs that were decided {decision}, {counted(len(pairs), 'pair')}:")
+            for files in pairs[:LISTED]:
+                say("  " + "  ".join(files))
+    if outcome.alarms(Decision.CERTAIN) or outcome.alarms(Decision.REVIEW):
+        say("\nWhere two files show the same picture, name them with --same and calibrate again.")
+    say("In use for new matches from now on.")
+
+
+def _plain(outcome: "Outcome") -> dict[str, object]:
+    return {
+        "name": outcome.calibration.name,
+        "photographs": outcome.calibration.certain.photographs,
+        "skipped": [{"file": one.path, "reason": one.reason} for one in outcome.skipped],
+        **{
+            str(decision): {
+                "failed": outcome.calibration.bound(decision).failed,
+                "at_most_in_a_million": outcome.calibration.bound(decision).per_million,
+                "pairs": sorted({one.files for one in outcome.alarms(decision)}),
+            }
+            for decision in (Decision.CERTAIN, Decision.REVIEW)
+        },
+    }
+
+
+@calibrate_command.command("show", epilog=examples("exhibit calibrate show", "exhibit calibrate show --json"))
+@json_option
+def show_calibrations(*, as_json: bool) -> None:
+    """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
+    open_desk()
+    from exhibit.calibration import Calibration
+    from indexer.spaces import PIPELINE
+    from registry import calibrations
+
+    active = calibrations.active(PIPELINE)
+    rows = [(row, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
+    if as_json:
+        echo_json(
+            {"in_use": None if active is None else active.digest.hex, "calibrations": [_row(*one) for one in rows]}
+        )
+    elif rows:
+        columns = ("name", "digest", "for", "photographs", "certain, in a million", "review, in a million", "in use")
+        lines = [
+            (one.name, one.digest.hex[:12], one.pipeline, one.certain.photographs, one.certain.per_million,
+             one.review.per_million, "yes" if one == active else "")
+            for _, one in rows
+        ]  # fmt: skip
+        table(columns, lines)
+        say("In a million: at most so many false alarms in a million pictures, with 95% confidence.")
+    if active is None:
+        note(f"No calibration is for {PIPELINE}: matches have no probability. Make one: exhibit calibrate --folder DIR")
+        finish(ExitCode.INCOMPLETE)
+
+
+def _row(row: "CalibrationRow", one: "Calibration") -> dict[str, object]:
+    return {**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": row.shipped}
+
+
+@calibrate_command.command("reset", epilog=examples("exhibit calibrate reset"))
+def use_shipped() -> None:
+    """Use the calibration that came with the software again; earlier matches keep theirs."""
+    open_desk()
+    from registry import calibrations
+
+    calibrations.use_shipped()
+    say("New matches get their probability from the calibration that came with the software.")

@@ -1,0 +1,145 @@
+"""Calibrating on a folder of photographs: measured once, gone on with, refused when it can't be used."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from demo.pictures import textured
+from exhibit.calibration import Bound, calibrated
+from exhibit.errors import WrongUseError
+from exhibit.types import Decision
+from indexer import calibrate as calibrating
+from indexer.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
+from indexer.calibration import NEAREST, OVERLAY, Plan
+from indexer.probability import LEAST_PHOTOGRAPHS
+from indexer.spaces import PIPELINE
+from tests.flow.rows import jpeg
+
+COUNT = LEAST_PHOTOGRAPHS + 1
+PLAN = Plan(edited=5, edits_each=2)
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def features_alone(scratch: Path, folder: Path) -> Path:
+    """The folder, with the features that another run has read and nothing that it has measured."""
+    shutil.copytree(scratch, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("measured-*"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Different photographs, one of them a second time under another name, and something else."""
+    folder = tmp_path_factory.mktemp("archive")
+    for seed in range(COUNT):
+        (folder / f"{seed:02}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
+    (folder / "again.jpg").write_bytes((folder / "00.jpg").read_bytes())
+    (folder / "other.jpg").write_bytes(jpeg(textured(3, (160, 120)), quality=60))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def order(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Order:
+    same = (("03.jpg", "other.jpg"),)
+    return Order(archive, tmp_path_factory.mktemp("scratch"), "tests-2026-11", "Drawn for a test", PLAN, same)
+
+
+@pytest.fixture(scope="module")
+def outcome(order: Order) -> Outcome:
+    return calibrate(order, quiet)
+
+
+def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome) -> None:
+    assert len(outcome.photographs) == COUNT + 1
+    assert outcome.calibration.certain == Bound(COUNT, 0)
+    assert [one.path for one in outcome.skipped] == ["notes.txt"]
+    assert f"{COUNT} photographs searched for, 5 of them edited" in outcome.calibration.data
+
+
+def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome: Outcome) -> None:
+    copies = [one for one in outcome.samples if one.copy]
+    assert len(copies) == PLAN.edited * PLAN.edits_each
+    assert sum(one.verification.decision is Decision.CERTAIN for one in copies) > len(copies) / 3
+    assert any(one.kind.startswith(OVERLAY) for one in outcome.samples)
+    strangers = [one for one in outcome.samples if one.kind == NEAREST]
+    assert all(one.files[0] != one.files[1] and set(one.files) != {"03.jpg", "other.jpg"} for one in strangers)
+
+
+def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strangers(outcome: Outcome) -> None:
+    certain = next(one for one in outcome.samples if one.copy and one.verification.decision is Decision.CERTAIN)
+    found = calibrated(certain.verification, outcome.calibration)
+    stranger = next(one for one in outcome.samples if one.kind == NEAREST)
+    assert outcome.calibration.pipeline == PIPELINE
+    assert found.probability is not None
+    assert found.probability > 0.6 > (outcome.calibration.probability(stranger.verification) or 0)
+
+
+def test_a_second_run_measures_nothing_and_gives_the_same(
+    order: Order, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(calibrating, "one_by_one", lambda _, numbers: iter(left.extend(numbers) or ()))
+    assert calibrate(order, quiet).calibration.digest == outcome.calibration.digest
+    assert left == []
+
+
+def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome, tmp_path: Path) -> None:
+    again = replace(order, scratch=features_alone(order.scratch, tmp_path))
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("measuring", 5):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(again, interrupt)
+    (kept,) = tmp_path.glob("measured-*.jsonl")
+    kept.write_bytes(kept.read_bytes()[:-20])
+    resumed: list[tuple[str, int]] = []
+    finished = calibrate(again, lambda *told: resumed.append(told[:2]))
+    assert next(done for stage, done in resumed if stage == "measuring") == 4
+    assert finished.calibration.digest == outcome.calibration.digest
+
+
+def test_several_processes_give_the_same(order: Order, outcome: Outcome, tmp_path: Path) -> None:
+    again = replace(order, scratch=features_alone(order.scratch, tmp_path), jobs=2)
+    assert calibrate(again, quiet).calibration.digest == outcome.calibration.digest
+
+
+def test_a_folder_that_is_too_small_is_refused_in_words(order: Order, tmp_path: Path) -> None:
+    for seed in range(3):
+        (tmp_path / f"{seed}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
+    with pytest.raises(WrongUseError, match="holds 3 different photographs"):
+        calibrate(Order(tmp_path, order.scratch, "small", "Small", PLAN), quiet)
+    with pytest.raises(WrongUseError, match="isn't a folder"):
+        calibrate(Order(tmp_path / "nowhere", order.scratch, "small", "Small", PLAN), quiet)
+
+
+def test_groups_are_read_and_checked(order: Order, tmp_path: Path) -> None:
+    path = tmp_path / "same.txt"
+    path.write_text("a.jpg; b.jpg\n\nc.jpg\td.jpg\n", "utf-8")
+    assert read_groups(path) == (("a.jpg", "b.jpg"), ("c.jpg", "d.jpg"))
+    path.write_text("a.jpg;b.jpg\na.jpg;c.jpg\n", "utf-8")
+    with pytest.raises(WrongUseError, match=r"a\.jpg twice"):
+        read_groups(path)
+    with pytest.raises(WrongUseError, match="can't be read"):
+        read_groups(tmp_path / "nowhere")
+    with pytest.raises(WrongUseError, match=r"gone\.jpg isn't a file"):
+        calibrate(replace(order, same=(("gone.jpg", "00.jpg"),)), quiet)
+
+
+def test_what_would_be_measured_can_be_asked_first(order: Order) -> None:
+    assert "24 files would be read" in foretold(order)
+    assert "Nothing was measured" in foretold(order)
+
+
+def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
+    shown = dict(told(outcome))
+    assert shown["certain"].startswith("at most 132,9")
+    assert "false alarms in a million pictures, 95%, from 21 photographs with 0 false alarms" in shown["certain"]
+    assert json.loads(outcome.calibration.to_json())["bounds"]["certain"]["failed"] == 0
