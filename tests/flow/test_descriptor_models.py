@@ -1,5 +1,6 @@
 """Another network comes into use while the present one serves, and everything is found as before."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,18 @@ from django.db import transaction
 from django.db.models import F
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.models import BytesState, Case, DescriptorModel, FingerprintRow, IndexChange, Picture
+from indexer.card import plain_card, read_card, space_of
+from indexer.descriptor import BUILT_IN
+from registry.descriptors import keep_model
+from registry.models import (
+    BytesState,
+    Case,
+    DescriptorChoice,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    Picture,
+)
 from tests.assets.networks import CARD, network
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
@@ -133,6 +145,22 @@ def test_what_was_measured_before_the_switch_is_not_kept_after_it(
     registered = register(late, studio, photograph(2))
     spaces = FingerprintRow.objects.filter(picture__work_pictures__work=registered.work)
     assert set(spaces.values_list("space__name", flat=True)) == {"phash256", "colours"}
+
+
+def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline: Inline) -> None:
+    house = inline.house
+    card = replace(read_card(CARD), name=BUILT_IN.card.name, version="0")
+    older = DescriptorModel(
+        name=card.name, version="0", digest=house.blobs.put(network()), size=1, card=plain_card(card), shipped=True
+    )
+    kept = keep_model(older, space_of(card, older.digest))
+    DescriptorChoice.objects.create(serving=kept)
+    register(house, owner("studio"), photograph(1))
+    assert IndexChange.objects.get(collection="works", space=kept.space).number == 1
+    assert [(one.version, one.state) for one in model_states(house)] == [("0", "serving"), ("1", "building")]
+    inline.run_until_idle()
+    assert [(one.version, one.state) for one in model_states(house)] == [("0", "shipped"), ("1", "serving")]
+    drop_model(house, "descriptor@0")
 
 
 def test_the_same_name_and_version_is_never_another_network(

@@ -1,0 +1,92 @@
+"""What the descriptor is trained on: which pictures, which views, which works together."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.assets.textured import encoded, textured
+from training.batches import LOOK_ALIKES, Picker
+from training.data import Collection, Picture, collect
+from training.views import Job, Recipe, Studio
+
+COLUMNS = ("file", "source_repo", "source_path", "licence", "licence_clear", "category", "group", "expected", "phash64")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Pictures with a list: only some may be trained on."""
+    rows = [
+        ("0.jpg", "a/one", "", "CC0 1.0", "yes", "street: day", "", "", ""),
+        ("1.jpg", "a/one", "", "CC BY-SA 4.0", "yes", "street", "", "", ""),
+        ("2.jpg", "a/one", "", "MIT", "no", "street", "", "", ""),
+        ("3.jpg", "b/two", "", "CC0 1.0", "yes", "street", "", "", ""),
+        ("4.jpg", "a/one", "", "Unsplash License", "yes", "food", "", "", ""),
+        ("gone.jpg", "a/one", "", "CC0 1.0", "yes", "food", "", "", ""),
+    ]
+    with (tmp_path / "LICENSES.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_bytes(encoded(textured(number, (160, 120)), "JPEG"))
+    return tmp_path
+
+
+def made(count: int, groups: dict[int, str] | None = None) -> Collection:
+    pictures = [
+        Picture(Path(f"{number}.jpg"), "street", "a", (groups or {}).get(number, ""), one_work=False, phash=number)
+        for number in range(count)
+    ]
+    pixels = [np.asarray(textured(number, (120, 90))) for number in range(count)]
+    return Collection(pictures, pixels, np.arange(count), list(range(count)), [])
+
+
+def test_only_pictures_with_a_clear_licence_that_asks_nothing_are_trained_on(folder: Path) -> None:
+    found = collect([folder], ["b/two"], 10, 0)
+    assert [found.pictures[one].path.name for one in found.training] == ["0.jpg", "4.jpg"]
+    assert [found.pictures[one].path.name for one in found.held_out] == ["3.jpg"]
+    assert {one.category for one in found.pictures} == {"street", "food"}
+
+
+def test_a_picture_like_one_that_is_held_out_is_not_trained_on(folder: Path) -> None:
+    (folder / "4.jpg").write_bytes(encoded(textured(3, (160, 120)), "JPEG", 60))
+    found = collect([folder], ["b/two"], 10, 0)
+    assert [found.pictures[one].path.name for one in found.training] == ["0.jpg"]
+
+
+def test_a_folder_without_a_list_gives_all_and_knows_near_same_pictures(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 2), ("c", 1)):
+        (tmp_path / f"{name}.jpg").write_bytes(encoded(textured(seed, (160, 120)), "JPEG", 70 if name == "c" else 90))
+    assert collect([tmp_path], [], 0, 0).works.tolist() == [0, 1, 0]
+
+
+def test_the_same_job_makes_the_same_views_and_says_what_they_show() -> None:
+    studio = Studio(made(6).pixels, range(6), Recipe(on_picture=0.0, collage=1.0, page=0.0))
+    job = Job(2, (0, 1, 2, 3, 4, 5), 3, 64, 7)
+    views, again = studio.make(job), studio.make(job)
+    assert (views.pixels == again.pixels).all()
+    assert views.pixels.shape == (4, 64, 64, 3)
+    assert (views.shown[:, 0] == 2).all()
+    assert (views.shown[0, 1:] == -1).all()
+    assert (views.shown[1:, 1] >= 0).all()
+    other = studio.make(Job(2, job.partners, 3, 64, 8))
+    assert (views.pixels != other.pixels).any()
+
+
+def test_what_only_stands_behind_a_work_is_neither_shown_nor_strange() -> None:
+    views = Studio(made(6).pixels, range(6), Recipe(on_picture=1.0, collage=0.0, page=0.0)).make(Job(1, (), 4, 64, 3))
+    assert (views.shown[:, 1:] == -1).all()
+    assert (views.behind[1:, 0] >= 0).all()
+
+
+def test_batches_hold_different_works_and_look_alikes_together() -> None:
+    collection = made(40, dict.fromkeys(range(3), "shelf"))
+    picker = Picker(collection, 12, 0, 8)
+    first = picker.pick()
+    assert len(set(first)) == 12
+    vectors = np.eye(8, dtype=np.float32)[np.arange(40) % 8]
+    picker.remember(list(range(40)), vectors)
+    batch = picker.pick()
+    assert len(set(batch)) == 12
+    assert {0, 1, 2} <= set(batch)
+    assert LOOK_ALIKES >= 3
