@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from exhibit.calibration import calibrated
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
 from exhibit.types import Decision
 from indexer.draw import SUFFIXES, View
@@ -17,6 +18,7 @@ from indexer.draw_pair import Pair
 from indexer.features import Features, extract
 from indexer.folders import Match, RegisteredFile, Skipped, match_folders
 from indexer.second_look import second_look
+from indexer.shipped import shipped_calibration
 from indexer.verify import verify
 from indexer.wording import as_plain, in_words
 
@@ -62,7 +64,8 @@ def _match(options: argparse.Namespace) -> ExitCode:
         for found in match_folders(options.works, options.pictures, scratch, options.jobs, meter.show):
             if isinstance(found, Match):
                 pair = {"work": found.work, "picture": found.picture}
-                out.write(json.dumps({**pair, **as_plain(found.verification)}, ensure_ascii=False).encode() + b"\n")
+                told = as_plain(calibrated(found.verification, shipped_calibration()))
+                out.write(json.dumps({**pair, **told}, ensure_ascii=False).encode() + b"\n")
             elif isinstance(found, Skipped):
                 meter.say(f"skipped {found.path}: {found.reason}")
             elif isinstance(found, RegisteredFile):
@@ -76,7 +79,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
 def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _bytes(options.first), _bytes(options.second)
     registered, found = _features(options.first, first), _features(options.second, second)
-    verification = second_look(verify(found, registered), second, registered)
+    verification = calibrated(second_look(verify(found, registered), second, registered), shipped_calibration())
     wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)

@@ -30,7 +30,8 @@ def in_words(verification: Verification) -> str:
         lines.append(f"Shown of the first {one.overlap_work:.0%}; it fills {one.overlap_picture:.0%} of the second")
         lines.append(f"Mirrored           {'yes' if one.mirrored else 'no'}")
         lines.append(f"Turned             {abs(one.rotation)}°{_side(one.rotation)}")
-    return "\n".join([*lines, "Probability        not calibrated", f"Method             {one.pipeline}"])
+    lines.append(f"Probability        {_probability(one)}")
+    return "\n".join([*lines, f"Method             {one.pipeline}"])
 
 
 def as_plain(verification: Verification) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def as_plain(verification: Verification) -> dict[str, Any]:
     return {
         "decision": str(one.decision),
         "probability": one.probability,
+        "calibration": None if one.calibration is None else one.calibration.hex,
         "hamming": one.hamming,
         "inliers": one.inliers,
         "dense": one.dense,
@@ -50,6 +52,12 @@ def as_plain(verification: Verification) -> dict[str, Any]:
         "reasons": list(one.reasons),
         "pipeline": one.pipeline,
     }
+
+
+def _probability(one: Verification) -> str:
+    if one.probability is None or one.calibration is None:
+        return "not calibrated"
+    return f"{one.probability:.4f} of a copy, as measured on other pictures (calibration {one.calibration.hex[:12]})"
 
 
 def _side(rotation: int) -> str:

@@ -116,17 +116,21 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
 
     Drawings are JPEG or PNG files, as their names end.
     """
+    from exhibit.calibration import calibrated
     from indexer.features import extract
     from indexer.search import compare
+    from indexer.shipped import shipped_calibration
 
     registered, found = (read_picture(path, MOST_BYTES) for path in (work, picture))
-    one = compare(extract(found), lambda: found, extract(registered))
+    calibration = shipped_calibration()
+    one = calibrated(compare(extract(found), lambda: found, extract(registered)), calibration)
     wanted = {name: path for name, path in drawings.items() if path is not None}
     if one.transform is not None:
         _draw(found, registered, one.transform, wanted)
     plain = {
         "decision": str(one.decision),
         "probability": one.probability,
+        "calibration": None if one.calibration is None else one.calibration.hex,
         "hamming": one.hamming,
         "inliers": one.inliers,
         "dense": one.dense,
@@ -143,7 +147,7 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
     say(SAID[one.decision])
     from workers.texts import words_of
 
-    for sentence in words_of(one):
+    for sentence in words_of(one, calibration):
         say(f"  {sentence}")
     fields([("  remarks", ", ".join(one.reasons))])
     if wanted and one.transform is None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from exhibit.types import Decision
 from indexer import calibrate as calibrating
 from indexer.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
 from indexer.calibration import NEAREST, OVERLAY, Plan
-from indexer.probability import LEAST_PHOTOGRAPHS
+from indexer.probability import LEAST_PHOTOGRAPHS, Sample
 from indexer.spaces import PIPELINE
 from tests.flow.rows import jpeg
 
@@ -83,10 +84,15 @@ def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strang
 def test_a_second_run_measures_nothing_and_gives_the_same(
     order: Order, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left: list[int] = []
-    monkeypatch.setattr(calibrating, "one_by_one", lambda _, numbers: iter(left.extend(numbers) or ()))
+    left: list[Sequence[int]] = []
+
+    def none(_: object, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
+        left.append(numbers)
+        yield from ()
+
+    monkeypatch.setattr(calibrating, "one_by_one", none)
     assert calibrate(order, quiet).calibration.digest == outcome.calibration.digest
-    assert left == []
+    assert left == [[]]
 
 
 def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome, tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""A probability in documents: with what it rests on, in both languages, and never without it."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+from evidence.checks.probability import calibration_facts
+from evidence.documents import render_exhibit_sheet, render_report_csv, render_report_json
+from evidence.facts import CaseFacts
+from exhibit.calibration import calibrated
+from exhibit.types import Decision
+from tests.assets.bundles import CALIBRATION
+from tests.unit.documents_sample import sample_case, sample_pictures, sample_report
+from workers.texts import words_of
+
+FITTING = replace(CALIBRATION, pipeline="pipeline-1")
+
+
+def with_probability(case: CaseFacts, decision: Decision = Decision.CERTAIN) -> CaseFacts:
+    match = case.matches[0]
+    verification = calibrated(replace(match.verification, decision=decision), FITTING)
+    facts = calibration_facts(FITTING, "data/calibrations/01.json")
+    return replace(case, matches=(replace(match, verification=verification),), calibrations=(facts,))
+
+
+def sheet(case: CaseFacts) -> str:
+    pages = pypdf.PdfReader(io.BytesIO(render_exhibit_sheet(case, sample_pictures(), "en"))).pages
+    return " ".join(" ".join(page.extract_text().split()) for page in pages)
+
+
+def test_the_sheet_states_probability_calibration_and_bound() -> None:
+    text = sheet(with_probability(sample_case()))
+    assert "that the picture is a copy, as measured on other pictures; this says nothing about permission" in text
+    assert "tests-2026-11: Invented for tests." in text
+    assert "Decided as certain: at most 7,462 false alarms in a million pictures, with 95% confidence, from 400" in text
+    assert FITTING.digest.hex in text.replace(" ", "")
+
+
+def test_what_is_put_up_for_review_has_its_own_bound() -> None:
+    text = sheet(with_probability(sample_case(), Decision.REVIEW))
+    assert "Put up for review: at most 15,656 false alarms in a million pictures" in text
+
+
+def test_a_table_has_probability_calibration_and_bound_in_columns() -> None:
+    report, _ = sample_report(1)
+    case = replace(report.cases[0], facts=with_probability(report.cases[0].facts))
+    report = replace(report, cases=(case,))
+    (row,) = csv.DictReader(io.StringIO(render_report_csv(report).decode("utf-8-sig"), newline=""))
+    assert 0.5 < float(row["probability"]) < 1
+    assert row["calibration"] == "tests-2026-11"
+    assert row["calibration_sha256"] == FITTING.digest.hex
+    assert row["false_alarms_in_a_million_at_most"] == "7462"
+    plain = json.loads(render_report_json(report))
+    assert plain["cases"][0]["facts"]["calibrations"][0]["certain"]["at_most_in_a_million"] == 7462
+
+
+@pytest.mark.parametrize(("decision", "most"), [(Decision.CERTAIN, "7,462"), (Decision.REVIEW, "15,656")])
+def test_sentences_state_it_with_the_bound_of_the_decision(decision: Decision, most: str) -> None:
+    one = with_probability(sample_case(), decision).matches[0].verification
+    words = words_of(one, FITTING)[-1]
+    assert f"calibration tests-2026-11; at most {most} false alarms in a million pictures, 95%, from 400" in words
+
+
+def test_without_its_calibration_no_probability_is_told() -> None:
+    one = with_probability(sample_case()).matches[0].verification
+    assert words_of(one)[-1] == "The probability has not been calibrated."
+    assert "Calibration" not in sheet(sample_case())
