@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bench.matching.cost import MIX
 from bench.matching.figures import alarms, is_found, mean_over_edits, share, taken_for
 from bench.matching.overlays import Judged
 from bench.matching.tables import EACH, EACH_FURTHER, FIVE_PERCENT, MEAN, Results, per_cent
@@ -86,7 +87,7 @@ def _counted(title: str, decisions: Sequence[str], most: float) -> list[Row]:
 
 
 def _time(times: Sequence[Row]) -> list[Row]:
-    means = [row["ms, mean"] for row in times if row["picture"] == "**the mix**"]
+    means = [row["ms, mean"] for row in times if row["picture"] == MIX]
     return [
         _row("ms a picture, the mix", f"≤ {MILLISECONDS:.0f}", f"{mean:.0f}", met=mean <= MILLISECONDS)
         for mean in means

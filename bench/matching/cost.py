@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageOps
 from bench.edited import opened
 from bench.matching.look import Look
 from bench.matching.registered import Registered
+from bench.matching.retrievers import Retriever
 from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, apply
@@ -27,6 +28,7 @@ COPIES = 20
 SMALL = 3
 """Every third one is a thumbnail or an icon."""
 WARM_UP = 5
+MIX = "**the mix**"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,22 @@ def time_table(samples: Sequence[Sample], registered: Registered) -> list[Row]:
         spent[sample.kind].append((time.process_time() - started) * 1000)
         progress(number)
     rows = [_row(kind, values) for kind, values in spent.items()]
-    return [*rows, _row("**the mix**", [value for values in spent.values() for value in values])]
+    return [*rows, _row(MIX, [value for values in spent.values() for value in values])]
+
+
+def beside_table(samples: Sequence[Sample], retrievers: Sequence[Retriever], whole: Sequence[Row]) -> list[Row]:
+    """Milliseconds and bytes a picture of everybody who ranks, each by itself, on the same mix; decoding included."""
+    rows: list[Row] = []
+    for one in retrievers:
+        for sample in samples[:WARM_UP]:
+            one.distances(Look(sample.data))
+        started = time.process_time()
+        for sample in samples:
+            one.distances(Look(sample.data))
+        spent = (time.process_time() - started) * 1000 / len(samples)
+        rows.append({"what": f"{one.name}, alone", "ms a picture": spent, "bytes a work": round(one.bytes_each)})
+    mixed = [row["ms, mean"] for row in whole if row["picture"] == MIX]
+    return [*rows, {"what": "Exhibit whole", "ms a picture": mixed[0], "bytes a work": "all of its stages"}]
 
 
 def _row(kind: str, values: Sequence[float]) -> Row:

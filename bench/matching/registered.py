@@ -16,7 +16,8 @@ from indexer.candidates import Candidate
 from indexer.features import Features, fingerprints
 from indexer.index import open_index, rebuild_index
 from indexer.search import find_works
-from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
+from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.votes_index import VoteIndex
 
 SPACES = (PHASH, DESCRIPTOR)
 
@@ -42,6 +43,9 @@ class Registered:
                 vectors[one.space].append(one.vector)
             progress(len(self))
         self._indexes = {space.id: _indexed(space, folder, vectors[space.id]) for space in SPACES}
+        self._votes = VoteIndex(folder / "votes")
+        for number in range(len(self)):
+            self._vote_for(number)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -51,6 +55,11 @@ class Registered:
         for one in self._measured(path):
             index = self._indexes[one.space]
             index.upsert(np.array([self._counts[one.space] - 1]), _rows(index.space, [one.vector]))
+        self._vote_for(len(self) - 1)
+
+    def _vote_for(self, number: int) -> None:
+        self._votes.upsert([(number, self.features(number).local.descriptors[:VOTES_KEPT])])
+        self._owners[ROOTSIFT.id, number] = number
 
     def _measured(self, path: Path) -> Iterator[Fingerprint]:
         """The vectors of the next work; each has its number when it is given."""
@@ -73,6 +82,11 @@ class Registered:
     def descriptors(self) -> VectorIndex:
         """Their descriptors."""
         return self._indexes[DESCRIPTOR.id]
+
+    @property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
+        return self._votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""

@@ -32,6 +32,10 @@ class Retriever(Protocol):
     def distances(self, look: Look) -> Distances:
         """Float64, one for each registered picture."""
 
+    @property
+    def bytes_each(self) -> float:
+        """What is kept of a registered picture to be searched, in bytes."""
+
 
 class _Rows:
     """Vectors of the registered pictures, and whose each is."""
@@ -52,6 +56,11 @@ class _Rows:
     def matrix(self) -> NDArray[Any]:
         """All of them, one below the other."""
         return np.stack(self._rows)
+
+    @property
+    def bytes_each(self) -> float:
+        """Of a picture's vectors."""
+        return float(self.matrix.nbytes / max(1, self.count))
 
     def nearest(self, of_rows: NDArray[np.generic]) -> Distances:
         """The smallest value of each picture's rows."""
@@ -88,6 +97,11 @@ class HashRetriever:
         apart = [np.bitwise_count(every ^ one).sum(axis=1) for one in found]
         return self._rows.nearest(np.min(apart, axis=0)) if apart else np.full(self._rows.count, FAR)
 
+    @property
+    def bytes_each(self) -> float:
+        """What is kept of a registered picture."""
+        return self._rows.bytes_each
+
 
 @dataclass(frozen=True, slots=True)
 class VectorRetriever:
@@ -113,3 +127,8 @@ class VectorRetriever:
     def distances(self, look: Look) -> Distances:
         """1 − cosine to each registered picture."""
         return self._rows.nearest(1 - (self._rows.matrix @ self.of_found(look).T).max(axis=1))
+
+    @property
+    def bytes_each(self) -> float:
+        """What is kept of a registered picture."""
+        return self._rows.bytes_each

@@ -95,6 +95,8 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     samples = list(cost.mix(parts.works, unrelated, choice.mix, choice.seed))
     times = cost.time_table(samples, registered)
     yield "matching-time", "Processor time of a found picture", times
+    ranking = [*results.peers, *results.stages]
+    yield "matching-beside", "Time and space beside others", cost.beside_table(samples, ranking, times)
     yield "matching-bytes", "What is kept", cost.bytes_table(registered)
     yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
     yield "matching-aims", "Aims", aims(results, judged, alike, times)

@@ -15,6 +15,9 @@ from indexer.features import fingerprints
 from indexer.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
 from indexer.votes_index import VoteIndex
 
+NUMBER = 8
+"""Bytes of the number beside each code."""
+
 
 def stages(folder: Path) -> list[Retriever]:
     """Hash, descriptor and votes, as works are registered and as found pictures ask.
@@ -53,6 +56,11 @@ class VoteRetriever:
         for vote in self.index.votes(look.features.local.descriptors):
             distances[vote.number] = -vote.weight
         return distances
+
+    @property
+    def bytes_each(self) -> float:
+        """Codes and numbers of a picture's descriptors."""
+        return float(self.index.descriptors * (self.index.codec.code_size + NUMBER) / max(1, self._count))
 
 
 def _registered_hashes(look: Look) -> NDArray[np.uint8]:
