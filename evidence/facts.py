@@ -250,6 +250,8 @@ class MatchFacts:
         words: the figures in sentences, English.
         overlay: path of the overlay picture, or ``None``.
         side_by_side: path of the side-by-side picture, or ``None``.
+        difference: path of the picture that shows what differs, or ``None``.
+        points: path of the picture that numbers the same details in both, or ``None``.
     """
 
     number: int
@@ -260,6 +262,19 @@ class MatchFacts:
     words: tuple[str, ...]
     overlay: str | None
     side_by_side: str | None
+    difference: str | None = field(default=None, metadata=LATER)
+    points: str | None = field(default=None, metadata=LATER)
+
+    @property
+    def drawings(self) -> dict[str, str]:
+        """The paths of all drawings that there are, by their role."""
+        drawn = {
+            "side-by-side": self.side_by_side,
+            "overlay": self.overlay,
+            "difference": self.difference,
+            "points": self.points,
+        }
+        return {role: path for role, path in drawn.items() if path is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from evidence.codec import to_plain
-from evidence.facts import CaseFacts, MatchFacts
+from evidence.facts import CaseFacts
 from evidence.manifest import ALGORITHM, FACTS_PATH, Manifest, ManifestFile, SealedMatter, SealingKey
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
@@ -131,9 +131,9 @@ def seal_opening(sealed: SealedCase) -> dict[str, Any]:
     }
 
 
-def match_folder(match: MatchFacts) -> str:
+def match_folder(number: int) -> str:
     """Where a match's files lie, such as ``data/matches/01``."""
-    return f"data/matches/{match.number:02d}"
+    return f"data/matches/{number:02d}"
 
 
 def sighting_folder(number: int) -> str:
@@ -164,7 +164,7 @@ def named_files(facts: CaseFacts) -> dict[str, Digest | None]:
         named[sighting.picture.file] = sighting.picture.digest
         named.update({path: None for capture in sighting.captures for path in capture.files})
     for match in facts.matches:
-        named.update({path: None for path in (match.overlay, match.side_by_side) if path is not None})
+        named.update(dict.fromkeys(match.drawings.values()))
     named.update({calibration.file: calibration.digest for calibration in facts.calibrations})
     named.update(dict.fromkeys(derived_files(facts)))
     return named
@@ -172,7 +172,7 @@ def named_files(facts: CaseFacts) -> dict[str, Digest | None]:
 
 def derived_files(facts: CaseFacts) -> dict[str, bytes]:
     """The files that repeat parts of the facts for a reader who looks for them beside the pictures."""
-    files = {f"{match_folder(match)}/alignment.json": canonical(to_plain(match)) for match in facts.matches}
+    files = {f"{match_folder(match.number)}/alignment.json": canonical(to_plain(match)) for match in facts.matches}
     for sighting in facts.sightings:
         if sighting.slice is not None:
             files[f"{sighting_folder(sighting.number)}/slice.json"] = canonical(to_plain(sighting.slice))

@@ -21,7 +21,7 @@ CORNERS: tuple[tuple[str, Colour], ...] = (
     ("D", (120, 65, 160)),
 )
 """Letter and colour of each corner of a shared part, clockwise in the registered picture from the top left."""
-BADGE = 16
+BADGE = 18
 """Radius of a lettered corner, pixels."""
 _SHIFT = 4
 """Bits behind the point of the coordinates that OpenCV draws with."""

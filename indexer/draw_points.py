@@ -14,7 +14,7 @@ MOST = 30
 APART = 0.07
 """Least distance of two marked details, as a share of the longer side of the shared part."""
 COLOURS = ((196, 0, 60), (0, 92, 175), (0, 120, 90), (120, 65, 160), (165, 82, 0))
-DOT = 12
+DOT = 13
 AROUND = 0.06
 """Margin shown around the shared part, as a share of its longer side."""
 

@@ -3,6 +3,7 @@
 from exhibit.errors import NotFoundError
 from indexer.draw_pair import Pair
 from registry.models import Match
+from workers.facts import verification_of
 from workers.wiring import House
 
 
@@ -13,7 +14,9 @@ def pair_of(house: House, match: Match) -> Pair:
         NotFoundError: it has none, or the bytes of one of them aren't stored any more.
         UnreadablePictureError: one of them can't be decoded within the limits.
     """
-    if match.transform is None:
+    verification = verification_of(match)
+    if verification.transform is None:
         raise NotFoundError("The two pictures can't be laid on each other.")
+    transforms = [verification.transform, *verification.further]
     found, registered = house.blobs.get(match.found.digest), house.blobs.get(match.registered.digest)
-    return Pair.of(found, registered, [match.transform], house.limits)
+    return Pair.of(found, registered, transforms, house.limits)

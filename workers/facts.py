@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from evidence.checks.probability import calibration_facts
+from evidence.documents.exhibit_sheet import ROOM
 from evidence.facts import (
     CalibrationFacts,
     CaptureFacts,
@@ -36,14 +37,15 @@ from evidence.slices import SliceTree, record_leaf
 from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.entries import EntryType
 from exhibit.types import Decision, Matrix, Verification
+from indexer.draw import View
 from indexer.spaces import DESCRIPTOR, PIPELINE
 from registry import calibrations, descriptors
 from registry import sightings as seen
 from registry.licences import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
 from workers.proofs import checkpoint_covering, log_proof
+from workers.registrations import submission_of
 from workers.steps.crawl import record_of
 from workers.texts import not_checked, words_of
 from workers.wiring import House
@@ -100,7 +102,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
-    registration = _registration(case.work)
+    registration = submission_of(case.work)
     logged = [*submissions, registration] if registration is not None else submissions
     proofs = _Proofs(house, checkpoint_covering(house, logged) if sealed and logged else None)
     sightings, files = [], []
@@ -188,12 +190,6 @@ def _work(work: Work, registration: LogProof | None) -> WorkFacts:
             for number, picture in enumerate(pictures, 1)
         ),
     )
-
-
-def _registration(work: Work) -> LogSubmission | None:
-    rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
-    registered = rows.filter(opening__content__work=work.number, opening__content__has_key="picture")  # not its removal
-    return registered.order_by("pk").first()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,17 +300,24 @@ def words_of_match(match: Match) -> tuple[str, ...]:
 
 def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
     verification = verification_of(match)
-    shown = tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id)
-    facts = MatchFacts(
-        number, match.registered.digest, match.found.digest, shown, verification, words_of_match(match), None, None
-    )
-    if verification.transform is None:
-        return facts
-    folder = match_folder(facts)
+    aligned = verification.transform is not None
+    closely = aligned and number <= ROOM.matches
+
+    def path(view: View, *, drawn: bool) -> str | None:
+        return f"{match_folder(number)}/{view.file_name}" if drawn else None
+
     return MatchFacts(
-        number, match.registered.digest, match.found.digest, shown, verification, facts.words,
-        f"{folder}/overlay.png", f"{folder}/side-by-side.png",
-    )  # fmt: skip
+        number=number,
+        work_picture=match.registered.digest,
+        picture=match.found.digest,
+        sightings=tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id),
+        verification=verification,
+        words=words_of_match(match),
+        overlay=path(View.OVERLAY, drawn=aligned),
+        side_by_side=path(View.SIDE_BY_SIDE, drawn=aligned),
+        difference=path(View.DIFFERENCE, drawn=closely),
+        points=path(View.POINTS, drawn=closely),
+    )
 
 
 def _calibrations(house: House, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:

@@ -1,6 +1,7 @@
-"""One match as blocks: both pictures, overlay, side by side, and every figure."""
+"""One match as blocks: its drawings, or both pictures, and every figure."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from evidence.documents.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
 from evidence.documents.pictures import Album, Pictures
@@ -10,6 +11,10 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
 
 NOT_COMPARED = 256
+TEXT_WIDTH, GUTTER, INSET = 166, 4, 2
+"""Millimetres, as the template has them: of the lines, between the pictures of a row, within their frames."""
+LEAST_HEIGHT = 20
+"""Millimetres of a frame without a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +24,19 @@ class Room:
     Attributes:
         sightings: most sightings.
         matches: most matches with pictures.
-        plate_height: millimetres of a picture's frame.
-        plates_in_row: pictures beside each other.
-        side_by_side: whether corresponding parts are shown too, beside both pictures and the overlay.
+        rows: drawings of a match that has an alignment, by row: their roles, and most millimetres of their height.
+        plain_height: the same for the two pictures of one that has none.
     """
 
     sightings: int
     matches: int
-    plate_height: int
-    plates_in_row: int
-    side_by_side: bool
+    rows: tuple[tuple[tuple[str, ...], int], ...]
+    plain_height: int
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The drawings that are shown."""
+        return frozenset(role for roles, _ in self.rows for role in roles)
 
 
 def comparison_blocks(
@@ -54,10 +62,8 @@ def comparison_blocks(
     if verification.transform is not None:
         sentences.append(wording.say("match.aligned_picture", share=percent(verification.overlap_picture)))
         sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
-    plates = _plates(facts, match, pictures, album, wording, room)
-    starts = range(0, len(plates), room.plates_in_row)
     return [
-        *(Plates(tuple(plates[start : start + room.plates_in_row]), room.plate_height) for start in starts),
+        *_plates(facts, match, pictures, album, wording, room),
         Text(wording.say("document.sentences").join(sentences)),
         _figures(verification, facts.calibration_of(match), wording),
     ]
@@ -65,21 +71,36 @@ def comparison_blocks(
 
 def _plates(
     facts: CaseFacts, match: MatchFacts, pictures: Pictures, album: Album, wording: Wording, room: Room
-) -> list[Plate]:
-    registered = next((item.file for item in facts.work.pictures if item.digest == match.work_picture), None)
-    found = next((item.picture.file for item in facts.sightings if item.picture.digest == match.picture), None)
-    wanted = [(registered, "registered"), (found, "found"), (match.overlay, "overlay")]
-    if room.side_by_side:
-        wanted.append((match.side_by_side, "side_by_side"))
-    return [_plate(path, wording.say(f"picture.{name}"), pictures, album, wording) for path, name in wanted]
+) -> list[Plates]:
+    """The drawings that there are; without any, the two pictures."""
+    drawn = match.drawings
+    named = [({role: drawn[role] for role in roles if role in drawn}, height) for roles, height in room.rows]
+    if not drawn:
+        registered = next((item.file for item in facts.work.pictures if item.digest == match.work_picture), "")
+        found = next((item.picture.file for item in facts.sightings if item.picture.digest == match.picture), "")
+        named = [({"registered": registered, "found": found}, room.plain_height)]
+    rows = []
+    for row, height in named:
+        plates = tuple(_plate(path, role, pictures, album, wording, len(row)) for role, path in row.items())
+        if plates:
+            rows.append(Plates(plates, min(height, _needed(plates, album))))
+    return rows
 
 
-def _plate(path: str | None, caption: str, pictures: Pictures, album: Album, wording: Wording) -> Plate:
-    data = None if path is None else pictures.get(path)
+def _needed(plates: tuple[Plate, ...], album: Album) -> int:
+    """Millimetres of height at which the tallest of the pictures in a row is as wide as its column."""
+    column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
+    shapes = [album.size(plate.path) for plate in plates if plate.path is not None]
+    return ceil(max((column * height / width for width, height in shapes), default=LEAST_HEIGHT) + 2 * INSET)
+
+
+def _plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:
+    caption = wording.say(f"picture.{role.replace('-', '_')}")
+    data = pictures.get(path)
     if data is None:
         return Plate(None, wording.say("picture.missing"), caption, caption)
     try:
-        return Plate(album.place(data), "", caption, caption)
+        return Plate(album.place(data, across), "", caption, caption)
     except UnreadablePictureError as error:
         reason = wording.phrases.word("refused", error.reason)
         return Plate(None, wording.say("picture.unreadable", reason=reason), caption, caption)

@@ -24,8 +24,9 @@ from evidence.documents.wording import Wording, zone_named
 from evidence.facts import CaseFacts
 
 FACTS_FILE = "facts.json"
-PICTURE_SIDE = 1000
-ROOM = Room(sightings=40, matches=12, plate_height=62, plates_in_row=2, side_by_side=True)
+PICTURE_SIDE = 1400
+DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 64), (("points",), 72))
+ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
 
 
 def render_exhibit_sheet(

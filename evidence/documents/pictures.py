@@ -39,35 +39,47 @@ class Album:
     """Collects the pictures of one document.
 
     Args:
-        side: most pixels of the longer side of each.
+        side: most pixels of the longer side of a picture that stands alone in its row.
     """
 
     def __init__(self, side: int) -> None:
         self._side = side
-        self._small: dict[Digest, bytes | UnreadablePictureError] = {}
+        self._small: dict[str, bytes | UnreadablePictureError] = {}
 
-    def place(self, data: bytes) -> str:
+    def place(self, data: bytes, across: int = 1) -> str:
         """Take a picture in; returns the path under which the template finds it.
+
+        Args:
+            data: exact bytes.
+            across: pictures that share its row.
 
         Raises:
             UnreadablePictureError: the bytes can't be decoded within the limits.
         """
-        digest = Digest.of(data)
-        if digest not in self._small:
-            self._small[digest] = self._shrink(data)
-        kept = self._small[digest]
+        side = self._side // across
+        path = f"pictures/{Digest.of(data).hex}-{side}.jpg"
+        if path not in self._small:
+            self._small[path] = self._shrink(data, side)
+        kept = self._small[path]
         if isinstance(kept, UnreadablePictureError):
             raise kept
-        return f"pictures/{digest.hex}.jpg"
+        return path
+
+    def size(self, path: str) -> tuple[int, int]:
+        """Width and height of what :meth:`place` took in, pixels."""
+        small = self._small[path]
+        assert isinstance(small, bytes)
+        with Image.open(io.BytesIO(small)) as picture:
+            return picture.size
 
     @property
     def files(self) -> tuple[TypesetFile, ...]:
         """What was taken in and can be shown."""
         kept = self._small.items()
-        return tuple(TypesetFile(f"pictures/{key.hex}.jpg", small) for key, small in kept if isinstance(small, bytes))
+        return tuple(TypesetFile(path, small) for path, small in kept if isinstance(small, bytes))
 
-    def _shrink(self, data: bytes) -> bytes | UnreadablePictureError:
+    def _shrink(self, data: bytes, side: int) -> bytes | UnreadablePictureError:
         try:
-            return small_jpeg(data, self._side)
+            return small_jpeg(data, side)
         except UnreadablePictureError as error:
             return error

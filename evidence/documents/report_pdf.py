@@ -45,10 +45,11 @@ from evidence.documents.typesetting import TypesetFile
 from evidence.documents.wording import Wording, zone_named
 
 DATA_FILE = "report.json"
-PICTURE_SIDE = 560
+PICTURE_SIDE = 1000
 CONTENTS_FROM = 4
 """Cases from which on a table of contents helps."""
-ROOM = Room(sightings=6, matches=3, plate_height=44, plates_in_row=3, side_by_side=False)
+DRAWN = ((("side-by-side",), 98), (("overlay", "difference"), 50))
+ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
 
 
 def render_report_pdf(

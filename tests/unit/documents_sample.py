@@ -1,8 +1,10 @@
 """A case and a report as the document tests need them: generated pictures, invented names, figures of a real size."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -31,9 +33,12 @@ from evidence.facts import (
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Verification
+from indexer.draw import View, draw
+from indexer.draw_pair import Pair
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SIZE = (900, 600)
+TRANSFORM = ((0.0, 864 / 640, 0.0), (582 / 430, 0.0, 18.0), (0.0, 0.0, 1.0))
 
 
 def landscape(seed: int) -> Image.Image:
@@ -65,23 +70,16 @@ def encoded(picture: Image.Image, kind: str = "JPEG") -> bytes:
     return out.getvalue()
 
 
-def sample_pictures(seed: int = 1) -> dict[str, bytes]:
-    """A registered picture, its mirrored and turned copy, and the two pictures that show the match."""
+@cache
+def sample_pictures(seed: int = 1) -> Mapping[str, bytes]:
+    """A registered picture, its mirrored and turned copy, and the drawings of the match."""
     registered = landscape(seed)
     cut = registered.crop((0, 18, 864, 600))
     found = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(Image.Transpose.ROTATE_90).resize((430, 640))
-    overlay = Image.blend(registered, Image.new("RGB", SIZE, (255, 255, 255)), 0.55)
-    overlay.paste(cut, (0, 18))
-    ImageDraw.Draw(overlay).rectangle((0, 18, 863, 598), outline=(18, 83, 95), width=5)
-    pair = Image.new("RGB", (2 * SIZE[0] + 20, SIZE[1]), (255, 255, 255))
-    pair.paste(registered, (0, 0))
-    pair.paste(cut, (SIZE[0] + 20, 18))
-    return {
-        "data/work/01.jpg": encoded(registered),
-        "data/sightings/01/image.webp": encoded(found, "WEBP"),
-        "data/matches/01/overlay.png": encoded(overlay, "PNG"),
-        "data/matches/01/side-by-side.png": encoded(pair, "PNG"),
-    }
+    seen, work = encoded(found, "WEBP"), encoded(registered)
+    pair = Pair.of(seen, work, [TRANSFORM])
+    drawings = {f"data/matches/01/{view.file_name}": draw(view, pair) for view in View}
+    return {"data/work/01.jpg": work, "data/sightings/01/image.webp": seen, **drawings}
 
 
 def picture_facts(data: bytes, path: str) -> PictureFacts:
@@ -143,7 +141,7 @@ def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
         hamming=38,
         inliers=412,
         dense=0.9379,
-        transform=((0.0, -1.35, 864.0), (-1.35, 0.0, 598.0), (0.0, 0.0, 1.0)),
+        transform=TRANSFORM,
         mirrored=True,
         rotation=90,
         overlap_work=0.9421,
@@ -151,7 +149,8 @@ def sample_match(registered: PictureFacts, found: PictureFacts) -> MatchFacts:
         probability=None,
         pipeline="pipeline-1",
     )
-    paths = "data/matches/01/overlay.png", "data/matches/01/side-by-side.png"
+    views = (View.OVERLAY, View.SIDE_BY_SIDE, View.DIFFERENCE, View.POINTS)
+    paths = [f"data/matches/01/{view.file_name}" for view in views]
     return MatchFacts(1, registered.digest, found.digest, (1,), verification, ("Aligned over 94%.",), *paths)
 
 
@@ -182,7 +181,7 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
     )
 
 
-def sample_case(pictures: dict[str, bytes] | None = None, number: str = "12") -> CaseFacts:
+def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12") -> CaseFacts:
     """A confirmed case with one sighting and one match."""
     pictures = pictures or sample_pictures()
     registered = picture_facts(pictures["data/work/01.jpg"], "data/work/01.jpg")
@@ -216,7 +215,7 @@ def sample_coverage() -> tuple[CrawlCoverage, ...]:
     )
 
 
-def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[ReportFacts, dict[str, dict[str, bytes]]]:
+def sample_report(cases: int = 1, *, demonstration: bool = False) -> tuple[ReportFacts, dict[str, Mapping[str, bytes]]]:
     """A report with so many cases, and the pictures of each."""
     pictures = {str(number): sample_pictures(number % 7) for number in range(1, cases + 1)}
     decision = DecisionFacts("confirmed", "demonstration switch", NOON, "", demonstration)

@@ -189,7 +189,7 @@ def test_a_small_picture_is_not_made_larger() -> None:
 
 
 def test_a_damaged_picture_leaves_a_document_that_says_so(pictures: Mapping[str, bytes]) -> None:
-    broken = {**pictures, "data/sightings/01/image.webp": b"not a picture"}
+    broken = {**pictures, "data/matches/01/overlay.jpg": b"not a picture"}
     assert "This picture cannot be shown:" in " ".join(
         text_of(render_exhibit_sheet(sample_case(), broken, "en")).split()
     )

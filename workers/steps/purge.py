@@ -61,7 +61,7 @@ def _documents(house: House, bundle: Bundle, digest: Digest) -> Iterator[Digest]
     sealed = sealed_case(house, bundle)
     facts = sealed_facts(house, sealed)
     matches = [one for one in facts.matches if digest in (one.work_picture, one.picture)]
-    drawings = {path for one in matches for path in (one.overlay, one.side_by_side)}
+    drawings = {path for one in matches for path in one.drawings.values()}
     for file in sealed.manifest.files:
         if file.path in drawings or file.role == "exhibit-sheet":
             yield file.sha256

@@ -115,13 +115,15 @@ def _originals(house: House, facts: CaseFacts) -> dict[str, bytes]:
 
 
 def _drawn(house: House, facts: CaseFacts, matches: Sequence[Match]) -> dict[str, bytes]:
-    """The overlays of the matches that a report shows with pictures; side by side is for the exhibit sheet."""
+    """The drawings that a report shows; more of them are for the exhibit sheet."""
     pictures: dict[str, bytes] = {}
     for one, row in list(zip(facts.matches, matches, strict=True))[: ROOM.matches]:
-        if one.overlay is None:
+        shown = {role: path for role, path in one.drawings.items() if role in ROOM.roles}
+        if not shown:
             continue
         if row.found.digest in house.blobs and row.registered.digest in house.blobs:
-            pictures[one.overlay] = draw(View.OVERLAY, pair_of(house, row))
+            pair = pair_of(house, row)
+            pictures.update({path: draw(View(role), pair) for role, path in shown.items()})
     return pictures
 
 

@@ -13,7 +13,7 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.secrets import master_key
-from indexer.draw import View, draw_png
+from indexer.draw import MEDIA_TYPE, View, draw
 from registry import matching, steps
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, Owner, SealingKey, StepState
@@ -102,10 +102,10 @@ def _drawings(house: House, gathered: Gathered) -> list[ContentFile]:
     """The pictures of each match that the facts name."""
     files = []
     for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
-        for path, view in ((facts.overlay, View.OVERLAY), (facts.side_by_side, View.SIDE_BY_SIDE)):
-            if path is not None:
-                drawn = draw_png(view, pair_of(house, row))
-                files.append(ContentFile(path, view, "image/png", house.blobs.put(drawn)))
+        if facts.drawings:
+            pair = pair_of(house, row)
+            for role, path in facts.drawings.items():
+                files.append(ContentFile(path, role, MEDIA_TYPE, house.blobs.put(draw(View(role), pair))))
     return files
 
 
