@@ -1,4 +1,4 @@
-"""``python -m indexer``: match folders and compare pictures, without any server."""
+"""``python -m indexer``: match folders, compare pictures and calibrate, without any server."""
 
 import argparse
 import json
@@ -13,6 +13,8 @@ from typing import BinaryIO
 from exhibit.calibration import calibrated
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
 from exhibit.types import Decision
+from indexer.calibrate import Order, calibrate, read_groups, told
+from indexer.calibration import Plan
 from indexer.draw import SUFFIXES, View
 from indexer.draw_pair import Pair
 from indexer.features import Features, extract
@@ -29,8 +31,10 @@ EXAMPLES = """examples:
       the same; works that were measured before aren't measured again
   python -m indexer compare original.jpg copy.jpg --overlay overlay.jpg --difference difference.jpg
       the figures of one pair in words, the copy laid on the original, and what was changed in it
+  python -m indexer calibrate photographs/ --out calibration.json --cache measured/
+      how often the comparison is right on these photographs, as a calibration with its bound on false alarms
 
-exit codes of match:   0 done, 2 wrong use, 3 a process died, 130 interrupted
+exit codes of match and calibrate: 0 done, 2 wrong use, 3 a process died, 130 interrupted
 exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or unreadable, 130 interrupted"""
 
 
@@ -90,6 +94,23 @@ def _compare(options: argparse.Namespace) -> ExitCode:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))
     print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
+
+
+def _calibrate(options: argparse.Namespace) -> ExitCode:
+    meter = _Meter()
+    groups = () if options.same is None else read_groups(options.same)
+    with _scratch(options.cache) as scratch:
+        plan = Plan(options.edited)
+        order = Order(options.folder, scratch, options.name, options.data, plan, groups, options.jobs)
+        outcome = calibrate(order, meter.show)
+    with _replacing(options.out) as out:
+        out.write(outcome.calibration.to_json())
+    for name, value in told(outcome):
+        print(f"{name:<14}  {value}")
+    for decision in (Decision.CERTAIN, Decision.REVIEW):
+        for files in sorted({one.files for one in outcome.alarms(decision)}):
+            print(f"{decision:<14}  {'  '.join(files)}")
+    return ExitCode.DONE
 
 
 def _features(path: Path, data: bytes) -> Features:
@@ -162,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="match | compare")
+    commands = parser.add_subparsers(required=True, metavar="match | compare | calibrate")
     match = commands.add_parser("match", help="match a folder of pictures against a folder of works")
     match.add_argument("works", type=Path, help="folder of the registered pictures, with all folders in it")
     match.add_argument("pictures", type=Path, help="folder of the pictures that may be copies, with all folders in it")
@@ -177,6 +198,16 @@ def _parser() -> argparse.ArgumentParser:
         compare.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"JPEG or PNG file: {text}")
     compare.add_argument("--json", action="store_true", help="the figures as JSON")
     compare.set_defaults(run=_compare)
+    calibrating = commands.add_parser("calibrate", help="measure how often the comparison is right on photographs")
+    calibrating.add_argument("folder", type=Path, help="photographs, each of another picture")
+    calibrating.add_argument("--out", type=Path, required=True, help="file that receives the calibration, JSON")
+    calibrating.add_argument("--same", type=Path, help="file with a line for each picture that several files show")
+    calibrating.add_argument("--name", default="own", help="of the calibration")
+    calibrating.add_argument("--data", default="A folder of photographs", help="what they are, in words")
+    calibrating.add_argument("--edited", type=_jobs, default=300, help="at most so many are edited; 300 by default")
+    calibrating.add_argument("--cache", type=Path, help="folder that keeps what was measured for the next run")
+    calibrating.add_argument("--jobs", type=_jobs, default=1, help="processes; 1 by default")
+    calibrating.set_defaults(run=_calibrate)
     return parser
 
 
@@ -188,7 +219,7 @@ def _drawing(text: str) -> Path:
 
 def _jobs(text: str) -> int:
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} isn't a number of processes")
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number above 0")
     return int(text)
 
 

@@ -13,6 +13,7 @@ from exhibit.calibration import Bound, calibrated
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
 from indexer import calibrate as calibrating
+from indexer.__main__ import main
 from indexer.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
 from indexer.calibration import NEAREST, OVERLAY, Plan
 from indexer.probability import LEAST_PHOTOGRAPHS, Sample
@@ -149,3 +150,10 @@ def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
     assert shown["certain"].startswith("at most 132,9")
     assert "false alarms in a million pictures, 95%, from 21 photographs with 0 false alarms" in shown["certain"]
     assert json.loads(outcome.calibration.to_json())["bounds"]["certain"]["failed"] == 0
+
+
+def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "one.jpg").write_bytes(jpeg(textured(1, (160, 120))))
+    assert main(["calibrate", str(tmp_path), "--out", str(tmp_path / "calibration.json")]) == 2
+    assert "holds 1 different photographs. At least 20 are needed" in capsys.readouterr().err
+    assert not (tmp_path / "calibration.json").exists()
