@@ -1,0 +1,63 @@
+"""The drawings of a match from the rows to the bundle and the report."""
+
+from dataclasses import replace
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from exhibit.digests import Digest
+from indexer.draw import View
+from registry import crawling
+from registry.models import Bundle, Capture, Case, CrawlSlice
+from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
+from workers.bundles import sealed_case, sealed_facts
+from workers.inline import Inline
+from workers.steps.crawl import opening
+from workers.steps.decide import confirm
+from workers.steps.match import match_pictures
+from workers.steps.report import make_reports, request_report
+from workers.steps.seal import seal_bundles
+
+WORK = photograph(1)
+
+
+def sealed(inline: Inline) -> Bundle:
+    """A bundle about a mirrored copy."""
+    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    studio = owner("studio")
+    register(inline.house, studio, WORK)
+    planned, epoch = claimed_slice(studio)
+    found = jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [found]))
+    Capture.objects.update(state="failed")  # nobody answers at this address
+    part = CrawlSlice.objects.get()
+    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+    confirm(inline.house, Case.objects.get(), by="Ann", reason="A copy.")
+    seal_bundles(inline.house, list(Bundle.objects.values_list("pk", flat=True)))
+    return Bundle.objects.get()
+
+
+def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: Inline) -> None:
+    bundle = sealed(inline)
+    case = sealed_case(inline.house, bundle)
+    (match,) = sealed_facts(inline.house, case).matches
+    assert match.drawings == {str(view): f"data/matches/01/{view.file_name}" for view in View}
+    assert match.verification.mirrored
+    for role, path in match.drawings.items():
+        file = case.manifest.file(path)
+        assert file is not None
+        assert (file.role, file.media_type) == (role, "image/jpeg")
+        assert file.size < 1_000_000
+        with Image.open(BytesIO(inline.house.blobs.get(file.sha256))) as drawn:
+            assert max(drawn.size) <= 1600
+
+
+def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: Inline) -> None:
+    sealed(inline)
+    Case.objects.update(decision=Case.Decision.OPEN)
+    report = request_report(Case.objects.get().owner, preparer="Ann")
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+    pdf = next(one for one in report.files if one["name"].endswith(".pdf"))
+    assert inline.house.blobs.get(Digest.from_hex(pdf["digest"])).count(b"/DCTDecode") == 3
