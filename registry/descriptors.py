@@ -21,6 +21,9 @@ from registry.models import (
     WorkPicture,
 )
 
+NOTHING_TO_DESCRIBE = ""
+"""The reason of a gap where nothing is amiss: icons, for one, have no vectors."""
+
 
 def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | None:
     """The row that says what serves; made with a network that came with the software, where there is none yet."""
@@ -118,6 +121,11 @@ def count_described(model: DescriptorModel) -> int:
     return rows.count()
 
 
+def count_failures(model: DescriptorModel) -> int:
+    """How many pictures a network couldn't describe."""
+    return model.gaps.exclude(reason=NOTHING_TO_DESCRIBE).count()
+
+
 def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
     """Those of the pictures that are in a collection, whatever space it is searched in."""
     taken_back = IndexChange.objects.filter(
@@ -133,7 +141,7 @@ def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
 
 
 def note_gaps(model: DescriptorModel, gaps: Sequence[tuple[int, str]]) -> None:
-    """Note pictures that a network couldn't describe, and why."""
+    """Note pictures that have no vector of a network, and why."""
     rows = [DescriptorGap(model=model, picture_id=picture, reason=reason[:300]) for picture, reason in gaps]
     DescriptorGap.objects.bulk_create(rows, ignore_conflicts=True)
 
@@ -182,9 +190,11 @@ def _missing(model: DescriptorModel) -> "QuerySet[Picture]":
 
 
 __all__ = [
+    "NOTHING_TO_DESCRIBE",
     "choice_with",
     "count_beyond_reach",
     "count_described",
+    "count_failures",
     "count_undescribed",
     "is_built",
     "keep_model",

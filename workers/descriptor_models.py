@@ -206,7 +206,7 @@ def _state(house: House, row: DescriptorModel) -> ModelState:
     state = "serving" if serves else idle
     if building is not None and building.pk == row.pk:
         state = "failed" if row.error else "building"
-    used = serves or state in {"building", "failed"}
+    coming = state in {"building", "failed"}
     return ModelState(
         name=row.name,
         version=row.version,
@@ -216,9 +216,9 @@ def _state(house: House, row: DescriptorModel) -> ModelState:
         licence=str(row.card["licence"]),
         source=str(row.card["source"]),
         described=descriptors.count_described(row),
-        waiting=descriptors.count_undescribed(row) if used else 0,
-        beyond_reach=descriptors.count_beyond_reach(row) if used else 0,
-        failed=row.gaps.count(),
+        waiting=descriptors.count_undescribed(row) if coming else 0,
+        beyond_reach=descriptors.count_beyond_reach(row) if coming or serves else 0,
+        failed=descriptors.count_failures(row),
         error=row.error,
         measured_at=row.measured_at,
         recall=None if row.measurement is None else _kept_recall(row.measurement),

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
             name='DescriptorGap',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(max_length=300)),
+                ('reason', models.CharField(blank=True, max_length=300)),
                 ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='registry.picture')),
                 ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='gaps', to='registry.descriptormodel')),
             ],

@@ -46,11 +46,11 @@ class DescriptorChoice(models.Model):
 
 
 class DescriptorGap(models.Model):
-    """A picture whose bytes are there and that a network couldn't describe."""
+    """A picture whose bytes are there, without a vector of a network: it failed, or there was nothing to describe."""
 
     model = models.ForeignKey(DescriptorModel, on_delete=models.CASCADE, related_name="gaps")
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
-    reason = models.CharField(max_length=300)
+    reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["model", "picture"], name="descriptor_gap_identity")]

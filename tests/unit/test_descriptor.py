@@ -13,7 +13,6 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.card import Card, Resize, card_of, plain_card, read_card, space_of
 from indexer.descriptor import BUILT_IN, MODEL, examined, prepared
-from indexer.embedding import PARTS
 from indexer.features import extract, fingerprints
 from indexer.features_file import from_bytes, to_bytes
 from indexer.recall import as_plain, measure, recall_of
@@ -44,7 +43,7 @@ def test_a_network_of_another_size_and_width_describes_pictures() -> None:
     assert vectors[0] @ vectors[1] < 0.9
     features = extract(encoded(PICTURE), descriptor=network_of_mine)
     stored = [one for one in fingerprints(features.digest, features) if one.space == "colours@1"]
-    assert [one.part for one in stored] == list(PARTS)
+    assert {"whole", "centre"} <= {one.part for one in stored}
     assert {len(one.vector) for one in stored} == {WIDTH * 4}
     again = from_bytes(to_bytes(features), network_of_mine.space)
     assert (again.embeddings["whole"] == features.embeddings["whole"]).all()

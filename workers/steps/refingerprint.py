@@ -62,7 +62,9 @@ def _describe(house: House, row: DescriptorModel, batch: Sequence[int], cursor: 
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
-            made += [(picture.pk, one) for one in _vectors(house, picture, descriptor)]
+            found = _vectors(house, picture, descriptor)
+            made += [(picture.pk, one) for one in found]
+            gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
             if error.retry:
                 raise
