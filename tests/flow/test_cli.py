@@ -356,3 +356,25 @@ def test_the_launcher_works_from_anywhere_and_through_a_link(cli: CommandLine, s
     run = subprocess.run(command, cwd=tmp_path, env=cli.environ, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert "the-studio" in run.stdout
+
+
+def test_the_error_rate_is_printed_exported_and_computed_by_an_outsider(
+    cli: CommandLine, studio: str, tmp_path: Path
+) -> None:
+    from evidence.__main__ import main
+
+    assert "the machine said" in cli.run("accuracy").out
+    assert cli.ask("accuracy")["certain"]["unknown"] == 0
+    cli.run("accuracy", "export", tmp_path / "decisions.jsonl")
+    cli.run("trust", tmp_path / "keys.json")
+    assert main(["accuracy", str(tmp_path / "decisions.jsonl"), "--trust", str(tmp_path / "keys.json")]) == 0
+    assert "can't be written" in cli.run("accuracy", "export", tmp_path / "nowhere" / "file", code=2).err
+
+
+def test_a_folder_that_cannot_be_calibrated_with_is_refused(cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "one.jpg").write_bytes(photograph(1))
+    assert "No folder is named" in cli.run("calibrate", code=2).err
+    assert "holds 1 different photographs" in cli.run("calibrate", "--folder", tmp_path, code=2).err
+    assert "1 files would be read" in cli.run("calibrate", "--folder", tmp_path, "--dry-run").out
+    cli.run("calibrate", "reset")
+    assert "calibrations" in cli.run("calibrate", "show", "--json", code=None).answer
