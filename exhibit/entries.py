@@ -18,6 +18,8 @@ import rfc8785
 from exhibit.clock import rfc3339
 
 SALT_BYTES = 32
+DECISION_VERSION = 2
+"""Of the openings of decisions. The first version, without a number, said nothing of what the machine had said."""
 
 
 class EntryType(StrEnum):

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from exhibit.calibration import calibrated
 from exhibit.clock import now
-from exhibit.entries import EntryType
+from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
 from registry import calibrations
 from registry.bulk import copy_into
@@ -21,8 +21,6 @@ from registry.log import submit
 from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting
 
 LEDGER = "licence ledger"
-DECISION_VERSION = 2
-"""Of the openings of decisions in the log. The first version, without a number, said nothing of the machine."""
 
 
 class Decider(StrEnum):
