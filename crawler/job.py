@@ -73,6 +73,7 @@ class Target:
         depth: links followed since the source, 0 for the source itself.
         page_url: for an image that was found in a sitemap or a feed, the page that shows it.
         context: the words that stood beside it there.
+        found_in: what a sighting of such an image says; what it usually says when empty.
     """
 
     url: str
@@ -80,6 +81,7 @@ class Target:
     depth: int = 0
     page_url: str = ""
     context: str = ""
+    found_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ class CrawlSpider(Spider):
     def _begin(self, visit: Visit) -> None:
         target = visit.target
         if target.kind is Kind.IMAGE:
-            found_in = "list" if not target.page_url else "sitemap"
+            found_in = target.found_in or ("list" if not target.page_url else "sitemap")
             self._images.want(visit, FoundImage(target.url, found_in, target.context, target.page_url or target.url))
             visit.release()
             return

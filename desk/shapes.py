@@ -21,6 +21,7 @@ from registry.models import (
     Match,
     Owner,
     Report,
+    Revisit,
     StepState,
     Watch,
     Work,
@@ -77,6 +78,25 @@ def work(row: Work) -> Plain:
                 "bytes": one.picture.size,
             }
             for one in row.work_pictures.all()
+        ],
+    }
+
+
+def past(row: Work) -> Plain:
+    """How far the search of what was seen before is, for each picture, and what had expired by then."""
+    pictures = list(row.work_pictures.order_by("pk"))
+    seen = Revisit.objects.filter(owner=row.owner_id, registered__in=[one.picture_id for one in pictures])
+    return {
+        "search": [{"state": one.state, **one.progress} for one in pictures],
+        "seen_before": [
+            {
+                "outcome": one.outcome,
+                "hamming": one.hamming,
+                "inliers": one.inliers,
+                "dense": one.dense,
+                "sentence": one.sentence,
+            }
+            for one in seen.order_by("hamming", "pk")
         ],
     }
 

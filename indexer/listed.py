@@ -21,12 +21,12 @@ faiss: Any = library
 
 LISTED_FROM = 2_000_000
 """Rows from which a segment has lists: an exhaustive scan of fewer takes some 15 ms for eight hashes on one core."""
-READ = 0.28
+READ = 0.33
 """Share of the lists that a search reads."""
 READ_ALL_FROM = 100
 """Whoever wants so many answers a hash, such as a new work that searches everything seen, gets every list read."""
-ROWS_A_LIST = 8_000
-"""About as many as fit into a core's second cache."""
+ROWS_A_LIST = 4_000
+"""Few enough for a core's second cache, enough that the call for each list costs little."""
 FIRST_REACH, NEXT_REACH = 90, 24
 """Bits within which a search without a limit looks at first, and by how many it goes on."""
 

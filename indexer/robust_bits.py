@@ -11,23 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROBUST = (
-    ((1, 0), 0.060),
-    ((0, 1), 0.066),
-    ((2, 2), 0.101),
-    ((0, 2), 0.108),
-    ((2, 4), 0.115),
-    ((3, 2), 0.117),
-    ((1, 2), 0.121),
-    ((4, 2), 0.127),
-    ((2, 0), 0.137),
-    ((1, 1), 0.138),
-    ((2, 3), 0.138),
-    ((0, 3), 0.143),
+    ((1, 0), 0.067),
+    ((0, 1), 0.086),
+    ((1, 1), 0.142),
+    ((2, 2), 0.146),
+    ((2, 4), 0.146),
+    ((0, 3), 0.149),
+    ((1, 2), 0.150),
+    ((0, 2), 0.152),
+    ((2, 3), 0.155),
+    ((3, 2), 0.156),
+    ((2, 1), 0.162),
+    ((2, 0), 0.162),
 )
 """Row and column of a coefficient, and how often its bit flips between a photograph and an edited copy of it.
 
-Measured on 1,915 edited copies of 300 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
-some degrees, captions, stickers, warps, and chains of them.
+Segments on disk are sorted by it: whoever changes it raises ``segments.FORMAT``.
+
+Measured on 3,329 edited copies of 420 photographs whose hashes are 41 to 90 bits from their original: crops, turns by
+some degrees, captions, stickers, frames, pictures laid over them, warps, and chains of these.
 """
 MOST_BITS = len(ROBUST)
 _BYTES = np.array([2 * row + column // 8 for (row, column), _ in ROBUST])

@@ -32,6 +32,9 @@ LONGEST_HOST = 253
 SUSPECT_FROM = 2
 """A URL that was begun so often without an end is visited alone, so that it harms no other."""
 
+PAST = "past"
+"""Kind of the source of a watch under which pictures seen before are asked for again (:mod:`registry.revisits`)."""
+
 MOST_ATTEMPTS = 4
 """Begun so often without an end, a URL is given up."""
 
@@ -83,7 +86,8 @@ def start_crawl(watch_id: int) -> Crawl | None:
             return None
         number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
         crawl = Crawl.objects.create(watch=watch, number=number, state=StepState.DOING, started_at=moment)
-        add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in watch.sources])
+        sources = [source for source in watch.sources if source["kind"] != PAST]
+        add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
         watch.next_run_at = moment + timedelta(seconds=watch.interval_seconds)
         watch.save(update_fields=["next_run_at"])
     return crawl

@@ -158,7 +158,11 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     of = desk.owner(owner)
     row = owned.work(of, number)
     cases = owned.cases(of).filter(work=row)
-    one = {**shapes.work(row), "cases": [{"number": c.number, "party": c.party, "decision": c.decision} for c in cases]}
+    one = {
+        **shapes.work(row),
+        "cases": [{"number": c.number, "party": c.party, "decision": c.decision} for c in cases],
+        **shapes.past(row),
+    }
     if as_json:
         echo_json(one)
         return
@@ -177,8 +181,21 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             *(("remark", conflict["sentence"]) for conflict in one["conflicts"]),
             *(("picture", _picture(picture)) for picture in one["pictures"]),
             *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
+            *(("search of the past", _search(search)) for search in one["search"]),
+            *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one["seen_before"]),
         ]
     )
+
+
+def _search(search: Mapping[str, Any]) -> str:
+    if "alike" not in search:
+        return "waits" if search["state"] != "failed" else "given up"
+    compared = search.get("compared", 0)
+    found = f"{counted(search['alike'], 'picture')} resembled it, {compared:,} compared"
+    expired = (
+        f", {search['expired']:,} had expired, {search['asked_again']:,} asked for again" if "expired" in search else ""
+    )
+    return f"{found}{expired}{'' if search['state'] == 'done' else '; under way'}"
 
 
 def _picture(picture: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, Lo
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.people import Membership, Owner, Role, SealingKey, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
+from registry.models.revisits import Revisit
 from registry.models.steps import Claimable, StepState
 from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
 
@@ -54,6 +55,7 @@ __all__ = [
     "Refusal",
     "RegistrationConflict",
     "Report",
+    "Revisit",
     "Role",
     "SealingKey",
     "Sighting",

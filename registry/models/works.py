@@ -43,6 +43,7 @@ class WorkPicture(Claimable):
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
     picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
     role = models.CharField(max_length=8, choices=RoleOfPicture.choices, default=RoleOfPicture.MASTER)
+    progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]

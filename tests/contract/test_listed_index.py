@@ -99,7 +99,7 @@ def test_few_copies_are_lost_of_those_that_brute_force_finds(
 def test_a_search_reads_a_share_of_the_lists_only(both: tuple[FaissIndex, BruteForceIndex]) -> None:
     far = np.random.default_rng(6).integers(0, 256, (300, 32), np.uint8)
     few, all_of_them = (sum(map(len, both[0].search(far, k=k, within=99))) for k in (99, 100))
-    assert 0.1 * all_of_them < few < 0.6 * all_of_them
+    assert 0.1 * all_of_them < few < 0.8 * all_of_them
 
 
 def test_small_segments_and_other_spaces_have_no_lists() -> None:

@@ -20,6 +20,7 @@ from registry.budgets import left
 from registry.bulk import storable
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.models import Sighting as SightingRow
+from registry.revisits import is_past
 from workers.crawl_child import crawl_child
 from workers.steps.retain import disk_is_full
 from workers.wiring import House, contact_fields
@@ -34,6 +35,8 @@ MOST_CLAIMS = 3
 """So often begun without an end, a slice is given up: its URLs go back to the frontier."""
 
 FILE_KINDS = ("folder", "warc")
+BEFORE = "seen-before"
+"""Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
 PASSING = frozenset({"budget", "timeout", "retry-after"})
 """Refusals that say nothing about the address: it goes back to the frontier, some times at most."""
 PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
@@ -112,8 +115,16 @@ def job_of(house: House, row: CrawlSlice, spool: Path) -> Job | None:
         return None
     watch, config = row.crawl.watch, house.config
     sources = tuple(Source(kind=SourceKind(one.kind), path=Path(one.url)) for one in urls if one.kind in FILE_KINDS)
+    found_in = BEFORE if is_past(watch) else ""
     targets = tuple(
-        Target(url=one.url, kind=Kind(one.kind), depth=one.depth, page_url=one.page_url, context=one.context)
+        Target(
+            url=one.url,
+            kind=Kind(one.kind),
+            depth=one.depth,
+            page_url=one.page_url,
+            context=one.context,
+            found_in=found_in,
+        )
         for one in urls
         if one.kind not in FILE_KINDS
     )
@@ -156,7 +167,7 @@ def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    hosts = [host_of(source["url"]) for source in sources if source["kind"] not in FILE_KINDS]
+    hosts = [host_of(source["url"]) for source in sources if source["kind"] not in (*FILE_KINDS, crawling.PAST)]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
 

@@ -1,62 +1,166 @@
-"""A new work searches every picture that was ever seen."""
+"""New works search every picture that was ever seen, several works in one pass over the indexes."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from indexer.candidates import NEW_WORK, distinct, find_candidates
-from indexer.features import extract
-from indexer.spaces import PIPELINE
+from exhibit.types import Decision, Verification
+from indexer.candidates import Candidate, distinct
+from indexer.features import Features, extract
+from indexer.past import WorkQueries, search_past, work_queries
+from indexer.spaces import PHASH, PIPELINE
 from registry import fingerprints as vectors
-from registry import matching, steps
+from registry import matching, revisits, steps
 from registry.models import BytesState, Picture, WorkPicture
+from registry.revisits import Resembling
 from workers.steps.match import compared, registered_features
 from workers.wiring import House
 
 Collection = vectors.Collection
 MOST = 2000
 """Pictures that are verified for one new work."""
-
+MOST_AGAIN = 100
+"""Pictures without bytes that are asked for again for one new work, the most promising ones."""
 KEPT_TOGETHER = 50
 """Comparisons that are recorded together: what one break-off costs at most."""
+SECONDS = 240.0
+"""After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
+NOT_NEAR = 256
+
+
+@dataclass(slots=True)
+class Sought:
+    """A registered picture whose past is searched.
+
+    Attributes:
+        row: its row, claimed.
+        features: what was measured of it.
+        queries: what it searches with.
+        distances: bits or, beyond 256, by descriptor alone, for each picture that resembles it; the best come first.
+    """
+
+    row: WorkPicture
+    features: Features
+    queries: WorkQueries
+    distances: dict[int, int] = field(default_factory=dict)
 
 
 def search_pictures(house: House, ids: Sequence[int]) -> None:
     """Search the pictures already seen for each new picture of a work, and open the cases that follow.
 
+    1. Claim; measure the works; search both indexes for all of them at once.
+    2. Compare each with the pictures that it resembles, from stored bytes. What was compared is kept now and then, so
+       that a search that is broken off goes on where it was.
+    3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
+       are asked for again where they were seen (:mod:`registry.revisits`).
+
     The work's own fingerprints were committed before; with the pictures' commit-before-search in
     :mod:`workers.steps.match`, whichever of the two came later sees the other.
     """
-    for pk in steps.claim(WorkPicture, ids, house.stale_after):
-        try:
-            _search(house, WorkPicture.objects.select_related("picture").get(pk=pk))
-        except ExhibitError as error:
-            steps.fail(WorkPicture, pk, str(error), retry=error.retry)
-
-
-def _search(house: House, row: WorkPicture) -> None:
+    claimed = steps.claim(WorkPicture, ids, house.stale_after)
+    if not claimed:
+        return
+    until = time.monotonic() + SECONDS
     house.descriptors.refresh()
     house.indexes.refresh(Collection.PICTURES)
-    features = registered_features(house, row.picture.digest)
-    hashes, descriptors = (house.indexes.of(Collection.PICTURES, space) for space in house.indexes.spaces)
-    candidates = find_candidates(features, hashes, descriptors, NEW_WORK)
-    pictures = house.indexes.pictures(Collection.PICTURES, candidates)
-    wanted = list(distinct(candidates, lambda one: pictures.get((one.space, one.number)), MOST))
-    known = {found for _, found in matching.known_pairs(PIPELINE, wanted, [row.picture_id])}
-    unknown = Picture.objects.filter(pk__in=set(wanted) - known, bytes_state=BytesState.STORED)
-    new = list(unknown.order_by("pk"))
-    for start in range(0, len(new), KEPT_TOGETHER):
-        rows = []
-        for found in new[start : start + KEPT_TOGETHER]:
-            with suppress(ExhibitError):  # expired a moment ago, or damaged since it was measured
-                seen = extract(house.blobs.get(found.digest), house.limits)
-                rows.append((row.picture_id, found.pk, compared(house, seen, features)))
-        with transaction.atomic():  # so that a search that takes long goes on where it was broken off
-            matching.keep_matches(rows)
+    sought = list(_sought(house, claimed))
+    _resembling(house, sought)
+    for one in sought:
+        try:
+            _search(house, one, until)
+        except ExhibitError as error:
+            steps.fail(WorkPicture, one.row.pk, str(error), retry=error.retry)
+
+
+def _sought(house: House, ids: Iterable[int]) -> Iterator[Sought]:
+    """What each registered picture searches with; damage in one stops nobody else."""
+    for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
+        try:
+            features = registered_features(house, row.picture.digest)
+            data, descriptor = house.blobs.get(row.picture.digest), house.descriptors.serving
+            yield Sought(row, features, work_queries(data, features, descriptor, house.limits))
+        except ExhibitError as error:
+            steps.fail(WorkPicture, row.pk, str(error), retry=error.retry)
+
+
+def _resembling(house: House, sought: Sequence[Sought]) -> None:
+    """Fill in what resembles each registered picture, in one pass over the indexes."""
+    hashes = house.indexes.of(Collection.PICTURES, PHASH)
+    descriptors = house.indexes.of(Collection.PICTURES, house.descriptors.serving.space)
+    for one, candidates in zip(sought, search_past([one.queries for one in sought], hashes, descriptors), strict=True):
+        pictures = house.indexes.pictures(Collection.PICTURES, candidates)
+        bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
+        named = {hit: pictures.get(_key(hit)) for hit in candidates}
+        one.distances = {picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MOST)}
+        _tell(one, vectors=len(hashes), alike=len(one.distances))
+
+
+def _key(candidate: Candidate) -> tuple[str, int]:
+    return candidate.space, candidate.number
+
+
+def _search(house: House, one: Sought, until: float) -> None:
+    known = {found for _, found in matching.known_pairs(PIPELINE, one.distances, [one.row.picture_id])}
+    wanted = [picture for picture in one.distances if picture not in known]
+    rows = Picture.objects.in_bulk(wanted)
+    stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
+    for start in range(0, len(stored), KEPT_TOGETHER):
+        if time.monotonic() > until:
+            steps.wait(WorkPicture, one.row.pk, now())
+            return
+        _compare(house, one, stored[start : start + KEPT_TOGETHER])
+        _tell(one, compared=len(known) + start + len(stored[start : start + KEPT_TOGETHER]))
+    expired = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    again = list(_worth_asking(house, one, expired))
     with transaction.atomic():
-        matching.lock_pictures(wanted)
-        captures = matching.open_cases(registered=[row.picture_id])
-        steps.finish(WorkPicture, [row.pk])
+        matching.lock_pictures(one.distances)
+        captures = matching.open_cases(registered=[one.row.picture_id])
+        revisits.ask_again(one.row.work.owner_id, one.row.picture_id, again)
+        steps.finish(WorkPicture, [one.row.pk])
+    _tell(one, expired=len(expired), asked_again=len(again))
     house.hint("capture", captures)
+
+
+def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
+    """Compare with some pictures and keep what came of it, in a transaction of its own."""
+    rows = []
+    for found in pictures:
+        with suppress(ExhibitError):  # expired a moment ago, or damaged since it was measured
+            seen = extract(house.blobs.get(found.digest), house.limits)
+            rows.append((one.row.picture_id, found.pk, compared(house, seen, one.features)))
+    with transaction.atomic():
+        matching.keep_matches(rows)
+
+
+def _worth_asking(house: House, one: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
+    """Those whose small copy resembles the work too, or that have none; the most promising first."""
+    asked = 0
+    for picture in expired:
+        if asked == MOST_AGAIN:
+            return
+        small = _small_copy(house, one, picture)
+        if small is not None and small.decision is Decision.NONE:
+            continue
+        asked += 1
+        figures = (None, None) if small is None else (small.inliers, small.dense)
+        yield Resembling(picture.pk, one.distances[picture.pk], *figures)
+
+
+def _small_copy(house: House, one: Sought, picture: Picture) -> Verification | None:
+    """What comparing the small copy that stayed says, or ``None`` when there is none that can be read."""
+    if picture.thumbnail is None:
+        return None
+    with suppress(ExhibitError):
+        return compared(house, extract(house.blobs.get(picture.thumbnail), house.limits), one.features)
+    return None
+
+
+def _tell(one: Sought, **counts: int) -> None:
+    """Keep how far the search is, for whoever looks; and that whoever searches is alive."""
+    one.row.progress = {**one.row.progress, **counts}
+    WorkPicture.objects.filter(pk=one.row.pk).update(progress=one.row.progress, claimed_at=now())

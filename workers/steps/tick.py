@@ -1,6 +1,6 @@
 """The tick: looks at the rows and sends what waits. Messages are hints; this is what makes them dispensable."""
 
-from registry import crawling, steps
+from registry import crawling, revisits, steps
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -18,7 +18,7 @@ from workers.wiring import House
 
 BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("match", Picture, 32),
-    ("search", WorkPicture, 4),
+    ("search", WorkPicture, 16),
     ("capture", Capture, 4),
     ("seal", Bundle, 4),
     ("witness", AnchorReceipt, 50),
@@ -36,6 +36,7 @@ def tick(house: House) -> None:
     """One round: schedules, crawls, waiting rows of each step, and the log."""
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
+    revisits.conclude_ended()
     for step, model, size in BATCHES:
         if house.queued(step) >= MOST_MESSAGES:
             continue
