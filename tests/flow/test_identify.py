@@ -123,36 +123,33 @@ def test_each_copy_is_named_with_its_work_drawings_and_proofs(cli: CommandLine, 
         assert max(drawn.size) == 1600
 
 
-def test_the_exit_code_says_whether_something_was_found_or_could_not_be_read(cli: CommandLine, tmp_path: Path) -> None:
-    names = ("seen.jpg", "other.jpg", "text.png", "broken.jpg")
-    seen, other, plain, broken = (tmp_path / name for name in names)
-    for path, data in zip(
-        (seen, other, plain, broken),
-        (copied(ALLEY), encoded(textured(50), "JPEG"), encoded(text_page(1)), b"\xff\xd8\xff no picture"),
-        strict=True,
-    ):
-        path.write_bytes(data)
-    none = cli.run("identify", other, plain, code=1).out
-    assert none.count("no registered work was found in it") == 2
-    assert "too plain to be told apart" in none
-    assert "only exact copies are recognised" in none
-    mixed = cli.run("identify", seen, broken, tmp_path / "absent.jpg", code=2)
-    assert f"{seen}: work 2, alley" in mixed.out
-    assert "It is mirrored." in mixed.out
-    assert "broken.jpg: " in mixed.err
-    assert "absent.jpg: It isn't a file." in mixed.err
-
-
-def test_standard_input_and_addresses_are_taken_too(cli: CommandLine) -> None:
-    piped = subprocess.run(
-        [sys.executable, "-m", "desk", "identify", "-"],
-        cwd=CHECKOUT, env=cli.environ, input=copied(ALLEY), capture_output=True, timeout=240, check=False,
-    )  # fmt: skip
-    assert (piped.returncode, b"-: work 2, alley" in piped.stdout) == (0, True)
+def test_what_cannot_be_read_is_named_and_the_others_are_answered(cli: CommandLine, tmp_path: Path) -> None:
+    seen, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
+    seen.write_bytes(copied(ALLEY))
+    broken.write_bytes(b"\xff\xd8\xff no picture")
     with Site(host="127.0.0.7") as site:
         site.routes["/seen.jpg"] = Answer(copied(ALLEY), media_type="image/jpeg")
         urls = site.url("/seen.jpg"), site.url("/gone.jpg"), "http://10.0.0.1/a.jpg"
-        found, gone, forbidden = cli.ask("identify", *urls, code=2)["images"]
-    assert [work["number"] for work in found["works"]] == [2]
-    assert (gone["reason"], forbidden["works"]) == ("status", [])
-    assert "404" in gone["sentence"]
+        mixed = cli.run("identify", seen, broken, tmp_path / "absent.jpg", *urls, code=2)
+    for image in (seen, urls[0]):
+        assert f"{image}: work 2, alley" in mixed.out
+    assert "It is mirrored." in mixed.out
+    assert "broken.jpg: " in mixed.err
+    assert "absent.jpg: It isn't a file." in mixed.err
+    assert "status 404" in mixed.err
+    assert "http://10.0.0.1/a.jpg: " in mixed.err
+
+
+def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(
+    cli: CommandLine, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jpg"
+    other.write_bytes(encoded(textured(50), "JPEG"))
+    none = subprocess.run(
+        [sys.executable, "-m", "desk", "identify", other, "-"],
+        cwd=CHECKOUT, env=cli.environ, input=encoded(text_page(1)), capture_output=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert none.returncode == 1
+    assert none.stdout.count(b"no registered work was found in it") == 2
+    assert b"too plain to be told apart" in none.stdout
+    assert b"only exact copies are recognised" in none.stdout
