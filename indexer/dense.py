@@ -4,6 +4,7 @@
 grey pictures that features carry, and a test holds the two together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.features import Features, grey_scaling
-from indexer.orientation import scale_at_centre
+from indexer.masks import without
+from indexer.orientation import Box, scale_at_centre
 from indexer.single_thread import cv2
 
 WINDOW = 12
@@ -34,16 +36,20 @@ class Agreement:
     textured: int
 
 
-def dense_agreement(found: Features, registered: Features, transform: NDArray[np.float64]) -> Agreement:
+def dense_agreement(
+    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box] = ()
+) -> Agreement:
     """Compare the pixels of two pictures.
 
     Args:
         found: one picture.
         registered: the other.
         transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
+        masked: rectangles of the registered picture, original pixels, in which nothing counts. What is stated of a pair
+            leaves nothing out, as the definition does.
     """
     warped, mask = laid_on(found, registered, transform)
-    valid = mask.astype(np.float32)
+    valid = without(mask, masked, grey_scaling(registered, registered.thumbnail)).astype(np.float32)
     one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
     mean_one, mean_other = _means(one), _means(other)
     variance_one = _means(one * one) - mean_one * mean_one

@@ -18,6 +18,7 @@ from indexer.hashes import orientation_hashes, quality, shrink
 from indexer.information import low_information
 from indexer.later import Later
 from indexer.local_features import LocalFeatures, local_features
+from indexer.masks import masked_boxes
 from indexer.orientation import ORIENTATIONS, Box
 from indexer.single_thread import cv2
 from indexer.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
@@ -114,6 +115,11 @@ class Features:
     def low_information(self) -> tuple[str, ...]:
         """Why this picture can't be matched safely (:mod:`indexer.information`); empty when it can."""
         return self.later_low_information.value
+
+    @cached_property
+    def masked(self) -> tuple[Box, ...]:
+        """Rectangles in original pixels in which nothing counts when a picture is compared with this work."""
+        return masked_boxes(self.grey, self.low_information, (self.info.width, self.info.height))
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:

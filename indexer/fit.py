@@ -6,13 +6,15 @@ of one picture are looked for in the other (Lucas and Kanade, "An Iterative Imag
 pyramid of Bouguet, 2000), the transform is corrected by what they say, and what is left of their displacement counts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features import Features, grey_scaling
-from indexer.orientation import scale_at_centre
+from indexer.masks import without
+from indexer.orientation import Box, scale_at_centre
 from indexer.single_thread import cv2
 
 LONG_SIDE = 384
@@ -95,12 +97,13 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
     """
     to_found, to_registered = grey_scaling(found, found.grey), grey_scaling(registered, registered.grey)
     between = to_registered @ transform @ np.linalg.inv(to_found)
-    patches = _looked_for(found.grey, registered.grey, between, pyramid=1)
+    masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
+    patches = _looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)
     if patches is None:
         return Fit(transform, 0, 0.0, FAR)
     corrected = _corrected(patches[1], patches[0].placing, between)
     if corrected is not None:
-        again = _looked_for(found.grey, registered.grey, corrected, pyramid=0)
+        again = _looked_for(_frame(found.grey, registered.grey, corrected, masked), pyramid=0)
         if again is not None and _share_in_place(again[1]) >= _share_in_place(patches[1]):
             patches, between = again, corrected
     seen = patches[1]
@@ -108,10 +111,7 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
     return Fit(original / original[2, 2], len(seen.held), _share_in_place(seen), _drift(seen))
 
 
-def _looked_for(
-    found: Grey, registered: Grey, between: NDArray[np.float64], pyramid: int
-) -> tuple[_Frame, _Patches] | None:
-    frame = _frame(found, registered, between)
+def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] | None:
     if frame is None:
         return None
     one, other = _evened(frame.found, frame.valid), _evened(frame.registered, frame.valid)
@@ -132,7 +132,7 @@ def _looked_for(
     return frame, _Patches(points, moved, held)
 
 
-def _frame(found: Grey, registered: Grey, between: NDArray[np.float64]) -> _Frame | None:
+def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> _Frame | None:
     """Both over the box of the registered picture that the found one covers, as large as the coarser of them shows."""
     height, width = found.shape
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
@@ -151,7 +151,7 @@ def _frame(found: Grey, registered: Grey, between: NDArray[np.float64]) -> _Fram
     )
     one, seen = _laid(found, placing @ between, size)
     other, there = _laid(registered, placing, size)
-    return _Frame(one, other, seen & there, placing)
+    return _Frame(one, other, without(seen & there, masked, placing), placing)
 
 
 def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.features import Features, grey_scaling
+from indexer.local_features import LocalFeatures
+from indexer.masks import inside
 from indexer.single_thread import cv2
 
 RATIO = 0.8
@@ -48,24 +50,23 @@ class Alignment:
     Attributes:
         transform: 3×3 float64, original found pixels to original registered pixels.
         inliers: distinct correspondences that agree with it.
-        share: of all correspondences, those that agree, 0 to 1.
     """
 
     transform: NDArray[np.float64]
     inliers: int
-    share: float
 
 
 def correspondences(found: Features, registered: Features) -> Iterator[Correspondences]:
     """Match as they are, then mirrored; a hypothesis with too few matches is left out."""
-    if min(len(found.local), len(registered.local)) < LEAST_MATCHES:
+    local = _unmasked(registered)
+    if min(len(found.local), len(local)) < LEAST_MATCHES:
         return
-    registered_points = _transformed(registered.local.points, grey_scaling(registered, registered.grey))
+    registered_points = _transformed(local.points, grey_scaling(registered, registered.grey))
     flip = np.array([[-1.0, 0, found.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     for mirrored in (False, True):
         rows = found.local.mirrored_units if mirrored else found.local.units
         frame = flip @ grey_scaling(found, found.grey) if mirrored else grey_scaling(found, found.grey)
-        pairs = _ratio_matches(rows, registered.local.units)
+        pairs = _ratio_matches(rows, local.units)
         if len(pairs) >= LEAST_MATCHES:
             found_points = _transformed(found.local.points[pairs[:, 0]], frame)
             yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
@@ -90,7 +91,16 @@ def support(found: Features, registered: Features, transform: NDArray[np.float64
         if matches.mirrored == mirrored:
             between = grey_scaling(registered, registered.grey) @ transform @ np.linalg.inv(matches.frame)
             return replace(_measured(matches, between, registered), transform=transform)
-    return Alignment(transform, 0, 0.0)
+    return Alignment(transform, 0)
+
+
+def _unmasked(registered: Features) -> LocalFeatures:
+    """The local features that count."""
+    local = registered.local
+    if not registered.masked:
+        return local
+    counts = ~inside(local.points, registered.masked)
+    return LocalFeatures(local.points[counts], local.descriptors[counts], local.strong)
 
 
 def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -135,7 +145,6 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
     return Alignment(
         transform=original / original[2, 2],
         inliers=_distinct(matches.found[agrees], matches.registered[agrees]),
-        share=float(agrees.mean()),
     )
 
 

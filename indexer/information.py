@@ -1,10 +1,16 @@
-"""Which pictures carry too little to be told apart: flat ones, gradients, patterns, pages of text, tiny ones."""
+"""Which pictures carry too little to be told apart: flat ones, gradients, patterns, pages of text, tiny ones.
+
+Collages and pages with words around a picture carry enough, but share much with those of strangers.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.pages import COLLAGE, PAGE, composition
 from indexer.single_thread import cv2
 
+COMPOSED = frozenset({COLLAGE, PAGE})
+"""Reasons for which a match is never certain; for the others only nearly exact copies are matched at all."""
 LEAST_QUALITY = 50
 LEAST_KEYPOINTS = 60
 LEAST_SIDE = 64
@@ -22,7 +28,8 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         short_side: original pixels.
 
     Returns:
-        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``.
+        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos), ``tiny``,
+        ``collage`` and ``page``.
     """
     reasons = {
         "flat": quality < LEAST_QUALITY,
@@ -30,7 +37,7 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         "two-tone": _two_tone(grey),
         "tiny": short_side < LEAST_SIDE,
     }
-    return tuple(name for name, holds in reasons.items() if holds)
+    return tuple(name for name, holds in reasons.items() if holds) + composition(grey)
 
 
 def _two_tone(grey: NDArray[np.uint8]) -> bool:

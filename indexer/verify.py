@@ -1,6 +1,7 @@
 """The decision about one pair: hash, geometry and the dense check together; none of them decides alone."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from indexer.dense import dense_agreement, mean_difference
 from indexer.features import Features
 from indexer.fit import Fit, measure_fit
 from indexer.geometry import Alignment, align, support
-from indexer.orientation import alignment
+from indexer.information import COMPOSED
+from indexer.later import Later
+from indexer.local_features import LocalFeatures
+from indexer.orientation import Box, alignment
 from indexer.rules import Figures, decide
 from indexer.spaces import PIPELINE
 
@@ -24,6 +28,10 @@ PROMISING_DENSE = 0.25
 LEAST_TEXTURED = 100
 """With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
+LOW_INFORMATION = "low-information"
+MOST_COPIES = 8
+MOST_COVERED = 0.7
+"""Share of the found picture that one copy covers, from which no further one is looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +55,7 @@ class _Finding:
     transform: NDArray[np.float64] | None
     reasons: tuple[str, ...] = ()
     fit: Fit | None = None
+    further: tuple[NDArray[np.float64], ...] = ()
 
 
 NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
@@ -62,15 +71,16 @@ def verify(found: Features, registered: Features) -> Verification:
     Returns:
         The figures and the decision. ``certain``: the same bytes; or at least 12 distinct inliers, dense agreement of
         at least .5 and a precise fit; or hash and pixels that hardly differ. ``review`` where less speaks for it, and
-        always where the work carries too little information; ``reasons`` says why.
+        always where the work carries too little information or is a collage or a page; ``reasons`` says why.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:
         finding = _same_bytes(registered)
-    elif registered.low_information:
-        finding = _low_information(found, registered, nearest)
+    elif COMPOSED.issuperset(registered.low_information):
+        finding = _held_back(_compare(found, registered, nearest), registered)
+        finding = replace(finding, further=_further(found, registered, finding))
     else:
-        finding = _compare(found, registered, nearest)
+        finding = _low_information(found, registered, nearest)
     return _verification(finding, nearest.hamming, found, registered)
 
 
@@ -86,7 +96,7 @@ def nearest_hash(found: Features, registered: Features) -> HashMatch:
 
 
 def _same_bytes(registered: Features) -> _Finding:
-    reasons = ("same-bytes", *(("low-information",) if registered.low_information else ()))
+    reasons = ("same-bytes", *_held(registered))
     decision = Decision.REVIEW if registered.low_information else Decision.CERTAIN
     return _Finding(decision, len(registered.local), 1.0, np.eye(3), reasons)
 
@@ -96,7 +106,19 @@ def _low_information(found: Features, registered: Features, nearest: HashMatch) 
     if nearest.hamming > NEAR_EXACT or mean_difference(found, registered, nearest.transform) > NEAR_EXACT_LEVELS:
         return NOTHING
     dense = dense_agreement(found, registered, nearest.transform).share
-    return _Finding(Decision.REVIEW, 0, dense, nearest.transform, ("low-information",))
+    return _Finding(Decision.REVIEW, 0, dense, nearest.transform, _held(registered))
+
+
+def _held(registered: Features) -> tuple[str, ...]:
+    """Why no match of this work is certain."""
+    composed = tuple(reason for reason in registered.low_information if reason in COMPOSED)
+    return composed if len(composed) == len(registered.low_information) else (LOW_INFORMATION,)
+
+
+def _held_back(finding: _Finding, registered: Features) -> _Finding:
+    if finding.decision is Decision.NONE or not registered.low_information:
+        return finding
+    return replace(finding, decision=Decision.REVIEW, reasons=(*_held(registered), *finding.reasons))
 
 
 def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
@@ -111,19 +133,53 @@ def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Find
 
 
 def _judged(found: Features, registered: Features, laid: Alignment, hamming: int) -> _Finding:
-    dense = _dense(found, registered, laid.transform)
+    """Decide by what lies outside the work's mask; what is stated of the pixels is of all of them."""
+    dense = _dense(found, registered, laid.transform, registered.masked)
     if dense < PROMISING_DENSE:
         return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
     fit = measure_fit(found, registered, laid.transform)
-    dense = _dense(found, registered, fit.transform)
-    figures = Figures(hamming, laid.inliers, laid.share, dense, fit.patches, fit.in_place, fit.drift)
+    dense = _dense(found, registered, fit.transform, registered.masked)
+    figures = Figures(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift)
     decision, reasons = decide(figures)
-    return _Finding(decision, laid.inliers, dense, fit.transform, reasons, fit)
+    stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
+    return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit)
 
 
-def _dense(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
-    agreement = dense_agreement(found, registered, transform)
+def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:
+    agreement = dense_agreement(found, registered, transform, masked)
     return agreement.share if agreement.textured >= LEAST_TEXTURED else 0.0
+
+
+def _further(found: Features, registered: Features, first: _Finding) -> tuple[NDArray[np.float64], ...]:
+    """Transforms of further copies of the work, found by the details that lie outside those known already."""
+    if first.decision is Decision.NONE or first.transform is None:
+        return ()
+    sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
+    if overlaps(_matrix(first.transform), *sizes)[1] > MOST_COVERED:
+        return ()
+    known, left = [first.transform], found.local
+    while len(known) < MOST_COPIES:
+        left = _outside(left, known[-1], sizes[1])
+        laid = align(_with(found, left), registered)
+        if laid is None:
+            break
+        finding = _judged(found, registered, laid, NOT_COMPARED)
+        if finding.decision is Decision.NONE or finding.transform is None:
+            break
+        known.append(finding.transform)
+    return tuple(known[1:])
+
+
+def _with(found: Features, local: LocalFeatures) -> Features:
+    return replace(found, later_local=Later(lambda: local))
+
+
+def _outside(local: LocalFeatures, transform: NDArray[np.float64], size: tuple[int, int]) -> LocalFeatures:
+    """The details of a found picture that lie outside what a transform lays on a registered picture of this size."""
+    moved = local.points @ transform[:, :2].T + transform[:, 2]
+    places = moved[:, :2] / moved[:, 2:]
+    kept = ((places < -0.5) | (places > np.array(size) - 0.5)).any(axis=1)
+    return LocalFeatures(local.points[kept], local.descriptors[kept], local.strong)
 
 
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Verification:
@@ -148,6 +204,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         reasons=finding.reasons,
         in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
+        further=tuple(_matrix(one) for one in finding.further),
     )
 
 

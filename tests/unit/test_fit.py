@@ -1,0 +1,91 @@
+"""How precisely one picture lies on another, and what the rules make of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from exhibit.types import Decision
+from indexer.features import Features, extract
+from indexer.fit import measure_fit
+from indexer.rules import Figures, decide
+from tests.assets.textured import encoded, textured
+
+PICTURE = textured(61)
+COPY = Figures(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1)
+
+
+@pytest.fixture(scope="module")
+def registered() -> Features:
+    return extract(encoded(PICTURE))
+
+
+def found(picture: Image.Image) -> Features:
+    return extract(encoded(picture, "JPEG", 85))
+
+
+def test_a_rough_transform_is_corrected(registered: Features) -> None:
+    rough = np.array([[1.01, 0, -2], [0.004, 0.995, 1.5], [0, 0, 1]])
+    fit = measure_fit(found(PICTURE), registered, rough)
+    corners = np.array([[0, 0, 1], [479, 0, 1], [479, 359, 1], [0, 359, 1]]) @ fit.transform.T
+    assert corners[:, :2] / corners[:, 2:] == pytest.approx(np.array([[0, 0], [479, 0], [479, 359], [0, 359]]), abs=0.3)
+    assert (fit.in_place > 0.95, fit.drift < 0.1, fit.patches > 200) == (True, True, True)
+
+
+def test_a_blurred_copy_lies_in_place(registered: Features) -> None:
+    fit = measure_fit(found(PICTURE.filter(ImageFilter.GaussianBlur(1.5))), registered, np.eye(3))
+    assert fit.in_place - fit.drift > 0.6
+
+
+def test_what_was_laid_over_is_out_of_place_and_the_rest_is_not(registered: Features) -> None:
+    changed = PICTURE.copy()
+    changed.paste(textured(62).crop((0, 0, 240, 360)), (0, 0))
+    fit = measure_fit(found(changed), registered, np.eye(3))
+    assert fit.in_place == pytest.approx(0.5, abs=0.1)
+    assert fit.drift < 0.2
+
+
+def test_parts_that_moved_against_one_another_drift(registered: Features) -> None:
+    moved = PICTURE.copy()
+    for left in range(0, 480, 120):
+        moved.paste(PICTURE.crop((left, 0, left + 120, 356)), (left, 4 if left % 240 else 0))
+    fit = measure_fit(found(moved), registered, np.eye(3))
+    assert fit.drift > 1
+
+
+def test_a_smaller_copy_is_measured_in_its_own_pixels(registered: Features) -> None:
+    small = PICTURE.resize((160, 120), Image.Resampling.LANCZOS)
+    fit = measure_fit(found(small), registered, np.array([[3, 0, 1], [0, 3, 1], [0, 0, 1.0]]))
+    assert (fit.in_place > 0.9, fit.drift < 0.2) == (True, True)
+
+
+@pytest.mark.parametrize("transform", [np.diag([1e-3, 1e-3, 1.0]), np.array([[1, 0, 9e3], [0, 1, 0], [0, 0, 1.0]])])
+def test_without_an_overlap_nothing_is_in_place(registered: Features, transform: np.ndarray) -> None:
+    fit = measure_fit(found(PICTURE), registered, transform)
+    assert (fit.patches, fit.in_place) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "decision", "reasons"),
+    [
+        ({}, Decision.CERTAIN, ()),
+        ({"inliers": 5}, Decision.CERTAIN, ()),
+        ({"inliers": 4}, Decision.CERTAIN, ()),
+        ({"inliers": 4, "in_place": 0.8}, Decision.REVIEW, ("few-inliers",)),
+        ({"inliers": 4, "in_place": 0.55}, Decision.NONE, ()),
+        ({"drift": 0.6}, Decision.REVIEW, ("imprecise",)),
+        ({"drift": 1.2}, Decision.NONE, ()),
+        ({"in_place": 0.45}, Decision.REVIEW, ("shared-overlay",)),
+        ({"dense": 0.45}, Decision.REVIEW, ("weak-agreement",)),
+        ({"dense": 0.35}, Decision.NONE, ()),
+        ({"patches": 39}, Decision.REVIEW, ("few-inliers",)),
+        ({"hamming": 30, "in_place": 0.4, "inliers": 0}, Decision.CERTAIN, ()),
+        ({"hamming": 40, "inliers": 0, "drift": 2.0}, Decision.REVIEW, ("few-inliers", "imprecise")),
+        ({"hamming": 20, "inliers": 0, "dense": 0.95, "drift": 9.0, "patches": 0}, Decision.CERTAIN, ()),
+    ],
+    ids=str,
+)
+def test_the_rules(change: dict[str, Any], decision: Decision, reasons: tuple[str, ...]) -> None:
+    assert decide(replace(COPY, **change)) == (decision, reasons)
