@@ -29,7 +29,8 @@ from indexer.features import Features, extract, fingerprints
 from indexer.folders import Progress, Skipped, files_below
 from indexer.probability import LEAST_PHOTOGRAPHS, Sample
 from indexer.search import compare, find_works
-from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE, WORK_PARTS
+from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.votes_index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
 NEIGHBOURS = 2
@@ -180,6 +181,10 @@ class Bench:
             of_space = [(number, one.vector) for number, one in rows if one.space == space.id]
             self.indexes[space.id] = _index(space, [vector for _, vector in of_space])
             self.owners[space.id] = [number for number, _ in of_space]
+        self.votes = VoteIndex(scene.scratch / "votes")
+        self.owners[ROOTSIFT.id] = list(range(len(scene.photographs)))
+        for number in self.owners[ROOTSIFT.id]:
+            self.votes.upsert([(number, self.features(number).local.descriptors[:VOTES_KEPT])])
 
     def data(self, number: int) -> bytes:
         """The bytes of a photograph."""
@@ -249,6 +254,11 @@ class Others:
     def descriptors(self) -> BruteForceIndex:
         """Their descriptors."""
         return self._bench.indexes[DESCRIPTOR.id]
+
+    @property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
+        return self._bench.votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is; those of the same picture are left out."""

@@ -1,10 +1,9 @@
-"""Which registered pictures are worth verifying: what the indexes say of one picture.
+"""Which registered pictures are worth verifying: what each index says of one picture.
 
-Each index is one voice. The local-vote index will be a third one beside the hash and the descriptor: it joins the round
-in :func:`find_candidates`, and nothing else changes.
+Each index is one voice: hashes, descriptors, local votes. :mod:`indexer.search` asks them in the order of their cost.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import TypeVar
@@ -14,31 +13,24 @@ import numpy as np
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit
 from indexer.features import Features
+from indexer.local_features import LocalFeatures
+from indexer.spaces import ROOTSIFT
+from indexer.votes import Vote
+from indexer.votes_index import VoteIndex
 
 Key = TypeVar("Key")
 
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How far each index is asked.
-
-    Attributes:
-        hash_nearest: hits for each hash variant.
-        hash_within: bits.
-        descriptor_nearest: hits for each part of the picture.
-        descriptor_within: 1 − cosine. Of 780 edited copies of 60 works, 778 were within .7 of their work.
-    """
-
-    hash_nearest: int = 3
-    hash_within: int = 90
-    descriptor_nearest: int = 8
-    descriptor_within: float = 0.7
-
-
-FOUND_PICTURE = Reach()
-"""A picture that was found searches the works: one of them, seldom two."""
-NEW_WORK = Reach(hash_nearest=2000, descriptor_nearest=100, descriptor_within=0.6)
-"""A new work searches every picture seen so far: it may be in many of them."""
+HASH_NEAREST, HASH_WITHIN = 3, 90
+"""Hits for each hash variant, and bits."""
+DESCRIPTOR_NEAREST, DESCRIPTOR_WITHIN = 4, 0.7
+"""Hits for each part of the picture, and 1 − cosine. Of 780 edited copies of 60 works, 778 were within .7."""
+VOTED_MOST = 6
+STANDS_OUT = 1.6
+"""A work is looked at whose votes weigh so many times what those of the works behind the first ones do."""
+BEHIND = slice(6, 30)
+"""The works behind the first ones, by weight: what chance alone gives."""
+FEW = 30
+"""With so few works that have votes, chance can't be told; the heaviest are looked at."""
 MOST = 12
 """Different pictures that are verified for one found picture."""
 
@@ -50,7 +42,7 @@ class Candidate:
     Attributes:
         space: identity of the space of the index.
         number: index sequence number.
-        distance: bits (hamming) or 1 − cosine.
+        distance: bits (hamming), 1 − cosine, or of votes 1 / (1 + weight).
     """
 
     space: str
@@ -58,35 +50,38 @@ class Candidate:
     distance: float
 
 
-def find_candidates(
-    features: Features, hashes: VectorIndex, descriptors: VectorIndex, reach: Reach = FOUND_PICTURE
-) -> list[Candidate]:
-    """Ask both indexes for one picture.
-
-    Args:
-        features: of the picture that searches.
-        hashes: index in the hash space; its hits come first, nearest first.
-        descriptors: index in the descriptor space; the best hit of each part of the picture, then each second, ...
-        reach: how far to look.
-    """
-    return [*hash_candidates(features, hashes, reach), *descriptor_candidates(features, descriptors, reach)]
-
-
-def hash_candidates(features: Features, hashes: VectorIndex, reach: Reach = FOUND_PICTURE) -> list[Candidate]:
-    """The nearest hashes over all orientations and trims, nearest first."""
-    found = hashes.search(features.hash_variants, k=reach.hash_nearest, within=reach.hash_within)
+def hash_candidates(features: Features, hashes: VectorIndex) -> list[Candidate]:
+    """The nearest hashes over all orientations, trims and panels, nearest first."""
+    found = hashes.search(features.hash_variants, k=HASH_NEAREST, within=HASH_WITHIN)
     nearest = sorted(chain.from_iterable(found), key=lambda hit: (hit.distance, hit.number))
     return _once(hashes.space.id, nearest)
 
 
-def descriptor_candidates(
-    features: Features, descriptors: VectorIndex, reach: Reach = FOUND_PICTURE
-) -> list[Candidate]:
+def descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[Candidate]:
     """The nearest descriptors of the whole picture and its parts, taken in turns."""
     queries = np.stack(list(features.embeddings.values()))
-    rounds = zip_longest(*descriptors.search(queries, k=reach.descriptor_nearest, within=reach.descriptor_within))
+    rounds = zip_longest(*descriptors.search(queries, k=DESCRIPTOR_NEAREST, within=DESCRIPTOR_WITHIN))
     hits = [sorted((hit for hit in turn if hit is not None), key=lambda hit: hit.distance) for turn in rounds]
     return _once(descriptors.space.id, chain.from_iterable(hits))
+
+
+def vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
+    """The works that local features vote for more than chance would have it, the heaviest first."""
+    heavy = standing_out(votes.votes(local.descriptors))
+    return [Candidate(ROOTSIFT.id, vote.number, 1 / (1 + vote.weight)) for vote in heavy]
+
+
+def standing_out(votes: Sequence[Vote]) -> list[Vote]:
+    """Those of the works with votes, heaviest first, that chance doesn't account for."""
+    if len(votes) <= FEW:
+        return list(votes[:VOTED_MOST])
+    chance = float(np.median([vote.weight for vote in votes[BEHIND]]))
+    return [vote for vote in votes[:VOTED_MOST] if vote.weight >= STANDS_OUT * chance]
+
+
+def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The first of each voice, then the second of each, and so on."""
+    return (one for turn in zip_longest(*voices) for one in turn if one is not None)
 
 
 def distinct(

@@ -1,7 +1,7 @@
 """Everything that matching needs to know of one picture, decoded once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,13 +17,18 @@ from indexer.descriptor import BUILT_IN, Descriptor
 from indexer.hashes import orientation_hashes, quality, shrink
 from indexer.information import low_information
 from indexer.later import Later
-from indexer.local_features import LocalFeatures, local_features
+from indexer.local_features import QUICK_KEYPOINTS, QUICK_SIDE, LocalFeatures, local_features, quick_features
 from indexer.masks import masked_boxes
 from indexer.orientation import ORIENTATIONS, Box
+from indexer.panels import panels
 from indexer.single_thread import cv2
-from indexer.spaces import DESCRIPTOR, PHASH, TRIMMED, WHOLE
+from indexer.spaces import CENTRE, DESCRIPTOR, LOCAL, PANELS, PHASH, ROOTSIFT, TILES, TRIMMED, VOTES_KEPT, WHOLE
 
 THUMBNAIL_SIDE = 192
+ICON_SIDE = 64
+"""Pixels; the shorter side of an icon is below."""
+SAME_PART = 0.9
+"""Two rectangles that agree so far, intersection over union, are one part of a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,18 @@ class Detail:
     Attributes:
         side: long side of the grey picture that local features come from, pixels.
         keypoints: how many at most.
+        quick_side: long side of the picture that quick features come from, pixels.
+        quick_keypoints: how many of those at most.
     """
 
     side: int = 512
     keypoints: int = 500
+    quick_side: int = QUICK_SIDE
+    quick_keypoints: int = QUICK_KEYPOINTS
 
 
 NORMAL = Detail()
-CLOSER = Detail(side=1024, keypoints=1500)
+CLOSER = Detail(side=1024, keypoints=1500, quick_side=1024, quick_keypoints=800)
 """For a second look at pictures that may show a work small, such as pages and collages."""
 
 
@@ -63,7 +72,9 @@ class Features:
         info: size (EXIF orientation applied) and format.
         quality: structure that the hash sees, 0 to 100.
         content: rectangle inside constant borders in original pixels, or ``None`` without borders.
-        hash_variants: uint8, shape (8 or 16, 32): the eight orientations untrimmed, then trimmed where a border is.
+        panels: pictures within the picture (:mod:`indexer.panels`), rectangles in original pixels.
+        hash_variants: uint8, shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of
+            each panel.
         space: of the embeddings.
     """
 
@@ -71,10 +82,13 @@ class Features:
     info: PictureInfo
     quality: int
     content: Box | None
+    panels: tuple[Box, ...]
     hash_variants: NDArray[np.uint8]
     later_grey: Later[NDArray[np.uint8]] = field(repr=False)
     later_local: Later[LocalFeatures] = field(repr=False)
+    later_quick: Later[LocalFeatures] = field(repr=False)
     later_embeddings: Later[NDArray[np.float32]] = field(repr=False)
+    later_tiles: Later[NDArray[np.float32]] = field(repr=False)
     later_low_information: Later[tuple[str, ...]] = field(repr=False)
     space: Space = DESCRIPTOR
 
@@ -88,20 +102,41 @@ class Features:
         """Keypoints in original pixels and their descriptors."""
         return self.later_local.value
 
+    @property
+    def quick(self) -> LocalFeatures:
+        """Fewer and coarser local features, which cost a third: to find candidates by."""
+        return self.later_quick.value
+
+    @cached_property
+    def glance(self) -> "Features":
+        """The same picture with its quick features in the place of the local ones."""
+        return replace(self, later_local=self.later_quick)
+
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
-        """Descriptors of unit length, float32, by part: ``whole``, ``centre`` and four tiles."""
-        return dict(zip(embedding.PARTS, self.later_embeddings.value, strict=True))
+        """Descriptors of unit length, float32, by part: ``whole``, ``centre`` and the panels."""
+        parts = (WHOLE, CENTRE, *PANELS[: len(self.panels)])
+        return dict(zip(parts, self.later_embeddings.value, strict=True))
+
+    @cached_property
+    def tiles(self) -> Mapping[str, NDArray[np.float32]]:
+        """Descriptors of the quarters, by which a work looks for itself; nothing is found by them."""
+        return dict(zip(TILES, self.later_tiles.value, strict=True))
+
+    @property
+    def is_icon(self) -> bool:
+        """Whether the picture is so small that its hash tells all there is to tell."""
+        return min(self.info.width, self.info.height) < ICON_SIDE
 
     @property
     def variants(self) -> tuple[Variant, ...]:
         """What each row of :attr:`hash_variants` is."""
-        parts = (WHOLE, TRIMMED) if len(self.hash_variants) > len(ORIENTATIONS) else (WHOLE,)
+        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *PANELS[: len(self.panels)])
         return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
 
     @cached_property
     def hashes(self) -> dict[str, bytes]:
-        """The hashes that are stored, 32 bytes by part: ``whole``, and ``trimmed`` when it differs."""
+        """The hashes that are stored, 32 bytes by part: ``whole``, ``trimmed`` when it differs, and the panels."""
         stored = {
             variant.part: row.tobytes()
             for variant, row in zip(self.variants, self.hash_variants, strict=True)
@@ -135,6 +170,8 @@ class Features:
         """The rectangle in original pixels that a part of the picture covers."""
         if part == TRIMMED and self.content is not None:
             return self.content
+        if part in PANELS:
+            return self.panels[PANELS.index(part)]
         return Box(0, 0, self.info.width, self.info.height)
 
 
@@ -157,30 +194,49 @@ def extract(
     """
     picture = decode(data, limits, at_least=detail.side)
     image = Image.fromarray(picture.pixels).convert("L")
-    pixels, grey = _at_most(picture.pixels, detail.side), _at_most(np.asarray(image), detail.side)
+    decoded = np.asarray(image)
+    pixels, grey = _at_most(picture.pixels, detail.side), _at_most(decoded, detail.side)
     size = (picture.info.width, picture.info.height)
-    box = content_box(grey)
+    content, inside = _parts(grey, size)
     small = shrink(image)
-    variants = [orientation_hashes(small)]
-    if box is not None:
-        decoded = box.scaled(image.width / grey.shape[1], image.height / grey.shape[0])
-        edges = (round(decoded.left), round(decoded.top), round(decoded.right), round(decoded.bottom))
-        variants.append(orientation_hashes(shrink(image.crop(edges))))
-        box = box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
     structure = quality(small)
     local = Later(lambda: local_features(grey, size, detail.keypoints))
+    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in inside]
     return Features(
         digest=Digest.of(data),
         info=picture.info,
         quality=structure,
-        content=box,
-        hash_variants=np.concatenate(variants),
+        content=content,
+        panels=inside,
+        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *inside]),
         later_grey=Later(lambda: grey),
         later_local=local,
-        later_embeddings=Later(lambda: embedding.embeddings(pixels, descriptor)),
+        later_quick=Later(lambda: quick_features(decoded, size, detail.quick_keypoints, detail.quick_side)),
+        later_embeddings=Later(lambda: embedding.embeddings(pixels, reduced, descriptor)),
+        later_tiles=Later(lambda: embedding.tiles(pixels, descriptor)),
         later_low_information=Later(lambda: low_information(grey, structure, local.value.strong, min(size))),
         space=descriptor.space,
     )
+
+
+def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...]]:
+    """What lies inside borders, and the panels that are something else; in original pixels."""
+    box = content_box(grey)
+    content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
+    found = panels(grey, size)
+    return content, tuple(one for one in found if content is None or one.likeness(content) < SAME_PART)
+
+
+def _hash_variants(
+    image: Image.Image, small: NDArray[np.uint8], size: tuple[int, int], boxes: Sequence[Box]
+) -> NDArray[np.uint8]:
+    """The hashes of a picture and of rectangles of it, given in original pixels, in all orientations."""
+    variants = [orientation_hashes(small)]
+    for box in boxes:
+        one = box.scaled(image.width / size[0], image.height / size[1])
+        edges = (round(one.left), round(one.top), round(one.right), round(one.bottom))
+        variants.append(orientation_hashes(shrink(image.crop(edges))))
+    return np.concatenate(variants)
 
 
 def grey_scaling(features: Features, grey: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -189,17 +245,22 @@ def grey_scaling(features: Features, grey: NDArray[np.uint8]) -> NDArray[np.floa
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
 
 
+def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
+    """The local features of a work that vote for it (:mod:`indexer.votes`), one behind the other."""
+    return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:VOTES_KEPT].tobytes())
+
+
 def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
-    """The vectors of a picture that are stored, in both spaces.
+    """The hashes of a picture that are stored, and the descriptors of one that is more than an icon.
 
     Which of them belong into which index is told by ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS``.
     """
     hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
-    descriptors = [
+    described = {} if features.is_icon else features.embeddings
+    return hashes + [
         Fingerprint(digest, features.space.id, part, vector.astype("<f4").tobytes())
-        for part, vector in features.embeddings.items()
+        for part, vector in described.items()
     ]
-    return hashes + descriptors
 
 
 def _at_most(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from exhibit.errors import IntegrityError
 from exhibit.types import PictureInfo, Space
 from indexer.features import Features
 from indexer.later import Later
-from indexer.local_features import LocalFeatures
+from indexer.local_features import QUICK_KEYPOINTS, LocalFeatures
 from indexer.orientation import Box
 from indexer.single_thread import cv2
 from indexer.spaces import DESCRIPTOR, PIPELINE
@@ -29,7 +29,8 @@ def to_bytes(features: Features) -> bytes:
         "quality": features.quality,
         "strong": features.local.strong,
         "low_information": features.low_information,
-        "content": None if box is None else [box.left, box.top, box.right, box.bottom],
+        "content": None if box is None else _edges(box),
+        "panels": [_edges(panel) for panel in features.panels],
     }
     file = io.BytesIO()
     np.savez(
@@ -40,6 +41,7 @@ def to_bytes(features: Features) -> bytes:
         points=features.local.points,
         descriptors=features.local.descriptors,
         embeddings=features.later_embeddings.value,
+        tiles=features.later_tiles.value,
     )
     return file.getvalue()
 
@@ -69,16 +71,23 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
     grey = parts["grey"]
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
     reasons = tuple(about["low_information"])
-    vectors = parts["embeddings"].astype(np.float32)
+    vectors, tiles = parts["embeddings"].astype(np.float32), parts["tiles"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(about["digest"]),
         info=PictureInfo(*about["info"]),
         quality=about["quality"],
         content=None if about["content"] is None else Box(*about["content"]),
+        panels=tuple(Box(*edges) for edges in about["panels"]),
         hash_variants=parts["hash_variants"],
         later_grey=Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))),
         later_local=Later(lambda: local),
+        later_quick=Later(lambda: local.first(QUICK_KEYPOINTS)),
         later_embeddings=Later(lambda: vectors),
+        later_tiles=Later(lambda: tiles),
         later_low_information=Later(lambda: reasons),
         space=space,
     )
+
+
+def _edges(box: Box) -> list[float]:
+    return [box.left, box.top, box.right, box.bottom]

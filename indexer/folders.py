@@ -1,7 +1,7 @@
 """Matching a folder of pictures against a folder of works, without any server.
 
-Works are measured once into a cache and two indexes, which every worker process maps; then each picture asks the hash
-index, and the descriptor index only when no copy that the hash found explains it as a whole.
+Works are measured once into a cache and three indexes, which every worker process maps; then each picture goes the way
+of :mod:`indexer.search`.
 """
 
 import multiprocessing
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,10 +22,12 @@ from exhibit.types import Decision, Metric, Space, Verification
 from indexer.cache import FeatureCache
 from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
-from indexer.features import Features, extract, fingerprints
+from indexer.features import Features, extract, fingerprints, local_fingerprint
 from indexer.index import open_index, rebuild_index
+from indexer.local_features import WIDTH
 from indexer.search import find_works
-from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
+from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, WORK_PARTS
+from indexer.votes_index import VoteIndex, rebuild_votes
 
 BATCH = 16
 AT_HAND = 256
@@ -50,11 +53,12 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredFile:
-    """A work's file after it was measured: its vectors are in the indexes, its features in the cache."""
+    """A work's file after it was measured: its vectors go into the indexes, its features lie in the cache."""
 
     path: str
     digest: Digest
     vectors: tuple[tuple[str, bytes], ...]
+    local: bytes
     low_information: tuple[str, ...]
 
 
@@ -124,7 +128,7 @@ def match_folders(
 
 
 def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
-    """Write both indexes; numbers are counted through, and ``owners`` says whose they are."""
+    """Write all indexes; numbers are counted through, and ``owners`` says whose they are."""
     owners = []
     for space in (PHASH, DESCRIPTOR):
         rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
@@ -132,6 +136,9 @@ def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
         vectors = np.frombuffer(b"".join(raw for _, raw in rows), kind).reshape(len(rows), -1)
         rebuild_index(space, _folder(place, space), [(np.arange(len(rows)), vectors)], len(rows))
         owners.append((space.id, tuple(owner for owner, _ in rows)))
+    sets = [(k, np.frombuffer(work.local, np.uint8).reshape(-1, WIDTH)) for k, work in enumerate(registered)]
+    rebuild_votes(_folder(place, ROOTSIFT), [sets], len(sets))
+    owners.append((ROOTSIFT.id, tuple(range(len(registered)))))
     works = tuple((work.path, work.digest) for work in registered)
     return Place(place.root, place.scratch, place.works_root, tuple(owners), works)
 
@@ -166,6 +173,11 @@ class _Worker:
         """The works' descriptors."""
         return self.index(DESCRIPTOR)
 
+    @cached_property
+    def votes(self) -> VoteIndex:
+        """The works' local features."""
+        return VoteIndex(_folder(self.place, ROOTSIFT))
+
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is."""
         return {(one.space, one.number): self._owners[one.space][one.number] for one in candidates}
@@ -192,7 +204,10 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
     except (ExhibitError, OSError) as error:
         return Skipped(path, str(error))
     stored = [one for one in fingerprints(digest, features) if one.part in WORK_PARTS]
-    return RegisteredFile(path, digest, tuple((one.space, one.vector) for one in stored), features.low_information)
+    local = local_fingerprint(digest, features).vector
+    return RegisteredFile(
+        path, digest, tuple((one.space, one.vector) for one in stored), local, features.low_information
+    )
 
 
 def _match_picture(worker: _Worker, path: str) -> list[Match | Skipped]:

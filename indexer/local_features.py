@@ -22,7 +22,7 @@ STRONG = 0.02 / 3
 GRID = 8
 """Keypoints are chosen evenly from so many by so many cells: else the text of a page takes them all."""
 QUICK_SIDE = 640
-"""Long side, pixels, that a picture is brought to for its quick features; none is enlarged more than twice."""
+"""Pixels."""
 QUICK_KEYPOINTS = 300
 WIDTH = 128
 
@@ -52,6 +52,10 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def first(self, most: int) -> "LocalFeatures":
+        """The first of them, which are as evenly spread as all are."""
+        return LocalFeatures(self.points[:most], self.descriptors[:most], self.strong)
 
     @cached_property
     def units(self) -> NDArray[np.float32]:
@@ -95,19 +99,22 @@ def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) ->
     )
 
 
-def quick_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int = QUICK_KEYPOINTS) -> LocalFeatures:
+def quick_features(
+    grey: NDArray[np.uint8], size: tuple[int, int], most: int = QUICK_KEYPOINTS, side: int = QUICK_SIDE
+) -> LocalFeatures:
     """Detect and describe in a third of the time: enough to find candidates, and to see which of them promise anything.
 
     The picture isn't doubled before (:mod:`indexer.keypoints`), so details of one or two pixels are lost.
 
     Args:
-        grey: uint8, shape (height, width); best at a long side of at least :data:`QUICK_SIDE`.
+        grey: uint8, shape (height, width).
         size: width and height of the original.
         most: how many keypoints at most; one with two directions counts twice.
+        side: long side, pixels, that the picture is brought to; none is enlarged more than twice.
     """
     if min(grey.shape) < LEAST_SIDE:
         return NOTHING
-    factor = min(QUICK_SIDE / max(grey.shape), 2.0)
+    factor = min(side / max(grey.shape), 2.0)
     seen = _scaled(grey, factor)
     pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)

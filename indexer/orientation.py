@@ -35,6 +35,13 @@ class Box:
         """The same rectangle of a picture of another size."""
         return Box(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
+    def likeness(self, other: "Box") -> float:
+        """Intersection over union with another rectangle, 0 to 1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        shared = max(0.0, width) * max(0.0, height)
+        return shared / (self.width * self.height + other.width * other.height - shared)
+
 
 def alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]:
     """The transform that lays one rectangle onto another after turning it.

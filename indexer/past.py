@@ -69,7 +69,7 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     colour = Image.fromarray(pixels)
     middle, *corners = (np.asarray(colour.crop(_pixels(box, grey.size))) for box in (_middle(CENTRE), *_corners()))
     turned = [oriented(one, orientation) for one in (pixels, middle) for orientation in ORIENTATIONS if orientation]
-    upright = np.stack(list(features.embeddings.values()))
+    upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
     return WorkQueries(
         whole=features.hash_variants,
         parts=np.concatenate(parts),

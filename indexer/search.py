@@ -1,22 +1,50 @@
 """The whole path from one picture to the registered works that it shows.
 
 Whoever searches (the match step, a folder without any server, a benchmark) brings the works as it holds them; the order
-of the measures, from cheap to dear, is decided here and nowhere else.
+of the measures, from cheap to dear, is decided here and nowhere else:
+
+1. The hash, of the picture, of what lies inside its borders and of its panels. It may settle all by itself.
+2. For pictures that are more than an icon, the descriptor and the local votes of quick features.
+3. What a certain match leaves of the picture votes again: it may show further works.
+4. A page or a collage in which nothing was found votes again from twice the size.
+
+Each candidate is compared by quick features first; all the features are measured only where those promise something.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exhibit.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
-from indexer.candidates import MOST, Candidate, descriptor_candidates, distinct, hash_candidates
-from indexer.features import DEFAULT_LIMITS, Features
+from indexer.candidates import (
+    MOST,
+    Candidate,
+    descriptor_candidates,
+    distinct,
+    hash_candidates,
+    in_turns,
+    vote_candidates,
+)
+from indexer.features import CLOSER, DEFAULT_LIMITS, Features, extract
+from indexer.local_features import QUICK_SIDE, LocalFeatures
 from indexer.second_look import second_look
-from indexer.verify import verify
+from indexer.verify import HASH_REACH, verify
+from indexer.votes_index import VoteIndex
 
 EXPLAINED = 0.9
 """Share of a picture and of a work that a certain match shows, from which no other work is looked for."""
+PROMISING_INLIERS = 5
+"""Quick features that agree, from which all features are measured."""
+LEFT = 40
+"""Quick features outside what is explained, from which they are asked for further works."""
+ROUNDS = 3
+"""Times that what is left is asked."""
+CLOSER_FROM = 1.25 * QUICK_SIDE
+"""Long side of a picture, pixels, from which a closer look shows more than the first one."""
 
 Key = TypeVar("Key", bound=Hashable)
 """How a caller names a registered picture: a primary key, a place in a list."""
@@ -32,6 +60,10 @@ class Works(Protocol[Key]):
     @property
     def descriptors(self) -> VectorIndex:
         """Their descriptors."""
+
+    @property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], Key]:
         """Whose vector each candidate is, by space and number; what has gone is left out."""
@@ -57,26 +89,22 @@ def find_works(
     Raises:
         ExhibitError: a registered picture's features can't be had.
     """
-    compared: dict[Key, Verification] = {}
-    for candidates in (hash_candidates(found, works.hashes), descriptor_candidates(found, works.descriptors)):
-        for work in _named(candidates, works):
-            if work not in compared and len(compared) < MOST:
-                compared[work] = compare(found, load, works.features(work), limits)
-        if any(explains(verification) for verification in compared.values()):
-            break
-    return list(compared.items())
-
-
-def _named(candidates: list[Candidate], works: Works[Key]) -> Iterator[Key]:
-    """The works that candidates stand for, each once, in their order."""
-    owners = works.owners(candidates)
-    return distinct(candidates, lambda one: owners.get((one.space, one.number)))
+    search = _Search(found, load, works, limits)
+    search.compare(found, hash_candidates(found, works.hashes))
+    if not search.settled and not found.is_icon:
+        voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
+        search.compare(found, in_turns(*voices))
+        search.ask_what_is_left()
+        if found.panels and not search.certain and max(found.info.width, found.info.height) > CLOSER_FROM:
+            closer = extract(load(), limits, CLOSER)
+            search.compare(closer, vote_candidates(closer.quick, works.votes))
+    return list(search.compared.items())
 
 
 def compare(
     found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
 ) -> Verification:
-    """Verify one pair, and look closer where the first look leaves a doubt that a second may end.
+    """Verify one pair: at a glance, then with all features where that promises something, then closer still.
 
     Args:
         found: the picture that may be a copy.
@@ -84,6 +112,9 @@ def compare(
         registered: the work's picture.
         limits: for decoding.
     """
+    glance = verify(found.glance, registered)
+    if glance.decision is Decision.CERTAIN or not _promises(glance):
+        return glance
     first = verify(found, registered)
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
 
@@ -92,3 +123,73 @@ def explains(verification: Verification) -> bool:
     """Whether nothing of the picture is left for another work to explain."""
     shown = min(verification.overlap_picture, verification.overlap_work)
     return verification.decision is Decision.CERTAIN and shown >= EXPLAINED
+
+
+class _Search(Generic[Key]):
+    """What one picture has been compared with so far."""
+
+    def __init__(self, found: Features, load: Callable[[], bytes], works: Works[Key], limits: Limits) -> None:
+        self.compared: dict[Key, Verification] = {}
+        self._found = found
+        self._load = load
+        self._works = works
+        self._limits = limits
+
+    @property
+    def certain(self) -> list[tuple[Key, Verification]]:
+        """The copies that leave no doubt."""
+        return [(work, one) for work, one in self.compared.items() if one.decision is Decision.CERTAIN]
+
+    @property
+    def settled(self) -> bool:
+        """Whether one work explains all of the picture."""
+        return any(explains(verification) for verification in self.compared.values())
+
+    def compare(self, found: Features, candidates: Iterable[Candidate], most: int = MOST) -> None:
+        """Compare the works that candidates stand for, as far as that hasn't been done."""
+        new = [work for work in self._named(candidates, most) if work not in self.compared]
+        for work in new[:most]:
+            self.compared[work] = compare(found, self._load, self._works.features(work), self._limits)
+
+    def ask_what_is_left(self) -> None:
+        """Let the features outside what is explained vote for further works, until they name none."""
+        for _ in range(ROUNDS):
+            certain = self.certain
+            if not certain or self.settled:
+                return
+            left = _outside(self._found.quick, [self._region(work, one) for work, one in certain])
+            if len(left) < LEFT:
+                return
+            self.compare(self._found, vote_candidates(left, self._works.votes))
+            if len(self.certain) == len(certain):
+                return
+
+    def _named(self, candidates: Iterable[Candidate], most: int) -> Iterator[Key]:
+        """The works that candidates stand for, each once, in their order."""
+        listed = list(candidates)
+        owners = self._works.owners(listed)
+        return distinct(listed, lambda one: owners.get((one.space, one.number)), most)
+
+    def _region(self, work: Key, verification: Verification) -> "_Region":
+        info = self._works.features(work).info
+        transforms = [one for one in (verification.transform, *verification.further) if one is not None]
+        return [(np.array(one), info.width, info.height) for one in transforms]
+
+
+_Region = list[tuple[NDArray[np.float64], int, int]]
+"""Transforms from the picture to a work, and the work's width and height."""
+
+
+def _outside(local: LocalFeatures, regions: Iterable[_Region]) -> LocalFeatures:
+    """The features that lie in none of the regions."""
+    left = np.ones(len(local), np.bool_)
+    for transform, width, height in (one for region in regions for one in region):
+        moved = local.points @ transform[:, :2].T + transform[:, 2]
+        x, y = (moved[:, :2] / moved[:, 2:]).T
+        left &= ~((moved[:, 2] > 0) & (x >= 0) & (x <= width) & (y >= 0) & (y <= height))
+    return LocalFeatures(local.points[left], local.descriptors[left], local.strong)
+
+
+def _promises(glance: Verification) -> bool:
+    enough = glance.inliers >= PROMISING_INLIERS or glance.hamming <= HASH_REACH
+    return glance.decision is Decision.REVIEW or enough

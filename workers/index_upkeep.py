@@ -1,6 +1,6 @@
 """Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
+from indexer.faiss_index import FaissIndex
 from indexer.index import check_index, open_index, rebuild_index
-from indexer.spaces import PHASH
+from indexer.spaces import PHASH, ROOTSIFT
+from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry.fingerprints import Collection
+from workers import votes_upkeep
 from workers.indexes import index_folder, rows_of
 from workers.wiring import House
 
@@ -25,9 +28,10 @@ class IndexState:
     Attributes:
         collection: what is searched: ``works`` or ``pictures``.
         space: in which space.
-        vectors: how many are durable.
+        vectors: how many are durable; of local features the works that have them.
         behind: newer changes, which each process replays from the rows.
-        size: bytes of its files.
+        size: bytes of its files, on disk and, where a process has searched all of it, mapped into memory.
+        entry_size: bytes of its files for each of them.
         problems: what is wrong, one sentence each.
     """
 
@@ -36,20 +40,22 @@ class IndexState:
     vectors: int
     behind: int
     size: int
+    entry_size: int
     problems: tuple[str, ...] = ()
 
 
 def index_states(house: House) -> list[IndexState]:
     """Every index as it stands, without looking into its files."""
-    return [_state(house, collection, space, ()) for collection, space in _each(house)]
+    return [*(_state(house, collection, space, ()) for collection, space in _each(house)), _votes_state(house, ())]
 
 
 def check_indexes(house: House) -> list[IndexState]:
     """Every index, its files read whole and its numbers held against the rows."""
-    return [
+    states = [
         _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)))
         for collection, space in _each(house)
     ]
+    return [*states, _votes_state(house, tuple(votes_upkeep.problems(house)))]
 
 
 def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
@@ -61,6 +67,9 @@ def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
         last = vectors.last_change(collection, space)
         rebuild_index(space, _folder(house, collection, space), _rows(collection, space, last), last)
         yield str(collection), space.id
+    votes_upkeep.measure_missing(house)
+    votes_upkeep.rebuild(house)
+    yield str(Collection.WORKS), ROOTSIFT.id
 
 
 def _each(house: House) -> Iterator[tuple[Collection, Space]]:
@@ -79,14 +88,29 @@ def _rows(collection: Collection, space: Space, upto: int) -> Iterator[tuple[NDA
 
 def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...]) -> IndexState:
     folder = _folder(house, collection, space)
+    return _told(folder, collection, space, problems, lambda: open_index(space, folder))
+
+
+def _votes_state(house: House, problems: tuple[str, ...]) -> IndexState:
+    folder = votes_upkeep.votes_folder(house)
+    return _told(folder, Collection.WORKS, ROOTSIFT, problems, lambda: VoteIndex(folder))
+
+
+def _told(
+    folder: Path,
+    collection: Collection,
+    space: Space,
+    problems: tuple[str, ...],
+    opened: Callable[[], FaissIndex | VoteIndex],
+) -> IndexState:
     try:
-        index = open_index(space, folder)
+        index = opened()
         count, sequence = len(index), index.sequence
     except IntegrityError as error:
         count, sequence, problems = 0, 0, problems or (error.message,)
     behind = max(0, vectors.last_change(collection, space) - sequence)
     size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
-    return IndexState(str(collection), space.id, count, behind, size, problems)
+    return IndexState(str(collection), space.id, count, behind, size, round(size / max(1, count)), problems)
 
 
 def _problems(folder: Path, collection: Collection, space: Space) -> Iterator[str]:

@@ -11,13 +11,18 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Metric, Space
 from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
-from indexer.spaces import PHASH
+from indexer.local_features import WIDTH
+from indexer.spaces import PHASH, ROOTSIFT
+from indexer.votes_index import VoteIndex
+from indexer.votes_segments import Works
 from registry import fingerprints as vectors
 from registry.fingerprints import Change, Collection
 
 PAGE = 20_000
 LONGEST_TAIL = 20_000
 """Changes that each process keeps in memory of its own before they become a segment that all map."""
+VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
+"""The same of local features, of which a work has 25 KB."""
 MOST_NEAR = 50
 
 
@@ -34,6 +39,20 @@ class Indexes:
         self._descriptor = descriptor
         self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
+        self._votes: VoteIndex | None = None
+        self._votes_applied = 0
+
+    @property
+    def votes(self) -> VoteIndex:
+        """The local features of the works, as of the last refresh.
+
+        Raises:
+            IntegrityError: its files are damaged; a rebuild makes them again.
+        """
+        if self._votes is None:
+            self._votes = VoteIndex(index_folder(self._folder, Collection.WORKS, ROOTSIFT))
+            self._votes_applied = self._votes.sequence
+        return self._votes
 
     @property
     def spaces(self) -> tuple[Space, Space]:
@@ -64,12 +83,27 @@ class Indexes:
             if self._applied[key] - index.sequence >= LONGEST_TAIL:
                 index.flush(self._applied[key])
                 self._applied[key] = index.sequence
+        if collection == Collection.WORKS:
+            self._refresh_votes()
+
+    def _refresh_votes(self) -> None:
+        index = self.votes
+        if index.reopen():
+            self._votes_applied = index.sequence
+        while changes := vectors.changes_after(Collection.WORKS, ROOTSIFT, self._votes_applied, VOTES_PAGE):
+            added = [(change.number, change.vector) for change in changes if change.vector is not None]
+            index.upsert(sets_of(added))
+            index.remove(np.array([change.removes for change in changes if change.removes is not None], np.int64))
+            self._votes_applied = changes[-1].number
+            if self._votes_applied - index.sequence >= VOTES_LONGEST_TAIL:
+                index.flush(self._votes_applied)
+                self._votes_applied = index.sequence
 
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Which picture (primary key) stands behind each candidate's space and number."""
         wanted = list(candidates)
         found: dict[tuple[str, int], int] = {}
-        for space in self.spaces:
+        for space in (*self.spaces, ROOTSIFT):
             numbers = [one.number for one in wanted if one.space == space.id]
             rows = vectors.pictures_of(collection, space, numbers) if numbers else {}
             found.update({(space.id, number): picture for number, picture in rows.items()})
@@ -104,3 +138,8 @@ def rows_of(space: Space, stored: list[bytes]) -> NDArray[Any]:
     if space.metric is Metric.HAMMING:
         return np.frombuffer(joined, np.uint8).reshape(len(stored), space.width // 8)
     return np.frombuffer(joined, "<f4").astype(np.float32).reshape(len(stored), space.width)
+
+
+def sets_of(stored: Iterable[tuple[int, bytes]]) -> Works:
+    """Stored local features as the index of votes takes them."""
+    return [(number, np.frombuffer(raw, np.uint8).reshape(-1, WIDTH)) for number, raw in stored]

@@ -1,5 +1,6 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
+from workers import votes_upkeep
 from workers.celery import app
 from workers.steps import capture, crawl, match, plan, refingerprint, report, retain, seal, search, tick, witness
 from workers.wiring import house
@@ -68,6 +69,7 @@ def tick_once() -> None:
 
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
-    """Remove bytes that have expired, and what killed processes have left behind."""
+    """Remove bytes that have expired and what killed processes have left behind; let the local votes keep up."""
     retain.expire_bytes(house())
     retain.sweep(house())
+    votes_upkeep.keep_up(house())

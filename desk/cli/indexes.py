@@ -58,7 +58,7 @@ def _show(states: "list[IndexState]", *, as_json: bool) -> None:
     if as_json:
         echo_json({"indexes": [asdict(state) for state in states]})
         return
-    columns = ("searched", "space", "vectors", "changes behind", "size", "state")
+    columns = ("searched", "space", "vectors", "changes behind", "size", "of each", "state")
     table(
         columns,
         [
@@ -68,6 +68,7 @@ def _show(states: "list[IndexState]", *, as_json: bool) -> None:
                 state.vectors,
                 state.behind,
                 size(state.size),
+                size(state.entry_size),
                 "; ".join(state.problems) or "well",
             ]
             for state in states

@@ -1,12 +1,27 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from exhibit.types import Space
 from indexer.brute import BruteForceIndex
-from indexer.candidates import MOST, Candidate, Reach, distinct, find_candidates
+from indexer.candidates import (
+    FEW,
+    STANDS_OUT,
+    VOTED_MOST,
+    Candidate,
+    descriptor_candidates,
+    distinct,
+    hash_candidates,
+    in_turns,
+    standing_out,
+    vote_candidates,
+)
 from indexer.features import Features, extract, fingerprints
-from indexer.spaces import DESCRIPTOR, PHASH, WORK_PARTS
+from indexer.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
+from indexer.votes import Vote
+from indexer.votes_index import VoteIndex
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
 SIZE = (320, 240)
@@ -25,42 +40,79 @@ def index_of(works: list[Features], space: Space) -> BruteForceIndex:
 
 
 @pytest.fixture(scope="module")
-def indexes() -> tuple[BruteForceIndex, BruteForceIndex]:
-    works = [extract(encoded(textured(seed, SIZE))) for seed in range(WORKS)]
-    return index_of(works, PHASH), index_of(works, DESCRIPTOR)
+def works() -> list[Features]:
+    return [extract(encoded(textured(seed, SIZE))) for seed in range(WORKS)]
 
 
-def found_by(candidates: list[Candidate], space: Space) -> list[int]:
-    return [one.number for one in candidates if one.space == space.id]
+@pytest.fixture(scope="module")
+def hashes(works: list[Features]) -> BruteForceIndex:
+    return index_of(works, PHASH)
 
 
-def test_a_mirrored_copy_is_found_by_its_hash(indexes: tuple[BruteForceIndex, BruteForceIndex]) -> None:
+@pytest.fixture(scope="module")
+def descriptors(works: list[Features]) -> BruteForceIndex:
+    return index_of(works, DESCRIPTOR)
+
+
+@pytest.fixture(scope="module")
+def votes(works: list[Features], tmp_path_factory: pytest.TempPathFactory) -> VoteIndex:
+    index = VoteIndex(Path(tmp_path_factory.mktemp("votes")))
+    index.upsert([(number, work.local.descriptors[:VOTES_KEPT]) for number, work in enumerate(works)])
+    return index
+
+
+def numbers(candidates: list[Candidate]) -> list[int]:
+    return [one.number for one in candidates]
+
+
+def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
     mirrored = textured(7, SIZE).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    candidates = find_candidates(extract(encoded(mirrored)), *indexes)
-    assert found_by(candidates, PHASH) == [7]
-    assert candidates[0].distance <= 4
+    (candidate,) = hash_candidates(extract(encoded(mirrored)), hashes)
+    assert candidate.number == 7
+    assert candidate.distance <= 4
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_each_picture_of_a_collage_is_found_by_its_tile(
-    indexes: tuple[BruteForceIndex, BruteForceIndex], place: int
-) -> None:
-    candidates = find_candidates(extract(encoded(collage_with(textured(5, SIZE), place))), *indexes)
-    assert found_by(candidates, PHASH) == []
-    assert 5 in found_by(candidates, DESCRIPTOR)[:MOST]
+def test_each_picture_of_a_collage_is_found_by_the_hash_of_its_panel(hashes: BruteForceIndex, place: int) -> None:
+    collage = extract(encoded(collage_with(textured(5, SIZE), place)))
+    assert numbers(hash_candidates(collage, hashes))[:1] == [5]
 
 
-def test_a_picture_on_a_page_is_found_by_its_descriptor(indexes: tuple[BruteForceIndex, BruteForceIndex]) -> None:
-    candidates = find_candidates(extract(encoded(page_with(textured(5, SIZE)))), *indexes)
-    assert 5 in found_by(candidates, DESCRIPTOR)[:MOST]
+def test_the_picture_on_a_page_is_found_by_the_descriptor_of_its_panel(descriptors: BruteForceIndex) -> None:
+    page = extract(encoded(page_with(textured(5, SIZE))))
+    assert page.panels
+    assert 5 in numbers(descriptor_candidates(page, descriptors))
 
 
-def test_a_number_is_named_once_and_no_further_than_the_reach(
-    indexes: tuple[BruteForceIndex, BruteForceIndex],
-) -> None:
-    candidates = find_candidates(extract(encoded(textured(3, SIZE))), *indexes, Reach(descriptor_within=0.5))
-    assert len({(one.space, one.number) for one in candidates}) == len(candidates)
-    assert all(one.distance <= 0.5 for one in candidates if one.space == DESCRIPTOR.id)
+def test_a_mirrored_piece_in_another_picture_is_found_by_its_votes(hashes: BruteForceIndex, votes: VoteIndex) -> None:
+    picture = textured(900, (800, 600))
+    picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))
+    seen = extract(encoded(picture))
+    assert 5 not in numbers(hash_candidates(seen, hashes))
+    assert numbers(vote_candidates(seen.quick, votes))[0] == 5
+
+
+def test_a_number_is_named_once_and_no_further_than_the_reach(descriptors: BruteForceIndex) -> None:
+    candidates = descriptor_candidates(extract(encoded(textured(3, SIZE))), descriptors)
+    assert len(set(numbers(candidates))) == len(candidates)
+    assert all(one.distance <= 0.7 for one in candidates)
+
+
+def test_votes_that_chance_accounts_for_name_nobody() -> None:
+    chance = [Vote(number, 1.0, 3) for number in range(40)]
+    assert standing_out(chance) == []
+    heavy = [Vote(99, STANDS_OUT + 0.1, 5), *chance]
+    assert standing_out(heavy) == heavy[:1]
+
+
+def test_among_few_works_the_heaviest_are_looked_at() -> None:
+    few = [Vote(number, 1.0, 3) for number in range(FEW)]
+    assert standing_out(few) == few[:VOTED_MOST]
+
+
+def test_voices_take_turns() -> None:
+    one, other = [Candidate("a@1", number, 0.0) for number in (1, 2, 3)], [Candidate("b@1", 9, 0.0)]
+    assert numbers(list(in_turns(one, other))) == [1, 9, 2, 3]
 
 
 def test_distinct_pictures_keep_the_order_and_leave_out_what_has_gone() -> None:

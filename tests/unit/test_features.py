@@ -11,10 +11,22 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, UnreadablePictureError
 from exhibit.types import PictureInfo
 from indexer.cache import FeatureCache
-from indexer.embedding import PARTS
-from indexer.features import CLOSER, Features, extract, fingerprints
+from indexer.features import CLOSER, Features, extract, fingerprints, local_fingerprint
 from indexer.features_file import from_bytes, to_bytes
-from indexer.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, PIPELINE, TRIMMED, WHOLE, WORK_PARTS
+from indexer.spaces import (
+    CENTRE,
+    DESCRIPTOR,
+    PANELS,
+    PHASH,
+    PICTURE_PARTS,
+    PIPELINE,
+    ROOTSIFT,
+    TILES,
+    TRIMMED,
+    VOTES_KEPT,
+    WHOLE,
+    WORK_PARTS,
+)
 from tests.assets.textured import collage_with, encoded, text_page, textured
 
 PICTURE = textured(1)
@@ -74,14 +86,39 @@ def test_a_border_adds_a_trimmed_hash_that_is_the_original_s(features: Features)
     assert framed.content.left == pytest.approx(40, abs=2)
 
 
-def test_embeddings_have_unit_length_and_find_a_tile_of_a_collage(features: Features) -> None:
-    assert tuple(features.embeddings) == PARTS
-    for vector in features.embeddings.values():
-        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
-    collage = extract(encoded(collage_with(PICTURE, 3))).embeddings
-    nearness = {part: float(vector @ features.embeddings[WHOLE]) for part, vector in collage.items()}
-    assert max(nearness, key=nearness.__getitem__) == "tile-4"
-    assert nearness["tile-4"] > nearness[WHOLE]
+def test_embeddings_have_unit_length_and_find_a_panel_of_a_collage(features: Features) -> None:
+    assert tuple(features.embeddings) == (WHOLE, CENTRE)
+    assert tuple(features.tiles) == TILES
+    for vector in (*features.embeddings.values(), *features.tiles.values()):
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    collage = extract(encoded(collage_with(PICTURE, 3)))
+    assert len(collage.panels) == 4
+    nearness = {part: float(vector @ features.embeddings[WHOLE]) for part, vector in collage.embeddings.items()}
+    assert max(nearness, key=lambda part: nearness[part]) in PANELS
+    assert max(nearness.values()) > 0.8
+
+
+def test_panels_have_hashes_and_rectangles_of_their_own(features: Features) -> None:
+    collage = extract(encoded(collage_with(PICTURE, 3)))
+    assert [variant.part for variant in collage.variants[::8]] == [WHOLE, *PANELS[:4]]
+    away = np.bitwise_count(collage.hash_variants ^ features.hash_variants[0]).sum(axis=1)
+    nearest = collage.variants[int(away.argmin())]
+    assert away.min() <= 90
+    assert nearest.orientation == 0
+    box = collage.box(nearest.part)
+    assert (box.left, box.top) == (pytest.approx(410, abs=4), pytest.approx(310, abs=4))
+
+
+def test_of_an_icon_only_the_hash_is_kept() -> None:
+    icon = extract(encoded(PICTURE.resize((48, 48))))
+    assert {one.space for one in fingerprints(icon.digest, icon)} == {PHASH.id}
+
+
+def test_local_features_of_a_work_are_kept_as_bytes(features: Features) -> None:
+    stored = local_fingerprint(features.digest, features)
+    rows = np.frombuffer(stored.vector, np.uint8).reshape(-1, ROOTSIFT.width)
+    assert (stored.space, stored.part in WORK_PARTS, len(rows) <= VOTES_KEPT) == (ROOTSIFT.id, True, True)
+    assert (rows == features.local.descriptors[: len(rows)]).all()
 
 
 def test_fingerprints_are_rows_of_their_spaces(features: Features) -> None:
@@ -128,6 +165,8 @@ def test_features_survive_being_written(features: Features) -> None:
     assert (again.local.points == features.local.points).all()
     assert (again.local.descriptors == features.local.descriptors).all()
     assert (again.later_embeddings.value == features.later_embeddings.value).all()
+    assert (again.later_tiles.value == features.later_tiles.value).all()
+    assert again.panels == features.panels
     assert again.low_information == features.low_information
 
 

@@ -14,6 +14,7 @@ from indexer.candidates import Candidate
 from indexer.features import Features, extract, fingerprints
 from indexer.search import compare, find_works
 from indexer.spaces import PHASH, PICTURE_PARTS
+from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import Picture
@@ -127,6 +128,11 @@ class RegisteredWorks:
     def descriptors(self) -> VectorIndex:
         """Their descriptors."""
         return self._house.indexes.of(Collection.WORKS, self._house.descriptors.serving.space)
+
+    @property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
+        return self._house.indexes.votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number."""

@@ -11,8 +11,8 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
-from indexer.features import Features, fingerprints
-from indexer.spaces import WORK_PARTS
+from indexer.features import Features, fingerprints, local_fingerprint
+from indexer.spaces import ROOTSIFT, WORK_PARTS
 from registry import fingerprints as vectors
 from registry.log import submit
 from registry.models import BytesState, Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
@@ -157,7 +157,8 @@ def _keep(house: House, owner: Owner, size: int, features: Features, declared: N
         source_name=declared.source_name,
     )
     WorkPicture.objects.create(work=work, picture_id=picture)
-    vectors.keep_fingerprints(house.indexes.spaces, [(picture, one) for one in fingerprints(digest, features)])
+    stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
+    vectors.keep_fingerprints((*house.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
     return work

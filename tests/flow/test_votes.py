@@ -1,0 +1,108 @@
+"""Local votes in the product: works come and go while others search, and what is damaged is made again."""
+
+import io
+import time
+
+import pytest
+from PIL import Image
+
+from demo.pictures import textured
+from exhibit.errors import IntegrityError
+from exhibit.types import Decision
+from indexer.features import extract
+from indexer.search import find_works
+from indexer.spaces import LOCAL
+from registry.fingerprints import Collection
+from registry.models import FingerprintRow, Owner, Work
+from tests.flow.rows import jpeg, owner, photograph, register
+from workers import votes_upkeep
+from workers.index_upkeep import check_indexes, index_states, rebuild_indexes
+from workers.inline import Inline
+from workers.steps.match import RegisteredWorks
+from workers.steps.register import remove_work
+from workers.wiring import House
+
+WORKS = 15
+
+
+def sheet(*seeds: int) -> bytes:
+    """Pieces of photographs, mirrored, in a large picture that shows something else."""
+    sheet = textured(900, (1000, 700))
+    for place, seed in enumerate(seeds):
+        piece = Image.open(io.BytesIO(photograph(seed))).crop((20, 10, 300, 230))
+        sheet.paste(piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (60 + 440 * place, 240))
+    return jpeg(sheet)
+
+
+def found_in(house: House, data: bytes) -> set[str]:
+    """Titles of the works that a picture shows."""
+    house.indexes.refresh(Collection.WORKS)
+    compared = find_works(extract(data), lambda: data, RegisteredWorks(house))
+    shown = [picture for picture, one in compared if one.decision is not Decision.NONE]
+    return set(Work.objects.filter(pictures__in=shown, removed_at=None).values_list("title", flat=True))
+
+
+@pytest.fixture
+def studio(inline: Inline) -> Owner:
+    studio = owner("studio")
+    for number in range(WORKS):
+        register(inline.house, studio, photograph(number), f"Work {number}")
+    return studio
+
+
+def test_every_work_of_which_a_picture_shows_a_piece_is_found(inline: Inline, studio: Owner) -> None:
+    assert found_in(inline.house, sheet(4, 9)) == {"Work 4", "Work 9"}
+
+
+def test_a_work_that_is_added_is_found_at_once_by_another_process(inline: Inline, studio: Owner) -> None:
+    other, asked = House(inline.house.config), sheet(77)
+    assert found_in(other, asked) == set()
+    started = time.monotonic()
+    work = register(inline.house, studio, photograph(77), "New").work
+    assert found_in(other, asked) == {"New"}
+    assert time.monotonic() - started < 5
+    remove_work(work, by="Ann")
+    assert found_in(other, asked) == set()
+
+
+def test_works_from_before_there_were_votes_are_measured_in_the_background(inline: Inline, studio: Owner) -> None:
+    removed, _ = FingerprintRow.objects.filter(part=LOCAL).delete()
+    assert removed >= WORKS
+    house = House(inline.house.config)
+    house.indexes.refresh(Collection.WORKS)
+    assert len(house.indexes.votes) == 0
+    votes_upkeep.keep_up(house)
+    house.indexes.refresh(Collection.WORKS)
+    best, *_ = house.indexes.votes.votes(extract(sheet(4)).quick.descriptors)
+    assert (len(house.indexes.votes), best.voters > 20) == (WORKS, True)
+    assert votes_upkeep.measure_missing(house) == 0
+
+
+def test_a_damaged_segment_is_told_and_made_again_from_the_rows(inline: Inline, studio: Owner) -> None:
+    assert {one for _, one in rebuild_indexes(inline.house)} >= {"rootsift@1"}
+    (state,) = [one for one in index_states(inline.house) if one.space == "rootsift@1"]
+    assert (state.vectors, state.behind, state.entry_size > 0, state.problems) == (WORKS, 0, True, ())
+    folder = votes_upkeep.votes_folder(inline.house)
+    (codes,) = folder.glob("*.faiss")
+    codes.write_bytes(codes.read_bytes()[:5000])
+    assert any(one.problems for one in check_indexes(inline.house) if one.space == "rootsift@1")
+    with pytest.raises(IntegrityError, match="rebuild"):
+        found_in(House(inline.house.config), sheet(4))
+    list(rebuild_indexes(inline.house))
+    assert [one.problems for one in check_indexes(inline.house) if one.space == "rootsift@1"] == [()]
+    assert found_in(House(inline.house.config), sheet(4)) == {"Work 4"}
+
+
+def test_a_large_installation_gets_a_codec_of_its_own(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(rebuild_indexes(inline.house))
+    reader = House(inline.house.config)
+    assert found_in(reader, sheet(4)) == {"Work 4"}
+    monkeypatch.setattr("workers.votes_upkeep.LEAST_FOR_A_CODEC", WORKS - 1)
+    monkeypatch.setattr("workers.votes_upkeep.lists_for", lambda _: 1100)
+    monkeypatch.setattr("workers.votes_upkeep.FOR_EACH_LIST", 2)
+    votes_upkeep.keep_up(inline.house)
+    assert found_in(reader, sheet(4)) == {"Work 4"}
+    assert reader.indexes.votes.codec.nlist == 1100
+    assert not votes_upkeep.outgrown(inline.house)

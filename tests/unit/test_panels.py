@@ -1,0 +1,77 @@
+"""Pictures on pages and in collages are found as rectangles; a photograph has none."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.orientation import Box
+from indexer.panels import LEAST_PIXELS, MOST, panels
+from tests.assets.textured import collage_with, page_with, textured
+
+PHOTO = (320, 240)
+
+
+def found(picture: Image.Image) -> tuple[Box, ...]:
+    grey = picture.convert("L")
+    grey.thumbnail((512, 512))
+    return panels(np.asarray(grey), picture.size)
+
+
+def shared(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    area = max(0, width) * max(0, height)
+    areas = [(box.right - box.left) * (box.bottom - box.top) for box in (one, other)]
+    return area / (sum(areas) - area)
+
+
+def sheet(places: list[tuple[int, int]], size: tuple[int, int], colour: str = "white") -> Image.Image:
+    picture = Image.new("RGB", size, colour)
+    for seed, place in enumerate(places):
+        picture.paste(textured(seed, PHOTO), place)
+    return picture
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "#7a8"])
+def test_each_picture_of_a_sheet_is_a_panel(colour: str) -> None:
+    places = [(10, 10), (345, 10), (10, 265), (345, 265)]
+    boxes = found(sheet(places, (675, 515), colour))
+    assert len(boxes) == 4
+    for left, top in places:
+        assert max(shared(box, Box(left, top, left + 320, top + 240)) for box in boxes) > 0.9
+
+
+def test_the_picture_on_a_page_of_text_is_the_largest_panel() -> None:
+    page = page_with(textured(5, PHOTO))
+    boxes = found(page)
+    grey = np.asarray(page.convert("L"), np.int16)
+    best = boxes[0]
+    inside = grey[int(best.top) : int(best.bottom), int(best.left) : int(best.right)]
+    assert 0.5 < (best.right - best.left) / (best.bottom - best.top) / (320 / 240) < 2
+    assert inside.std() > 20
+    assert len(boxes) <= 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_photograph_has_none(seed: int) -> None:
+    assert found(textured(seed, (640, 480))) == ()
+
+
+def test_each_picture_of_a_collage_is_a_panel() -> None:
+    assert len(found(collage_with(textured(1, PHOTO)))) == 4
+
+
+def test_no_more_than_the_largest_are_kept() -> None:
+    places = [(10 + 335 * column, 10 + 255 * row) for column in range(3) for row in range(3)]
+    assert len(found(sheet(places, (1015, 775)))) == MOST
+
+
+def test_what_is_small_in_the_original_is_no_panel() -> None:
+    icons = sheet([(10, 10), (345, 10)], (675, 260)).resize((108, LEAST_PIXELS - 6))
+    assert found(icons) == ()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3, 3), (300, 400)])
+def test_a_picture_of_one_colour_has_none(shape: tuple[int, int]) -> None:
+    assert panels(np.full(shape, 200, np.uint8), shape[::-1]) == ()

@@ -1,0 +1,121 @@
+"""Looking after the local votes: works that were registered before there were any, and a codec of one's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from exhibit.errors import ExhibitError
+from indexer.features import local_fingerprint
+from indexer.local_features import WIDTH
+from indexer.spaces import LOCAL, ROOTSIFT, WORK_PARTS
+from indexer.votes_codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_codec, train_codec
+from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
+from indexer.votes_segments import Works
+from registry import fingerprints as vectors
+from registry.fingerprints import Collection
+from registry.models import FingerprintRow, Picture
+from workers.indexes import VOTES_PAGE, index_folder, sets_of
+from workers.steps.match import registered_features
+from workers.wiring import House
+
+BATCH, MOST_AT_ONCE = 20, 2_000
+LEAST_FOR_A_CODEC = 5_000
+"""Works from which an installation has a codec of its own."""
+
+
+def votes_folder(house: House) -> Path:
+    """Where the durable part of the index lies."""
+    return index_folder(house.config.data_dir / "indexes", Collection.WORKS, ROOTSIFT)
+
+
+def keep_up(house: House) -> None:
+    """Measure some of what is missing, and train a codec when the works have become many more; in the background."""
+    measure_missing(house, MOST_AT_ONCE)
+    if outgrown(house):
+        rebuild(house)
+
+
+def measure_missing(house: House, most: int | None = None) -> int:
+    """Keep the local features of registered pictures that have none yet.
+
+    Args:
+        house: ports.
+        most: how many pictures at most; all without it.
+
+    Returns:
+        How many were measured. A picture that can't be read any more is left out.
+    """
+    has_some = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=vectors.space_id(ROOTSIFT), part=LOCAL)
+    without = Picture.objects.filter(~Exists(has_some), work_pictures__work__removed_at=None).order_by("pk").distinct()
+    waiting = list(without.exclude(work_pictures=None).values_list("pk", flat=True)[:most])
+    return sum(_measure(house, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
+
+
+def rebuild(house: House) -> None:
+    """Make the index again from the rows, with the codec that suits its size."""
+    last = vectors.last_change(Collection.WORKS, ROOTSIFT)
+    rebuild_votes(votes_folder(house), _rows(last), last, _suitable_codec(house, last))
+
+
+def outgrown(house: House) -> bool:
+    """Whether the works have become so many more that another codec suits them."""
+    index = VoteIndex(votes_folder(house))
+    return len(index) > LEAST_FOR_A_CODEC and lists_for(len(index)) > index.codec.nlist
+
+
+def problems(house: House) -> Iterator[str]:
+    """Everything that is wrong with the index, one sentence each."""
+    damaged = check_votes(votes_folder(house))
+    yield from damaged
+    if damaged:
+        return
+    index = VoteIndex(votes_folder(house))
+    if index.sequence > vectors.last_change(Collection.WORKS, ROOTSIFT):
+        yield f"It knows change {index.sequence}, which the rows don't have."
+        return
+    wanted = sum(len(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, index.sequence, VOTES_PAGE))
+    if wanted != len(index):
+        yield f"It holds {len(index)} works where the rows have {wanted}."
+
+
+def _measure(house: House, pictures: list[int]) -> int:
+    made = []
+    for picture in Picture.objects.filter(pk__in=pictures).order_by("pk"):
+        try:
+            made.append((picture.pk, local_fingerprint(picture.digest, registered_features(house, picture.digest))))
+        except ExhibitError:  # the comparison that needs it says so; here it harms nobody
+            continue
+    with transaction.atomic():
+        vectors.keep_fingerprints([ROOTSIFT], made)
+        vectors.add_to(Collection.WORKS, [picture for picture, _ in made], WORK_PARTS)
+    return len(made)
+
+
+def _rows(upto: int) -> Iterator[Works]:
+    return (sets_of(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, upto, VOTES_PAGE))
+
+
+def _suitable_codec(house: House, upto: int) -> Any:  # noqa: ANN401 - FAISS has no types
+    """The present codec where it suits the number of works, or one that is trained on a sample of them."""
+    works = sum(len(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, upto, VOTES_PAGE))
+    lists = lists_for(works)
+    if works <= LEAST_FOR_A_CODEC:
+        return shipped_codec()
+    try:
+        present = VoteIndex(votes_folder(house)).codec
+    except ExhibitError:
+        present = shipped_codec()
+    if present.nlist == lists and codec_digest(present) != codec_digest(shipped_codec()):
+        return present
+    return train_codec(_sample(upto, works, lists * FOR_EACH_LIST), lists)
+
+
+def _sample(upto: int, works: int, wanted: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """So many descriptors, evenly from all works; the same for the same rows."""
+    each = max(1, wanted // works)
+    sets = [descriptors[:each] for batch in _rows(upto) for _, descriptors in batch]
+    return np.concatenate([np.zeros((0, WIDTH), np.uint8), *sets])
