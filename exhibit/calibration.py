@@ -25,6 +25,9 @@ from exhibit.types import Decision, Verification
 CALIBRATION_FORMAT = "exhibit-calibration/1"
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
+HELD = frozenset({"low-information", "collage", "page"})
+"""Reasons that lie in the registered picture itself. Strangers' pictures agree with such works for other causes than
+copying, which no calibration on photographs measures: nothing is said of them."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0
@@ -52,6 +55,11 @@ FIGURES: Mapping[str, Callable[[Verification], float]] = {
 def figures(verification: Verification, names: Sequence[str] = tuple(FIGURES)) -> tuple[float, ...]:
     """The figures of a pair, in the order of their names."""
     return tuple(FIGURES[name](verification) for name in names)
+
+
+def is_measurable(verification: Verification) -> bool:
+    """Whether a calibration on photographs says anything of such a pair."""
+    return HELD.isdisjoint(verification.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +133,8 @@ class Calibration:
         return self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, measured, strict=True))
 
     def probability(self, verification: Verification) -> float | None:
-        """The probability of a copy; ``None`` when the figures are of another version of the comparison."""
-        if verification.pipeline != self.pipeline:
+        """The probability of a copy; ``None`` for figures of another version, or that no calibration measures."""
+        if verification.pipeline != self.pipeline or not is_measurable(verification):
             return None
         return round(between(self.score(verification), self.knots), DECIMALS)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.calibration import FIGURES, Bound, Calibration, figures
+from exhibit.calibration import FIGURES, Bound, Calibration, figures, is_measurable
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Verification
 
@@ -58,6 +58,7 @@ def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: t
     Raises:
         WrongUseError: too few photographs, or the pairs are all of one kind.
     """
+    samples = [one for one in samples if is_measurable(one.verification)]
     photographs = {one.photograph for one in samples}
     halves = [[one for one in samples if _half(one.photograph) == half] for half in (0, 1)]
     if len(photographs) < LEAST_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):

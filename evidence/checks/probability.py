@@ -27,7 +27,7 @@ def check_probability(inspection: Inspection, facts: CaseFacts, match: MatchFact
         return failed(name, f"{stated.file} isn't the calibration that the facts state.")
     found = calibration.probability(match.verification)
     if found is None:
-        return failed(name, "The calibration is for figures of another version of the comparison.")
+        return failed(name, "The calibration says nothing of such figures.")
     words = f"sealed {sealed:.4f}, recomputed {found:.4f}"
     if not abs(found - sealed) <= TOLERANCE:
         return failed(name, f"The figures and the calibration don't give the sealed probability: {words}.")

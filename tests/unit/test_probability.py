@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from exhibit.calibration import FIGURES, Bound, Calibration, between, calibrated, figures
+from exhibit.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision, Verification
 from indexer.probability import Sample, false_alarms, fit, isotonic, logistic
@@ -113,7 +113,8 @@ def test_nothing_found_and_figures_of_another_version_have_no_probability(calibr
     one = measured(30, 0.8)
     found = calibrated(one, calibration)
     assert (found.probability, found.calibration) == (calibration.probability(one), calibration.digest)
-    for other in (replace(one, decision=Decision.NONE), replace(one, pipeline="another")):
+    held = [replace(one, reasons=(word,)) for word in HELD]
+    for other in (replace(one, decision=Decision.NONE), replace(one, pipeline="another"), *held):
         assert calibrated(other, calibration) == other
     assert calibrated(found, None) == one
 
