@@ -23,6 +23,10 @@ SPECK = 10
 HIGHLIGHT = (240, 90, 0)
 CURVE = 32
 """Levels of lightness that are adjusted on their own."""
+WINDOW, TEXTURE, AGREES = 11, 9.0, 0.8
+"""Side in pixels, least variance and least correlation of windows in which two pictures have the same structure."""
+LEAST_ALIKE = 0.03
+"""Share of the shared part below which too little is alike to go by."""
 
 Plane = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -69,13 +73,14 @@ def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
     if not inside.any():
         return inside, shared
     here, there = _planes(shown.pixels), _planes(expected)
-    lightness = _apart(here[..., 0], _by_level(there[..., 0], here[..., 0], inside))
+    alike = _alike(here[..., 0], there[..., 0], inside)
+    lightness = _apart(here[..., 0], _by_level(there[..., 0], here[..., 0], alike, inside))
     apart = lightness
     for colour in (1, 2):
-        differs = _apart(here[..., colour], _by_line(there[..., colour], here[..., colour], inside))
-        if np.median(differs[inside]) < TINTED:
+        differs = _apart(here[..., colour], _by_line(there[..., colour], here[..., colour], alike))
+        if np.median(differs[alike]) < TINTED:
             apart = np.maximum(apart, differs)
-    noise = float(np.median(lightness[inside]))
+    noise = float(np.median(lightness[alike]))
     return _tidied(inside & (apart > LEVELS + 4 * noise)), shared
 
 
@@ -84,32 +89,48 @@ def _planes(pixels: Pixels) -> Plane:
     return np.asarray(cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32), (0, 0), 1.0))
 
 
-def _by_level(values: Plane, target: Plane, inside: Mask) -> Plane:
+def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
+    """Where both have the same structure, from which follows how one was adjusted; all of it where there is little."""
+
+    def mean(plane: Plane) -> Plane:
+        return np.asarray(cv2.boxFilter(plane, -1, (WINDOW, WINDOW)), np.float32)
+
+    means = mean(first), mean(second)
+    variances = mean(first * first) - means[0] ** 2, mean(second * second) - means[1] ** 2
+    together = mean(first * second) - means[0] * means[1]
+    textured = inside & (variances[0] > TEXTURE) & (variances[1] > TEXTURE)
+    alike = textured & (together > AGREES * np.sqrt(np.maximum(variances[0] * variances[1], 0)))
+    return alike if alike.sum() > inside.sum() * LEAST_ALIKE else inside
+
+
+def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
     """Lightness after the other picture's change of brightness and contrast, whatever curve that followed.
 
-    For each level the median of what stands there in the other picture: what was added in some places changes nothing
-    as long as most pixels of the level are free of it.
+    For each level the median of what stands there in the other picture where the two are alike, or anywhere for levels
+    that lie nowhere in structure: what was added in some places changes nothing.
     """
     bins = np.clip(values * CURVE / 256, 0, CURVE - 1).astype(np.int64)
     levels, changes = [], []
     for level in range(CURVE):
-        here = inside & (bins == level)
+        of_level = bins == level
+        here = alike & of_level
+        here = here if here.sum() >= CURVE else inside & of_level
         if here.sum() >= CURVE:
             levels.append(float(np.median(values[here])))
             changes.append(float(np.median(target[here] - values[here])))
     return (values + np.interp(values, levels, changes)).astype(np.float32) if levels else values
 
 
-def _by_line(values: Plane, target: Plane, inside: Mask) -> Plane:
+def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
     """A colour difference after the other picture's change of colour: a line, fitted again without the worst third."""
-    kept, slope, shift = inside, 1.0, 0.0
+    kept, slope, shift = alike, 1.0, 0.0
     for _ in range(4):
         x, y = values[kept].astype(np.float64), target[kept].astype(np.float64)
         spread = float(((x - x.mean()) ** 2).mean())
         slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread if spread > 1 else 1.0
         shift = float(y.mean() - slope * x.mean())
         missed = np.abs(slope * values + shift - target)
-        kept = inside & (missed <= np.percentile(missed[inside], 67))
+        kept = alike & (missed <= np.percentile(missed[alike], 67))
     return np.asarray(slope * values + shift, np.float32)
 
 
