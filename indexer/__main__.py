@@ -22,7 +22,7 @@ from indexer.folders import Match, RegisteredFile, Skipped, match_folders
 from indexer.second_look import second_look
 from indexer.shipped import shipped_calibration
 from indexer.verify import verify
-from indexer.wording import as_plain, in_words
+from indexer.wording import as_plain, held_back_in_words, in_words
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl
@@ -73,8 +73,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
             elif isinstance(found, Skipped):
                 meter.say(f"skipped {found.path}: {found.reason}")
             elif isinstance(found, RegisteredFile):
-                reasons = ", ".join(found.low_information)
-                meter.say(f"{found.path} can't be matched safely ({reasons}): near-exact copies only, for review")
+                meter.say(f"{found.path}: {held_back_in_words(found.low_information)}")
             counts[type(found)] = counts.get(type(found), 0) + 1
     meter.say(f"{counts[Match]} matches in {options.out}, {counts[Skipped]} files skipped")
     return ExitCode.DONE
@@ -88,11 +87,12 @@ def _compare(options: argparse.Namespace) -> ExitCode:
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)
     elif verification.transform is not None:
-        pair = Pair.of(second, first, [verification.transform])
+        pair = Pair.of(second, first, [verification.transform, *verification.further])
         for view, path in wanted.items():
             with _replacing(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))
-    print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification))
+    sizes = ((one.info.width, one.info.height) for one in (found, registered))
+    print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification, *sizes))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE
 
 

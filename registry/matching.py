@@ -44,7 +44,8 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """
     columns = (
         "registered_id", "found_id", "pipeline", "decision", "hamming", "inliers", "dense", "transform", "mirrored",
-        "rotation", "overlap_work", "overlap_picture", "probability", "calibration", "reasons", "made_at",
+        "rotation", "overlap_work", "overlap_picture", "probability", "calibration", "reasons", "in_place",
+        "drift", "further", "made_at",
     )  # fmt: skip
     moment, active = now(), cache(calibrations.active)
     measured = [(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows]
@@ -56,7 +57,8 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
                 registered, found, one.pipeline, str(one.decision), one.hamming, one.inliers, one.dense,
                 None if one.transform is None else Jsonb([list(row) for row in one.transform]), one.mirrored,
                 one.rotation, one.overlap_work, one.overlap_picture, one.probability,
-                None if one.calibration is None else one.calibration.raw, Jsonb(list(one.reasons)), moment,
+                None if one.calibration is None else one.calibration.raw, Jsonb(list(one.reasons)), one.in_place,
+                one.drift, Jsonb([[list(row) for row in transform] for transform in one.further]), moment,
             )
             for registered, found, one in measured
         ],

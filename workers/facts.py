@@ -273,14 +273,12 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
 
 def verification_of(match: Match) -> Verification:
     """A match's row as the value that was measured."""
-    rows = match.transform
-    transform: Matrix | None = None if rows is None else (tuple(rows[0]), tuple(rows[1]), tuple(rows[2]))
     return Verification(
         decision=Decision(match.decision),
         hamming=match.hamming,
         inliers=match.inliers,
         dense=match.dense,
-        transform=transform,
+        transform=None if match.transform is None else _matrix(match.transform),
         mirrored=match.mirrored,
         rotation=match.rotation,
         overlap_work=match.overlap_work,
@@ -289,7 +287,15 @@ def verification_of(match: Match) -> Verification:
         pipeline=match.pipeline,
         reasons=tuple(match.reasons),
         calibration=match.calibration,
+        in_place=match.in_place,
+        drift=match.drift,
+        further=tuple(_matrix(rows) for rows in match.further),
     )
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
+    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
+    return first, second, third
 
 
 def words_of_match(match: Match) -> tuple[str, ...]:

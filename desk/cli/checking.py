@@ -117,36 +117,29 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
     Drawings are JPEG or PNG files, as their names end.
     """
     from exhibit.calibration import calibrated
+    from indexer.change import change_of
     from indexer.features import extract
     from indexer.search import compare
     from indexer.shipped import shipped_calibration
+    from indexer.wording import as_plain, change_in_words
 
     registered, found = (read_picture(path, MOST_BYTES) for path in (work, picture))
     calibration = shipped_calibration()
-    one = calibrated(compare(extract(found), lambda: found, extract(registered)), calibration)
+    measured, original = extract(found), extract(registered)
+    one = calibrated(compare(measured, lambda: found, original), calibration)
+    sizes = [(info.width, info.height) for info in (measured.info, original.info)]
+    change = None if one.transform is None or one.decision is Decision.NONE else change_of(one.transform, *sizes)
     wanted = {name: path for name, path in drawings.items() if path is not None}
     if one.transform is not None:
-        _draw(found, registered, one.transform, wanted)
-    plain = {
-        "decision": str(one.decision),
-        "probability": one.probability,
-        "calibration": None if one.calibration is None else one.calibration.hex,
-        "hamming": one.hamming,
-        "inliers": one.inliers,
-        "dense": one.dense,
-        "transform": None if one.transform is None else [list(row) for row in one.transform],
-        "mirrored": one.mirrored,
-        "rotation": one.rotation,
-        "overlap_work": one.overlap_work,
-        "overlap_picture": one.overlap_picture,
-        "reasons": list(one.reasons),
-    }
+        _draw(found, registered, (one.transform, *one.further), wanted)
     if as_json:
-        echo_json(plain)
+        echo_json(as_plain(one))
         return
     say(SAID[one.decision])
     from workers.texts import words_of
 
+    if change is not None:
+        say(f"  PICTURE shows {change_in_words(change)}.")
     for sentence in words_of(one, calibration):
         say(f"  {sentence}")
     fields([("  remarks", ", ".join(one.reasons))])
@@ -156,11 +149,11 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
         say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
 
 
-def _draw(found: bytes, registered: bytes, transform: Matrix, wanted: Mapping[str, Path]) -> None:
+def _draw(found: bytes, registered: bytes, transforms: Sequence[Matrix], wanted: Mapping[str, Path]) -> None:
     from indexer.draw import SUFFIXES, View
     from indexer.draw_pair import Pair
 
-    pair = Pair.of(found, registered, [transform])
+    pair = Pair.of(found, registered, transforms)
     for name, path in wanted.items():
         drawn = SUFFIXES[path.suffix.lower()](View[name.upper()], pair)
         try:

@@ -108,12 +108,14 @@ def _new_work(one: Given, declared: Mapping[str, DeclaredWork]) -> Any:  # noqa:
 
 
 def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]]) -> None:
+    from indexer.wording import held_back_in_words
+
     new = sum(one["new"] for one in works)
     known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
     say(f"{counted(new, 'work')} registered{known}.")
     for one in works:
         if one["flags"]:
-            say(f"  {one['file']}: can't be matched safely ({', '.join(one['flags'])}).")
+            say(f"  {one['file']}: {held_back_in_words(one['flags'])}.")
         for conflict in one["conflicts"]:
             say(f"  {one['file']}: {conflict['sentence']}")
     for one in failed:
@@ -166,6 +168,9 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     if as_json:
         echo_json(one)
         return
+    from indexer.wording import held_back_in_words
+
+    held_back = held_back_in_words(row.low_information) if row.low_information else ""
     registrations = [" ".join(filter(None, entry.values())) for entry in row.registrations]
     fields(
         [
@@ -177,7 +182,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             ("first publication", row.first_publication),
             ("registrations", "; ".join(registrations)),
             ("registered", moment(row.registered_at, desk.zone)),
-            ("can't be matched safely", ", ".join(row.low_information)),
+            ("remark", held_back),
             *(("remark", conflict["sentence"]) for conflict in one["conflicts"]),
             *(("picture", _picture(picture)) for picture in one["pictures"]),
             *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),

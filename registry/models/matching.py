@@ -83,6 +83,9 @@ class Match(models.Model):
     probability = models.FloatField(null=True, blank=True)
     calibration = DigestField(null=True, blank=True, help_text="of the calibration that gave the probability")
     reasons = models.JSONField(default=list, blank=True)
+    in_place = models.FloatField(null=True, blank=True)
+    drift = models.FloatField(null=True, blank=True)
+    further = models.JSONField(default=list, blank=True, help_text="transforms of further copies of the same picture")
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

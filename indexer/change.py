@@ -1,0 +1,121 @@
+"""What was done to a picture when it was copied, as the transform tells it, apart from any language."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+GRID = 100
+"""Points along each side of the registered picture that are looked for in the found one."""
+MARGIN = 0.02
+"""Share of a side that may be missing without being told."""
+NEARER = 3.0
+"""A part lies at a side when the margin on the other is so many times wider."""
+STRETCH = 0.03
+"""By how much width and height may have been scaled differently without being told."""
+PERSPECTIVE = 0.05
+"""By how much the scale may differ across the part that is shown without being told."""
+SAME_SIZE = 0.01
+
+Floats = NDArray[np.float64]
+
+
+class Place(StrEnum):
+    """Where along one side of the registered picture the part lies that is shown."""
+
+    WHOLE = "whole"
+    FIRST = "first"
+    MIDDLE = "middle"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a registered picture appears in a found one.
+
+    Attributes:
+        share: of the registered picture's area that is shown, 0 to 1.
+        across: where that part lies from left to right.
+        down: where it lies from top to bottom.
+        mirrored: whether it is mirrored left to right, before it is turned.
+        rotation: degrees, counter-clockwise as seen.
+        scale: pixels of the found picture for one of the registered one.
+        stretch: how much more the width was scaled than the height; 1 when alike.
+        perspective: whether its scale differs across what is shown.
+    """
+
+    share: float
+    across: Place
+    down: Place
+    mirrored: bool
+    rotation: int
+    scale: float
+    stretch: float
+    perspective: bool
+
+
+def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
+    """Read a transform.
+
+    Args:
+        transform: 3×3, found pixels to registered pixels, both original.
+        found_size: width and height.
+        registered_size: width and height.
+
+    Returns:
+        What was done; ``None`` when the two don't overlap.
+    """
+    made = np.linalg.inv(np.asarray(transform, np.float64))
+    across, down = ((np.arange(GRID) + 0.5) * side / GRID - 0.5 for side in registered_size)
+    points = np.stack([*np.meshgrid(across, down), np.ones((GRID, GRID))], axis=-1)
+    moved = points @ made.T
+    centre = made @ np.linalg.solve(made, [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0])
+    depth = moved[..., 2] * np.sign(centre[2])
+    places = moved[..., :2] / np.where(moved[..., 2:] == 0, 1e-12, moved[..., 2:])
+    shown = (depth > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
+    if not shown.any():
+        return None
+    rows, columns = np.nonzero(shown)
+    slopes = _slopes(made, np.array([across[columns].mean(), down[rows].mean()]))
+    mirrored = bool(np.linalg.det(slopes) < 0)
+    turned = slopes @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    degrees = round(float(np.degrees(np.arctan2(turned[0, 1] - turned[1, 0], turned[0, 0] + turned[1, 1]))))
+    wide, high = (float(length) for length in np.linalg.norm(slopes, axis=0))
+    scales = [_scale(made, across[column], down[row]) for row, column in _outermost(rows, columns)]
+    return Change(
+        share=float(shown.mean()),
+        across=_place(columns),
+        down=_place(rows),
+        mirrored=mirrored,
+        rotation=180 if degrees == -180 else degrees,
+        scale=float(np.sqrt(abs(np.linalg.det(slopes)))),
+        stretch=wide / high,
+        perspective=max(scales) / min(scales) > 1 + PERSPECTIVE,
+    )
+
+
+def _slopes(matrix: Floats, point: Floats) -> Floats:
+    """The Jacobian at a point."""
+    weight = float(matrix[2, :2] @ point + matrix[2, 2])
+    moved = (matrix[:2, :2] @ point + matrix[:2, 2]) / weight
+    return np.asarray((matrix[:2, :2] - np.outer(moved, matrix[2, :2])) / weight)
+
+
+def _scale(matrix: Floats, x: float, y: float) -> float:
+    return float(np.sqrt(abs(np.linalg.det(_slopes(matrix, np.array([x, y]))))))
+
+
+def _outermost(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """The points nearest to the four corners."""
+    ways = (rows + columns, rows - columns, columns - rows, -rows - columns)
+    return [(int(rows[way.argmin()]), int(columns[way.argmin()])) for way in ways]
+
+
+def _place(numbers: NDArray[np.intp]) -> Place:
+    before, behind = numbers.min() / GRID, 1 - (numbers.max() + 1) / GRID
+    if max(before, behind) <= MARGIN:
+        return Place.WHOLE
+    if before * NEARER < behind:
+        return Place.FIRST
+    return Place.LAST if behind * NEARER < before else Place.MIDDLE

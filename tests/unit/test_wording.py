@@ -1,0 +1,78 @@
+"""What was done to a copy, read from its transform and told in words."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from indexer.change import change_of
+from indexer.wording import ENGLISH, change_in_words, held_back_in_words
+
+WORK = (400, 200)
+Floats = NDArray[np.float64]
+
+
+def moved(x: float, y: float) -> Floats:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+def told(transform: Floats, size: tuple[int, int]) -> str:
+    change = change_of(transform, size, WORK)
+    assert change is not None
+    return change_in_words(change)
+
+
+HALF = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
+MIRROR = np.array([[-1, 0, 399], [0, 1, 0], [0, 0, 1.0]])
+CLOCKWISE = np.array([[0, 1, 0], [-1, 0, 199], [0, 0, 1.0]])
+"""The found picture is 200 × 400: what was on top is at its right side."""
+
+
+@pytest.mark.parametrize(
+    ("transform", "size", "words"),
+    [
+        (np.eye(3), WORK, "all of the work"),
+        (HALF, (200, 100), "all of the work, reduced to 50%"),
+        (np.diag([0.5, 0.5, 1]), (800, 400), "all of the work, enlarged to 200%"),
+        (MIRROR, WORK, "all of the work, mirrored"),
+        (CLOCKWISE, (200, 400), "all of the work, turned by 90° clockwise"),
+        (moved(0, 0), (160, 200), "40% of the work, its left part"),
+        (moved(240, 0), (160, 200), "40% of the work, its right part"),
+        (moved(120, 0), (160, 200), "40% of the work, its middle part"),
+        (moved(0, 100), (400, 100), "50% of the work, its bottom part"),
+        (moved(200, 0), (200, 100), "25% of the work, its top right part"),
+        (moved(0, 0) @ MIRROR, (200, 200), "50% of the work, its right part, mirrored"),
+        (moved(-300, -100), (1000, 600), "all of the work"),
+        (np.diag([0.5, 1, 1]), (800, 200), "all of the work, enlarged to 141%, stretched to 200% in width"),
+        (
+            np.array([[1, 0, 0], [0, 1, 0], [0, 0.002, 1]]),
+            (900, 900),
+            "all of the work, enlarged to 139%, seen at an angle",
+        ),
+    ],
+)
+def test_a_transform_is_told(transform: Floats, size: tuple[int, int], words: str) -> None:
+    assert told(transform, size) == words
+
+
+@pytest.mark.parametrize("degrees", [30, -120, 180])
+def test_a_turn_has_its_side(degrees: int) -> None:
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+    change = change_of(moved(199.5, 99.5) @ turn @ moved(-399.5, -399.5), (800, 800), WORK)
+    assert change is not None
+    assert (change.rotation, round(change.share, 2)) == (degrees, 1)
+
+
+def test_pictures_that_share_no_pixel_have_no_change() -> None:
+    assert change_of(moved(500, 0), WORK, WORK) is None
+
+
+def test_another_language_needs_phrases_only() -> None:
+    change = change_of(MIRROR, WORK, WORK)
+    assert change is not None
+    assert change_in_words(change, {**ENGLISH, "all": "ganz", "mirrored": "gespiegelt"}) == "ganz, gespiegelt"
+
+
+def test_what_holds_a_work_back_is_told_apart() -> None:
+    assert held_back_in_words(["collage"]) == "its matches are never certain (collage)"
+    assert held_back_in_words(["two-tone", "page"]).startswith("it can't be matched safely (two-tone, page)")
