@@ -69,15 +69,22 @@ def table(every: Sequence[Judged]) -> list[Row]:
 
 
 def _row(name: str, group: Sequence[Judged]) -> Row:
-    certain, review = (sum(one.decision == decision for one in group) for decision in ("certain", "review"))
     return {
         "overlay": name,
         "pairs": len(group),
-        "certain": certain,
-        "review": review,
-        "certain at most, 95%": per_cent(upper_bound(certain, len(group))),
-        "review at most, 95%": per_cent(upper_bound(review, len(group))),
+        "certain": sum(one.decision == "certain" for one in group),
+        "review": sum(one.decision == "review" for one in group),
+        "certain at most, 95%": per_cent(bound(group, "certain")),
+        "review at most, 95%": per_cent(bound(group, "review")),
     }
+
+
+def bound(group: Sequence[Judged], decision: str) -> float:
+    """What the rate of a decision is at most; a photo that is registered in several pairs counts once."""
+    by_photo: dict[str, bool] = defaultdict(bool)
+    for one in group:
+        by_photo[one.photos[0]] |= one.decision == decision
+    return upper_bound(sum(by_photo.values()), len(by_photo))
 
 
 def named(every: Sequence[Judged]) -> list[Row]:

@@ -24,6 +24,8 @@ from indexer.edits import EDITS, OVERLAYS, PAGES
 Titled = tuple[str, str, list[Row]]
 """Name of the file, title, rows."""
 NO_FOLDERS = Folders()
+MOST_PAIRS = 5
+"""Under overlays, for each unrelated photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,11 @@ def _results(
 def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], asking: Asking) -> list[overlays.Judged]:
     if len(unrelated) < 2:
         return []
-    marks = overlay_pairs(unrelated, parts.others, OVERLAYS, choice.overlays, choice.seed)
-    pages = overlay_pairs(unrelated, parts.others, PAGES, choice.pages, choice.seed + 1)
+    counts = [min(count, MOST_PAIRS * len(unrelated)) for count in (choice.overlays, choice.pages)]
+    marks = overlay_pairs(unrelated, parts.others, OVERLAYS, counts[0], choice.seed)
+    pages = overlay_pairs(unrelated, parts.others, PAGES, counts[1], choice.seed + 1)
     kept = asking.answers.folder / "overlays.jsonl"
-    return overlays.judged(chain(marks, pages), choice.overlays + choice.pages, kept, asking.jobs)
+    return overlays.judged(chain(marks, pages), sum(counts), kept, asking.jobs)
 
 
 def _real(choice: Choice, alike: Sequence[pairs.LookAlike]) -> Iterator[Titled]:
