@@ -53,7 +53,7 @@ class VoteRetriever:
     def distances(self, look: Look) -> Distances:
         """Minus the weight for each registered picture."""
         distances = np.full(self._count, FAR)
-        for vote in self.index.votes(look.features.local.descriptors):
+        for vote in self.index.votes(look.features.quick.descriptors):
             distances[vote.number] = -vote.weight
         return distances
 
