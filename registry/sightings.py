@@ -53,10 +53,10 @@ def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Dige
         Primary keys by digest. Must run inside a transaction; rows are locked in the order of their digests.
     """
     given = {digest: (digest.raw, size, seen) for digest, size, seen in pictures}
-    rows = [(*given[digest], "todo", 0, "", "", "", Jsonb([]), "stored") for digest in sorted(given)]
+    rows = [(*given[digest], "todo", 0, "", "", "", Jsonb([]), "stored", "") for digest in sorted(given)]
     columns = (
         "digest", "size", "first_seen", "state", "attempts", "error", "format", "refusal", "low_information",
-        "bytes_state",
+        "bytes_state", "searched",
     )  # fmt: skip
     copy_into("registry_picture", columns, rows, conflict=("digest",))
     locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(given)).order_by("digest")
@@ -111,7 +111,7 @@ def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[by
 def _take_back(pictures: Sequence[int]) -> None:
     """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
-    expired.update(bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0)
+    expired.update(bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0, searched="")
     # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
     given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
     given_up.update(state=StepState.TODO, not_before=None, attempts=MAX_ATTEMPTS - 1)

@@ -30,6 +30,7 @@ class Picture(Claimable):
     low_information = models.JSONField(default=list, blank=True)
     bytes_state = models.CharField(max_length=8, choices=BytesState.choices, default=BytesState.STORED)
     thumbnail = DigestField(null=True, blank=True)
+    searched = models.CharField(max_length=160, blank=True, help_text="what the search that is done depends on")
 
     class Meta:
         indexes = [

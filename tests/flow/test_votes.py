@@ -7,18 +7,19 @@ import pytest
 from PIL import Image
 
 from demo.pictures import textured
+from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision
 from indexer.features import extract
 from indexer.search import find_works
-from indexer.spaces import LOCAL
+from indexer.spaces import LOCAL, PIPELINE
 from registry.fingerprints import Collection
-from registry.models import FingerprintRow, Owner, Work
-from tests.flow.rows import jpeg, owner, photograph, register
+from registry.models import Case, FingerprintRow, Match, Owner, Picture, Work
+from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers import votes_upkeep
 from workers.index_upkeep import check_indexes, index_states, rebuild_indexes
 from workers.inline import Inline
-from workers.steps.match import RegisteredWorks
+from workers.steps.match import RegisteredWorks, match_pictures
 from workers.steps.register import remove_work
 from workers.wiring import House
 
@@ -106,3 +107,24 @@ def test_a_large_installation_gets_a_codec_of_its_own(
     assert found_in(reader, sheet(4)) == {"Work 4"}
     assert reader.indexes.votes.codec.nlist == 1100
     assert not votes_upkeep.outgrown(inline.house)
+
+
+def test_a_picture_that_is_seen_again_is_not_measured_again(inline: Inline, studio: Owner) -> None:
+    data = copy_of(photograph(3))
+    first, second = claimed_slice(studio, "first"), claimed_slice(studio, "second")
+    match_pictures(inline.house, bring(inline.house, *first, [data]))
+    case = Case.objects.get()
+    (waiting,) = bring(inline.house, *second, [data], host="shop.example")
+    inline.house.blobs.remove(Digest.of(data))
+    match_pictures(inline.house, [waiting])
+    assert Picture.objects.get(pk=waiting).state == "done"
+    assert case.case_sightings.count() == 2
+
+
+def test_a_new_version_of_matching_measures_what_it_sees_again(inline: Inline, studio: Owner) -> None:
+    data = copy_of(photograph(3))
+    match_pictures(inline.house, bring(inline.house, *claimed_slice(studio, "first"), [data]))
+    Picture.objects.filter(digest=Digest.of(data)).update(searched="match-0 descriptor@0")
+    Match.objects.update(pipeline="match-0")
+    match_pictures(inline.house, bring(inline.house, *claimed_slice(studio, "second"), [data]))
+    assert Match.objects.filter(pipeline=PIPELINE, decision="certain").count() == 1

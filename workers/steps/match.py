@@ -13,7 +13,7 @@ from exhibit.types import Verification
 from indexer.candidates import Candidate
 from indexer.features import Features, extract, fingerprints
 from indexer.search import compare, find_works
-from indexer.spaces import PHASH, PICTURE_PARTS
+from indexer.spaces import PHASH, PICTURE_PARTS, PIPELINE
 from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry import matching, steps
@@ -35,6 +35,8 @@ class Measured:
 def match_pictures(house: House, ids: Sequence[int]) -> None:
     """Match a batch of pictures against all works.
 
+    0. Those that this version has searched for before only need cases for what was seen of them since: works that came
+       later have searched for them (:mod:`workers.steps.search`).
     1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
     2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
     3. Search the works, as they are after that commit; verify the candidates.
@@ -45,6 +47,9 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
     if not claimed:
         return
     house.descriptors.refresh()
+    known = set(Picture.objects.filter(pk__in=claimed, searched=_mark(house)).values_list("pk", flat=True))
+    _finish(house, sorted(known), [])
+    claimed = [pk for pk in claimed if pk not in known]
     measured = _measure(house, claimed)
     try:
         _keep_fingerprints(house, measured)
@@ -53,12 +58,23 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
         return
     house.indexes.refresh(Collection.WORKS)
     measured, rows = _compared(house, measured)
+    _finish(house, [one.row.pk for one in measured], rows)
+
+
+def _finish(house: House, pictures: Sequence[int], rows: Sequence[tuple[int, int, Verification]]) -> None:
+    """Keep the matches of pictures, open the cases, and note that the pictures are done."""
     with transaction.atomic():
-        matching.lock_pictures(one.row.pk for one in measured)
+        matching.lock_pictures(pictures)
         matching.keep_matches(rows)
-        captures = matching.open_cases(found=[one.row.pk for one in measured])
-        steps.finish(Picture, [one.row.pk for one in measured])
+        captures = matching.open_cases(found=pictures)
+        Picture.objects.filter(pk__in=pictures).update(searched=_mark(house))
+        steps.finish(Picture, pictures)
     house.hint("capture", captures)
+
+
+def _mark(house: House) -> str:
+    """What a search depends on beside the works."""
+    return f"{PIPELINE} {house.descriptors.serving.space.id}"
 
 
 def _measure(house: House, ids: Iterable[int]) -> list[Measured]:
