@@ -8,6 +8,7 @@ two that came near one another are compared once more under the same overlay.
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,8 +184,9 @@ class Bench:
             self.owners[space.id] = [number for number, _ in of_space]
         self.votes = VoteIndex(scene.scratch / "votes")
         self.owners[ROOTSIFT.id] = list(range(len(scene.photographs)))
-        for number in self.owners[ROOTSIFT.id]:
-            self.votes.upsert([(number, self.features(number).local.descriptors[:VOTES_KEPT])])
+        self.votes.upsert(
+            [(number, self.features(number).local.descriptors[:VOTES_KEPT]) for number in self.owners[ROOTSIFT.id]]
+        )
 
     def data(self, number: int) -> bytes:
         """The bytes of a photograph."""
@@ -278,17 +280,17 @@ class _Kept:
         self._path = path
 
     def read(self) -> dict[int, list[Sample]]:
-        """What is there; a last line that was cut off is left out."""
+        """What is there; a last line that was cut off is removed."""
         if not self._path.exists():
             return {}
-        lines = self._path.read_bytes().split(b"\n")[:-1]
+        *lines, rest = self._path.read_bytes().split(b"\n")
+        if rest:
+            os.truncate(self._path, self._path.stat().st_size - len(rest))
         return {number: [_sample(one) for one in samples] for number, samples in map(json.loads, lines)}
 
     def add(self, number: int, samples: Sequence[Sample]) -> None:
         """Add a photograph."""
         line = json.dumps([number, [_plain(one) for one in samples]]) + "\n"
-        if self._path.exists() and not self._path.read_bytes().endswith(b"\n"):
-            self._path.write_bytes(self._path.read_bytes().rpartition(b"\n")[0] + b"\n")
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line)
 
