@@ -1,0 +1,112 @@
+"""The order of the search: what settles, what is left out, what is looked at twice."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exhibit.types import Decision, Metric
+from indexer.brute import BruteForceIndex
+from indexer.candidates import Candidate
+from indexer.features import Features, extract, fingerprints
+from indexer.search import find_works
+from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.votes_index import VoteIndex
+from tests.assets.textured import collage_with, encoded, textured
+
+SIZE = (400, 300)
+COUNT = 36
+
+
+class Shelf:
+    """Works by their place in a list; counts what it is asked for. Implements ``indexer.search.Works``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.works = [extract(encoded(textured(seed, SIZE))) for seed in range(COUNT)]
+        self._spaces = {space.id: BruteForceIndex(space) for space in (PHASH, DESCRIPTOR)}
+        self._votes = VoteIndex(folder)
+        self._owners: dict[tuple[str, int], int] = {}
+        self.asked: list[str] = []
+        for number, work in enumerate(self.works):
+            for one in fingerprints(work.digest, work):
+                if one.part in WORK_PARTS:
+                    index, place = self._spaces[one.space], len(self._owners)
+                    kind = np.uint8 if index.space.metric is Metric.HAMMING else np.float32
+                    index.upsert(np.array([place]), np.frombuffer(one.vector, kind)[None])
+                    self._owners[one.space, place] = number
+            self._votes.upsert([(number, work.local.descriptors[:VOTES_KEPT])])
+            self._owners[ROOTSIFT.id, number] = number
+
+    @property
+    def hashes(self) -> BruteForceIndex:
+        self.asked.append("hashes")
+        return self._spaces[PHASH.id]
+
+    @property
+    def descriptors(self) -> BruteForceIndex:
+        self.asked.append("descriptors")
+        return self._spaces[DESCRIPTOR.id]
+
+    @property
+    def votes(self) -> VoteIndex:
+        self.asked.append("votes")
+        return self._votes
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        return {(one.space, one.number): self._owners[one.space, one.number] for one in candidates}
+
+    def features(self, work: int) -> Features:
+        return self.works[work]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(tmp_path_factory.mktemp("votes"))
+
+
+def shown(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
+    """The works that a picture shows, by the machine's decision."""
+    data = encoded(picture, name)
+    shelf.asked.clear()
+    return {work for work, one in find_works(extract(data), lambda: data, shelf) if one.decision is not Decision.NONE}
+
+
+def test_a_copy_that_the_hash_explains_asks_nobody_else(shelf: Shelf) -> None:
+    assert shown(shelf, textured(3, SIZE), "JPEG") == {3}
+    assert shelf.asked == ["hashes"]
+
+
+def test_an_icon_asks_the_hash_alone(shelf: Shelf) -> None:
+    shown(shelf, textured(500, SIZE).resize((48, 36)))
+    assert shelf.asked == ["hashes"]
+
+
+def test_an_unrelated_picture_asks_each_voice_once_and_shows_nothing(shelf: Shelf) -> None:
+    assert shown(shelf, textured(500, SIZE)) == set()
+    assert sorted(shelf.asked) == ["descriptors", "hashes", "votes"]
+
+
+def test_a_piece_of_a_work_is_found(shelf: Shelf) -> None:
+    assert 7 in shown(shelf, textured(7, SIZE).crop((60, 40, 330, 250)))
+
+
+def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
+    sheet = collage_with(textured(5, SIZE), 0)
+    for place, seed in ((1, 11), (2, 17), (3, 23)):
+        sheet.paste(textured(seed, SIZE), (place % 2 * 410, place // 2 * 310))
+    assert shown(shelf, sheet) == {5, 11, 17, 23}
+
+
+def test_works_that_overlap_in_another_picture_are_found_beyond_the_first(shelf: Shelf) -> None:
+    other = textured(800, (1100, 800))
+    for place, seed in enumerate((2, 9)):
+        other.paste(textured(seed, SIZE).rotate(90 * place, expand=True), (80 + 480 * place, 150))
+    assert shown(shelf, other) == {2, 9}
+
+
+def test_searching_twice_says_the_same(shelf: Shelf) -> None:
+    data = encoded(collage_with(textured(5, SIZE), 2))
+    first, second = (find_works(extract(data), lambda: data, shelf) for _ in range(2))
+    assert first == second
