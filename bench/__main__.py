@@ -10,7 +10,7 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from bench import crawling, fingerprints, pairs, retrieval, whole  # noqa: E402 - after the threads are set
+from bench import crawling, fingerprints, pairs, retrieval, retroactive, whole  # noqa: E402 - after the threads are set
 from bench.edited import photos_in  # noqa: E402
 from bench.matching.questions import Folders  # noqa: E402
 from bench.matching.run import Choice, Titled  # noqa: E402
@@ -23,11 +23,12 @@ EXAMPLES = """examples:
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
   python -m bench retrieval --photos ~/photos --entries 1000000
+  python -m bench retroactive --photos ~/photos --entries 100000
   python -m bench matching --photos ~/photos --works 50
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-LONG = ("retrieval", "whole", "matching")
+LONG = ("retrieval", "retroactive", "whole", "matching")
 """What takes so long that it has to be asked for by name."""
 ROLES = {
     "others": "stand beside and behind copies",
@@ -89,6 +90,11 @@ def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[s
             lambda: pairs.lookalikes(pairs.compared_lookalikes(options.lookalikes)),
         ),
         ("retrieval", f"{options.entries:,} hashes", lambda: retrieval.measure(photos, options.entries)),
+        (
+            "retroactive",
+            "New works against everything seen",
+            lambda: retroactive.measure(photos, options.entries),
+        ),
         ("whole", "From folder to report", lambda: whole.measure(photos, options.works or 1000, options.pictures)),
     ]
     wanted = options.what or [name for name, *_ in every if name not in LONG]
@@ -111,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
     parser.add_argument("--most", type=int, default=300, help="photos for fingerprints")
-    parser.add_argument("--entries", type=int, default=1_000_000, help="hashes for retrieval")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="hashes, or pictures seen")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument("--works", type=int, help="1,000 for whole and 100 for matching unless given")
     parser.add_argument("--pictures", type=int, default=10_000)

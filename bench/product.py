@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -49,6 +50,54 @@ class Product:
 
         for path in sorted(folder.iterdir()):
             register_work(self._inline.house, self._owner, path.read_bytes(), NewWork(path.stem))
+
+    @property
+    def house(self) -> "House":
+        """The ports of this process."""
+        return self._inline.house
+
+    def register_files(self, paths: Sequence[Path]) -> list[int]:
+        """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
+        from registry.models import WorkPicture
+        from workers.steps.register import NewWork, register_work
+
+        works = [register_work(self.house, self._owner, path.read_bytes(), NewWork(path.stem)).work for path in paths]
+        return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
+
+    def search(self, waiting: Sequence[int]) -> int:
+        """Search everything seen for new works; returns in how many of them a copy was found."""
+        from registry.models import Match, WorkPicture
+        from workers.steps.search import search_pictures
+
+        search_pictures(self.house, waiting)
+        pictures = WorkPicture.objects.filter(pk__in=waiting).values("picture")
+        matches = Match.objects.filter(registered__in=pictures).exclude(decision="none")
+        return matches.values("registered").distinct().count()
+
+    def seen(self, data: bytes) -> int:
+        """Keep a picture as a crawl would; returns its row, which waits for its step."""
+        from django.db import transaction
+
+        from exhibit.clock import now
+        from registry.sightings import keep_pictures
+
+        digest = self.house.blobs.put(data)
+        with transaction.atomic():
+            return keep_pictures([(digest, len(data), now())])[digest]
+
+    def add(self, data: bytes) -> None:
+        """Register one picture."""
+        from workers.steps.register import NewWork, register_work
+
+        register_work(self.house, self._owner, data, NewWork("new"))
+
+    def match_one(self, picture: int) -> int:
+        """Match one picture; returns how many works it shows."""
+        from registry.models import Match
+        from workers.steps.match import match_pictures
+
+        match_pictures(self.house, [picture])
+        return Match.objects.filter(found=picture).exclude(decision="none").count()
 
     def crawl(self, folder: Path) -> None:
         """Import every picture of a folder through a watch."""

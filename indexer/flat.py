@@ -79,11 +79,14 @@ class FlatRows:
             return [[] for _ in queries]
         parameters = None
         if self._gone_count:
-            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone)))
-            parameters = faiss.SearchParameters(sel=selector)
+            parameters = self._selection(faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone))))
         scores, places = self.index.search(queries, wanted, params=parameters)
         distances = scores if self.space.metric is Metric.HAMMING else np.round(1 - scores, 6)
         return [self._hits(*row, within) for row in zip(distances, places, strict=True)]
+
+    def _selection(self, selector: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+        """FAISS's parameters for a search among those that a selector selects."""
+        return faiss.SearchParameters(sel=selector)
 
     def _hits(self, distances: NDArray[Any], places: NDArray[np.int64], within: float | None) -> list[Hit]:
         good = places >= 0

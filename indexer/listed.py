@@ -21,7 +21,7 @@ faiss: Any = library
 
 LISTED_FROM = 2_000_000
 """Rows from which a segment has lists: an exhaustive scan of fewer takes some 15 ms for eight hashes on one core."""
-READ = 0.33
+READ = 0.42
 """Share of the lists that a search reads."""
 READ_ALL_FROM = 100
 """Whoever wants so many answers a hash, such as a new work that searches everything seen, gets every list read."""

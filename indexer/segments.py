@@ -18,6 +18,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
 from indexer.brute import checked_rows, empty_vectors
+from indexer.cells import CellRows, cell_count, in_cells
 from indexer.flat import FlatRows, map_index, write_index
 from indexer.listed import ListedRows, are_borders, in_lists, list_bits
 from indexer.manifest import Manifest, SegmentEntry
@@ -47,6 +48,7 @@ class Header:
         highest: the highest number, -1 without rows.
         sha256: of each file by its suffix, hexadecimal.
         borders: where lists begin and end, in the order of the vectors; empty when there are none.
+        cells: of a descriptor index (:mod:`indexer.cells`); 0 when there are none.
     """
 
     format: int
@@ -55,6 +57,7 @@ class Header:
     highest: int
     sha256: dict[str, str]
     borders: tuple[int, ...] = ()
+    cells: int = 0
 
 
 def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
@@ -66,7 +69,9 @@ def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int
         vectors = vectors[order]
         _save(stem.with_suffix(ORDER), order)
         suffixes.append(ORDER)
-    write_index(FlatRows.of(space, numbers, vectors).index, space, stem.with_suffix(VECTORS))
+    cells = cell_count(space, len(numbers))
+    index = in_cells(space, vectors, cells) if cells else FlatRows.of(space, numbers, vectors).index
+    write_index(index, space, stem.with_suffix(VECTORS))
     _save(stem.with_suffix(NUMBERS), numbers)
     header = Header(
         format=FORMAT,
@@ -75,6 +80,7 @@ def write_segment(folder: Path, name: str, space: Space, numbers: NDArray[np.int
         highest=int(numbers[-1]) if len(numbers) else -1,
         sha256={suffix: Digest.of_file(stem.with_suffix(suffix)).hex for suffix in suffixes},
         borders=tuple(borders.tolist()),
+        cells=cells,
     )
     stem.with_suffix(".json").write_text(json.dumps(asdict(header)))
 
@@ -100,9 +106,13 @@ def open_segment(folder: Path, name: str, space: Space) -> FlatRows:
         raise IntegrityError(f"Index segment {name} is damaged.", hint=HINT) from error
     if not header.count == len(numbers) == len(order) == index.ntotal:
         raise IntegrityError(f"Index segment {name} doesn't have the {header.count} rows of its header.", hint=HINT)
-    if not header.borders:
-        return FlatRows(space, numbers, index)
-    return ListedRows(space, numbers, index, order, np.array(header.borders, np.int64))
+    if getattr(index, "nlist", 0) != header.cells:
+        raise IntegrityError(f"Index segment {name} doesn't have the cells of its header.", hint=HINT)
+    if header.cells:
+        return CellRows(space, numbers, index)
+    if header.borders:
+        return ListedRows(space, numbers, index, order, np.array(header.borders, np.int64))
+    return FlatRows(space, numbers, index)
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:
