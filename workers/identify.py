@@ -14,6 +14,7 @@ from exhibit.urls import host_of
 from indexer.candidates import Candidate
 from indexer.draw_pair import Pair
 from indexer.features import Features, extract
+from indexer.pages import COLLAGE, PAGE
 from indexer.search import find_works
 from registry.calibrations import active
 from registry.crawling import denied
@@ -51,6 +52,11 @@ class Answer:
 
     features: Features
     works: tuple[FoundWork, ...]
+
+    @property
+    def too_plain(self) -> tuple[str, ...]:
+        """Why the picture can't be told apart from others; that it is a page or a collage says nothing against it."""
+        return tuple(reason for reason in self.features.low_information if reason not in (COLLAGE, PAGE))
 
 
 def identify(house: House, owner: Owner, data: bytes) -> Answer:

@@ -13,6 +13,15 @@ from workers.proofs import best_covering, checkpoint_covering, log_proof, witnes
 from workers.steps.witness import receipt_of
 from workers.wiring import House
 
+HOW_TO_CHECK = (
+    "",
+    "Each receipt is about the SHA-256 of the file checkpoint:",
+    "  sha256sum checkpoint",
+    "  openssl ts -verify -data checkpoint -in receipt-1.tsr -CAfile ROOT.pem    (RFC 3161, .tsr)",
+    "  ots verify receipt-1.ots -f checkpoint                                    (OpenTimestamps, .ots)",
+    "ROOT.pem is the authority's root certificate: get it from the authority.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -88,20 +97,15 @@ def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> st
     """What the files are and how they are checked, for whoever opens the folder."""
     return "\n".join(
         [
-            f"Registration of work {work.number}, {work.title!r}, recorded at {rfc3339(work.registered_at)}.",
+            f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
             "It is a deposit record. It doesn't examine or create any right.",
             "",
             f"- entry.json: entry {sequence} of the log: what was declared, the SHA-256 of the picture's file, and the",
             "  salt with which they were hashed into the entry's commitment.",
             f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
             "- checkpoint: that root, signed by the log (C2SP signed note).",
-            *(witnesses or ["- No outside witness has answered for this checkpoint yet."]),
-            "",
-            "Each receipt is about the SHA-256 of the file checkpoint:",
-            "  sha256sum checkpoint",
-            "  openssl ts -verify -data checkpoint -in receipt-1.tsr -CAfile ROOT.pem    (RFC 3161, .tsr)",
-            "  ots verify receipt-1.ots -f checkpoint                                    (OpenTimestamps, .ots)",
-            "ROOT.pem is the authority's root certificate: get it from the authority.",
+            *(witnesses or ["- No outside witness has answered for this checkpoint yet: ask again later."]),
+            *(HOW_TO_CHECK if witnesses else ()),
             "",
         ]
     )

@@ -11,7 +11,7 @@ import click
 
 from desk.cli.files import read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option
-from desk.cli.show import echo_json, fields, moment, note, say, tracked
+from desk.cli.show import counted, echo_json, fields, moment, note, say, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class _Found:
     found: "FoundWork"
     sentences: tuple[str, ...]
     registration: "Registration | None"
+    folder: Path
     files: tuple[str, ...]
 
 
@@ -95,9 +96,11 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
         return _Result(image, refused=error)
     works = []
     for one in answer.works:
-        files = () if out is None else _written(desk, one, data, out / f"{_stem(image)}-work-{one.work.number}")
-        works.append(_Found(one, words_of(one.verification, one.calibration), registration_of(one.work), files))
-    return _Result(image, answer.features.digest.hex, tuple(works), answer.features.low_information)
+        folder = (out or Path()) / f"{_stem(image)}-work-{one.work.number}"
+        files = () if out is None else _written(desk, one, data, folder)
+        sentences = words_of(one.verification, one.calibration)
+        works.append(_Found(one, sentences, registration_of(one.work), folder, files))
+    return _Result(image, answer.features.digest.hex, tuple(works), answer.too_plain)
 
 
 def _read(desk: Desk, image: str) -> bytes:
@@ -172,14 +175,14 @@ def _plain_work(one: _Found) -> dict[str, Any]:
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
     for place, one in enumerate(results):
-        if place:
-            click.echo()
         if one.refused is not None:
             note(f"{one.image}: {one.refused}")
             continue
+        if place:
+            click.echo()
         if not one.works:
             say(f"{one.image}: no registered work was found in it.")
-        if one.too_plain:
+        if one.too_plain and not one.works:
             why = ", ".join(one.too_plain)
             say(f"  It is too plain to be told apart ({why}): only exact copies are recognised.")
         for found in one.works:
@@ -199,7 +202,7 @@ def _tell_work(desk: Desk, image: str, one: _Found) -> None:
             ("  registered", moment(work.registered_at, desk.zone)),
             *(("  log", text) for text in _log(one.registration)),
             *(("  witness", text) for text in _witnesses(desk, one.registration)),
-            *(("  written", file) for file in one.files),
+            ("  written", f"{one.folder} ({counted(len(one.files), 'file')})" if one.files else ""),
         ]
     )
 
