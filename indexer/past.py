@@ -24,7 +24,7 @@ from indexer.orientation import ORIENTATIONS
 CROPS = (0.92, 0.84, 0.7)
 """Sides of the middle parts whose hashes are searched, as shares of the work's."""
 TILE = 0.6
-"""Side of the four corner parts."""
+"""Side of the four corner parts whose hashes are searched."""
 CENTRE = 0.6
 """Side of the middle part that the descriptor sees in all orientations."""
 WHOLE_WITHIN, PART_WITHIN = 90, 60
@@ -66,14 +66,13 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     grey = Image.fromarray(pixels).convert("L")
     boxes = [*(_middle(share) for share in CROPS), *_corners()]
     parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
-    colour = Image.fromarray(pixels)
-    middle, *corners = (np.asarray(colour.crop(_pixels(box, grey.size))) for box in (_middle(CENTRE), *_corners()))
+    middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE), grey.size)))
     turned = [oriented(one, orientation) for one in (pixels, middle) for orientation in ORIENTATIONS if orientation]
     upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
     return WorkQueries(
         whole=features.hash_variants,
         parts=np.concatenate(parts),
-        descriptors=np.concatenate([upright, descriptor.vectors([*corners, *turned])]),
+        descriptors=np.concatenate([upright, descriptor.vectors(turned)]),
     )
 
 

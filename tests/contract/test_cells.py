@@ -23,17 +23,19 @@ def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("indexer.cells.CELLS_FROM", 1_000)
 
 
+def of_unit_length(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
 @pytest.fixture
 def vectors() -> NDArray[np.float32]:
     chance = np.random.default_rng(3)
     centres = chance.normal(size=(60, 64))
-    rows = centres[chance.integers(0, 60, ROWS)] + chance.normal(size=(ROWS, 64))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return of_unit_length(centres[chance.integers(0, 60, ROWS)] + chance.normal(size=(ROWS, 64)))
 
 
 def near(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows = vectors + np.random.default_rng(4).normal(0, 0.08, vectors.shape)
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return of_unit_length(vectors + np.random.default_rng(4).normal(0, 0.08, vectors.shape))
 
 
 def test_few_of_the_answers_of_brute_force_are_lost(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
