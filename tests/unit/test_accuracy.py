@@ -23,9 +23,9 @@ UNRELATED = photos_in(ASSETS / "unrelated")
 OTHERS = UNRELATED[:4]
 EASY = ("jpeg10", "crop50", "mirror", "rot90", "text", "meme", "border", "gif64", "exif", "news")
 HARD = ("crop05", "jitter", "webpage", "collage4", "chain1", "phone", "screen", "print", "wall", "cutout")
-EASY_CERTAIN, HARD_CERTAIN, HARD_FOUND = 29, 24, 27
-"""Of 30 copies each; all of the easy ones are found."""
-STRANGERS_IN_REVIEW, OVERLAYS_IN_REVIEW = 0, 2
+EASY_CERTAIN, HARD_CERTAIN, HARD_FOUND = 28, 24, 29
+"""Of 30 copies each, one less than was measured; all of the easy ones are found."""
+STRANGERS_IN_REVIEW, OVERLAYS_IN_REVIEW = 0, 1
 
 
 @pytest.fixture(scope="module")
