@@ -231,7 +231,9 @@ def test_compare_needs_no_server_and_draws(tmp_path: Path) -> None:
     other.write_bytes(photograph(2))
     drawings = ("--overlay", tmp_path / "over.png", "--difference", tmp_path / "difference.jpg")
     answer = alone.ask("compare", work, copy, *drawings)
-    assert (answer["decision"], answer["probability"]) == ("certain", None)
+    assert answer["decision"] == "certain"
+    assert 0.5 < answer["probability"] < 1
+    assert len(answer["calibration"]) == 64
     assert (tmp_path / "over.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "difference.jpg").read_bytes().startswith(b"\xff\xd8")
     assert "over.gif ends neither" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
