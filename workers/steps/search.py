@@ -26,6 +26,8 @@ MOST = 2000
 """Pictures that are verified for one new work."""
 MOST_AGAIN = 100
 """Pictures without bytes that are asked for again for one new work, the most promising ones."""
+MOST_SMALL = 500
+"""Pictures without bytes whose small copies are looked at for one new work."""
 KEPT_TOGETHER = 50
 """Comparisons that are recorded together: what one break-off costs at most."""
 SECONDS = 240.0
@@ -110,7 +112,7 @@ def _search(house: House, one: Sought, until: float) -> None:
     rows = Picture.objects.in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     for start in range(0, len(stored), KEPT_TOGETHER):
-        if time.monotonic() > until:
+        if start and time.monotonic() > until:
             steps.wait(WorkPicture, one.row.pk, now())
             return
         _compare(house, one, stored[start : start + KEPT_TOGETHER])
@@ -140,9 +142,11 @@ def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
 def _worth_asking(house: House, one: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
     """Those whose small copy resembles the work too, or that have none; the most promising first."""
     asked = 0
-    for picture in expired:
+    for place, picture in enumerate(expired[:MOST_SMALL]):
         if asked == MOST_AGAIN:
             return
+        if place % KEPT_TOGETHER == 0:
+            _tell(one)
         small = _small_copy(house, one, picture)
         if small is not None and small.decision is Decision.NONE:
             continue
