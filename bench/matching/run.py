@@ -20,6 +20,7 @@ from bench.matching.stages import stages
 from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, OVERLAYS, PAGES
+from indexer.spaces import PIPELINE
 
 Titled = tuple[str, str, list[Row]]
 """Name of the file, title, rows."""
@@ -80,6 +81,7 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
     unrelated = parts.unrelated[: choice.most_unrelated]
     say(_told(parts, len(unrelated)))
+    yield "matching-run", "What was asked", _asked(choice, parts, len(unrelated))
     answers = Answers(out / "matching", asdict(choice))
     progress = Progress("works measured", len(parts.registered))
     registered = Registered(parts.registered, answers.folder, progress)
@@ -102,6 +104,23 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     yield "matching-bytes", "What is kept", cost.bytes_table(registered)
     yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
     yield "matching-aims", "Aims", aims(results, judged, alike, times)
+
+
+def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
+    counts = {
+        "works": len(parts.works),
+        "edits of each": len(choice.edits),
+        "further pictures registered": len(parts.distractors),
+        "unrelated photographs": unrelated,
+        "edits of each of them, besides itself": choice.each,
+        "neighbours and backgrounds": len(parts.others),
+        "pairs under one overlay": min(choice.overlays, MOST_PAIRS * unrelated),
+        "pairs in one page": min(choice.pages, MOST_PAIRS * unrelated),
+        "pictures whose time was taken": choice.mix,
+        "seed": choice.seed,
+        "pipeline": PIPELINE,
+    }
+    return [{"what": what, "": count} for what, count in counts.items()]
 
 
 def _told(parts: Roles, unrelated: int) -> str:
