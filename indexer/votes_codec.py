@@ -23,10 +23,10 @@ faiss.omp_set_num_threads(1)
 
 SHIPPED = Path(__file__).parent / "models" / "votes.faiss"
 CODE_BYTES = 16
-LISTS = ((5_000, 1024), (50_000, 4096), (500_000, 16384))
+LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
 MOST_LISTS = 65536
 """Lists by the number of works: each holds some hundreds of descriptors."""
-GRAPH_FROM = 16384
+GRAPH_FROM = 4096
 """From so many lists a graph over their centres finds the nearest ones (HNSW)."""
 NEIGHBOURS = 32
 FOR_EACH_LIST = 64

@@ -23,7 +23,7 @@ from workers.steps.match import registered_features
 from workers.wiring import House
 
 BATCH, MOST_AT_ONCE = 20, 2_000
-LEAST_FOR_A_CODEC = 5_000
+LEAST_FOR_A_CODEC = 2_000
 """Works from which an installation has a codec of its own."""
 
 
