@@ -34,6 +34,13 @@ def test_the_file_that_comes_along_is_the_one_that_its_space_names() -> None:
     assert BUILT_IN.space == DESCRIPTOR
 
 
+def test_the_pictures_that_it_was_trained_on_can_be_left_out_of_a_benchmark() -> None:
+    listed = (MODEL.parent / "descriptor.training.txt").read_text().split()
+    assert listed == sorted(set(listed))
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in listed)
+    assert f"all {len(listed):,}" in (MODEL.parent / "MODEL_CARD.md").read_text("utf-8")
+
+
 def test_a_network_of_another_size_and_width_describes_pictures() -> None:
     network_of_mine = examined(read_card(CARD), network())
     vectors = network_of_mine.vectors([np.asarray(PICTURE), np.asarray(textured(2))])
