@@ -25,7 +25,7 @@ from indexer.single_thread import cv2
 from indexer.spaces import CENTRE, DESCRIPTOR, LOCAL, PANELS, PHASH, ROOTSIFT, TILES, TRIMMED, VOTES_KEPT, WHOLE
 
 THUMBNAIL_SIDE = 192
-ICON_SIDE = 64
+ICON_SIDE = 40
 """Pixels; the shorter side of an icon is below."""
 SAME_PART = 0.9
 """Two rectangles that agree so far, intersection over union, are one part of a picture."""

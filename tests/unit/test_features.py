@@ -111,7 +111,7 @@ def test_panels_have_hashes_and_rectangles_of_their_own(features: Features) -> N
 
 
 def test_of_an_icon_only_the_hash_is_kept() -> None:
-    icon = extract(encoded(PICTURE.resize((48, 48))))
+    icon = extract(encoded(PICTURE.resize((32, 32))))
     assert {one.space for one in fingerprints(icon.digest, icon)} == {PHASH.id}
 
 
