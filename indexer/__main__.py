@@ -73,7 +73,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
             elif isinstance(found, Skipped):
                 meter.say(f"skipped {found.path}: {found.reason}")
             elif isinstance(found, RegisteredFile):
-                meter.say(f"{found.path}: {held_back_in_words(found.low_information)}")
+                meter.say(f"{found.path} {held_back_in_words(found.low_information)}")
             counts[type(found)] = counts.get(type(found), 0) + 1
     meter.say(f"{counts[Match]} matches in {options.out}, {counts[Skipped]} files skipped")
     return ExitCode.DONE

@@ -28,8 +28,8 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         short_side: original pixels.
 
     Returns:
-        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos), ``tiny``,
-        ``collage`` and ``page``.
+        Some of ``flat``, ``few-features``, ``two-tone`` (pages of text, tables, diagrams, plain logos) and ``tiny``; or
+        ``collage`` or ``page``.
     """
     reasons = {
         "flat": quality < LEAST_QUALITY,
@@ -37,7 +37,7 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         "two-tone": _two_tone(grey),
         "tiny": short_side < LEAST_SIDE,
     }
-    return tuple(name for name, holds in reasons.items() if holds) + composition(grey)
+    return tuple(name for name, holds in reasons.items() if holds) or composition(grey)
 
 
 def _two_tone(grey: NDArray[np.uint8]) -> bool:

@@ -111,8 +111,8 @@ def _low_information(found: Features, registered: Features, nearest: HashMatch) 
 
 def _held(registered: Features) -> tuple[str, ...]:
     """Why no match of this work is certain."""
-    composed = tuple(reason for reason in registered.low_information if reason in COMPOSED)
-    return composed if len(composed) == len(registered.low_information) else (LOW_INFORMATION,)
+    said = registered.low_information
+    return said if COMPOSED.issuperset(said) else (LOW_INFORMATION,)
 
 
 def _held_back(finding: _Finding, registered: Features) -> _Finding:

@@ -127,8 +127,8 @@ def held_back_in_words(reasons: Iterable[str]) -> str:
     """What reasons that were found at registration mean for the matching of a work."""
     listed = tuple(reasons)
     if COMPOSED.issuperset(listed):
-        return f"its matches are never certain ({', '.join(listed)})"
-    return f"it can't be matched safely ({', '.join(listed)}): near-exact copies only, for review"
+        return f"is never matched for certain ({', '.join(listed)})"
+    return f"can't be matched safely ({', '.join(listed)}): near-exact copies only, for review"
 
 
 def _probability(one: Verification) -> str:

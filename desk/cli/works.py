@@ -115,7 +115,7 @@ def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]
     say(f"{counted(new, 'work')} registered{known}.")
     for one in works:
         if one["flags"]:
-            say(f"  {one['file']}: {held_back_in_words(one['flags'])}.")
+            say(f"  {one['file']} {held_back_in_words(one['flags'])}.")
         for conflict in one["conflicts"]:
             say(f"  {one['file']}: {conflict['sentence']}")
     for one in failed:

@@ -74,5 +74,5 @@ def test_another_language_needs_phrases_only() -> None:
 
 
 def test_what_holds_a_work_back_is_told_apart() -> None:
-    assert held_back_in_words(["collage"]) == "its matches are never certain (collage)"
-    assert held_back_in_words(["two-tone", "page"]).startswith("it can't be matched safely (two-tone, page)")
+    assert held_back_in_words(["collage"]) == "is never matched for certain (collage)"
+    assert held_back_in_words(["flat", "two-tone"]).startswith("can't be matched safely (flat, two-tone)")
