@@ -21,7 +21,7 @@ STRONG = 0.02 / 3
 """Response (contrast over octave layers) from which a keypoint says something of the picture, not of its noise."""
 GRID = 8
 """Keypoints are chosen evenly from so many by so many cells: else the text of a page takes them all."""
-QUICK_SIDE = 640
+QUICK_SIDE = 512
 """Pixels."""
 QUICK_KEYPOINTS = 300
 WIDTH = 128
