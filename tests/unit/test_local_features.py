@@ -1,12 +1,14 @@
 """Quick local features: where they lie, which way they point, and that pictures without any do no harm."""
 
-import cv2
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from indexer.keypoints import Keypoints, Pyramid, sizes
 from indexer.local_features import MIRROR, QUICK_KEYPOINTS, quick_features
+from indexer.single_thread import cv2
 from tests.assets.textured import textured
 
 SIZE = (480, 360)
@@ -16,7 +18,7 @@ def grey(seed: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     return np.asarray(textured(seed, size).convert("L"))
 
 
-def undoubled(picture: NDArray[np.uint8]) -> list[cv2.KeyPoint]:
+def undoubled(picture: NDArray[np.uint8]) -> list[Any]:
     """What OpenCV finds in the picture that it hasn't doubled before."""
     found = cv2.SIFT_create(contrastThreshold=0.01, enable_precise_upscale=True).detect(picture, None)
     return [one for one in found if one.octave & 255 < 128]
