@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -250,8 +251,9 @@ def _opened(folder: Path) -> FaissIndex:
 
 
 def _by_picture(hits: list[list[Hit]]) -> list[set[int]]:
-    """The numbers that the eight hashes of each picture found."""
-    return [{hit.number for row in hits[start : start + 8] for hit in row} for start in range(0, len(hits), 8)]
+    """The numbers of the nearest to the eight hashes of each picture: as many as the product asks for, not more."""
+    rows = [[hit.number for hit in row[:NEAREST]] for row in hits]
+    return [set(chain.from_iterable(rows[start : start + 8])) for start in range(0, len(rows), 8)]
 
 
 def _own_memory() -> float:

@@ -112,6 +112,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
         _copy_vectors(cursor, PHASH.id, WHOLE, first, hashes)
         for part, seed in ((WHOLE, 1), (CENTRE, 2)):
             _copy_vectors(cursor, DESCRIPTOR.id, part, first, _mixed(described, count, seed))
+        cursor.execute("ANALYZE registry_picture, registry_fingerprintrow")
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('registry_picture', 'id'), (SELECT max(id) FROM registry_picture)),"
             " setval(pg_get_serial_sequence('registry_fingerprintrow', 'id'),"
@@ -162,12 +163,13 @@ def _number(cursor: "Cursor", collection: str, first: int, end: int) -> None:
     """The additions of new fingerprints to a collection, numbered on."""
     cursor.execute(
         """
+        WITH last AS (SELECT space_id, max(number) AS number FROM registry_indexchange
+                      WHERE collection = %(collection)s GROUP BY space_id)
         INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id)
         SELECT %(collection)s, f.space_id,
-               coalesce((SELECT max(number) FROM registry_indexchange c
-                         WHERE c.collection = %(collection)s AND c.space_id = f.space_id), 0)
-               + row_number() OVER (PARTITION BY f.space_id ORDER BY f.id), 'add', f.id
-        FROM registry_fingerprintrow f WHERE f.picture_id >= %(first)s AND f.picture_id < %(end)s
+               coalesce(last.number, 0) + row_number() OVER (PARTITION BY f.space_id ORDER BY f.id), 'add', f.id
+        FROM registry_fingerprintrow f LEFT JOIN last ON last.space_id = f.space_id
+        WHERE f.picture_id >= %(first)s AND f.picture_id < %(end)s
         """,
         {"collection": collection, "first": first, "end": end},
     )
