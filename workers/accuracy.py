@@ -6,7 +6,7 @@ from typing import BinaryIO
 from evidence.accuracy import Accuracy, count
 from evidence.accuracy_file import LoggedEntry, write_accuracy
 from exhibit.entries import Entry, EntryType
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import NotFoundError
 from registry.models import LogEntry, LogOpening
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.wiring import House
@@ -24,12 +24,12 @@ def export_accuracy(house: House, out: BinaryIO) -> int:
     """Write every entry of the log under a checkpoint of this moment, its decisions opened; returns how many there are.
 
     Raises:
-        ServiceMissingError: nothing has been logged yet.
+        NotFoundError: nothing has been logged yet.
     """
     sequence_log(house)
     checkpoint = sign_checkpoint(house)
     if checkpoint is None:
-        raise ServiceMissingError("The log is still empty.", retry=False)
+        raise NotFoundError("The log is still empty.", hint="Registrations, crawls and decisions are logged.")
     write_accuracy(out, checkpoint.note, _entries(checkpoint.size))
     return checkpoint.size
 

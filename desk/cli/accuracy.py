@@ -34,13 +34,20 @@ def accuracy_command(context: click.Context, *, as_json: bool) -> None:
         say(in_words(found))
 
 
-@accuracy_command.command("export", epilog=examples("exhibit accuracy export decisions.jsonl"))
+@accuracy_command.command(
+    "export",
+    short_help="Write what outsiders need to compute it.",
+    epilog=examples("exhibit accuracy export decisions.jsonl", "exhibit trust our-keys.json"),
+)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export_decisions(*, file: Path) -> None:
     """Write into FILE all that an outsider needs to compute the same from the log.
 
     It holds every entry's type and time, and of decisions what the machine and the person said: no names, no addresses
-    and no reasons. Check it with: python -m evidence accuracy FILE --trust our-keys.json
+    and no reasons.
+
+    Whoever checks it also needs the log's key, by another way: `exhibit trust our-keys.json` writes it. They run:
+    python -m evidence accuracy FILE --trust our-keys.json
     """
     desk = open_desk()
     from workers.accuracy import export_accuracy

@@ -23,15 +23,19 @@ EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive",
     "exhibit calibrate show",
 )
+EXAMPLES_OF_SHOW = examples("exhibit calibrate show", "exhibit calibrate show --json")
 
 
 @click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
 @click.option("--folder", type=click.Path(path_type=Path), metavar="DIR", help="Photographs, each of another picture.")
 @click.option(
-    "--same", type=click.Path(path_type=Path), metavar="FILE", help="Files that show one picture, a line each."
+    "--same",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Which files show the same picture: a line for each picture, paths with ; between.",
 )
-@click.option("--edited", type=click.IntRange(min=20), default=300, help="At most so many photographs are edited.")
-@click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, help="Processes.")
+@click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Edit at most so many.")
+@click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Processes.")
 @click.option("--dry-run", is_flag=True, help="Say what would be measured, and do nothing.")
 @json_option
 @click.pass_context
@@ -48,7 +52,8 @@ def calibrate_command(
     """Measure how often the comparison is right on an archive of your own, and use that from now on.
 
     Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
-    matches and the bound on false alarms. Earlier matches keep theirs. After an interruption the same command goes on.
+    matches and the bound on false alarms. Earlier matches keep theirs. At least 20 photographs are needed; the bound
+    is some 3 in N, so more allow to claim more. After an interruption the same command goes on.
     """
     if context.invoked_subcommand is not None:
         return
@@ -58,6 +63,7 @@ def calibrate_command(
     from indexer.calibration import Plan
 
     if dry_run:
+        _refuse_too_few(folder)
         say(foretold(Order(folder, folder, "", "", Plan(edited), (), jobs)))
         return
     desk = open_desk()
@@ -69,6 +75,17 @@ def calibrate_command(
 
     calibrations.use(outcome.calibration)
     _tell(outcome, as_json=as_json)
+
+
+def _refuse_too_few(folder: Path) -> None:
+    from indexer.folders import files_below
+    from indexer.probability import LEAST_PHOTOGRAPHS
+
+    if (found := len(files_below(folder))) < LEAST_PHOTOGRAPHS:
+        raise WrongUseError(
+            f"{counted(found, 'file is', 'files are')} too few: at least {LEAST_PHOTOGRAPHS} photographs are needed.",
+            hint="Some thousand make a useful calibration.",
+        )
 
 
 def _calibrated(order: "Order") -> "Outcome":
@@ -134,7 +151,7 @@ def _plain(outcome: "Outcome") -> dict[str, object]:
     }
 
 
-@calibrate_command.command("show", epilog=examples("exhibit calibrate show", "exhibit calibrate show --json"))
+@calibrate_command.command("show", short_help="Show those there are.", epilog=EXAMPLES_OF_SHOW)
 @json_option
 def show_calibrations(*, as_json: bool) -> None:
     """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
@@ -159,7 +176,8 @@ def show_calibrations(*, as_json: bool) -> None:
         table(columns, lines)
         say("In a million: at most so many false alarms in a million pictures, with 95% confidence.")
     if active is None:
-        note(f"No calibration is for {PIPELINE}: matches have no probability. Make one: exhibit calibrate --folder DIR")
+        note(f"There is no calibration for {PIPELINE} yet, so matches have no probability.")
+        note("Make one: exhibit calibrate --folder DIR")
         finish(ExitCode.INCOMPLETE)
 
 
@@ -167,7 +185,9 @@ def _row(row: "CalibrationRow", one: "Calibration") -> dict[str, object]:
     return {**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": row.shipped}
 
 
-@calibrate_command.command("reset", epilog=examples("exhibit calibrate reset"))
+@calibrate_command.command(
+    "reset", short_help="Use the one that came along again.", epilog=examples("exhibit calibrate reset")
+)
 def use_shipped() -> None:
     """Use the calibration that came with the software again; earlier matches keep theirs."""
     open_desk()

@@ -18,10 +18,15 @@ def index_command() -> None:
     """The indexes, which are made of the rows and can be made again."""
 
 
-@index_command.command("stats", epilog=examples("exhibit index stats"))
+@index_command.command("stats", short_help="Say what each index holds.", epilog=examples("exhibit index stats"))
 @json_option
 def show_stats(*, as_json: bool) -> None:
-    """Say what each index holds."""
+    """Say what each index holds.
+
+    Searched are the registered works, and the pictures seen. phash256 holds hashes, rootsift the local features of
+    works, the others what a network says. A picture has several hashes; rootsift counts works.
+    Changes behind are newer than the files; whoever searches reads them from the rows.
+    """
     desk = open_desk()
     from workers.index_upkeep import index_states
 
@@ -44,7 +49,9 @@ def check_indexes(*, as_json: bool) -> None:
         say("All is well.")
 
 
-@index_command.command("rebuild", epilog=examples("exhibit index rebuild"))
+@index_command.command(
+    "rebuild", short_help="Make every index again from the rows.", epilog=examples("exhibit index rebuild")
+)
 def rebuild_indexes() -> None:
     """Make every index again from the rows; whoever searches goes on meanwhile."""
     desk = open_desk()
@@ -58,7 +65,7 @@ def _show(states: "list[IndexState]", *, as_json: bool) -> None:
     if as_json:
         echo_json({"indexes": [asdict(state) for state in states]})
         return
-    columns = ("searched", "space", "vectors", "changes behind", "size", "of each", "state")
+    columns = ("searched", "space", "vectors", "changes behind", "size", "bytes a vector", "state")
     table(
         columns,
         [
@@ -68,7 +75,7 @@ def _show(states: "list[IndexState]", *, as_json: bool) -> None:
                 state.vectors,
                 state.behind,
                 size(state.size),
-                size(state.entry_size),
+                state.entry_size,
                 "; ".join(state.problems) or "well",
             ]
             for state in states

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.frame import examples, json_option, open_desk
-from desk.cli.show import echo_json, note, say, size, table
+from desk.cli.show import counted, echo_json, note, say, size, table
 
 if TYPE_CHECKING:
     from indexer.recall import Recall
@@ -24,6 +24,16 @@ STATES = {
     "shipped": "comes with Exhibit",
     "added": "not measured",
 }
+FIGURES = """\b
+Figures, empty until `exhibit model measure` has run; a network only proposes,
+what decides is the comparison that follows:
+  R@1       share of edited copies whose original was the nearest picture
+  R@10      ... was among the ten nearest
+  R@0FP     ... was nearer than the two pictures of any unrelated pair
+  ms        milliseconds to describe one picture
+  pictures  how many it has described; of how many, while that goes on
+
+"""
 
 
 @click.group("model")
@@ -31,7 +41,9 @@ def model_command() -> None:
     """The network that describes pictures, so that edited copies are found."""
 
 
-@model_command.command("add", epilog=examples("exhibit model add sscd.onnx --card sscd.toml"))
+@model_command.command(
+    "add", short_help="Add an ONNX file.", epilog=examples("exhibit model add sscd.onnx --card sscd.toml")
+)
 @click.argument("file", type=FILE)
 @click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
 @json_option
@@ -49,17 +61,23 @@ def add_model(*, file: Path, card: Path, as_json: bool) -> None:
 
 
 @model_command.command(
-    "measure", epilog=examples("exhibit model measure sscd", "exhibit model measure sscd@1 --photos ~/Pictures")
+    "measure",
+    short_help="Measure what one finds in edited pictures.",
+    epilog=examples("exhibit model measure sscd", "exhibit model measure sscd@1 --photos ~/Pictures"),
 )
 @click.argument("name")
 @click.option("--photos", type=FOLDER, help="Folder of photographs; your registered works, if not named.")
 @click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="How many are looked for.")
 @json_option
 def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) -> None:
-    """Measure what a network finds: photographs in all edits, beside the network in use. Takes some minutes."""
+    """Measure what a network finds: photographs in all edits, beside the network in use. Takes some minutes.
+
+    At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
+    """
     desk = open_desk()
     from workers import descriptor_models
 
+    descriptor_models.model_named(desk.house, name)
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -74,7 +92,9 @@ def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) 
         _show_measured(found)
 
 
-@model_command.command("list", epilog=examples("exhibit model list"))
+@model_command.command(
+    "list", short_help="List them, with state and figures.", epilog=FIGURES + examples("exhibit model list")
+)
 @json_option
 def list_models(*, as_json: bool) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
@@ -92,12 +112,17 @@ def list_models(*, as_json: bool) -> None:
             note(line)
 
 
-@model_command.command("use", epilog=examples("exhibit model use sscd", "exhibit model use descriptor"))
+@model_command.command(
+    "use",
+    short_help="Bring a measured one into use.",
+    epilog=examples("exhibit model use sscd", "exhibit model use descriptor"),
+)
 @click.argument("name")
 def use_model(*, name: str) -> None:
     """Bring a network into use: all pictures are described anew in the background, and then it serves.
 
-    The one in use serves until then. Naming the one in use stops what is under way.
+    The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
+    under way.
     """
     desk = open_desk()
     from workers import descriptor_models
@@ -107,14 +132,14 @@ def use_model(*, name: str) -> None:
     if state.state == "serving":
         say(f"{row} stays in use.")
         return
-    say(f"{row} is being brought into use: {state.waiting} pictures are to be described.")
+    say(f"{row} is being brought into use: {counted(state.waiting, 'picture')} to describe.")
     if state.beyond_reach:
         say(_out_of_reach(state))
     if not desk.workers_run:
         note("The workers do it; start them: exhibit up")
 
 
-@model_command.command("drop", epilog=examples("exhibit model drop sscd"))
+@model_command.command("drop", short_help="Remove one that isn't in use.", epilog=examples("exhibit model drop sscd"))
 @click.argument("name")
 def drop_model(*, name: str) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""

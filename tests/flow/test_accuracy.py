@@ -11,7 +11,7 @@ from evidence.trust import Trust, TrustedLog
 from exhibit.calibration import Calibration
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from exhibit.errors import ExitCode, ServiceMissingError
+from exhibit.errors import ExitCode, NotFoundError
 from indexer.spaces import PIPELINE
 from registry import calibrations
 from registry.models import Case, LogOpening, Match
@@ -117,5 +117,5 @@ def test_the_switch_for_demonstrations_judges_nothing(inline: Inline, cases: lis
 
 def test_an_empty_log_has_nothing_to_export(inline: Inline) -> None:
     assert present_accuracy().decisions == 0
-    with pytest.raises(ServiceMissingError):
+    with pytest.raises(NotFoundError):
         export_accuracy(inline.house, io.BytesIO())
