@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import crawling, owned
+from registry import crawling, owned, revisits
 from registry.models import Crawl, Owner, StepState, Watch
 
 FILE_KINDS = ("folder", "warc")
@@ -71,8 +71,21 @@ def pause(watch: Watch) -> None:
 
 
 def resume(watch: Watch) -> None:
-    """Start crawls again, at the usual time."""
+    """Start crawls again, at the usual time.
+
+    Raises:
+        WrongUseError: the watch only asks for pictures seen before.
+    """
+    _refuse_past(watch)
     Watch.objects.filter(pk=watch.pk).update(paused=False)
+
+
+def _refuse_past(watch: Watch) -> None:
+    if revisits.is_past(watch):
+        raise WrongUseError(
+            f"{watch.name} has no times of its own.",
+            hint="It runs by itself when a new work resembles pictures whose bytes have expired.",
+        )
 
 
 def crawl_under_way(watch: Watch) -> Crawl | None:
@@ -84,8 +97,9 @@ def start_now(watch: Watch) -> Crawl:
     """Start the watch's next crawl at once; one that is under way already counts as that.
 
     Raises:
-        WrongUseError: the watch is paused.
+        WrongUseError: the watch is paused, or only asks for pictures seen before.
     """
+    _refuse_past(watch)
     if watch.paused:
         raise WrongUseError(f"The watch {watch.name} is paused.", hint=f"exhibit watch resume {watch.name}")
     Watch.objects.filter(pk=watch.pk, next_run_at__gt=now()).update(next_run_at=now())

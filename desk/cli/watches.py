@@ -135,12 +135,16 @@ def list_watches(*, owner: str | None, as_json: bool) -> None:
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
     first, *more = one["sources"]
     source = f"{first['kind']} {first['url']}" + (f" and {len(more)} more" if more else "")
-    following = "paused" if one["paused"] else moment(parse_rfc3339(one["next_run_at"]), desk.zone)
+    if first["kind"] == "past":
+        source, following, every = "pictures seen before", "for a new work", ""
+    else:
+        every = shown(one["every_seconds"])
+        following = "paused" if one["paused"] else moment(parse_rfc3339(one["next_run_at"]), desk.zone)
     last = one["last_crawl"]
     told = (
         "" if last is None else f"{last['number']}: {counted(last['pages'], 'page')}, {last['reason'] or 'under way'}"
     )
-    return [one["number"], one["name"], source, shown(one["every_seconds"]), following, told]
+    return [one["number"], one["name"], source, every, following, told]
 
 
 @watch_command.command("run", epilog=examples("exhibit watch run shop", "exhibit watch run shop --wait"))

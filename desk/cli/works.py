@@ -168,6 +168,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     if as_json:
         echo_json(one)
         return
+    from desk.past import search_in_words
     from indexer.wording import held_back_in_words
 
     held_back = held_back_in_words(row.low_information) if row.low_information else ""
@@ -186,21 +187,10 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             *(("remark", conflict["sentence"]) for conflict in one["conflicts"]),
             *(("picture", _picture(picture)) for picture in one["pictures"]),
             *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
-            *(("search of the past", _search(search)) for search in one["search"]),
+            *(("search of the past", search_in_words(search)) for search in one["search"]),
             *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one["seen_before"]),
         ]
     )
-
-
-def _search(search: Mapping[str, Any]) -> str:
-    if "alike" not in search:
-        return "waits" if search["state"] != "failed" else "given up"
-    compared = search.get("compared", 0)
-    found = f"{counted(search['alike'], 'picture')} resembled it, {compared:,} compared"
-    expired = (
-        f", {search['expired']:,} had expired, {search['asked_again']:,} asked for again" if "expired" in search else ""
-    )
-    return f"{found}{expired}{'' if search['state'] == 'done' else '; under way'}"
 
 
 def _picture(picture: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from desk import shapes
+from desk.past import search_in_words
 from desk.web.access import member_view, said
 from desk.web.paging import page_of
 from exhibit.digests import Digest
@@ -30,10 +32,13 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
 @require_safe
 @member_view
 def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """One work: what was declared, its pictures, and where it was seen."""
+    """One work: what was declared, its pictures, where it was seen, and the search of what was seen before."""
     row = owned.work(owner, number)
     found = owned.cases(owner).filter(work=row)
-    return render(request, "web/work.html", {"owner": owner, "work": row, "cases": found})
+    past = shapes.past(row)
+    searches = [search_in_words(one) for one in past["search"]]
+    values = {"owner": owner, "work": row, "cases": found, "searches": searches, "seen_before": past["seen_before"]}
+    return render(request, "web/work.html", values)
 
 
 @require_safe

@@ -27,7 +27,9 @@ def test_whoever_is_signed_in_sees_the_rate_of_the_installation(inline: Inline) 
     sequence_log(inline.house)
     answer = client.get("/accuracy/")
     assert answer.status_code == 200
-    assert "<td>certain</td><td>1</td><td>1</td><td>0</td><td>" in answer.content.decode()
+    assert '<td>certain</td><td class="number">1</td><td class="number">1</td><td class="number">0</td><td>' in (
+        answer.content.decode()
+    )
     assert b"studio" not in answer.content
 
 

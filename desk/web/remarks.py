@@ -1,0 +1,33 @@
+"""Why a match is left to a person, in the words of the pages."""
+
+from collections.abc import Iterator
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from registry.models import Match
+
+REASONS: dict[str, Promise] = {
+    "low-information": _("The registered picture is plain: many others look like it."),
+    "few-inliers": _("Few details were found again."),
+    "weak-agreement": _("The pixels agree only in part."),
+    "shared-overlay": _("What agrees is little: the two may share only a mark, a frame or a page."),
+    "imprecise": _("They don't lie on each other to the pixel: perhaps two photographs of one thing."),
+    "collage": _("The registered picture was taken for a collage: strangers may use the same neighbours."),
+    "page": _("The registered picture was taken for a page with words: strangers may use the same page."),
+}
+
+
+def remarks_of(match: Match) -> Iterator[str | Promise]:
+    """What a person should look at in a match."""
+    for reason in match.reasons:
+        if reason in REASONS:
+            yield REASONS[reason]
+
+
+def further_of(match: Match) -> str:
+    """That the work is in the picture more than once; empty when it isn't."""
+    number = len(match.further)
+    one, many = "The work is in the picture once more.", "The work is in the picture %(n)d times more."
+    return ngettext(one, many, number) % {"n": number} if number else ""

@@ -1,0 +1,63 @@
+"""What the pages say of pictures that were seen before a work was registered, and of matches for a person."""
+
+import pytest
+from django.test import Client
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from registry import revisits, watching
+from registry.models import Case, Crawl, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from workers.inline import Inline
+from workers.steps.match import match_pictures
+
+
+@pytest.fixture
+def studio(inline: Inline) -> Owner:
+    """An owner with a work of which a copy was found."""
+    made, data = owner("studio"), photograph(1)
+    register(inline.house, made, data)
+    planned, epoch = claimed_slice(made)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+    return made
+
+
+def page(of: Owner, address: str) -> str:
+    client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
+    of.memberships.create(user=user)
+    client.force_login(user)
+    return client.get(f"/o/{of.slug}/{address}").content.decode()
+
+
+def past_watch(of: Owner) -> Watch:
+    return Watch.objects.create(owner=of, number=9, name=revisits.NAME, sources=[revisits.SOURCE], paused=True)
+
+
+def test_a_work_tells_how_far_the_search_is_and_what_had_expired(studio: Owner) -> None:
+    crawl = Crawl.objects.create(watch=past_watch(studio), number=1, state="done", started_at=now())
+    registered = WorkPicture.objects.get().picture
+    found = Picture.objects.exclude(pk=registered.pk).get()
+    WorkPicture.objects.update(progress={"alike": 7, "compared": 3}, state="doing")
+    Revisit.objects.create(
+        owner=studio, registered=registered, found=found, crawl=crawl, hamming=4, asked_at=now(),
+        outcome=Revisit.Outcome.GONE, sentence="Seen there, and gone.",
+    )  # fmt: skip
+    shown = page(studio, f"works/{Work.objects.get().number}/")
+    assert "7; 3 compared, under way." in shown
+    assert "Seen there, and gone." in shown
+
+
+def test_a_case_tells_why_a_person_has_to_look_and_that_there_are_more_copies(studio: Owner) -> None:
+    identity = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    Match.objects.update(decision="review", reasons=["imprecise"], further=[identity, identity])
+    shown = page(studio, f"cases/{Case.objects.get().number}/")
+    assert "perhaps two photographs of one thing" in shown
+    assert "2 times more" in shown
+
+
+def test_the_watch_of_the_past_has_no_times_and_is_started_by_nobody(studio: Owner) -> None:
+    watch = past_watch(studio)
+    for start in (watching.resume, watching.start_now):
+        with pytest.raises(WrongUseError, match="no times of its own"):
+            start(watch)
+    assert "for a new work" in page(studio, "watches/")
