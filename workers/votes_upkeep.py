@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from exhibit.errors import ExhibitError
 from indexer.features import local_fingerprint
@@ -49,10 +49,15 @@ def measure_missing(house: House, most: int | None = None) -> int:
     Returns:
         How many were measured. A picture that can't be read any more is left out.
     """
+    waiting = list(pictures_without().values_list("pk", flat=True)[:most])
+    return sum(_measure(house, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
+
+
+def pictures_without() -> QuerySet[Picture]:
+    """Registered pictures whose local features aren't kept yet."""
     has_some = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=vectors.space_id(ROOTSIFT), part=LOCAL)
     without = Picture.objects.filter(~Exists(has_some), work_pictures__work__removed_at=None).order_by("pk").distinct()
-    waiting = list(without.exclude(work_pictures=None).values_list("pk", flat=True)[:most])
-    return sum(_measure(house, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
+    return without.exclude(work_pictures=None)
 
 
 def rebuild(house: House) -> None:

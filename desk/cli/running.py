@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     from workers.supervisor import Status
 
 SECONDS_TO_COME_UP = 90.0
+STEPS = {
+    "match": "match: pictures found, to be compared",
+    "search": "search: new works, against what was seen before",
+    "capture": "capture: visits for evidence",
+    "seal": "seal: bundles",
+    "witness": "witness: receipts that witnesses owe",
+    "report": "report: reports",
+    "slice": "slice: parts of crawls",
+    "refingerprint": "refingerprint: networks that come into use",
+}
 
 
 @click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
@@ -101,14 +112,14 @@ def down_command() -> None:
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
 @json_option
 def status_command(*, as_json: bool) -> None:
-    """Say what runs and what waits. Starts nothing; ends with 3 when nothing runs."""
+    """Say what runs, what waits, and how far long work is. Starts nothing; ends with 3 when nothing runs."""
     config = load_config()
     from workers.doctor import disk_check
     from workers.supervisor import running_status
 
     status, disk = running_status(config), disk_check(config)
     given = bool(config.database_url and config.redis_url)
-    waiting = _waiting() if status is not None or given else {}
+    waiting, background = _work() if status is not None or given else ({}, [])
     workers = status is not None or (given and _workers_answer())
     answer: dict[str, Any] = {
         "running": workers,
@@ -118,6 +129,7 @@ def status_command(*, as_json: bool) -> None:
         "data": str(config.data_dir),
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         "waiting": waiting,
+        "background": background,
     }
     if as_json:
         echo_json(answer)
@@ -133,12 +145,13 @@ def _workers_answer() -> bool:
     return workers_answer()
 
 
-def _waiting() -> dict[str, dict[str, int]]:
-    """Rows by step: how many wait, are being worked off, and were given up."""
-    open_desk()
+def _work() -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
+    """Rows by step: how many wait, are being worked off, and were given up; and how far long work is."""
+    desk = open_desk()
+    from workers.background import going_on
     from workers.steps.backlog import backlog
 
-    return backlog()
+    return backlog(), [asdict(one) for one in going_on(desk.house)]
 
 
 def _show_status(answer: dict[str, Any]) -> None:
@@ -148,12 +161,16 @@ def _show_status(answer: dict[str, Any]) -> None:
     fields([("site", answer["site"]), ("since", answer["started"]), ("processes", processes), ("data", answer["data"])])
     if answer["disk"]["crawling_stopped"]:
         say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
-    rows = [(step, *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
+    rows = [
+        (STEPS.get(step, step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())
+    ]
     if rows:
         click.echo()
-        table(("step", "waiting", "under way", "given up"), rows)
+        table(("work", "waiting", "under way", "given up"), rows)
     elif answer["waiting"]:
         say("Nothing waits.")
+    for one in answer["background"]:
+        say(f"In the background: {one['done']:,} of {one['total']:,} {one['what']}.")
 
 
 @click.command("doctor", epilog=examples("exhibit doctor"))
