@@ -31,6 +31,8 @@ AGREES = 0.6
 """Correlation of two patches from which one is found again in the other."""
 IN_PLACE = 0.5
 """Pixels by which a patch that is in place may be displaced."""
+LEAST_NOISE = 0.05
+"""Pixels by which the place of a patch is uncertain at least."""
 LEAST_PATCHES = 12
 NEIGHBOURS = 9
 TOLERANCE = 1.0
@@ -49,12 +51,14 @@ class Fit:
         patches: how many textured patches of the overlap were looked for.
         in_place: share of them that were found again, displaced by less than half a pixel of the coarser picture.
         drift: by how many such pixels neighbouring patches are displaced together; four in five by less.
+        excess: how many times farther than its noise explains the median of those found again is displaced.
     """
 
     transform: NDArray[np.float64]
     patches: int
     in_place: float
     drift: float
+    excess: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,15 +80,27 @@ class _Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patches:
-    """Where patches of the registered picture are in the found one, in pixels of the frame; ``held``: found again."""
+    """Where patches of the registered picture are in the found one.
+
+    Attributes:
+        registered: float32, shape (n, 2), pixels of the frame.
+        found: the same.
+        held: bool, shape (n,): found again.
+        noise: float32, shape (n,): pixels by which noise alone would displace each.
+    """
 
     registered: Points
     found: Points
     held: NDArray[np.bool_]
+    noise: NDArray[np.float32]
 
     @property
     def shifts(self) -> Points:
         return self.found - self.registered
+
+    @property
+    def lengths(self) -> NDArray[np.float32]:
+        return np.asarray(np.linalg.norm(self.shifts, axis=1), np.float32)
 
 
 def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
@@ -100,7 +116,7 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
     patches = _looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)
     if patches is None:
-        return Fit(transform, 0, 0.0, FAR)
+        return Fit(transform, 0, 0.0, FAR, FAR)
     corrected = _corrected(patches[1], patches[0].placing, between)
     if corrected is not None:
         again = _looked_for(_frame(found.grey, registered.grey, corrected, masked), pyramid=0)
@@ -108,7 +124,13 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
             patches, between = again, corrected
     seen = patches[1]
     original = np.linalg.inv(to_registered) @ between @ to_found
-    return Fit(original / original[2, 2], len(seen.held), _share_in_place(seen), _drift(seen))
+    return Fit(
+        transform=original / original[2, 2],
+        patches=len(seen.held),
+        in_place=_share_in_place(seen),
+        drift=_drift(seen),
+        excess=_excess(seen),
+    )
 
 
 def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] | None:
@@ -128,8 +150,8 @@ def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] |
         criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
     )
     moved = moved[:, 0]
-    held = (status.ravel() > 0) & (_correlation(frame, points, moved) > AGREES)
-    return frame, _Patches(points, moved, held)
+    correlation, noise = _likeness(frame, points, moved)
+    return frame, _Patches(points, moved, (status.ravel() > 0) & (correlation > AGREES), noise)
 
 
 def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> _Frame | None:
@@ -196,11 +218,23 @@ def _textured_points(
     return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
 
 
-def _correlation(frame: _Frame, registered: Points, found: Points) -> NDArray[np.float32]:
-    """Of the patches around the points of each row."""
+def _likeness(frame: _Frame, registered: Points, found: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of the patches around the points of each row: their correlation, and the pixels that noise alone displaces them.
+
+    What is left of the one after the other was subtracted is noise; the steeper the patch, the less it displaces it
+    (the bound of Cramér and Rao for the registration of images: Robinson and Milanfar, "Fundamental Performance Limits
+    in Image Registration", 2004).
+    """
     one, other = _around(frame.found, found), _around(frame.registered, registered)
-    norm = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1))
-    return np.asarray((one * other).sum(axis=1) / np.maximum(norm, 1e-6))
+    energy, shared = np.maximum((other * other).sum(axis=1), 1e-6), (one * other).sum(axis=1)
+    correlation = shared / np.sqrt(np.maximum((one * one).sum(axis=1) * energy, 1e-12))
+    gain = (shared / energy)[:, None]
+    left = (np.square(one - gain * other)).mean(axis=1)
+    square = (gain * other).reshape(-1, PATCH, PATCH)
+    across, down = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2, (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
+    xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
+    noise = np.sqrt(left * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6))
+    return np.asarray(correlation, np.float32), np.asarray(noise, np.float32)
 
 
 def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
@@ -227,7 +261,14 @@ def _corrected(
 
 
 def _share_in_place(patches: _Patches) -> float:
-    return float((patches.held & (np.linalg.norm(patches.shifts, axis=1) < IN_PLACE)).mean())
+    return float((patches.held & (patches.lengths < IN_PLACE)).mean())
+
+
+def _excess(patches: _Patches) -> float:
+    if patches.held.sum() < LEAST_PATCHES:
+        return FAR
+    noise = np.maximum(patches.noise[patches.held], LEAST_NOISE)
+    return float(min(np.median(patches.lengths[patches.held] / noise), FAR))
 
 
 def _drift(patches: _Patches) -> float:

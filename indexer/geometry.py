@@ -61,14 +61,14 @@ def correspondences(found: Features, registered: Features) -> Iterator[Correspon
     local = _unmasked(registered)
     if min(len(found.local), len(local)) < LEAST_MATCHES:
         return
-    registered_points = _transformed(local.points, grey_scaling(registered, registered.grey))
+    registered_points = moved(local.points, grey_scaling(registered, registered.grey))
     flip = np.array([[-1.0, 0, found.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     for mirrored in (False, True):
         rows = found.local.mirrored_units if mirrored else found.local.units
         frame = flip @ grey_scaling(found, found.grey) if mirrored else grey_scaling(found, found.grey)
         pairs = _ratio_matches(rows, local.units)
         if len(pairs) >= LEAST_MATCHES:
-            found_points = _transformed(found.local.points[pairs[:, 0]], frame)
+            found_points = moved(found.local.points[pairs[:, 0]], frame)
             yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
 
 
@@ -139,7 +139,7 @@ def _estimate(matches: Correspondences, found: Features, registered: Features) -
 
 def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
     """How well a transform between the points of the correspondences holds."""
-    missed = np.linalg.norm(_transformed(matches.found, between) - matches.registered, axis=1)
+    missed = np.linalg.norm(moved(matches.found, between) - matches.registered, axis=1)
     agrees = missed <= TOLERANCE
     original = np.linalg.inv(grey_scaling(registered, registered.grey)) @ between @ matches.frame
     return Alignment(
@@ -161,8 +161,8 @@ def _credible(transform: NDArray[np.float64], found: Features) -> bool:
     weights = corners @ transform[2, :2] + transform[2, 2]
     if not np.isfinite(transform).all() or (np.sign(weights) != np.sign(weights[0])).any():
         return False
-    moved = _transformed(corners, transform)
-    edges = np.roll(moved, -1, axis=0) - moved
+    places = moved(corners, transform)
+    edges = np.roll(places, -1, axis=0) - places
     following = np.roll(edges, -1, axis=0)
     turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
     if not (turns > 0).all():
@@ -171,9 +171,10 @@ def _credible(transform: NDArray[np.float64], found: Features) -> bool:
     return bool(LEAST_SCALE < scale < MOST_SCALE)
 
 
-def _transformed(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:
-    moved = points @ transform[:, :2].T + transform[:, 2]
-    return np.asarray(moved[:, :2] / moved[:, 2:], np.float32)
+def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Where a transform, 3×3, puts points, shape (n, 2)."""
+    places = points @ transform[:, :2].T + transform[:, 2]
+    return np.asarray(places[:, :2] / places[:, 2:], np.float32)
 
 
 def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:

@@ -22,6 +22,10 @@ HASH_NEAR, HASH_NEAR_PRECISION = 30, 0.2
 """Bits within which the hashes themselves speak for a copy. Works that resemble one another were 52 or more apart, but
 for logos and patterns, which are held back for their low information, and for frames of one film."""
 HASH_REVIEW, HASH_REVIEW_DENSE = 48, 0.6
+MOST_EXCESS, NOISE_EXCESS = 5.0, 4.0
+"""Of a clean picture, a displacement of a fraction of a pixel says that it is another photograph; of a small and badly
+saved one it says nothing. Frames of one film a fraction of a second apart were displaced by 4.2 times and more what
+their noise explains, copies that were cut, recoloured, reduced and badly saved by 1 to 4.5 times."""
 IN_PLACE, DRIFT = 0.5, 0.3
 
 
@@ -36,6 +40,7 @@ class Figures:
         patches: how many textured patches of the overlap were looked for.
         in_place: share of them that lie where the transform says.
         drift: by how many pixels neighbouring patches are displaced together.
+        excess: how many times farther than its noise explains the median of patches that were found again is displaced.
     """
 
     hamming: int
@@ -44,6 +49,7 @@ class Figures:
     patches: int
     in_place: float
     drift: float
+    excess: float
 
     @property
     def precision(self) -> float:
@@ -74,7 +80,9 @@ def is_worth_a_look(one: Figures) -> bool:
     near = one.hamming <= HASH_REVIEW and one.dense >= HASH_REVIEW_DENSE
     near |= one.hamming <= HASH_NEAR and one.precision >= HASH_NEAR_PRECISION
     needed = REVIEW_PRECISION if one.inliers >= LEAST_INLIERS else CERTAIN_PRECISION
-    return near or ((one.dense + one.in_place) / 2 >= REVIEW_AGREEMENT and one.precision >= needed)
+    precise = one.precision >= needed and one.excess <= MOST_EXCESS
+    noisy = one.inliers >= MANY_INLIERS and one.excess <= NOISE_EXCESS
+    return near or ((one.dense + one.in_place) / 2 >= REVIEW_AGREEMENT and (precise or noisy))
 
 
 def _doubts(one: Figures) -> tuple[str, ...]:

@@ -7,11 +7,13 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 2. For pictures that are more than an icon, the descriptor and the local votes of quick features.
 3. What a certain match leaves of the picture votes again: it may show further works.
 4. A page or a collage in which nothing was found votes again from twice the size.
+5. The hash of the negative, where nothing at all was found.
 
 Each candidate is compared by quick features first; all the features are measured only where those promise something.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -31,6 +33,7 @@ from indexer.candidates import (
 )
 from indexer.features import CLOSER, DEFAULT_LIMITS, Features, extract
 from indexer.local_features import QUICK_SIDE, LocalFeatures
+from indexer.negative import negative
 from indexer.second_look import second_look
 from indexer.verify import HASH_REACH, verify
 from indexer.votes_index import VoteIndex
@@ -39,8 +42,12 @@ EXPLAINED = 0.9
 """Share of a picture and of a work that a certain match shows, from which no other work is looked for."""
 PROMISING_INLIERS = 5
 """Quick features that agree, from which all features are measured."""
+GLANCE_FROM = 160
+"""Long side of a picture, pixels, from which it is looked at a glance first."""
 LEFT = 40
 """Quick features outside what is explained, from which they are asked for further works."""
+UPRIGHT = 2
+"""Of the hashes of a negative, those that are looked for."""
 ROUNDS = 3
 """Times that what is left is asked."""
 CLOSER_FROM = 1.25 * QUICK_SIDE
@@ -98,6 +105,8 @@ def find_works(
         if found.panels and not search.certain and max(found.info.width, found.info.height) > CLOSER_FROM:
             closer = extract(load(), limits, CLOSER)
             search.compare(closer, vote_candidates(closer.quick, works.votes))
+        if not search.shown:
+            search.compare(found, hash_candidates(_upright_negative(found), works.hashes))
     return list(search.compared.items())
 
 
@@ -106,17 +115,26 @@ def compare(
 ) -> Verification:
     """Verify one pair: at a glance, then with all features where that promises something, then closer still.
 
+    A small picture has few quick features, and all of its features cost little: it is never judged at a glance.
+
     Args:
         found: the picture that may be a copy.
         load: gives its exact bytes.
         registered: the work's picture.
         limits: for decoding.
     """
-    glance = verify(found.glance, registered)
-    if glance.decision is Decision.CERTAIN or not _promises(glance):
-        return glance
+    if max(found.info.width, found.info.height) >= GLANCE_FROM:
+        glance = verify(found.glance, registered)
+        if glance.decision is Decision.CERTAIN or not _promises(glance):
+            return glance
     first = verify(found, registered)
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
+
+
+def _upright_negative(found: Features) -> Features:
+    """With the hashes of the picture as it is and mirrored: a negative is seldom turned as well."""
+    inverted = negative(found)
+    return replace(inverted, hash_variants=inverted.hash_variants[:UPRIGHT])
 
 
 def explains(verification: Verification) -> bool:
@@ -139,6 +157,11 @@ class _Search(Generic[Key]):
     def certain(self) -> list[tuple[Key, Verification]]:
         """The copies that leave no doubt."""
         return [(work, one) for work, one in self.compared.items() if one.decision is Decision.CERTAIN]
+
+    @property
+    def shown(self) -> bool:
+        """Whether anything was found."""
+        return any(one.decision is not Decision.NONE for one in self.compared.values())
 
     @property
     def settled(self) -> bool:

@@ -11,10 +11,12 @@ from exhibit.warp import overlaps
 from indexer.dense import dense_agreement, mean_difference
 from indexer.features import Features
 from indexer.fit import Fit, measure_fit
-from indexer.geometry import Alignment, align, support
+from indexer.geometry import Alignment, align, correspondences, support
 from indexer.information import COMPOSED
 from indexer.later import Later
+from indexer.lens import bend_of, flat, straightened
 from indexer.local_features import LocalFeatures
+from indexer.negative import negative
 from indexer.orientation import Box, alignment
 from indexer.rules import Figures, decide
 from indexer.spaces import PIPELINE
@@ -28,7 +30,9 @@ PROMISING_DENSE = 0.25
 LEAST_TEXTURED = 100
 """With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
-LOW_INFORMATION = "low-information"
+LOW_INFORMATION, NEGATIVE, LENS = "low-information", "negative", "lens"
+BENT_INLIERS = 7
+"""Details that agree although nothing else does, from which a bent copy is thought of."""
 MOST_COPIES = 8
 MOST_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
@@ -77,7 +81,7 @@ def verify(found: Features, registered: Features) -> Verification:
     if found.digest == registered.digest:
         finding = _same_bytes(registered)
     elif COMPOSED.issuperset(registered.low_information):
-        finding = _held_back(_compare(found, registered, nearest), registered)
+        finding = _held_back(_seen(found, registered, nearest), registered)
         finding = replace(finding, further=_further(found, registered, finding))
     else:
         finding = _low_information(found, registered, nearest)
@@ -121,6 +125,43 @@ def _held_back(finding: _Finding, registered: Features) -> _Finding:
     return replace(finding, decision=Decision.REVIEW, reasons=(*_held(registered), *finding.reasons))
 
 
+def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
+    """Compare as they are; where that shows nothing, as a bent copy or as a negative: both are for a person."""
+    plain = _compare(found, registered, nearest)
+    if plain.decision is not Decision.NONE:
+        return plain
+    if plain.fit is not None and plain.inliers >= BENT_INLIERS:
+        return _bent(found, registered, plain)
+    inverted = negative(found)
+    nearest = nearest_hash(inverted, registered)
+    if nearest.hamming > HASH_REACH:
+        return plain
+    finding = _compare(inverted, registered, nearest)
+    if finding.decision is Decision.NONE or finding.transform is None:
+        return plain
+    stated = _dense(found, registered, finding.transform, ())
+    return replace(finding, decision=Decision.REVIEW, dense=stated, reasons=(NEGATIVE, *finding.reasons))
+
+
+def _bent(found: Features, registered: Features, plain: _Finding) -> _Finding:
+    """The same pair with the found picture straightened; what is stated of the pixels is of the picture as it is."""
+    matches = max(correspondences(found, registered), key=lambda one: len(one.found))
+    bend = bend_of(matches, found)
+    if bend is None:
+        return plain
+    unbent = straightened(found, bend)
+    laid = align(unbent, registered)
+    if laid is None:
+        return plain
+    finding = _judged(unbent, registered, laid, NOT_COMPARED)
+    if finding.decision is Decision.NONE or finding.transform is None:
+        return plain
+    transform = flat(finding.transform, bend, (found.info.width, found.info.height))
+    stated = _dense(found, registered, transform, ())
+    reasons = (LENS, *finding.reasons)
+    return replace(finding, decision=Decision.REVIEW, dense=stated, transform=transform, reasons=reasons)
+
+
 def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
     """Lay the pictures onto each other as local features say and, if that leaves a doubt, as the hash says."""
     geometric = align(found, registered)
@@ -139,7 +180,7 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
         return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
     fit = measure_fit(found, registered, laid.transform)
     dense = _dense(found, registered, fit.transform, registered.masked)
-    figures = Figures(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift)
+    figures = Figures(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
     decision, reasons = decide(figures)
     stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
     return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit)

@@ -20,6 +20,8 @@ REASONS = {
     "weak-agreement": "The pixels agree only in part.",
     "shared-overlay": "What agrees is precise, but little: the two may share only an overlay, such as a watermark.",
     "imprecise": "They don't lie on each other precisely, as another photograph of the same thing would not.",
+    "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
+    "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
     "collage": "The first picture is a collage: strangers may use the same neighbours.",
     "page": "The first picture is a page with words around a picture: strangers may use the same page.",
 }

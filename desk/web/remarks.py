@@ -16,8 +16,6 @@ REASONS: dict[str, Promise] = {
     "imprecise": _("They don't lie on each other to the pixel: perhaps two photographs of one thing."),
     "negative": _("They agree only when the tones of the found picture are inverted."),
     "lens": _("They agree only when the found picture is straightened, as if a wide lens had bent it."),
-    "negative": _("They agree when the found picture's tones are inverted."),
-    "lens": _("They agree when the found picture is straightened, as if a wide lens had bent it."),
     "collage": _("The registered picture was taken for a collage: strangers may use the same neighbours."),
     "page": _("The registered picture was taken for a page with words: strangers may use the same page."),
 }

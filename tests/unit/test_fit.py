@@ -14,7 +14,7 @@ from indexer.rules import Figures, decide
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(61)
-COPY = Figures(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1)
+COPY = Figures(hamming=100, inliers=60, dense=0.9, patches=250, in_place=0.95, drift=0.1, excess=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,16 @@ def test_parts_that_moved_against_one_another_drift(registered: Features) -> Non
     assert fit.drift > 1
 
 
+def test_what_noise_displaces_is_within_what_noise_explains(registered: Features) -> None:
+    noise = np.random.default_rng(3).normal(0, 40, (360, 480, 1))
+    noisy = Image.fromarray(np.clip(np.asarray(PICTURE) + noise, 0, 255).astype(np.uint8))
+    moved = PICTURE.copy()
+    for left in range(0, 480, 120):
+        moved.paste(PICTURE.crop((left, 0, left + 120, 358)), (left, 2 if left % 240 else 0))
+    assert measure_fit(found(noisy), registered, np.eye(3)).excess < 3
+    assert measure_fit(found(moved), registered, np.eye(3)).excess > 6
+
+
 def test_a_smaller_copy_is_measured_in_its_own_pixels(registered: Features) -> None:
     small = PICTURE.resize((160, 120), Image.Resampling.LANCZOS)
     fit = measure_fit(found(small), registered, np.array([[3, 0, 1], [0, 3, 1], [0, 0, 1.0]]))
@@ -76,7 +86,10 @@ def test_without_an_overlap_nothing_is_in_place(registered: Features, transform:
         ({"inliers": 4, "in_place": 0.8}, Decision.REVIEW, ("few-inliers",)),
         ({"inliers": 4, "in_place": 0.55}, Decision.NONE, ()),
         ({"drift": 0.6}, Decision.REVIEW, ("imprecise",)),
-        ({"drift": 1.2}, Decision.NONE, ()),
+        ({"drift": 1.2, "excess": 4.1}, Decision.NONE, ()),
+        ({"drift": 1.2, "excess": 3.9}, Decision.REVIEW, ("imprecise",)),
+        ({"drift": 1.2, "excess": 3.9, "inliers": 11}, Decision.NONE, ()),
+        ({"drift": 0.6, "excess": 5.1}, Decision.NONE, ()),
         ({"in_place": 0.45}, Decision.REVIEW, ("shared-overlay",)),
         ({"dense": 0.45}, Decision.REVIEW, ("weak-agreement",)),
         ({"dense": 0.38, "in_place": 0.3}, Decision.NONE, ()),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from exhibit.types import Decision, Metric
 from indexer.brute import BruteForceIndex
@@ -83,9 +83,17 @@ def test_an_icon_asks_the_hash_alone(shelf: Shelf) -> None:
     assert shelf.asked == ["hashes"]
 
 
-def test_an_unrelated_picture_asks_each_voice_once_and_shows_nothing(shelf: Shelf) -> None:
+def test_an_unrelated_picture_asks_each_voice_once_and_the_hash_of_its_negative(shelf: Shelf) -> None:
     assert shown(shelf, textured(500, SIZE)) == set()
-    assert sorted(shelf.asked) == ["descriptors", "hashes", "votes"]
+    assert sorted(shelf.asked) == ["descriptors", "hashes", "hashes", "votes"]
+
+
+def test_a_negative_is_found(shelf: Shelf) -> None:
+    assert shown(shelf, ImageOps.invert(textured(4, SIZE))) == {4}
+
+
+def test_a_small_piece_is_found_although_a_glance_shows_too_little(shelf: Shelf) -> None:
+    assert 6 in shown(shelf, textured(6, SIZE).crop((150, 100, 270, 210)))
 
 
 def test_a_piece_of_a_work_is_found(shelf: Shelf) -> None:

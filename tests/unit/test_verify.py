@@ -14,7 +14,9 @@ from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Verification
 from indexer.dense import dense_agreement
 from indexer.features import Features, extract
+from indexer.negative import negative
 from indexer.second_look import second_look
+from indexer.single_thread import cv2
 from indexer.verify import nearest_hash, verify
 from tests.assets.shared import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured
@@ -130,6 +132,35 @@ def test_another_picture_is_nothing(registered: Features, seed: int) -> None:
 def test_two_pictures_under_the_same_overlay_are_not_certain(overlay: Callable[[Image.Image], Image.Image]) -> None:
     one, other = (extract(jpeg(overlay(textured(seed)))) for seed in (11, 12))
     assert verify(one, other).decision is not Decision.CERTAIN
+
+
+@pytest.mark.parametrize("turned", [0, 90], ids=str)
+def test_a_negative_is_reviewed_and_its_pixels_are_stated_as_they_are(registered: Features, turned: int) -> None:
+    inverted = ImageOps.invert(PICTURE).rotate(turned, expand=True)
+    one = verify(extract(encoded(inverted, "JPEG", 80)), registered)
+    assert (one.decision, one.reasons[0], one.rotation) == (Decision.REVIEW, "negative", turned)
+    assert one.dense < 0.1
+    assert one.in_place is not None
+    assert one.in_place > 0.8
+
+
+def test_a_negative_has_the_features_that_follow_from_the_picture(registered: Features) -> None:
+    inverted = extract(encoded(ImageOps.invert(PICTURE)))
+    told = negative(registered)
+    assert np.bitwise_count(told.hash_variants ^ inverted.hash_variants).max() <= 4
+    same = (told.local.units @ inverted.local.units.T).max(axis=1)
+    assert (same > 0.97).mean() > 0.9
+
+
+@pytest.mark.parametrize("strength", [0.25, -0.3], ids=str)
+def test_a_bent_copy_is_reviewed_with_the_nearest_flat_transform(registered: Features, strength: float) -> None:
+    y, x = np.mgrid[0:360, 0:480].astype(np.float32)
+    factor = 1 + strength * (((x - 240) / 240) ** 2 + ((y - 180) / 240) ** 2 - 0.6)
+    bent = cv2.remap(np.asarray(PICTURE), (x - 240) * factor + 240, (y - 180) * factor + 180, cv2.INTER_LINEAR)
+    one = verify(extract(encoded(Image.fromarray(bent), "JPEG", 80)), registered)
+    assert (one.decision, one.reasons[0]) == (Decision.REVIEW, "lens")
+    assert one.transform is not None
+    assert one.transform[0][2] + 240 * one.transform[0][0] + 180 * one.transform[0][1] == pytest.approx(240, abs=6)
 
 
 def test_another_view_of_the_same_things_is_not_certain(registered: Features) -> None:
