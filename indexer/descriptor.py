@@ -83,8 +83,13 @@ def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
     sized = _sized(pixels, card)
     if card.channels == "bgr":
         sized = sized[..., ::-1]
-    scaled = (sized.astype(np.float32) - np.array(card.mean, np.float32)) / np.array(card.deviation, np.float32)
-    return np.ascontiguousarray((scaled.transpose(2, 0, 1) if card.layout == "nchw" else scaled)[None])
+    mean, deviation = np.array(card.mean, np.float32), np.array(card.deviation, np.float32)
+    if card.layout == "nchw":
+        sized, mean, deviation = sized.transpose(2, 0, 1), mean[:, None, None], deviation[:, None, None]
+    scaled = np.empty((1, *sized.shape), np.float32)
+    np.subtract(sized, mean, out=scaled[0])
+    scaled /= deviation
+    return scaled
 
 
 def opened(data: bytes) -> Any:  # noqa: ANN401 - the runtime has no types

@@ -194,8 +194,8 @@ def extract(
     """
     picture = decode(data, limits, at_least=detail.side)
     image = Image.fromarray(picture.pixels).convert("L")
-    decoded = np.asarray(image)
-    pixels, grey = _at_most(picture.pixels, detail.side), _at_most(decoded, detail.side)
+    pixels = _at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)
+    grey = _at_most(np.asarray(image), detail.side, cv2.INTER_AREA)
     size = (picture.info.width, picture.info.height)
     content, inside = _parts(grey, size)
     small = shrink(image)
@@ -211,7 +211,7 @@ def extract(
         hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *inside]),
         later_grey=Later(lambda: grey),
         later_local=local,
-        later_quick=Later(lambda: quick_features(decoded, size, detail.quick_keypoints, detail.quick_side)),
+        later_quick=Later(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
         later_embeddings=Later(lambda: embedding.embeddings(pixels, reduced, descriptor)),
         later_tiles=Later(lambda: embedding.tiles(pixels, descriptor)),
         later_low_information=Later(lambda: low_information(grey, structure, local.value.strong, min(size))),
@@ -263,11 +263,11 @@ def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
     ]
 
 
-def _at_most(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Shrink to a long side of at most ``side`` pixels by averaging areas."""
+def _at_most(pixels: NDArray[np.uint8], side: int, how: int) -> NDArray[np.uint8]:
+    """Shrink to a long side of at most ``side`` pixels; the decoder leaves less than twice as many."""
     height, width = pixels.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:
         return pixels
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(pixels, size, interpolation=how))

@@ -1,9 +1,8 @@
-"""Detecting SIFT keypoints: extrema of differences of Gaussians, refined below the pixel, with a direction.
+"""Detecting SIFT keypoints: extrema of differences of Gaussians, refined below the pixel.
 
-The detector of Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 3 to 5, as OpenCV has
-it, but for three things. It works on the picture that it is given: OpenCV doubles every picture first, which costs
-three quarters of the time and finds what is lost in the next copy. Keypoints are chosen before their directions are
-measured, not afterwards. And a direction is measured on a fixed lattice of samples, not on every pixel around.
+The detector of Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 3 and 4, as OpenCV
+has it, but that it works on the picture that it is given: OpenCV doubles every picture first, which costs three
+quarters of the time and finds what is lost in the next copy.
 """
 
 import threading
@@ -27,13 +26,9 @@ LEAST_OCTAVE = 16
 """Pixels of the shorter side of the last octave."""
 STEPS = 3
 """Times that an extremum may move to a neighbouring pixel."""
-BINS = 36
-LATTICE = 6
-"""Samples on each side of a keypoint, along each axis, that its direction is measured on."""
-PEAK = 0.8
-"""A second direction counts from this share of the first."""
 
 Image = NDArray[np.float32]
+Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +54,28 @@ class Keypoints:
         return Keypoints(self.points[rows], self.octaves[rows], self.layers[rows], self.responses[rows])
 
 
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Images of several octaves behind one another in one memory, equally many of each octave.
+
+    Attributes:
+        memory: float32, one after the other.
+        starts: int64: where each octave begins.
+        shapes: int64, shape (octaves, 2): height and width of its images.
+        images: of each octave; views of the memory.
+    """
+
+    memory: Image
+    starts: Whole
+    shapes: Whole
+    images: list[list[Image]]
+
+    def place(self, octave: Whole, level: Whole, row: Whole, column: Whole) -> Whole:
+        """Where a pixel lies in the memory."""
+        height, width = self.shapes[octave].T
+        return np.asarray(self.starts[octave] + (level * height + row) * width + column)
+
+
 class Pyramid:
     """The Gaussian levels of a picture, in memory that the next picture in this thread takes over.
 
@@ -69,27 +86,28 @@ class Pyramid:
 
     def __init__(self, grey: NDArray[np.uint8], blur: float = CAMERA) -> None:
         shapes = _shapes(grey.shape)
-        pixels = [height * width for height, width in shapes]
-        room = _room.of((LAYERS + 3) * sum(pixels) + (3 * LAYERS + 8) * pixels[0])
-        self.octaves: list[list[Image]] = []
-        for shape in shapes:
-            levels, room = _images(room, LAYERS + 3, shape)
-            self._fill(levels, grey, blur)
-            self.octaves.append(levels)
-        self._spare = room
+        pixels = sum(height * width for height, width in shapes)
+        room = _room.of((2 * LAYERS + 5) * pixels + 2 * grey.size)
+        self.levels = _stack(room, LAYERS + 3, shapes)
+        self._differences = _stack(room[(LAYERS + 3) * pixels :], LAYERS + 2, shapes)
+        self._spare = room[(2 * LAYERS + 5) * pixels :]
+        for number in range(len(shapes)):
+            self._fill(number, grey, blur)
 
-    def _fill(self, levels: list[Image], grey: NDArray[np.uint8], blur: float) -> None:
+    def _fill(self, number: int, grey: NDArray[np.uint8], blur: float) -> None:
         """The levels of an octave, the first of them from the picture or from the octave before."""
-        if self.octaves:
-            np.copyto(levels[0], self.octaves[-1][LAYERS][::2, ::2])
+        levels = self.levels.images[number]
+        if number:
+            np.copyto(levels[0], self.levels.images[number - 1][LAYERS][::2, ::2])
         else:
             more = float(np.sqrt(max(SIGMA**2 - blur**2, 0.01)))
             np.copyto(levels[1], grey)
             cv2.GaussianBlur(levels[1], (0, 0), more, dst=levels[0])
-        for level in range(1, LAYERS + 3):
+        for level, difference in enumerate(self._differences.images[number], start=1):
             before = SIGMA * 2 ** ((level - 1) / LAYERS)
             more = before * float(np.sqrt(2 ** (2 / LAYERS) - 1))
             cv2.GaussianBlur(levels[level - 1], (0, 0), more, dst=levels[level])
+            cv2.subtract(levels[level], levels[level - 1], dst=difference)
 
     def detect(self, contrast: float) -> Keypoints:
         """All keypoints, in no order.
@@ -97,38 +115,17 @@ class Pyramid:
         Args:
             contrast: least response times layers, as OpenCV counts it.
         """
-        found = [self._of_octave(number, contrast) for number in range(len(self.octaves))]
-        return Keypoints(*(np.concatenate([getattr(one, name) for one in found]) for name in Keypoints.__slots__))
-
-    def _of_octave(self, number: int, contrast: float) -> Keypoints:
-        levels = self.octaves[number]
-        differences, room = _images(self._spare, LAYERS + 2, levels[0].shape)
-        for level, difference in enumerate(differences):
-            cv2.subtract(levels[level + 1], levels[level], dst=difference)
-        places = _extrema(differences, 0.8 * contrast / LAYERS * 255, room)
-        stacked = self._spare[: (LAYERS + 2) * levels[0].size].reshape(LAYERS + 2, *levels[0].shape)
-        found, offsets, responses = _refined(stacked, places)
+        differences = self._differences
+        places = _extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
+        found, offsets, responses = _refined(differences, places)
         kept = responses * LAYERS >= contrast
-        found, offsets, responses = found[kept], offsets[kept], responses[kept]
+        (octave, level, row, column), offsets, responses = found[kept].T, offsets[kept], responses[kept]
         return Keypoints(
-            points=((found[:, :0:-1] + offsets[:, :2]) * 2**number).astype(np.float32),
-            octaves=np.full(len(found), number, np.int32),
-            layers=(found[:, 0] + offsets[:, 2]).astype(np.float32),
+            points=((np.stack([column, row], axis=1) + offsets[:, :2]) * (2.0**octave)[:, None]).astype(np.float32),
+            octaves=octave.astype(np.int32),
+            layers=(level + offsets[:, 2]).astype(np.float32),
             responses=responses.astype(np.float32),
         )
-
-    def directions(self, keypoints: Keypoints) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it."""
-        rows, angles = [np.zeros(0, np.intp)], [np.zeros(0, np.float64)]
-        levels = np.clip(np.round(keypoints.layers), 1, LAYERS).astype(np.int64)
-        for number, octave in enumerate(self.octaves):
-            for level in range(1, LAYERS + 1):
-                here = np.flatnonzero((keypoints.octaves == number) & (levels == level))
-                if len(here):
-                    which, angle = _peaks(_histograms(octave[level], keypoints[here]))
-                    rows.append(here[which])
-                    angles.append(angle)
-        return np.concatenate(rows), np.concatenate(angles).astype(np.float32)
 
 
 class _Room(threading.local):
@@ -160,66 +157,76 @@ def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return shapes
 
 
-def _images(room: NDArray[np.float32], count: int, shape: tuple[int, ...]) -> tuple[list[Image], NDArray[np.float32]]:
-    """So many images one behind the other, and the room that is left."""
-    size = shape[0] * shape[1]
-    return list(room[: count * size].reshape(count, *shape)), room[count * size :]
+def _stack(room: Image, count: int, shapes: list[tuple[int, int]]) -> Stack:
+    """So many images of each octave at the beginning of the room."""
+    ends = np.cumsum([count * height * width for height, width in shapes])
+    starts = np.concatenate([[0], ends[:-1]])
+    octaves = [
+        list(room[start:end].reshape(count, *shape)) for start, end, shape in zip(starts, ends, shapes, strict=True)
+    ]
+    return Stack(room[: ends[-1]], starts, np.array(shapes), octaves)
 
 
-def _extrema(differences: list[Image], least: float, room: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Level, row and column of what is larger, or smaller, than its 26 neighbours."""
-    shape, around = differences[0].shape, np.ones((3, 3), np.uint8)
-    highest, room = _images(room, LAYERS + 2, shape)
-    lowest, room = _images(room, LAYERS + 2, shape)
-    (top, bottom), _ = _images(room, 2, shape)
-    for difference, high, low in zip(differences, highest, lowest, strict=True):
-        cv2.dilate(difference, around, dst=high)
-        cv2.erode(difference, around, dst=low)
-    found = []
-    for level in range(1, LAYERS + 1):
-        here = differences[level]
-        cv2.max(cv2.max(highest[level - 1], highest[level], dst=top), highest[level + 1], dst=top)
-        cv2.min(cv2.min(lowest[level - 1], lowest[level], dst=bottom), lowest[level + 1], dst=bottom)
-        places = np.flatnonzero((here >= top) | (here <= bottom))
-        places = places[np.abs(here.ravel()[places]) > least]
-        found.append(np.stack([np.full(len(places), level), *np.unravel_index(places, shape)], axis=1))
-    places = np.concatenate(found)
-    return places[_is_inside(places, shape)]
+def _extrema(differences: Stack, least: float, room: Image) -> Whole:
+    """Octave, level, row and column of what is larger, or smaller, than its 26 neighbours."""
+    found, counts, around = [], [], np.ones((3, 3), np.uint8)
+    for images in differences.images:
+        beyond = room[: images[0].size].reshape(images[0].shape)
+        for image in images[1:-1]:
+            cv2.max(cv2.dilate(image, around, dst=beyond), least, dst=beyond)
+            found.append(np.flatnonzero(image >= beyond))
+            cv2.min(cv2.erode(image, around, dst=beyond), -least, dst=beyond)
+            found.append(np.flatnonzero(image <= beyond))
+            counts.append(len(found[-2]) + len(found[-1]))
+    octave, level = np.divmod(np.repeat(np.arange(len(counts)), counts), LAYERS)
+    row, column = np.divmod(np.concatenate(found), differences.shapes[octave, 1])
+    places = np.stack([octave, level + 1, row, column], axis=1)
+    return _against_levels(differences, places[_is_inside(places, differences.shapes)])
 
 
-def _is_inside(places: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    level, row, column = places.T
-    inner = (row >= MARGIN) & (row < shape[0] - MARGIN) & (column >= MARGIN) & (column < shape[1] - MARGIN)
+def _against_levels(differences: Stack, places: Whole) -> Whole:
+    """Those that no neighbour in the levels before and after goes beyond."""
+    for up in (-1, 1):
+        octave, level, row, column = places.T
+        place, width = differences.place(octave, level + up, row, column), differences.shapes[octave, 1]
+        around = [differences.memory.take(place + down * width + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+        here = differences.memory.take(differences.place(octave, level, row, column))
+        highest, lowest = np.max(around, axis=0), np.min(around, axis=0)
+        places = places[np.where(here > 0, here >= highest, here <= lowest)]
+    return places
+
+
+def _is_inside(places: Whole, shapes: Whole) -> NDArray[np.bool_]:
+    octave, level, row, column = places.T
+    height, width = shapes[octave].T
+    inner = (row >= MARGIN) & (row < height - MARGIN) & (column >= MARGIN) & (column < width - MARGIN)
     return np.asarray((level >= 1) & (level <= LAYERS) & inner)
 
 
-def _refined(
-    differences: Image, places: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float64], NDArray[np.float64]]:
     """Places, offsets (x, y, level) and contrasts of the extrema that hold below the pixel and aren't edges."""
-    found: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = []
+    found: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(STEPS):
         offsets, responses, corner = _quadratic(differences, places)
         steady = (np.abs(offsets) < 0.5).all(axis=1)
         good = steady & corner
         found.append((places[good], offsets[good], responses[good]))
-        moved = places[~steady] + np.clip(np.round(offsets[~steady, ::-1]), -1, 1).astype(np.int64)
-        places = moved[_is_inside(moved, differences.shape[1:])]
+        moved = places[~steady]
+        moved[:, 1:] += np.clip(np.round(offsets[~steady, ::-1]), -1, 1).astype(np.int64)
+        places = moved[_is_inside(moved, differences.shapes)]
     places, offsets, responses = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    _, first = np.unique(places @ [1 << 40, 1 << 20, 1], return_index=True)
+    _, first = np.unique(places @ [1 << 56, 1 << 48, 1 << 24, 1], return_index=True)
     return places[first], offsets[first], responses[first]
 
 
-def _quadratic(
-    differences: Image, places: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+def _quadratic(differences: Stack, places: Whole) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """The extremum of the parabola through the 27 values around each place: offset (x, y, level), contrast, no edge."""
-    level, row, column = places.T
-    flat, (_, height, width) = differences.ravel(), differences.shape
-    place = (level * height + row) * width + column
+    octave, level, row, column = places.T
+    place = differences.place(octave, level, row, column)
+    height, width = differences.shapes[octave].T
 
     def value(up: int, down: int, right: int) -> NDArray[np.float64]:
-        return np.asarray(flat[place + (up * height + down) * width + right] / 255.0, np.float64)
+        return np.asarray(differences.memory[place + (up * height + down) * width + right] / 255.0, np.float64)
 
     middle = value(0, 0, 0)
     x0, x1, y0, y1, s0, s1 = (
@@ -243,33 +250,3 @@ def _quadratic(
     determinant = xx * yy - xy * xy
     corner = (determinant > 0) & ((xx + yy) ** 2 * EDGE < (EDGE + 1) ** 2 * determinant)
     return offsets, np.abs(middle + (slope * offsets).sum(axis=1) / 2), corner
-
-
-def _histograms(level: Image, keypoints: Keypoints) -> NDArray[np.float64]:
-    """Smoothed histograms of gradient directions around keypoints of one level, shape (n, 36)."""
-    steps = np.arange(-LATTICE, LATTICE + 1) / LATTICE
-    across, down = (one.ravel() for one in np.meshgrid(steps, steps))
-    weights = np.exp(-(across**2 + down**2) * 4.5)  # the radius is three times the deviation
-    radius = 4.5 * SIGMA * 2 ** (keypoints.layers / LAYERS)
-    middle = keypoints.points / 2.0 ** keypoints.octaves[:, None]
-    height, width = level.shape
-    x = np.round(middle[:, :1] + radius[:, None] * across).astype(np.int32)
-    y = np.round(middle[:, 1:] + radius[:, None] * down).astype(np.int32)
-    inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
-    place = np.where(inside, y * width + x, width + 1)
-    flat = level.ravel()
-    right, up = flat[place + 1] - flat[place - 1], flat[place - width] - flat[place + width]
-    size, angle = cv2.cartToPolar(right, up, angleInDegrees=True)
-    bins = np.round(angle * (BINS / 360)).astype(np.int64) % BINS + np.arange(len(place))[:, None] * BINS
-    raw = np.bincount(bins.ravel(), (size * inside * weights).ravel(), len(place) * BINS).reshape(-1, BINS)
-    one, two = np.roll(raw, 1, axis=1) + np.roll(raw, -1, axis=1), np.roll(raw, 2, axis=1) + np.roll(raw, -2, axis=1)
-    return np.asarray((two + 4 * one + 6 * raw) / 16)
-
-
-def _peaks(histograms: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    left, right = np.roll(histograms, 1, axis=1), np.roll(histograms, -1, axis=1)
-    high = (histograms > left) & (histograms > right) & (histograms >= PEAK * histograms.max(axis=1, keepdims=True))
-    rows, bins = np.nonzero(high)
-    before, here, after = left[rows, bins], histograms[rows, bins], right[rows, bins]
-    refined = bins + 0.5 * (before - after) / (before - 2 * here + after)
-    return rows, (360 - refined * (360 / BINS)) % 360

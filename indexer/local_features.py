@@ -6,13 +6,12 @@ things everyone should know to improve object retrieval" (2012).
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer import keypoints as detector
-from indexer.keypoints import CAMERA, Keypoints, Pyramid
+from indexer.gradients import descriptors, directions
+from indexer.keypoints import CAMERA, Pyramid
 from indexer.single_thread import cv2
 
 CONTRAST = 0.01
@@ -118,15 +117,14 @@ def quick_features(
     seen = _scaled(grey, factor)
     pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
-    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
-    rows, angles = pyramid.directions(chosen)
-    order = np.argsort(rows, kind="stable")[:most]
-    keypoints, raw = cv2.SIFT_create().compute(seen, _as_opencv(chosen[rows[order]], angles[order]))
-    if raw is None or not keypoints:
+    if not len(detected):
         return NOTHING
-    points = np.array([keypoint.pt for keypoint in keypoints])
+    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
+    rows, angles = directions(pyramid, chosen)
+    kept = chosen[rows[:most]]
+    raw = descriptors(pyramid, kept, angles[:most])
     strong = int((detected.responses >= STRONG).sum())
-    return LocalFeatures(_in_original(points, seen.shape, size), _roots(raw), strong)
+    return LocalFeatures(_in_original(kept.points, seen.shape, size), _roots(raw), strong)
 
 
 def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -134,16 +132,6 @@ def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
         return grey
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA))
-
-
-def _as_opencv(keypoints: Keypoints, angles: NDArray[np.float32]) -> list[Any]:
-    """OpenCV's keypoints, with octave and level packed as its SIFT reads them."""
-    levels = np.clip(np.round(keypoints.layers), 1, detector.LAYERS).astype(np.int64)
-    columns = (
-        keypoints.points[:, 0], keypoints.points[:, 1], detector.sizes(keypoints), angles, keypoints.responses,
-        keypoints.octaves | levels << 8,
-    )  # fmt: skip
-    return [cv2.KeyPoint(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def _in_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:

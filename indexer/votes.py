@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 NEIGHBOURS = 10
 """The last of these is the background."""
+HEAVIEST = 64
+"""Works that are told of: those beyond show what chance gives, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Vote:
 
 
 def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64]) -> list[Vote]:
-    """Count the votes of one picture, the heaviest first, ties by number.
+    """Count the votes of one picture: for the heaviest works, heaviest first, ties by number.
 
     Args:
         distances: squared, shape (descriptors, neighbours), nearest first; infinite where there is no neighbour.
@@ -40,11 +42,18 @@ def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64]) -> l
         return []
     lengths = np.sqrt(np.maximum(np.where(there, distances, 0), 0))
     background = lengths.max(axis=1, keepdims=True)
-    voter, neighbour = np.nonzero(there)
-    works, places = np.unique(numbers[voter, neighbour], return_inverse=True)
-    _, first = np.unique(voter * len(works) + places, return_index=True)  # nearest first: the best of each pair
-    weights = (background - lengths)[voter[first], neighbour[first]]
-    sums = np.bincount(places[first], weights, len(works))
-    voters = np.bincount(places[first], weights > 0, len(works)).astype(np.int64)
-    order = np.lexsort((works, -sums))
+    counts = there & ~_has_voted(numbers)
+    works, places = np.unique(numbers[counts], return_inverse=True)
+    weights = np.broadcast_to(background, lengths.shape)[counts] - lengths[counts]
+    sums = np.bincount(places, weights, len(works))
+    voters = np.bincount(places, weights > 0, len(works)).astype(np.int64)
+    order = np.lexsort((works, -sums))[:HEAVIEST]
     return [Vote(int(works[row]), float(sums[row]), int(voters[row])) for row in order if sums[row] > 0]
+
+
+def _has_voted(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the descriptor of a row voted for the same work with a nearer neighbour."""
+    again = np.zeros(numbers.shape, np.bool_)
+    for neighbour in range(1, numbers.shape[1]):
+        again[:, neighbour] = (numbers[:, :neighbour] == numbers[:, neighbour, None]).any(axis=1)
+    return again

@@ -98,7 +98,7 @@ class VoteIndex:
             descriptors: uint8, shape (n, 128).
 
         Returns:
-            The works with votes, the heaviest first.
+            The works with most votes, the heaviest first.
 
         Raises:
             WrongUseError: descriptors of another shape.
@@ -137,6 +137,8 @@ class VoteIndex:
 
     def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         found = [rows.search(queries, NEIGHBOURS) for rows in (*self._segments, self._tail) if len(rows)]
+        if len(found) == 1:
+            return found[0]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
         distances = np.where(numbers < 0, np.inf, distances)
         nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
