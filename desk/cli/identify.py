@@ -190,15 +190,17 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
 
 
 def _tell_work(desk: Desk, image: str, one: _Found) -> None:
+    from desk.remarks import further_in_words, remarks_of
+
     work, verification = one.found.work, one.found.verification
     say(f"{image}: work {work.number}, {work.title}")
     say(f"  {verification.decision}: {SAID[verification.decision]}")
-    for sentence in one.sentences:
+    for sentence in filter(None, (*one.sentences, further_in_words(len(verification.further)))):
         say(f"  {sentence}")
-    remarks = ", ".join(verification.reasons)
+    for remark in remarks_of(verification.reasons):
+        say(f"  {remark}")
     fields(
         [
-            ("  remarks", remarks),
             ("  registered", moment(work.registered_at, desk.zone)),
             *(("  log", text) for text in _log(one.registration)),
             *(("  witness", text) for text in _witnesses(desk, one.registration)),

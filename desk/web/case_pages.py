@@ -7,9 +7,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
+from desk.remarks import further_in_words, remarks_of
 from desk.web.access import forbidden, may_decide, member_view, said
 from desk.web.paging import page_of
-from desk.web.remarks import further_of, remarks_of
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned
@@ -54,7 +54,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "case": row,
         "places": [(place, licences[place.first.pk]) for place in places_of(list(rows))],
         "matches": [
-            (match, words_of_match(match), further_of(match), list(remarks_of(match))) for match in matches.values()
+            (match, words_of_match(match), further_in_words(len(match.further)), remarks_of(match.reasons))
+            for match in matches.values()
         ],
         "captures": row.captures.order_by("pk"),
         "bundles": [(bundle, witnesses_of(bundle)) for bundle in row.bundles.order_by("-number")],

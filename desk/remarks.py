@@ -1,14 +1,13 @@
-"""Why a match is left to a person, in the words of the pages."""
+"""Why a match is left to a person, for those who read a page or a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from registry.models import Match
-
 REASONS: dict[str, Promise] = {
+    "same-bytes": _("The two files have the same bytes."),
     "low-information": _("The registered picture is plain: many others look like it."),
     "few-inliers": _("Few details were found again."),
     "weak-agreement": _("The pixels agree only in part."),
@@ -21,15 +20,12 @@ REASONS: dict[str, Promise] = {
 }
 
 
-def remarks_of(match: Match) -> Iterator[str | Promise]:
-    """What a person should look at in a match."""
-    for reason in match.reasons:
-        if reason in REASONS:
-            yield REASONS[reason]
+def remarks_of(reasons: Iterable[str]) -> list[str]:
+    """What a person should know of a match that isn't certain."""
+    return [str(REASONS.get(reason, reason)) for reason in reasons]
 
 
-def further_of(match: Match) -> str:
-    """That the work is in the picture more than once; empty when it isn't."""
-    number = len(match.further)
+def further_in_words(number: int) -> str:
+    """That the work is in the picture so many times more; empty when it isn't."""
     one, many = "The work is in the picture once more.", "The work is in the picture %(n)d times more."
     return ngettext(one, many, number) % {"n": number} if number else ""
