@@ -23,7 +23,7 @@ def rgb_pixels(picture: Image.Image, reduction: int = 1) -> NDArray[np.uint8]:
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
     rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
     for top in range(0, height, rows):
-        strip = _rgb(picture.crop((0, top, width, min(height, top + rows))))
+        strip = _rgb(picture if rows >= height else picture.crop((0, top, width, min(height, top + rows))))
         if reduction > 1:
             strip = strip.reduce(reduction)
         start = top // reduction
@@ -32,15 +32,16 @@ def rgb_pixels(picture: Image.Image, reduction: int = 1) -> NDArray[np.uint8]:
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Whether all pixels have one colour."""
-    return bool((pixels == pixels[:1, :1]).all())
+    """Whether all pixels have one colour; seldom more than the first row has to be looked at."""
+    first = pixels[:1, :1]
+    return bool((pixels[:1] == first).all() and (pixels == first).all())
 
 
 def _rgb(strip: Image.Image) -> Image.Image:
     if strip.mode in _WIDE_MODES:
         return Image.fromarray(_eight_bits(np.asarray(strip), strip.mode)).convert("RGB")
     if not strip.has_transparency_data:
-        return strip.convert("RGB")
+        return strip if strip.mode == "RGB" else strip.convert("RGB")
     white = Image.new("RGBA", strip.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, strip.convert("RGBA")).convert("RGB")
 
