@@ -17,7 +17,7 @@ from indexer.local_features import LocalFeatures
 from indexer.single_thread import cv2
 
 BENDS = (-0.2, -0.1, 0.1, 0.2, 0.3)
-FINER = (0.05, 0.025)
+FINER = (0.05, 0.025, 0.0125)
 LEAST_MATCHES = 12
 BETTER = 0.9
 """Share of the misfit without a bend that is left with it, at most: a bend fits noise a little better, too."""

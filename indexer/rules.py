@@ -80,7 +80,7 @@ def is_worth_a_look(one: Figures) -> bool:
     near = one.hamming <= HASH_REVIEW and one.dense >= HASH_REVIEW_DENSE
     near |= one.hamming <= HASH_NEAR and one.precision >= HASH_NEAR_PRECISION
     needed = REVIEW_PRECISION if one.inliers >= LEAST_INLIERS else CERTAIN_PRECISION
-    precise = one.precision >= needed and one.excess <= MOST_EXCESS
+    precise = one.precision >= needed and (one.excess <= MOST_EXCESS or one.in_place >= IN_PLACE)
     noisy = one.inliers >= MANY_INLIERS and one.excess <= NOISE_EXCESS
     return near or ((one.dense + one.in_place) / 2 >= REVIEW_AGREEMENT and (precise or noisy))
 

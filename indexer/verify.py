@@ -31,8 +31,6 @@ LEAST_TEXTURED = 100
 """With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, LENS = "low-information", "negative", "lens"
-BENT_INLIERS = 7
-"""Details that agree although nothing else does, from which a bent copy is thought of."""
 MOST_COPIES = 8
 MOST_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
@@ -130,7 +128,7 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
     plain = _compare(found, registered, nearest)
     if plain.decision is not Decision.NONE:
         return plain
-    if plain.fit is not None and plain.inliers >= BENT_INLIERS:
+    if plain.fit is not None:
         return _bent(found, registered, plain)
     inverted = negative(found)
     nearest = nearest_hash(inverted, registered)
@@ -145,8 +143,8 @@ def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding
 
 def _bent(found: Features, registered: Features, plain: _Finding) -> _Finding:
     """The same pair with the found picture straightened; what is stated of the pixels is of the picture as it is."""
-    matches = max(correspondences(found, registered), key=lambda one: len(one.found))
-    bend = bend_of(matches, found)
+    matches = max(correspondences(found, registered), key=lambda one: len(one.found), default=None)
+    bend = None if matches is None else bend_of(matches, found)
     if bend is None:
         return plain
     unbent = straightened(found, bend)
