@@ -66,6 +66,17 @@ def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.
     return left
 
 
+def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
+    """What of a picture of this width and height lies above, below, left and right of a rectangle."""
+    width, height = size
+    return (
+        Box(0, 0, width, box.top),
+        Box(0, box.bottom, width, height),
+        Box(0, box.top, box.left, box.bottom),
+        Box(box.right, box.top, width, box.bottom),
+    )
+
+
 def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
     """Everything outside the rectangle that holds all pictures of a page; nothing where there is none."""
     pictures = pictures_on(grey)
@@ -74,12 +85,7 @@ def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
     height, width = grey.shape
     left, top = min(box.left for box in pictures), min(box.top for box in pictures)
     right, bottom = max(box.right for box in pictures), max(box.bottom for box in pictures)
-    around = (
-        Box(0, 0, width, top),
-        Box(0, bottom, width, height),
-        Box(0, top, left, bottom),
-        Box(right, top, width, bottom),
-    )
+    around = outside(Box(left, top, right, bottom), (width, height))
     return [box for box in around if box.width >= 1 and box.height >= 1]
 
 

@@ -16,8 +16,10 @@ from indexer.information import COMPOSED
 from indexer.later import Later
 from indexer.lens import bend_of, flat, straightened
 from indexer.local_features import LocalFeatures
+from indexer.masks import outside
 from indexer.negative import negative
 from indexer.orientation import Box, alignment
+from indexer.pages import COLLAGE, LEAST_PANELS
 from indexer.rules import Figures, decide
 from indexer.spaces import PIPELINE
 
@@ -31,6 +33,9 @@ LEAST_TEXTURED = 100
 """With fewer textured windows than these in the overlap, their agreement says nothing."""
 NOT_COMPARED = 256
 LOW_INFORMATION, NEGATIVE, LENS = "low-information", "negative", "lens"
+SAME_PANEL = 0.4
+"""Share of windows in one panel of the registered picture that agree at least, for certain. Of five sheets in which one
+panel showed another picture and the rest the same, it was at most .3 there."""
 MOST_COPIES = 8
 MOST_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
@@ -180,8 +185,19 @@ def _judged(found: Features, registered: Features, laid: Alignment, hamming: int
     dense = _dense(found, registered, fit.transform, registered.masked)
     figures = Figures(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
     decision, reasons = decide(figures)
+    if decision is Decision.CERTAIN and _shows_another_panel(found, registered, fit.transform):
+        decision, reasons = Decision.REVIEW, (COLLAGE,)
     stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
     return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit)
+
+
+def _shows_another_panel(found: Features, registered: Features, transform: NDArray[np.float64]) -> bool:
+    """Whether one of the pictures within the registered one is another one in the found picture."""
+    if len(registered.panels) < LEAST_PANELS:
+        return False
+    size = registered.info.width, registered.info.height
+    there = [dense_agreement(found, registered, transform, outside(panel, size)) for panel in registered.panels]
+    return any(one.textured >= LEAST_TEXTURED and one.share < SAME_PANEL for one in there)
 
 
 def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:

@@ -14,6 +14,7 @@ from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Verification
 from indexer.dense import dense_agreement
 from indexer.features import Features, extract
+from indexer.later import Later
 from indexer.negative import negative
 from indexer.second_look import second_look
 from indexer.single_thread import cv2
@@ -218,6 +219,15 @@ def test_strangers_in_the_same_collage_are_at_most_reviewed() -> None:
         ),
         other,
     ).reasons == ("same-bytes", "collage")
+
+
+def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_something_else() -> None:
+    sheet = collage_with(textured(22))
+    one, same = (extract(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
+    unrecognised = replace(extract(jpeg(sheet)), later_low_information=Later(lambda: ()))
+    stranger, copy = verify(one, unrecognised), verify(same, unrecognised)
+    assert (stranger.decision, stranger.reasons) == (Decision.REVIEW, ("collage",))
+    assert copy.decision is Decision.CERTAIN
 
 
 def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
