@@ -377,6 +377,6 @@ def test_a_folder_that_cannot_be_calibrated_with_is_refused(cli: CommandLine, tm
     (tmp_path / "one.jpg").write_bytes(photograph(1))
     assert "No folder is named" in cli.run("calibrate", code=2).err
     assert "holds 1 different photographs" in cli.run("calibrate", "--folder", tmp_path, code=2).err
-    assert "1 files would be read" in cli.run("calibrate", "--folder", tmp_path, "--dry-run").out
+    assert "1 file is too few" in cli.run("calibrate", "--folder", tmp_path, "--dry-run", code=2).err
     cli.run("calibrate", "reset")
     assert "calibrations" in cli.run("calibrate", "show", "--json", code=None).answer
