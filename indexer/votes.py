@@ -30,12 +30,13 @@ class Vote:
     voters: int
 
 
-def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64]) -> list[Vote]:
+def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
     """Count the votes of one picture: for the heaviest works, heaviest first, ties by number.
 
     Args:
         distances: squared, shape (descriptors, neighbours), nearest first; infinite where there is no neighbour.
         numbers: whose each neighbour is, the same shape; -1 where there is none.
+        of: how many descriptors the picture has, when some of them stand for all: weights are so much larger.
     """
     there = numbers >= 0
     if not there.any():
@@ -45,7 +46,7 @@ def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64]) -> l
     counts = there & ~_has_voted(numbers)
     works, places = np.unique(numbers[counts], return_inverse=True)
     weights = np.broadcast_to(background, lengths.shape)[counts] - lengths[counts]
-    sums = np.bincount(places, weights, len(works))
+    sums = np.bincount(places, weights, len(works)) * (1 if of is None else of / len(numbers))
     voters = np.bincount(places, weights > 0, len(works)).astype(np.int64)
     order = np.lexsort((works, -sums))[:HEAVIEST]
     return [Vote(int(works[row]), float(sums[row]), int(voters[row])) for row in order if sums[row] > 0]
