@@ -22,6 +22,8 @@ LEAST_MATCHES = 5
 CELL = 3
 """Inliers within one cell of so many pixels count once."""
 LEAST_SCALE, MOST_SCALE = 0.04, 25.0
+FEW, AS_MANY = 20, 0.8
+"""With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
 SETTLED = 40
 """With so many inliers nobody looks at the mirrored hypothesis any more."""
 
@@ -50,10 +52,12 @@ class Alignment:
     Attributes:
         transform: 3×3 float64, original found pixels to original registered pixels.
         inliers: distinct correspondences that agree with it.
+        stiff: another one, without perspective, that is worth a try where few speak for the first.
     """
 
     transform: NDArray[np.float64]
     inliers: int
+    stiff: "Alignment | None" = None
 
 
 def correspondences(found: Features, registered: Features) -> Iterator[Correspondences]:
@@ -120,6 +124,18 @@ def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) 
 
 
 def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+    """With perspective; where few points speak for that, also without. Either needs enough inliers."""
+    free = _free(matches, found, registered)
+    if free is not None and free.inliers >= FEW:
+        return free
+    stiff = _stiff(matches, found, registered)
+    if free is None or free.inliers < LEAST_MATCHES:
+        return stiff if stiff is not None and stiff.inliers >= LEAST_MATCHES else None
+    as_many = stiff is not None and stiff.inliers >= AS_MANY * free.inliers
+    return replace(free, stiff=stiff) if as_many else free
+
+
+def _free(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
     try:
         transform, mask = cv2.findHomography(
             matches.found, matches.registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=1000, confidence=0.999
@@ -133,8 +149,18 @@ def _estimate(matches: Correspondences, found: Features, registered: Features) -
         transform = _affine(matches.found[agrees], matches.registered[agrees])
         if transform is None or not _credible(transform, found):
             return None
-    alignment = _measured(matches, transform, registered)
-    return alignment if alignment.inliers >= LEAST_MATCHES else None
+    return _measured(matches, transform, registered)
+
+
+def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+    """Only turned, scaled and moved: few points fit a perspective that isn't there."""
+    transform, _ = cv2.estimateAffinePartial2D(
+        matches.found, matches.registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, confidence=0.999
+    )
+    if transform is None:
+        return None
+    between = np.vstack([transform, [0, 0, 1]])
+    return _measured(matches, between, registered) if _credible(between, found) else None
 
 
 def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:

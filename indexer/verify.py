@@ -169,7 +169,9 @@ def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Find
     """Lay the pictures onto each other as local features say and, if that leaves a doubt, as the hash says."""
     geometric = align(found, registered)
     findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
-    if nearest.hamming <= HASH_REACH and findings[0].decision is not Decision.CERTAIN:
+    if geometric is not None and geometric.stiff is not None and findings[0].decision is not Decision.CERTAIN:
+        findings.append(_judged(found, registered, geometric.stiff, nearest.hamming))
+    if nearest.hamming <= HASH_REACH and all(one.decision is not Decision.CERTAIN for one in findings):
         by_hash = support(found, registered, nearest.transform)
         findings.append(_judged(found, registered, by_hash, nearest.hamming))
     order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]

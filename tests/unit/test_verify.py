@@ -14,7 +14,9 @@ from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Verification
 from indexer.dense import dense_agreement
 from indexer.features import Features, extract
+from indexer.geometry import align
 from indexer.later import Later
+from indexer.local_features import LocalFeatures
 from indexer.negative import negative
 from indexer.second_look import second_look
 from indexer.single_thread import cv2
@@ -199,6 +201,17 @@ def test_each_copy_in_one_picture_has_its_transform(registered: Features) -> Non
     assert sorted((round(x / w, -1), round(y / w, -1)) for x, y, w in centres) == [(220, 170), (500, 510), (760, 170)]
     mirrored = [np.linalg.det(np.array(one)[:2, :2]) < 0 for one in (found.transform, *found.further)]
     assert sorted(mirrored) == [False, False, True]
+
+
+def test_few_points_are_also_fitted_without_perspective(registered: Features) -> None:
+    few = LocalFeatures(registered.local.points[:10], registered.local.descriptors[:10], registered.local.strong)
+    laid = align(replace(extract(jpeg(PICTURE)), later_local=Later(lambda: few)), registered)
+    assert laid is not None
+    assert laid.stiff is not None
+    assert laid.stiff.transform[2] == pytest.approx([0, 0, 1])
+    many = align(extract(jpeg(PICTURE)), registered)
+    assert many is not None
+    assert many.stiff is None
 
 
 @pytest.mark.parametrize("edit", ["recompressed", "cropped", "page"])
