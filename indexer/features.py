@@ -193,9 +193,10 @@ def extract(
         UnreadablePictureError: the bytes can't be decoded within the limits.
     """
     picture = decode(data, limits, at_least=detail.side)
-    image = Image.fromarray(picture.pixels).convert("L")
+    decoded = np.asarray(Image.fromarray(picture.pixels).convert("L"))
     pixels = _at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)
-    grey = _at_most(np.asarray(image), detail.side, cv2.INTER_AREA)
+    grey = _at_most(decoded, detail.side, cv2.INTER_AREA)
+    image = Image.fromarray(grey)
     size = (picture.info.width, picture.info.height)
     content, inside = _parts(grey, size)
     small = shrink(image)
