@@ -6,7 +6,7 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 1. The hash, of the picture, of what lies inside its borders and of its panels. It may settle all by itself.
 2. For pictures that are more than an icon, the descriptor and the local votes of quick features.
 3. What a certain match leaves of the picture votes again: it may show further works.
-4. A page or a collage in which nothing was found votes again from twice the size.
+4. A page or a collage that no work explains votes again from twice the size.
 5. The hash of the negative, where nothing at all was found.
 
 Each candidate is compared by quick features first; all the features are measured only where those promise something.
@@ -102,7 +102,7 @@ def find_works(
         voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
         search.compare(found, in_turns(*voices))
         search.ask_what_is_left()
-        if found.panels and not search.certain and max(found.info.width, found.info.height) > CLOSER_FROM:
+        if found.panels and not search.settled and max(found.info.width, found.info.height) > CLOSER_FROM:
             closer = extract(load(), limits, CLOSER)
             search.compare(closer, vote_candidates(closer.quick, works.votes))
         if not search.shown:
@@ -169,10 +169,15 @@ class _Search(Generic[Key]):
         return any(explains(verification) for verification in self.compared.values())
 
     def compare(self, found: Features, candidates: Iterable[Candidate], most: int = MOST) -> None:
-        """Compare the works that candidates stand for, as far as that hasn't been done."""
-        new = [work for work in self._named(candidates, most) if work not in self.compared]
+        """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again."""
+        closer = found is not self._found
+        new = [work for work in self._named(candidates, most) if self._is_open(work, again=closer)]
         for work in new[:most]:
             self.compared[work] = compare(found, self._load, self._works.features(work), self._limits)
+
+    def _is_open(self, work: Key, *, again: bool) -> bool:
+        known = self.compared.get(work)
+        return known is None or (again and known.decision is Decision.NONE)
 
     def ask_what_is_left(self) -> None:
         """Let the features outside what is explained vote for further works, until they name none."""

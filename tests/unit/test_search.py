@@ -107,6 +107,14 @@ def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
     assert shown(shelf, sheet) == {5, 11, 17, 23}
 
 
+def test_a_small_picture_on_a_page_is_found_from_twice_the_size_although_it_was_compared_before(shelf: Shelf) -> None:
+    page = Image.new("RGB", (960, 720), "white")
+    for number in range(4):
+        page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
+    page.paste(textured(3, SIZE).resize((160, 120), Image.Resampling.LANCZOS), (90, 20))
+    assert shown(shelf, page, "JPEG") == {3}
+
+
 def test_works_that_overlap_in_another_picture_are_found_beyond_the_first(shelf: Shelf) -> None:
     other = textured(800, (1100, 800))
     for place, seed in enumerate((2, 9)):
