@@ -1,8 +1,10 @@
 """What tests ask about processes: which are there for a folder, and when something has come to be."""
 
 import os
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,3 +29,16 @@ def _is_of(process: psutil.Process, folder: Path) -> bool:
         return data.startswith(str(folder)) or process.cwd().startswith(str(folder))
     except psutil.Error:
         return False
+
+
+def forget_peak_memory() -> int:
+    """Let :func:`peak_memory` count from here on; returns the bytes that are resident now."""
+    with suppress(OSError):  # where that isn't allowed, the peak is that of the whole life of this process
+        Path("/proc/self/clear_refs").write_text("5")
+    return psutil.Process().memory_info().rss
+
+
+def peak_memory() -> int:
+    """The most bytes of this process that were resident at once since :func:`forget_peak_memory`."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024

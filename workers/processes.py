@@ -65,6 +65,7 @@ class Child:
         name: names its log and its messages.
         command: program and arguments.
         stop: the signal that ends it cleanly.
+        hurry: the signal that ends it when that takes too long.
         orphaned: the signal it gets when its parent has died.
         user: whom it runs as; None for the parent's user.
         beyond_walls: lets ``user`` pass folders that are closed to it, for data that root keeps in a folder of its own.
@@ -75,6 +76,7 @@ class Child:
     name: str
     command: tuple[str, ...]
     stop: signal.Signals = signal.SIGTERM
+    hurry: signal.Signals = signal.SIGTERM
     orphaned: signal.Signals = signal.SIGTERM
     user: ServiceUser | None = None
     beyond_walls: bool = False

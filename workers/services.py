@@ -51,7 +51,8 @@ def _celery(config: Config, name: str, what: str, *options: str) -> Child:
         name=name,
         command=(sys.executable, "-m", "celery", "-A", "workers.celery", what, "--loglevel", "WARNING", *options),
         stop=signal.SIGTERM,
-        orphaned=signal.SIGQUIT,  # at once: a worker without its servers has nothing to finish
+        hurry=signal.SIGQUIT,
+        orphaned=signal.SIGKILL,  # it asks for its broker for ever, deaf to the others; its pool dies with it
         environ={**environment(config), **ONE_THREAD},
         folder=CHECKOUT,
     )

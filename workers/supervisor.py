@@ -198,7 +198,7 @@ class _Supervisor:
             if passed > _SECONDS_UNTIL_QUIT and not pressed:
                 pressed = True
                 for kept in running:
-                    kept.process.send_signal(kept.child.orphaned)
+                    kept.process.send_signal(kept.child.hurry)
             time.sleep(0.05)
         for kept in self._kept:
             _kill_session(kept.process)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from evidence import merkle
 from evidence.log import Log
+from exhibit.types import Decision
 from registry.log import PostgresLogStore
 from registry.models import (
     AnchorReceipt,
@@ -42,7 +43,9 @@ def rows_of(owner: Owner) -> Rows:
     cases = Case.objects.filter(owner=owner)
     seen = Sighting.objects.filter(crawl__in=crawls)
     pictures = Picture.objects.filter(sightings__in=seen).distinct()
-    matches = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
+    # which unlike pairs were looked at depends on what else was registered at that moment
+    compared = Match.objects.filter(found__in=pictures, registered__work_pictures__work__owner=owner)
+    matches = compared.exclude(decision=Decision.NONE)
     rows: dict[str, Iterable[Any]] = {
         "crawls": crawls.values_list("number", "state", "reason", "pages"),
         "sightings": [_sighting(one) for one in seen.select_related("picture")],

@@ -1,6 +1,5 @@
 """Files that are broken, hostile or odd go through registration and matching: no crash, a reason for each refusal."""
 
-import resource
 import time
 from collections.abc import Iterable
 
@@ -11,6 +10,7 @@ from registry.models import Picture, Work
 from tests.assets.badfiles import BAD_FILES
 from tests.assets.shared import shared_data
 from tests.flow.rows import bring, claimed_slice, owner, register
+from tests.processes import forget_peak_memory, peak_memory
 from workers.inline import Inline
 from workers.steps.match import match_pictures
 
@@ -21,6 +21,7 @@ def go_through(inline: Inline, files: Iterable[tuple[str, bytes]]) -> None:
     """Register each file, and match it as one that a crawl saw."""
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
+    resident = forget_peak_memory()
     for name, data in files:
         started = time.monotonic()
         reason = ""
@@ -34,7 +35,7 @@ def go_through(inline: Inline, files: Iterable[tuple[str, bytes]]) -> None:
             assert picture.state == "done", name
             assert (picture.refusal == "") == (reason in {"", "quota"}), name
         assert time.monotonic() - started < 2 * SECONDS, name
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MEBIBYTES * 1024
+    assert peak_memory() - resident < MEBIBYTES * 2**20
 
 
 def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: Inline) -> None:
