@@ -11,9 +11,10 @@ from typing import Self
 
 from evidence.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.logproofs import LogProof, SightingRecord, SliceProof
+from evidence.match_facts import BoundFacts, CalibrationFacts, MatchFacts
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.types import LATER, Verification
+from exhibit.types import LATER
 
 __all__ = [
     "FACTS_FORMAT",
@@ -235,84 +236,6 @@ class SightingFacts:
     visibility: Visibility
     slice: SliceProof | None
     captures: tuple[CaptureFacts, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MatchFacts:
-    """The measured comparison of a seen picture with a registered one.
-
-    Attributes:
-        number: from 1.
-        work_picture: digest of the registered picture.
-        picture: digest of the seen picture.
-        sightings: numbers of the sightings that show it.
-        verification: every figure.
-        words: the figures in sentences, English.
-        overlay: path of the overlay picture, or ``None``.
-        side_by_side: path of the side-by-side picture, or ``None``.
-        difference: path of the picture that shows what differs, or ``None``.
-        points: path of the picture that numbers the same details in both, or ``None``.
-    """
-
-    number: int
-    work_picture: Digest
-    picture: Digest
-    sightings: tuple[int, ...]
-    verification: Verification
-    words: tuple[str, ...]
-    overlay: str | None
-    side_by_side: str | None
-    difference: str | None = field(default=None, metadata=LATER)
-    points: str | None = field(default=None, metadata=LATER)
-
-    @property
-    def drawings(self) -> dict[str, str]:
-        """The paths of all drawings that there are, by their role."""
-        drawn = {
-            "side-by-side": self.side_by_side,
-            "overlay": self.overlay,
-            "difference": self.difference,
-            "points": self.points,
-        }
-        return {role: path for role, path in drawn.items() if path is not None}
-
-
-@dataclass(frozen=True, slots=True)
-class BoundFacts:
-    """False alarms that were counted when a calibration was made.
-
-    Attributes:
-        photographs: how many independent photographs were searched for.
-        failed: in how many of them something was taken for a copy that isn't one.
-        at_most_in_a_million: what follows from both, with 95% confidence (Clopper and Pearson, one-sided).
-    """
-
-    photographs: int
-    failed: int
-    at_most_in_a_million: int
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationFacts:
-    """How figures became probabilities; the file holds all of it.
-
-    Attributes:
-        name: such as ``default-2026-11``.
-        made: the day, ISO 8601.
-        data: what was measured, in words.
-        digest: of the file.
-        file: where it lies in the bundle.
-        certain: false alarms among what was called certain.
-        review: false alarms among what was put up for review.
-    """
-
-    name: str
-    made: str
-    data: str
-    digest: Digest
-    file: str
-    certain: BoundFacts
-    review: BoundFacts
 
 
 @dataclass(frozen=True, slots=True)
