@@ -49,10 +49,6 @@ def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Any:  # 
 class CellRows(FlatRows):
     """Numbered descriptors in cells, at one byte a component."""
 
-    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> FlatRows:
-        """Segments are immutable; only a tail grows."""
-        raise NotImplementedError
-
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Numbers of what isn't gone, and descriptors as far as a byte a component tells them."""
         self.index.make_direct_map()

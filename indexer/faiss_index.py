@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError
 from exhibit.types import Hit, Space
 from indexer.brute import checked_rows, checked_vectors, empty_vectors
-from indexer.flat import FlatRows, nearness
+from indexer.flat import FlatRows, Tail, nearness
 from indexer.manifest import Manifest, SegmentEntry, publish, read_manifest, writer
 from indexer.segments import joined, most_rows, opened, write_segments
 
@@ -140,5 +140,5 @@ class FaissIndex:
         publish(self._folder, Manifest(self.space.id, generation, sequence, tuple(entries)), keep=present.files)
 
 
-def _no_rows(space: Space) -> FlatRows:
-    return FlatRows.of(space, np.zeros(0, np.int64), empty_vectors(space))
+def _no_rows(space: Space) -> Tail:
+    return Tail.of(space, np.zeros(0, np.int64), empty_vectors(space))

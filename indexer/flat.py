@@ -1,7 +1,7 @@
 """Rows of an index: numbers, ascending, beside a flat FAISS index in the same order, and which of them are gone."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import faiss as library
 import numpy as np
@@ -31,7 +31,7 @@ class FlatRows:
         self._gone_count = 0
 
     @classmethod
-    def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "FlatRows":
+    def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
         """Rows in memory, from numbers that ascend."""
         hamming = space.metric is Metric.HAMMING
         index = faiss.IndexBinaryFlat(space.width) if hamming else faiss.IndexFlatIP(space.width)
@@ -54,18 +54,6 @@ class FlatRows:
         """Mark the rows at these places, each once and not gone before, as gone."""
         self.gone[places] = True
         self._gone_count += len(places)
-
-    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "FlatRows":
-        """These rows and new ones, which replace those of the same number."""
-        if not len(self.numbers) or numbers[0] > self.numbers[-1]:
-            self.index.add(vectors)
-            self.numbers = np.concatenate([self.numbers, numbers])
-            self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])
-            return self
-        self.remove(numbers)
-        kept, rows = self.live()
-        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
-        return FlatRows.of(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
 
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Numbers and vectors of what isn't gone."""
@@ -97,6 +85,22 @@ class FlatRows:
             for number, distance in zip(self.numbers[places[good]], distances[good], strict=True)
         ]
         return sorted(hits, key=nearness)
+
+
+class Tail(FlatRows):
+    """Rows in the memory of one process, which grow; segments are immutable."""
+
+    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "Tail":
+        """These rows and new ones, which replace those of the same number."""
+        if not len(self.numbers) or numbers[0] > self.numbers[-1]:
+            self.index.add(vectors)
+            self.numbers = np.concatenate([self.numbers, numbers])
+            self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])
+            return self
+        self.remove(numbers)
+        kept, rows = self.live()
+        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
+        return Tail.of(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
 
 
 def nearness(hit: Hit) -> tuple[float, int]:

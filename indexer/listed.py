@@ -83,10 +83,6 @@ class ListedRows(FlatRows):
         self._bits = len(borders).bit_length() - 1
         self._codes = faiss.rev_swig_ptr(index.xb.data(), index.ntotal * index.code_size).reshape(index.ntotal, -1)
 
-    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> FlatRows:
-        """Segments are immutable; only a tail grows."""
-        raise NotImplementedError
-
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Numbers and hashes of what isn't gone."""
         hashes = np.empty_like(self._codes)
