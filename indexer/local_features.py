@@ -56,6 +56,13 @@ class LocalFeatures:
         """The first of them, which are as evenly spread as all are."""
         return LocalFeatures(self.points[:most], self.descriptors[:most], self.strong)
 
+    def outside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
+        """Those that a transform (original pixels) doesn't lay on a picture of this width and height."""
+        moved = self.points @ transform[:, :2].T + transform[:, 2]
+        places = moved[:, :2] / moved[:, 2:]
+        there = (moved[:, 2] > 0) & ((places >= -0.5) & (places <= np.array(size) - 0.5)).all(axis=1)
+        return LocalFeatures(self.points[~there], self.descriptors[~there], self.strong)
+
     @cached_property
     def units(self) -> NDArray[np.float32]:
         """The descriptors as float32 rows of unit length."""

@@ -4,9 +4,9 @@ What was seen is kept with few vectors a picture, since there are many; a work i
 many parts of itself, in all orientations. Several works share one pass over the index.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise, zip_longest
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from PIL import Image
 from exhibit.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit
-from indexer.candidates import Candidate
+from indexer.candidates import Candidate, in_turns
 from indexer.descriptor import Descriptor
 from indexer.features import NORMAL, Features
 from indexer.hashes import orientation_hashes, shrink
@@ -98,7 +98,7 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
     parts = _asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
     described = _asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
     return [
-        list(_in_turns(_nearest(hashes.space.id, chain(one, other)), _nearest(descriptors.space.id, third)))
+        list(in_turns(_nearest(hashes.space.id, chain(one, other)), _nearest(descriptors.space.id, third)))
         for one, other, third in zip(whole, parts, described, strict=True)
     ]
 
@@ -119,11 +119,6 @@ def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:
         best[hit.number] = min(hit.distance, best.get(hit.number, hit.distance))
     nearest = sorted(best.items(), key=lambda item: (item[1], item[0]))
     return [Candidate(space, number, distance) for number, distance in nearest]
-
-
-def _in_turns(*lists: list[Candidate]) -> Iterator[Candidate]:
-    for turn in zip_longest(*lists):
-        yield from (candidate for candidate in turn if candidate is not None)
 
 
 def _middle(share: float) -> tuple[float, float, float, float]:

@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from exhibit.decode import Limits
 from exhibit.ports import VectorIndex
@@ -185,7 +184,9 @@ class _Search(Generic[Key]):
             certain = self.certain
             if not certain or self.settled:
                 return
-            left = _outside(self._found.quick, [self._region(work, one) for work, one in certain])
+            left = self._found.quick
+            for work, one in certain:
+                left = self._outside(left, work, one)
             if len(left) < LEFT:
                 return
             self.compare(self._found, vote_candidates(left, self._works.votes))
@@ -198,24 +199,13 @@ class _Search(Generic[Key]):
         owners = self._works.owners(listed)
         return distinct(listed, lambda one: owners.get((one.space, one.number)), most)
 
-    def _region(self, work: Key, verification: Verification) -> "_Region":
+    def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
+        """The features that show no copy of a work."""
         info = self._works.features(work).info
-        transforms = [one for one in (verification.transform, *verification.further) if one is not None]
-        return [(np.array(one), info.width, info.height) for one in transforms]
-
-
-_Region = list[tuple[NDArray[np.float64], int, int]]
-"""Transforms from the picture to a work, and the work's width and height."""
-
-
-def _outside(local: LocalFeatures, regions: Iterable[_Region]) -> LocalFeatures:
-    """The features that lie in none of the regions."""
-    left = np.ones(len(local), np.bool_)
-    for transform, width, height in (one for region in regions for one in region):
-        moved = local.points @ transform[:, :2].T + transform[:, 2]
-        x, y = (moved[:, :2] / moved[:, 2:]).T
-        left &= ~((moved[:, 2] > 0) & (x >= 0) & (x <= width) & (y >= 0) & (y <= height))
-    return LocalFeatures(local.points[left], local.descriptors[left], local.strong)
+        for transform in (verification.transform, *verification.further):
+            if transform is not None:
+                local = local.outside(np.array(transform), (info.width, info.height))
+        return local
 
 
 def _promises(glance: Verification) -> bool:

@@ -76,9 +76,9 @@ def verify(found: Features, registered: Features) -> Verification:
         registered: the work's picture.
 
     Returns:
-        The figures and the decision. ``certain``: the same bytes; or at least 12 distinct inliers, dense agreement of
-        at least .5 and a precise fit; or hash and pixels that hardly differ. ``review`` where less speaks for it, and
-        always where the work carries too little information or is a collage or a page; ``reasons`` says why.
+        The figures and the decision by :mod:`indexer.rules`. ``certain`` also for the same bytes; never where the work
+        carries too little information or is a collage or a page, nor for negatives and bent copies: ``reasons`` says
+        why.
     """
     nearest = nearest_hash(found, registered)
     if found.digest == registered.digest:
@@ -216,7 +216,7 @@ def _further(found: Features, registered: Features, first: _Finding) -> tuple[ND
         return ()
     known, left = [first.transform], found.local
     while len(known) < MOST_COPIES:
-        left = _outside(left, known[-1], sizes[1])
+        left = left.outside(known[-1], sizes[1])
         laid = align(_with(found, left), registered)
         if laid is None:
             break
@@ -229,14 +229,6 @@ def _further(found: Features, registered: Features, first: _Finding) -> tuple[ND
 
 def _with(found: Features, local: LocalFeatures) -> Features:
     return replace(found, later_local=Later(lambda: local))
-
-
-def _outside(local: LocalFeatures, transform: NDArray[np.float64], size: tuple[int, int]) -> LocalFeatures:
-    """The details of a found picture that lie outside what a transform lays on a registered picture of this size."""
-    moved = local.points @ transform[:, :2].T + transform[:, 2]
-    places = moved[:, :2] / moved[:, 2:]
-    kept = ((places < -0.5) | (places > np.array(size) - 0.5)).any(axis=1)
-    return LocalFeatures(local.points[kept], local.descriptors[kept], local.strong)
 
 
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Verification:
