@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
 from registry.fingerprints import Collection, space_id
+from registry.locks import Lock, hold
 from registry.models import (
     BytesState,
     DescriptorChoice,
@@ -171,11 +172,16 @@ def move_cursor(model: DescriptorModel, picture: int) -> None:
 
 
 def remove_model(model: DescriptorModel) -> None:
-    """Remove a network and all its vectors. Its space stays, so that its name and version mean the same for ever."""
-    stop_building(model)
-    IndexChange.objects.filter(space=model.space_id).delete()
-    FingerprintRow.objects.filter(space=model.space_id).delete()
-    model.delete()
+    """Remove a network and all its vectors. Its space stays, so that its name and version mean the same for ever.
+
+    All or nothing; a network that serves by now is refused by the database, and keeps its vectors.
+    """
+    with transaction.atomic():
+        hold(Lock.INDEX)
+        stop_building(model)
+        IndexChange.objects.filter(space=model.space_id).delete()
+        FingerprintRow.objects.filter(space=model.space_id).delete()
+        model.delete()
 
 
 def _described(model: DescriptorModel) -> Exists:

@@ -15,11 +15,9 @@ from exhibit.urls import host_of, url_key
 from registry.bulk import copy_into
 from registry.crawling import PAST, NewUrl, add_urls, denied
 from registry.models import (
-    BytesState,
     Crawl,
     FrontierUrl,
     Owner,
-    Picture,
     Refusal,
     Revisit,
     Sighting,
@@ -94,6 +92,11 @@ def visible_sightings(owner_id: int) -> QuerySet[Sighting]:
     return Sighting.objects.filter(Q(private_to=None) | Q(private_to_id=owner_id))
 
 
+def seen_by(owner_id: int, pictures: Iterable[int]) -> set[int]:
+    """Those of some pictures that this owner may know of."""
+    return set(visible_sightings(owner_id).filter(picture__in=list(pictures)).values_list("picture_id", flat=True))
+
+
 def _crawl(owner_id: int) -> Crawl:
     """The owner's crawl of the past that is under way, or a new one."""
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
@@ -123,9 +126,9 @@ def conclude_ended(limit: int = 200) -> int:
         rows = list(
             waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related("crawl")[:limit]
         )
-        bytes_of = dict(Picture.objects.filter(pk__in=[row.found_id for row in rows]).values_list("pk", "bytes_state"))
         for row in rows:
-            row.outcome, row.sentence = _outcome(row, came=bytes_of[row.found_id] == BytesState.STORED)
+            came = Sighting.objects.filter(crawl=row.crawl, picture=row.found_id, bytes_came=True).exists()
+            row.outcome, row.sentence = _outcome(row, came=came)
             row.ended_at = now()
         Revisit.objects.bulk_update(rows, ["outcome", "sentence", "ended_at"])
     return len(rows)
@@ -142,7 +145,7 @@ def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
         f"A picture seen on {last.last_seen.date().isoformat()} at {last.image_url} resembled this work{_how(row)}."
     )
     if came:
-        return Outcome.CAME, f"{before} The same bytes came again and were compared."
+        return Outcome.CAME, f"{before} The same bytes came again."
     images = [image for _, image in places(row.found_id, row.owner_id)]
     keys = [url_key(image) for image in images]
     if Sighting.objects.filter(crawl=row.crawl, image_key__in=keys).exists():

@@ -102,6 +102,10 @@ def fetch(house: House, url: str) -> bytes:
     session = guarded_session(house.guard, user_agent=house.user_agent)
     try:
         response = session.get(url)
+        for reached in map(host_of, (one.url for one in (*response.history, response))):
+            if denied(reached):
+                response.close()
+                raise RefusedError(f"The operator's rules name {reached}.", reason="denied-host")
         if not response.ok:
             response.close()
             raise RefusedError(f"{host} answers with status {response.status_code}.", reason="status")

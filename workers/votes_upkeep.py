@@ -16,7 +16,9 @@ from indexer.votes_codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_
 from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes_segments import Works
 from registry import fingerprints as vectors
+from registry.descriptors import members
 from registry.fingerprints import Collection
+from registry.locks import Lock, hold
 from registry.models import FingerprintRow, Picture
 from workers.indexes import VOTES_PAGE, index_folder, sets_of
 from workers.steps.match import registered_features
@@ -96,7 +98,9 @@ def _measure(house: House, pictures: list[int]) -> int:
             continue
     with transaction.atomic():
         vectors.keep_fingerprints([ROOTSIFT], made)
-        vectors.add_to(Collection.WORKS, [picture for picture, _ in made], WORK_PARTS)
+        hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
+        living = members(Collection.WORKS, [picture for picture, _ in made])
+        vectors.add_to(Collection.WORKS, living, WORK_PARTS)
     return len(made)
 
 

@@ -117,7 +117,9 @@ def _search(house: House, one: Sought, until: float) -> None:
             return
         _compare(house, one, stored[start : start + KEPT_TOGETHER])
         _tell(one, compared=len(known) + start + len(stored[start : start + KEPT_TOGETHER]))
-    expired = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    seen = revisits.seen_by(one.row.work.owner_id, gone)
+    expired = [rows[pk] for pk in gone if pk in seen]
     again = list(_worth_asking(house, one, expired))
     with transaction.atomic():
         matching.lock_pictures(one.distances)
