@@ -5,7 +5,7 @@ are copies. A later change stays out: whoever has seen the rate could else chang
 that is valid at any moment (:func:`exhibit.confidence.interval_at_any_time`) needs each trial to stay what it was. The
 licence ledger and the switch for demonstrations aren't persons.
 
-A decision whose opening was erased, can't be read, or says nothing of the machine although decisions before it did, is
+A decision whose opening was erased, can't be read, or is of the first version, which said nothing of the machine, is
 *unknown*. It may have been the first one of a case of its own, or of one whose later decision is counted instead. The
 interval holds whichever it was, in both classes.
 """
@@ -56,7 +56,6 @@ class Accuracy:
         review: of what it put up for review.
         changed: cases whose copies a person later judged otherwise than at first; their first decision counts.
         other: entries that are no person's judgement: of the ledger, of the switch for demonstrations, reopenings.
-        before: entries from before the machine's word was logged with them; they count nowhere.
     """
 
     decisions: int
@@ -64,7 +63,6 @@ class Accuracy:
     review: Rate
     changed: int
     other: int
-    before: int
 
     def rate(self, decision: Decision) -> Rate:
         """The rate of a class."""
@@ -77,7 +75,6 @@ class Accuracy:
             **{str(one): _plain(self.rate(one)) for one in CLASSES},
             "changed_later": self.changed,
             "no_judgement": self.other,
-            "before_the_machine_was_logged": self.before,
         }
 
 
@@ -94,19 +91,14 @@ def count(openings: Iterable[Mapping[str, Any] | None]) -> Accuracy:
     """Count decisions.
 
     Args:
-        openings: of every decision in the log, in its order; ``None`` for one that was erased.
+        openings: of every decision in the log, in its order; ``None`` for one that isn't there.
     """
     first: dict[int, _Judgement] = {}
     changed: set[int] = set()
-    decisions = other = before = unknown = 0
-    begun = False
+    decisions = other = unknown = 0
     for opening in openings:
         decisions += 1
-        if opening is not None and "version" not in opening and not begun:
-            before += 1
-            continue
         read = None if opening is None else _judgement(opening)
-        begun = begun or opening is not None
         if read is None:
             unknown += 1
         elif isinstance(read, str):
@@ -114,7 +106,7 @@ def count(openings: Iterable[Mapping[str, Any] | None]) -> Accuracy:
         elif first.setdefault(read.case, read).copies != read.copies:
             changed.add(read.case)
     certain, review = (_rate([one for one in first.values() if one.said is said], unknown) for said in CLASSES)
-    return Accuracy(decisions, certain, review, len(changed), other, before)
+    return Accuracy(decisions, certain, review, len(changed), other)
 
 
 def in_words(accuracy: Accuracy) -> str:
@@ -130,8 +122,6 @@ def in_words(accuracy: Accuracy) -> str:
         lines.append(f"Judged otherwise later, and counted as judged first: {accuracy.changed:,}.")
     if accuracy.other:
         lines.append(f"Not a person's judgement (licence ledger, demonstrations, reopened): {accuracy.other:,}.")
-    if accuracy.before:
-        lines.append(f"From before the machine's word was logged with decisions: {accuracy.before:,}.")
     return "\n".join(lines)
 
 

@@ -215,6 +215,7 @@ def _entries(running: RunningRoot, note: Note) -> Check:
 def _openings(openings: list[Mapping[str, Any] | None], wrong: int) -> Check:
     if wrong >= 0:
         return failed("openings", f"Entry {wrong} commits to something else than the opening that is given for it.")
-    erased = sum(opening is None for opening in openings)
-    words = f"Of {len(openings)} decisions, {len(openings) - erased} are opened as they were committed to"
-    return passed("openings", f"{words}; {erased} were erased and count as the worst they can have been.")
+    unopened = sum(opening is None for opening in openings)
+    words = f"Of {len(openings)} decisions, {len(openings) - unopened} are opened as they were committed to"
+    why = "erased, or of the first version, which held names"
+    return passed("openings", f"{words}; {unopened} aren't ({why}) and count as the worst they can have been.")

@@ -1,11 +1,11 @@
 """The error rate of this installation from its own log, and the file from which an outsider computes it."""
 
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 from evidence.accuracy import Accuracy, count
 from evidence.accuracy_file import LoggedEntry, write_accuracy
-from exhibit.entries import Entry, EntryType
+from exhibit.entries import DECISION_VERSION, Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.models import LogEntry, LogOpening
 from workers.steps.log import sequence_log, sign_checkpoint
@@ -17,7 +17,7 @@ CHUNK = 2000
 def present_accuracy() -> Accuracy:
     """What the decisions that lie in the log until now say."""
     rows = LogEntry.objects.filter(type=EntryType.DECISION).order_by("sequence")
-    return count(rows.values_list("submission__opening__content", flat=True).iterator(CHUNK))
+    return count(map(_shown, rows.values_list("submission__opening__content", flat=True).iterator(CHUNK)))
 
 
 def export_accuracy(house: House, out: BinaryIO) -> int:
@@ -42,5 +42,12 @@ def _entries(size: int) -> Iterator[LoggedEntry]:
         for row in sorted(rows, key=lambda one: one.sequence):
             entry = Entry(EntryType(row.type), row.time, bytes(row.commitment))
             opening = None if row.submission_id is None else openings.get(row.submission_id)
-            known = (None, None) if opening is None else (bytes(opening.salt), opening.content)
-            yield LoggedEntry(entry, *known)
+            if opening is None or _shown(opening.content) is None:
+                yield LoggedEntry(entry)
+            else:
+                yield LoggedEntry(entry, bytes(opening.salt), opening.content)
+
+
+def _shown(content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """An opening that outsiders may see; those of the first version hold names in clear, and stay here."""
+    return content if content is not None and content.get("version") == DECISION_VERSION else None

@@ -14,6 +14,7 @@ from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode, NotFoundError
 from indexer.spaces import PIPELINE
 from registry import calibrations
+from registry.log import submit
 from registry.models import Case, LogOpening, Match
 from tests.assets.bundles import CALIBRATION
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -106,6 +107,21 @@ def test_an_erased_opening_is_unknown_to_both(inline: Inline, cases: list[Case],
         export_accuracy(inline.house, out)
     verdict = check_accuracy(path, trust(inline))
     assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
+
+
+def test_a_decision_of_the_first_version_leaves_the_house_without_the_names_in_it(
+    inline: Inline, cases: list[Case], tmp_path: Path
+) -> None:
+    old = {"by": "Ann", "case": 1, "decision": "cleared", "owner": "studio", "reason": "Carl wrote"}
+    submit(EntryType.DECISION, old, cases[0].owner)
+    decided(inline, cases)
+    path = tmp_path / "decisions.jsonl"
+    with path.open("wb") as out:
+        export_accuracy(inline.house, out)
+    assert not [name for name in (b"Ann", b"studio", b"Carl") if name in path.read_bytes()]
+    verdict = check_accuracy(path, trust(inline))
+    assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
+    assert present_accuracy().certain == Rate(3, 1, 1)
 
 
 def test_the_switch_for_demonstrations_judges_nothing(inline: Inline, cases: list[Case]) -> None:

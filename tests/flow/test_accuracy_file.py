@@ -80,7 +80,7 @@ def written(tmp_path: Path) -> Written:
 def test_the_first_judgement_of_a_person_on_each_case_counts() -> None:
     counted = count(HISTORY)
     assert (counted.certain, counted.review) == (Rate(3, 1, 0), Rate(2, 1, 0))
-    assert (counted.decisions, counted.changed, counted.other, counted.before) == (9, 1, 3, 0)
+    assert (counted.decisions, counted.changed, counted.other) == (9, 1, 3)
     assert counted.certain.interval == interval_at_any_time(1, 3)
 
 
@@ -106,10 +106,9 @@ def test_an_erased_decision_never_makes_the_rate_look_better() -> None:
             assert high >= known[1]
 
 
-def test_decisions_from_before_the_machine_was_logged_count_nowhere_and_later_ones_of_that_form_as_unknown() -> None:
+def test_a_decision_of_the_first_version_is_unknown() -> None:
     old = {"by": "Ann", "case": 3, "decision": "cleared"}
-    counted = count([old, old, decision(1), old])
-    assert (counted.before, counted.certain) == (2, Rate(1, 0, 1))
+    assert count([old, decision(1), old]).certain == Rate(1, 0, 2)
 
 
 @pytest.mark.parametrize(
