@@ -1,6 +1,7 @@
 """The brute-force index: the reference that every other adapter is measured by."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,13 @@ class BruteForceIndex:
         self._numbers, self._vectors = self._numbers[~gone], self._vectors[~gone]
         return int(gone.sum())
 
+    def without(self, numbers: NDArray[np.int64]) -> Self:
+        """What the index would be if these numbers had never come."""
+        other = type(self)(self.space)
+        kept = ~np.isin(self._numbers, numbers)
+        other.upsert(self._numbers[kept], self._vectors[kept])
+        return other
+
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
         """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
         queries = checked_vectors(self.space, queries)
@@ -66,6 +74,12 @@ def empty_vectors(space: Space) -> NDArray[Any]:
     """No rows, in the space's shape and type."""
     hamming = space.metric is Metric.HAMMING
     return np.zeros((0, space.width // 8), np.uint8) if hamming else np.zeros((0, space.width), np.float32)
+
+
+def rows_of(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
+    """Stored vectors as rows; there may be none."""
+    empty = empty_vectors(space)
+    return np.frombuffer(b"".join(vectors), empty.dtype).reshape(-1, empty.shape[1])
 
 
 def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:

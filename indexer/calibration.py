@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.decode import decode
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, WrongUseError
-from exhibit.types import Decision, Metric, Space, Verification
+from exhibit.types import Decision, Space, Verification
 from indexer import edits
-from indexer.brute import BruteForceIndex
+from indexer.brute import BruteForceIndex, rows_of
 from indexer.cache import FeatureCache
 from indexer.candidates import Candidate
 from indexer.features import Features, extract, fingerprints
@@ -83,7 +82,7 @@ class Scene:
     def identity(self) -> str:
         """Changes with everything that the measurements depend on."""
         listed = [[one.digest.hex, one.group] for one in self.photographs]
-        text = json.dumps([PIPELINE, DESCRIPTOR.id, dataclasses.asdict(self.plan), listed])
+        text = json.dumps([PIPELINE, DESCRIPTOR.id, _sources().hex, dataclasses.asdict(self.plan), listed])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def edited(self) -> frozenset[int]:
@@ -241,32 +240,28 @@ class Bench:
 
 
 class Others:
-    """All photographs that show another picture. Implements ``indexer.search.Works``."""
+    """All photographs that show another picture. Implements ``indexer.search.Works``.
+
+    Those that show the same one are hidden while the indexes are searched: they would take the places of strangers
+    among the nearest.
+
+    Attributes:
+        hashes: of the others.
+        descriptors: of the others.
+        votes: the others' local features.
+    """
 
     def __init__(self, bench: Bench, group: str) -> None:
         self._bench = bench
-        self._group = group
-
-    @property
-    def hashes(self) -> BruteForceIndex:
-        """Their hashes."""
-        return self._bench.indexes[PHASH.id]
-
-    @property
-    def descriptors(self) -> BruteForceIndex:
-        """Their descriptors."""
-        return self._bench.indexes[DESCRIPTOR.id]
-
-    @property
-    def votes(self) -> VoteIndex:
-        """Their local features."""
-        return self._bench.votes
+        own = [number for number, one in enumerate(bench.scene.photographs) if one.group == group]
+        rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
+        self.hashes = bench.indexes[PHASH.id].without(rows[PHASH.id])
+        self.descriptors = bench.indexes[DESCRIPTOR.id].without(rows[DESCRIPTOR.id])
+        self.votes = bench.votes.without(rows[ROOTSIFT.id])
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is; those of the same picture are left out."""
-        whose = {(one.space, one.number): self._bench.owners[one.space][one.number] for one in candidates}
-        photographs = self._bench.scene.photographs
-        return {place: number for place, number in whose.items() if photographs[number].group != self._group}
+        """Whose vector each candidate is."""
+        return {(one.space, one.number): self._bench.owners[one.space][one.number] for one in candidates}
 
     def features(self, work: int) -> Features:
         """What was measured of a photograph."""
@@ -304,6 +299,12 @@ _MEASURED = {one.name for one in dataclasses.fields(Verification)} - {
 """What is kept of a comparison: its figures, not where the one lies on the other."""
 
 
+def _sources() -> Digest:
+    """Of the text of what measures and edits: it changes with either."""
+    edited = sorted(Path(edits.__file__).parent.glob("*.py"))
+    return Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edited)))
+
+
 def _plain(sample: Sample) -> dict[str, Any]:
     measured = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
     return {**dataclasses.asdict(sample), "verification": measured}
@@ -318,7 +319,5 @@ def _sample(plain: dict[str, Any]) -> Sample:
 
 def _index(space: Space, vectors: Sequence[bytes]) -> BruteForceIndex:
     index = BruteForceIndex(space)
-    kind: type[np.generic] = np.uint8 if space.metric is Metric.HAMMING else np.float32
-    rows: NDArray[Any] = np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1)
-    index.upsert(np.arange(len(vectors), dtype=np.int64), rows)
+    index.upsert(np.arange(len(vectors), dtype=np.int64), rows_of(space, vectors))
     return index

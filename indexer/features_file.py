@@ -12,14 +12,17 @@ from exhibit.errors import IntegrityError
 from exhibit.types import PictureInfo, Space
 from indexer.features import Features
 from indexer.later import Later
-from indexer.local_features import QUICK_KEYPOINTS, LocalFeatures
+from indexer.local_features import LocalFeatures, quick_features
 from indexer.orientation import Box
 from indexer.single_thread import cv2
 from indexer.spaces import DESCRIPTOR, PIPELINE
 
 
 def to_bytes(features: Features) -> bytes:
-    """Write features with everything computed; about 250 KB for a photograph."""
+    """Write features with all that can't be had from the rest in a moment; about 250 KB for a photograph.
+
+    Quick local features come from the grey picture again.
+    """
     info, box = features.info, features.content
     about = {
         "pipeline": PIPELINE,
@@ -68,20 +71,21 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
     about = json.loads(parts["about"].tobytes())
     if (about["pipeline"], about["space"]) != (PIPELINE, space.id):
         raise ValueError(about["pipeline"])
-    grey = parts["grey"]
+    info, grey = PictureInfo(*about["info"]), parts["grey"]
+    later_grey, size = Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
     reasons = tuple(about["low_information"])
     vectors, tiles = parts["embeddings"].astype(np.float32), parts["tiles"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(about["digest"]),
-        info=PictureInfo(*about["info"]),
+        info=info,
         quality=about["quality"],
         content=None if about["content"] is None else Box(*about["content"]),
         panels=tuple(Box(*edges) for edges in about["panels"]),
         hash_variants=parts["hash_variants"],
-        later_grey=Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))),
+        later_grey=later_grey,
         later_local=Later(lambda: local),
-        later_quick=Later(lambda: local.first(QUICK_KEYPOINTS)),
+        later_quick=Later(lambda: quick_features(later_grey.value, size)),
         later_embeddings=Later(lambda: vectors),
         later_tiles=Later(lambda: tiles),
         later_low_information=Later(lambda: reasons),

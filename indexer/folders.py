@@ -18,7 +18,8 @@ import numpy as np
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, ServiceMissingError, WrongUseError
-from exhibit.types import Decision, Metric, Space, Verification
+from exhibit.types import Decision, Space, Verification
+from indexer.brute import rows_of
 from indexer.cache import FeatureCache
 from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
@@ -132,8 +133,7 @@ def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
     owners = []
     for space in (PHASH, DESCRIPTOR):
         rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
-        kind = np.uint8 if space.metric is Metric.HAMMING else np.float32
-        vectors = np.frombuffer(b"".join(raw for _, raw in rows), kind).reshape(len(rows), -1)
+        vectors = rows_of(space, [raw for _, raw in rows])
         rebuild_index(space, _folder(place, space), [(np.arange(len(rows)), vectors)], len(rows))
         owners.append((space.id, tuple(owner for owner, _ in rows)))
     sets = [(k, np.frombuffer(work.local, np.uint8).reshape(-1, WIDTH)) for k, work in enumerate(registered)]

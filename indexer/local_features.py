@@ -52,10 +52,6 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.points)
 
-    def first(self, most: int) -> "LocalFeatures":
-        """The first of them, which are as evenly spread as all are."""
-        return LocalFeatures(self.points[:most], self.descriptors[:most], self.strong)
-
     def outside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
         """Those that a transform (original pixels) doesn't lay on a picture of this width and height."""
         moved = self.points @ transform[:, :2].T + transform[:, 2]

@@ -4,9 +4,10 @@ It grows as :mod:`indexer.faiss_index` does: a process opens what is durable, re
 and one of them writes its tail down now and then. The folder is a cache; the rows can make it again.
 """
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,12 @@ class VoteIndex:
         self._changed = self._changed or removed > 0
         return removed
 
+    def without(self, numbers: NDArray[np.int64]) -> Self:
+        """The index as if these works had never come: to be asked, not to be changed."""
+        other = copy.copy(self)
+        other._hide(numbers)  # noqa: SLF001 - one of us
+        return other
+
     def votes(self, descriptors: NDArray[np.uint8]) -> list[Vote]:
         """What the descriptors of a picture say of the works: of the picture as it is, and mirrored; the more counts.
 
@@ -156,6 +163,10 @@ class VoteIndex:
                     raise IntegrityError(f"A file of the index {ROOTSIFT.id} has gone.", hint=HINT) from error
         self._tail = no_rows(self.codec)
         self._changed = False
+
+    def _hide(self, numbers: NDArray[np.int64]) -> None:
+        self._segments = [rows.without(numbers) for rows in self._segments]
+        self._tail = self._tail.without(numbers)
 
     def _write(self, present: Manifest, sequence: int) -> None:
         generation, kept = present.generation + 1, self._kept()

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,12 @@ class VoteRows:
         there = np.isin(self.numbers, numbers) & ~self.gone
         self.gone |= there
         return int(there.sum())
+
+    def without(self, numbers: NDArray[np.int64]) -> Self:
+        """The same descriptors with these works gone as well."""
+        other = type(self)(self.numbers, self.index)
+        other.gone = self.gone | np.isin(self.numbers, numbers)
+        return other
 
     def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Squared distances and numbers of the nearest descriptors, -1 where there are no more."""

@@ -106,6 +106,16 @@ def test_the_mirrored_descriptors_name_the_same_work(tmp_path: Path) -> None:
     assert mirrored[0].weight == pytest.approx(straight[0].weight, rel=0.2)
 
 
+def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path: Path) -> None:
+    index, asked = filled(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
+    index.upsert([(4, descriptors(2))])
+    before, hidden = index.votes(asked), index.without(numbers(2, 4)).votes(asked)
+    assert index.votes(asked) == before
+    assert index.remove(numbers(2, 4)) == 2
+    assert index.votes(asked) == hidden
+    assert hidden != before
+
+
 def test_each_descriptor_votes_once_for_a_work() -> None:
     distances = np.array([[0.0, 0.01, 0.04, 0.16]], np.float32)
     (vote,) = count_votes(distances, numbers(5, 5, 5, 8)[None])

@@ -13,9 +13,10 @@ from exhibit.calibration import Bound, calibrated
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
 from indexer import calibrate as calibrating
+from indexer import edits
 from indexer.__main__ import main
 from indexer.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
-from indexer.calibration import NEAREST, OVERLAY, Plan
+from indexer.calibration import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
 from indexer.probability import LEAST_PHOTOGRAPHS, Sample
 from indexer.spaces import PIPELINE
 from tests.flow.rows import jpeg
@@ -71,6 +72,30 @@ def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome:
     assert any(one.kind.startswith(OVERLAY) for one in outcome.samples)
     strangers = [one for one in outcome.samples if one.kind == NEAREST]
     assert all(one.files[0] != one.files[1] and set(one.files) != {"03.jpg", "other.jpg"} for one in strangers)
+
+
+def test_files_of_the_same_picture_take_no_strangers_place(archive: Path, tmp_path: Path) -> None:
+    photographs, _ = read_photographs(archive, tmp_path, [], quiet)
+    group = photographs[0].group
+    shown_often = [replace(one, group=group) if one.path < "10" else one for one in photographs]
+    shown_once = [shown_often[0], *(one for one in shown_often if one.group != group)]
+    found = [Bench(Scene(archive, tmp_path, tuple(each), PLAN)).measure(0) for each in (shown_often, shown_once)]
+    often, once = ({one.files: one.verification for one in samples if one.kind == NEAREST} for samples in found)
+    assert often == once
+    assert len(often) >= 3
+
+
+def test_what_was_measured_with_other_edits_is_measured_again(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(order.folder, order.scratch, (), PLAN)
+    before = scene.identity
+    installed = shutil.copytree(Path(edits.__file__).parent, tmp_path / "edits")
+    monkeypatch.setattr(edits, "__file__", str(installed / "__init__.py"))
+    assert scene.identity == before
+    with (installed / "saving.py").open("a") as file:
+        file.write("QUALITY = 30\n")
+    assert scene.identity != before
 
 
 def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strangers(outcome: Outcome) -> None:

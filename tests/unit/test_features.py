@@ -165,6 +165,8 @@ def test_features_survive_being_written(features: Features) -> None:
     assert (again.grey == features.grey).all()
     assert (again.local.points == features.local.points).all()
     assert (again.local.descriptors == features.local.descriptors).all()
+    assert (again.quick.points == features.quick.points).all()
+    assert (again.quick.descriptors == features.quick.descriptors).all()
     assert (again.later_embeddings.value == features.later_embeddings.value).all()
     assert (again.later_tiles.value == features.later_tiles.value).all()
     assert again.panels == features.panels
