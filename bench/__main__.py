@@ -95,7 +95,11 @@ def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[s
             "New works against everything seen",
             lambda: retroactive.measure(photos, options.entries),
         ),
-        ("whole", "From folder to report", lambda: whole.measure(photos, options.works or 1000, options.pictures)),
+        (
+            "whole",
+            "From folder to report",
+            lambda: whole.measure(photos, options.works or 1000, options.pictures, options.reported, options.out),
+        ),
     ]
     wanted = options.what or [name for name, *_ in every if name not in LONG]
     given = {"pairs": options.pairs, "lookalikes": options.lookalikes}
@@ -121,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument("--works", type=int, help="1,000 for whole and 100 for matching unless given")
     parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     matching = parser.add_argument_group("matching", "photos are dealt out by the seed, unless a role has its folder")
     for role, use in ROLES.items():
         matching.add_argument(f"--{role}", type=Path, nargs="+", default=[], help=f"folders of photos that {use}")

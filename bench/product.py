@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -43,13 +44,6 @@ class Product:
 
         connection.close()
         self._opened.close()
-
-    def register(self, folder: Path) -> None:
-        """Register every file of a folder as a work."""
-        from workers.steps.register import NewWork, register_work
-
-        for path in sorted(folder.iterdir()):
-            register_work(self._inline.house, self._owner, path.read_bytes(), NewWork(path.stem))
 
     @property
     def house(self) -> "House":
@@ -106,7 +100,8 @@ class Product:
         from workers.steps import crawl, plan
 
         sources = [{"kind": "folder", "url": str(folder)}]
-        Watch.objects.create(owner=self._owner, number=1, name="bench", sources=sources, next_run_at=now())
+        number = self._owner.watches.count() + 1
+        Watch.objects.create(owner=self._owner, number=number, name=folder.name, sources=sources, next_run_at=now())
         plan.start_due_crawls(self._inline.house)
         for waiting in CrawlSlice.objects.filter(state="todo"):
             crawl.crawl_slice(self._inline.house, waiting.pk)
@@ -129,10 +124,31 @@ class Product:
         """How many cases were opened."""
         return self._owner.cases.count()
 
-    def report(self) -> None:
-        """Make the report over all cases."""
+    def found(self) -> dict[str, int]:
+        """How many pictures show a work for certain, and how many others perhaps, by what their names begin with."""
+        from registry.models import Match, Sighting
+
+        certain = Match.objects.filter(decision="certain").values("found")
+        perhaps = Match.objects.filter(decision="review").exclude(found__in=certain).values("found")
+        found: Counter[str] = Counter()
+        for decision, pictures in (("certain", certain), ("review", perhaps)):
+            names = Sighting.objects.filter(picture__in=pictures).values_list("context", flat=True)
+            found.update(f"{name.partition('-')[0]}, {decision}" for name in names)
+        return dict(found)
+
+    def keep_votes_up(self) -> None:
+        """What the background does when the works have become many more: a codec of their own, and the index anew."""
+        from workers.votes_upkeep import keep_up
+
+        keep_up(self.house)
+
+    def report(self, most: int) -> None:
+        """Make the report over the first cases; the others are taken out of it as cleared."""
+        from registry.models import Case
         from workers.steps.report import make_reports, request_report
 
+        beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
+        Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
         make_reports(self._inline.house, [request_report(self._owner, preparer="bench").pk])
 
 

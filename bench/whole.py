@@ -1,8 +1,10 @@
-"""The whole way: works registered, pictures imported and matched, cases, report; seconds and memory by stage."""
+"""The whole way: works registered, pictures imported and matched, report; what each stage takes, on the web's mix.
 
-import io
+Everything comes in portions, so that a run that is broken off still tells what there was until then.
+"""
+
 import os
-import random
+import sys
 import tempfile
 import threading
 import time
@@ -12,32 +14,76 @@ from pathlib import Path
 from typing import Self
 
 import psutil
-from PIL import Image
 
-from bench.table import Row
-from demo.edits import EDITS, edited
+from bench.table import Row, keep
+from bench.whole_pictures import Made, make_pictures, make_works
 
-SEED = 20
-COPIES = 0.2
-"""Share of the pictures that are edited copies of works; the rest are other photos and their variants."""
+WORKS_AT_ONCE, PICTURES_AT_ONCE = 1_000, 5_000
+"""Works of one row of figures; pictures that are made, imported and matched before the next ones."""
+KEPT = ("postgres", "blobs", "features", "indexes")
+"""Folders in the data folder whose sizes are told."""
 
 
 class Stages:
-    """Times stages and watches the memory of this process and all its children."""
+    """Times stages, and watches memory and processor time of this process and all its children.
 
-    def __init__(self) -> None:
+    Args:
+        out: folder where the rows are kept after each stage.
+        data: the product's data folder.
+    """
+
+    def __init__(self, out: Path, data: Path) -> None:
         self.rows: list[Row] = []
+        self._out, self._data = out, data
 
     @contextmanager
     def stage(self, name: str, count: int) -> Iterator[None]:
         """Measure what happens inside."""
         watcher = _PeakMemory()
-        started = time.monotonic()
+        started, began = time.monotonic(), processor_seconds()
         with watcher:
             yield
-        seconds = time.monotonic() - started
-        row = {"stage": name, "items": count, "seconds": seconds, "ms an item": seconds / max(1, count) * 1000}
-        self.rows.append({**row, "peak MiB of all processes": watcher.mebibytes})
+        seconds, spent = time.monotonic() - started, processor_seconds() - began
+        self._add(
+            {
+                "stage": name,
+                "items": count,
+                "seconds": seconds,
+                "processor seconds": spent,
+                "processor ms an item": spent / max(1, count) * 1000,
+                "peak MiB of all processes": watcher.mebibytes,
+                **{f"{folder}, MB": megabytes(self._data / folder) for folder in KEPT},
+            }
+        )
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        keep(self._out, "whole", self.rows)
+        print("; ".join(f"{name}: {value}" for name, value in row.items()), file=sys.stderr, flush=True)
+
+
+def processor_seconds() -> float:
+    """User and system time of this process, of all below it, and of those below it that have ended."""
+    this = psutil.Process()
+    total = 0.0
+    for process in [this, *this.children(recursive=True)]:
+        try:
+            total += sum(process.cpu_times()[:4])  # user and system, and the same of children that were waited for
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def megabytes(folder: Path) -> int:
+    """What the files below a folder take, in 10⁶ bytes of disk; files that go away meanwhile don't count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += (Path(place) / name).lstat().st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return round(total / 1e6)
 
 
 class _PeakMemory:
@@ -58,7 +104,7 @@ class _PeakMemory:
 
     def _watch(self) -> None:
         this = psutil.Process()
-        while not self._stop.wait(0.25):
+        while True:
             total = 0
             for process in [this, *this.children(recursive=True)]:
                 try:
@@ -66,53 +112,52 @@ class _PeakMemory:
                 except psutil.NoSuchProcess:
                     continue
             self.mebibytes = max(self.mebibytes, total >> 20)
+            if self._stop.wait(0.25):
+                return
 
 
-def measure(photos: Sequence[Path], works: int, pictures: int) -> list[Row]:
-    """Run the product on these photos, in a data folder of its own that is removed afterwards."""
+def measure(photos: Sequence[Path], works: int, pictures: int, reported: int, out: Path) -> list[Row]:
+    """Run the product on these photos, in a data folder of its own that is removed afterwards.
+
+    Args:
+        photos: of which works and pictures are made.
+        works: how many are registered.
+        pictures: how many are imported and matched.
+        reported: cases in the report, at most; none without any.
+        out: folder where the rows are kept after each stage.
+    """
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
-        Path(name).chmod(0o755)
+        folder = Path(name)
+        folder.chmod(0o755)
         os.environ.update(EXHIBIT_DATA=f"{name}/data", DJANGO_SETTINGS_MODULE="desk.settings")
-        stages = Stages()
-        with stages.stage("make the folders (not the product's)", works + pictures):
-            folders = make_folders(Path(name), photos, works, pictures)
-        _run(stages, *folders)
+        stages = Stages(out, folder / "data")
+        with stages.stage("make the works (not the product's)", works):
+            made = make_works(folder, photos, works)
+        _run(stages, made, pictures, reported)
         return stages.rows
 
 
-def make_folders(folder: Path, photos: Sequence[Path], works: int, pictures: int) -> tuple[Path, Path]:
-    """The works' folder and the pictures' folder; the same photos and numbers give the same files."""
-    chosen = random.Random(SEED).sample(list(photos), min(len(photos), works))
-    others = [path for path in photos if path not in set(chosen)] or chosen
-    in_works, in_pictures = folder / "works", folder / "pictures"
-    in_works.mkdir()
-    in_pictures.mkdir()
-    for path in chosen:
-        (in_works / path.name).write_bytes(path.read_bytes())
-    copies = round(pictures * COPIES)
-    for number in range(pictures):
-        source = chosen[number % len(chosen)] if number < copies else others[number % len(others)]
-        _write_edit(in_pictures, number, source, others)
-    return in_works, in_pictures
-
-
-def _write_edit(folder: Path, number: int, source: Path, others: Sequence[Path]) -> None:
-    picture = Image.open(io.BytesIO(source.read_bytes())).convert("RGB")
-    beside = [Image.open(others[(number + step) % len(others)]).convert("RGB") for step in (1, 2, 3)]
-    made = edited(EDITS[number % len(EDITS)], picture, beside, number)
-    (folder / f"{number:06d}{made.suffix}").write_bytes(made.data)
-
-
-def _run(stages: Stages, works: Path, pictures: Path) -> None:
+def _run(stages: Stages, made: Made, pictures: int, reported: int) -> None:
     from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
     with Product() as product:
-        with stages.stage("register works", len(list(works.iterdir()))):
-            product.register(works)
-        with stages.stage("import pictures", len(list(pictures.iterdir()))):
-            product.crawl(pictures)
-        with stages.stage("match pictures, open cases", len(list(pictures.iterdir()))):
-            product.match()
-        cases = product.cases()
-        with stages.stage("report (PDF, CSV, JSON)", cases):
-            product.report()
+        for start in range(0, len(made.works), WORKS_AT_ONCE):
+            works = made.works[start : start + WORKS_AT_ONCE]
+            with stages.stage(f"register works, one process, until {start + len(works):,}", len(works)):
+                product.register_files(works)
+        with stages.stage("keep the index of local votes up, in the background", len(made.works)):
+            product.keep_votes_up()
+        for start in range(0, pictures, PICTURES_AT_ONCE):
+            numbers = range(start, min(start + PICTURES_AT_ONCE, pictures))
+            upto = f"until {numbers.stop:,}"
+            with stages.stage(f"make pictures, {upto} (not the product's)", len(numbers)):
+                folders = make_pictures(made, numbers)
+            with stages.stage(f"import pictures, {upto}", len(numbers)):
+                for folder in folders:
+                    product.crawl(folder)
+            with stages.stage(f"match pictures, a process a core, {upto}", len(numbers)):
+                product.match()
+            print(f"cases: {product.cases():,}; {product.found()}", file=sys.stderr, flush=True)
+        if reported:
+            with stages.stage("report (PDF, CSV, JSON), cases", min(reported, product.cases())):
+                product.report(reported)

@@ -60,7 +60,7 @@ def mix(works: Sequence[Path], unrelated: Sequence[Path], count: int, seed: int)
             with Image.open(io.BytesIO(made.data)) as picture:
                 yield Sample("copy of a work, 2 MP", _encoded(_large(picture.convert("RGB"))))
         elif number % SMALL == 0:
-            yield Sample("thumbnail or icon", _icon(chance) if chance.random() < 0.4 else _thumbnail(path, chance))
+            yield Sample("thumbnail or icon", icon(chance) if chance.random() < 0.4 else _thumbnail(path, chance))
         else:
             yield Sample("unrelated, 2 MP", _encoded(_large(opened(path))))
 
@@ -79,7 +79,8 @@ def _thumbnail(path: Path, chance: random.Random) -> bytes:
     return _encoded(small)
 
 
-def _icon(chance: random.Random) -> bytes:
+def icon(chance: random.Random) -> bytes:
+    """A PNG of 16 to 96 pixels: one shape on one colour."""
     side = chance.choice([16, 24, 32, 48, 64, 96])
     icon = Image.new("RGB", (side * 4, side * 4), chance.choice(["white", "#f4f4f4", "#20242c"]))
     draw = ImageDraw.Draw(icon)
