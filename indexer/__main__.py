@@ -19,9 +19,8 @@ from indexer.draw import SUFFIXES, View
 from indexer.draw_pair import Pair
 from indexer.features import Features, extract
 from indexer.folders import Match, RegisteredFile, Skipped, match_folders
-from indexer.second_look import second_look
+from indexer.search import compare
 from indexer.shipped import shipped_calibration
-from indexer.verify import verify
 from indexer.wording import as_plain, held_back_in_words, in_words
 
 EXAMPLES = """examples:
@@ -82,11 +81,11 @@ def _match(options: argparse.Namespace) -> ExitCode:
 def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _bytes(options.first), _bytes(options.second)
     registered, found = _features(options.first, first), _features(options.second, second)
-    verification = calibrated(second_look(verify(found, registered), second, registered), shipped_calibration())
+    verification = calibrated(compare(found, lambda: second, registered), shipped_calibration())
     wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)
-    elif verification.transform is not None:
+    elif wanted and verification.transform is not None:
         pair = Pair.of(second, first, [verification.transform, *verification.further])
         for view, path in wanted.items():
             with _replacing(path) as file:
@@ -191,13 +190,13 @@ def _parser() -> argparse.ArgumentParser:
     match.add_argument("--cache", type=Path, help="folder that keeps measured works for the next run")
     match.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes; as many as cores by default")
     match.set_defaults(run=_match)
-    compare = commands.add_parser("compare", help="compare a registered picture with one that may be a copy of it")
-    compare.add_argument("first", type=Path, metavar="A", help="the registered picture")
-    compare.add_argument("second", type=Path, metavar="B", help="the picture that may be a copy")
+    comparing = commands.add_parser("compare", help="compare a registered picture with one that may be a copy of it")
+    comparing.add_argument("first", type=Path, metavar="A", help="the registered picture")
+    comparing.add_argument("second", type=Path, metavar="B", help="the picture that may be a copy")
     for view, text in DRAWINGS.items():
-        compare.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"JPEG or PNG file: {text}")
-    compare.add_argument("--json", action="store_true", help="the figures as JSON")
-    compare.set_defaults(run=_compare)
+        comparing.add_argument(f"--{view}", metavar="FILE", type=_drawing, help=f"JPEG or PNG file: {text}")
+    comparing.add_argument("--json", action="store_true", help="the figures as JSON")
+    comparing.set_defaults(run=_compare)
     calibrating = commands.add_parser("calibrate", help="measure how often the comparison is right on photographs")
     calibrating.add_argument("folder", type=Path, help="photographs, each of another picture")
     calibrating.add_argument("--out", type=Path, required=True, help="file that receives the calibration, JSON")

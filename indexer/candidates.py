@@ -5,10 +5,11 @@ Each index is one voice: hashes, descriptors, local votes. :mod:`indexer.search`
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
-from typing import TypeVar
+from itertools import chain, pairwise, zip_longest
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit
@@ -50,11 +51,20 @@ class Candidate:
     distance: float
 
 
-def hash_candidates(features: Features, hashes: VectorIndex) -> list[Candidate]:
-    """The nearest hashes over all orientations, trims and panels, nearest first."""
-    found = hashes.search(features.hash_variants, k=HASH_NEAREST, within=HASH_WITHIN)
-    nearest = sorted(chain.from_iterable(found), key=lambda hit: (hit.distance, hit.number))
-    return _once(hashes.space.id, nearest)
+def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: float) -> list[list[list[Hit]]]:
+    """What an index says of each of several pictures or works, in one search: large indexes answer that faster."""
+    if not rows:
+        return []
+    found = index.search(np.concatenate(rows), k=k, within=within)
+    ends = np.cumsum([0, *map(len, rows)]).tolist()
+    return [found[begin:end] for begin, end in pairwise(ends)]
+
+
+def hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> list[list[Candidate]]:
+    """For each picture the nearest hashes over all orientations, trims and panels, nearest first."""
+    found = asked(hashes, [one.hash_variants for one in pictures], HASH_NEAREST, HASH_WITHIN)
+    nearest = (sorted(chain.from_iterable(hits), key=lambda hit: (hit.distance, hit.number)) for hits in found)
+    return [_once(hashes.space.id, hits) for hits in nearest]
 
 
 def descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[Candidate]:

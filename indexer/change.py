@@ -66,14 +66,14 @@ def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size
     Returns:
         What was done; ``None`` when the two don't overlap.
     """
-    made = np.linalg.inv(np.asarray(transform, np.float64))
+    given = np.asarray(transform, np.float64)
+    middle = [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
+    made: Floats = np.linalg.inv(-given if given[2] @ middle < 0 else given)  # either sign says the same
     across, down = ((np.arange(GRID) + 0.5) * side / GRID - 0.5 for side in registered_size)
     points = np.stack([*np.meshgrid(across, down), np.ones((GRID, GRID))], axis=-1)
     moved = points @ made.T
-    centre = made @ np.linalg.solve(made, [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0])
-    depth = moved[..., 2] * np.sign(centre[2])
     places = moved[..., :2] / np.where(moved[..., 2:] == 0, 1e-12, moved[..., 2:])
-    shown = (depth > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
+    shown = (moved[..., 2] > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
     if not shown.any():
         return None
     rows, columns = np.nonzero(shown)

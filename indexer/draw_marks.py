@@ -65,11 +65,6 @@ def disc(canvas: Pixels, place: Floats, radius: float, colour: Colour) -> None:
     cv2.circle(canvas, _fixed(place), round(radius * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
 
 
-def segment(canvas: Pixels, start: Floats, end: Floats, colour: Colour, width: int = 1) -> None:
-    """A straight line."""
-    cv2.line(canvas, _fixed(start), _fixed(end), colour, width, cv2.LINE_AA, _SHIFT)
-
-
 def _line(canvas: Pixels, points: Floats, colour: Colour, width: int) -> None:
     fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)
     cv2.polylines(canvas, [fixed], isClosed=True, color=colour, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT)

@@ -25,7 +25,7 @@ def embeddings(
     Returns:
         float32, one row of unit length for each of those, as wide as the network's space.
     """
-    return descriptor.vectors([pixels, _centre(pixels), *(_inside(pixels, box) for box in panels)])
+    return descriptor.vectors([pixels, centre(pixels), *(_inside(pixels, box) for box in panels)])
 
 
 def tiles(pixels: NDArray[np.uint8], descriptor: Descriptor = BUILT_IN) -> NDArray[np.float32]:
@@ -36,7 +36,8 @@ def tiles(pixels: NDArray[np.uint8], descriptor: Descriptor = BUILT_IN) -> NDArr
     return descriptor.vectors([pixels[top : top + high, left : left + wide] for top, left in corners])
 
 
-def _centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle part of a picture, which is described besides the whole."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * CENTRE_SHARE)), max(1, round(width * CENTRE_SHARE))
     top, left = (height - high) // 2, (width - wide) // 2

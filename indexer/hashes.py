@@ -14,7 +14,6 @@ from indexer.single_thread import cv2
 
 SIDE = 64
 LOW = 16
-HASH_BYTES = LOW * LOW // 8
 ALTERNATE = np.where(np.arange(LOW) % 2, -1.0, 1.0)
 
 

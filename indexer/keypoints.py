@@ -144,11 +144,6 @@ class _Room(threading.local):
 _room = _Room()
 
 
-def sizes(keypoints: Keypoints) -> NDArray[np.float32]:
-    """Diameters in pixels of the picture, as OpenCV's keypoints carry them."""
-    return np.asarray(2 * SIGMA * 2.0 ** (keypoints.layers / LAYERS + keypoints.octaves), np.float32)
-
-
 def _shapes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """Height and width of each octave."""
     shapes = [(shape[0], shape[1])]

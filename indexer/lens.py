@@ -59,7 +59,7 @@ def straight(points: Points, bend: float, shape: tuple[int, ...]) -> Points:
 
 
 def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> NDArray[np.float64]:
-    """The transform from a bent picture that comes nearest to straightening it first.
+    """The transform from a bent picture that comes nearest to straightening it first; without one, the given one.
 
     Args:
         transform: 3×3, from the straightened picture.
@@ -70,7 +70,7 @@ def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> 
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     target = moved(straight(points, bend, size[::-1]), transform)
     nearest, _ = cv2.findHomography(points.astype(np.float32), target, 0)
-    return np.asarray(nearest, np.float64)
+    return transform if nearest is None else np.asarray(nearest, np.float64)
 
 
 def _misfit(matches: Correspondences, bend: float, shape: tuple[int, ...]) -> float:

@@ -6,7 +6,7 @@ many parts of itself, in all orientations. Several works share one pass over the
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from PIL import Image
 from exhibit.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit
-from indexer.candidates import Candidate, in_turns
+from indexer.candidates import Candidate, asked, in_turns
 from indexer.descriptor import Descriptor
+from indexer.embedding import CENTRE_SHARE
 from indexer.features import NORMAL, Features
 from indexer.hashes import orientation_hashes, shrink
 from indexer.orientation import ORIENTATIONS
@@ -25,8 +26,6 @@ CROPS = (0.92, 0.84, 0.7)
 """Sides of the middle parts whose hashes are searched, as shares of the work's."""
 TILE = 0.6
 """Side of the four corner parts whose hashes are searched."""
-CENTRE = 0.6
-"""Side of the middle part that the descriptor sees in all orientations."""
 WHOLE_WITHIN, PART_WITHIN = 90, 60
 """Bits within which the hash of a whole or trimmed work, and of a part of it, is looked at."""
 DESCRIPTOR_WITHIN = 0.6
@@ -66,7 +65,7 @@ def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits
     grey = Image.fromarray(pixels).convert("L")
     boxes = [*(_middle(share) for share in CROPS), *_corners()]
     parts = [orientation_hashes(shrink(grey.crop(_pixels(box, grey.size)))) for box in boxes]
-    middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE), grey.size)))
+    middle = np.asarray(Image.fromarray(pixels).crop(_pixels(_middle(CENTRE_SHARE), grey.size)))
     turned = [oriented(one, orientation) for one in (pixels, middle) for orientation in ORIENTATIONS if orientation]
     upright = np.stack([*features.embeddings.values(), *features.tiles.values()])
     return WorkQueries(
@@ -94,22 +93,13 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
     Returns:
         For each work the candidates in the order of promise: by hash and by descriptor in turns, each vector once.
     """
-    whole = _asked(hashes, [work.whole for work in works], NEAREST, WHOLE_WITHIN)
-    parts = _asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
-    described = _asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
+    whole = asked(hashes, [work.whole for work in works], NEAREST, WHOLE_WITHIN)
+    parts = asked(hashes, [work.parts for work in works], PART_NEAREST, PART_WITHIN)
+    described = asked(descriptors, [work.descriptors for work in works], PART_NEAREST, DESCRIPTOR_WITHIN)
     return [
         list(in_turns(_nearest(hashes.space.id, chain(one, other)), _nearest(descriptors.space.id, third)))
         for one, other, third in zip(whole, parts, described, strict=True)
     ]
-
-
-def _asked(index: VectorIndex, rows: Sequence[NDArray[np.generic]], k: int, within: float) -> list[list[list[Hit]]]:
-    """One search for all works; the answers of each."""
-    if not rows:
-        return []
-    found = index.search(np.concatenate(rows), k=k, within=within)
-    ends = np.cumsum([0, *map(len, rows)]).tolist()
-    return [found[begin:end] for begin, end in pairwise(ends)]
 
 
 def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:

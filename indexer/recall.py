@@ -19,7 +19,7 @@ from exhibit.decode import decode
 from exhibit.errors import UnreadablePictureError, WrongUseError
 from indexer.descriptor import Descriptor
 from indexer.edits import EDITS, LONG_SIDE, apply
-from indexer.embedding import CENTRE_SHARE
+from indexer.embedding import centre
 from indexer.features import DEFAULT_LIMITS
 from indexer.hashes import orientation_hashes, shrink
 from indexer.orientation import ORIENTATIONS
@@ -103,7 +103,7 @@ def measure(
         edits: their names.
 
     Raises:
-        WrongUseError: there are too few photographs.
+        WrongUseError: there are too few photographs, or all show the same picture.
     """
     shuffled = [photos[index] for index in np.random.default_rng(seed).permutation(len(photos))]
     trials = [_Trial(descriptor) for descriptor in descriptors]
@@ -129,6 +129,8 @@ def measure(
         if progress is not None:
             progress(done, len(works) * len(edits))
     strange = _strange(np.stack(hashes))[: len(works)]
+    if not strange.any():
+        raise WrongUseError("All photographs show the same picture.", hint="Name a folder of different ones.")
     return [trial.recall(strange) for trial in trials]
 
 
@@ -146,7 +148,7 @@ class _Trial:
 
     def ask(self, edit: str, work: int, pixels: NDArray[np.uint8]) -> None:
         begun = time.process_time()
-        vectors = self._descriptor.vectors([pixels, _middle(pixels)])
+        vectors = self._descriptor.vectors([pixels, centre(pixels)])
         self._seconds += time.process_time() - begun
         self._described += 2
         self._near.setdefault(edit, {})[work] = (vectors @ self._matrix.T).max(0)
@@ -176,13 +178,6 @@ class _Trial:
 
 def _figures(found: NDArray[Any]) -> Figures:
     return Figures(*(float(share) for share in found.mean(0)))
-
-
-def _middle(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    high, wide = max(1, round(height * CENTRE_SHARE)), max(1, round(width * CENTRE_SHARE))
-    top, left = (height - high) // 2, (width - wide) // 2
-    return pixels[top : top + high, left : left + wide]
 
 
 def _read(photos: Sequence[Callable[[], bytes]]) -> Iterator[Image.Image]:

@@ -12,7 +12,7 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 Each candidate is compared by quick features first; all the features are measured only where those promise something.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
@@ -79,7 +79,11 @@ class Works(Protocol[Key]):
 
 
 def find_works(
-    found: Features, load: Callable[[], bytes], works: Works[Key], limits: Limits = DEFAULT_LIMITS
+    found: Features,
+    load: Callable[[], bytes],
+    works: Works[Key],
+    limits: Limits = DEFAULT_LIMITS,
+    hashed: Sequence[Candidate] | None = None,
 ) -> list[tuple[Key, Verification]]:
     """Every registered picture that one picture was compared with, and what came of it.
 
@@ -88,6 +92,7 @@ def find_works(
         load: gives its exact bytes, when a closer look needs them.
         works: what is searched.
         limits: for decoding.
+        hashed: what :func:`indexer.candidates.hash_candidates` said of it, where several pictures were asked at once.
 
     Returns:
         Each compared registered picture once, in the order of promise; also those that turned out unlike.
@@ -96,7 +101,7 @@ def find_works(
         ExhibitError: a registered picture's features can't be had.
     """
     search = _Search(found, load, works, limits)
-    search.compare(found, hash_candidates(found, works.hashes))
+    search.compare(found, hash_candidates([found], works.hashes)[0] if hashed is None else hashed)
     if not search.settled and not found.is_icon:
         voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
         search.compare(found, in_turns(*voices))
@@ -105,7 +110,7 @@ def find_works(
             closer = extract(load(), limits, CLOSER)
             search.compare(closer, vote_candidates(closer.quick, works.votes))
         if not search.shown:
-            search.compare(found, hash_candidates(_upright_negative(found), works.hashes))
+            search.compare(found, hash_candidates([_upright_negative(found)], works.hashes)[0])
     return list(search.compared.items())
 
 

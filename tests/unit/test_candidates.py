@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from exhibit.types import Space
 from indexer.brute import BruteForceIndex
@@ -19,6 +19,7 @@ from indexer.candidates import (
     vote_candidates,
 )
 from indexer.features import Features, extract, fingerprints
+from indexer.index import open_index, rebuild_index
 from indexer.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
 from indexer.votes import Vote
 from indexer.votes_index import VoteIndex
@@ -67,15 +68,33 @@ def numbers(candidates: list[Candidate]) -> list[int]:
 
 def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
     mirrored = textured(7, SIZE).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    (candidate,) = hash_candidates(extract(encoded(mirrored)), hashes)
+    ((candidate,),) = hash_candidates([extract(encoded(mirrored))], hashes)
     assert candidate.number == 7
     assert candidate.distance <= 4
+
+
+@pytest.mark.parametrize("listed_from", [1, 1_000_000], ids=["in lists", "as a whole"])
+def test_several_pictures_asked_at_once_have_the_candidates_of_each(
+    works: list[Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed_from: int
+) -> None:
+    monkeypatch.setattr("indexer.listed.LISTED_FROM", listed_from)
+    monkeypatch.setattr("indexer.listed.ROWS_A_LIST", 3)
+    upright = np.array([work.hash_variants[0] for work in works])
+    stored = np.concatenate([upright ^ np.uint8(1 << bit) for bit in range(8)])
+    rebuild_index(PHASH, tmp_path, [(np.arange(len(stored)), stored)], len(stored))
+    index = open_index(PHASH, tmp_path)
+    shown = textured(3, SIZE), ImageOps.expand(textured(4, SIZE), 40), collage_with(textured(5, SIZE))
+    pictures = [extract(encoded(picture)) for picture in shown]
+    alone = [hash_candidates([one], index)[0] for one in pictures]
+    assert hash_candidates(pictures, index) == alone
+    assert all(alone)
+    assert hash_candidates([], index) == []
 
 
 @pytest.mark.parametrize("place", range(4))
 def test_each_picture_of_a_collage_is_found_by_the_hash_of_its_panel(hashes: BruteForceIndex, place: int) -> None:
     collage = extract(encoded(collage_with(textured(5, SIZE), place)))
-    assert numbers(hash_candidates(collage, hashes))[:1] == [5]
+    assert numbers(*hash_candidates([collage], hashes))[:1] == [5]
 
 
 def test_the_picture_on_a_page_is_found_by_the_descriptor_of_its_panel(descriptors: BruteForceIndex) -> None:
@@ -88,7 +107,7 @@ def test_a_mirrored_piece_in_another_picture_is_found_by_its_votes(hashes: Brute
     picture = textured(900, (800, 600))
     picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))
     seen = extract(encoded(picture))
-    assert 5 not in numbers(hash_candidates(seen, hashes))
+    assert 5 not in numbers(*hash_candidates([seen], hashes))
     assert numbers(vote_candidates(seen.quick, votes))[0] == 5
 
 

@@ -160,6 +160,12 @@ def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
     assert found.pairs < 3 * (found.references - 1)
 
 
+def test_photographs_of_one_picture_are_refused() -> None:
+    same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
+    with pytest.raises(WrongUseError, match="the same picture"):
+        measure([BUILT_IN], same, most=3, edits=("jpeg70",))
+
+
 def test_too_few_photographs_are_refused() -> None:
     with pytest.raises(WrongUseError, match="at least 20"):
         measure([BUILT_IN], [partial(encoded, PICTURE)] * 5, most=3, edits=("jpeg70",))

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.gradients import descriptors, directions
-from indexer.keypoints import LAYERS, Keypoints, Pyramid, sizes
+from indexer.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
 from indexer.local_features import MIRROR, QUICK_KEYPOINTS, quick_features
 from indexer.single_thread import cv2
 from tests.assets.textured import textured
@@ -23,6 +23,11 @@ def undoubled(picture: NDArray[np.uint8]) -> list[Any]:
     """What OpenCV finds in the picture that it hasn't doubled before."""
     found = cv2.SIFT_create(contrastThreshold=0.01, enable_precise_upscale=True).detect(picture, None)
     return [one for one in found if one.octave & 255 < 128]
+
+
+def sizes(keypoints: Keypoints) -> NDArray[np.float32]:
+    """Diameters in pixels of the picture, as OpenCV's keypoints carry them."""
+    return np.asarray(2 * SIGMA * 2.0 ** (keypoints.layers / LAYERS + keypoints.octaves), np.float32)
 
 
 def test_keypoints_lie_where_opencv_finds_them_with_the_same_size() -> None:

@@ -16,6 +16,7 @@ from indexer.dense import dense_agreement
 from indexer.features import Features, extract
 from indexer.geometry import align
 from indexer.later import Later
+from indexer.lens import flat
 from indexer.local_features import LocalFeatures
 from indexer.negative import negative
 from indexer.second_look import second_look
@@ -164,6 +165,11 @@ def test_a_bent_copy_is_reviewed_with_the_nearest_flat_transform(registered: Fea
     assert (one.decision, one.reasons[0]) == (Decision.REVIEW, "lens")
     assert one.transform is not None
     assert one.transform[0][2] + 240 * one.transform[0][0] + 180 * one.transform[0][1] == pytest.approx(240, abs=6)
+
+
+def test_a_bend_that_no_flat_transform_comes_near_to_leaves_the_transform_as_it_is() -> None:
+    onto_one_point = np.diag([0.0, 0.0, 1.0])
+    assert (flat(onto_one_point, 0.2, (480, 360)) == onto_one_point).all()
 
 
 def test_another_view_of_the_same_things_is_not_certain(registered: Features) -> None:
