@@ -67,8 +67,8 @@ def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size
         What was done; ``None`` when the two don't overlap.
     """
     given = np.asarray(transform, np.float64)
-    middle = [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
-    made: Floats = np.linalg.inv(-given if given[2] @ middle < 0 else given)  # either sign says the same
+    depth = given[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
+    made = np.linalg.inv(given).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign says the same
     across, down = ((np.arange(GRID) + 0.5) * side / GRID - 0.5 for side in registered_size)
     points = np.stack([*np.meshgrid(across, down), np.ones((GRID, GRID))], axis=-1)
     moved = points @ made.T
