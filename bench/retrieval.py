@@ -2,7 +2,7 @@
 
 Millions of photographs aren't at hand, so entries are made of real hashes: the low quarter of the coefficients of one
 photograph, the other three of others, and every bit flipped as often as edits flip it. What is asked are entries
-changed by the very bits that real edits of photographs change; only edits within :data:`WITHIN` bits count.
+changed by the very bits that real edits of photographs change; only edits within :data:`HASH_WITHIN` bits count.
 """
 
 import multiprocessing
@@ -26,6 +26,7 @@ from bench.table import Row
 from exhibit.decode import Limits, decode
 from exhibit.types import Hit
 from indexer.borders import content_box
+from indexer.candidates import HASH_NEAREST, HASH_WITHIN
 from indexer.edits import EDITS, apply
 from indexer.faiss_index import FaissIndex
 from indexer.hashes import orientation_hashes, shrink
@@ -36,10 +37,6 @@ from indexer.spaces import PHASH
 Bits = NDArray[np.uint8]
 """Packed hashes, uint8, shape (n, 32)."""
 SEED = 8
-WITHIN = 90
-"""Bits within which the product looks at a candidate."""
-NEAREST = 12
-"""Answers for each hash: as many as the product verifies for one picture."""
 SIDE = 512
 EDITED = 100
 """Photographs whose edits are measured."""
@@ -113,8 +110,8 @@ def measure(photos: Sequence[Path], entries: int) -> list[Row]:
         size = sum(path.stat().st_size for path in folder.iterdir())
         asked = questions(known, entries)
         ways = [
-            Way("Exhibit", NEAREST, TOGETHER, CORES),
-            Way("Exhibit", NEAREST, 1, CORES),
+            Way("Exhibit", HASH_NEAREST, TOGETHER, CORES),
+            Way("Exhibit", HASH_NEAREST, 1, CORES),
             Way("Exhibit, every list", READ_ALL_FROM, TOGETHER, CORES),
         ]
         rows = [_searched(way, folder, asked) for way in ways]
@@ -144,7 +141,7 @@ def _masks(data: bytes, original: Bits, seed: int) -> Iterator[Bits | None]:
         edited = apply(name, picture, [], seed).data
         variants = np.concatenate([orientation_hashes(small) for small in _forms(edited)]) ^ original
         distances = np.bitwise_count(variants).sum(1)
-        yield variants[distances.argmin()] if distances.min() <= WITHIN else None
+        yield variants[distances.argmin()] if distances.min() <= HASH_WITHIN else None
 
 
 def _small(data: bytes) -> NDArray[np.uint8]:
@@ -241,7 +238,7 @@ def _ask(folder: Path, hashes: Bits, nearest: int, together: int) -> tuple[list[
     found = []
     for start in range(0, len(hashes), together):
         rows = hashes[start : start + together].reshape(-1, 32)
-        found += _by_picture(index.search(rows, k=nearest, within=WITHIN))
+        found += _by_picture(index.search(rows, k=nearest, within=HASH_WITHIN))
     return found, Spent(time.monotonic() - started, time.process_time() - began, _own_memory())
 
 
@@ -252,7 +249,7 @@ def _opened(folder: Path) -> FaissIndex:
 
 def _by_picture(hits: list[list[Hit]]) -> list[set[int]]:
     """The numbers of the nearest to the eight hashes of each picture: as many as the product asks for, not more."""
-    rows = [[hit.number for hit in row[:NEAREST]] for row in hits]
+    rows = [[hit.number for hit in row[:HASH_NEAREST]] for row in hits]
     return [set(chain.from_iterable(rows[start : start + 8])) for start in range(0, len(rows), 8)]
 
 
@@ -277,12 +274,12 @@ def _by_faiss(known: Measured, entries: int, asked: Asked) -> dict[str, object]:
     first = Asked(asked.numbers[:AGAINST], asked.hashes[:AGAINST])
     faiss.omp_set_num_threads(CORES)
     started, began = time.monotonic(), time.process_time()
-    distances, places = flat.search(first.hashes.reshape(-1, 32), NEAREST)
+    distances, places = flat.search(first.hashes.reshape(-1, 32), HASH_NEAREST)
     spent = Spent(time.monotonic() - started, time.process_time() - began)
     faiss.omp_set_num_threads(1)
     hits = [
-        [Hit(int(place) + 1, float(bits)) for place, bits in zip(*row, strict=True) if bits <= WITHIN]
+        [Hit(int(place) + 1, float(bits)) for place, bits in zip(*row, strict=True) if bits <= HASH_WITHIN]
         for row in zip(places, distances, strict=True)
     ]
-    way = Way("FAISS flat", NEAREST, len(first.numbers), CORES)
+    way = Way("FAISS flat", HASH_NEAREST, len(first.numbers), CORES)
     return _row(way, first, _by_picture(hits), spent) | {"own MiB a process": entries * 32 >> 20}
