@@ -96,8 +96,21 @@ def copies(works: Sequence[Path], others: Sequence[Path], edits: Sequence[str], 
     for path in works:
         picture = opened(path)
         for edit in edits:
-            made = apply(edit, picture, around, _seed(path, seed))
-            yield Asked(str(path), edit, str(path), made.data, made.suffix)
+            yield copy_of(path, picture, edit, around, seed)
+
+
+def copy_of(path: Path, picture: Image.Image, edit: str, around: Sequence[Image.Image], seed: int) -> Asked:
+    """One work in one edit.
+
+    Args:
+        path: of the work.
+        picture: the work itself.
+        edit: its name.
+        around: what stands beside or behind it.
+        seed: of everything that is left to chance.
+    """
+    made = apply(edit, picture, around, _seed(path, seed))
+    return Asked(str(path), edit, str(path), made.data, made.suffix)
 
 
 def strangers(photos: Sequence[Path], others: Sequence[Path], each: int, seed: int) -> Iterator[Asked]:

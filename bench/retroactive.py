@@ -111,7 +111,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
         hashes = (rows for _, rows in entries_of(known, count))
         _copy_vectors(cursor, PHASH.id, WHOLE, first, hashes)
         for part, seed in ((WHOLE, 1), (CENTRE, 2)):
-            _copy_vectors(cursor, DESCRIPTOR.id, part, first, _mixed(described, count, seed))
+            _copy_vectors(cursor, DESCRIPTOR.id, part, first, mixed(described, count, seed))
         cursor.execute("ANALYZE registry_picture, registry_fingerprintrow")
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('registry_picture', 'id'), (SELECT max(id) FROM registry_picture)),"
@@ -181,7 +181,7 @@ def _descriptors(photos: Sequence[Path]) -> NDArray[np.float32]:
     )
 
 
-def _mixed(real: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def mixed(real: NDArray[np.float32], count: int, seed: int) -> Iterator[NDArray[np.float32]]:
     """Mixtures of two real descriptors with a little noise, of unit length."""
     for start in range(0, count, AT_ONCE):
         chance = np.random.default_rng([SEED, seed, start])
