@@ -154,8 +154,8 @@ def _write_votes(count: int, real: Photographs, asked: int, folder: Path) -> Non
     for start in range(len(real), count, len(kept)):
         works = np.arange(start, min(start + len(kept), count))
         whose = np.repeat(works, sizes[: len(works)])
-        changed = _changed(codes, rows.index.coarse_code_size(), np.random.default_rng([SEED, start]))
-        rows.index.add_sa_codes(changed[: len(whose)], whose)
+        others = changed(codes, rows.index.coarse_code_size(), np.random.default_rng([SEED, start]))
+        rows.index.add_sa_codes(others[: len(whose)], whose)
     rows.numbers = np.arange(count)
     rows.gone = np.zeros(count, np.bool_)
     with writer(folder):
@@ -170,8 +170,14 @@ def _codec(works: int, local: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN4
     return train_codec(every[:: max(1, len(every) // (lists * FOR_EACH_LIST))], lists)
 
 
-def _changed(codes: Codes, list_bytes: int, chance: np.random.Generator) -> Codes:
-    """Codes in their order, some bytes of each taken from another one of the same list."""
+def changed(codes: Codes, list_bytes: int, chance: np.random.Generator) -> Codes:
+    """Codes in their order, some bytes of each taken from another one of the same list.
+
+    Args:
+        codes: what they are made of.
+        list_bytes: how many bytes at the front name the list.
+        chance: random numbers.
+    """
     _, lists = np.unique(codes[:, :list_bytes], axis=0, return_inverse=True)
     by_list, sizes = np.argsort(lists, kind="stable"), np.bincount(lists.ravel())
     starts = np.cumsum(sizes) - sizes

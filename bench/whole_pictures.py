@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from bench.edited import opened
@@ -110,7 +111,8 @@ def _quarter(picture: Image.Image, place: int) -> Image.Image:
 
 
 def _grain() -> Image.Image:
-    return Image.effect_noise((2 * LONG_SIDE, 2 * LONG_SIDE), 6).convert("RGB")
+    values = np.random.default_rng(SEED).normal(128, 6, (2 * LONG_SIDE, 2 * LONG_SIDE))
+    return Image.fromarray(values.astype(np.uint8)).convert("RGB")
 
 
 def _large(picture: Image.Image, grain: Image.Image, number: int) -> Image.Image:

@@ -1,0 +1,72 @@
+"""The benchmarks at scale make what they say that they make."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.crowd_works import changed, source_of
+from bench.edited import opened
+from bench.whole_pictures import COPIES, LONG_SIDE, SMALL, make_pictures, make_works
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Eight photographs of one colour each, light above and dark below."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    paths = [folder / f"{number}.png" for number in range(8)]
+    for number, path in enumerate(paths):
+        rows = np.linspace(255, 60, 60)[:, None, None] * np.array([number & 1, number >> 1 & 1, number >> 2 & 1])
+        Image.fromarray(np.broadcast_to(rows, (60, 80, 3)).astype(np.uint8)).save(path)
+    return paths
+
+
+def colours(paths: Sequence[Path]) -> set[tuple[bool, ...]]:
+    """Which of red, green and blue each picture has."""
+    return {tuple((np.asarray(opened(path)).mean((0, 1)) > 25).tolist()) for path in paths}
+
+
+def test_no_photograph_is_a_work_and_something_else(photos: list[Path], tmp_path: Path) -> None:
+    made = make_works(tmp_path, photos, 12)
+    assert len(made.works) == 12
+    assert not colours(made.works) & colours(made.others)
+    assert len(colours(made.works)) == 3
+
+
+def test_works_are_whole_photographs_while_there_are_enough(photos: list[Path], tmp_path: Path) -> None:
+    made = make_works(tmp_path, photos, 4)
+    assert len(colours(made.works)) == 4
+    assert opened(made.works[0]).size == (LONG_SIDE, LONG_SIDE * 3 // 4)
+
+
+def test_pictures_differ_from_one_another_whatever_they_are_made_of(photos: list[Path], tmp_path: Path) -> None:
+    made = make_works(tmp_path, photos, 4)
+    files = [path for folder in make_pictures(made, range(90, 190)) for path in folder.iterdir()]
+    assert len({path.read_bytes() for path in files if path.suffix != ".png"}) > 0.95 * 85
+    assert sum(path.name.startswith("copy") for path in files) == 100 // COPIES
+    small = [path for path in files if max(opened(path).size) < LONG_SIDE / 2]
+    assert len(small) == pytest.approx(100 / SMALL, abs=3)
+
+
+def test_pictures_of_the_same_numbers_are_the_same(photos: list[Path], tmp_path: Path) -> None:
+    made = make_works(tmp_path, photos, 4)
+    first = [path.read_bytes() for folder in make_pictures(made, range(30)) for path in sorted(folder.iterdir())]
+    again = [path.read_bytes() for folder in make_pictures(made, range(30)) for path in sorted(folder.iterdir())]
+    assert first == again
+
+
+def test_changed_codes_stay_in_their_lists_and_take_their_bytes_from_there() -> None:
+    chance = np.random.default_rng(1)
+    lists = chance.integers(0, 5, (2_000, 1)).astype(np.uint8)
+    codes = np.hstack([lists, lists * 50 + chance.integers(0, 50, (2_000, 16)).astype(np.uint8)])
+    others = changed(codes, 1, chance)
+    assert (others[:, 0] == codes[:, 0]).all()
+    assert (others[:, 1:] // 50 == lists).all()
+    assert 0.6 < (others[:, 1:] == codes[:, 1:]).mean() < 0.9
+
+
+def test_the_crowd_is_made_of_no_photograph_that_is_asked_for() -> None:
+    assert {source_of(work, real=10, asked=4) for work in range(10, 100)} == set(range(4, 10))
