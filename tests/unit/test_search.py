@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from exhibit.types import Decision, Metric
 from indexer.brute import BruteForceIndex
-from indexer.candidates import Candidate
+from indexer.candidates import Candidate, hash_candidates
 from indexer.features import Features, extract, fingerprints
 from indexer.search import find_works
 from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
@@ -76,6 +76,20 @@ def shown(shelf: Shelf, picture: Image.Image, name: str = "PNG") -> set[int]:
 def test_a_copy_that_the_hash_explains_asks_nobody_else(shelf: Shelf) -> None:
     assert shown(shelf, textured(3, SIZE), "JPEG") == {3}
     assert shelf.asked == ["hashes"]
+
+
+def test_what_the_hashes_said_of_a_batch_is_not_asked_again(shelf: Shelf) -> None:
+    files = [encoded(textured(3, SIZE), "JPEG"), encoded(collage_with(textured(5, SIZE)))]
+    found = [extract(data) for data in files]
+    alone = [find_works(one, lambda data=data: data, shelf) for one, data in zip(found, files, strict=True)]  # type: ignore[misc]
+    hashed = hash_candidates(found, shelf.hashes)
+    shelf.asked.clear()
+    together = [
+        find_works(one, lambda data=data: data, shelf, hashed=said)  # type: ignore[misc]
+        for one, data, said in zip(found, files, hashed, strict=True)
+    ]
+    assert together == alone
+    assert "hashes" not in shelf.asked
 
 
 def test_an_icon_asks_the_hash_alone(shelf: Shelf) -> None:

@@ -10,7 +10,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.ports import VectorIndex
 from exhibit.types import Verification
-from indexer.candidates import Candidate
+from indexer.candidates import Candidate, hash_candidates
 from indexer.features import Features, extract, fingerprints
 from indexer.search import compare, find_works
 from indexer.spaces import PHASH, PICTURE_PARTS, PIPELINE
@@ -111,10 +111,12 @@ def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
 
 def _compared(house: House, measured: Sequence[Measured]) -> tuple[list[Measured], list[tuple[int, int, Verification]]]:
     """Those that could be compared, and what came of it; damage in one registered picture stops nobody else."""
+    works = RegisteredWorks(house)
+    hashed = hash_candidates([one.features for one in measured], works.hashes)
     compared, rows = [], []
-    for one in measured:
+    for one, candidates in zip(measured, hashed, strict=True):
         try:
-            rows += _verified(house, one)
+            rows += _verified(house, one, works, candidates)
         except ExhibitError as error:
             steps.fail(Picture, one.row.pk, str(error), retry=True)
         else:
@@ -122,10 +124,11 @@ def _compared(house: House, measured: Sequence[Measured]) -> tuple[list[Measured
     return compared, rows
 
 
-def _verified(house: House, one: Measured) -> list[tuple[int, int, Verification]]:
+def _verified(
+    house: House, one: Measured, works: "RegisteredWorks", hashed: Sequence[Candidate]
+) -> list[tuple[int, int, Verification]]:
     """(registered, found, verification) for each candidate; what is kept of a pair already stays."""
-    works = RegisteredWorks(house)
-    compared = find_works(one.features, lambda: house.blobs.get(one.row.digest), works, house.limits)
+    compared = find_works(one.features, lambda: house.blobs.get(one.row.digest), works, house.limits, hashed)
     return [(registered, one.row.pk, verification) for registered, verification in compared]
 
 
