@@ -1,18 +1,14 @@
 """A calibration from a folder of photographs: measured, fitted, bounded, and told."""
 
-import multiprocessing
-import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from exhibit.calibration import Calibration
 from exhibit.clock import now
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import WrongUseError
 from exhibit.types import Decision
 from indexer.calibration import (
     NEAREST,
@@ -27,6 +23,7 @@ from indexer.calibration import (
 )
 from indexer.folders import Progress, Skipped, files_below
 from indexer.probability import Sample, false_alarms, fit
+from indexer.processes import in_processes
 
 SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
 """About what a photograph, and an edit of one, cost a core."""
@@ -154,14 +151,7 @@ def _shares(samples: Sequence[Sample]) -> str:
 
 def _in_processes(jobs: int) -> Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]:
     def each(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
-        context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-        with ProcessPoolExecutor(jobs, context, _start, (scene,)) as pool:
-            try:
-                yield from pool.map(_run, numbers)
-            except BrokenProcessPool as error:
-                raise ServiceMissingError(
-                    "A process died while it measured a photograph.", hint="Is memory short? Try --jobs 1."
-                ) from error
+        return in_processes(jobs, (_start, scene), _run, numbers)
 
     return each
 

@@ -4,11 +4,8 @@ Works are measured once into a cache and three indexes, which every worker proce
 of :mod:`indexer.search`.
 """
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, ServiceMissingError, WrongUseError
+from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Decision, Space, Verification
 from indexer.brute import rows_of
 from indexer.cache import FeatureCache
@@ -26,6 +23,7 @@ from indexer.faiss_index import FaissIndex
 from indexer.features import Features, extract, fingerprints, local_fingerprint
 from indexer.index import open_index, rebuild_index
 from indexer.local_features import WIDTH
+from indexer.processes import in_processes
 from indexer.search import find_works
 from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, WORK_PARTS
 from indexer.votes_index import VoteIndex, rebuild_votes
@@ -224,15 +222,8 @@ def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str],
     if jobs == 1 or len(paths) <= BATCH:
         worker = _Worker(place)
         yield from (task(worker, path) for path in paths)
-        return
-    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    with ProcessPoolExecutor(jobs, context, _start, (place,)) as pool:
-        try:
-            yield from pool.map(_run, ((task, path) for path in paths), chunksize=BATCH)
-        except BrokenProcessPool as error:
-            raise ServiceMissingError(
-                "A process died while it worked on a picture.", hint="Is memory short? Try --jobs 1."
-            ) from error
+    else:
+        yield from in_processes(jobs, (_start, place), _run, ((task, path) for path in paths), BATCH)
 
 
 _workers: list[_Worker] = []

@@ -13,6 +13,7 @@ PHASH = Space(
     parameters=(
         ("decoding", "reduced to a long side of at least 512"),
         ("grey", "ITU-R 601"),
+        ("reduced", "grey to a long side of at most 512, means of areas"),
         ("resize", "lanczos 64x64"),
         ("transform", "lowest 16x16 of the DCT-II against their median"),
     ),
@@ -28,6 +29,7 @@ DESCRIPTOR = Space(
         ("decoding", "reduced to a long side of at least 512"),
         ("input", "224x224 squashed"),
         ("model", "efficientnet-lite0 int8"),
+        ("reduced", "to a long side of at most 512, linear"),
         ("sha256", "6bc415cd1e6e7c83a628c91b4245858c2a2b8a00ec279a57d1688465618303c9"),
     ),
 )

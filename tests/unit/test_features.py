@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from exhibit.decode import Limits
+from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, UnreadablePictureError
 from exhibit.types import PictureInfo
 from indexer.cache import FeatureCache
 from indexer.features import CLOSER, Features, extract, fingerprints, local_fingerprint
 from indexer.features_file import from_bytes, to_bytes
+from indexer.hashes import orientation_hashes, shrink
+from indexer.single_thread import cv2
 from indexer.spaces import (
     CENTRE,
     DESCRIPTOR,
@@ -151,6 +153,14 @@ def test_what_cannot_be_decoded_is_refused() -> None:
         extract(b"no picture")
     with pytest.raises(UnreadablePictureError):
         extract(DATA, Limits(max_pixels=1000))
+
+
+def test_the_hash_is_taken_as_its_space_says() -> None:
+    large = encoded(textured(4, (900, 600)), "JPEG")
+    grey = np.asarray(Image.fromarray(decode(large, at_least=512).pixels).convert("L"))
+    reduced = cv2.resize(grey, (512, 341), interpolation=cv2.INTER_AREA)
+    assert dict(PHASH.parameters)["reduced"] == "grey to a long side of at most 512, means of areas"
+    assert extract(large).hashes["whole"] == orientation_hashes(shrink(Image.fromarray(reduced)))[0].tobytes()
 
 
 def test_features_survive_being_written(features: Features) -> None:
