@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from exhibit.types import Fingerprint, Metric, Space
 from registry.bulk import copy_into
 from registry.locks import Lock, hold
-from registry.models import IndexChange, SpaceRow
+from registry.models import FingerprintRow, IndexChange, Picture, SpaceRow, WorkPicture
 
 Collection = IndexChange.Collection
 
@@ -129,6 +129,13 @@ def living(collection: Collection, space: Space, upto: int, batch: int = 20_000)
         number = rows[-1][0]
 
 
+def works_without(space: Space, part: str) -> QuerySet[Picture]:
+    """Pictures of works, as far as they weren't removed, that have no such fingerprint."""
+    there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")
+
+
 def last_change(collection: Collection, space: Space) -> int:
     """The highest number so far, 0 when there is none."""
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space))
@@ -158,4 +165,5 @@ __all__ = [
     "pictures_of",
     "remove_from",
     "space_id",
+    "works_without",
 ]

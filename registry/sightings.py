@@ -63,10 +63,16 @@ def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Dige
     return {digest: pk for digest, pk in locked.values_list("digest", "pk") if digest is not None}
 
 
-def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting]) -> list[int]:
+def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting], mark: str) -> list[int]:
     """Keep sightings of a slice; one that its crawl has already stays as it is. Must run inside a transaction.
 
-    Pictures that were matched before, and whose match makes this sighting a matter, are put to work again.
+    Pictures that were matched before, and whose match makes this sighting a matter, are put to work again, and so are
+    those whose search isn't what a search is now.
+
+    Args:
+        of: the slice.
+        sightings: what it saw.
+        mark: of a search as it is now (:func:`workers.searches.search_mark`).
 
     Returns:
         Primary keys of the pictures that now wait for their step.
@@ -94,7 +100,7 @@ def keep_sightings(of: CrawlSlice, sightings: Sequence[NewSighting]) -> list[int
     key = ("crawl_id", "page_key", "image_key", "picture_id")
     copy_into("registry_sighting", columns, rows.values(), conflict=key)
     _take_back([pictures[one.digest] for one in sightings if one.bytes_came])
-    return _put_to_work(list(pictures.values()))
+    return _put_to_work(list(pictures.values()), mark)
 
 
 def _json(headers: Headers) -> Jsonb:
@@ -117,11 +123,12 @@ def _take_back(pictures: Sequence[int]) -> None:
     given_up.update(state=StepState.TODO, not_before=None, attempts=MAX_ATTEMPTS - 1)
 
 
-def _put_to_work(pictures: Sequence[int]) -> list[int]:
-    """Of locked pictures, those that wait for their step: new ones, and those a new sighting makes a matter of."""
+def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
+    """Of locked pictures, those that wait for their step: new ones, and those that a new sighting makes a matter of."""
     matched = Match.objects.filter(found_id__in=pictures).exclude(decision="none").values("found_id")
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
-    concerned = Q(pk__in=matched) | Q(pk__in=registered)
+    otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
+    concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
     Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(
         state=StepState.TODO, not_before=None, attempts=0
     )

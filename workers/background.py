@@ -47,6 +47,11 @@ def _networks(house: House) -> Iterator[Progress]:
 
 
 def _votes() -> Iterator[Progress]:
-    if missing := votes_upkeep.pictures_without().count():
-        total = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
-        yield Progress("registered pictures with local features", total - missing, total)
+    without = votes_upkeep.unmeasured()
+    missing, unreadable = without.count(), without.exclude(refusal="").count()
+    total = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
+    if missing > unreadable:
+        yield Progress("registered pictures with local features", total - missing, total - unreadable)
+    if unreadable:
+        what = "registered pictures can't be read (when their bytes are back: exhibit index rebuild)"
+        yield Progress(what, unreadable, total)

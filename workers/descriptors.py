@@ -1,5 +1,7 @@
 """The networks of one process: which serves, which is being brought into use, by the rows as last looked at."""
 
+from django.db import transaction
+
 from exhibit.errors import ExhibitError
 from exhibit.ports import BlobStore
 from exhibit.types import Space
@@ -29,15 +31,11 @@ class Descriptors:
         self._made: dict[int, Descriptor] = {}
 
     def refresh(self) -> None:
-        """Look at the rows again. A newer network that comes with the software takes the place of an older one."""
-        choice = descriptors.choice_with()
-        if choice is None or choice.serving.shipped:
-            shipped = self._shipped()
-            choice = choice or descriptors.choice_with(shipped)
-            if choice is not None and choice.serving_id != shipped.pk and choice.building_id is None:
-                descriptors.start_building(shipped)
-                choice = descriptors.choice_with()
-        self._choice = choice
+        """Look at the rows again."""
+        self._choice = descriptors.choice_with()
+        if self._choice is None:
+            start_shipped(self._blobs)
+            self._choice = descriptors.choice_with()
 
     @property
     def serving_row(self) -> DescriptorModel:
@@ -91,14 +89,24 @@ class Descriptors:
         card, digest = card_of(row.card), row.digest
         return Descriptor(card, space_of(card, digest), lambda: self._blobs.get(digest))
 
-    def _shipped(self) -> DescriptorModel:
-        """The row of the network of this version, whose file is kept for when a later version serves."""
-        card, space = BUILT_IN.card, BUILT_IN.space
-        there = DescriptorModel.objects.filter(name=card.name, version=card.version).select_related("space").first()
-        if there is not None:
-            return there
-        digest, size = self._blobs.put_file(MODEL), MODEL.stat().st_size
+
+def start_shipped(blobs: BlobStore) -> None:
+    """Keep the network of this version, once, and let it serve or take the place of an older one that came along.
+
+    Its file is kept for when a later version serves. A second time nothing changes, so that a person's choice stays.
+
+    Args:
+        blobs: where its file goes.
+    """
+    card = BUILT_IN.card
+    if DescriptorModel.objects.filter(name=card.name, version=card.version).exists():
+        return
+    digest, size = blobs.put_file(MODEL), MODEL.stat().st_size
+    with transaction.atomic():
         new = DescriptorModel(
             name=card.name, version=card.version, digest=digest, size=size, card=plain_card(card), shipped=True
         )
-        return descriptors.keep_model(new, space)
+        shipped = descriptors.keep_model(new, BUILT_IN.space)
+        choice = descriptors.choice_with(shipped)
+        if choice is not None and choice.serving_id != shipped.pk and choice.serving.shipped and not choice.building_id:
+            descriptors.start_building(shipped)

@@ -67,6 +67,7 @@ def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
         last = vectors.last_change(collection, space)
         rebuild_index(space, _folder(house, collection, space), _rows(collection, space, last), last)
         yield str(collection), space.id
+    votes_upkeep.try_unreadable_again()
     votes_upkeep.measure_missing(house)
     votes_upkeep.rebuild(house)
     yield str(Collection.WORKS), ROOTSIFT.id

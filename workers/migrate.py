@@ -10,8 +10,11 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from exhibit.config import load_config
 from exhibit.errors import ServiceMissingError
 from indexer.shipped import shipped_calibration
+from indexer.spaces import DESCRIPTOR
+from workers.wiring import House
 
 _LOCK = 0x45584D47
 
@@ -37,11 +40,16 @@ def migrate() -> bool:
 
 
 def _keep_shipped() -> None:
-    """Have the calibration of this version among the rows."""
+    """Have the calibration and the network of this version among the rows."""
     from registry import calibrations  # noqa: PLC0415 - needs Django set up
+    from registry.models import DescriptorModel  # noqa: PLC0415
 
     if (shipped := shipped_calibration()) is not None:
         calibrations.keep_shipped(shipped)
+    if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
+        from workers.descriptors import start_shipped  # noqa: PLC0415 - loads OpenCV, once for each version
+
+        start_shipped(House(load_config()).blobs)
 
 
 def _is_behind() -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from exhibit.errors import ExhibitError
 from indexer.features import local_fingerprint
@@ -19,12 +19,14 @@ from registry import fingerprints as vectors
 from registry.descriptors import members
 from registry.fingerprints import Collection
 from registry.locks import Lock, hold
-from registry.models import FingerprintRow, Picture
+from registry.models import Picture
 from workers.indexes import VOTES_PAGE, index_folder, sets_of
 from workers.steps.match import registered_features
 from workers.wiring import House
 
 BATCH, MOST_AT_ONCE = 20, 2_000
+DAMAGED = "damaged"
+"""Why a picture can't be read whose bytes aren't those that were stored."""
 LEAST_FOR_A_CODEC = 2_000
 """Works from which an installation has a codec of its own."""
 
@@ -49,17 +51,20 @@ def measure_missing(house: House, most: int | None = None) -> int:
         most: how many pictures at most; all without it.
 
     Returns:
-        How many were measured. A picture that can't be read any more is left out.
+        How many were measured. A picture that can't be read any more is left out from then on, with the reason.
     """
-    waiting = list(pictures_without().values_list("pk", flat=True)[:most])
+    waiting = list(unmeasured().filter(refusal="").values_list("pk", flat=True)[:most])
     return sum(_measure(house, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
 
 
-def pictures_without() -> QuerySet[Picture]:
-    """Registered pictures whose local features aren't kept yet."""
-    has_some = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=vectors.space_id(ROOTSIFT), part=LOCAL)
-    without = Picture.objects.filter(~Exists(has_some), work_pictures__work__removed_at=None).order_by("pk").distinct()
-    return without.exclude(work_pictures=None)
+def unmeasured() -> QuerySet[Picture]:
+    """Registered pictures whose local features aren't kept; those with a refusal can't be read."""
+    return vectors.works_without(ROOTSIFT, LOCAL)
+
+
+def try_unreadable_again() -> None:
+    """Let pictures that couldn't be read be read once more: their bytes may have been brought back."""
+    Picture.objects.filter(pk__in=unmeasured().exclude(refusal="").values("pk")).update(refusal="")
 
 
 def rebuild(house: House) -> None:
@@ -94,8 +99,9 @@ def _measure(house: House, pictures: list[int]) -> int:
     for picture in Picture.objects.filter(pk__in=pictures).order_by("pk"):
         try:
             made.append((picture.pk, local_fingerprint(picture.digest, registered_features(house, picture.digest))))
-        except ExhibitError:  # the comparison that needs it says so; here it harms nobody
-            continue
+        except ExhibitError as error:
+            if not error.retry:
+                Picture.objects.filter(pk=picture.pk).update(refusal=getattr(error, "reason", DAMAGED))
     with transaction.atomic():
         vectors.keep_fingerprints([ROOTSIFT], made)
         hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there

@@ -11,6 +11,7 @@ from exhibit.clock import now
 from registry import crawling
 from registry.models import CrawlSlice, Owner, Watch
 from registry.sightings import NewSighting, keep_sightings
+from workers.searches import search_mark
 from workers.steps.register import NewWork, Registered, register_work
 from workers.wiring import House
 
@@ -90,4 +91,4 @@ def bring(house: House, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], h
     with transaction.atomic():
         row = crawling.hold_slice(to.pk, epoch)
         assert row is not None
-        return keep_sightings(row, seen)
+        return keep_sightings(row, seen, search_mark())

@@ -2,7 +2,9 @@
 
 from registry.models import FingerprintRow, WorkPicture
 from tests.flow.rows import owner, photograph, register
+from workers import votes_upkeep
 from workers.background import Progress, going_on
+from workers.index_upkeep import rebuild_indexes
 from workers.inline import Inline
 
 
@@ -16,3 +18,21 @@ def test_what_takes_long_says_how_far_it_is_until_it_is_done(inline: Inline) -> 
         Progress("pictures seen before compared with new works that they resemble", 450, 2000),
         Progress("registered pictures with local features", 0, 1),
     ]
+
+
+def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: Inline) -> None:
+    studio = owner("studio")
+    damaged, _ = (register(inline.house, studio, photograph(seed)).work.pictures.get() for seed in (1, 2))
+    inline.run_until_idle()
+    FingerprintRow.objects.filter(part="local").delete()
+    inline.house.features.remove(damaged.digest)
+    inline.house.blobs.remove(damaged.digest)
+    assert votes_upkeep.measure_missing(inline.house) == 1
+    (told,) = going_on(inline.house)
+    assert (told.done, told.total) == (1, 2)
+    assert told.what.startswith("registered pictures can't be read")
+    assert votes_upkeep.measure_missing(inline.house) == 0
+    inline.house.blobs.put(photograph(1))
+    list(rebuild_indexes(inline.house))
+    assert going_on(inline.house) == []
+    assert len(inline.house.indexes.votes) == 2

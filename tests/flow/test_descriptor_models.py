@@ -25,7 +25,7 @@ from registry.models import (
 from tests.assets.networks import CARD, network
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
-from workers.descriptors import SwitchedError
+from workers.descriptors import SwitchedError, start_shipped
 from workers.inline import Inline
 from workers.steps.refingerprint import describe_anew
 
@@ -162,7 +162,13 @@ def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline:
     DescriptorChoice.objects.create(serving=kept)
     register(house, owner("studio"), photograph(1))
     assert IndexChange.objects.get(collection="works", space=kept.space).number == 1
+    assert [(one.version, one.state) for one in model_states(house)] == [("0", "serving")]
+    start_shipped(house.blobs)
     assert [(one.version, one.state) for one in model_states(house)] == [("0", "serving"), ("1", "building")]
+    use_model(house, "descriptor@0")
+    start_shipped(house.blobs)
+    assert [(one.version, one.state) for one in model_states(house)] == [("0", "serving"), ("1", "shipped")]
+    use_model(house, "descriptor@1")
     inline.run_until_idle()
     assert [(one.version, one.state) for one in model_states(house)] == [("0", "shipped"), ("1", "serving")]
     drop_model(house, "descriptor@0")

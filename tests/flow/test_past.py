@@ -20,6 +20,7 @@ from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import FAST, LOOPBACK, Shop, watch
 from workers.inline import Inline
+from workers.steps.match import match_pictures
 from workers.steps.retain import expire_bytes
 from workers.steps.search import search_pictures
 
@@ -182,10 +183,63 @@ def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     register(inline.house, studio, photograph(0))
     pk = WorkPicture.objects.get().pk
     kept = []
-    for _ in range(2):
+    for _ in range(3):
         search_pictures(inline.house, [pk])
         kept.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
-    assert kept == [("todo", 1, 0), ("done", 2, 1)]
+    assert kept == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
+
+
+def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.steps.search.SECONDS", -1.0)
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    bring(inline.house, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
+    inline.run_until_idle()
+    for seed in range(2):
+        register(inline.house, studio, photograph(seed), f"Work {seed}")
+    search_pictures(inline.house, list(WorkPicture.objects.values_list("pk", flat=True)))
+    assert set(WorkPicture.objects.values_list("state", "attempts")) == {("todo", 0)}
+    assert set(Match.objects.values_list("registered__work_pictures__work__title", flat=True)) == {"Work 0"}
+    inline.run_until_idle()
+    assert Case.objects.count() == 2
+
+
+def seen_again(inline: Inline, data: bytes) -> None:
+    """Let another crawl see a picture."""
+    studio = Owner.objects.get()
+    planned, epoch = claimed_slice(studio, f"again-{studio.watches.count()}")
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [data], host="again.example"))
+
+
+def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: Inline) -> None:
+    studio, data = owner("studio"), copy_of(photograph(0))
+    bring(inline.house, *claimed_slice(studio), [data])
+    inline.run_until_idle()
+    register(inline.house, studio, photograph(0))
+    WorkPicture.objects.update(state="failed")
+    seen_again(inline, data)
+    assert sorted(Case.objects.values_list("party", flat=True)) == ["again.example", "shop.example"]
+
+
+@pytest.mark.parametrize("why", ["too many", "unreadable"])
+def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    studio, data = owner("studio"), copy_of(photograph(0))
+    nearer = photograph(0) + b"as it is"
+    bring(inline.house, *claimed_slice(studio), [data, nearer])
+    inline.run_until_idle()
+    if why == "too many":
+        monkeypatch.setattr("workers.steps.search.MOST", 1)
+    else:
+        inline.house.blobs.remove(Digest.of(data))
+    register(inline.house, studio, photograph(0))
+    inline.run_until_idle()
+    assert not Match.objects.filter(found__digest=Digest.of(data)).exists()
+    seen_again(inline, data)
+    assert Match.objects.get(found__digest=Digest.of(data)).decision == "certain"
 
 
 def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: Inline) -> None:

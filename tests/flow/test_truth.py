@@ -186,7 +186,7 @@ def test_a_sitemap_and_an_import_may_name_what_no_row_can_hold(inline: Inline) -
     with transaction.atomic():
         row = crawling.hold_slice(planned.pk, epoch)
         assert row is not None
-        keep_sightings(row, [odd])
+        keep_sightings(row, [odd], "")
     assert Sighting.objects.get().response_headers == [["X-Odd", "a\ufffdb?"]]
 
 

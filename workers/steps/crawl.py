@@ -22,6 +22,7 @@ from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.models import Sighting as SightingRow
 from registry.revisits import is_past
 from workers.crawl_child import crawl_child
+from workers.searches import search_mark
 from workers.steps.retain import disk_is_full
 from workers.wiring import House, contact_fields
 
@@ -229,7 +230,7 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
         if row is None:
             return False
         crawling.add_urls(row.crawl_id, _links(batch.pages))
-        waiting = sightings.keep_sightings(row, new)
+        waiting = sightings.keep_sightings(row, new, search_mark())
         for digest in came:  # retention may have removed them before their rows were locked
             if digest not in house.blobs:
                 house.blobs.put_file(spool / "bytes" / digest.hex)

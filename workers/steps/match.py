@@ -13,12 +13,13 @@ from exhibit.types import Verification
 from indexer.candidates import Candidate, hash_candidates
 from indexer.features import Features, extract, fingerprints
 from indexer.search import compare, find_works
-from indexer.spaces import PHASH, PICTURE_PARTS, PIPELINE
+from indexer.spaces import PHASH, PICTURE_PARTS
 from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import Picture
 from workers.descriptors import SwitchedError
+from workers.searches import search_mark
 from workers.wiring import House
 
 Collection = vectors.Collection
@@ -35,7 +36,7 @@ class Measured:
 def match_pictures(house: House, ids: Sequence[int]) -> None:
     """Match a batch of pictures against all works.
 
-    0. Those that this version has searched for before only need cases for what was seen of them since: works that came
+    0. Those that need no other search than they had only need cases for what was seen of them since: works that came
        later have searched for them (:mod:`workers.steps.search`).
     1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
     2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
@@ -47,8 +48,9 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
     if not claimed:
         return
     house.descriptors.refresh()
-    known = set(Picture.objects.filter(pk__in=claimed, searched=_mark(house)).values_list("pk", flat=True))
-    _finish(house, sorted(known), [])
+    mark = search_mark()
+    known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
+    _finish(house, sorted(known), [], mark)
     claimed = [pk for pk in claimed if pk not in known]
     measured = _measure(house, claimed)
     try:
@@ -58,23 +60,18 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
         return
     house.indexes.refresh(Collection.WORKS)
     measured, rows = _compared(house, measured)
-    _finish(house, [one.row.pk for one in measured], rows)
+    _finish(house, [one.row.pk for one in measured], rows, mark)
 
 
-def _finish(house: House, pictures: Sequence[int], rows: Sequence[tuple[int, int, Verification]]) -> None:
+def _finish(house: House, pictures: Sequence[int], rows: Sequence[tuple[int, int, Verification]], mark: str) -> None:
     """Keep the matches of pictures, open the cases, and note that the pictures are done."""
     with transaction.atomic():
         matching.lock_pictures(pictures)
         matching.keep_matches(rows)
         captures = matching.open_cases(found=pictures)
-        Picture.objects.filter(pk__in=pictures).update(searched=_mark(house))
+        Picture.objects.filter(pk__in=pictures).update(searched=mark)
         steps.finish(Picture, pictures)
     house.hint("capture", captures)
-
-
-def _mark(house: House) -> str:
-    """What a search depends on beside the works."""
-    return f"{PIPELINE} {house.descriptors.serving.space.id}"
 
 
 def _measure(house: House, ids: Iterable[int]) -> list[Measured]:

@@ -44,12 +44,14 @@ class Sought:
         features: what was measured of it.
         queries: what it searches with.
         distances: bits or, beyond 256, by descriptor alone, for each picture that resembles it; the best come first.
+        left_out: pictures that resemble it too, and couldn't be compared or were too many.
     """
 
     row: WorkPicture
     features: Features
     queries: WorkQueries
     distances: dict[int, int] = field(default_factory=dict)
+    left_out: set[int] = field(default_factory=set)
 
 
 def search_pictures(house: House, ids: Sequence[int]) -> None:
@@ -60,6 +62,9 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
        that a search that is broken off goes on where it was.
     3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
        are asked for again where they were seen (:mod:`registry.revisits`).
+
+    What had to be left out is searched for again when it is seen again. After ``SECONDS`` others have their turn: each
+    call brings the first of its works at least one step further.
 
     The work's own fingerprints were committed before; with the pictures' commit-before-search in
     :mod:`workers.steps.match`, whichever of the two came later sees the other.
@@ -72,9 +77,12 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
     house.indexes.refresh(Collection.PICTURES)
     sought = list(_sought(house, claimed))
     _resembling(house, sought)
-    for one in sought:
+    for place, one in enumerate(sought):
         try:
-            _search(house, one, until)
+            if place and time.monotonic() > until:
+                steps.wait(WorkPicture, one.row.pk, now())
+            else:
+                _search(house, one, until)
         except ExhibitError as error:
             steps.fail(WorkPicture, one.row.pk, str(error), retry=error.retry)
 
@@ -99,6 +107,7 @@ def _resembling(house: House, sought: Sequence[Sought]) -> None:
         bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
         named = {hit: pictures.get(_key(hit)) for hit in candidates}
         one.distances = {picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MOST)}
+        one.left_out = {picture for picture in named.values() if picture is not None} - one.distances.keys()
         _tell(one, vectors=len(hashes), alike=len(one.distances))
 
 
@@ -112,21 +121,23 @@ def _search(house: House, one: Sought, until: float) -> None:
     rows = Picture.objects.in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     for start in range(0, len(stored), KEPT_TOGETHER):
-        if start and time.monotonic() > until:
+        some = stored[start : start + KEPT_TOGETHER]
+        _compare(house, one, some)
+        _tell(one, compared=len(known) + start + len(some))
+        if time.monotonic() > until:
             steps.wait(WorkPicture, one.row.pk, now())
             return
-        _compare(house, one, stored[start : start + KEPT_TOGETHER])
-        _tell(one, compared=len(known) + start + len(stored[start : start + KEPT_TOGETHER]))
     gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
     seen = revisits.seen_by(one.row.work.owner_id, gone)
     expired = [rows[pk] for pk in gone if pk in seen]
     again = list(_worth_asking(house, one, expired))
     with transaction.atomic():
-        matching.lock_pictures(one.distances)
+        matching.lock_pictures({*one.distances, *one.left_out})
+        Picture.objects.filter(pk__in=one.left_out).update(searched="")
         captures = matching.open_cases(registered=[one.row.picture_id])
         revisits.ask_again(one.row.work.owner_id, one.row.picture_id, again)
+        _tell(one, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [one.row.pk])
-    _tell(one, expired=len(expired), asked_again=len(again))
     house.hint("capture", captures)
 
 
@@ -134,9 +145,11 @@ def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
     """Compare with some pictures and keep what came of it, in a transaction of its own."""
     rows = []
     for found in pictures:
-        with suppress(ExhibitError):  # expired a moment ago, or damaged since it was measured
+        try:
             seen = extract(house.blobs.get(found.digest), house.limits)
             rows.append((one.row.picture_id, found.pk, compared(house, seen, one.features)))
+        except ExhibitError:  # expired a moment ago, or damaged since it was measured
+            one.left_out.add(found.pk)
     with transaction.atomic():
         matching.keep_matches(rows)
 
