@@ -8,7 +8,7 @@ import numpy as np
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
 from indexer.faiss_index import FaissIndex
-from indexer.manifest import Manifest, publish, read_manifest, writer
+from indexer.manifest import Manifest, manifest_to_replace, publish, read_manifest, writer
 from indexer.segments import Rows, opened, segment_problems, write_segments
 
 
@@ -41,10 +41,7 @@ def rebuild_index(space: Space, folder: Path, rows: Iterable[Rows], sequence: in
         sequence: the highest change number that they contain.
     """
     with writer(folder):
-        try:
-            present = read_manifest(folder, space.id)
-        except IntegrityError:
-            present = Manifest(space.id, generation=_highest_generation(folder))
+        present = manifest_to_replace(folder, space.id)
         generation = present.generation + 1
         entries = write_segments(folder, space, generation, rows)
         publish(folder, Manifest(space.id, generation, sequence, tuple(entries)), keep=present.files)
@@ -57,9 +54,3 @@ def _twice_there(space: Space, folder: Path, manifest: Manifest) -> list[str]:
         return [f"Removed rows: {error}"]
     numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *live]), return_counts=True)
     return [f"Number {number} is there more than once." for number in numbers[counts > 1][:10]]
-
-
-def _highest_generation(folder: Path) -> int:
-    """The highest generation that a file's name tells, so that no name is used twice."""
-    generations = [path.name.split("-")[1] for path in folder.glob("segment-*-*")]
-    return max((int(text) for text in generations if text.isdigit()), default=0)

@@ -73,6 +73,15 @@ def read_manifest(folder: Path, space: str) -> Manifest:
     return manifest
 
 
+def manifest_to_replace(folder: Path, space: str) -> Manifest:
+    """The manifest of a folder; where it can't be read an empty one, whose generation is the highest of any file."""
+    try:
+        return read_manifest(folder, space)
+    except IntegrityError:
+        generations = (path.name.split("-")[1] for path in folder.glob("segment-*-*"))
+        return Manifest(space, generation=max((int(text) for text in generations if text.isdigit()), default=0))
+
+
 def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
     """Swap the manifest atomically; everything that it names must be written by then.
 

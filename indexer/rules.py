@@ -2,6 +2,9 @@
 
 None of the figures decides alone. A watermark that two pictures share makes many details agree; a studio's next product
 makes hash and pixels agree; only a copy lies on its original to a fraction of a pixel over most of what both show.
+
+Counts beside thresholds are of the comparison as it was when these were chosen, on 20 November 2026;
+``docs/accuracy.md`` tells what the rules do as they are.
 """
 
 from dataclasses import dataclass

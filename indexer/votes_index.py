@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError, WrongUseError
 from indexer.faiss_index import GROWTH, TRIES
 from indexer.local_features import MIRROR, WIDTH
-from indexer.manifest import Manifest, SegmentEntry, publish, read_manifest, writer
+from indexer.manifest import Manifest, SegmentEntry, manifest_to_replace, publish, read_manifest, writer
 from indexer.segments import HINT
 from indexer.spaces import ROOTSIFT
 from indexer.votes import NEIGHBOURS, Vote, count_votes
@@ -213,10 +213,7 @@ def rebuild_votes(folder: Path, works: Iterable[Works], sequence: int, codec: An
         codec: a trained one; the one that comes with the product without it.
     """
     with writer(folder):
-        try:
-            present = read_manifest(folder, ROOTSIFT.id)
-        except IntegrityError:
-            present = Manifest(ROOTSIFT.id, generation=_highest_generation(folder))
+        present = manifest_to_replace(folder, ROOTSIFT.id)
         generation = present.generation + 1
         entries = write_segments(folder, generation, shipped_codec() if codec is None else codec, works)
         publish(folder, Manifest(ROOTSIFT.id, generation, sequence, tuple(entries)), keep=present.files)
@@ -237,9 +234,3 @@ def check_votes(folder: Path) -> list[str]:
         return [str(error)]
     numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *live]), return_counts=True)
     return [f"Number {number} is there more than once." for number in numbers[counts > 1][:10]]
-
-
-def _highest_generation(folder: Path) -> int:
-    """The highest generation that a file's name tells, so that no name is used twice."""
-    generations = [path.name.split("-")[1] for path in folder.glob("segment-*-*")]
-    return max((int(text) for text in generations if text.isdigit()), default=0)

@@ -130,6 +130,15 @@ def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path],
             assert (picture.format, max(picture.size) <= 1600) == (kind, True)
 
 
+def test_compare_tells_of_a_pair_what_match_told(
+    run: tuple[subprocess.CompletedProcess[str], Path], folders: tuple[Path, Path]
+) -> None:
+    line = next(line for line in matches(run[1]) if line["picture"] == "a/mirrored.jpg")
+    works, pictures = folders
+    told = json.loads(indexer("compare", works / line["work"], pictures / line["picture"], "--json").stdout)
+    assert told == {name: line[name] for name in told}
+
+
 def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
     works, pictures = folders
     review = indexer("compare", works / "page.png", pictures / "a" / "page.jpg", "--json")
