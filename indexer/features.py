@@ -16,13 +16,26 @@ from indexer.borders import content_box
 from indexer.descriptor import BUILT_IN, Descriptor
 from indexer.hashes import orientation_hashes, quality, shrink
 from indexer.information import low_information
+from indexer.insets import inset
 from indexer.later import Later
 from indexer.local_features import QUICK_KEYPOINTS, QUICK_SIDE, LocalFeatures, local_features, quick_features
 from indexer.masks import masked_boxes
 from indexer.orientation import ORIENTATIONS, Box
 from indexer.panels import panels
 from indexer.single_thread import cv2
-from indexer.spaces import CENTRE, DESCRIPTOR, LOCAL, PANELS, PHASH, ROOTSIFT, TILES, TRIMMED, VOTES_KEPT, WHOLE
+from indexer.spaces import (
+    CENTRE,
+    DESCRIPTOR,
+    INSET,
+    LOCAL,
+    PANELS,
+    PHASH,
+    ROOTSIFT,
+    TILES,
+    TRIMMED,
+    VOTES_KEPT,
+    WHOLE,
+)
 
 THUMBNAIL_SIDE = 192
 ICON_SIDE = 40
@@ -73,8 +86,9 @@ class Features:
         quality: structure that the hash sees, 0 to 100.
         content: rectangle inside constant borders in original pixels, or ``None`` without borders.
         panels: pictures within the picture (:mod:`indexer.panels`), rectangles in original pixels.
+        inset: a picture laid upon the picture (:mod:`indexer.insets`), or ``None``; with panels nobody looks.
         hash_variants: uint8, shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of
-            each panel.
+            each panel and of the inset.
         space: of the embeddings.
     """
 
@@ -83,6 +97,7 @@ class Features:
     quality: int
     content: Box | None
     panels: tuple[Box, ...]
+    inset: Box | None
     hash_variants: NDArray[np.uint8]
     later_grey: Later[NDArray[np.uint8]] = field(repr=False)
     later_local: Later[LocalFeatures] = field(repr=False)
@@ -114,8 +129,8 @@ class Features:
 
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
-        """Descriptors of unit length, float32, by part: ``whole``, ``centre`` and the panels."""
-        parts = (WHOLE, CENTRE, *PANELS[: len(self.panels)])
+        """Descriptors of unit length, float32, by part: ``whole``, ``centre``, the panels and the inset."""
+        parts = (WHOLE, CENTRE, *self._within)
         return dict(zip(parts, self.later_embeddings.value, strict=True))
 
     @cached_property
@@ -131,12 +146,17 @@ class Features:
     @property
     def variants(self) -> tuple[Variant, ...]:
         """What each row of :attr:`hash_variants` is."""
-        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *PANELS[: len(self.panels)])
+        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._within)
         return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
+
+    @property
+    def _within(self) -> tuple[str, ...]:
+        """The pictures within the picture."""
+        return (*PANELS[: len(self.panels)], *(() if self.inset is None else (INSET,)))
 
     @cached_property
     def hashes(self) -> dict[str, bytes]:
-        """The hashes that are stored, 32 bytes by part: ``whole``, ``trimmed`` when it differs, and the panels."""
+        """The hashes that are stored, 32 bytes by part: ``whole``, ``trimmed`` when it differs, panels and inset."""
         stored = {
             variant.part: row.tobytes()
             for variant, row in zip(self.variants, self.hash_variants, strict=True)
@@ -170,6 +190,8 @@ class Features:
         """The rectangle in original pixels that a part of the picture covers."""
         if part == TRIMMED and self.content is not None:
             return self.content
+        if part == INSET and self.inset is not None:
+            return self.inset
         if part in PANELS:
             return self.panels[PANELS.index(part)]
         return Box(0, 0, self.info.width, self.info.height)
@@ -198,18 +220,20 @@ def extract(
     grey = _at_most(decoded, detail.side, cv2.INTER_AREA)
     image = Image.fromarray(grey)
     size = (picture.info.width, picture.info.height)
-    content, inside = _parts(grey, size)
+    content, inside, laid = _parts(grey, size)
+    within = [*inside, *([] if laid is None else [laid])]
     small = shrink(image)
     structure = quality(small)
     local = Later(lambda: local_features(grey, size, detail.keypoints))
-    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in inside]
+    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
     return Features(
         digest=Digest.of(data),
         info=picture.info,
         quality=structure,
         content=content,
         panels=inside,
-        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *inside]),
+        inset=laid,
+        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *within]),
         later_grey=Later(lambda: grey),
         later_local=local,
         later_quick=Later(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
@@ -220,12 +244,13 @@ def extract(
     )
 
 
-def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...]]:
-    """What lies inside borders, and the panels that are something else; in original pixels."""
+def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...], Box | None]:
+    """What lies inside borders, the panels that are something else, and the inset; in original pixels."""
     box = content_box(grey)
     content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
-    found = panels(grey, size)
-    return content, tuple(one for one in found if content is None or one.likeness(content) < SAME_PART)
+    found = tuple(one for one in panels(grey, size) if content is None or one.likeness(content) < SAME_PART)
+    laid = None if found else inset(grey, size)
+    return content, found, None if laid and content and laid.likeness(content) >= SAME_PART else laid
 
 
 def _hash_variants(

@@ -34,6 +34,7 @@ def to_bytes(features: Features) -> bytes:
         "low_information": features.low_information,
         "content": None if box is None else _edges(box),
         "panels": [_edges(panel) for panel in features.panels],
+        "inset": None if features.inset is None else _edges(features.inset),
     }
     file = io.BytesIO()
     np.savez(
@@ -82,6 +83,7 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
         quality=about["quality"],
         content=None if about["content"] is None else Box(*about["content"]),
         panels=tuple(Box(*edges) for edges in about["panels"]),
+        inset=None if about["inset"] is None else Box(*about["inset"]),
         hash_variants=parts["hash_variants"],
         later_grey=later_grey,
         later_local=Later(lambda: local),

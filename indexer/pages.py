@@ -31,6 +31,9 @@ STROKE = 30
 EVEN, DEVIATION, LEAST_GROUND = 4, 1.0, 0.17
 """Share of a page that has the ground's colour within so many grey levels, and deviates by less in 5×5 pixels; night
 skies and walls are less even."""
+ONE_COLOUR, LEAST_ONE = 1, 0.8
+"""Share of that ground that is within so many grey levels of its colour: .82 and more of pages, also badly saved ones;
+at most .69 of clear skies and studio walls, which change gently from one level to the next."""
 
 
 def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
@@ -40,7 +43,7 @@ def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
         grey: uint8, shape (height, width).
     """
     small = _small(grey)
-    rectangles = _rectangles(small)
+    rectangles = _rectangles(grey, small)
     pictures = [box for box in rectangles if not _is_words(small, box)]
     if len(pictures) >= LEAST_PANELS:
         return (COLLAGE,)
@@ -55,12 +58,13 @@ def pictures_on(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
     """The rectangles that hold pictures, in pixels of ``grey``, uint8 of shape (height, width)."""
     small = _small(grey)
     across, down = grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]
-    return tuple(box.scaled(across, down) for box in _rectangles(small) if not _is_words(small, box))
+    return tuple(box.scaled(across, down) for box in _rectangles(grey, small) if not _is_words(small, box))
 
 
-def _rectangles(small: NDArray[np.uint8]) -> list[Box]:
+def _rectangles(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Box]:
+    """The panels of a picture that are filled, in pixels of its small form."""
     height, width = small.shape
-    return [box for box in panels(small, (width, height)) if _is_filled(small, box)]
+    return [box for box in panels(grey, (width, height)) if _is_filled(small, box)]
 
 
 def _small(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -114,8 +118,11 @@ def _ground(grey: NDArray[np.uint8]) -> int | None:
     """The grey level of a page's ground; ``None`` when nothing is as even and large."""
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     ground = int(np.convolve(counts, (1, 2, 1), mode="same").argmax())
-    even = (np.abs(grey.astype(np.int16) - ground) <= EVEN) & (_deviation(grey) < DEVIATION)
-    return ground if even.mean() >= LEAST_GROUND else None
+    apart = np.abs(grey.astype(np.int16) - ground)
+    even = (apart <= EVEN) & (_deviation(grey) < DEVIATION)
+    if even.mean() < LEAST_GROUND or (apart[even] <= ONE_COLOUR).mean() < LEAST_ONE:
+        return None
+    return ground
 
 
 def _lines_outside(grey: NDArray[np.uint8], boxes: list[Box], ground: int) -> int:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from indexer.orientation import Box
 from indexer.single_thread import cv2
 
-SIDE = 320
-"""Long side, pixels, of the picture that is cut."""
+SIDES = (256, 320, 512)
+"""Long side, pixels, of the picture that is cut; the cut into most panels counts. When it is reduced, a badly saved
+gutter has one colour; a thin one, as of a sheet of nine, is only seen from closer."""
 SPREAD = 12
 """Grey levels that a gutter may span, so that JPEG's ringing doesn't end it."""
 GUTTER = 2
@@ -26,7 +27,7 @@ LEAST_PIXELS = 48
 """Shorter side of a panel in original pixels."""
 LEAST_SHADES = 24
 """Grey levels that a tenth of a panel's pixels are away from its median at least; else it shows next to nothing."""
-MOST = 6
+MOST = 9
 
 Region = tuple[int, int, int, int]
 """Top, bottom, left, right."""
@@ -39,7 +40,11 @@ def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
         grey: uint8, shape (height, width).
         size: width and height of the original, whose pixels the boxes are in.
     """
-    small = _small(grey)
+    return max((_panels_at(side, grey, size) for side in SIDES), key=len)
+
+
+def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
+    small = _small(grey, side)
     height, width = small.shape
     whole = (0, height, 0, width)
     if not (_gutters(small, whole, 0).any() or _gutters(small, whole, 1).any()):
@@ -51,8 +56,8 @@ def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
 
 
-def _small(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = SIDE / max(grey.shape)
+def _small(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    factor = side / max(grey.shape)
     if factor >= 1:
         return grey
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))

@@ -3,7 +3,7 @@
 Whoever searches (the match step, a folder without any server, a benchmark) brings the works as it holds them; the order
 of the measures, from cheap to dear, is decided here and nowhere else:
 
-1. The hash, of the picture, of what lies inside its borders and of its panels. It may settle all by itself.
+1. The hash, of the picture, of what lies inside its borders, of its panels and inset. It may settle all by itself.
 2. For pictures that are more than an icon, the descriptor and the local votes of quick features.
 3. What a certain match leaves of the picture votes again: it may show further works.
 4. A page or a collage that no work explains votes again from twice the size.

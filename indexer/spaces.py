@@ -55,8 +55,10 @@ ROOTSIFT = Space(
 WHOLE = "whole"
 TRIMMED = "trimmed"
 CENTRE = "centre"
-PANELS = ("panel-1", "panel-2", "panel-3", "panel-4", "panel-5", "panel-6")
+PANELS = tuple(f"panel-{number}" for number in range(1, 10))
 """Pictures within the picture (:mod:`indexer.panels`), the largest first."""
+INSET = "inset"
+"""A picture laid upon the picture (:mod:`indexer.insets`)."""
 TILES = ("tile-1", "tile-2", "tile-3", "tile-4")
 """Quarters; a new work looks for itself by them, nothing is found by them."""
 LOCAL = "local"
@@ -65,5 +67,5 @@ LOCAL = "local"
 WORK_PARTS = frozenset({WHOLE, TRIMMED, LOCAL})
 """Parts that belong into an index of registered works: what is searched *for* is always a whole work."""
 
-PICTURE_PARTS = frozenset({WHOLE, TRIMMED, CENTRE, *PANELS})
+PICTURE_PARTS = frozenset({WHOLE, TRIMMED, CENTRE, *PANELS, INSET})
 """Parts that belong into an index of pictures seen: a work may fill only a part of what was found."""

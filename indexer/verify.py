@@ -21,7 +21,7 @@ from indexer.negative import negative
 from indexer.orientation import Box, alignment
 from indexer.pages import COLLAGE, LEAST_PANELS
 from indexer.rules import Figures, decide
-from indexer.spaces import PIPELINE
+from indexer.spaces import INSET, PIPELINE
 
 HASH_REACH = 90
 """Bits within which two hashes are worth laying the pictures onto each other as the hash says."""
@@ -95,6 +95,8 @@ def nearest_hash(found: Features, registered: Features) -> HashMatch:
     """The closest pair among the found picture's variants and the registered picture's stored hashes."""
     best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
     for part, raw in registered.hashes.items():
+        if part == INSET:  # strangers may have laid the same picture upon theirs
+            continue
         distances = np.bitwise_count(found.hash_variants ^ np.frombuffer(raw, np.uint8)).sum(axis=1)
         row = int(distances.argmin())
         if distances[row] < best:

@@ -63,8 +63,13 @@ def test_each_picture_of_a_collage_is_a_panel() -> None:
 
 
 def test_no_more_than_the_largest_are_kept() -> None:
-    places = [(10 + 335 * column, 10 + 255 * row) for column in range(3) for row in range(3)]
-    assert len(found(sheet(places, (1015, 775)))) == MOST
+    places = [(10 + 335 * column, 10 + 255 * row) for column in range(4) for row in range(3)]
+    assert len(found(sheet(places, (1350, 775)))) == MOST
+
+
+def test_thin_gutters_separate_the_pictures_of_a_sheet_of_nine() -> None:
+    places = [(326 * column, 246 * row) for column in range(3) for row in range(3)]
+    assert len(found(sheet(places, (972, 732)))) == 9
 
 
 def test_what_is_small_in_the_original_is_no_panel() -> None:

@@ -1,0 +1,62 @@
+"""Pages and collages are told from photographs, also from those under a plain sky."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from indexer.features import extract
+from indexer.pages import COLLAGE, PAGE, composition
+from tests.assets.textured import collage_with, encoded, page_with, textured
+
+
+def grey_of(picture: Image.Image) -> np.ndarray:
+    grey = picture.convert("L")
+    grey.thumbnail((512, 512))
+    return np.asarray(grey)
+
+
+def saved_badly(picture: Image.Image) -> Image.Image:
+    small = picture.resize((picture.width * 6 // 10, picture.height * 6 // 10))
+    return Image.open(io.BytesIO(encoded(small, "JPEG", 40)))
+
+
+def under_a_sky(seed: int) -> Image.Image:
+    """A landscape under a clear sky with low clouds and birds, which are wide and low as lines of words are."""
+    height, width = 480, 640
+    levels = np.linspace(166, 142, 280)[:, None] + np.linspace(0, 4, width)
+    picture = Image.fromarray(np.repeat(levels[:, :, None], 3, axis=2).round().astype(np.uint8))
+    picture = ImageOps.pad(picture, (width, height), centering=(0, 0))
+    draw = ImageDraw.Draw(picture)
+    for line in range(7):
+        draw.rectangle((60 + 30 * line, 30 + 32 * line, 180 + 30 * line, 38 + 32 * line), fill=(90, 90, 90))
+    picture.paste(textured(seed, (width, height - 280)), (0, 280))
+    return picture
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_photograph_under_a_plain_sky_is_a_single_picture(seed: int) -> None:
+    assert composition(grey_of(under_a_sky(seed))) == ()
+    assert extract(encoded(under_a_sky(seed), "JPEG")).low_information == ()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_page_of_words_around_a_picture_is_a_page_however_it_was_saved(seed: int) -> None:
+    page = page_with(textured(seed))
+    assert composition(grey_of(page)) == (PAGE,)
+    assert composition(grey_of(saved_badly(page))) == (PAGE,)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sheet_of_four_is_a_collage_however_it_was_saved(seed: int) -> None:
+    collage = collage_with(textured(seed))
+    assert composition(grey_of(collage)) == (COLLAGE,)
+    assert composition(grey_of(saved_badly(collage))) == (COLLAGE,)
+
+
+def test_a_sheet_of_nine_with_thin_gutters_is_a_collage() -> None:
+    sheet = Image.new("RGB", (912, 912), "white")
+    for number in range(9):
+        sheet.paste(textured(number, (300, 300)), (number % 3 * 306, number // 3 * 306))
+    assert composition(grey_of(sheet)) == (COLLAGE,)
