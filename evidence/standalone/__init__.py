@@ -7,7 +7,12 @@ from exhibit.digests import Digest
 _FOLDER = Path(__file__).parent
 _EARLIER: dict[str, frozenset[str]] = {
     "VERIFY.md": frozenset({"389fe03b89f1387599b697252b00fdfa6c3ae3ea278fdbaa0dba7d8c79602bba"}),
-    "verify.py": frozenset({"4c36842c68e79660e894766c618f3da598928078c9acb3f45e2a5ee57ebc8e00"}),
+    "verify.py": frozenset(
+        {
+            "4c36842c68e79660e894766c618f3da598928078c9acb3f45e2a5ee57ebc8e00",
+            "9325e70064b6a791d215517437c644a15e2b6f93c21fd8017879fe18808c4f87",
+        }
+    ),
 }
 """SHA-256 of the versions that earlier releases put into bundles."""
 

@@ -4,7 +4,8 @@
     python3 verify.py PATH       another unpacked folder, or a ZIP
 
 Checked here: every digest, the bag, the seal digest, the log's entry and its place under the log's checkpoint, and that
-the sealed figures and the sealed calibration give the sealed probabilities.
+the sealed figures and the sealed calibration give the sealed probabilities. That the calibration's bounds follow from
+its counts isn't computed here; that the facts state them as it does is checked.
 Not checked here, because Python brings no means for it: signatures and witnesses of time. The lines to check those with
 openssl, ots and bagit are printed. Nothing here is trusted because it lies in the bundle: who signed and who witnessed
 is for you to find out from elsewhere.
@@ -29,6 +30,7 @@ LIMIT = 16 << 20
 MANIFEST = "data/manifest.json"
 FACTS = "data/facts.json"
 OWN_TAGS = {"tagmanifest-sha256.txt"}
+HELD = {"low-information", "collage", "page", "negative", "lens"}
 
 
 class BrokenError(Exception):
@@ -118,9 +120,7 @@ def check_bag(bundle: Bundle, found: dict[str, Digests]) -> str:
 def check_manifest(bundle: Bundle, found: dict[str, Digests]) -> str:
     """Every sealed file against the manifest."""
     manifest = json.loads(read(bundle, MANIFEST).decode())
-    withheld = set()
-    if "proofs/withheld.json" in bundle.names:
-        withheld = set(json.loads(read(bundle, "proofs/withheld.json").decode())["files"])
+    withheld = withheld_from(bundle)
     listed = {MANIFEST}
     for entry in manifest["files"]:
         listed.add(entry["path"])
@@ -133,6 +133,13 @@ def check_manifest(bundle: Bundle, found: dict[str, Digests]) -> str:
         raise BrokenError(f"data/ holds a file that wasn't sealed: {min(extra)}")
     words = f"{len(listed) - 1 - len(withheld)} sealed files are those that the manifest lists"
     return words + (f", {len(withheld)} are withheld" if withheld else "")
+
+
+def withheld_from(bundle: Bundle) -> set[str]:
+    """Sealed files that this copy of the bundle says it doesn't hold."""
+    if "proofs/withheld.json" not in bundle.names:
+        return set()
+    return set(json.loads(read(bundle, "proofs/withheld.json").decode())["files"])
 
 
 def check_entry(bundle: Bundle, found: dict[str, Digests]) -> str:
@@ -179,28 +186,47 @@ def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: 
 def check_probability(bundle: Bundle, found: dict[str, Digests]) -> str:
     """Every probability follows from the figures and the calibration that the facts name."""
     facts = json.loads(read(bundle, FACTS).decode())
-    calibrations = {}
-    for stated in facts["calibrations"]:
-        if found.get(stated["file"], ("", ""))[1] != stated["digest"]:
-            raise BrokenError(f"{stated['file']} isn't the calibration that the facts state")
-        calibrations[stated["digest"]] = json.loads(read(bundle, stated["file"]).decode())
-    counted = 0
+    withheld, calibrations, counted, left = withheld_from(bundle), {}, 0, 0
+    for stated in facts.get("calibrations", ()):
+        calibrations[stated["digest"]] = None
+        if stated["file"] not in withheld or stated["file"] in found:
+            calibrations[stated["digest"]] = stated_calibration(bundle, found, stated)
     for match in facts["matches"]:
         one = match["verification"]
-        if one["probability"] is not None:
-            value = probability(one, calibrations[one["calibration"]])
-            if not abs(value - one["probability"]) <= 0.0002:
-                raise BrokenError(
-                    f"match {match['number']}: the figures give {value:.4f}, not {one['probability']:.4f}"
-                )
-            counted += 1
-    return f"{counted} probabilities follow from the sealed figures and calibrations"
+        if one.get("probability") is None:
+            continue
+        if one.get("calibration") not in calibrations:
+            raise BrokenError(f"match {match['number']} has a probability without a calibration")
+        calibration = calibrations[one["calibration"]]
+        if calibration is None:
+            left += 1
+            continue
+        value = probability(one, calibration)
+        if not abs(value - one["probability"]) <= 0.0002:
+            raise BrokenError(f"match {match['number']}: the figures give {value:.4f}, not {one['probability']:.4f}")
+        counted += 1
+    words = f"{counted} probabilities follow from the sealed figures and calibrations"
+    return words + (f", {left} can't be checked: their calibration is withheld" if left else "")
+
+
+def stated_calibration(bundle: Bundle, found: dict[str, Digests], stated: dict[str, Any]) -> dict[str, Any]:
+    """A calibration of which the facts say what it says itself."""
+    if found.get(stated["file"], ("", ""))[1] != stated["digest"]:
+        raise BrokenError(f"{stated['file']} isn't the calibration that the facts state")
+    calibration: dict[str, Any] = json.loads(read(bundle, stated["file"]).decode())
+    told = {**calibration["bounds"], **{name: calibration[name] for name in ("name", "made", "data")}}
+    for name, value in told.items():
+        if stated[name] != value:
+            raise BrokenError(f"the facts state another {name} of the calibration than {stated['file']}")
+    return calibration
 
 
 def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     """A weighted sum of figures, and the straight lines between the knots."""
     if one["pipeline"] != calibration["pipeline"]:
         raise BrokenError("a calibration is for figures of another version of the comparison")
+    if HELD.intersection(one["reasons"]):
+        raise BrokenError("no calibration says anything of such figures")
     figures = {
         "log-inliers": math.log(1 + one["inliers"]),
         "dense": one["dense"],
@@ -276,7 +302,7 @@ def run(bundle: Bundle) -> int:
         checks += [("entry", check_entry), ("inclusion", check_inclusion)]
     else:
         say("not checked  entry, inclusion: the bundle holds no log entry")
-    if any(name.startswith("data/calibrations/") for name in bundle.names):
+    if FACTS in bundle.names:
         checks.append(("probability", check_probability))
     for name, check in checks:
         try:

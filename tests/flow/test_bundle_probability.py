@@ -20,7 +20,7 @@ from evidence.facts import CaseFacts
 from evidence.sealing import calibration_path
 from evidence.verdict import State, Verdict
 from evidence.verify import verify
-from exhibit.calibration import FIGURES, Calibration
+from exhibit.calibration import FIGURES, HELD, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 from tests.assets.bundles import CALIBRATION, Scene, make_scene, resealed
@@ -127,13 +127,48 @@ def test_a_withheld_calibration_is_said_not_to_be_checked(scene: Scene, tmp_path
 
 def test_the_verifier_inside_names_an_altered_probability(scene: Scene, tmp_path: Path) -> None:
     again = resealed(scene, with_verification(scene.facts, probability=0.9999))
-    with zipfile.ZipFile(again.write(tmp_path / "bundle.zip")) as packed:
-        packed.extractall(tmp_path / "bag")
+    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    assert code == 1
+    assert "FAILED       probability: match 1" in told
+    assert "passed       manifest" in told
+
+
+def told_by_the_verifier_inside(bundle: Path, folder: Path) -> tuple[int, str]:
+    with zipfile.ZipFile(bundle) as packed:
+        packed.extractall(folder / "bag")
     command = [sys.executable, "-I", "-S", "verify.py"]
-    done = subprocess.run(command, cwd=tmp_path / "bag", capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "FAILED       probability: match 1" in done.stdout
-    assert "passed       manifest" in done.stdout
+    done = subprocess.run(command, cwd=folder / "bag", capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_the_verifier_inside_misses_a_calibration_that_a_probability_needs(scene: Scene, tmp_path: Path) -> None:
+    again = resealed(scene, replace(scene.facts, calibrations=()))
+    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    assert (code, "FAILED       probability: match 1 has a probability without" in told) == (1, True)
+
+
+def test_the_verifier_inside_compares_the_bounds_that_the_facts_state(scene: Scene, tmp_path: Path) -> None:
+    stated = scene.facts.calibrations[0]
+    smaller = replace(stated, certain=replace(stated.certain, at_most_in_a_million=1))
+    again = resealed(scene, replace(scene.facts, calibrations=(smaller,)))
+    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    assert (code, "FAILED       probability: the facts state another certain" in told) == (1, True)
+
+
+def test_the_verifier_inside_knows_which_figures_no_calibration_measures(scene: Scene, tmp_path: Path) -> None:
+    again = resealed(scene, with_verification(scene.facts, reasons=("page",)))
+    code, told = told_by_the_verifier_inside(again.write(tmp_path / "bundle.zip"), tmp_path)
+    assert (code, "FAILED       probability: no calibration says anything" in told) == (1, True)
+
+
+def test_the_verifier_inside_says_that_a_withheld_calibration_is_not_checked(scene: Scene, tmp_path: Path) -> None:
+    proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
+    code, told = told_by_the_verifier_inside(scene.write(tmp_path / "bundle.zip", proofs), tmp_path)
+    assert (code, "can't be checked: their calibration is withheld" in told) == (0, True)
+
+
+def test_the_verifier_inside_holds_back_the_same_reasons(standalone: ModuleType) -> None:
+    assert standalone.HELD == HELD
 
 
 def test_the_verifier_inside_computes_every_figure_as_we_do(standalone: ModuleType) -> None:
