@@ -20,6 +20,9 @@ from workers.proofs import witnesses_of
 from workers.steps import decide as deciding
 from workers.wiring import house
 
+COPIES = "copies"
+"""The button that clears a case whose pictures are copies."""
+
 
 @require_safe
 @member_view
@@ -83,8 +86,8 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def _decide(row: Case, decision: str, by: str, reason: str) -> None:
     if decision == Case.Decision.CONFIRMED:
         deciding.confirm(house(), row, by=by, reason=reason)
-    elif decision == Case.Decision.CLEARED:
-        deciding.clear(row, by=by, reason=reason)
+    elif decision in {Case.Decision.CLEARED, COPIES}:
+        deciding.clear(row, by=by, reason=reason, copies=decision == COPIES)
     elif decision == Case.Decision.OPEN:
         deciding.reopen(row, by=by, reason=reason)
 

@@ -6,7 +6,7 @@ from django.test import Client
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry import revisits, watching
-from registry.models import Case, Crawl, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
+from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.inline import Inline
 from workers.steps.match import match_pictures
@@ -53,6 +53,30 @@ def test_a_case_tells_why_a_person_has_to_look_and_that_there_are_more_copies(st
     shown = page(studio, f"cases/{Case.objects.get().number}/")
     assert "perhaps two photographs of one thing" in shown
     assert "2 times more" in shown
+
+
+def test_a_copy_with_nothing_wrong_is_cleared_without_being_counted_as_an_error(studio: Owner) -> None:
+    case = Case.objects.get()
+    client, user = Client(), User.objects.create_user(username="ann@example.org", password="not used")
+    studio.memberships.create(user=user, role="owner")
+    client.force_login(user)
+    address = f"/o/{studio.slug}/cases/{case.number}/"
+    assert 'value="copies"' in client.get(address).content.decode()
+    client.post(f"{address}decide", {"decision": "copies", "reason": "A quotation."})
+    case.refresh_from_db()
+    assert (case.decision, case.reason) == ("cleared", "A quotation.")
+    assert LogOpening.objects.get(submission__type="decision").content["copies"] is True
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [(["page"], "never matched for certain"), (["page", "few-features"], "can't be matched safely"), ([], "")],
+)
+def test_works_that_are_held_back_say_so(studio: Owner, reasons: list[str], said: str) -> None:
+    Work.objects.update(low_information=reasons)
+    shown = page(studio, "works/").replace("&#x27;", "'")
+    told = [one for one in ("never matched for certain", "can't be matched safely") if one in shown]
+    assert "".join(told) == said
 
 
 def test_the_watch_of_the_past_has_no_times_and_is_started_by_nobody(studio: Owner) -> None:

@@ -1,0 +1,17 @@
+"""What pages ask of rows."""
+
+from collections.abc import Collection
+
+from django import template
+
+from indexer.information import COMPOSED
+from registry.revisits import is_past
+
+register = template.Library()
+register.filter("is_past", is_past)
+
+
+@register.filter
+def is_composed(reasons: Collection[str]) -> bool:
+    """Whether a work is held back only because it was taken for a collage or a page."""
+    return bool(reasons) and COMPOSED.issuperset(reasons)
