@@ -92,7 +92,10 @@ def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> 
 
 
 def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int, int, str, int, int, str]]:
-    """(owner, work, party, match, sighting, decision) of what these pictures' matches concern, new to its case."""
+    """(owner, work, party, match, sighting, decision) of what these pictures' matches concern, new to its case.
+
+    Of a pair that several versions of the comparison found alike, the newest match counts.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -103,6 +106,10 @@ def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int,
             JOIN registry_sighting s ON s.picture_id = m.found_id
             WHERE m.decision <> 'none' AND (m.found_id = ANY(%s) OR m.registered_id = ANY(%s))
               AND (s.private_to_id IS NULL OR s.private_to_id = w.owner_id)
+              AND NOT EXISTS (
+                SELECT 1 FROM registry_match newer
+                WHERE newer.registered_id = m.registered_id AND newer.found_id = m.found_id
+                  AND newer.id > m.id AND newer.decision <> 'none')
               AND NOT EXISTS (
                 SELECT 1 FROM registry_casesighting cs JOIN registry_case c ON c.id = cs.case_id
                 WHERE cs.match_id = m.id AND cs.sighting_id = s.id AND c.work_id = w.id)
@@ -130,14 +137,24 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
     likely: list[Sighting] = []
     for match, sighting_id, decision in rows:
         sighting = sightings[sighting_id]
-        licence = covering_licence(case.work, sighting)
-        CaseSighting.objects.get_or_create(
-            case=case, match_id=match, sighting=sighting, defaults={"licence": licence, "licences_searched_at": moment}
+        row = _of_earlier_version(case, match, sighting) or CaseSighting(
+            case=case,
+            sighting=sighting,
+            licence=covering_licence(case.work, sighting),
+            licences_searched_at=moment,
         )
-        if licence is None and decision == Decision.CERTAIN:
+        row.match_id = match
+        row.save()
+        if row.licence_id is None and decision == Decision.CERTAIN:
             likely.append(sighting)
     apply_ledger(case)
     return [pk for sighting in likely if (pk := first_capture(case, sighting)) is not None]
+
+
+def _of_earlier_version(case: Case, match: int, sighting: Sighting) -> CaseSighting | None:
+    """The case's row of this sighting whose match an earlier version of the comparison found for the same pair."""
+    registered = Match.objects.filter(pk=match).values("registered_id")
+    return case.case_sightings.filter(sighting=sighting, match__registered__in=registered).first()
 
 
 def first_capture(case: Case, sighting: Sighting) -> int | None:

@@ -17,6 +17,7 @@ from registry.fingerprints import Collection
 from registry.models import Case, FingerprintRow, Match, Owner, Picture, Work
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers import votes_upkeep
+from workers.facts import gather
 from workers.index_upkeep import check_indexes, index_states, rebuild_indexes
 from workers.inline import Inline
 from workers.steps.match import RegisteredWorks, match_pictures
@@ -121,6 +122,23 @@ def test_a_picture_that_is_seen_again_is_not_measured_again(inline: Inline, stud
     assert case.case_sightings.count() == 2
 
 
+def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes_are_measured(
+    inline: Inline, studio: Owner
+) -> None:
+    house, data = inline.house, photograph(500)
+
+    def again(name: str) -> list[int]:
+        return bring(house, *claimed_slice(studio, name), [data])
+
+    FingerprintRow.objects.filter(part=LOCAL).delete()
+    match_pictures(house, again("first"))
+    assert again("second") == []
+    votes_upkeep.measure_missing(house)
+    (waiting,) = again("third")
+    match_pictures(house, [waiting])
+    assert again("fourth") == []
+
+
 def test_a_new_version_of_matching_measures_what_it_sees_again(inline: Inline, studio: Owner) -> None:
     data = copy_of(photograph(3))
     match_pictures(inline.house, bring(inline.house, *claimed_slice(studio, "first"), [data]))
@@ -128,3 +146,6 @@ def test_a_new_version_of_matching_measures_what_it_sees_again(inline: Inline, s
     Match.objects.update(pipeline="match-0")
     match_pictures(inline.house, bring(inline.house, *claimed_slice(studio, "second"), [data]))
     assert Match.objects.filter(pipeline=PIPELINE, decision="certain").count() == 1
+    case = Case.objects.get()
+    assert [one.match.pipeline for one in case.case_sightings.all()] == [PIPELINE, PIPELINE]
+    assert len(gather(inline.house, case, bundle=1, language="en", sealed=False).facts.matches) == 1
