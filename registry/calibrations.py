@@ -2,13 +2,15 @@
 
 from functools import lru_cache
 
+from django.db.models import F
+
 from exhibit.calibration import Calibration
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.models import CalibrationRow
 
-_FIRST = ("shipped", "-used_from", "-pk")
+_FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
 
 
 def use(calibration: Calibration) -> None:

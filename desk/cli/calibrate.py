@@ -186,12 +186,20 @@ def _row(row: "CalibrationRow", one: "Calibration") -> dict[str, object]:
 
 
 @calibrate_command.command(
-    "reset", short_help="Use the one that came along again.", epilog=examples("exhibit calibrate reset")
+    "reset", short_help="Use none of your own any more.", epilog=examples("exhibit calibrate reset")
 )
 def use_shipped() -> None:
-    """Use the calibration that came with the software again; earlier matches keep theirs."""
+    """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
+
+    Yours stay, unused, for the earlier matches that got their probability from them.
+    """
     open_desk()
+    from indexer.spaces import PIPELINE
     from registry import calibrations
 
     calibrations.use_shipped()
-    say("New matches get their probability from the calibration that came with the software.")
+    active = calibrations.active(PIPELINE)
+    if active is None:
+        say(f"None came with the software for {PIPELINE}: new matches have no probability.")
+    else:
+        say(f"New matches get their probability from {active.name}, which came with the software.")

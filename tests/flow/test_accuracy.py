@@ -1,6 +1,7 @@
 """Decisions of persons become an error rate, of which each carries what the machine had said."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,14 @@ def test_a_later_calibration_is_for_later_matches_alone(inline: Inline, cases: l
     calibrations.use_shipped()
     assert calibrations.active(PIPELINE) != OWN
     assert set(Match.objects.exclude(calibration=None).values_list("calibration", flat=True)) == {OWN.digest}
+
+
+def test_the_calibration_used_last_is_listed_first_even_after_others_were_put_away(db: None) -> None:
+    later = replace(OWN, name="later")
+    calibrations.use(OWN)
+    calibrations.use_shipped()
+    calibrations.use(later)
+    assert [row.name for row in calibrations.every() if not row.shipped] == [later.name, OWN.name]
 
 
 def test_the_log_says_with_each_decision_what_the_machine_had_said(inline: Inline, cases: list[Case]) -> None:
