@@ -186,7 +186,8 @@ def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: 
 def check_probability(bundle: Bundle, found: dict[str, Digests]) -> str:
     """Every probability follows from the figures and the calibration that the facts name."""
     facts = json.loads(read(bundle, FACTS).decode())
-    withheld, calibrations, counted, left = withheld_from(bundle), {}, 0, 0
+    calibrations: dict[str, Any] = {}
+    withheld, counted, left = withheld_from(bundle), 0, 0
     for stated in facts.get("calibrations", ()):
         calibrations[stated["digest"]] = None
         if stated["file"] not in withheld or stated["file"] in found:
