@@ -129,6 +129,13 @@ def living(collection: Collection, space: Space, upto: int, batch: int = 20_000)
         number = rows[-1][0]
 
 
+def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
+    """Every addition to a collection in a space, those that were taken back among them."""
+    return IndexChange.objects.filter(
+        collection=collection, space_id=space_id(space), operation=IndexChange.Operation.ADD
+    )
+
+
 def works_without(space: Space, part: str) -> QuerySet[Picture]:
     """Pictures of works, as far as they weren't removed, that have no such fingerprint."""
     there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
@@ -157,6 +164,7 @@ __all__ = [
     "Change",
     "Collection",
     "add_to",
+    "additions",
     "changes_after",
     "forget_cached_spaces",
     "keep_fingerprints",

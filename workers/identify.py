@@ -2,26 +2,36 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import requests
 from django.db.models import QuerySet
+from numpy.typing import NDArray
 
 from exhibit.calibration import Calibration, calibrated
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.http import guarded_session, read_limited
-from exhibit.types import Decision, Verification
+from exhibit.ports import VectorIndex
+from exhibit.types import Decision, Hit, Verification
 from exhibit.urls import host_of
 from indexer.candidates import Candidate
 from indexer.draw_pair import Pair
 from indexer.features import Features, extract
 from indexer.pages import COLLAGE, PAGE
 from indexer.search import find_works
+from indexer.spaces import ROOTSIFT
+from indexer.votes_index import VoteIndex
 from registry.calibrations import active
 from registry.crawling import denied
-from registry.fingerprints import Collection
+from registry.fingerprints import Collection, additions
 from registry.models import Owner, Picture, Work, WorkPicture
 from workers.steps.match import RegisteredWorks
 from workers.wiring import House
+
+FURTHER = 8
+"""So many times more hits are asked for when others' stand before an owner's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +126,70 @@ def fetch(house: House, url: str) -> bytes:
 
 
 class _WorksOf(RegisteredWorks):
-    """The registered pictures of one owner."""
+    """The registered pictures of one owner: as many of them are compared as if there were no others."""
 
     def __init__(self, house: House, owner: Owner) -> None:
         super().__init__(house)
         self._owner = owner
 
+    @cached_property
+    def hashes(self) -> VectorIndex:
+        """Their hashes."""
+        return self._own(super().hashes)
+
+    @cached_property
+    def descriptors(self) -> VectorIndex:
+        """Their descriptors."""
+        return self._own(super().descriptors)
+
+    @cached_property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
+        others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures())
+        return super().votes.without(np.array(others.values_list("number", flat=True), np.int64))
+
+    def _own(self, index: VectorIndex) -> VectorIndex:
+        own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures())
+        return _Part(index, frozenset(own.values_list("number", flat=True)))
+
+    def _pictures(self) -> QuerySet[WorkPicture, int]:
+        return _pictures_of(self._owner).values_list("picture_id", flat=True)
+
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number; other owners' are left out."""
         every = super().owners(candidates)
-        own = set(_pictures_of(self._owner).filter(picture__in=every.values()).values_list("picture_id", flat=True))
+        own = set(self._pictures().filter(picture__in=every.values()))
         return {key: picture for key, picture in every.items() if picture in own}
+
+
+class _Part:
+    """Some of an index's vectors, to be searched: as many hits are asked for as it takes to have enough of these."""
+
+    def __init__(self, index: VectorIndex, numbers: frozenset[int]) -> None:
+        self.space = index.space
+        self.index = index
+        self.numbers = numbers
+
+    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        self.index.upsert(numbers, vectors)
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        return self.index.remove(numbers)
+
+    def flush(self) -> None:
+        self.index.flush()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
+        asked = k
+        while True:
+            found = self.index.search(queries, k=asked, within=within)
+            ours = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in found]
+            if all(len(some) == k or len(hits) < asked for some, hits in zip(ours, found, strict=True)):
+                return ours
+            asked *= FURTHER
 
 
 def _found(row: WorkPicture, measured: Verification) -> FoundWork:

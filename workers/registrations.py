@@ -64,7 +64,7 @@ def registration_of(work: Work) -> Registration | None:
 
 
 def proof_files(house: House, work: Work) -> dict[str, bytes]:
-    """What proves a work's registration, by file name; signs a checkpoint when none covers it yet.
+    """The log's files on a work's registration, by name; signs a checkpoint when none covers it yet.
 
     Empty for a work whose entry's opening has been erased, or that is older than the log.
     """

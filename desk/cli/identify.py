@@ -12,7 +12,7 @@ import click
 from desk.cli.files import read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option
 from desk.cli.show import counted, echo_json, fields, moment, note, say, tracked
-from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Owner
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from workers.registrations import Registration
 
 STANDARD_INPUT = "-"
-SAID = {"certain": "It shows this work.", "review": "It may show this work; a person has to look."}
+SAID = {
+    "certain": "They agree as a copy and its original do.",
+    "review": "They may be copy and original; a person has to look.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,13 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What came of one picture: its works, or why it couldn't be read."""
+    """What came of one picture: its works, or why there is no answer."""
 
     image: str
     digest: str = ""
     works: tuple[_Found, ...] = ()
     too_plain: tuple[str, ...] = ()
-    refused: RefusedError | None = None
+    error: ExhibitError | None = None
 
 
 @click.command(
@@ -67,7 +70,7 @@ def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | 
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
     An image is a file, - for standard input, or an http(s) address, which is fetched. Nothing of it is stored. Ends
-    with 0 when a work was found, 1 when none was, 2 when an image can't be read.
+    with 0 when a work was found, 1 when none was, 2 when an image can't be read; the others are answered all the same.
     """
     if images.count(STANDARD_INPUT) > 1:
         raise WrongUseError("Standard input can be read once only.")
@@ -78,8 +81,8 @@ def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | 
         echo_json({"images": [_plain(one) for one in results]})
     else:
         _tell(desk, results)
-    if any(one.refused is not None for one in results):
-        finish(ExitCode.WRONG_USE)
+    if errors := [one.error for one in results if one.error is not None]:
+        finish(max(ExitCode.WRONG_USE if isinstance(one, RefusedError) else one.exit_code for one in errors))
     if not any(one.works for one in results):
         finish(ExitCode.CHECK_FAILED)
 
@@ -92,15 +95,15 @@ def _identified(desk: Desk, of: "Owner", image: str, out: Path | None) -> _Resul
     try:
         data = _read(desk, image)
         answer = identify(desk.house, of, data)
-    except RefusedError as error:
-        return _Result(image, refused=error)
-    works = []
-    for one in answer.works:
-        folder = (out or Path()) / f"{_stem(image)}-work-{one.work.number}"
-        files = () if out is None else _written(desk, one, data, folder)
-        sentences = words_of(one.verification, one.calibration)
-        works.append(_Found(one, sentences, registration_of(one.work), folder, files))
-    return _Result(image, answer.features.digest.hex, tuple(works), answer.too_plain)
+        digest, works = answer.features.digest.hex, []
+        for one in answer.works:
+            folder = (out or Path()) / f"{_stem(image)}-{digest[:8]}-work-{one.work.number}"
+            files = () if out is None else _written(desk, one, data, folder)
+            sentences = words_of(one.verification, one.calibration)
+            works.append(_Found(one, sentences, registration_of(one.work), folder, files))
+    except ExhibitError as error:
+        return _Result(image, error=error)
+    return _Result(image, digest, tuple(works), answer.too_plain)
 
 
 def _read(desk: Desk, image: str) -> bytes:
@@ -143,8 +146,9 @@ def _written(desk: Desk, found: "FoundWork", data: bytes, folder: Path) -> tuple
 
 
 def _plain(one: _Result) -> dict[str, Any]:
-    if one.refused is not None:
-        return {"image": one.image, "reason": one.refused.reason, "sentence": str(one.refused), "works": []}
+    if one.error is not None:
+        reason = one.error.reason if isinstance(one.error, RefusedError) else "failed"
+        return {"image": one.image, "reason": reason, "sentence": str(one.error), "works": []}
     return {
         "image": one.image,
         "digest": one.digest,
@@ -175,8 +179,8 @@ def _plain_work(one: _Found) -> dict[str, Any]:
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
     for place, one in enumerate(results):
-        if one.refused is not None:
-            note(f"{one.image}: {one.refused}")
+        if one.error is not None:
+            note(f"{one.image}: {one.error}")
             continue
         if place:
             click.echo()

@@ -12,6 +12,7 @@ import pytest
 
 from exhibit.config import load_config
 from tests.assets.command_line import CommandLine
+from tests.assets.documented import json_keys
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, jpeg, photograph
 from tests.flow.shop import LOOPBACK, Shop
@@ -380,3 +381,13 @@ def test_a_folder_that_cannot_be_calibrated_with_is_refused(cli: CommandLine, tm
     assert "1 file is too few" in cli.run("calibrate", "--folder", tmp_path, "--dry-run", code=2).err
     cli.run("calibrate", "reset")
     assert "calibrations" in cli.run("calibrate", "show", "--json", code=None).answer
+
+
+def test_what_upkeep_tells_as_json_has_the_keys_that_are_documented(cli: CommandLine, studio: str) -> None:
+    assert set(cli.ask("accuracy")) == json_keys("`exhibit accuracy`")
+    for command, name in ((("index", "stats"), "index"), (("model", "list"), "model")):
+        rows = cli.ask(*command)[{"index": "indexes", "model": "models"}[name]]
+        assert {frozenset(row) for row in rows} == {frozenset(json_keys(name))}
+    shown = cli.run("calibrate", "show", "--json", code=None).answer
+    assert set(shown) == json_keys("`exhibit calibrate show`")
+    assert {frozenset(row) for row in shown["calibrations"]} <= {frozenset(json_keys("calibration"))}

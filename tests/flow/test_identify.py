@@ -13,9 +13,11 @@ from PIL import Image, ImageOps
 from evidence.codec import parse_json
 from exhibit.config import load_config
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
-from exhibit.types import Decision
+from exhibit.types import Decision, Verification
+from indexer.wording import as_plain
 from registry.models import LogCheckpoint, Match, Picture
 from tests.assets.command_line import CHECKOUT, CommandLine
+from tests.assets.documented import json_keys
 from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, page_with, text_page, textured
 from tests.flow.rows import owner, register
@@ -25,6 +27,8 @@ from workers.inline import Inline
 from workers.registrations import proof_files, registration_of
 from workers.servers import EmbeddedServers
 
+FIGURES = set(as_plain(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
+"""What is told of a match."""
 HARBOUR, ALLEY, THEIRS = textured(1), textured(2), textured(3)
 
 
@@ -42,6 +46,15 @@ def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: Inli
     for of, work in ((studio, harbour), (rival, same)):
         (found,) = identify(house, of, encoded(HARBOUR)).works
         assert (found.work, found.verification.decision) == (work, Decision.CERTAIN)
+
+
+def test_pictures_of_other_owners_leave_no_work_out(inline: Inline) -> None:
+    house, studio, rival = inline.house, owner("studio"), owner("rival")
+    register(house, studio, encoded(ImageOps.expand(HARBOUR, 3)))
+    for number in range(5):
+        register(house, rival, encoded(HARBOUR.resize((480 + number, 360))))
+    (found,) = identify(house, studio, encoded(HARBOUR)).works
+    assert found.work.owner == studio
 
 
 def test_a_removed_work_is_found_no_more(inline: Inline) -> None:
@@ -112,8 +125,9 @@ def test_each_copy_is_named_with_its_work_drawings_and_proofs(cli: CommandLine, 
     assert [[work["title"] for work in image["works"]] for image in images] == [["alley"], ["harbour"]]
     assert images[0]["digest"] == sha256(seen.read_bytes()).hexdigest()
     (work,) = images[0]["works"]
+    assert set(work) - FIGURES == json_keys("work found by `identify`")
     assert (work["number"], work["mirrored"], work["decision"]) == (2, True, "certain")
-    folder = out / "seen-here-work-2"
+    folder = out / f"seen-here-{images[0]['digest'][:8]}-work-2"
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
         "difference.jpg", "overlay.jpg", "points.jpg", "registration/READ-ME.txt", "registration/checkpoint",
         "registration/entry.json", "registration/inclusion.json", "side-by-side.jpg",
@@ -123,6 +137,18 @@ def test_each_copy_is_named_with_its_work_drawings_and_proofs(cli: CommandLine, 
         assert max(drawn.size) == 1600
 
 
+def test_two_pictures_of_one_name_are_written_beside_each_other(cli: CommandLine, tmp_path: Path) -> None:
+    seen = [tmp_path / name / "seen.jpg" for name in ("a", "b")]
+    for path, quality in zip(seen, (90, 60), strict=True):
+        path.parent.mkdir()
+        ALLEY.save(path, quality=quality)
+    images = cli.ask("identify", *seen, "--out", tmp_path / "proofs")["images"]
+    files = [name for image in images for work in image["works"] for name in work["files"]]
+    assert len(set(files)) == len(files) == 16
+    unread = cli.run("identify", tmp_path, "--json", code=2).answer["images"]
+    assert {*images[0], *unread[0]} == json_keys("answer of `identify`")
+
+
 def test_what_cannot_be_read_is_named_and_the_others_are_answered(cli: CommandLine, tmp_path: Path) -> None:
     seen, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
     seen.write_bytes(copied(ALLEY))
@@ -130,13 +156,14 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(cli: CommandLi
     with Site(host="127.0.0.7") as site:
         site.routes["/seen.jpg"] = Answer(copied(ALLEY), media_type="image/jpeg")
         urls = site.url("/seen.jpg"), site.url("/gone.jpg"), "http://10.0.0.1/a.jpg"
-        mixed = cli.run("identify", seen, broken, tmp_path / "absent.jpg", *urls, code=2)
+        mixed = cli.run("identify", broken, tmp_path / "absent.jpg", *urls, "http://127.0.0.7:1/a.jpg", seen, code=3)
     for image in (seen, urls[0]):
         assert f"{image}: work 2, alley" in mixed.out
     assert "It is mirrored." in mixed.out
     assert "broken.jpg: " in mixed.err
     assert "absent.jpg: It isn't a file." in mixed.err
     assert "status 404" in mixed.err
+    assert "http://127.0.0.7:1/a.jpg: 127.0.0.7 can't be reached." in mixed.err
     assert "http://10.0.0.1/a.jpg: " in mixed.err
 
 
