@@ -17,7 +17,7 @@ from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry.fingerprints import Collection
 from workers import votes_upkeep
-from workers.indexes import index_folder, rows_of
+from workers.indexes import PAGE, held_against_rows, index_folder, rows_of
 from workers.wiring import House
 
 
@@ -117,12 +117,5 @@ def _told(
 def _problems(folder: Path, collection: Collection, space: Space) -> Iterator[str]:
     damaged = check_index(space, folder)
     yield from damaged
-    if damaged:
-        return
-    index = open_index(space, folder)
-    if index.sequence > vectors.last_change(collection, space):
-        yield f"It knows change {index.sequence}, which the rows don't have."
-        return
-    wanted = sum(len(batch) for batch in vectors.living(collection, space, index.sequence))
-    if wanted != len(index):
-        yield f"It holds {len(index)} vectors where the rows have {wanted}."
+    if not damaged:
+        yield from held_against_rows(open_index(space, folder), collection, space, PAGE)

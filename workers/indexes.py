@@ -1,13 +1,12 @@
 """The indexes of one process: durable segments that all share, and a tail replayed from the rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.ports import VectorIndex
 from exhibit.types import Metric, Space
 from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
@@ -25,6 +24,8 @@ VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
 """The same of local features, of which a work has 25 KB."""
 MOST_NEAR = 50
 
+Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
+
 
 class Indexes:
     """Every collection in every space, as far as this process has looked.
@@ -40,7 +41,6 @@ class Indexes:
         self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
         self._votes: VoteIndex | None = None
-        self._votes_applied = 0
 
     @property
     def votes(self) -> VoteIndex:
@@ -51,7 +51,7 @@ class Indexes:
         """
         if self._votes is None:
             self._votes = VoteIndex(index_folder(self._folder, Collection.WORKS, ROOTSIFT))
-            self._votes_applied = self._votes.sequence
+            self._applied[Collection.WORKS, ROOTSIFT.id] = self._votes.sequence
         return self._votes
 
     @property
@@ -74,30 +74,28 @@ class Indexes:
     def refresh(self, collection: Collection) -> None:
         """Take in everything that has been committed until now; a long tail is written down for all processes."""
         for space in self.spaces:
-            index, key = self.of(collection, space), (collection, space.id)
-            if index.reopen():
-                self._applied[key] = index.sequence
-            while changes := vectors.changes_after(collection, space, self._applied[key], PAGE):
-                _apply(index, changes)
-                self._applied[key] = changes[-1].number
-            if self._applied[key] - index.sequence >= LONGEST_TAIL:
+            self._replay(self.of(collection, space), collection, space, _apply, PAGE, LONGEST_TAIL)
+        if collection == Collection.WORKS:
+            self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
+
+    def _replay(
+        self,
+        index: Replayed,
+        collection: Collection,
+        space: Space,
+        apply: Callable[[Replayed, list[Change]], None],
+        page: int,
+        longest: int,
+    ) -> None:
+        key = (collection, space.id)
+        if index.reopen():
+            self._applied[key] = index.sequence
+        while changes := vectors.changes_after(collection, space, self._applied[key], page):
+            apply(index, changes)
+            self._applied[key] = changes[-1].number
+            if self._applied[key] - index.sequence >= longest:
                 index.flush(self._applied[key])
                 self._applied[key] = index.sequence
-        if collection == Collection.WORKS:
-            self._refresh_votes()
-
-    def _refresh_votes(self) -> None:
-        index = self.votes
-        if index.reopen():
-            self._votes_applied = index.sequence
-        while changes := vectors.changes_after(Collection.WORKS, ROOTSIFT, self._votes_applied, VOTES_PAGE):
-            added = [(change.number, change.vector) for change in changes if change.vector is not None]
-            index.upsert(sets_of(added))
-            index.remove(np.array([change.removes for change in changes if change.removes is not None], np.int64))
-            self._votes_applied = changes[-1].number
-            if self._votes_applied - index.sequence >= VOTES_LONGEST_TAIL:
-                index.flush(self._votes_applied)
-                self._votes_applied = index.sequence
 
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Which picture (primary key) stands behind each candidate's space and number."""
@@ -121,7 +119,7 @@ def index_folder(root: Path, collection: Collection, space: Space) -> Path:
     return root / f"{collection}-{space.name}-{space.version}"
 
 
-def _apply(index: VectorIndex, changes: list[Change]) -> None:
+def _apply(index: FaissIndex, changes: list[Change]) -> None:
     """Replay changes in their order: additions first is safe, since a removal names the number it takes back."""
     added = [change for change in changes if change.vector is not None]
     if added:
@@ -130,6 +128,21 @@ def _apply(index: VectorIndex, changes: list[Change]) -> None:
     removed = [change.removes for change in changes if change.removes is not None]
     if removed:
         index.remove(np.array(removed, np.int64))
+
+
+def _apply_votes(index: VoteIndex, changes: list[Change]) -> None:
+    index.upsert(sets_of([(change.number, change.vector) for change in changes if change.vector is not None]))
+    index.remove(np.array([change.removes for change in changes if change.removes is not None], np.int64))
+
+
+def held_against_rows(index: FaissIndex | VoteIndex, collection: Collection, space: Space, page: int) -> Iterator[str]:
+    """What an index whose files are well holds otherwise than the rows, one sentence each."""
+    if index.sequence > vectors.last_change(collection, space):
+        yield f"It knows change {index.sequence}, which the rows don't have."
+        return
+    wanted = sum(len(batch) for batch in vectors.living(collection, space, index.sequence, page))
+    if wanted != len(index):
+        yield f"It holds {len(index)} entries where the rows have {wanted}."
 
 
 def rows_of(space: Space, stored: list[bytes]) -> NDArray[Any]:

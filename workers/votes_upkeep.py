@@ -20,7 +20,7 @@ from registry.descriptors import members
 from registry.fingerprints import Collection
 from registry.locks import Lock, hold
 from registry.models import Picture
-from workers.indexes import VOTES_PAGE, index_folder, sets_of
+from workers.indexes import VOTES_PAGE, held_against_rows, index_folder, sets_of
 from workers.steps.match import registered_features
 from workers.wiring import House
 
@@ -83,15 +83,8 @@ def problems(house: House) -> Iterator[str]:
     """Everything that is wrong with the index, one sentence each."""
     damaged = check_votes(votes_folder(house))
     yield from damaged
-    if damaged:
-        return
-    index = VoteIndex(votes_folder(house))
-    if index.sequence > vectors.last_change(Collection.WORKS, ROOTSIFT):
-        yield f"It knows change {index.sequence}, which the rows don't have."
-        return
-    wanted = sum(len(batch) for batch in vectors.living(Collection.WORKS, ROOTSIFT, index.sequence, VOTES_PAGE))
-    if wanted != len(index):
-        yield f"It holds {len(index)} works where the rows have {wanted}."
+    if not damaged:
+        yield from held_against_rows(VoteIndex(votes_folder(house)), Collection.WORKS, ROOTSIFT, VOTES_PAGE)
 
 
 def _measure(house: House, pictures: list[int]) -> int:
