@@ -30,7 +30,7 @@ LIMIT = 16 << 20
 MANIFEST = "data/manifest.json"
 FACTS = "data/facts.json"
 OWN_TAGS = {"tagmanifest-sha256.txt"}
-HELD = {"low-information", "collage", "page", "negative", "lens"}
+HELD = {"low-information", "collage", "page", "negative", "lens", "mark"}
 
 
 class BrokenError(Exception):
