@@ -26,7 +26,7 @@ HASH_NEAREST, HASH_WITHIN = 3, 90
 DESCRIPTOR_NEAREST, DESCRIPTOR_WITHIN = 2, 0.6
 """Hits for each part of the picture, and 1 − cosine. Nearly every copy that isn't found by these is found by votes."""
 VOTED_MOST = 6
-STANDS_OUT = 1.6
+STANDS_OUT = 1.7
 """A work is looked at whose votes weigh so many times what those of the works behind the first ones do."""
 BEHIND = slice(6, 30)
 """The works behind the first ones, by weight: what chance alone gives."""

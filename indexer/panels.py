@@ -61,7 +61,7 @@ def _small(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     if factor >= 1:
         return grey
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor <= 0.5 else cv2.INTER_LINEAR))
 
 
 def _cut(grey: NDArray[np.uint8], region: Region, depth: int) -> list[Region]:
