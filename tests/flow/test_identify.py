@@ -50,9 +50,9 @@ def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: Inli
 
 def test_pictures_of_other_owners_leave_no_work_out(inline: Inline) -> None:
     house, studio, rival = inline.house, owner("studio"), owner("rival")
-    register(house, studio, encoded(ImageOps.expand(HARBOUR, 3)))
-    for number in range(5):
+    for number in range(14):
         register(house, rival, encoded(HARBOUR.resize((480 + number, 360))))
+    register(house, studio, encoded(ImageOps.expand(HARBOUR, 3)))
     (found,) = identify(house, studio, encoded(HARBOUR)).works
     assert found.work.owner == studio
 
