@@ -25,11 +25,11 @@ HASH_NEAR, HASH_NEAR_PRECISION = 30, 0.2
 """Bits within which the hashes themselves speak for a copy. Works that resemble one another were 52 or more apart, but
 for logos and patterns, which are held back for their low information, and for frames of one film."""
 HASH_REVIEW, HASH_REVIEW_DENSE = 48, 0.6
-MOST_EXCESS, NOISE_EXCESS = 5.0, 4.5
+MOST_EXCESS, NOISE_EXCESS, AGREEING_EXCESS = 5.0, 4.0, 4.5
 """Of a clean picture, a displacement of a fraction of a pixel says that it is another photograph; of a small and badly
 saved one it says nothing. Frames of one film a fraction of a second apart were displaced by 4.2 times and more what
 their noise explains, nearly all by more than 4.6; copies that were cut, recoloured, reduced and badly saved by 1 to
-4.5 times."""
+4.5 times. The last limit is for pairs of which half of the windows agree: under one caption fewer do."""
 IN_PLACE, DRIFT = 0.5, 0.3
 
 
@@ -85,7 +85,8 @@ def is_worth_a_look(one: Figures) -> bool:
     near |= one.hamming <= HASH_NEAR and one.precision >= HASH_NEAR_PRECISION
     needed = REVIEW_PRECISION if one.inliers >= LEAST_INLIERS else CERTAIN_PRECISION
     precise = one.precision >= needed and (one.excess <= MOST_EXCESS or one.in_place >= IN_PLACE)
-    noisy = one.inliers >= MANY_INLIERS and one.excess <= NOISE_EXCESS
+    explained = AGREEING_EXCESS if one.dense >= CERTAIN_DENSE else NOISE_EXCESS
+    noisy = one.inliers >= MANY_INLIERS and one.excess <= explained
     return near or ((one.dense + one.in_place) / 2 >= REVIEW_AGREEMENT and (precise or noisy))
 
 
