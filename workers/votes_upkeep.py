@@ -21,6 +21,7 @@ from registry.fingerprints import Collection
 from registry.locks import Lock, hold
 from registry.models import Picture
 from workers.indexes import VOTES_PAGE, held_against_rows, index_folder, sets_of
+from workers.searches import count_anew
 from workers.steps.match import registered_features
 from workers.wiring import House
 
@@ -100,6 +101,7 @@ def _measure(house: House, pictures: list[int]) -> int:
         hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
         living = members(Collection.WORKS, [picture for picture, _ in made])
         vectors.add_to(Collection.WORKS, living, WORK_PARTS)
+    count_anew()
     return len(made)
 
 

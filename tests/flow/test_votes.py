@@ -16,7 +16,7 @@ from indexer.spaces import LOCAL, PIPELINE
 from registry.fingerprints import Collection
 from registry.models import Case, FingerprintRow, Match, Owner, Picture, Work
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers import votes_upkeep
+from workers import searches, votes_upkeep
 from workers.facts import gather
 from workers.index_upkeep import check_indexes, index_states, rebuild_indexes
 from workers.inline import Inline
@@ -131,6 +131,7 @@ def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes
         return bring(house, *claimed_slice(studio, name), [data])
 
     FingerprintRow.objects.filter(part=LOCAL).delete()
+    searches.count_anew()
     match_pictures(house, again("first"))
     assert again("second") == []
     votes_upkeep.measure_missing(house)
