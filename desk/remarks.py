@@ -16,6 +16,7 @@ REASONS: dict[str, Promise] = {
     "negative": _("They agree only when the tones of the found picture are inverted."),
     "lens": _("They agree only when the found picture is straightened, as if a wide lens had bent it."),
     "collage": _("The registered picture was taken for a collage: strangers may use the same neighbours."),
+    "mark": _("What agrees is mostly a mark that other works of the owner carry, too."),
     "page": _("The registered picture was taken for a page with words: strangers may use the same page."),
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
+from desk.masks import masks
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Decision
@@ -76,6 +77,7 @@ def work(row: Work) -> Plain:
                 "width": one.picture.width,
                 "height": one.picture.height,
                 "bytes": one.picture.size,
+                "masked": masks(one),
             }
             for one in row.work_pictures.all()
         ],

@@ -25,10 +25,11 @@ from exhibit.types import Decision, Verification
 CALIBRATION_FORMAT = "exhibit-calibration/1"
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
-HELD = frozenset({"low-information", "collage", "page", "negative", "lens"})
-"""Reasons of which no calibration on photographs says anything. The first three lie in the registered picture itself:
-strangers' pictures agree with such works for other causes than copying. With the others the figures are of different
-forms of the found picture: some of the picture as it is, some of its negative or of the straightened one."""
+HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "mark"})
+"""Reasons of which no calibration on photographs says anything. The first three, and marks that an owner's works
+share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
+copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
+some of its negative or of the straightened one."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0

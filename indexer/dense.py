@@ -36,8 +36,25 @@ class Agreement:
     textured: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Which windows of the registered picture's thumbnail say something, by their centres.
+
+    Attributes:
+        textured: bool, of the thumbnail's shape: whole within the overlap, and textured in either picture.
+        agreeing: the same: of those, the ones whose pixels agree.
+    """
+
+    textured: NDArray[np.bool_]
+    agreeing: NDArray[np.bool_]
+
+
 def dense_agreement(
-    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box] = ()
+    found: Features,
+    registered: Features,
+    transform: NDArray[np.float64],
+    masked: Sequence[Box] = (),
+    marked: Sequence[Box] = (),
 ) -> Agreement:
     """Compare the pixels of two pictures.
 
@@ -47,7 +64,18 @@ def dense_agreement(
         transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
         masked: rectangles of the registered picture, original pixels, in which nothing counts. What is stated of a pair
             leaves nothing out, as the definition does.
+        marked: the same; no window counts whose centre lies there, though others may reach into them.
     """
+    seen = windows(found, registered, transform, masked)
+    counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, registered.thumbnail))
+    textured, agreeing = int((seen.textured & counts).sum()), int((seen.agreeing & counts).sum())
+    return Agreement(agreeing / textured if textured else 0.0, textured)
+
+
+def windows(
+    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box] = ()
+) -> Windows:
+    """What :func:`dense_agreement` counts, with the same arguments, window by window."""
     warped, mask = laid_on(found, registered, transform)
     valid = without(mask, masked, grey_scaling(registered, registered.thumbnail)).astype(np.float32)
     one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
@@ -58,9 +86,7 @@ def dense_agreement(
     whole = _means(valid) > 1 - 0.5 / WINDOW**2
     textured_one, textured_other = whole & (variance_one > TEXTURED), whole & (variance_other > TEXTURED)
     correlated = covariance > AGREES * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
-    textured = int((textured_one | textured_other).sum())
-    agreeing = int((textured_one & textured_other & correlated).sum())
-    return Agreement(agreeing / textured if textured else 0.0, textured)
+    return Windows(textured_one | textured_other, textured_one & textured_other & correlated)
 
 
 def mean_difference(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:

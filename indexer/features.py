@@ -90,6 +90,8 @@ class Features:
         hash_variants: uint8, shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of
             each panel and of the inset.
         space: of the embeddings.
+        marked: rectangles in original pixels that other works of the owner share (:mod:`indexer.marks`); what lies
+            outside has to agree, too.
     """
 
     digest: Digest
@@ -106,6 +108,7 @@ class Features:
     later_tiles: Later[NDArray[np.float32]] = field(repr=False)
     later_low_information: Later[tuple[str, ...]] = field(repr=False)
     space: Space = DESCRIPTOR
+    marked: tuple[Box, ...] = ()
 
     @property
     def grey(self) -> NDArray[np.uint8]:

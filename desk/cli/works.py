@@ -15,6 +15,7 @@ from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Owner
+    from workers.steps.register import Registered
 
 MOST_TITLE = 500
 MOST_NAME = 300
@@ -55,13 +56,14 @@ def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | No
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
     of = desk.owner(owner)
-    works: list[dict[str, Any]] = []
+    registered: list[tuple[str, Registered]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared):
         if isinstance(result, RefusedError):
             failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
         else:
-            works.append(result)
+            registered.append((name, result))
+    works = _shapes(registered)
     if as_json:
         echo_json({"works": works, "failed": failed})
     else:
@@ -72,9 +74,8 @@ def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | No
 
 def _registered(
     desk: Desk, of: "Owner", files: Sequence[Given], declared: Mapping[str, DeclaredWork]
-) -> Iterator[tuple[str, dict[str, Any] | RefusedError]]:
+) -> Iterator[tuple[str, "Registered | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
-    from desk import shapes
     from workers.ahead import measured_ahead
     from workers.steps.register import register_work
 
@@ -83,11 +84,18 @@ def _registered(
             wait()
             try:
                 data = read_picture(one.path, desk.house.limits.max_bytes)
-                registered = register_work(desk.house, of, data, _new_work(one, declared))
+                yield one.name, register_work(desk.house, of, data, _new_work(one, declared))
             except RefusedError as error:
                 yield one.name, error
-            else:
-                yield one.name, {**shapes.work(registered.work), "file": one.name, "new": registered.new}
+
+
+def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, Any]]:
+    """The works as they are now: a mark is found only when several works with it are registered."""
+    from desk import shapes
+    from registry.models import Work
+
+    rows = shapes.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
+    return [{**shapes.work(rows[one.work.pk]), "file": name, "new": one.new} for name, one in registered]
 
 
 def _new_work(one: Given, declared: Mapping[str, DeclaredWork]) -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
@@ -116,6 +124,8 @@ def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]
     for one in works:
         if one["flags"]:
             say(f"  {one['file']} {held_back_in_words(one['flags'])}.")
+        for sentence in _masked(one):
+            say(f"  {one['file']}: {sentence}")
         for conflict in one["conflicts"]:
             say(f"  {one['file']}: {conflict['sentence']}")
     for one in failed:
@@ -142,7 +152,8 @@ def list_works(*, owner: str | None, as_json: bool) -> None:
 
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
-    remarks = [*one["flags"], *(["earlier registration"] if one["conflicts"] else [])]
+    masked = sorted({mask["kind"] for picture in one["pictures"] for mask in picture["masked"]})
+    remarks = [*one["flags"], *masked, *(["earlier registration"] if one["conflicts"] else [])]
     registered = moment(parse_rfc3339(one["registered_at"]), desk.zone)
     return [one["number"], short(one["title"]), short(one["file"]), registered, ", ".join(remarks)]
 
@@ -184,6 +195,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             ("registrations", "; ".join(registrations)),
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
+            *(("remark", sentence) for sentence in _masked(one)),
             *(("remark", conflict["sentence"]) for conflict in one["conflicts"]),
             *(("picture", _picture(picture)) for picture in one["pictures"]),
             *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
@@ -191,6 +203,10 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one["seen_before"]),
         ]
     )
+
+
+def _masked(one: Mapping[str, Any]) -> list[str]:
+    return [mask["sentence"] for picture in one["pictures"] for mask in picture["masked"]]
 
 
 def _picture(picture: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from desk import shapes
+from desk.masks import masks
 from desk.past import search_in_words
 from desk.web.access import member_view, said
 from desk.web.paging import page_of
@@ -37,7 +38,14 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     found = owned.cases(owner).filter(work=row)
     past = shapes.past(row)
     searches = [search_in_words(one) for one in past["search"]]
-    values = {"owner": owner, "work": row, "cases": found, "searches": searches, "seen_before": past["seen_before"]}
+    values = {
+        "owner": owner,
+        "work": row,
+        "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
+        "cases": found,
+        "searches": searches,
+        "seen_before": past["seen_before"],
+    }
     return render(request, "web/work.html", values)
 
 

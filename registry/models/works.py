@@ -43,6 +43,8 @@ class WorkPicture(Claimable):
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="work_pictures")
     picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="work_pictures")
     role = models.CharField(max_length=8, choices=RoleOfPicture.choices, default=RoleOfPicture.MASTER)
+    captions = models.JSONField(default=list, blank=True, help_text="rectangles that aren't compared, as shares: edges")
+    marks = models.JSONField(default=list, blank=True, help_text="the same: what other works of the owner show, too")
     progress = models.JSONField(default=dict, blank=True, help_text="how far the search of the past is, in counts")
 
     class Meta:

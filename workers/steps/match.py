@@ -19,6 +19,7 @@ from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import Picture
 from workers.descriptors import SwitchedError
+from workers.marks import with_marks
 from workers.searches import search_mark
 from workers.wiring import House
 
@@ -165,5 +166,5 @@ def compared(house: House, found: Features, registered: Features) -> Verificatio
 
 
 def registered_features(house: House, digest: Digest) -> Features:
-    """What was measured of a registered picture, from the cache or from its bytes."""
-    return house.features.get(digest, lambda: house.blobs.get(digest))
+    """What was measured of a registered picture, from the cache or from its bytes, with its marks."""
+    return with_marks(house.features.get(digest, lambda: house.blobs.get(digest)))

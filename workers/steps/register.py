@@ -18,6 +18,7 @@ from registry.log import submit
 from registry.models import BytesState, Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
 from registry.sightings import blocked, keep_pictures
 from workers.descriptors import SwitchedError
+from workers.marks import Marks, captions_of, find_marks
 from workers.wiring import House
 
 NEAR_SAME = 10
@@ -103,8 +104,10 @@ def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> t
     digest = Digest.of(data)
     features = house.features.get(digest, lambda: data)
     house.blobs.put(data)
+    marks = find_marks(house, owner, features)
     with transaction.atomic():
         work = _keep(house, owner, len(data), features, declared)
+        _keep_marks(work, features, marks)
         if digest not in house.blobs:  # retention may have removed them before their row was locked
             house.blobs.put(data)
         _note_conflicts(house, work, features)
@@ -162,6 +165,12 @@ def _keep(house: House, owner: Owner, size: int, features: Features, declared: N
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
     return work
+
+
+def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
+    work.work_pictures.update(captions=captions_of(features), marks=marks.new)
+    for pk, edges in marks.earlier.items():
+        WorkPicture.objects.filter(pk=pk).update(marks=edges)
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:

@@ -1,0 +1,42 @@
+"""What of a registered picture isn't compared, or isn't enough for a match, in sentences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from registry.models import WorkPicture
+
+CAPTIONS: dict[str, Promise] = {
+    "upper": _("The upper %(share)s looks like a caption; it isn't compared."),
+    "lower": _("The lower %(share)s looks like a caption; it isn't compared."),
+    "left": _("The left %(share)s looks like a caption; it isn't compared."),
+    "right": _("The right %(share)s looks like a caption; it isn't compared."),
+}
+MARK = _("Other works of this owner share %(share)s of it, such as a mark; a copy of that alone is never certain.")
+WHOLE = 0.99
+"""Share of the picture's width from which a bar lies along its upper or lower edge."""
+Edges = Sequence[float]
+
+
+def masks(picture: WorkPicture) -> list[dict[str, Any]]:
+    """The captions of a registered picture, and the mark that it shares with other works of its owner.
+
+    Returns:
+        Each as ``kind`` (``caption`` or ``mark``), ``share`` of the picture's area, 0 to 1, and a ``sentence``.
+    """
+    told = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
+    return told + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
+
+
+def _told(kind: str, boxes: Sequence[Edges], sentence: Promise) -> dict[str, Any]:
+    share = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+    return {"kind": kind, "share": round(share, 4), "sentence": str(sentence) % {"share": f"{share:.0%}"}}
+
+
+def _side(edges: Edges) -> str:
+    left, top, right, _bottom = edges
+    if right - left >= WHOLE:
+        return "lower" if top else "upper"
+    return "right" if left else "left"

@@ -1,0 +1,34 @@
+"""Made pictures under marks such as agencies lay over theirs."""
+
+from PIL import Image, ImageDraw, ImageFont
+
+from tests.assets.textured import textured
+
+SIZE = (480, 360)
+
+
+def thing(seed: int) -> Image.Image:
+    """A thing on a ground that only grows darker: a mark is most of what such a picture shows."""
+    picture = Image.radial_gradient("L").resize(SIZE).point(lambda level: 250 - level // 2).convert("RGB")
+    shape = Image.new("L", SIZE)
+    left, top = 90 + 37 * seed % 150, 60 + 53 * seed % 100
+    ImageDraw.Draw(shape).ellipse((left, top, left + 200, top + 150), fill=255)
+    picture.paste(textured(seed, SIZE), mask=shape)
+    return picture
+
+
+def under_words(picture: Image.Image) -> Image.Image:
+    """The picture with an agency's name all over it."""
+    marked = picture.copy()
+    draw = ImageDraw.Draw(marked)
+    font = ImageFont.load_default(30)
+    for row in range(4):
+        draw.text((-60 + 33 * (row % 3), 20 + 92 * row), "AGENCY  Lumen  AGENCY  Lumen", fill=(70, 70, 70), font=font)
+    return marked
+
+
+def with_logo(picture: Image.Image) -> Image.Image:
+    """The picture with an agency's logo in its lower right corner."""
+    marked = picture.copy()
+    marked.paste(textured(700, (130, 80)), (picture.width - 140, picture.height - 90))
+    return marked
