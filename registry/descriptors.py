@@ -42,18 +42,21 @@ def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
         WrongUseError: its name and version have been used with another file or card.
     """
     with transaction.atomic():
-        row = SpaceRow.objects.select_for_update().get(pk=space_id(space))
-        same = row.width == space.width and [tuple(pair) for pair in row.parameters] == list(space.parameters)
-        if not same and not model.shipped:
-            raise WrongUseError(
-                f"{space.id} is another file, or the same file with another card.",
-                hint="Give the card another version.",
-            )
-        model.space, model.state = row, StepState.DONE
+        model.space, model.state = SpaceRow.objects.select_for_update().get(pk=_space_of(model, space)), StepState.DONE
         there = DescriptorModel.objects.filter(name=model.name, version=model.version).first()
         if there is None:
             model.save()
         return there or model
+
+
+def _space_of(model: DescriptorModel, space: Space) -> int:
+    try:
+        return space_id(space)
+    except WrongUseError as error:
+        if model.shipped:
+            raise
+        told = f"{space.id} is another file, or the same file with another card."
+        raise WrongUseError(told, hint="Give the card another version.") from error
 
 
 def still_serves(model: int) -> bool:

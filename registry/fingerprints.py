@@ -7,6 +7,7 @@ from functools import cache
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
+from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint, Metric, Space
 from registry.bulk import copy_into
 from registry.locks import Lock, hold
@@ -34,16 +35,23 @@ class Change:
 
 @cache
 def space_id(space: Space) -> int:
-    """The row of a space, made on first use."""
-    row, _ = SpaceRow.objects.get_or_create(
-        name=space.name,
-        version=space.version,
-        defaults={
-            "metric": Metric(space.metric),
-            "width": space.width,
-            "parameters": [list(pair) for pair in space.parameters],
-        },
-    )
+    """The row of a space, made on first use.
+
+    Raises:
+        WrongUseError: vectors of this name and version are kept that were measured in another way.
+    """
+    stated = {
+        "metric": Metric(space.metric),
+        "width": space.width,
+        "parameters": [list(pair) for pair in space.parameters],
+    }
+    row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=stated)
+    other = [name for name, value in stated.items() if getattr(row, name) != value]
+    if other:
+        raise WrongUseError(
+            f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}.",
+            hint="Go on with the version of Exhibit that made them, or register the works in a new data folder.",
+        )
     return row.pk
 
 

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.matching.look import Look
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
-from exhibit.types import Fingerprint, Metric, Space, Verification
+from exhibit.types import Fingerprint, Space, Verification
+from indexer.brute import rows_of
 from indexer.cache import FeatureCache
 from indexer.candidates import Candidate
 from indexer.features import Features, fingerprints
@@ -54,7 +53,7 @@ class Registered:
         """Measure one more work and add it to the indexes that are in use."""
         for one in self._measured(path):
             index = self._indexes[one.space]
-            index.upsert(np.array([self._counts[one.space] - 1]), _rows(index.space, [one.vector]))
+            index.upsert(np.array([self._counts[one.space] - 1]), rows_of(index.space, [one.vector]))
         self._vote_for(len(self) - 1)
 
     def _vote_for(self, number: int) -> None:
@@ -101,12 +100,7 @@ class Registered:
         return find_works(look.features, lambda: look.data, self)
 
 
-def _rows(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
-    kind = np.uint8 if space.metric is Metric.HAMMING else np.float32
-    return np.frombuffer(b"".join(vectors), kind).reshape(len(vectors), -1)
-
-
 def _indexed(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
     place = folder / "index" / space.id
-    rebuild_index(space, place, [(np.arange(len(vectors)), _rows(space, vectors))], len(vectors))
+    rebuild_index(space, place, [(np.arange(len(vectors)), rows_of(space, vectors))], len(vectors))
     return open_index(space, place)

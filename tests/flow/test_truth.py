@@ -3,13 +3,16 @@
 import json
 from dataclasses import replace
 
+import pytest
 from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.ports import Receipt
+from indexer.spaces import PHASH
 from registry import crawling, owned
+from registry.fingerprints import forget_cached_spaces, space_id
 from registry.licences import NewLicence, keep_licences
 from registry.models import (
     AnchorReceipt,
@@ -256,3 +259,11 @@ def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(i
     assert silent.asked == 1
     assert set(AnchorReceipt.objects.values_list("state", flat=True)) == {"todo"}
     assert not AnchorReceipt.objects.filter(error="").exists()
+
+
+def test_vectors_that_were_measured_in_another_way_are_refused_instead_of_mixed(inline: Inline) -> None:
+    register(inline.house, owner("studio"), photograph(0))
+    forget_cached_spaces()
+    other = replace(PHASH, parameters=(("grey", "mean of the channels"),))
+    with pytest.raises(WrongUseError, match="other parameters"):
+        space_id(other)
