@@ -60,14 +60,20 @@ class Alignment:
     stiff: "Alignment | None" = None
 
 
-def correspondences(found: Features, registered: Features) -> Iterator[Correspondences]:
+AS_IS, EITHER_WAY = (False,), (False, True)
+"""Whether a picture is taken as it is only, or as a mirrored one, too."""
+
+
+def correspondences(
+    found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY
+) -> Iterator[Correspondences]:
     """Match as they are, then mirrored; a hypothesis with too few matches is left out."""
     local = _unmasked(registered)
     if min(len(found.local), len(local)) < LEAST_MATCHES:
         return
     registered_points = moved(local.points, grey_scaling(registered, registered.grey))
     flip = np.array([[-1.0, 0, found.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
-    for mirrored in (False, True):
+    for mirrored in ways:
         rows = found.local.mirrored_units if mirrored else found.local.units
         frame = flip @ grey_scaling(found, found.grey) if mirrored else grey_scaling(found, found.grey)
         pairs = _ratio_matches(rows, local.units)
@@ -76,10 +82,10 @@ def correspondences(found: Features, registered: Features) -> Iterator[Correspon
             yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
 
 
-def align(found: Features, registered: Features) -> Alignment | None:
+def align(found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY) -> Alignment | None:
     """The transform with the most distinct inliers, or ``None`` when no credible one is found."""
     best: Alignment | None = None
-    for matches in correspondences(found, registered):
+    for matches in correspondences(found, registered, ways):
         alignment = _estimate(matches, found, registered)
         if alignment is not None and (best is None or alignment.inliers > best.inliers):
             best = alignment

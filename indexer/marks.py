@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from indexer.dense import windows
 from indexer.features import Features
 from indexer.fit import measure_fit
-from indexer.geometry import align
+from indexer.geometry import AS_IS, align
 from indexer.information import COMPOSED
 from indexer.orientation import Box
 from indexer.single_thread import cv2
 
 LEAST_OTHERS = 2
 """Works beside one that have the same thing in the same place of it."""
-MOST_OTHERS = 12
+MOST_OTHERS = 8
 """Works that one is compared with."""
 COMMON = 1 / 3
 """Share of those works in which a window has to agree: what agrees by chance does so with few."""
@@ -44,7 +44,7 @@ def shared_windows(work: Features, other: Features) -> Shared | None:
     """
     if not (is_comparable(work) and is_comparable(other)):
         return None
-    laid = align(other, work)
+    laid = align(other, work, AS_IS)
     if laid is None or laid.inliers < LEAST_INLIERS:
         return None
     seen = windows(other, work, measure_fit(other, work, laid.transform).transform, work.masked)
