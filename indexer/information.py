@@ -12,6 +12,8 @@ from indexer.single_thread import cv2
 COMPOSED = frozenset({COLLAGE, PAGE})
 """Reasons for which a match is never certain; for the others only nearly exact copies are matched at all."""
 LEAST_QUALITY = 50
+MANY_KEYPOINTS = 200
+"""From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""
 LEAST_KEYPOINTS = 60
 LEAST_SIDE = 64
 BAND = 24
@@ -32,7 +34,7 @@ def low_information(grey: NDArray[np.uint8], quality: int, keypoints: int, short
         ``collage`` or ``page``.
     """
     reasons = {
-        "flat": quality < LEAST_QUALITY,
+        "flat": quality < LEAST_QUALITY and keypoints < MANY_KEYPOINTS,
         "few-features": keypoints < LEAST_KEYPOINTS,
         "two-tone": _two_tone(grey),
         "tiny": short_side < LEAST_SIDE,

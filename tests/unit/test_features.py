@@ -14,6 +14,7 @@ from indexer.cache import FeatureCache
 from indexer.features import CLOSER, Features, extract, fingerprints, local_fingerprint
 from indexer.features_file import from_bytes, to_bytes
 from indexer.hashes import orientation_hashes, shrink
+from indexer.information import LEAST_QUALITY
 from indexer.single_thread import cv2
 from indexer.spaces import (
     CENTRE,
@@ -146,6 +147,13 @@ def test_fingerprints_are_rows_of_their_spaces(features: Features) -> None:
 )
 def test_pictures_that_cannot_be_told_apart_are_named(picture: Image.Image, reason: str) -> None:
     assert reason in extract(encoded(picture)).low_information
+
+
+def test_a_picture_whose_details_are_too_fine_for_its_hash_is_not_flat() -> None:
+    grain = np.random.default_rng(1).normal(128, 15, (300, 400)).clip(0, 255).astype(np.uint8)
+    features = extract(encoded(Image.fromarray(grain).resize((800, 600), Image.Resampling.BICUBIC)))
+    assert features.quality < LEAST_QUALITY
+    assert features.low_information == ()
 
 
 def test_what_cannot_be_decoded_is_refused() -> None:
