@@ -8,6 +8,7 @@ from exhibit.clock import now
 from registry.models import Crawl, FrontierUrl
 
 _MUCH = 2**31 - 1
+_MANY_BYTES = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def left(crawl: Crawl) -> Left:
     until = crawl.started_at + timedelta(seconds=float(budget.get("seconds", _MUCH)))
     rest = {
         "images": int(budget.get("images", _MUCH)) - sum(int(counts.get("images", 0)) for counts in ended),
-        "bytes": int(budget.get("bytes", _MUCH)) - sum(int(counts.get("bytes", 0)) for counts in ended),
+        "bytes": int(budget.get("bytes", _MANY_BYTES)) - sum(int(counts.get("bytes", 0)) for counts in ended),
         "seconds": (until - now()).total_seconds(),
     }
     # what is left may be too little for anything more: then a slice has ended for that reason

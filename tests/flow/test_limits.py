@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
+from itertools import chain, count, repeat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db.models import F
+from PIL import Image
 
 from evidence.verdict import Verdict
 from evidence.verify import verify
@@ -16,6 +19,7 @@ from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
+from registry.budgets import left
 from registry.models import (
     BlockedDigest,
     Bundle,
@@ -29,6 +33,7 @@ from registry.models import (
     Refusal,
     Report,
     Sighting,
+    Watch,
 )
 from tests.assets.command_line import CommandLine
 from tests.assets.site import Answer, Site
@@ -36,6 +41,7 @@ from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch
 from workers.bundles import assemble
 from workers.inline import Inline
+from workers.steps import crawl
 from workers.steps.decide import confirm
 from workers.steps.purge import purge
 from workers.steps.report import request_report
@@ -255,6 +261,42 @@ def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(house
     settle(house, disk_floor_bytes=0)
     house.run_until_idle()
     assert (Crawl.objects.get().reason, Crawl.objects.get().pages) == ("finished", 31)
+
+
+@pytest.fixture
+def folder(house: Inline, tmp_path: Path) -> Path:
+    """Sixty small pictures that a watch of a folder is about to import."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for number in range(60):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(made / f"{number:02d}.png")
+    waits = watch(owner("studio"), "unused")
+    Watch.objects.filter(pk=waits.pk).update(sources=[{"kind": "folder", "url": str(made)}])
+    return made
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_is_imported_as_a_whole_however_long_it_takes(house: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = count(step=5)
+    monkeypatch.setattr(crawl, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    house.run_until_idle()
+    assert next(seconds) > crawl.SLICE_SECONDS + crawl.SECONDS_OVER
+    assert (CrawlSlice.objects.get().counts["reason"], Sighting.objects.count()) == ("finished", 60)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_that_a_full_disk_held_back_is_imported_later(house: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = chain([False, True], repeat(object=False))
+    monkeypatch.setattr(crawl, "disk_is_full", lambda _: next(full))
+    house.run_until_idle()
+    assert CrawlSlice.objects.get(number=1).counts["reason"] == "disk-full"
+    assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 60)
+
+
+def test_without_a_budget_a_crawl_keeps_as_many_bytes_as_come(house: Inline, shop: Shop) -> None:
+    watch(owner("studio"), shop.url())
+    house.run_until(Crawl.objects.exists)
+    assert left(Crawl.objects.get()).bytes > 2**40
 
 
 def test_an_owner_whose_quota_is_used_up_registers_nothing_more(house: Inline) -> None:

@@ -28,7 +28,7 @@ from workers.wiring import House, contact_fields
 
 SLICE_SECONDS = 240.0
 SECONDS_OVER = 60.0
-"""A child that is silent about its end for so long after its time is killed."""
+"""A child that is silent about its end for so long after its time is killed; one that reads files has time for each."""
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
@@ -99,14 +99,19 @@ def run_child(house: House, row: CrawlSlice, epoch: int, spool: Path) -> dict[st
     if job is None:
         return {"reason": "finished"}
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, house.stale_after.total_seconds() / 4)) as lines:
-        counts = bring_home(house, row.pk, epoch, lines, spool)
-    if job.reads_files and counts["reason"] not in ("child died", "taken over"):
+        counts = bring_home(house, row.pk, epoch, lines, spool, reads_files=job.reads_files)
+    if job.reads_files and _was_read(str(counts["reason"])):
         with transaction.atomic():  # a file is read as a whole: its lines name pictures, not itself
             held = crawling.hold_slice(row.pk, epoch)
             if held is not None:
                 keys = [one.key for one in crawling.leased_urls(row.pk)]
                 crawling.mark_urls(held, keys, FrontierUrl.State.DONE)
     return counts
+
+
+def _was_read(reason: str) -> bool:
+    """Whether a file was read to its end, or as far as the watch's budget goes."""
+    return reason == "finished" or reason.startswith("budget-")
 
 
 def job_of(house: House, row: CrawlSlice, spool: Path) -> Job | None:
@@ -173,15 +178,17 @@ def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
 
 
 def bring_home(
-    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path
+    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, reads_files: bool
 ) -> dict[str, object]:
     """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
+
+    A folder or an archive may be of any size, so a child that reads files hangs only when it says nothing.
 
     Returns:
         What the child counted; or what came home and why nothing more did.
     """
     batch, counted = Batch(), {"pages": 0, "images": 0, "bytes": 0}
-    begun = kept = time.monotonic()
+    since = kept = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
         if isinstance(line, EndLine):
@@ -190,6 +197,7 @@ def bring_home(
         if line is not None:
             batch.add(line)
             _count(line, counted)
+            since = time.monotonic() if reads_files else since
         if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
             continue
         kept = time.monotonic()
@@ -197,7 +205,7 @@ def bring_home(
             return {**counted, "reason": "taken over"}
         if disk_is_full(house):
             return {**counted, "reason": "disk-full"}
-        if kept - begun > SLICE_SECONDS + SECONDS_OVER:
+        if kept - since > SLICE_SECONDS + SECONDS_OVER:
             return {**counted, "reason": "child hung"}
     keep_batch(house, slice_id, epoch, batch, spool)
     return {**counted, "reason": "child died"}
