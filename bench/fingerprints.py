@@ -25,7 +25,7 @@ def measure(photos: Sequence[Path]) -> list[Row]:
         "pdqhash, 256 bits": lambda one: pdqhash.compute(np.asarray(_open(one).convert("RGB"))),
         "pdqhash, 8 orientations": lambda one: pdqhash.compute_dihedral(np.asarray(_open(one).convert("RGB"))),
         "exhibit hash, 8 orientations, untrimmed and trimmed": lambda one: extract(one).hashes,
-        "exhibit hash and descriptor of 6 parts": lambda one: extract(one).embeddings,
+        "exhibit hash and descriptor": lambda one: extract(one).embeddings,
         "exhibit all, with local features": _everything,
     }
     return [{"what": name, "ms a picture": _time(way, data), "pictures": len(data)} for name, way in ways.items()]
