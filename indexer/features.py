@@ -22,6 +22,7 @@ from indexer.local_features import QUICK_KEYPOINTS, QUICK_SIDE, LocalFeatures, l
 from indexer.masks import masked_boxes
 from indexer.orientation import ORIENTATIONS, Box
 from indexer.panels import panels
+from indexer.scaling import at_most
 from indexer.single_thread import cv2
 from indexer.spaces import (
     CENTRE,
@@ -219,8 +220,8 @@ def extract(
     """
     picture = decode(data, limits, at_least=detail.side)
     decoded = np.asarray(Image.fromarray(picture.pixels).convert("L"))
-    pixels = _at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)
-    grey = _at_most(decoded, detail.side, cv2.INTER_AREA)
+    pixels = at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)
+    grey = at_most(decoded, detail.side)
     image = Image.fromarray(grey)
     size = (picture.info.width, picture.info.height)
     content, inside, laid = _parts(grey, size)
@@ -290,13 +291,3 @@ def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
         Fingerprint(digest, features.space.id, part, vector.astype("<f4").tobytes())
         for part, vector in described.items()
     ]
-
-
-def _at_most(pixels: NDArray[np.uint8], side: int, how: int) -> NDArray[np.uint8]:
-    """Shrink to a long side of at most ``side`` pixels; the decoder leaves less than twice as many."""
-    height, width = pixels.shape[:2]
-    factor = side / max(height, width)
-    if factor >= 1:
-        return pixels
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=how))

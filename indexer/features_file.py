@@ -19,7 +19,7 @@ from indexer.spaces import DESCRIPTOR, PIPELINE
 
 
 def to_bytes(features: Features) -> bytes:
-    """Write features with all that can't be had from the rest in a moment; about 250 KB for a photograph.
+    """Write features with all that can't be had from the rest in a moment; some 180 KB for a photograph.
 
     Quick local features come from the grey picture again.
     """

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.orientation import Box
 from indexer.panels import LEAST_PIXELS
+from indexer.scaling import at_most
 from indexer.single_thread import cv2
 
 SIDE = 256
@@ -36,7 +37,7 @@ def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
         grey: uint8, shape (height, width).
         size: width and height of the original, whose pixels the rectangle is in.
     """
-    small = _small(grey)
+    small = at_most(grey, SIDE)
     height, width = small.shape
     least = max(round(LEAST_SIDE * max(small.shape)), round(LEAST_PIXELS * max(small.shape) / max(size)))
     if min(small.shape) <= max(least, 2 * APART + 1):
@@ -89,14 +90,6 @@ class _Lines:
         for side in (0, 1):
             line = pairs[..., side]
             yield (self.sums[line, last] - self.sums[line, first]) / (last - first)
-
-
-def _small(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = SIDE / max(grey.shape)
-    if factor >= 1:
-        return grey
-    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
 
 
 def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from indexer.orientation import Box
 from indexer.panels import panels
+from indexer.scaling import at_most
 from indexer.single_thread import cv2
 
 SIDE = 400
@@ -42,7 +43,7 @@ def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
     Args:
         grey: uint8, shape (height, width).
     """
-    small = _small(grey)
+    small = at_most(grey, SIDE)
     rectangles = _rectangles(grey, small)
     pictures = [box for box in rectangles if not _is_words(small, box)]
     if len(pictures) >= LEAST_PANELS:
@@ -56,7 +57,7 @@ def composition(grey: NDArray[np.uint8]) -> tuple[str, ...]:
 
 def pictures_on(grey: NDArray[np.uint8]) -> tuple[Box, ...]:
     """The rectangles that hold pictures, in pixels of ``grey``, uint8 of shape (height, width)."""
-    small = _small(grey)
+    small = at_most(grey, SIDE)
     across, down = grey.shape[1] / small.shape[1], grey.shape[0] / small.shape[0]
     return tuple(box.scaled(across, down) for box in _rectangles(grey, small) if not _is_words(small, box))
 
@@ -65,14 +66,6 @@ def _rectangles(grey: NDArray[np.uint8], small: NDArray[np.uint8]) -> list[Box]:
     """The panels of a picture that are filled, in pixels of its small form."""
     height, width = small.shape
     return [box for box in panels(grey, (width, height)) if _is_filled(small, box)]
-
-
-def _small(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    factor = SIDE / max(grey.shape)
-    if factor >= 1:
-        return grey
-    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
 
 
 def _deviation(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.orientation import Box
+from indexer.scaling import at_most
 from indexer.single_thread import cv2
 
 SIDES = (256, 320, 512)
@@ -44,7 +45,7 @@ def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
 
 
 def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
-    small = _small(grey, side)
+    small = at_most(grey, side, cv2.INTER_AREA if 2 * side <= max(grey.shape) else cv2.INTER_LINEAR)
     height, width = small.shape
     whole = (0, height, 0, width)
     if not (_gutters(small, whole, 0).any() or _gutters(small, whole, 1).any()):
@@ -54,14 +55,6 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     kept.sort(key=lambda one: (-_area(one), one))
     found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MOST])
     return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
-
-
-def _small(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    factor = side / max(grey.shape)
-    if factor >= 1:
-        return grey
-    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor <= 0.5 else cv2.INTER_LINEAR))
 
 
 def _cut(grey: NDArray[np.uint8], region: Region, depth: int) -> list[Region]:

@@ -22,7 +22,6 @@ from exhibit.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
 from indexer.candidates import (
-    MOST,
     Candidate,
     descriptor_candidates,
     distinct,
@@ -172,11 +171,11 @@ class _Search(Generic[Key]):
         """Whether one work explains all of the picture."""
         return any(explains(verification) for verification in self.compared.values())
 
-    def compare(self, found: Features, candidates: Iterable[Candidate], most: int = MOST) -> None:
+    def compare(self, found: Features, candidates: Iterable[Candidate]) -> None:
         """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again."""
         closer = found is not self._found
-        new = [work for work in self._named(candidates, most) if self._is_open(work, again=closer)]
-        for work in new[:most]:
+        new = [work for work in self._named(candidates) if self._is_open(work, again=closer)]
+        for work in new:
             self.compared[work] = compare(found, self._load, self._works.features(work), self._limits)
 
     def _is_open(self, work: Key, *, again: bool) -> bool:
@@ -198,11 +197,11 @@ class _Search(Generic[Key]):
             if len(self.certain) == len(certain):
                 return
 
-    def _named(self, candidates: Iterable[Candidate], most: int) -> Iterator[Key]:
+    def _named(self, candidates: Iterable[Candidate]) -> Iterator[Key]:
         """The works that candidates stand for, each once, in their order."""
         listed = list(candidates)
         owners = self._works.owners(listed)
-        return distinct(listed, lambda one: owners.get((one.space, one.number)), most)
+        return distinct(listed, lambda one: owners.get((one.space, one.number)))
 
     def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
         """The features that show no copy of a work."""
