@@ -4,7 +4,7 @@ Debian's python3 has neither pip nor venv; the standard library is enough to fet
 hash is pinned here. uv then makes the environment and installs what ``requirements/`` lists, each checked by its hash.
 
     python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
-    python3 tools/bootstrap.py runtime          the same without what only development needs
+    python3 tools/bootstrap.py runtime [EXTRA…] the same without what only development needs; extras by their names
     python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
 
 The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one.
@@ -66,8 +66,8 @@ def main(arguments: list[str]) -> int:
     try:
         if not arguments:
             setup("requirements/dev.txt")
-        elif arguments == ["runtime"]:
-            setup("requirements/runtime.txt")
+        elif arguments[0] == "runtime" and set(arguments[1:]) <= extras():
+            setup("requirements/runtime.txt", *(f"requirements/extra-{name}.txt" for name in arguments[1:]))
         elif arguments[0] == "lock" and set(arguments[1:]) <= {"--upgrade"}:
             lock(arguments[1:])
         else:
@@ -94,10 +94,10 @@ def use_newer_python(arguments: list[str]) -> None:
     sys.exit(3)
 
 
-def setup(packages: str) -> None:
-    """Make ``.venv`` what a requirement file says; instant when it is already."""
+def setup(*packages: str) -> None:
+    """Make ``.venv`` what requirement files say together; instant when it is already."""
     stamp = ROOT / ".venv" / "setup-stamp"
-    wanted = fingerprint(packages)
+    wanted = fingerprint(*packages)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
     uv = find_uv()
@@ -105,16 +105,21 @@ def setup(packages: str) -> None:
     stamp.unlink(missing_ok=True)
     if not fits(ROOT / ".venv" / "bin" / "python"):
         call(uv, "venv", "--quiet", "--clear", "--python", sys.executable, ".venv")
-    call(uv, "pip", "sync", "--quiet", "--python", ".venv", "--require-hashes", packages)
+    call(uv, "pip", "sync", "--quiet", "--python", ".venv", "--require-hashes", *packages)
     unpack_redis(uv)
     stamp.write_text(wanted, encoding="ascii")
     print("Ready.", flush=True)
 
 
-def fingerprint(packages: str) -> str:
+def extras() -> set[str]:
+    """The names of the optional parts that have a requirement file."""
+    return {path.stem.removeprefix("extra-") for path in (ROOT / "requirements").glob("extra-*.txt")}
+
+
+def fingerprint(*packages: str) -> str:
     """A digest of everything that the environment is made of."""
     digest = hashlib.sha256()
-    for name in (packages, REDIS, "tools/bootstrap.py"):
+    for name in (*packages, REDIS, "tools/bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
     digest.update(f"{ROOT} {sys.version_info[:2]}".encode())
     return digest.hexdigest()
@@ -151,8 +156,14 @@ def lock(options: list[str]) -> None:
     folder = ROOT / "requirements"
     shared = [*COMPILE, *options]
     call(uv, "pip", "compile", "pyproject.toml", *shared, "-o", "requirements/runtime.txt")
-    dev = ["--group", "dev", "-c", "requirements/runtime.txt"]
+    dev = ["--group", "dev", "--all-extras", "-c", "requirements/runtime.txt"]
     call(uv, "pip", "compile", "pyproject.toml", *dev, *shared, "-o", "requirements/dev.txt")
+    import tomllib  # noqa: PLC0415 - an older Python still has to reach use_newer_python
+
+    optional = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for name in optional:
+        extra = ["--extra", name, "-c", "requirements/dev.txt", "-o", f"requirements/extra-{name}.txt"]
+        call(uv, "pip", "compile", "pyproject.toml", *shared, *extra)
     call(uv, "pip", "compile", "requirements/redis.in", "--no-deps", *shared, "-o", "requirements/redis.txt")
     for path in folder.glob("*.txt"):
         if "://" in path.read_text(encoding="utf-8"):

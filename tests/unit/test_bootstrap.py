@@ -128,7 +128,7 @@ def test_wrong_use_shows_the_usage() -> None:
     assert "bootstrap.py lock" in run.stdout
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "redis"])
+@pytest.mark.parametrize("name", ["runtime", "dev", "redis", *(f"extra-{name}" for name in sorted(bootstrap.extras()))])
 def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) -> None:
     text = (CHECKOUT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     assert "://" not in text
@@ -139,7 +139,13 @@ def test_requirement_files_hold_a_hash_for_everything_and_no_address(name: str) 
 
 def test_requirement_files_name_everything_that_the_project_asks_for() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
-    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    extras = project["project"]["optional-dependencies"]
+    asked = [
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["dev"],
+        *(one for extra in extras.values() for one in extra),
+    ]
     text = (CHECKOUT / "requirements" / "dev.txt").read_text(encoding="utf-8")
     locked = set(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==", text, re.MULTILINE))
     assert {re.split(r"[\[~=<>; ]", one, maxsplit=1)[0].lower() for one in asked} <= locked
+    assert set(extras) == bootstrap.extras()
