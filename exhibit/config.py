@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from exhibit import config_values as values
-from exhibit.config_values import AnchorConfig
+from exhibit.config_anchors import AnchorConfig, anchors
 from exhibit.errors import ConfigError
 
 __all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "load_config", "made_data_dir"]
@@ -56,7 +56,7 @@ class Config:
     disk_floor_bytes: int = _setting(2 * _GIB, values.whole_number(0))
     max_picture_bytes: int = _setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = _setting(120_000_000, values.whole_number(1))
-    anchors: tuple[AnchorConfig, ...] = _setting((), values.anchors)
+    anchors: tuple[AnchorConfig, ...] = _setting((), anchors)
     languages: tuple[str, ...] = _setting(("en", "zh-hans"), values.languages)
     time_zone: str = _setting("UTC", values.time_zone)
     log_origin: str = _setting("exhibit.localhost/log", values.text)
@@ -153,8 +153,9 @@ def _unknown(shown: str, name: str, known: list[str]) -> ConfigError:
 
 
 def _with_anchor_files(config: Config) -> Config:
-    """Roots are given relative to the folder of ``exhibit.toml``; here they become absolute and must be files."""
-    for anchor in config.anchors:
-        if anchor.roots is not None and not (config.data_dir / anchor.roots).is_file():
-            raise ConfigError(f"anchors: {anchor.name}: roots: there is no file {config.data_dir / anchor.roots}.")
-    return replace(config, anchors=tuple(anchor.resting_on(config.data_dir) for anchor in config.anchors))
+    """Files are given relative to the folder of ``exhibit.toml``; here absolute; roots must be there."""
+    resting = tuple(anchor.resting_on(config.data_dir) for anchor in config.anchors)
+    for anchor in resting:
+        if anchor.roots is not None and not anchor.roots.is_file():
+            raise ConfigError(f"anchors: {anchor.name}: roots: there is no file {anchor.roots}.")
+    return replace(config, anchors=resting)

@@ -4,39 +4,10 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
 LANGUAGES = ("en", "zh-hans")
-ANCHOR_KINDS = ("rfc3161", "opentimestamps")
 _TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnchorConfig:
-    """One outside witness.
-
-    Args:
-        kind: ``rfc3161`` or ``opentimestamps``.
-        name: a short name of its own, shown beside each receipt.
-        urls: the authority, or the calendars of which each is asked.
-        roots: PEM file with the roots that this installation trusts for an RFC 3161 authority.
-        bitcoin_source: JSON-RPC address of a Bitcoin node that gives the block headers for OpenTimestamps.
-        development: without legal weight; said so wherever a receipt is shown.
-    """
-
-    kind: str
-    name: str
-    urls: tuple[str, ...]
-    roots: Path | None = None
-    bitcoin_source: str = ""
-    development: bool = False
-
-    def resting_on(self, folder: Path) -> "AnchorConfig":
-        """The same with an absolute path of its roots."""
-        return self if self.roots is None else replace(self, roots=folder / self.roots)
 
 
 def text(value: object) -> str:
@@ -133,40 +104,3 @@ def time_zone(value: object) -> str:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{given!r} isn't a time zone such as Asia/Shanghai") from None
     return given
-
-
-def anchors(value: object) -> tuple[AnchorConfig, ...]:
-    """The tables ``[[anchors]]`` of the file."""
-    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
-        raise ValueError("it must be a list of tables, each begun by [[anchors]]")
-    made = tuple(_anchor(cast("dict[str, object]", table)) for table in value)
-    names = [one.name for one in made]
-    if len(set(names)) < len(names):
-        raise ValueError("two anchors have the same name")
-    return made
-
-
-def _anchor(table: dict[str, object]) -> AnchorConfig:
-    name = text(table.get("name", ""))
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
-        raise ValueError(f"the name {name!r} must consist of small letters, digits, dots and hyphens")
-    for key in table:
-        if key not in {one.name for one in fields(AnchorConfig)}:
-            raise ValueError(f"{name}: {key} isn't a setting of an anchor")
-    kind = text(table.get("kind", ""))
-    if kind not in ANCHOR_KINDS:
-        raise ValueError(f"{name}: the kind {kind!r} isn't one of {', '.join(ANCHOR_KINDS)}")
-    urls = tuple(map(web_url, texts(table.get("urls", []))))
-    if not urls:
-        raise ValueError(f"{name}: urls is missing")
-    roots = text(table.get("roots", ""))
-    if kind == "rfc3161" and not roots:
-        raise ValueError(f"{name}: roots, a PEM file with the roots you trust, is missing")
-    return AnchorConfig(
-        kind=kind,
-        name=name,
-        urls=urls,
-        roots=Path(roots) if roots else None,
-        bitcoin_source=web_url(table.get("bitcoin_source", "")),
-        development=truth(table.get("development", False)),
-    )

@@ -1,9 +1,8 @@
 """The one place that picks adapters from the configuration."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache, cached_property
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from exhibit.blobs import FolderBlobStore
@@ -11,7 +10,6 @@ from exhibit.config import AnchorConfig, Config, load_config
 from exhibit.decode import Limits
 from exhibit.guard import Guard
 from exhibit.ports import Anchor, BlobStore, Capturer
-from exhibit.urls import host_of
 
 if TYPE_CHECKING:
     from evidence.log import Log
@@ -110,21 +108,9 @@ class House:
         return tuple(self._anchor(one) for one in self.config.anchors)
 
     def _anchor(self, given: AnchorConfig) -> Anchor:
-        from exhibit.http import guarded_session  # noqa: PLC0415
+        from workers.witnesses import anchor_of  # noqa: PLC0415 - not every process asks witnesses
 
-        named = named_addresses((*given.urls, given.bitcoin_source))
-        guard = Guard(allowed_networks=(*self.config.allowed_networks, *named))
-        session = guarded_session(guard, user_agent=self.user_agent)
-        if given.kind == "rfc3161":
-            from evidence.anchors.rfc3161 import Rfc3161Anchor  # noqa: PLC0415
-
-            roots = [] if given.roots is None else [given.roots.read_bytes()]
-            return Rfc3161Anchor(given.name, given.urls[0], roots, development=given.development, session=session)
-        from evidence.anchors.blocks import JsonRpcBlocks  # noqa: PLC0415
-        from evidence.anchors.opentimestamps import OpenTimestampsAnchor  # noqa: PLC0415
-
-        blocks = JsonRpcBlocks(given.bitcoin_source, session, "regtest" if given.development else "main")
-        return OpenTimestampsAnchor(given.name, given.urls, blocks, development=given.development, session=session)
+        return anchor_of(given, self.config.allowed_networks, self.user_agent)
 
     @cached_property
     def capturer(self) -> Capturer:
@@ -139,20 +125,6 @@ class House:
         from crawler.job import UserAgent  # noqa: PLC0415
 
         return UserAgent(**contact_fields(self.config.contact)).header()
-
-
-def named_addresses(urls: Iterable[str]) -> tuple[str, ...]:
-    """The networks of exactly the addresses that the operator wrote into these URLs as numbers, or as localhost.
-
-    A witness may run on this machine or in the operator's own network; a name on the web may still not lead there.
-    """
-    networks = []
-    for host in map(host_of, urls):
-        try:
-            networks.append(str(ip_network("127.0.0.1" if host == "localhost" else host)))
-        except ValueError:
-            continue
-    return tuple(networks)
 
 
 def contact_fields(contact: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Where block headers come from while there is a network: a node of one's own, or a public explorer."""
 
 import json
+from pathlib import Path
 from typing import Any, Protocol
 
 import requests
@@ -29,18 +30,19 @@ class JsonRpcBlocks:
         url: the node, without user name and password.
         session: a guarded session.
         network: what the node follows.
-        user: name and password, when the node asks for them.
+        credentials: file with ``user:password`` in one line, as Bitcoin Core writes its ``.cookie``; read for every
+            call, since the node writes another one at each start.
     """
 
     def __init__(
-        self, url: str, session: requests.Session, network: Network = "main", user: tuple[str, str] | None = None
+        self, url: str, session: requests.Session, network: Network = "main", credentials: Path | None = None
     ) -> None:
         if network not in {"main", "regtest"}:
             raise ConfigError(f"There is no Bitcoin network {network!r}.", hint="It is main or regtest.")
         self.network: Network = network
         self._url = url
         self._session = session
-        self._user = user
+        self._credentials = credentials
 
     def tip(self) -> int:
         """The height of the newest block."""
@@ -54,7 +56,11 @@ class JsonRpcBlocks:
     def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
         question = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
         headers = {"Content-Type": "application/json"}
-        status, body = ask(self._session, self._url, question.encode(), headers, self._user)
+        status, body = ask(self._session, self._url, question.encode(), headers, self._user())
+        if status in {401, 403}:
+            raise ServiceMissingError(
+                f"The Bitcoin node wants other credentials (status {status}).", hint="Set bitcoin_credentials."
+            )
         try:
             answer = json.loads(body)
             error, result = answer["error"], answer["result"]
@@ -63,6 +69,17 @@ class JsonRpcBlocks:
         if error is not None or result is None:
             raise ServiceMissingError(f"The Bitcoin node refused {method}: {error}.")
         return result
+
+    def _user(self) -> tuple[str, str] | None:
+        if self._credentials is None:
+            return None
+        try:
+            user, _, password = self._credentials.read_text("utf-8").strip().partition(":")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ServiceMissingError(
+                f"{self._credentials} can't be read.", hint="The Bitcoin node writes it when it starts."
+            ) from error
+        return user, password
 
 
 class EsploraBlocks:

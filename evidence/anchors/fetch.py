@@ -1,6 +1,7 @@
 """Asking a witness over HTTP: one place for limits, and for what "it didn't answer" means."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import requests
 
@@ -38,8 +39,14 @@ def ask(
         response = session.request(method, url, data=body, headers=dict(headers or {}), auth=auth, stream=True)
         return response.status_code, read_limited(response, MAX_ANSWER)
     except requests.RequestException as error:
-        raise ServiceMissingError(f"{url} doesn't answer.", hint="It is asked again later.") from error
+        raise ServiceMissingError(f"{_place(url)} doesn't answer.", hint="It is asked again later.") from error
     except RefusedError as error:
         if error.reason in {"too-slow", "too-many-bytes", "unresolvable"}:
-            raise ServiceMissingError(f"{url} doesn't answer: {error.message}") from error
+            raise ServiceMissingError(f"{_place(url)} doesn't answer: {error.message}") from error
         raise
+
+
+def _place(url: str) -> str:
+    """Scheme and host of a URL: its path may hold a key that the operator got from a provider."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

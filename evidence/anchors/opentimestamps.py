@@ -44,7 +44,7 @@ class OpenTimestampsAnchor:
     Args:
         name: as configured.
         calendars: URLs to which commitments are posted; one that answers is enough.
-        block_source: where block headers come from.
+        block_source: where block headers come from; ``None`` to leave proofs pending once they name a block.
         development: true for a chain without weight; blocks of ``regtest`` count only then.
         session: a guarded session.
 
@@ -58,14 +58,14 @@ class OpenTimestampsAnchor:
         self,
         name: str,
         calendars: Sequence[str],
-        block_source: BlockSource,
+        block_source: BlockSource | None,
         *,
         development: bool,
         session: requests.Session,
     ) -> None:
         if not calendars:
             raise ConfigError(f"The anchor {name} has no calendar.")
-        if block_source.network == "regtest" and not development:
+        if block_source is not None and block_source.network == "regtest" and not development:
             raise ConfigError(
                 f"The anchor {name} uses blocks that anybody can make.", hint="Use them in development only."
             )
@@ -99,7 +99,7 @@ class OpenTimestampsAnchor:
         A calendar that doesn't answer counts as nothing new.
 
         Raises:
-            ServiceMissingError: a calendar names a block, but the source of blocks doesn't answer.
+            ServiceMissingError: nothing is new, and the source of blocks doesn't answer for a block that was named.
             IntegrityError: the receipt is about another digest, or none of the blocks named holds it.
         """
         if receipt.state is ReceiptState.COMPLETE:
@@ -111,20 +111,27 @@ class OpenTimestampsAnchor:
             if self._is_known(calendar):
                 self._ask_for(part, calendar)
         grown = write_proof(stamp)
-        witnessed = self._witnessed(grown, digest, [height for height, _ in block_attestations(stamp)])
+        known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
+        try:
+            witnessed = self._witnessed(grown, digest, [height for height, _ in block_attestations(stamp)])
+        except ServiceMissingError:
+            if known is receipt:
+                raise
+            return known  # what the calendars gave isn't lost because a node is silent
         if witnessed is None:
-            return receipt if grown == receipt.proof else replace(receipt, proof=grown)
+            return known
         height, header, time = witnessed
         material = ((f"block-{height}.header", header),)
         return replace(receipt, state=ReceiptState.COMPLETE, proof=grown, material=material, time=time)
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
-        return verify_proof(receipt.proof, digest, headers_in(receipt.material), self._blocks.network)[1]
+        network = "main" if self._blocks is None else self._blocks.network
+        return verify_proof(receipt.proof, digest, headers_in(receipt.material), network)[1]
 
     def _witnessed(self, proof: bytes, digest: Digest, heights: Sequence[int]) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""
-        if not heights:
+        if not heights or self._blocks is None:
             return None
         deep_enough = self._blocks.tip() - CONFIRMATIONS[self._blocks.network] + 1
         failure: IntegrityError | None = None
@@ -149,7 +156,7 @@ class OpenTimestampsAnchor:
     def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
         status, answer = ask(self._session, url, posted, _HEADERS)
         if status != 200:
-            raise ServiceMissingError(f"{url} answered with status {status}.")
+            raise ServiceMissingError(f"{urlsplit(url).netloc} answered with status {status}.")
         return read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:

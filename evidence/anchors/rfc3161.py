@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -28,6 +29,12 @@ from exhibit.ports import Receipt, ReceiptState
 __all__ = ["Rfc3161Anchor", "read_reply", "verify_reply"]
 
 KIND = "rfc3161"
+MAX_REVOCATION_LIST = 700_000
+"""DER bytes of a revocation list that is kept: its PEM still fits what a verifier reads of one file."""
+
+KEPT_FOR = 600.0
+"""Seconds for which a fetched revocation list serves further stamps."""
+
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 
@@ -68,6 +75,7 @@ class Rfc3161Anchor:
             raise ConfigError(f"The root certificates of {name} can't be read.") from error
         if not self._roots:
             raise ConfigError(f"The timestamp authority {name} has no root certificate.")
+        self._fetched: dict[str, tuple[float, bytes]] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         """Have the digest stamped; the receipt is complete at once, and checked.
@@ -88,9 +96,9 @@ class Rfc3161Anchor:
         stamp = read_reply(reply)
         if stamp.nonce != nonce:
             raise IntegrityError(f"The timestamp authority {self.name} answered another request.")
-        time = verify_reply(reply, digest, self._roots_pem)
+        stamped = verify_reply(reply, digest, self._roots_pem)
         material = tuple(self._material(stamp))
-        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, time)
+        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
         """The same receipt: a stamp is complete from the beginning."""
@@ -114,11 +122,18 @@ class Rfc3161Anchor:
 
     def _revocation_list(self, url: str) -> bytes | None:
         """A revocation list as PEM, or ``None`` when it can't be had: the stamp stands without it."""
+        since, kept = self._fetched.get(url, (-KEPT_FOR, b""))
+        if time.monotonic() - since < KEPT_FOR:
+            return kept
         try:
             status, data = ask(self._session, url)
-            return _crl(data).public_bytes(Encoding.PEM) if status == 200 else None
+            if status != 200 or len(data) > MAX_REVOCATION_LIST:
+                return None
+            pem = _crl(data).public_bytes(Encoding.PEM)
         except (ExhibitError, *UNREADABLE):
             return None
+        self._fetched[url] = (time.monotonic(), pem)
+        return pem
 
 
 def _request(digest: Digest, nonce: int) -> bytes:

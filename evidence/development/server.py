@@ -2,8 +2,8 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MAX_BODY = 1 << 20
@@ -11,11 +11,12 @@ MAX_BODY = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a client asks: method, path with query, body."""
+    """What a client asks: method, path with query, body, and header fields with names in small letters."""
 
     method: str
     path: str
     body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,17 @@ def _handler(answer: Callable[[Question], Answer]) -> type[BaseHTTPRequestHandle
         timeout = 30
 
         def do_GET(self) -> None:
-            self._reply(answer(Question("GET", self.path)))
+            self._reply(answer(Question("GET", self.path, b"", self._fields())))
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             if not 0 <= length <= MAX_BODY:
                 self._reply(Answer(b"too long\n", "text/plain", 413))
                 return
-            self._reply(answer(Question("POST", self.path, self.rfile.read(length))))
+            self._reply(answer(Question("POST", self.path, self.rfile.read(length), self._fields())))
+
+        def _fields(self) -> dict[str, str]:
+            return {name.lower(): value for name, value in self.headers.items()}
 
         def _reply(self, given: Answer) -> None:
             self.send_response(given.status)

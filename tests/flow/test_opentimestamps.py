@@ -1,5 +1,6 @@
 """The anchor of OpenTimestamps against the development calendar and chain, and against the usual client."""
 
+import base64
 import dataclasses
 import json
 import subprocess
@@ -293,7 +294,7 @@ def test_the_main_chain_needs_six_confirmations(chain: Chain, monkeypatch: pytes
 
 def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
     chain.mine()
-    node = JsonRpcBlocks(chain.url, SESSION, "regtest", ("user", "password"))
+    node = JsonRpcBlocks(chain.url, SESSION, "regtest")
     first = chain.blocks.header(1)
     assert first is not None
 
@@ -313,6 +314,54 @@ def test_headers_come_from_an_explorer_as_from_a_node(chain: Chain) -> None:
         for source in (esplora, node):
             with pytest.raises(ServiceMissingError):
                 source.header(2)
+
+
+def test_a_node_is_asked_with_the_credentials_that_its_file_holds_at_that_moment(chain: Chain, tmp_path: Path) -> None:
+    cookie = tmp_path / ".cookie"
+    asked: list[str] = []
+
+    def strict(question: Question) -> Answer:
+        asked.append(question.headers.get("authorization", ""))
+        return chain.answer(question) if asked[-1] == wanted else Answer(b"", "text/plain", 401)
+
+    server = LoopbackServer()
+    with server.running(strict):
+        blocks = JsonRpcBlocks(server.url, SESSION, "regtest", cookie)
+        with pytest.raises(ServiceMissingError, match=r"cookie can't be read"):
+            blocks.tip()
+        for line in ("__cookie__:1a2b", "anna:with:colon"):
+            cookie.write_text(f"{line}\n")
+            wanted = "Basic " + base64.b64encode(line.encode()).decode()
+            assert blocks.tip() == chain.blocks.tip
+        cookie.write_text("anna:guessed")
+        with pytest.raises(ServiceMissingError, match="other credentials") as raised:
+            blocks.tip()
+    assert "guessed" not in str(raised.value)
+
+
+def test_what_the_calendars_gave_is_kept_while_the_node_is_silent(chain: Chain) -> None:
+    gone = LoopbackServer()
+    gone.close()
+    blocks = JsonRpcBlocks(gone.url, SESSION, "regtest")
+    blind = OpenTimestampsAnchor("local", [chain.url], blocks, development=True, session=SESSION)
+    pending = blind.submit(DIGEST)
+    chain.mine()
+    grown = blind.upgrade(DIGEST, pending)
+    assert grown.state is ReceiptState.PENDING
+    assert grown.proof != pending.proof
+    with pytest.raises(ServiceMissingError):
+        blind.upgrade(DIGEST, grown)
+    assert anchor_to(chain, gone.url).upgrade(DIGEST, grown).state is ReceiptState.COMPLETE
+
+
+def test_without_a_source_of_blocks_a_proof_names_its_block_and_stays_pending(chain: Chain) -> None:
+    alone = OpenTimestampsAnchor("local", [chain.url], None, development=True, session=SESSION)
+    pending = alone.submit(DIGEST)
+    chain.mine()
+    grown = alone.upgrade(DIGEST, pending)
+    assert proofs.block_attestations(proofs.read_proof(grown.proof))
+    assert alone.upgrade(DIGEST, grown) is grown
+    assert grown.state is ReceiptState.PENDING
 
 
 @pytest.mark.parametrize("answer", ["[]", "null", "{}", '{"error": null, "result": "00"}', "<html>", '{"error": 1}'])

@@ -245,6 +245,26 @@ def test_a_stamp_stands_without_the_revocation_lists(authority: Authority, tmp_p
     assert [name for name, _ in receipt.material if name.startswith("crl-")] == []
 
 
+def test_a_revocation_list_serves_several_stamps_and_one_that_is_too_long_is_left_out(
+    authority: Authority, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    server = LoopbackServer()
+    elsewhere = Authority(tmp_path, server.url)
+    long = b"\x30" * (rfc3161.MAX_REVOCATION_LIST + 1)
+
+    def answer(question: Question) -> Answer:
+        asked.append(question.path)
+        return Answer(long) if question.path == "/root.crl" else elsewhere.answer(question)
+
+    with server.running(answer):
+        anchor = anchor_to(server.url, elsewhere.root_pem)
+        for _ in range(3):
+            receipt = anchor.submit(DIGEST)
+    assert asked.count("/issuing.crl") == 1
+    assert sum(name.startswith("crl-") for name, _ in receipt.material) == 1
+
+
 def test_an_anchor_without_roots_does_not_start() -> None:
     for roots in ([], [b"not a certificate"]):
         with pytest.raises(ConfigError):

@@ -152,6 +152,13 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
         ('urls = ["https://a.example", "https://b.example/"]', "", "urls is missing"),
         ("development", "trial", "trial"),
         ("https://b.example/", "file:///etc/passwd", "http"),
+        ("development = true", "development = true\nbitcoin_source = 'http://x'", "bitcoin_source.*rfc3161"),
+        ("development = true", "development = true\nqualified = 2026-11-01", "for trials isn't qualified"),
+        ("development = true", "qualified = 'lately'", "lately"),
+        ('urls = "http', 'urls = "http://a.example,http', "more than one authority"),
+        ('bitcoin_source = "http', 'bitcoin_explorer = "https://c.example"\nbitcoin_source = "http', "exclude"),
+        ('bitcoin_source = "http://127.0.0.1:8332"', 'bitcoin_credentials = "cookie"', "is for a bitcoin_source"),
+        ('bitcoin_source = "http', 'networks = ["10.0.0.1/8"]\nbitcoin_source = "http', "bitcoin.*host bits"),
     ],
 )
 def test_a_wrong_anchor_stops_with_what_is_wrong(tmp_path: Path, before: str, after: str, said: str) -> None:

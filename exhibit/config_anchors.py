@@ -1,0 +1,134 @@
+"""How the tables ``[[anchors]]`` of the configuration are read; a ``ValueError`` says why one can't be."""
+
+import re
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import cast
+
+from exhibit import config_values as values
+
+_COMMON = frozenset({"kind", "name", "urls", "networks", "development"})
+SETTINGS = {
+    "rfc3161": _COMMON | {"roots", "qualified"},
+    "opentimestamps": _COMMON | {"bitcoin_source", "bitcoin_credentials", "bitcoin_explorer"},
+}
+"""Which settings each kind of anchor has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorConfig:
+    """One outside witness.
+
+    Args:
+        kind: ``rfc3161`` or ``opentimestamps``.
+        name: a short name of its own, shown beside each receipt.
+        urls: the authority, or the calendars of which each is asked.
+        networks: networks that aren't public and that this anchor may reach, in CIDR form.
+        roots: PEM file with the roots that this installation trusts for an RFC 3161 authority.
+        qualified: ISO 8601 date on which the operator found the authority on a trusted list as qualified, or empty.
+        bitcoin_source: JSON-RPC address of a Bitcoin node that gives the block headers for OpenTimestamps.
+        bitcoin_credentials: file with ``user:password`` for the node, such as Bitcoin Core's ``.cookie``.
+        bitcoin_explorer: address of an explorer with Esplora's interface, in place of a node.
+        development: without legal weight; said so wherever a receipt is shown.
+    """
+
+    kind: str
+    name: str
+    urls: tuple[str, ...]
+    networks: tuple[str, ...] = ()
+    roots: Path | None = None
+    qualified: str = ""
+    bitcoin_source: str = ""
+    bitcoin_credentials: Path | None = None
+    bitcoin_explorer: str = ""
+    development: bool = False
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that it names, by setting."""
+        named = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in named.items() if isinstance(value, Path)}
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every URL that the operator wrote."""
+        return tuple(filter(None, (*self.urls, self.bitcoin_source, self.bitcoin_explorer)))
+
+    def resting_on(self, folder: Path) -> "AnchorConfig":
+        """The same with absolute paths of its files."""
+        return replace(self, **{name: folder / path for name, path in self.files.items()})  # type: ignore[arg-type]
+
+
+def anchors(value: object) -> tuple[AnchorConfig, ...]:
+    """The tables ``[[anchors]]`` of the file."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ValueError("it must be a list of tables, each begun by [[anchors]]")
+    made = tuple(_anchor(cast("dict[str, object]", table)) for table in value)
+    names = [one.name for one in made]
+    if len(set(names)) < len(names):
+        raise ValueError("two anchors have the same name")
+    return made
+
+
+def _anchor(table: dict[str, object]) -> AnchorConfig:
+    name = values.text(table.get("name", ""))
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
+        raise ValueError(f"the name {name!r} must consist of small letters, digits, dots and hyphens")
+    try:
+        return _of_kind(name, table)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _of_kind(name: str, table: dict[str, object]) -> AnchorConfig:
+    kind = values.text(table.get("kind", ""))
+    if kind not in SETTINGS:
+        raise ValueError(f"the kind {kind!r} isn't one of {', '.join(SETTINGS)}")
+    for key in table:
+        if key not in SETTINGS[kind]:
+            raise ValueError(f"{key} isn't a setting of an anchor of the kind {kind}")
+    urls = tuple(map(values.web_url, values.texts(table.get("urls", []))))
+    if not urls:
+        raise ValueError("urls is missing")
+    made = AnchorConfig(
+        kind=kind,
+        name=name,
+        urls=urls,
+        networks=values.networks(table.get("networks", [])),
+        roots=_path(table, "roots"),
+        qualified=_day(table.get("qualified", "")),
+        bitcoin_source=values.web_url(table.get("bitcoin_source", "")),
+        bitcoin_credentials=_path(table, "bitcoin_credentials"),
+        bitcoin_explorer=values.web_url(table.get("bitcoin_explorer", "")),
+        development=values.truth(table.get("development", False)),
+    )
+    _check(made)
+    return made
+
+
+def _check(made: AnchorConfig) -> None:
+    """Settings that need or exclude one another."""
+    if made.kind == "rfc3161" and made.roots is None:
+        raise ValueError("roots, a PEM file with the roots you trust, is missing")
+    if made.kind == "rfc3161" and len(made.urls) > 1:
+        raise ValueError("urls names more than one authority; give each a table of its own")
+    if made.qualified and made.development:
+        raise ValueError("a witness for trials isn't qualified")
+    if made.bitcoin_source and made.bitcoin_explorer:
+        raise ValueError("bitcoin_source and bitcoin_explorer exclude each other")
+    if made.bitcoin_credentials is not None and not made.bitcoin_source:
+        raise ValueError("bitcoin_credentials is for a bitcoin_source")
+
+
+def _path(table: dict[str, object], key: str) -> Path | None:
+    given = values.text(table.get(key, ""))
+    return Path(given) if given else None
+
+
+def _day(value: object) -> str:
+    """A date, as TOML's own kind or as text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    given = values.text(value)
+    return date.fromisoformat(given).isoformat() if given else ""
