@@ -10,6 +10,7 @@ from pathlib import Path
 
 from evidence.accuracy import in_words
 from evidence.accuracy_file import AccuracyVerdict, check_accuracy
+from evidence.device import counter_sign, make_key
 from evidence.trust import DEFAULT, load_trust
 from evidence.verdict import State, Verdict
 from evidence.verify import verify
@@ -26,6 +27,10 @@ ACCURACY_EXAMPLES = """examples:
   python -m evidence accuracy decisions.jsonl --trust court-list.json
 
 exit codes: 0 all checks passed, 1 a check failed, 2 wrong use or no such file, 4 no pinned log signed the checkpoint"""
+SIGN_EXAMPLES = """examples:
+  python -m evidence make-key device.key
+  python -m evidence sign --key device.key studio-case-3-bundle-1.manifest.json
+  openssl pkeyutl -sign -inkey device.key -rawin -in MANIFEST -out MANIFEST.sig    (the same, without this program)"""
 MARKS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not checked"}
 
 
@@ -51,6 +56,25 @@ def _accuracy(options: argparse.Namespace) -> ExitCode:
     verdict = check_accuracy(options.file, load_trust(options.trust))
     print(json.dumps(verdict.to_plain(), indent=2, ensure_ascii=False) if options.json else accuracy_table(verdict))
     return verdict.outcome
+
+
+def _make_key(options: argparse.Namespace) -> ExitCode:
+    public = make_key(options.file)
+    print(f"Private key  {options.file} (keep it on this device, and a copy in a safe place)")
+    print(f"Public key   {options.file}.pub")
+    print(f"             {public.hex()}")
+    return ExitCode.DONE
+
+
+def _sign(options: argparse.Namespace) -> ExitCode:
+    out = options.out or options.manifest.with_name(f"{options.manifest.name}.sig")
+    manifest, seal, public = counter_sign(options.key, options.manifest, out)
+    matter = manifest.matter
+    print(f"Signed       case {matter.case} of {matter.owner}, bundle {matter.bundle}: {len(manifest.files)} files")
+    print(f"Sealed at    {manifest.sealed_at:%Y-%m-%d %H:%M:%S} UTC, by key {manifest.key.public.hex()[:16]}")
+    print(f"Seal digest  {seal}")
+    print(f"Signature    {out}, by key {public.hex()[:16]}")
+    return ExitCode.DONE
 
 
 def accuracy_table(verdict: AccuracyVerdict) -> str:
@@ -111,7 +135,32 @@ def _parser() -> argparse.ArgumentParser:
     for one in (command, accuracy):
         one.add_argument("--trust", type=Path, default=DEFAULT, metavar="FILE", help="a trust list instead of ours")
         one.add_argument("--json", action="store_true", help="print JSON")
+    _add_signing(commands)
     return parser
+
+
+def _add_signing(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The two commands of an owner's own device."""
+    new = commands.add_parser(
+        "make-key",
+        help="make a key on this device",
+        description="Make an Ed25519 key that never leaves this device.",
+        epilog=SIGN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    new.add_argument("file", type=Path, metavar="FILE", help="where the private key goes; FILE.pub is the public one")
+    new.set_defaults(run=_make_key)
+    sign = commands.add_parser(
+        "sign",
+        help="counter-sign a seal on this device",
+        description="Sign a bundle's manifest with a key of this device, and show what was signed.",
+        epilog=SIGN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sign.add_argument("manifest", type=Path, metavar="MANIFEST", help="data/manifest.json of the bundle")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="the private key, PEM")
+    sign.add_argument("--out", type=Path, metavar="FILE", help="where the signature goes; MANIFEST.sig by default")
+    sign.set_defaults(run=_sign)
 
 
 if __name__ == "__main__":

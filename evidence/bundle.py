@@ -32,6 +32,7 @@ INCLUSION_PATH = "proofs/log/inclusion.json"
 CHECKPOINT_PATH = "proofs/log/checkpoint"
 CONSISTENCY_PATH = "proofs/log/consistency.json"
 ANCHORS_PATH = "proofs/anchors/index.json"
+COUNTERSIGNATURES = "proofs/countersignatures/"
 WITHHELD_PATH = "proofs/withheld.json"
 TOOLS = ("VERIFY.md", "verify.py")
 TAG_MANIFEST = "tagmanifest-sha256.txt"
@@ -91,6 +92,19 @@ class AnchorProof:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterSignature:
+    """A signature over the manifest with a key on the owner's own device.
+
+    Attributes:
+        public: Ed25519 public key, 32 bytes.
+        signature: Ed25519 over the manifest's canonical bytes, 64 bytes.
+    """
+
+    public: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Proofs:
     """What grows around a seal.
 
@@ -99,12 +113,14 @@ class Proofs:
         consistency: for each earlier checkpoint in the sealed files, that the entry's checkpoint continues it.
         anchors: receipts.
         withheld: what this copy leaves out.
+        countersignatures: of the owner's own devices.
     """
 
     entry: LogProof | None = None
     consistency: tuple[ConsistencyProof, ...] = ()
     anchors: tuple[AnchorProof, ...] = ()
     withheld: Withheld | None = None
+    countersignatures: tuple[CounterSignature, ...] = ()
 
 
 def checkpoint_digest(note: str) -> Digest:
@@ -145,15 +161,22 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     if proofs.withheld is not None:
         _check_withheld(sealed.manifest, proofs.withheld)
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
+    for one in proofs.countersignatures:
+        stem = f"{COUNTERSIGNATURES}{one.public.hex()[:16]}"
+        files.update({f"{stem}.pem": public_pem(one.public), f"{stem}.sig": one.signature})
     files.update(_anchor_files(sealed, proofs))
     return files
 
 
 def key_files(manifest: Manifest) -> dict[str, bytes]:
     """The sealing key as JSON, and as PEM for openssl."""
-    public = Ed25519PublicKey.from_public_bytes(manifest.key.public)
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return {KEY_PATH: canonical(to_plain(manifest.key)), KEY_PEM_PATH: pem}
+    return {KEY_PATH: canonical(to_plain(manifest.key)), KEY_PEM_PATH: public_pem(manifest.key.public)}
+
+
+def public_pem(public: bytes) -> bytes:
+    """An Ed25519 public key of 32 bytes as PEM, for openssl; raises ``ValueError``."""
+    key = Ed25519PublicKey.from_public_bytes(public)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def log_files(proof: LogProof) -> dict[str, bytes]:

@@ -6,25 +6,20 @@ import secrets
 from pathlib import Path
 from typing import NoReturn
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
-from exhibit.errors import ConfigError, IntegrityError
+from evidence.at_rest import SEALING, decrypt, encrypt
+from exhibit.errors import ConfigError, WrongUseError
 
-_PURPOSE = b"exhibit sealing key v1"
-_VERSION = b"\x01"
-_NONCE_BYTES = 12
-_ENCRYPTED_BYTES = 1 + 32 + _NONCE_BYTES + 32 + 16
-MASTER_KEY_BYTES = 32
+_HEX_DIGITS = 64
 
 
 class KeySigner:
@@ -70,6 +65,33 @@ class FileSigner(KeySigner):
         super().__init__(_read_key(path))
 
 
+def signer_from_file(path: Path) -> KeySigner:
+    """The key of a PKCS#8 PEM file that only its owner may read; raises ``ConfigError`` as :class:`FileSigner` does."""
+    return KeySigner(_read_key(path))
+
+
+def read_public_key(data: bytes) -> bytes:
+    """The 32 bytes of an Ed25519 public key.
+
+    Args:
+        data: PEM, or 64 hexadecimal digits.
+
+    Raises:
+        WrongUseError: it is neither, or a private key.
+    """
+    hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
+    try:
+        text = data.decode("ascii").strip()
+        if len(text) == _HEX_DIGITS:
+            return bytes.fromhex(text)
+        public = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise WrongUseError("This isn't a public key that can be read.", hint=hint) from None
+    if not isinstance(public, Ed25519PublicKey):
+        raise WrongUseError("This isn't an Ed25519 key.", hint="Make one: openssl genpkey -algorithm ed25519")
+    return public.public_bytes_raw()
+
+
 def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
     """Make a key pair for an owner.
 
@@ -82,30 +104,12 @@ def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
     """
     private = Ed25519PrivateKey.generate()
     public_key = private.public_key().public_bytes_raw()
-    head = _VERSION + public_key
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealed = AESGCM(_derive(master_key)).encrypt(nonce, private.private_bytes_raw(), _PURPOSE + head)
-    return public_key, head + nonce + sealed
+    return public_key, encrypt(SEALING, public_key, private.private_bytes_raw(), master_key)
 
 
 def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
     """Decrypt what :func:`generate_sealing_key` returned; raises ``IntegrityError`` when key or bytes don't fit."""
-    hint = "Check that the master key is the one it was made with."
-    failure = IntegrityError("The sealing key can't be unlocked.", hint=hint)
-    if len(encrypted) != _ENCRYPTED_BYTES or encrypted[:1] != _VERSION:
-        raise failure
-    head, nonce, sealed = encrypted[:33], encrypted[33 : 33 + _NONCE_BYTES], encrypted[33 + _NONCE_BYTES :]
-    try:
-        raw = AESGCM(_derive(master_key)).decrypt(nonce, sealed, _PURPOSE + head)
-    except InvalidTag:
-        raise failure from None
-    return KeySigner(Ed25519PrivateKey.from_private_bytes(raw))
-
-
-def _derive(master_key: bytes) -> bytes:
-    if len(master_key) < MASTER_KEY_BYTES:
-        raise ConfigError(f"The master key has {len(master_key)} bytes; it needs at least {MASTER_KEY_BYTES}.")
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=_PURPOSE).derive(master_key)
+    return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
 
 
 def _write_new_key(path: Path) -> None:

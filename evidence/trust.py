@@ -3,7 +3,8 @@
 What isn't pinned here is reported as "not checked: unknown witness", however well it fits together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -14,6 +15,7 @@ from evidence.codec import FormatError, from_plain, parse_json, to_plain
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
+from exhibit.types import LATER
 
 TRUST_FORMAT = "exhibit-trust/1"
 DEFAULT = Path(__file__).parent / "pins" / "default.json"
@@ -75,19 +77,23 @@ class TrustedLog:
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """A sealing key that is known to be this owner's.
+    """A key that is known to be this owner's.
 
     Attributes:
         owner: name of the owner.
         public: Ed25519 public key, 32 bytes.
         development: true for trials.
         label: the words that results then show.
+        use: ``sealing``, or ``device`` for one that counter-signs and that the owner alone holds.
+        revoked: since when nothing that it signs counts, aware, UTC; ``None`` while it does.
     """
 
     owner: str
     public: bytes
     development: bool
     label: str
+    use: Literal["sealing", "device"] = field(default="sealing", metadata=LATER)
+    revoked: datetime | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,10 @@ class Trust:
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785)."""
         return canonical(to_plain(self))
+
+    def key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
+        """The pinned key of this use with this public half, or ``None``."""
+        return next((key for key in self.keys if (key.public, key.use) == (public, use)), None)
 
     @classmethod
     def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:

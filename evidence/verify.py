@@ -11,6 +11,7 @@ from evidence.checks.case import check_case, read_facts
 from evidence.checks.contents import check_container, check_contents, container_members
 from evidence.checks.inspection import Inspection, inspect, measure
 from evidence.checks.proofs import check_log, check_signature
+from evidence.checks.signers import check_countersignatures, check_revocation
 from evidence.checks.witnesses import check_witnesses
 from evidence.codec import FormatError
 from evidence.container import Contents, FolderContents, NoBundleError
@@ -61,7 +62,10 @@ def _checks(inspection: Inspection) -> Iterator[Check]:
     yield check
     yield from check_signature(inspection)
     yield from check_log(inspection, facts)
-    yield from check_witnesses(inspection, facts)
+    witnessed = list(check_witnesses(inspection, facts))
+    yield from witnessed
+    yield from check_revocation(inspection, witnessed)
+    yield from check_countersignatures(inspection, witnessed)
     if facts is not None and check.state is State.PASSED:
         yield from check_case(inspection, facts)
 

@@ -32,6 +32,9 @@ class EntryType(StrEnum):
     CASE = "case"
     KEY = "key"
     PURGE = "purge"
+    ACCESS = "access"
+    SETTING = "setting"
+    ORIGIN = "origin"
 
 
 @dataclass(frozen=True, slots=True)

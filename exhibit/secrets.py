@@ -8,6 +8,7 @@ from pathlib import Path
 from exhibit.config import Config, made_data_dir
 from exhibit.errors import ConfigError
 
+NEXT_MASTER_KEY = "master_key.next"
 _BYTES = 32
 
 
@@ -21,14 +22,39 @@ def master_key(config: Config) -> bytes:
     return _kept(config, "master_key")
 
 
+def master_keys(config: Config) -> tuple[bytes, ...]:
+    """The master key and, while it is being changed, the one that comes after it."""
+    present = master_key(config)
+    try:
+        return present, _read(_path(config, NEXT_MASTER_KEY))
+    except FileNotFoundError:
+        return (present,)
+
+
+def next_master_key(config: Config) -> bytes:
+    """The master key that comes after the present one; made, or the one that an interrupted change has made."""
+    return _kept(config, NEXT_MASTER_KEY)
+
+
+def adopt_next_master_key(config: Config) -> None:
+    """Let the next master key take the present one's place; the present one is gone then."""
+    path = _path(config, NEXT_MASTER_KEY)
+    path.replace(path.with_name("master_key"))
+    _sync(path.parent)
+
+
 def _kept(config: Config, name: str) -> bytes:
     """The secret of a file, made when it isn't there; processes that come at the same moment all get the same one."""
-    path = made_data_dir(config) / "secrets" / name
+    path = _path(config, name)
     try:
         return _read(path)
     except FileNotFoundError:
         _make(path)
         return _read(path)
+
+
+def _path(config: Config, name: str) -> Path:
+    return made_data_dir(config) / "secrets" / name
 
 
 def _read(path: Path) -> bytes:
@@ -52,7 +78,16 @@ def _make(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(temporary)  # whole or not at all, and only the first one stays
+        _sync(path.parent)
     except FileExistsError:
         pass
     finally:
         temporary.unlink()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -15,6 +15,7 @@ class Lock(IntEnum):
     LOG = 1
     INDEX = 2
     FRONTIER = 3
+    KEYS = 4
 
 
 def hold(lock: Lock) -> None:

@@ -3,14 +3,20 @@
 from dataclasses import replace
 from typing import BinaryIO
 
+from django.db import transaction
 from django.db.models import Q
 
 from evidence.bundle import Withheld, write_bundle
+from evidence.device import signs
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH, Manifest
 from evidence.sealing import SealedCase
-from exhibit.errors import NotFoundError
-from registry.models import AnchorReceipt, BlockedDigest, Bundle
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError, WrongUseError
+from registry import matching
+from registry.log import submit
+from registry.models import AnchorReceipt, BlockedDigest, Bundle, Countersignature
 from workers.proofs import best_checkpoint, proofs_of
 from workers.wiring import House
 
@@ -58,6 +64,30 @@ def _withheld(house: House, sealed: SealedCase) -> Withheld | None:
 def bundle_name(bundle: Bundle) -> str:
     """A file name that says what it is, such as ``studio-case-12-bundle-1.zip``."""
     return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}.zip"
+
+
+def file_countersignature(house: House, bundle: Bundle, signature: bytes) -> Countersignature:
+    """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
+
+    Raises:
+        NotFoundError: the bundle isn't sealed yet.
+        WrongUseError: the signature is by none of the owner's device keys that count.
+    """
+    manifest = sealed_case(house, bundle).manifest.to_json()
+    keys = bundle.case.owner.device_keys.filter(revoked_at=None)
+    key = next((one for one in keys if signs(bytes(one.public_key), signature, manifest)), None)
+    if key is None:
+        sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
+        raise WrongUseError(sentence, hint="`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest.")
+    with transaction.atomic():
+        row, new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
+        if new:
+            opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}
+            opening |= {"signature": signature.hex(), "what": "countersignature"}
+            row.submission = submit(EntryType.SEAL, opening, bundle.case.owner)
+            row.save(update_fields=["submission"])
+            matching.record(bundle.case, "countersigned", "", f"Bundle {bundle.number} was counter-signed: {key.name}.")
+    return row
 
 
 def awaits_witnesses(bundle: Bundle) -> bool:

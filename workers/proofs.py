@@ -1,6 +1,6 @@
 """Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
 
-from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
+from evidence.bundle import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
 from evidence.sealing import SealedCase
 from exhibit.digests import Digest
@@ -72,7 +72,7 @@ def proofs_of(house: House, bundle: Bundle, sealed: SealedCase, facts: CaseFacts
     """Everything that has grown around a seal until now."""
     checkpoint = best_checkpoint(bundle)
     if checkpoint is None or bundle.submission is None:
-        return Proofs(anchors=_anchors(bundle, sealed.seal, None))
+        return Proofs(anchors=_anchors(bundle, sealed.seal, None), countersignatures=_countersignatures(bundle))
     earlier = sorted({size for size in checkpoint_sizes(facts) if size < checkpoint.size})
     return Proofs(
         entry=log_proof(house, bundle.submission, checkpoint),
@@ -80,7 +80,13 @@ def proofs_of(house: House, bundle: Bundle, sealed: SealedCase, facts: CaseFacts
             ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier
         ),
         anchors=_anchors(bundle, sealed.seal, checkpoint),
+        countersignatures=_countersignatures(bundle),
     )
+
+
+def _countersignatures(bundle: Bundle) -> tuple[CounterSignature, ...]:
+    rows = bundle.countersignatures.select_related("key").order_by("pk")
+    return tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
 
 
 def checkpoint_sizes(facts: CaseFacts) -> set[int]:

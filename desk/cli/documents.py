@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.cases import wait_for_seals
+from desk.cli.countersigning import countersign, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.show import echo_json, moment, say, short, table, tracked
 from desk.cli.wait import work_until
@@ -192,3 +193,7 @@ def _write(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+
+
+bundle_command.add_command(to_sign)
+bundle_command.add_command(countersign)

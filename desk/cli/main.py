@@ -33,8 +33,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Evidence": {
         "report": ("documents", "Accounts of cases: make, list."),
-        "bundle": ("documents", "Sealed evidence: get, list."),
+        "bundle": ("documents", "Sealed evidence: get, list, to-sign, countersign."),
         "verify": ("checking", "Check bundles, without servers or network."),
+        "key": ("keys", "Keys that sign: list, rotate, revoke, add, export, certificate, master."),
         "trust": ("trust", "Write this installation's public keys for those who check."),
         "compare": ("checking", "Compare two pictures, without servers."),
         "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),

@@ -10,7 +10,8 @@ from desk.cli.show import say
 from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
-    from evidence.trust import Trust
+    from evidence.trust import Trust, TrustedKey
+    from registry.models import Owner
     from workers.wiring import House
 
 
@@ -24,7 +25,7 @@ def trust_command(*, file: Path, label: str) -> None:
     """Write the public keys of the log and of all owners, and the configured authorities' roots, into FILE.
 
     Hand it to whoever checks bundles, by another way than the bundles themselves: a list that travels in a bundle
-    says nothing. Keys that have been revoked are left out.
+    says nothing. Keys that have been revoked stand in it with the time since when they don't count.
     """
     desk = open_desk()
     try:
@@ -36,24 +37,46 @@ def trust_command(*, file: Path, label: str) -> None:
 
 def own_trust(house: "House", label: str) -> "Trust":
     """The keys and roots that this installation vouches for."""
-    from evidence.trust import Trust, TrustedAuthority, TrustedKey, TrustedLog, load_trust
+    from evidence.trust import Trust, TrustedAuthority, TrustedLog, load_trust
     from exhibit.clock import now
-    from registry.models import SealingKey
 
-    development = any(one.development for one in house.config.anchors)
+    development = bool(trials_label(house))
     note = label or "The keys of one installation, written by itself."
-    label = label or (TRIALS if development else "")
+    label = label or trials_label(house)
     authorities = tuple(
         TrustedAuthority(one.name, (one.roots.read_text("ascii"),), one.development, label)
         for one in house.config.anchors
         if one.kind == "rfc3161" and one.roots is not None
     )
-    keys = SealingKey.objects.filter(revoked_at=None).select_related("owner").order_by("pk")
     return Trust(
         dated=now().date().isoformat(),
         note=note,
         authorities=authorities,
         chains=load_trust().chains,  # Bitcoin's blocks are nobody's own
         logs=(TrustedLog(house.log.vkey(), development, label),),
-        keys=tuple(TrustedKey(key.owner.name, bytes(key.public_key), development, label) for key in keys),
+        keys=trusted_keys(None, label, development=development),
+    )
+
+
+def trials_label(house: "House") -> str:
+    """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
+    return TRIALS if any(one.development for one in house.config.anchors) else ""
+
+
+def trusted_keys(owner: "Owner | None", label: str, *, development: bool) -> "tuple[TrustedKey, ...]":
+    """The public keys of one owner or of all as a trust list holds them; keys for documents go by certificates."""
+    from evidence.trust import TrustedKey
+    from registry.keys import Use, keys_of, use_of
+
+    return tuple(
+        TrustedKey(
+            key.owner.name,
+            bytes(key.public_key),
+            development,
+            label,
+            "device" if use_of(key) is Use.DEVICE else "sealing",
+            key.revoked_at,
+        )
+        for key in keys_of(owner)
+        if use_of(key) is not Use.DOCUMENTS
     )

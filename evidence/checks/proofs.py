@@ -169,13 +169,13 @@ def _check_key(inspection: Inspection) -> Check:
         if not same:
             where = "data/manifest.json names" if name == KEY_PEM_PATH else "the manifest states"
             return failed("key", f"{name} isn't the key that {where}.")
-    for key in inspection.trust.keys:
-        if key.public == manifest.key.public:
-            if key.owner != manifest.matter.owner:
-                return failed("key", f"The key is pinned as that of {key.owner}, not of the owner in the manifest.")
-            sentence = f"Pinned as the sealing key of {key.owner}, held by the {manifest.key.holder}."
-            return Check("key", State.PASSED, sentence, development=key.label if key.development else "")
-    return not_checked("key", f"{UNKNOWN}: no pinned owner has the key {_short_key(inspection)}.")
+    key = inspection.trust.key(manifest.key.public, "sealing")
+    if key is None:
+        return not_checked("key", f"{UNKNOWN}: no pinned owner has the key {_short_key(inspection)}.")
+    if key.owner != manifest.matter.owner:
+        return failed("key", f"The key is pinned as that of {key.owner}, not of the owner in the manifest.")
+    sentence = f"Pinned as the sealing key of {key.owner}, held by the {manifest.key.holder}."
+    return Check("key", State.PASSED, sentence, development=key.label if key.development else "")
 
 
 def _short_key(inspection: Inspection) -> str:

@@ -13,9 +13,10 @@ from registry.models.crawls import (
 )
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report
-from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
+from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
+from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
-from registry.models.people import Membership, Owner, Role, SealingKey, User
+from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.revisits import Revisit
 from registry.models.steps import Claimable, StepState
@@ -32,11 +33,14 @@ __all__ = [
     "CaseEvent",
     "CaseSighting",
     "Claimable",
+    "Countersignature",
     "Crawl",
     "CrawlSlice",
     "DescriptorChoice",
     "DescriptorGap",
     "DescriptorModel",
+    "DeviceKey",
+    "DocumentKey",
     "FingerprintRow",
     "FrontierUrl",
     "HostDenial",
@@ -47,6 +51,7 @@ __all__ = [
     "LogEntry",
     "LogNode",
     "LogOpening",
+    "LogOrigin",
     "LogSubmission",
     "Match",
     "Membership",

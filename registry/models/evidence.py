@@ -4,8 +4,9 @@ from django.db import models
 
 from registry.fields import DigestField
 from registry.models.cases import Case
+from registry.models.keys import SealingKey
 from registry.models.log import LogCheckpoint, LogSubmission
-from registry.models.people import Owner, SealingKey
+from registry.models.people import Owner
 from registry.models.steps import Claimable
 
 

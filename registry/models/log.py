@@ -13,6 +13,9 @@ class LogSubmission(models.Model):
     commitment = models.BinaryField()
     owner = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
+    class Meta:
+        indexes = [models.Index(fields=["type", "id"], name="log_submission_type")]
+
 
 class LogOpening(models.Model):
     """What a commitment opens to. Erasing the row leaves the log whole and the leaf mute."""
@@ -57,3 +60,11 @@ class LogCheckpoint(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["origin", "size"], name="log_checkpoint_identity")]
+
+
+class LogOrigin(models.Model):
+    """A name under which the log's heads are signed. A new one begins only after a break, and the last one counts."""
+
+    name = models.CharField(max_length=200, unique=True)
+    began_at = models.DateTimeField()
+    submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""Owners, their members, and the keys that seal for them."""
+"""Owners and their members."""
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -41,13 +41,3 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "owner"], name="membership_identity")]
-
-
-class SealingKey(models.Model):
-    """An owner's Ed25519 sealing key; the private half is encrypted with the operator's master key."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="sealing_keys")
-    public_key = models.BinaryField(unique=True)
-    encrypted_private_key = models.BinaryField()
-    created_at = models.DateTimeField(auto_now_add=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)

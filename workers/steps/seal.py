@@ -7,18 +7,17 @@ from django.db import transaction
 from django.db.models import Max
 
 from evidence.documents import render_exhibit_sheet
-from evidence.keys import generate_sealing_key, unlock
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError, ServiceMissingError
-from exhibit.secrets import master_key
+from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import matching, steps
 from registry.log import submit
-from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, Owner, SealingKey, StepState
+from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, SealingKey, StepState
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
+from workers.keys import HOLDER, sealing_key, signer_of
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
@@ -66,13 +65,20 @@ def _seal(house: House, bundle: Bundle) -> None:
     files = [*gathered.files, *_drawings(house, gathered)]
     files += _sheets(house, gathered, files)
     key = sealing_key(house, case.owner)
-    signer = unlock(bytes(key.encrypted_private_key), master_key(house.config))
+    signer = signer_of(house, key)
     contents = SealInput(gathered.facts, tuple(files))
-    sealed = seal(contents, signer, holder="operator", sealed_at=now(), blobs=house.blobs)
+    sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=house.blobs)
     with transaction.atomic():
         if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
             return
+        _check_key(key)
         _record(house, bundle, sealed, key)
+
+
+def _check_key(key: SealingKey) -> None:
+    """Hold the key's row until the seal is in the log; raises when it was revoked since the seal was made."""
+    if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
+        raise IntegrityError("The sealing key was revoked meanwhile; another one seals.", retry=True)
 
 
 def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -> None:
@@ -127,15 +133,3 @@ def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> l
         path = "data/exhibit.pdf" if place == 0 else f"data/exhibit.{language}.pdf"
         sheets.append(ContentFile(path, "exhibit-sheet", "application/pdf", house.blobs.put(pdf)))
     return sheets
-
-
-def sealing_key(house: House, owner: Owner) -> SealingKey:
-    """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        key = owner.sealing_keys.filter(revoked_at=None).order_by("-pk").first()
-        if key is None:
-            public, encrypted = generate_sealing_key(master_key(house.config))
-            key = SealingKey.objects.create(owner=owner, public_key=public, encrypted_private_key=encrypted)
-            submit(EntryType.KEY, {"owner": owner.slug, "public": public.hex(), "what": "created"}, owner)
-    return key

@@ -1,0 +1,88 @@
+"""Private keys at rest: encrypted with AES-256-GCM under the operator's master key, bound to their public halves.
+
+The form is one byte for the kind, the public key, a nonce of 12 bytes, then private key and tag. The key of the cipher
+follows from the master key by HKDF-SHA256 (RFC 5869).
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from exhibit.errors import ConfigError, IntegrityError
+
+MASTER_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+_PRIVATE_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """A kind of key as it lies encrypted.
+
+    Attributes:
+        version: first byte of the encrypted form.
+        purpose: bound into the encryption, so that one kind is never taken for another.
+        public_bytes: length of the public key.
+    """
+
+    version: bytes
+    purpose: bytes
+    public_bytes: int
+
+
+SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)
+DOCUMENTS = KeyKind(b"\x02", b"exhibit document key v1", 33)
+_KINDS = {kind.version: kind for kind in (SEALING, DOCUMENTS)}
+
+
+def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: bytes) -> bytes:
+    """Encrypt a private key of 32 bytes; raises ``ConfigError`` when the master key is too short."""
+    head = kind.version + public_key
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return head + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + head)
+
+
+def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
+    """The private key, 32 bytes; raises ``IntegrityError`` when key or bytes don't fit."""
+    hint = "Check that the master key is the one it was made with."
+    failure = IntegrityError("The key can't be unlocked.", hint=hint)
+    head_bytes = 1 + kind.public_bytes
+    length = head_bytes + _NONCE_BYTES + _PRIVATE_BYTES + _TAG_BYTES
+    if len(encrypted) != length or encrypted[:1] != kind.version:
+        raise failure
+    head, nonce, sealed = encrypted[:head_bytes], encrypted[head_bytes:][:_NONCE_BYTES], encrypted[head_bytes:]
+    try:
+        return AESGCM(_derive(kind, master_key)).decrypt(nonce, sealed[_NONCE_BYTES:], kind.purpose + head)
+    except InvalidTag:
+        raise failure from None
+
+
+def encrypt_again(encrypted: bytes, old: bytes, new: bytes) -> bytes:
+    """The same key under another master key; what is under the new one already comes back as it is.
+
+    Args:
+        encrypted: what :func:`encrypt` returned, of any kind.
+        old: the master key that it was made with, unless it is the new one.
+        new: the master key from now on.
+
+    Raises:
+        IntegrityError: neither of them opens it.
+    """
+    kind = _KINDS.get(encrypted[:1], SEALING)
+    try:
+        decrypt(kind, encrypted, new)
+    except IntegrityError:
+        public_key = encrypted[1 : 1 + kind.public_bytes]
+        return encrypt(kind, public_key, decrypt(kind, encrypted, old), new)
+    return encrypted
+
+
+def _derive(kind: KeyKind, master_key: bytes) -> bytes:
+    if len(master_key) < MASTER_KEY_BYTES:
+        raise ConfigError(f"The master key has {len(master_key)} bytes; it needs at least {MASTER_KEY_BYTES}.")
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=kind.purpose).derive(master_key)

@@ -1,0 +1,208 @@
+"""Owners' keys: used, rotated, revoked, encrypted anew, and never anywhere but in their encrypted rows."""
+
+import base64
+import copy
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import KeyUsage
+from django.core import serializers
+
+from evidence.at_rest import SEALING, decrypt
+from evidence.keys import KeySigner, unlock
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.secrets import adopt_next_master_key, master_key, next_master_key
+from registry.keys import Use, add_device_key, key_named, keys_of, retire, revoke
+from registry.models import LogOpening, Owner, SealingKey
+from tests.flow.rows import owner
+from tests.flow.sealed import sealed, sealed_bundle
+from workers import keys
+from workers.bundles import assemble
+from workers.inline import Inline
+from workers.keys import change_master_key, document_key, rotate, sealing_key, signer_of
+from workers.steps.decide import confirm, reopen
+from workers.wiring import House
+
+
+@pytest.fixture
+def studio(inline: Inline) -> Owner:  # noqa: ARG001 - the rows are its database
+    return owner("studio")
+
+
+def told(what: str) -> list[dict[str, Any]]:
+    """The openings of entries about keys that say this."""
+    rows = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what=what).order_by("pk")
+    return [row.content for row in rows]
+
+
+def test_a_sealing_key_is_made_once_and_its_public_half_logged(inline: Inline, studio: Owner) -> None:
+    key = sealing_key(inline.house, studio)
+    assert sealing_key(inline.house, studio) == key
+    public = bytes(key.public_key)
+    assert signer_of(inline.house, key).public_key == public
+    assert told("created") == [{"owner": "studio", "public": public.hex(), "use": "sealing", "what": "created"}]
+
+
+def test_after_a_rotation_another_key_seals_and_the_old_one_is_retired(inline: Inline, studio: Owner) -> None:
+    old = sealing_key(inline.house, studio)
+    new = rotate(inline.house, studio, Use.SEALING, by="Ann", reason="yearly")
+    old.refresh_from_db()
+    assert sealing_key(inline.house, studio) == new != old
+    assert (old.retired_at is not None, old.revoked_at) == (True, None)
+    [opening] = told("retired")
+    assert opening["public"] == bytes(old.public_key).hex()
+    assert "yearly" not in json.dumps(opening)
+
+
+def test_a_revoked_key_seals_no_more_and_the_log_says_since_when(inline: Inline, studio: Owner) -> None:
+    old = sealing_key(inline.house, studio)
+    since = revoke(old, by="Ann", reason="stolen")
+    assert revoke(old, by="Bob", reason="again") == since
+    [row] = LogOpening.objects.filter(content__what="revoked")
+    assert row.submission.time == since
+    assert sealing_key(inline.house, studio) != old
+    old.refresh_from_db()
+    assert old.revoked_reason == "stolen"
+
+
+def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sealing_key(inline.house, studio)
+
+    def revoked_meanwhile(house: House, key: SealingKey) -> KeySigner:
+        signer = signer_of(house, key)
+        if key == first:
+            revoke(key, by="Ann", reason="stolen")
+        return signer
+
+    monkeypatch.setattr("workers.steps.seal.signer_of", revoked_meanwhile)
+    with pytest.raises(AssertionError):
+        sealed_bundle(inline, studio)
+    bundle = studio.cases.get().bundles.get()
+    assert "revoked meanwhile" in bundle.error
+    assert bundle.seal_digest is None
+
+
+def test_what_was_sealed_before_stands_and_the_next_bundle_has_the_next_key(inline: Inline, studio: Owner) -> None:
+    first = sealed_bundle(inline, studio)
+    assert first.key is not None
+    revoke(first.key, by="Ann", reason="stolen")
+    reopen(first.case, by="Ann", reason="Again.")
+    confirm(inline.house, first.case, by="Ann", reason="Still a copy.")
+    second = sealed(inline, first.case.bundles.get(number=2))
+    assert second.key != first.key
+    first.refresh_from_db()
+    assert first.seal_digest is not None
+
+
+def test_a_key_for_documents_signs_with_a_certificate_that_says_who_holds_it(inline: Inline, studio: Owner) -> None:
+    unlocked = document_key(inline.house, studio)
+    assert document_key(inline.house, studio).certificate == unlocked.certificate
+    certificate = unlocked.certificate
+    assert certificate.extensions.get_extension_for_class(KeyUsage).value.content_commitment
+    assert "Studio" in certificate.subject.rfc4514_string()
+    assert "held by the operator" in certificate.subject.rfc4514_string()
+    certificate.verify_directly_issued_by(certificate)
+    signature = unlocked.private.sign(b"a document", ECDSA(SHA256()))
+    unlocked.private.public_key().verify(signature, b"a document", ECDSA(SHA256()))
+    with pytest.raises(TypeError, match="isn't pickled"):
+        copy.copy(unlocked)
+
+
+def test_all_keys_open_with_a_new_master_key_alone(inline: Inline, studio: Owner) -> None:
+    key, certificate = sealing_key(inline.house, studio), document_key(inline.house, studio).certificate
+    old, before = master_key(inline.house.config), bytes(key.encrypted_private_key)
+    assert change_master_key(inline.house, by="Ann", reason="an operator left") == 2
+    key.refresh_from_db()
+    assert bytes(key.encrypted_private_key) != before
+    assert master_key(inline.house.config) != old
+    assert signer_of(inline.house, key).public_key == bytes(key.public_key)
+    assert document_key(inline.house, studio).certificate == certificate
+    with pytest.raises(IntegrityError):
+        decrypt(SEALING, bytes(key.encrypted_private_key), old)
+    assert len(told("changed")) == 1
+
+
+@pytest.mark.parametrize("at", ["_encrypt_all", "_witness_change", "adopt_next_master_key"])
+def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_command(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    key = sealing_key(inline.house, studio)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keys, at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            change_master_key(inline.house, by="Ann", reason="left")
+    key.refresh_from_db()
+    assert signer_of(inline.house, key).public_key == bytes(key.public_key)
+    late = sealing_key(inline.house, owner("late"))  # under the old one still
+    assert change_master_key(inline.house, by="Ann", reason="left") == 2
+    for row in (key, late):
+        row.refresh_from_db()
+        assert signer_of(inline.house, row).public_key == bytes(row.public_key)
+    assert len(told("changed")) == 1
+
+
+def test_a_key_read_just_before_the_master_key_changes_opens_all_the_same(inline: Inline, studio: Owner) -> None:
+    read_before = sealing_key(inline.house, studio)
+    change_master_key(inline.house, by="Ann", reason="left")
+    assert signer_of(inline.house, read_before).public_key == bytes(read_before.public_key)
+
+
+def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: Inline, studio: Owner) -> None:
+    key = sealing_key(inline.house, studio)
+    next_master_key(inline.house.config)
+    adopt_next_master_key(inline.house.config)
+    with pytest.raises(IntegrityError, match="can't be unlocked"):
+        signer_of(inline.house, key)
+    with pytest.raises(IntegrityError, match="neither master key"):
+        change_master_key(inline.house, by="Ann", reason="lost")
+
+
+def test_a_key_is_found_by_the_first_digits_of_its_public_half(inline: Inline, studio: Owner) -> None:
+    key = sealing_key(inline.house, studio)
+    public = bytes(key.public_key).hex()
+    assert key_named(studio, public[:12]) == key
+    with pytest.raises(NotFoundError):
+        key_named(owner("agency"), public[:12])
+    with pytest.raises(WrongUseError, match="at least 8"):
+        key_named(studio, public[:4])
+
+
+def test_a_device_key_is_noted_once(inline: Inline, studio: Owner) -> None:
+    add_device_key(studio, "laptop", bytes(32), by="Ann")
+    with pytest.raises(WrongUseError, match="known already"):
+        add_device_key(owner("agency"), "phone", bytes(32), by="Bob")
+    assert [key.owner.slug for key in keys_of()] == ["studio"]
+
+
+def test_no_private_key_is_in_a_log_a_dump_or_a_bundle(
+    inline: Inline, studio: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bundle = sealed_bundle(inline, studio)
+    unlocked = document_key(inline.house, studio)
+    rotate(inline.house, studio, Use.DOCUMENTS, by="Ann", reason="x")
+    assert bundle.key is not None
+    retire(bundle.key, by="Ann", reason="x")
+    out = io.BytesIO()
+    assemble(inline.house, bundle, out)
+    with pytest.raises(IntegrityError) as failure:
+        unlock(bytes(bundle.key.encrypted_private_key), bytes(32))
+    told = [caplog.text.encode(), out.getvalue(), str(failure.value).encode(), repr(unlocked).encode()]
+    told.append(serializers.serialize("json", [*LogOpening.objects.all(), *SealingKey.objects.all()]).encode())
+    private = decrypt(SEALING, bytes(bundle.key.encrypted_private_key), master_key(inline.house.config))
+    scalar = unlocked.private.private_numbers().private_value.to_bytes(32, "big")
+    for secret in (private, scalar, master_key(inline.house.config)):
+        for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:-2]):
+            assert not any(form in text for text in told)

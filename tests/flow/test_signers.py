@@ -1,0 +1,141 @@
+"""What a verifier says of keys that were revoked, and of counter-signatures."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.bundle import CounterSignature, Proofs
+from evidence.keys import KeySigner
+from evidence.trust import Trust, TrustedKey
+from evidence.verdict import Check, State
+from evidence.verify import verify
+from exhibit.clock import now
+from tests.assets.bundles import LABEL, OWNER, Scene, make_scene
+from tests.assets.tampering import files_of, zipped
+
+DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+STEM = DEVICE.public_key.hex()[:16]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return make_scene(tmp_path_factory.mktemp("scene"))
+
+
+def revoked(scene: Scene, since: datetime) -> Trust:
+    keys = tuple(replace(key, revoked=since) for key in scene.trust.keys)
+    return replace(scene.trust, keys=keys)
+
+
+def counter_signed(scene: Scene, message: bytes | None = None) -> Proofs:
+    signature = DEVICE.sign(scene.sealed.manifest.to_json() if message is None else message)
+    return replace(scene.proofs, countersignatures=(CounterSignature(DEVICE.public_key, signature),))
+
+
+def with_device(scene: Scene, owner: str = OWNER, since: datetime | None = None) -> Trust:
+    key = TrustedKey(owner, DEVICE.public_key, development=True, label=LABEL, use="device", revoked=since)
+    return replace(scene.trust, keys=(*scene.trust.keys, key))
+
+
+def check(path: Path, trust: Trust, name: str) -> Check | None:
+    return next((one for one in verify(path, trust).checks if one.name == name), None)
+
+
+def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip")
+    assert check(path, scene.trust, "revoked") is None
+    later = revoked(scene, now() + timedelta(hours=3))
+    found = check(path, later, "revoked")
+    assert found is not None
+    assert found.state is State.PASSED
+    assert "saw the seal before" in found.sentence
+    assert not verify(path, later).failures
+
+
+def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Scene, tmp_path: Path) -> None:
+    found = check(scene.write(tmp_path / "b.zip"), revoked(scene, now() - timedelta(days=1)), "revoked")
+    assert found is not None
+    assert found.state is State.FAILED
+    assert "the earliest pinned witness is of" in found.sentence
+
+
+def test_a_seal_of_a_revoked_key_without_any_pinned_witness_fails(scene: Scene, tmp_path: Path) -> None:
+    trust = replace(revoked(scene, now() + timedelta(hours=3)), authorities=(), chains=())
+    found = check(scene.write(tmp_path / "b.zip"), trust, "revoked")
+    assert found is not None
+    assert found.state is State.FAILED
+    assert "no pinned witness" in found.sentence
+
+
+def test_a_trust_list_with_a_revocation_reads_back_and_one_without_says_nothing_of_it(scene: Scene) -> None:
+    trust = with_device(scene, since=now())
+    assert Trust.from_json(trust.to_json()) == trust
+    assert b"revoked" not in scene.trust.to_json()
+    assert b'"use"' not in scene.trust.to_json()
+
+
+def test_a_counter_signature_of_a_pinned_device_passes(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
+    found = check(path, with_device(scene), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.PASSED
+    assert "the owner alone holds" in found.sentence
+    assert found.development == LABEL
+    assert not verify(path, with_device(scene)).failures
+
+
+def test_a_counter_signature_of_a_device_that_is_not_pinned_is_not_checked(scene: Scene, tmp_path: Path) -> None:
+    found = check(scene.write(tmp_path / "b.zip", counter_signed(scene)), scene.trust, f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.NOT_CHECKED
+
+
+def test_a_device_key_never_counts_as_a_sealing_key(scene: Scene, tmp_path: Path) -> None:
+    keys = tuple(replace(key, use="device") for key in scene.trust.keys)
+    found = check(scene.write(tmp_path / "b.zip"), replace(scene.trust, keys=keys), "key")
+    assert found is not None
+    assert found.state is State.NOT_CHECKED
+
+
+def test_a_counter_signature_over_another_manifest_fails(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene, b"another"))
+    found = check(path, with_device(scene), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.FAILED
+    assert "doesn't hold" in found.sentence
+
+
+def test_a_device_of_another_owner_fails(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
+    found = check(path, with_device(scene, "Bob's Pictures"), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.FAILED
+
+
+def test_a_counter_signature_after_the_device_key_was_revoked_fails(scene: Scene, tmp_path: Path) -> None:
+    path = scene.write(tmp_path / "b.zip", counter_signed(scene))
+    found = check(path, with_device(scene, since=now() - timedelta(days=1)), f"countersignature:{STEM}")
+    assert found is not None
+    assert found.state is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        (f"proofs/countersignatures/{STEM}.pem", b"no key"),
+        (f"proofs/countersignatures/{STEM}.sig", b"too short"),
+        ("proofs/countersignatures/other.txt", b"x"),
+        ("proofs/countersignatures/lonely.sig", bytes(64)),
+    ],
+)
+def test_broken_counter_signatures_are_named_and_never_a_trace(
+    scene: Scene, tmp_path: Path, name: str, data: bytes
+) -> None:
+    files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
+    path = tmp_path / "changed.zip"
+    path.write_bytes(zipped({**files, name: data}))
+    failed = [one.name for one in verify(path, with_device(scene)).failures]
+    assert any(one.startswith("countersignature") for one in failed)

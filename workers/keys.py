@@ -1,0 +1,162 @@
+"""Owners' keys: made when they are first needed, unlocked with the operator's master key, and changed."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from evidence.at_rest import encrypt_again
+from evidence.document_keys import DocumentKey as UnlockedDocumentKey
+from evidence.document_keys import generate_document_key, unlock_document_key
+from evidence.keys import KeySigner, generate_sealing_key, unlock
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError
+from exhibit.secrets import adopt_next_master_key, master_key, master_keys, next_master_key
+from registry.keys import AnyKey, Use, retire, witness
+from registry.locks import Lock, hold
+from registry.log import submit
+from registry.models import DocumentKey, LogOpening, Owner, SealingKey
+from workers.wiring import House
+
+HOLDER = "operator"
+"""Who controls the keys made here: the operator holds the master key that unlocks them."""
+
+T = TypeVar("T")
+HeldKey = TypeVar("HeldKey", SealingKey, DocumentKey)
+
+
+def sealing_key(house: House, owner: Owner) -> SealingKey:
+    """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        key = _present(owner.sealing_keys.all())
+        return _new_sealing_key(house, owner) if key is None else key
+
+
+def signer_of(house: House, key: SealingKey) -> KeySigner:
+    """An unlocked sealing key; raises ``IntegrityError`` when the master key doesn't fit."""
+    return _with_master_keys(house, key, lambda row, master: unlock(bytes(row.encrypted_private_key), master))
+
+
+def document_key(house: House, owner: Owner) -> UnlockedDocumentKey:
+    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none.
+
+    Raises:
+        IntegrityError: the master key doesn't fit.
+    """
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        key = _present(owner.document_keys.all())
+        key = _new_document_key(house, owner) if key is None else key
+
+    def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
+        return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
+
+    return _with_master_keys(house, key, unlocked)
+
+
+def rotate(house: House, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
+    """Use another sealing key or document key from now on. What the earlier one signed stands.
+
+    Returns:
+        The new key.
+    """
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        held = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
+        for key in held.select_for_update():
+            if key.active:
+                retire(key, by=by, reason=reason)
+        return (_new_sealing_key if use is Use.SEALING else _new_document_key)(house, owner)
+
+
+def change_master_key(house: House, *, by: str, reason: str) -> int:
+    """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
+
+    While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
+    before need it from the backup of that time.
+
+    Returns:
+        How many keys there are.
+    """
+    new = next_master_key(house.config)
+    with transaction.atomic():
+        hold(Lock.KEYS)
+        _encrypt_all(house, new)
+        _witness_change(new, by=by, reason=reason)
+    while not _adopted(house, new):
+        pass
+    return SealingKey.objects.count() + DocumentKey.objects.count()
+
+
+def _adopted(house: House, new: bytes) -> bool:
+    """Let the new master key take the old one's place, unless a key was made under the old one meanwhile."""
+    with transaction.atomic():
+        hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
+        if _encrypt_all(house, new):
+            return False
+        adopt_next_master_key(house.config)
+        return True
+
+
+def _encrypt_all(house: House, new: bytes) -> int:
+    """Encrypt what isn't under the new master key yet; returns how many keys that were."""
+    old, changed = master_key(house.config), 0
+    rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
+    for row in rows:
+        present = bytes(row.encrypted_private_key)
+        try:
+            again = encrypt_again(present, old, new)
+        except IntegrityError as error:
+            named = bytes(row.public_key).hex()[:16]
+            raise IntegrityError(f"The key {named} opens with neither master key.", hint=error.hint) from error
+        if again != present:
+            row.encrypted_private_key = again
+            row.save(update_fields=["encrypted_private_key"])
+            changed += 1
+    return changed
+
+
+def _witness_change(new: bytes, *, by: str, reason: str) -> None:
+    """Put the change into the log, once, however often it was interrupted."""
+    name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
+    if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
+        submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})
+
+
+def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:
+    return keys.filter(revoked_at=None, retired_at=None).order_by("-pk").first()
+
+
+def _new_sealing_key(house: House, owner: Owner) -> SealingKey:
+    hold(Lock.KEYS)
+    public, encrypted = generate_sealing_key(master_key(house.config))
+    key = SealingKey.objects.create(owner=owner, public_key=public, encrypted_private_key=encrypted)
+    witness(key, "created", key.created_at)
+    return key
+
+
+def _new_document_key(house: House, owner: Owner) -> DocumentKey:
+    hold(Lock.KEYS)
+    made = generate_document_key(owner.name, HOLDER, master_key(house.config), now())
+    key = DocumentKey.objects.create(
+        owner=owner,
+        public_key=made.public_key,
+        encrypted_private_key=made.encrypted,
+        certificate=made.certificate,
+    )
+    witness(key, "created", key.created_at)
+    return key
+
+
+def _with_master_keys(house: House, key: HeldKey, open_with: Callable[[HeldKey, bytes], T]) -> T:
+    """Open a key; while the master key is being changed, its row may be older than the file, or the other way round."""
+    for master in master_keys(house.config):
+        with contextlib.suppress(IntegrityError):
+            return open_with(key, master)
+    key.refresh_from_db()
+    return open_with(key, master_keys(house.config)[-1])
