@@ -31,7 +31,7 @@ from workers.wiring import House
 
 
 @pytest.fixture
-def studio(inline: Inline) -> Owner:  # noqa: ARG001 - the rows are its database
+def studio(inline: Inline) -> Owner:
     return owner("studio")
 
 
