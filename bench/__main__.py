@@ -10,10 +10,10 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from bench import crawling, crowd, fingerprints, pairs, retrieval, retroactive, whole  # noqa: E402 - after the threads are set
+from bench import crawling, crowd, fingerprints, pairs, reports, retrieval, retroactive, whole  # noqa: E402 - after the threads are set
 from bench.edited import photos_in  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
-from bench.matching.run import Choice, Titled, measure_cost  # noqa: E402
+from bench.matching.run import Choice, Titled  # noqa: E402
 from bench.matching.run import measure as measure_matching  # noqa: E402
 from bench.table import Row, keep, machine, show  # noqa: E402
 
@@ -25,12 +25,12 @@ EXAMPLES = """examples:
   python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench retroactive --photos ~/photos --entries 100000
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
+  python -m bench reports --cases 10 1000 10000
   python -m bench matching --photos ~/photos --works 50
-  python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-LONG = ("retrieval", "retroactive", "whole", "crowd", "matching", "cost")
+LONG = ("retrieval", "retroactive", "whole", "reports", "crowd", "matching")
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and how many of them are asked for."""
@@ -65,8 +65,6 @@ def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[T
     if "crowd" in options.what:
         parts = roles(photos, CROWD_ASKED, options.seed, _folders(options))
         yield from crowd.measure(parts, options.works or CROWD, options.seed, options.out)
-    if "cost" in options.what:
-        yield from measure_cost(_choice(options), options.out)
     if "matching" in options.what:
         yield from measure_matching(_choice(options), options.out, options.jobs)
 
@@ -112,6 +110,7 @@ def _chosen(options: argparse.Namespace, photos: Sequence[Path]) -> list[tuple[s
             "From folder to report",
             lambda: whole.measure(photos, options.works or 1000, options.pictures, options.reported, options.out),
         ),
+        ("reports", "Reports (PDF, CSV, XLSX, JSON)", lambda: reports.measure(options.cases)),
     ]
     wanted = options.what or [name for name, *_ in every if name not in LONG]
     given = {"pairs": options.pairs, "lookalikes": options.lookalikes}
@@ -136,12 +135,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--entries", type=int, default=1_000_000, help="hashes, or pictures seen")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument(
-        "--works", type=int, help="1,000 for whole, 100,000 for crowd and 100 for matching and cost unless given"
+        "--works", type=int, help="1,000 for whole, 100,000 for crowd and 100 for matching unless given"
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
+    parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")
     matching = parser.add_argument_group(
-        "matching, cost and crowd", "photos are dealt out by the seed, unless a role has its folder"
+        "matching and crowd", "photos are dealt out by the seed, unless a role has its folder"
     )
     for role, use in ROLES.items():
         matching.add_argument(f"--{role}", type=Path, nargs="+", default=[], help=f"folders of photos that {use}")

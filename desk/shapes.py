@@ -301,5 +301,6 @@ def report(row: Report) -> Plain:
         "state": row.state,
         "error": row.error,
         "created_at": rfc3339(row.created_at),
+        "volumes": row.progress.get("volumes", 1),
         "files": [one["name"] for one in row.files],
     }

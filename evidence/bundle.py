@@ -36,8 +36,7 @@ COUNTERSIGNATURES = "proofs/countersignatures/"
 WITHHELD_PATH = "proofs/withheld.json"
 TOOLS = ("VERIFY.md", "verify.py")
 TAG_MANIFEST = "tagmanifest-sha256.txt"
-SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots", "evm": ".json"}
-PREFIXES = {"evm": "evm-"}
+SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots"}
 
 _STANDALONE = Path(__file__).parent / "standalone"
 
@@ -61,7 +60,7 @@ class AnchorRecord:
 
     Attributes:
         file: path of the raw receipt.
-        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
+        kind: ``rfc3161`` or ``opentimestamps``.
         witness: its name as configured.
         development: true when it has no legal weight; only the verifier's own trust decides.
         digest: what was given to it.
@@ -236,8 +235,7 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     records = []
     for anchor in proofs.anchors:
         receipt = anchor.receipt
-        subject = PREFIXES.get(receipt.kind, "") + _subject(anchor.digest, sealed, proofs)
-        stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
+        stem = _free_stem(f"{_subject(anchor.digest, sealed, proofs)}-{_plain_name(receipt.witness)}", files)
         path = f"proofs/anchors/{stem}{SUFFIXES[receipt.kind]}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         if clash := [name for name, data in material.items() if files.get(name, data) != data]:

@@ -1,5 +1,6 @@
 """Reports and bundles to take away."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ out_option = click.option(
 
 @click.group("report")
 def report_command() -> None:
-    """Accounts of an owner's cases as PDF, CSV and JSON."""
+    """Accounts of an owner's cases as PDF, CSV, XLSX and JSON."""
 
 
 @report_command.command(
@@ -48,7 +49,7 @@ def make_report(*, owner: str | None, out: Path, title: str, as_json: bool) -> N
     files = []
     for one in report.files:
         path = folder / one["name"]
-        _write(path, desk.house.blobs.get(Digest.from_hex(one["digest"])))
+        _copy(desk, Digest.from_hex(one["digest"]), path)
         files.append(str(path))
     if as_json:
         echo_json({"number": report.number, "files": files})
@@ -70,7 +71,10 @@ def _wait_for(desk: Desk, report: "Report") -> None:
         report.refresh_from_db()
         return report.state in (StepState.DONE, StepState.FAILED) or bool(report.error)
 
-    work_until(desk, done, label="Writing the report")
+    def counted() -> tuple[int, int]:
+        return report.progress.get("begun", 0), report.progress.get("volumes", 1)
+
+    work_until(desk, done, label="Writing the report", counted=counted)
     if report.state != StepState.DONE:
         raise ExhibitError(f"The report can't be made: {report.error}", hint="Try again: exhibit report make")
 
@@ -188,9 +192,11 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _write(path: Path, data: bytes) -> None:
+def _copy(desk: Desk, digest: Digest, path: Path) -> None:
+    """Write kept bytes into a file, piece by piece."""
     try:
-        path.write_bytes(data)
+        with desk.house.blobs.open(digest) as kept, path.open("wb") as file:
+            shutil.copyfileobj(kept, file)
     except OSError as error:
         raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
 

@@ -38,7 +38,6 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "key": ("keys", "Keys that sign: list, rotate, revoke, add, export, certificate, master."),
         "trust": ("trust", "Write this installation's public keys for those who check."),
         "compare": ("checking", "Compare two pictures, without servers."),
-        "anchor": ("anchors", "Outside witnesses: deploy a chain's contract."),
         "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),
     },
     "Upkeep": {

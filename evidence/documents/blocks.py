@@ -103,10 +103,11 @@ class Plates:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table's cell; ``link`` names a section's label, or is empty."""
+    """A table's cell; ``link`` names a label, or is empty; ``page`` names one whose page number is shown."""
 
     lines: tuple[Line, ...]
     link: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,21 @@ class Figures:
     items: tuple[Figure, ...]
 
 
-Block = Rows | Text | Quiet | Bullets | Callout | Plates | Table | Figures
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One case on a third of a page: its heading, small pictures on the left, the main facts on the right.
+
+    ``label`` is what links point to.
+    """
+
+    kind: ClassVar[str] = "card"
+    title: str
+    label: str
+    plates: tuple[Plate, ...]
+    rows: tuple[Row, ...]
+
+
+Block = Rows | Text | Quiet | Bullets | Callout | Plates | Table | Figures | Card
 
 
 @dataclass(frozen=True, slots=True)

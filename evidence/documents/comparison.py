@@ -81,7 +81,7 @@ def _plates(
         named = [({"registered": registered, "found": found}, room.plain_height)]
     rows = []
     for row, height in named:
-        plates = tuple(_plate(path, role, pictures, album, wording, len(row)) for role, path in row.items())
+        plates = tuple(plate(path, role, pictures, album, wording, len(row)) for role, path in row.items())
         if plates:
             rows.append(Plates(plates, min(height, _needed(plates, album))))
     return rows
@@ -94,7 +94,8 @@ def _needed(plates: tuple[Plate, ...], album: Album) -> int:
     return ceil(max((column * height / width for width, height in shapes), default=LEAST_HEIGHT) + 2 * INSET)
 
 
-def _plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:
+def plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:
+    """One picture with the caption of its role, or why it can't be shown."""
     caption = wording.say(f"picture.{role.replace('-', '_')}")
     data = pictures.get(path)
     if data is None:

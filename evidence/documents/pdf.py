@@ -1,12 +1,34 @@
 """From a document's blocks to the file: plain data for the template, fonts, typst."""
 
 import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from evidence.documents.blocks import Document
 from evidence.documents.fonts import FontSet
 from evidence.documents.typesetting import TypesetFile, typeset
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """A document that is ready to be set, with everything that it needs: this takes most of its time.
+
+    Attributes:
+        document: its blocks.
+        files: pictures and attachments that it names.
+        language: ``en`` or ``zh-Hans``.
+        made_at: the date that the file states, aware.
+    """
+
+    document: Document
+    files: tuple[TypesetFile, ...]
+    language: str
+    made_at: datetime
+
+    def pdf(self, fonts: FontSet) -> bytes:
+        """The document as PDF/A-3b; raises what :func:`evidence.documents.typesetting.typeset` raises."""
+        return document_pdf(self.document, self.files, self.language, fonts, self.made_at)
 
 
 def document_pdf(

@@ -7,6 +7,7 @@ from evidence.documents.report import ReportFacts
 from evidence.documents.report_csv import render_report_csv
 from evidence.documents.report_json import render_report_json
 from evidence.documents.report_pdf import render_report_pdf
+from evidence.documents.report_xlsx import render_report_xlsx
 from exhibit.ports import Renderer
 
 
@@ -32,6 +33,17 @@ class CsvRenderer:
         return render_report_csv(report)
 
 
+class XlsxRenderer:
+    """XLSX, for spreadsheets that are to reckon with dates and numbers."""
+
+    suffix = "xlsx"
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+    def render(self, report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> bytes:  # noqa: ARG002 - port
+        """The report's bytes; see :func:`evidence.documents.report_xlsx.render_report_xlsx`."""
+        return render_report_xlsx(report)
+
+
 class JsonRenderer:
     """JSON, for programs: the same in all languages."""
 
@@ -43,4 +55,4 @@ class JsonRenderer:
         return render_report_json(report)
 
 
-RENDERERS: tuple[Renderer[ReportFacts], ...] = (PdfRenderer(), CsvRenderer(), JsonRenderer())
+RENDERERS: tuple[Renderer[ReportFacts], ...] = (PdfRenderer(), CsvRenderer(), XlsxRenderer(), JsonRenderer())

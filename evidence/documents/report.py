@@ -1,14 +1,19 @@
 """The facts of a report: the account of a watch or a set of works over a period, with all its cases."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from evidence.codec import to_plain
 from evidence.facts import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
 from exhibit.digests import Digest
+from exhibit.types import LATER
 
 REPORT_FORMAT = "exhibit-report/1"
+AT_LENGTH = 24
+"""Cases up to which a report shows each at length, on pages of its own; more stand on cards, three to a page."""
+IN_A_VOLUME = 250
+"""Cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,23 @@ class ReportCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """Which part of a report a file is.
+
+    Attributes:
+        number: from 1.
+        of: how many volumes there are.
+        first: place of its first case among all cases of the report, from 1.
+        cases: cases of the whole report.
+    """
+
+    number: int
+    of: int
+    first: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFacts:
     """Everything that a report says.
 
@@ -106,9 +128,10 @@ class ReportFacts:
         software: what made the record.
         summary: the counts.
         coverage: what the crawls visited.
-        cases: the cases, in the order in which they are shown.
+        cases: the cases, in the order in which they are shown; in a volume, its own.
         not_checked: sentences on what wasn't checked.
         format: :data:`REPORT_FORMAT`.
+        volume: which part this is, or ``None`` for the whole.
     """
 
     title: str
@@ -124,6 +147,12 @@ class ReportFacts:
     cases: tuple[ReportCase, ...]
     not_checked: tuple[str, ...] = ()
     format: str = REPORT_FORMAT
+    volume: Volume | None = field(default=None, metadata=LATER)
+
+    @property
+    def at_length(self) -> bool:
+        """Whether each case has pages of its own."""
+        return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data: times RFC 3339 in UTC, digests lower-case hexadecimal."""

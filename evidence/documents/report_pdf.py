@@ -18,6 +18,7 @@ from evidence.documents.blocks import (
     Text,
     lines,
 )
+from evidence.documents.case_cards import case_card
 from evidence.documents.case_sections import (
     best_share,
     comparison_section,
@@ -34,7 +35,8 @@ from evidence.documents.case_sections import (
 from evidence.documents.comparison import Room
 from evidence.documents.coverage import coverage_section, report_running
 from evidence.documents.fonts import FontSet, installed_fonts
-from evidence.documents.pdf import document_pdf
+from evidence.documents.glossary import glossary_section
+from evidence.documents.pdf import Unset
 from evidence.documents.phrases import load_phrases
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.proofs import report_proofs
@@ -45,7 +47,8 @@ from evidence.documents.typesetting import TypesetFile
 from evidence.documents.wording import Wording, zone_named
 
 DATA_FILE = "report.json"
-PICTURE_SIDE = 1000
+PICTURE_SIDE, CARD_SIDE = 1000, 400
+"""Pixels of the longer side of a picture that stands alone in its row."""
 CONTENTS_FROM = 4
 """Cases from which on a table of contents helps."""
 DRAWN = ((("side-by-side",), 98), (("overlay", "difference"), 50))
@@ -67,31 +70,61 @@ def render_report_pdf(
         ServiceMissingError: no font with Chinese characters is here, and the language needs one.
         WrongUseError: the language or the time zone isn't known.
     """
+    return unset_report(report, pictures, language).pdf(fonts or installed_fonts())
+
+
+def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
+    """The report laid out in blocks with its pictures made small, before it is set; see :func:`render_report_pdf`."""
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
-    album = Album(PICTURE_SIDE)
-    sections: list[Section] = [_about(report, wording), _summary(report, wording)]
+    album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
+    sections = (
+        _about(report, wording),
+        _summary(report, wording),
+        *_cases(report, pictures, album, wording),
+        coverage_section(report, wording),
+        unchecked_section(report.not_checked, wording, 1),
+        limits_section(wording, 1),
+        glossary_section(wording, 1),
+    )
+    files = (*album.files, TypesetFile(DATA_FILE, render_report_json(report)))
+    return Unset(_document(report, wording, sections), files, language, report.generated_at)
+
+
+def _cases(report: ReportFacts, pictures: Mapping[str, Pictures], album: Album, wording: Wording) -> list[Section]:
+    """Each case on pages of its own, or all of them on cards."""
+    if not report.at_length:
+        cards = tuple(
+            case_card(case, _label(position), pictures.get(case.facts.number, {}), album, wording)
+            for position, case in enumerate(report.cases)
+        )
+        running = report_running(report, wording)
+        opening = (Text(wording.say("card.opening")),)
+        return [Section(wording.say("heading.cases"), (*opening, *cards), 1, running=running, new_page=True)]
+    sections: list[Section] = []
     for position, case in enumerate(report.cases):
         sections += _case(position, case, pictures.get(case.facts.number, {}), album, wording)
-    sections.append(coverage_section(report, wording))
-    sections.append(unchecked_section(report.not_checked, wording, 1))
-    sections.append(limits_section(wording, 1))
-    files = (*album.files, TypesetFile(DATA_FILE, render_report_json(report)))
-    document = _document(report, wording, tuple(sections))
-    return document_pdf(document, files, language, fonts or installed_fonts(), report.generated_at)
+    return sections
 
 
 def _about(report: ReportFacts, wording: Wording) -> Section:
     period = wording.say("report.period", first=wording.time(report.period_start), last=wording.time(report.period_end))
-    rows = (
+    rows = [
         wording.row("owner", Speaker.DECLARED, report.owner.name, report.owner.identity),
         wording.row("period", Speaker.RECORDED, period),
         wording.row("preparer", Speaker.RECORDED, report.preparer),
         wording.time_row("made_at", report.generated_at),
         wording.row("software", Speaker.RECORDED, f"{report.software.name} {report.software.version}"),
         wording.row("pipeline", Speaker.RECORDED, report.software.pipeline, style=Style.MONO),
-    )
+    ]
+    if report.volume is not None:
+        part = report.volume
+        last = part.first + len(report.cases) - 1
+        words = wording.say(
+            "report.volume", number=part.number, of=part.of, first=part.first, last=last, all=part.cases
+        )
+        rows.insert(2, wording.row("volume", Speaker.RECORDED, words))
     running = report_running(report, wording)
-    return Section(wording.say("heading.about"), (Rows(rows),), 2, running=running, outlined=False)
+    return Section(wording.say("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
 
 
 def _summary(report: ReportFacts, wording: Wording) -> Section:
@@ -108,9 +141,9 @@ def _summary(report: ReportFacts, wording: Wording) -> Section:
         for group in (seen, decided)
     ]
     if report.cases:
-        head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle")
+        head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle", "page")
         rows = tuple(_case_cells(position, case, wording) for position, case in enumerate(report.cases))
-        blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 5, 4, 4, 3, 5, 0)))
+        blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 10, 9, 0, 0, 9, 0, 0)))
     else:
         blocks.append(Text(wording.say("report.no_cases")))
     return Section(wording.say("report.summary"), tuple(blocks), 1)
@@ -128,6 +161,7 @@ def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell
         Cell((Line(best_share(facts)),)),
         Cell((Line(decision_words(facts, wording)),)),
         Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),
+        Cell((), page=_label(position)),
     )
 
 

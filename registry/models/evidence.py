@@ -59,6 +59,7 @@ class Report(Claimable):
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
     number = models.PositiveIntegerField()
     parameters = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
     created_at = models.DateTimeField(auto_now_add=True)
     files = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
 

@@ -30,5 +30,5 @@ def test_a_report_without_cases_is_a_file_too(renderer: Renderer[ReportFacts]) -
 
 
 def test_each_format_has_its_own_suffix_and_media_type() -> None:
-    assert sorted(renderer.suffix for renderer in RENDERERS) == ["csv", "json", "pdf"]
+    assert sorted(renderer.suffix for renderer in RENDERERS) == ["csv", "json", "pdf", "xlsx"]
     assert len({renderer.media_type for renderer in RENDERERS}) == len(RENDERERS)

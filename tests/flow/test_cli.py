@@ -201,7 +201,7 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
     (verdict,) = cli.ask("verify", bundle, code=4)["bundles"]
     assert (verdict["file"], verdict["verdict"]) == (bundle, "incomplete")
     report = cli.ask("report", "make", "--out", tmp_path / "report", "--title", "May", *own)
-    assert {Path(name).suffix for name in report["files"]} == {".pdf", ".csv", ".json"}
+    assert {Path(name).suffix for name in report["files"]} == {".pdf", ".csv", ".xlsx", ".json"}
     assert all(Path(name).stat().st_size > 0 for name in report["files"])
     assert not list(tmp_path.glob(".*"))
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.documents import ReportFacts, render_report_csv
-from evidence.documents.report_csv import COLUMNS, FORMULA_SIGNS, safe_cell
+from evidence.documents.report_csv import FORMULA_SIGNS, safe_cell
+from evidence.documents.report_rows import COLUMNS
 from tests.unit.documents_sample import sample_report
 
 
@@ -31,7 +32,7 @@ def test_each_sighting_is_a_line_with_every_column() -> None:
     rows = rows_of(report)
     assert [row["case"] for row in rows] == ["1", "2", "3"]
     row = rows[0]
-    assert list(row) == list(COLUMNS)
+    assert list(row) == [column.name for column in COLUMNS]
     assert row["page_url"].startswith("https://www.prints-and-more.example/")
     assert row["first_seen_utc"] == "2026-11-18T11:46:55.000000Z"
     assert row["aligned_share_of_registered"] == "0.9421"
@@ -107,4 +108,4 @@ def test_no_text_breaks_the_file_or_starts_a_formula(text: str) -> None:
 
 def test_every_column_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
-    assert [name for name in COLUMNS if f"`{name}`" not in page] == []
+    assert [column.name for column in COLUMNS if f"`{column.name}`" not in page] == []

@@ -1,43 +1,31 @@
-"""Reports: the account of an owner's cases as PDF, CSV and JSON."""
+"""Reports: the account of an owner's cases as PDF, CSV, XLSX and JSON, volume by volume."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count, Max
 
-from evidence.documents import (
-    CrawlCoverage,
-    RefusalCount,
-    ReportCase,
-    ReportFacts,
-    ReportSummary,
-    render_report_csv,
-    render_report_json,
-    render_report_pdf,
-)
-from evidence.documents.report_pdf import ROOM
-from evidence.facts import CaseFacts, OwnerFacts
+from evidence.documents import ReportFacts, ReportSummary
+from evidence.documents.report import IN_A_VOLUME, Volume
+from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
+from evidence.facts import OwnerFacts
 from exhibit.clock import now
-from exhibit.errors import ExhibitError, ServiceMissingError
-from indexer.draw import View, draw
+from exhibit.errors import ExhibitError
 from registry import owned, steps
-from registry.models import Bundle, Case, Crawl, LogEntry, Match, Owner, Report, Sighting
-from workers.bundles import sealed_case, sealed_facts
-from workers.drawings import pair_of
-from workers.facts import gather, software
-from workers.proofs import witnesses_of
+from registry.models import Case, Owner, Report, Sighting, StepState
+from workers.coverage import coverage_of
+from workers.facts import software
+from workers.report_cases import ShownCase, shown_case
 from workers.steps.seal import DOCUMENT_LANGUAGES
 from workers.texts import not_checked
 from workers.wiring import House
 
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A case in a report, with the pictures that its facts name."""
-
-    case: ReportCase
-    pictures: Mapping[str, bytes]
+WORK_SECONDS = 240.0
+"""After so long a report is put off after the volume at hand, well before the time limit of its task."""
 
 
 def request_report(owner: Owner, *, preparer: str, title: str = "") -> Report:
@@ -50,97 +38,93 @@ def request_report(owner: Owner, *, preparer: str, title: str = "") -> Report:
 
 
 def make_reports(house: House, ids: Sequence[int]) -> None:
-    """Make each report that waits: gather facts, render each form, keep the files."""
+    """Make each report that waits, volume by volume; one that takes long is gone on with in another message."""
     for pk in steps.claim(Report, ids, house.stale_after):
         report = Report.objects.select_related("owner").get(pk=pk)
         try:
-            files = _render(house, report)
+            files = _make(house, report)
         except ExhibitError as error:
             steps.fail(Report, pk, str(error), retry=error.retry)
+            continue
+        if files is None:
+            steps.wait(Report, pk, now())
+            house.hint("report", [pk])
             continue
         with transaction.atomic():
             Report.objects.filter(pk=pk).update(files=files)
             steps.finish(Report, [pk])
+        shutil.rmtree(_folder(house, report), ignore_errors=True)
 
 
-def _render(house: House, report: Report) -> list[dict[str, object]]:
-    language = DOCUMENT_LANGUAGES[house.config.languages[0]]
-    cases = owned.cases(report.owner).exclude(decision=Case.Decision.CLEARED).order_by("number")
-    shown = [_case(house, case, language) for case in cases]
-    facts = _facts(house, report, [one.case for one in shown], language)
-    pictures = {one.case.facts.number: one.pictures for one in shown}
-    stem = f"{report.owner.slug}-report-{report.number}"
-    made = [
-        (f"{stem}.json", "application/json", render_report_json(facts)),
-        (f"{stem}.csv", "text/csv", render_report_csv(facts)),
-    ]
-    for place, code in enumerate(house.config.languages):
-        name = f"{stem}.pdf" if place == 0 else f"{stem}.{DOCUMENT_LANGUAGES[code]}.pdf"
-        try:
-            made.append((name, "application/pdf", render_report_pdf(facts, pictures, DOCUMENT_LANGUAGES[code])))
-        except ServiceMissingError:
-            if place == 0:
-                raise
-    return [
-        {"name": name, "media_type": kind, "digest": house.blobs.put(data).hex, "size": len(data)}
-        for name, kind, data in made
-    ]
+def _make(house: House, report: Report) -> list[dict[str, object]] | None:
+    """Make what is still to be made.
+
+    Returns:
+        The report's files in the blob store; ``None`` when the time is over before everything is made.
+    """
+    numbers = _begun(report)
+    volumes = volumes_of(len(numbers))
+    over = time.monotonic() + WORK_SECONDS
+    languages = [DOCUMENT_LANGUAGES[code] for code in house.config.languages]
+    with ReportFolder(_folder(house, report), languages) as folder:
+        head = folder.head(lambda: _head(house, report, languages[0]))
+        missing = [volume for volume in volumes if not folder.is_made(volume)]
+        for volume in missing:
+            if time.monotonic() > over and volume is not missing[0]:
+                folder.wait()
+                return None
+            _tell(report, volume)
+            cases = _volume(house, report.owner, numbers, volume, languages[0])
+            whole = replace(head, cases=tuple(one.case for one in cases))
+            folder.add(volume, whole, {one.case.facts.number: one.pictures for one in cases})
+        files = folder.put_together(head, volumes, f"{report.owner.slug}-report-{report.number}")
+        return [_kept(house, file) for file in files]
 
 
-def _case(house: House, case: Case, language: str) -> _Shown:
-    """What was sealed last, or the facts of now where nothing is sealed or the decision is another since."""
-    bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
-    if bundle is None or case.decision != Case.Decision.CONFIRMED:
-        gathered = gather(house, case, bundle=0, language=language, sealed=False)
-        drawn = _drawn(house, gathered.facts, gathered.matches)
-        return _Shown(ReportCase(gathered.facts, None, None, ()), {**_originals(house, gathered.facts), **drawn})
-    sealed = sealed_case(house, bundle)
-    facts = sealed_facts(house, sealed)
-    pictures = {
-        file.path: house.blobs.get(file.sha256)
-        for file in sealed.manifest.files
-        if file.media_type.startswith("image/") and "/capture-" not in file.path and file.sha256 in house.blobs
-    }
-    return _Shown(ReportCase(facts, bundle.seal_digest, _sequence(bundle), witnesses_of(bundle)), pictures)
+def _begun(report: Report) -> list[int]:
+    """The numbers of its cases, written down when it is begun, so that all its volumes are of one piece."""
+    if "cases" not in report.progress:
+        shown = owned.cases(report.owner).exclude(decision=Case.Decision.CLEARED)
+        numbers = list(shown.values_list("number", flat=True))
+        report.progress = {"cases": numbers, "volumes": len(volumes_of(len(numbers))), "begun": 0}
+        report.save(update_fields=["progress"])
+    cases: list[int] = report.progress["cases"]
+    return cases
 
 
-def _sequence(bundle: Bundle) -> int | None:
-    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
-    return None if entry is None else entry.sequence
+def _tell(report: Report, volume: Volume) -> None:
+    """Write down which volume is begun: for people, and as a sign of life."""
+    report.progress["begun"] = volume.number
+    rows = Report.objects.filter(pk=report.pk, state=StepState.DOING)
+    rows.update(progress=report.progress, claimed_at=now(), attempts=1)
 
 
-def _originals(house: House, facts: CaseFacts) -> dict[str, bytes]:
-    named = [*facts.work.pictures, *(one.picture for one in facts.sightings)]
-    return {one.file: house.blobs.get(one.digest) for one in named if one.digest in house.blobs}
+def _folder(house: House, report: Report) -> Path:
+    return house.config.data_dir / "reports" / str(report.pk)
 
 
-def _drawn(house: House, facts: CaseFacts, matches: Sequence[Match]) -> dict[str, bytes]:
-    """The drawings that a report shows; more of them are for the exhibit sheet."""
-    pictures: dict[str, bytes] = {}
-    for one, row in list(zip(facts.matches, matches, strict=True))[: ROOM.matches]:
-        shown = {role: path for role, path in one.drawings.items() if role in ROOM.roles}
-        if not shown:
-            continue
-        if row.found.digest in house.blobs and row.registered.digest in house.blobs:
-            pair = pair_of(house, row)
-            pictures.update({path: draw(View(role), pair) for role, path in shown.items()})
-    return pictures
+def _volume(house: House, owner: Owner, numbers: Sequence[int], volume: Volume, language: str) -> list[ShownCase]:
+    first = volume.first - 1
+    rows = owned.cases(owner).filter(number__in=numbers[first : first + IN_A_VOLUME])
+    return [shown_case(house, case, language) for case in rows]
 
 
-def _facts(house: House, report: Report, cases: Sequence[ReportCase], language: str) -> ReportFacts:
+def _head(house: House, report: Report, language: str) -> ReportFacts:
+    """Everything that a report says apart from its cases."""
     owner = report.owner
-    crawls = Crawl.objects.filter(watch__owner=owner).select_related("watch").order_by("started_at")
+    crawls = list(owned.crawls(owner).order_by("started_at", "pk"))
     moment = now()
-    counted = [case.facts.decision.decision for case in cases]
+    decided = dict(owned.cases(owner).order_by().values_list("decision").annotate(count=Count("pk")))
+    seen = Sighting.objects.filter(crawl__watch__owner=owner).values("picture").distinct().count()
     summary = ReportSummary(
         works=owned.works(owner).count(),
         pages=sum(crawl.pages for crawl in crawls),
-        pictures=Sighting.objects.filter(crawl__in=crawls).values("picture").distinct().count(),
-        cases=owned.cases(owner).count(),
-        confirmed=counted.count("confirmed"),
-        licensed=counted.count("licensed"),
-        cleared=owned.cases(owner).filter(decision=Case.Decision.CLEARED).count(),
-        open=counted.count("open"),
+        pictures=seen,
+        cases=sum(decided.values()),
+        confirmed=decided.get("confirmed", 0),
+        licensed=decided.get("licensed", 0),
+        cleared=decided.get("cleared", 0),
+        open=decided.get("open", 0),
     )
     return ReportFacts(
         title=report.parameters["title"],
@@ -152,24 +136,12 @@ def _facts(house: House, report: Report, cases: Sequence[ReportCase], language: 
         time_zone=house.config.time_zone,
         software=software(),
         summary=summary,
-        coverage=tuple(coverage_of(crawl) for crawl in crawls),
-        cases=tuple(cases),
+        coverage=coverage_of(crawls),
+        cases=(),
         not_checked=not_checked(language),
     )
 
 
-def coverage_of(crawl: Crawl) -> CrawlCoverage:
-    """What a crawl visited, and what it refused."""
-    source = crawl.watch.sources[0]
-    counts = owned.refusal_counts(crawl)
-    received = sum(int(one.get("bytes", 0)) for one in crawl.slices.values_list("counts", flat=True))
-    return CrawlCoverage(
-        source=source["url"],
-        kind=source["kind"],
-        started=crawl.started_at,
-        finished=crawl.finished_at,
-        pages=crawl.pages,
-        pictures=crawl.sightings.values("picture").distinct().count(),
-        bytes_received=received,
-        refused=tuple(RefusalCount(reason, count) for reason, count in counts.items()),
-    )
+def _kept(house: House, file: MadeFile) -> dict[str, object]:
+    digest = house.blobs.put_file(file.path)
+    return {"name": file.name, "media_type": file.media_type, "digest": digest.hex, "size": file.path.stat().st_size}

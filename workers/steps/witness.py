@@ -11,6 +11,7 @@ from registry import steps
 from registry.models import AnchorReceipt
 from workers.wiring import House
 
+ASK_AGAIN = timedelta(minutes=10)
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
 RETRY_DEAD = timedelta(minutes=5)
 UNKNOWN = timedelta(hours=1)
@@ -54,7 +55,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor) -> None:
     if receipt.state == ReceiptState.COMPLETE:
         steps.finish(AnchorReceipt, [row.pk])
     else:
-        steps.wait(AnchorReceipt, row.pk, now() + (ASK_DEVELOPMENT_AGAIN if anchor.development else anchor.patience))
+        steps.wait(AnchorReceipt, row.pk, now() + (ASK_DEVELOPMENT_AGAIN if anchor.development else ASK_AGAIN))
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:

@@ -1,4 +1,4 @@
-"""The catalogues: every sentence of the documents, one TOML file a language, all with the same keys."""
+"""The catalogues: every sentence of the documents, one folder of TOML files a language, all with the same keys."""
 
 import tomllib
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Phrases:
 
 def languages() -> tuple[str, ...]:
     """The languages that have a catalogue."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/common.toml")))
 
 
 @cache
@@ -47,5 +47,8 @@ def load_phrases(language: str) -> Phrases:
         raise WrongUseError(
             f"Documents can't be made in the language {language!r}.", hint=f"Choose one of: {', '.join(languages())}."
         )
-    groups = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
-    return Phrases(language, {f"{group}.{key}": text for group, keys in groups.items() for key, text in keys.items()})
+    sentences: dict[str, str] = {}
+    for path in sorted((FOLDER / language).glob("*.toml")):
+        groups = tomllib.loads(path.read_text(encoding="utf-8"))
+        sentences |= {f"{group}.{key}": text for group, keys in groups.items() for key, text in keys.items()}
+    return Phrases(language, sentences)

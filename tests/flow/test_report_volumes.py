@@ -1,0 +1,71 @@
+"""A report over more cases than one volume holds: made piece by piece, and gone on with after an interruption."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from evidence.documents.report import IN_A_VOLUME
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import Case, Owner, Report
+from tests.flow.rows import owner, photograph, register
+from workers.inline import Inline
+from workers.steps import report as step
+from workers.steps.report import make_reports, request_report
+
+CASES = IN_A_VOLUME + 2
+
+
+@pytest.fixture
+def studio(inline: Inline) -> Owner:
+    """An owner with cases for two volumes."""
+    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    made = owner("studio")
+    work = register(inline.house, made, photograph(1)).work
+    Case.objects.bulk_create(
+        Case(owner=made, work=work, number=number, party=f"shop-{number}.example", opened_at=now())
+        for number in range(1, CASES + 1)
+    )
+    return made
+
+
+def numbers_in(inline: Inline, report: Report) -> list[str]:
+    """The cases in the report's JSON."""
+    (file,) = [one for one in report.files if one["name"].endswith(".json")]
+    plain = json.loads(inline.house.blobs.get(Digest.from_hex(file["digest"])))
+    return [case["facts"]["number"] for case in plain["cases"]]
+
+
+def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: Inline, studio: Owner) -> None:
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.error) == ("done", "")
+    assert [one["name"].removeprefix("studio-report-1") for one in report.files] == [
+        ".json",
+        ".csv",
+        ".xlsx",
+        "-volume-1.pdf",
+        "-volume-2.pdf",
+    ]
+    assert numbers_in(inline, report) == [str(number) for number in range(1, CASES + 1)]
+    assert not (inline.house.config.data_dir / "reports" / str(report.pk)).exists()
+
+
+def test_a_report_whose_time_is_over_is_gone_on_with(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.files, report.progress["begun"]) == ("todo", [], 1)
+    folder = inline.house.config.data_dir / "reports" / str(report.pk)
+    assert sorted(one.suffix for one in folder.glob("volume-1.*")) == [".cases", ".csv", ".made", ".pdf", ".rows"]
+    assert not list(folder.glob("volume-2.*"))
+    Case.objects.filter(number=CASES).update(decision=Case.Decision.CLEARED)
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.progress["begun"]) == ("done", 2)
+    assert len(numbers_in(inline, report)) == CASES  # as it was when it was begun
