@@ -11,6 +11,7 @@ from pathlib import Path
 from evidence.accuracy import in_words
 from evidence.accuracy_file import AccuracyVerdict, check_accuracy
 from evidence.device import counter_sign, make_key
+from evidence.page import page
 from evidence.trust import DEFAULT, load_trust
 from evidence.verdict import State, Verdict
 from evidence.verify import verify
@@ -31,6 +32,9 @@ SIGN_EXAMPLES = """examples:
   python -m evidence make-key device.key
   python -m evidence sign --key device.key studio-case-3-bundle-1.manifest.json
   openssl pkeyutl -sign -inkey device.key -rawin -in MANIFEST -out MANIFEST.sig    (the same, without this program)"""
+PAGE_EXAMPLES = """examples:
+  python -m evidence page > verify.html
+  python -m evidence page --trust court-list.json > verify.html"""
 MARKS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not checked"}
 
 
@@ -74,6 +78,11 @@ def _sign(options: argparse.Namespace) -> ExitCode:
     print(f"Sealed at    {manifest.sealed_at:%Y-%m-%d %H:%M:%S} UTC, by key {manifest.key.public.hex()[:16]}")
     print(f"Seal digest  {seal}")
     print(f"Signature    {out}, by key {public.hex()[:16]}")
+    return ExitCode.DONE
+
+
+def _page(options: argparse.Namespace) -> ExitCode:
+    sys.stdout.buffer.write(page(load_trust(options.trust)))
     return ExitCode.DONE
 
 
@@ -132,8 +141,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     accuracy.add_argument("file", type=Path, metavar="FILE", help="what exhibit accuracy export has written")
     accuracy.set_defaults(run=_accuracy)
-    for one in (command, accuracy):
+    html = commands.add_parser(
+        "page",
+        help="the verifier as one HTML page, for a laptop without Python",
+        description="Write verify.html to standard output. Hand it out apart from bundles.",
+        epilog=PAGE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    html.set_defaults(run=_page)
+    for one in (command, accuracy, html):
         one.add_argument("--trust", type=Path, default=DEFAULT, metavar="FILE", help="a trust list instead of ours")
+    for one in (command, accuracy):
         one.add_argument("--json", action="store_true", help="print JSON")
     _add_signing(commands)
     return parser

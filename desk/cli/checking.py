@@ -27,14 +27,25 @@ SAID = {
 
 
 @click.command(
-    "verify", epilog=examples("exhibit verify bundle.zip", "exhibit verify *.zip --trust court-list.json --json")
+    "verify",
+    epilog=examples(
+        "exhibit verify bundle.zip",
+        "exhibit verify *.zip --trust court-list.json --json",
+        "exhibit verify --html verify.html --trust court-list.json",
+    ),
 )
-@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("bundles", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--trust", metavar="FILE", type=click.Path(path_type=Path), help="A list of whom to trust, instead of ours."
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the verifier as one page instead, with the list built in, for a laptop without Python.",
+)
 @json_option
-def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, as_json: bool) -> None:
+def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, as_json: bool) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
     Asks no server and no network. Ends with 0 when all are complete, 1 when a check failed, 2 when one is no bundle,
@@ -43,6 +54,12 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, as_json: bo
     from evidence.trust import load_trust
 
     pinned = load_trust() if trust is None else load_trust(trust)
+    if html is not None:
+        _write_page(html, pinned)
+    elif not bundles:
+        raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
+    if not bundles:
+        return
     results = [(path, _verified(path, pinned)) for path in tracked(bundles, "Checking")]
     if as_json:
         echo_json({"bundles": [_plain(path, result) for path, result in results]})
@@ -50,6 +67,16 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, as_json: bo
         _tell(results)
     outcomes = {_outcome(result) for _, result in results}
     finish(next(code for code in GRAVEST_FIRST if code in outcomes))
+
+
+def _write_page(path: Path, trust: "Trust") -> None:
+    from evidence.page import page
+
+    try:
+        path.write_bytes(page(trust))
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+    say(f"Written: {path}. Hand it out apart from bundles.")
 
 
 def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":

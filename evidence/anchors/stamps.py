@@ -98,6 +98,7 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
         raise UnknownWitnessError(
             f"The timestamp is signed by {name_of(stamp.signer)}, which no pinned root vouches for."
         )
+    _check_pool([*stamp.certificates, *helpers], trusted)
     try:
         response = decode_timestamp_response(_normalised(reply, helpers))
         VerifierBuilder(roots=list(trusted)).build().verify(response, digest.raw)
@@ -149,17 +150,37 @@ def find_root(
     return None
 
 
+def _check_pool(pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> None:
+    """Refuse a certificate that came along and was changed: nobody of its issuer's name has signed it.
+
+    One whose issuer didn't come along, such as a cross-signed root, can't be checked and does no harm.
+    """
+    for one in pool:
+        named = [issuer for issuer in (*pool, *roots) if issuer.subject == one.issuer]
+        if named and not any(_issued(issuer, one) for issuer in named):
+            raise IntegrityError(f"A certificate that came with the timestamp was changed: {name_of(one)}.")
+
+
 def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
     """The certificates in PEM or DER files, each once; raises ``IntegrityError`` when a file holds none."""
     found: dict[x509.Certificate, None] = {}
     for data in files:
         try:
             pem = b"-----BEGIN" in data
-            loaded = x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+            ders = [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(data)] if pem else [data]
+            loaded = [_certificate(der) for der in ders]
         except UNREADABLE as error:
             raise IntegrityError("A certificate can't be read.") from error
         found.update(dict.fromkeys(loaded))
     return tuple(found)
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    """A certificate whose names can be read; raises one of :data:`UNREADABLE`."""
+    certificate = x509.load_der_x509_certificate(der)
+    for name in (certificate.subject, certificate.issuer):
+        name.rfc4514_string()
+    return certificate
 
 
 def name_of(certificate: x509.Certificate) -> str:
@@ -180,8 +201,7 @@ def _read(reply: bytes) -> Stamp:
     if imprint["hash_algorithm"]["algorithm"].native != "sha256":
         raise IntegrityError("The timestamp isn't about a SHA-256 digest.")
     certificates = tuple(
-        x509.load_der_x509_certificate(choice.chosen.dump())
-        for choice in list(signed["certificates"])[:MAX_CERTIFICATES]
+        _certificate(choice.chosen.dump()) for choice in list(signed["certificates"])[:MAX_CERTIFICATES]
     )
     return Stamp(
         digest=Digest(imprint["hashed_message"].native),

@@ -36,7 +36,7 @@ UNKNOWN = "unknown witness"
 
 
 @dataclass(frozen=True, slots=True)
-class _EntryFile:
+class EntryFile:
     """``proofs/log/entry.json``."""
 
     sequence: int
@@ -48,7 +48,7 @@ class _EntryFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _InclusionFile:
+class InclusionFile:
     """``proofs/log/inclusion.json``."""
 
     index: int
@@ -89,8 +89,8 @@ def check_log(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check
 
 def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     """The seal's log proof, and its checkpoint; raises ``FormatError`` or ``IntegrityError``."""
-    entry = inspection.read_as(_EntryFile, ENTRY_PATH)
-    inclusion = inspection.read_as(_InclusionFile, INCLUSION_PATH)
+    entry = inspection.read_as(EntryFile, ENTRY_PATH)
+    inclusion = inspection.read_as(InclusionFile, INCLUSION_PATH)
     if inclusion.index != entry.sequence:
         raise FormatError("The inclusion proof is about another entry.")
     text = read_checkpoint(inspection)

@@ -33,10 +33,17 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 }
 
 
-def schema_of(kind: type, names: tuple[str, ...]) -> dict[str, Any]:
-    """The JSON Schema of a frozen dataclass whose field ``format`` has one of the given names, the newest one last."""
+def schema_of(kind: type, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The JSON Schema of a frozen dataclass.
+
+    Args:
+        kind: the dataclass.
+        names: which names its field ``format`` may have, the newest one last; nothing when it has no such field.
+    """
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
+    if not names:
+        return {**reference, "$defs": definitions}
     top = definitions[kind.__name__]
     definitions[kind.__name__] = {**top, "properties": {**top["properties"], "format": {"enum": list(names)}}}
     return {
@@ -47,6 +54,12 @@ def schema_of(kind: type, names: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
+def array_schema_of(kind: type) -> dict[str, Any]:
+    """The JSON Schema of an array of frozen dataclasses."""
+    one = schema_of(kind)
+    return {"type": "array", "items": {"$ref": one["$ref"]}, "$defs": one["$defs"]}
+
+
 def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - annotations are of any kind
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
@@ -54,8 +67,8 @@ def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: 
         return {"anyOf": [_schema(inner, definitions), {"type": "null"}]}
     if origin is tuple:
         return _array(arguments, definitions)
-    if origin is dict:
-        return {"type": "object"}
+    if origin in {typing.Literal, dict}:
+        return {"enum": list(arguments)} if origin is typing.Literal else {"type": "object"}
     if kind in _SCALARS:
         return _SCALARS[kind]
     if issubclass(kind, StrEnum):

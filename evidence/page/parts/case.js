@@ -1,0 +1,234 @@
+/* Checks of the case itself: facts against the sealed files, what crawls recorded, matches and probabilities computed anew. */
+
+const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
+const HELD = ["low-information", "collage", "page", "negative", "lens", "mark"];
+const DRAWINGS = ["overlay", "side_by_side", "difference", "points"];
+const FIGURES = {
+  "log-inliers": (one) => Math.log1p(one.inliers),
+  dense: (one) => one.dense,
+  hash: (one) => Math.max(0, 1 - one.hamming / 128),
+  "overlap-work": (one) => one.overlap_work,
+  "overlap-picture": (one) => one.overlap_picture,
+  placed: (one) => Number(stated(one.in_place)),
+  "in-place": (one) => one.in_place || 0,
+  drift: (one) => Math.min(one.drift || 0, 2),
+  imprecise: (one) => Number(one.reasons.includes("imprecise")),
+  "shared-overlay": (one) => Number(one.reasons.includes("shared-overlay")),
+};
+const stated = (value) => value !== null && value !== undefined;
+const equal = (one, other) => canonicalText(one) === canonicalText(other);
+
+/** The facts, or null, and `facts`: whether they fit manifest and files. */
+async function readFacts(inspection) {
+  try {
+    const facts = await inspection.readJson(FACTS, "facts");
+    const problem = await factsProblem(inspection, facts);
+    if (problem) return [facts, failed("facts", problem)];
+    const counted = `sightings: ${facts.sightings.length}, matches: ${facts.matches.length}`;
+    return [facts, passed("facts", `The facts fit the manifest, and every file they name is sealed (${counted}).`)];
+  } catch (error) {
+    return [null, checkOf("facts", error)];
+  }
+}
+
+async function factsProblem({ manifest, listed }, facts) {
+  const { matter } = manifest;
+  if (facts.owner.name !== matter.owner || facts.number !== matter.case || facts.bundle !== matter.bundle) return "The facts are about another case than the manifest.";
+  if (!equal(facts.software, manifest.software)) return "The facts state other software than the manifest.";
+  for (const [path, value] of namedFiles(facts))
+    if (!listed.has(path) || (value && listed.get(path).sha256 !== value)) return `The facts name ${path}, which isn't sealed, or with another digest.`;
+  for (const [path, value] of derivedFiles(facts))
+    if (!listed.has(path) || listed.get(path).sha256 !== hex(await sha256(canonical(value)))) return `${path} says something else than the facts.`;
+  return looseMatch(facts);
+}
+
+/** Every path that the facts name, with the digest where they state one. */
+function namedFiles(facts) {
+  const pictures = [...facts.work.pictures, ...facts.sightings.map((one) => one.picture)];
+  const named = [...pictures, ...facts.work.attachments, ...(facts.calibrations || [])].map((one) => [one.file, one.digest]);
+  for (const sighting of facts.sightings) for (const capture of sighting.captures) named.push(...capture.files.map((path) => [path, null]));
+  for (const match of facts.matches) named.push(...DRAWINGS.filter((role) => stated(match[role])).map((role) => [match[role], null]));
+  return named;
+}
+
+/** The files that repeat parts of the facts. */
+function derivedFiles(facts) {
+  const files = facts.matches.map((match) => [`data/matches/${two(match.number)}/alignment.json`, match]);
+  for (const one of facts.sightings) if (one.slice) files.push([`data/sightings/${two(one.number)}/slice.json`, one.slice]);
+  if (facts.work.registration) files.push(["data/work/registration.json", facts.work.registration]);
+  return files;
+}
+
+/** What a match points at that isn't there, or an empty string. */
+function looseMatch(facts) {
+  const registered = new Set(facts.work.pictures.map((picture) => picture.digest));
+  const seen = new Map(facts.sightings.map((one) => [one.number, one.picture.digest]));
+  if (seen.size !== facts.sightings.length || new Set(facts.matches.map((one) => one.number)).size !== facts.matches.length)
+    return "Two sightings or two matches have the same number.";
+  for (const match of facts.matches) {
+    const fits = match.sightings.length && match.sightings.every((number) => seen.get(number) === match.picture);
+    if (!registered.has(match.work_picture) || !fits) return `Match ${match.number} is about a picture that no sighting of the case shows.`;
+    if (stated(match.verification.probability) !== Boolean(calibrationOf(facts, match))) return `Match ${match.number} states a probability without its calibration, or the other way round.`;
+  }
+  return "";
+}
+
+const calibrationOf = (facts, match) => (facts.calibrations || []).find((one) => one.digest === match.verification.calibration);
+
+/** `registration`, one `slice:` for each sighting, one `match:` and `probability:` for each match. */
+async function checkCase(inspection, facts, progress) {
+  const checks = [await registrationCheck(inspection, facts.work)];
+  for (const sighting of facts.sightings) checks.push(await sliceCheck(inspection, sighting));
+  for (const [place, match] of facts.matches.entries()) {
+    await progress(place, facts.matches.length, `match ${match.number}`);
+    checks.push(await matchCheck(inspection, facts, match));
+    if (stated(match.verification.probability)) checks.push(await probabilityCheck(inspection, facts, match));
+  }
+  return checks;
+}
+
+/** What is wrong with an entry, its opening or its inclusion, or an empty string. */
+async function logProofProblem(proof, kind) {
+  if (proof.type !== kind) return `The log's entry is about a ${proof.type}, not a ${kind}.`;
+  if (!(await opens(proof))) return "The log's entry commits to something else.";
+  return (await isUnder(proof, parseNote(proof.checkpoint))) ? "" : "The entry isn't included under the checkpoint's root.";
+}
+
+/** Why the checkpoint over an earlier entry doesn't count, or null when it does. */
+async function unvouched(inspection, name, proof) {
+  const note = parseNote(proof.checkpoint);
+  const signed = await noteCheck(inspection.trust, name, note);
+  if (signed.state === "failed") return signed;
+  if (signed.state === "passed" || (await continues(inspection, note))) return null;
+  return notChecked(name, `${UNKNOWN}: no pinned log signed its checkpoint, and the bundle's own doesn't continue it.`);
+}
+
+async function registrationCheck(inspection, work) {
+  const [name, proof] = ["registration", work.registration];
+  if (!proof) return notChecked(name, "The bundle holds no log entry of the registration.");
+  try {
+    const problem = (await logProofProblem(proof, "registration")) || registrationProblem(work, proof.opening);
+    if (problem) return failed(name, problem);
+    const words = `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to the work and its picture.`;
+    return (await unvouched(inspection, name, proof)) || passed(name, words);
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
+function registrationProblem(work, opening) {
+  if (!work.pictures.some((picture) => picture.digest === opening.picture)) return "The log's entry is about another picture than those of the work.";
+  const told = DECLARED.filter((name) => Object.hasOwn(opening, name)).map((name) => [name, opening[name]]);
+  if (Object.hasOwn(opening, "work")) told.push(["number", String(opening.work)]);
+  const wrong = told.find(([name, value]) => !equal(work[name], value));
+  return wrong ? `The log's entry states another ${wrong[0]} than the facts.` : "";
+}
+
+async function sliceCheck(inspection, sighting) {
+  const [name, proof] = [`slice:${two(sighting.number)}`, sighting.slice];
+  if (!proof) return notChecked(name, "The bundle holds no log entry of the crawl that saw this picture.");
+  try {
+    const problem = (await sliceProblem(sighting, proof)) || (await logProofProblem(proof.log, "slice"));
+    if (problem) return failed(name, problem);
+    const seen = proof.record.seen;
+    const place = `record ${proof.index + 1} of ${proof.count}, entry ${proof.log.sequence} of the log`;
+    const beyond = sighting.first_seen !== seen || sighting.last_seen !== seen ? " First and last seen beyond that aren't shown by it." : "";
+    const words = `The crawl recorded this sighting as of ${moment(new Date(seen))}: ${place}.${beyond}`;
+    return (await unvouched(inspection, name, proof.log)) || passed(name, words);
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
+async function sliceProblem(sighting, proof) {
+  const record = proof.record;
+  const alike = ["page_url", "image_url", "final_url", "status"].every((field) => sighting[field] === record[field]);
+  if (!alike || sighting.picture.digest !== record.picture) return "The crawl's record is about another sighting than the facts.";
+  if (!equal(sighting.headers, record.headers) || sighting.peer !== record.peer) return "The crawl's record states other headers or another server than the facts.";
+  if (!(sighting.first_seen <= record.seen && record.seen <= sighting.last_seen)) return "The crawl's record has a time outside of first and last seen.";
+  const { root, count } = proof.log.opening;
+  if (count !== proof.count || typeof root !== "string" || !/^[0-9a-f]{64}$/.test(root)) return "The slice's entry doesn't state a root and a count that fit.";
+  if (!(await isIncluded(await leafHash(canonical(record)), proof.index, proof.count, proof.path.map(fromHex), fromHex(root))))
+    return "The sighting isn't included in the slice that the log's entry commits to.";
+  return "";
+}
+
+/** The picture of the case that stands for a sealed one here: itself, or its stand-in where it is withheld. */
+function shownPicture(inspection, picture) {
+  if (inspection.sealed(picture.file)) return { file: picture.file, reduced: false };
+  const standIn = inspection.withheld.has(picture.file) && inspection.listed.get(picture.file)?.stand_in;
+  if (standIn && inspection.sealed(standIn)) return { file: standIn, reduced: true };
+  if (inspection.withheld.has(picture.file)) throw new Unchecked(`${picture.file} isn't there as it was sealed.`);
+  throw new Broken(`${picture.file} isn't there as it was sealed.`);
+}
+
+/** The two pictures of a match, decoded, with their full sizes. */
+async function picturesOf(inspection, facts, match) {
+  const registered = facts.work.pictures.find((one) => one.digest === match.work_picture);
+  const found = facts.sightings.find((one) => one.picture.digest === match.picture).picture;
+  const decoded = [];
+  for (const picture of [found, registered]) {
+    const shown = shownPicture(inspection, picture);
+    const one = await decodePicture(await inspection.read(shown.file, 64 << 20));
+    if (!shown.reduced && (one.full[0] !== picture.width || one.full[1] !== picture.height))
+      throw new Broken(`${picture.file} is ${one.full[0]}×${one.full[1]}, not as stated.`);
+    decoded.push({ ...one, full: [picture.width, picture.height], reduced: shown.reduced });
+  }
+  return decoded;
+}
+
+async function matchCheck(inspection, facts, match) {
+  const name = `match:${two(match.number)}`;
+  const sealed = match.verification;
+  if (match.work_picture === match.picture) return passed(name, "The picture seen has exactly the bytes of the registered one.");
+  if (!stated(sealed.transform)) return notChecked(name, "No alignment was sealed, so there is nothing to compute anew.");
+  try {
+    const [found, registered] = await picturesOf(inspection, facts, match);
+    const transform = sealed.transform.flat();
+    const [work, picture] = overlaps(transform, found.full, registered.full);
+    if (!(Math.max(Math.abs(work - sealed.overlap_work), Math.abs(picture - sealed.overlap_picture)) <= 0.01))
+      return failed(name, `The alignment covers ${work.toFixed(3)} and ${picture.toFixed(3)} of the pictures, not as sealed.`);
+    if (!canvasTellsTheTruth()) return notChecked(name, "This browser disturbs what a page reads from pictures (a protection against tracking), so nothing could be computed.");
+    const dense = denseSimilarity(found, registered, transform);
+    const words = `sealed similarity ${sealed.dense.toFixed(3)}, recomputed ${dense.toFixed(3)}`;
+    if (!(Math.abs(dense - sealed.dense) <= 0.05)) return failed(name, `The pictures and the alignment don't give the sealed figure: ${words}.`);
+    const reduced = found.reduced || registered.reduced ? " A reduced picture stood in for a withheld one." : "";
+    return passed(name, `Warping one picture onto the other gives the sealed figure: ${words}.${reduced}`);
+  } catch (error) {
+    return error instanceof Unchecked ? notChecked(name, `The similarity couldn't be computed anew. ${error.message}`) : checkOf(name, error);
+  }
+}
+
+async function probabilityCheck(inspection, facts, match) {
+  const name = `probability:${two(match.number)}`;
+  const file = calibrationOf(facts, match);
+  if (inspection.withheld.has(file.file)) return notChecked(name, `${file.file} is withheld from this copy.`);
+  try {
+    const calibration = parseCanonical(await inspection.read(file.file), file.file);
+    const told = { name: calibration.name, made: calibration.made, data: calibration.data, ...calibration.bounds };
+    if (inspection.measured.get(file.file).sha256 !== file.digest || Object.keys(told).some((field) => !equal(told[field], file[field])))
+      return failed(name, `${file.file} isn't the calibration that the facts state.`);
+    const found = probabilityBy(calibration, match.verification);
+    const sealed = match.verification.probability;
+    if (found === null) return failed(name, "The calibration says nothing of such figures.");
+    const words = `sealed ${sealed.toFixed(4)}, recomputed ${found.toFixed(4)}`;
+    if (!(Math.abs(found - sealed) <= 0.0002)) return failed(name, `The figures and the calibration don't give the sealed probability: ${words}.`);
+    return passed(name, `The figures and the calibration ${calibration.name} give the sealed probability: ${words}.`);
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
+/** A weighted sum of figures, and the straight lines between the knots; null for what the calibration doesn't measure. */
+function probabilityBy(calibration, figures) {
+  if (figures.pipeline !== calibration.pipeline || figures.reasons.some((reason) => HELD.includes(reason))) return null;
+  const { weights, knots } = calibration;
+  const score = calibration.figures.reduce((sum, name, place) => sum + weights[place] * FIGURES[name](figures), calibration.intercept);
+  let [left, low] = knots[0];
+  if (score <= left) return low;
+  for (const [right, high] of knots) {
+    if (score < right) return low + ((high - low) * (score - left)) / (right - left);
+    [left, low] = [right, high];
+  }
+  return low;
+}

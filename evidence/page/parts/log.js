@@ -1,0 +1,96 @@
+/* The log: Merkle proofs of RFC 9162, and checkpoints as C2SP signed notes. */
+
+const leafHash = (bytes) => sha256(concat(Uint8Array.of(0), bytes));
+const nodeHash = (left, right) => sha256(concat(Uint8Array.of(1), left, right));
+const half = (number) => Math.floor(number / 2);
+
+/** Skip the levels at which a rightmost node has no sibling. */
+function climb(position, last) {
+  while (position && position % 2 === 0) [position, last] = [half(position), half(last)];
+  return [position, last];
+}
+
+/** RFC 9162, 2.1.3.2. */
+async function isIncluded(leaf, index, size, path, root) {
+  if (index < 0 || index >= size) return false;
+  let [position, last, current] = [index, size - 1, leaf];
+  for (const sibling of path) {
+    if (last === 0) return false;
+    if (position % 2 || position === last) {
+      current = await nodeHash(sibling, current);
+      [position, last] = climb(position, last);
+    } else current = await nodeHash(current, sibling);
+    [position, last] = [half(position), half(last)];
+  }
+  return last === 0 && same(current, root);
+}
+
+/** RFC 9162, 2.1.4.2. */
+async function isContinued(old, fresh, oldRoot, newRoot, path) {
+  if (old < 0 || old > fresh) return false;
+  if (old === fresh) return !path.length && same(oldRoot, newRoot);
+  if (old === 0) return !path.length && same(oldRoot, await sha256(new Uint8Array()));
+  const isPower = Number.isInteger(Math.log2(old)) && 2 ** Math.log2(old) === old;
+  const hashes = isPower ? [oldRoot, ...path] : path;
+  if (!path.length) return false;
+  let [position, last] = [old - 1, fresh - 1];
+  while (position % 2) [position, last] = [half(position), half(last)];
+  let [oldCurrent, newCurrent] = [hashes[0], hashes[0]];
+  for (const sibling of hashes.slice(1)) {
+    if (last === 0) return false;
+    if (position % 2 || position === last) {
+      oldCurrent = await nodeHash(sibling, oldCurrent);
+      newCurrent = await nodeHash(sibling, newCurrent);
+      [position, last] = climb(position, last);
+    } else newCurrent = await nodeHash(newCurrent, sibling);
+    [position, last] = [half(position), half(last)];
+  }
+  return last === 0 && same(oldCurrent, oldRoot) && same(newCurrent, newRoot);
+}
+
+/** A checkpoint as read, its signatures not yet checked. */
+function parseNote(text) {
+  const wrong = (what) => new Broken(`The checkpoint isn't a signed note: it ${what}.`);
+  if (text.length > 1 << 16 || /[\x00-\x09\x0b-\x1f]/.test(text)) throw wrong("is too long or holds control characters");
+  const place = text.lastIndexOf("\n\n");
+  if (place < 0 || !text.endsWith("\n") || place + 2 >= text.length) throw wrong("has no signature lines");
+  const body = text.slice(0, place + 1);
+  const [origin, size, root = ""] = body.split("\n");
+  const raw = fromBase64(root);
+  if (!/^[^\s+]+$/.test(origin) || !/^(0|[1-9][0-9]{0,18})$/.test(size || "") || !raw || raw.length !== 32 || !Number.isSafeInteger(Number(size)))
+    throw wrong("doesn't state a name, a size and a root");
+  const lines = text.slice(place + 2, -1).split("\n");
+  if (lines.length > 64) throw wrong("has too many signatures");
+  return { text, body, origin, size: Number(size), root: raw, signatures: lines.map(noteSignature) };
+}
+
+function noteSignature(line) {
+  const match = /^— (\S+) (\S+)$/.exec(line);
+  const raw = match && fromBase64(match[2]);
+  if (!raw || raw.length < 5) throw new Broken("The checkpoint has a signature line that can't be read.");
+  return { name: match[1], keyId: raw.slice(0, 4), signature: raw.slice(4) };
+}
+
+/** A log's public key in its text form: name+key id+base64 of algorithm and key. */
+async function parseVerifierKey(vkey) {
+  const [name, identity, ...rest] = vkey.split("+");
+  const raw = fromBase64(rest.join("+"));
+  if (!name || !raw || raw.length !== 33 || raw[0] !== 1) return null;
+  const keyId = (await sha256(concat(utf8(`${name}\n`), raw))).slice(0, 4);
+  return hex(keyId) === identity ? { name, keyId, key: raw.slice(1) } : null;
+}
+
+/** The pinned log that signed a note; throws Broken when its signature doesn't hold, UnknownWitness when nobody did. */
+async function pinnedLogOf(note, trust) {
+  for (const log of trust.logs) {
+    const known = await parseVerifierKey(log.vkey);
+    if (!known) throw new Broken("A log's public key on the trust list can't be read.");
+    const wanted = note.signatures.filter((line) => line.name === known.name && same(line.keyId, known.keyId));
+    if (!wanted.length || note.origin !== known.name) continue;
+    for (const line of wanted)
+      if (!(await verifyEd25519(known.key, line.signature, utf8(note.body))))
+        throw new Broken(`The signature of ${known.name} under the checkpoint doesn't hold.`);
+    return log;
+  }
+  throw new UnknownWitness(`no pinned key belongs to the log ${JSON.stringify(note.origin.slice(0, 80))}.`);
+}

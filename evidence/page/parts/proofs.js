@@ -1,0 +1,197 @@
+/* Checks of what surrounds the seal: signature, key, place in the log, witnesses of time. */
+
+const ENTRY = "proofs/log/entry.json";
+const CHECKPOINT = "proofs/log/checkpoint";
+const CONSISTENCY = "proofs/log/consistency.json";
+const ANCHORS = "proofs/anchors/index.json";
+const MAX_RECEIPT = 1 << 20;
+
+const moment = (time) => time.toISOString().slice(0, 19).replace("T", " ") + " UTC";
+
+/** `signature` and `key`. */
+async function checkSignature(inspection) {
+  return [await signatureCheck(inspection), await keyCheck(inspection)];
+}
+
+async function signatureCheck(inspection) {
+  const key = inspection.manifest.key.public;
+  try {
+    const signature = await inspection.read("proofs/signature", 64);
+    if (!(await verifyEd25519(fromHex(key), signature, inspection.manifestBytes))) throw new Broken("The Ed25519 signature over data/manifest.json doesn't hold.");
+  } catch (error) {
+    return checkOf("signature", error);
+  }
+  return passed("signature", `Ed25519 (RFC 8032) over data/manifest.json by key ${key.slice(0, 16)} holds.`);
+}
+
+async function keyCheck(inspection) {
+  const { key, matter } = inspection.manifest;
+  const spki = toBase64(concat(fromHex("302a300506032b6570032100"), fromHex(key.public)));
+  const expected = { "proofs/key.json": canonical(key), "proofs/key.pem": utf8(`-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`) };
+  for (const [name, bytes] of Object.entries(expected))
+    try {
+      if (!same(await inspection.read(name), bytes)) return failed("key", `${name} isn't the key that the manifest states.`);
+    } catch (error) {
+      return checkOf("key", error);
+    }
+  const pinned = inspection.trust.keys.find((one) => one.public === key.public);
+  if (!pinned) return notChecked("key", `${UNKNOWN}: no pinned owner has the key ${key.public.slice(0, 16)}.`);
+  if (pinned.owner !== matter.owner) return failed("key", `The key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
+  return passed("key", `Pinned as the sealing key of ${pinned.owner}, held by the ${key.holder}.`, developmentOf(pinned));
+}
+
+/** `entry`, `inclusion`, `checkpoint` and `consistency`. */
+async function checkLog(inspection, facts) {
+  const names = ["entry", "inclusion", "checkpoint", "consistency"];
+  if (!inspection.has(ENTRY)) return names.map((name) => notChecked(name, "The bundle holds no log entry of the seal."));
+  let entry, inclusion, note;
+  try {
+    entry = await inspection.readJson(ENTRY, "entry");
+    inclusion = await inspection.readJson("proofs/log/inclusion.json", "inclusion");
+    if (inclusion.index !== entry.sequence) throw new Broken("The inclusion proof is about another entry.");
+    note = parseNote(await readCheckpoint(inspection));
+  } catch (error) {
+    return names.slice(0, 3).map((name) => checkOf(name, error));
+  }
+  const proof = { ...entry, size: inclusion.size, path: inclusion.path };
+  return [
+    await entryCheck(inspection, proof),
+    (await isUnder(proof, note))
+      ? passed("inclusion", `Entry ${proof.sequence} is included under the root of ${note.size} entries (RFC 9162).`)
+      : failed("inclusion", "The entry isn't included under the checkpoint's root (RFC 9162, 2.1.3.2)."),
+    await noteCheck(inspection.trust, "checkpoint", note),
+    await consistencyCheck(inspection, facts, note),
+  ];
+}
+
+const readCheckpoint = async (inspection) => textOf(await inspection.read(CHECKPOINT, 1 << 16), CHECKPOINT);
+
+async function entryCheck(inspection, proof) {
+  if (proof.type !== "seal") return failed("entry", `The log's entry is about a ${proof.type}, not a seal.`);
+  if (!(await opens(proof))) return failed("entry", "The log's entry commits to something else than its opening.");
+  try {
+    const signature = hex(await inspection.read("proofs/signature", 64));
+    const about = { key: inspection.manifest.key.public, manifest: inspection.seal, signature };
+    if (canonicalText(proof.opening) !== canonicalText(about)) throw new Broken("The log's entry is about another seal.");
+  } catch (error) {
+    return checkOf("entry", error);
+  }
+  return passed("entry", `Entry ${proof.sequence} of the log commits to seal digest, key and signature.`);
+}
+
+/** Whether the commitment of an entry is that of its salt and opening. */
+const opens = async (proof) => hex(await sha256(concat(fromHex(proof.salt), canonical(proof.opening)))) === proof.commitment;
+
+/** Whether an entry lies under a checkpoint's root. */
+async function isUnder(proof, note) {
+  const leaf = await leafHash(canonical({ commitment: proof.commitment, time: proof.time, type: proof.type }));
+  return proof.size === note.size && isIncluded(leaf, proof.sequence, note.size, proof.path.map(fromHex), note.root);
+}
+
+async function noteCheck(trust, name, note) {
+  try {
+    const log = await pinnedLogOf(note, trust);
+    return passed(name, `Signed by the pinned key of ${note.origin}: ${note.size} entries.`, developmentOf(log));
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
+/** Every log proof that the facts hold, by the name of its check. */
+function proofsInFacts(facts) {
+  const proofs = facts.work.registration ? [["registration", facts.work.registration]] : [];
+  for (const one of facts.sightings) if (one.slice) proofs.push([`slice:${two(one.number)}`, one.slice.log]);
+  return proofs;
+}
+
+async function consistencyPaths(inspection) {
+  if (!inspection.has(CONSISTENCY)) return new Map();
+  const proofs = await inspection.readJson(CONSISTENCY, "consistency");
+  return new Map(proofs.map((proof) => [proof.size, proof.path.map(fromHex)]));
+}
+
+async function consistencyCheck(inspection, facts, note) {
+  const name = "consistency";
+  try {
+    const earlier = facts ? [...new Set(proofsInFacts(facts).map(([, proof]) => proof.checkpoint))].map(parseNote) : [];
+    const paths = await consistencyPaths(inspection);
+    if (!earlier.length) return notChecked(name, "The sealed files hold no earlier checkpoint.");
+    for (const old of earlier) {
+      if (old.origin !== note.origin) return notChecked(name, "An earlier checkpoint is of another log, or from before a break of this one.");
+      if (!paths.has(old.size) && old.size !== note.size) return notChecked(name, `The bundle holds no proof from the checkpoint of ${old.size} entries on.`);
+      if (!(await isContinued(old.size, note.size, old.root, note.root, paths.get(old.size) || [])))
+        return failed(name, `The log of ${note.size} entries doesn't continue that of ${old.size}.`);
+    }
+    return passed(name, `The checkpoint continues all ${earlier.length} earlier ones in the bundle (RFC 9162, 2.1.4).`);
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
+/** Whether the bundle's checkpoint is shown to continue an earlier one. */
+async function continues(inspection, old) {
+  try {
+    const note = parseNote(await readCheckpoint(inspection));
+    const paths = await consistencyPaths(inspection);
+    return old.origin === note.origin && (await isContinued(old.size, note.size, old.root, note.root, paths.get(old.size) || []));
+  } catch {
+    return false;
+  }
+}
+
+/** One `anchor:` for each receipt, and `time`. */
+async function checkWitnesses(inspection, facts) {
+  let records = [];
+  const subjects = new Map();
+  try {
+    if (inspection.has(ANCHORS)) records = await inspection.readJson(ANCHORS, "anchors");
+    if (records.length > 64 || new Set(records.map((record) => record.file)).size !== records.length) throw new Broken(`${ANCHORS} lists a receipt twice, or more than 64.`);
+    for (const [name, proof] of facts ? proofsInFacts(facts) : []) {
+      const value = hex(await sha256(utf8(proof.checkpoint)));
+      if (!subjects.has(value)) subjects.set(value, `checkpoint of ${name}`);
+    }
+    if (inspection.has(CHECKPOINT)) subjects.set(hex(await sha256(utf8(await readCheckpoint(inspection)))), "checkpoint");
+    subjects.set(inspection.seal, "manifest");
+  } catch (error) {
+    return [checkOf("anchors", error), notChecked("time", "The list of receipts can't be read.")];
+  }
+  const checks = [];
+  for (const record of records) checks.push({ subject: subjects.get(record.digest), check: await anchorCheck(inspection, record, subjects) });
+  const counting = checks.filter(({ subject }) => subject === "manifest" || subject === "checkpoint");
+  return [...checks.map(({ check }) => check), timeCheck(counting.map(({ check }) => check))];
+}
+
+async function anchorCheck(inspection, record, subjects) {
+  const name = `anchor:${record.file.split("/").pop()}`;
+  if (!subjects.has(record.digest)) return failed(name, "The receipt is listed for a digest that is nothing in this bundle.");
+  const what = subjects.get(record.digest);
+  try {
+    const proof = await inspection.read(record.file, MAX_RECEIPT);
+    const material = [];
+    for (const path of record.material) material.push([path.split("/").pop(), await inspection.read(path, MAX_RECEIPT)]);
+    if (record.kind === "rfc3161") {
+      const helpers = material.filter(([file]) => file.startsWith("certificate-")).map(([, bytes]) => bytes);
+      const { authority, time } = await checkReply(proof, record.digest, helpers, inspection.trust);
+      return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}.`, { time, ...developmentOf(authority) });
+    }
+    if (record.kind !== "opentimestamps") return notChecked(name, `This page doesn't read receipts of the kind ${JSON.stringify(record.kind.slice(0, 40))}; use the Python verifier.`);
+    const headers = new Map(material.map(([file, bytes]) => [/^block-([0-9]{1,9})\.header$/.exec(file), bytes]).filter(([match]) => match).map(([match, bytes]) => [Number(match[1]), bytes]));
+    const { chain, height, time } = await checkBlocks(proof, record.digest, headers, inspection.trust);
+    const dated = `dated ${moment(time)} (the clocks of blocks are right within some two hours)`;
+    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}.`, { time, ...developmentOf(chain) });
+  } catch (error) {
+    return checkOf(name, error);
+  }
+}
+
+/** The earliest time that a pinned witness states for the whole; a witness with legal weight goes first. */
+function timeCheck(checks) {
+  const good = checks.filter((check) => check.time);
+  if (!good.length) {
+    const kinds = checks.length ? `${UNKNOWN}: no receipt of ${checks.length} is by a pinned witness` : "no receipt is there";
+    return notChecked("time", `${kinds}, so nothing shows since when it exists.`);
+  }
+  const [first] = good.sort((one, other) => Boolean(one.development) - Boolean(other.development) || one.time - other.time);
+  const { time, development } = first;
+  return passed("time", `All of it existed no later than ${moment(time)} (${first.name.split(":")[1]}).`, { time, ...(development ? { development } : {}) });
+}

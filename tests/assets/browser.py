@@ -1,0 +1,151 @@
+"""A real Chromium, driven through its debugging pipe (Chrome DevTools Protocol) with the standard library alone."""
+
+import base64
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SECONDS = 60
+_FLAGS = (
+    "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-extensions",
+    "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--hide-scrollbars",
+    "--remote-debugging-pipe", "about:blank",
+)  # fmt: skip
+
+
+class Tab:
+    """One page of a running browser."""
+
+    def __init__(self, browser: "Chromium", session: str) -> None:
+        self._browser = browser
+        self._session = session
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+        """One command of the protocol."""
+        return self._browser.call(method, parameters, self._session)
+
+    def open(self, address: str) -> None:
+        """Go to an address and wait until its scripts have run."""
+        self.call("Page.enable")
+        self.call("Page.bringToFront")
+        self.call("Page.navigate", url=address)
+        self.wait(f"location.href === {json.dumps(address)} && document.readyState === 'complete'")
+
+    def ask(self, expression: str) -> Any:  # noqa: ANN401 - any JSON value
+        """The value of an expression, promises awaited."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def wait(self, expression: str) -> None:
+        """Until an expression is true."""
+        end = time.monotonic() + SECONDS
+        promise = (
+            f"new Promise((done) => {{ const look = () => {expression} ? done(true) : setTimeout(look, 20); look(); }})"
+        )
+        while time.monotonic() < end:
+            answer = self.call("Runtime.evaluate", expression=promise, returnByValue=True, awaitPromise=True)
+            if answer["result"].get("value") is True:
+                return
+        raise TimeoutError(expression)
+
+    def choose(self, selector: str, files: Sequence[Path]) -> None:
+        """Choose files, or a folder, in a file input."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in files])
+
+    def picture(self, path: Path, width: int, height: int, *, dark: bool = False) -> None:
+        """A screenshot of a window of this size, PNG."""
+        scheme = "dark" if dark else "light"
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+class Chromium:
+    """A headless browser with a profile of its own."""
+
+    def __init__(self, profile: Path) -> None:
+        assert CHROMIUM is not None
+        flags = [*_FLAGS, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        (read, self._write), (self._read, write) = _pipe(), _pipe()
+        silence = os.open(os.devnull, os.O_RDWR)
+        actions = [(os.POSIX_SPAWN_DUP2, read, 3), (os.POSIX_SPAWN_DUP2, write, 4)]
+        actions += [(os.POSIX_SPAWN_DUP2, silence, number) for number in (0, 1, 2)]
+        self._process = os.posix_spawn(CHROMIUM, [CHROMIUM, *flags], os.environ, file_actions=actions, setpgroup=0)
+        for number in (read, write, silence):
+            os.close(number)
+        self._number = 0
+        self._buffer = b""
+        self.events: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        """The browser itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the browser and its children."""
+        os.killpg(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
+        os.close(self._read)
+        os.close(self._write)
+
+    def tab(self) -> Tab:
+        """A new page."""
+        target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
+        return Tab(self, self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"])
+
+    def call(self, method: str, parameters: dict[str, Any], session: str | None = None) -> dict[str, Any]:
+        """One command of the protocol; what the browser tells meanwhile is kept in :attr:`events`."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        message |= {"sessionId": session} if session else {}
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        for answer in self._messages():
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                result: dict[str, Any] = answer["result"]
+                return result
+            self.events.append(answer)
+        raise TimeoutError(method)
+
+    def _messages(self) -> Iterator[dict[str, Any]]:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            message, separator, rest = self._buffer.partition(b"\0")
+            if separator:
+                self._buffer = rest
+                yield json.loads(message)
+            elif select.select([self._read], [], [], 1)[0]:
+                data = os.read(self._read, 1 << 20)
+                if not data:
+                    return
+                self._buffer += data
+
+
+@contextmanager
+def running_tab(profile: Path) -> Iterator[Tab]:
+    """A page of a browser that is started for it."""
+    with Chromium(profile) as browser:
+        yield browser.tab()
+
+
+def _pipe() -> tuple[int, int]:
+    """Reading and writing end, numbered so high that neither is in the way of the two that the browser wants."""
+    ends = []
+    for number in os.pipe():
+        ends.append(fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10))
+        os.close(number)
+    return ends[0], ends[1]

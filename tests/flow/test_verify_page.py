@@ -1,0 +1,376 @@
+"""verify.html in a real browser: for every bundle it says, check by check, what the Python verifier says."""
+
+import json
+import os
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from evidence.bundle import Proofs, Withheld
+from evidence.page import WRITTEN
+from evidence.trust import Trust, load_trust
+from evidence.verify import verify
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.errors import ExhibitError, ExitCode
+from tests.assets.browser import CHROMIUM, Chromium, Tab
+from tests.assets.bundles import Scene, make_scene, resealed
+from tests.assets.tampering import files_of, packed, rebagged, zipped
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"),
+    pytest.mark.timeout(600),
+]
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+WORDS = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+ROWS = """Object.fromEntries(
+  [...document.querySelectorAll('[data-check]')].map((row) => [row.dataset.check, row.dataset.state])
+)"""
+SLIDE = """(value) => {
+  const slider = document.querySelector('figure input');
+  slider.value = value;
+  slider.dispatchEvent(new Event('input'));
+  const canvas = document.querySelector('figure canvas');
+  return [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data];
+}"""
+INJECT = """(() => {
+  const script = document.createElement('script');
+  script.textContent = 'document.title = "owned"';
+  document.body.append(script);
+})()"""
+RESULT = "document.getElementById('result')"
+
+Files = dict[str, bytes]
+Told = tuple[str, dict[str, str]]
+"""An outcome, and the state of each check."""
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return make_scene(tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture(scope="module")
+def bundle(scene: Scene) -> Path:
+    return scene.write(scene.folder / "bundle.zip")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+class Page:
+    """The page in a tab, with a trust list."""
+
+    def __init__(self, tab: Tab, trust: Trust, folder: Path) -> None:
+        self.tab = tab
+        tab.open(WRITTEN.as_uri())
+        path = folder / "trust.json"
+        path.write_bytes(trust.to_json())
+        tab.choose("#list", [path])
+        tab.wait("document.getElementById('status').textContent.includes('from now on')")
+
+    def check(self, path: Path) -> Told:
+        """The outcome and the state of each check."""
+        self.tab.call("Page.bringToFront")
+        self.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
+        self.tab.choose("#folder" if path.is_dir() else "#zip", [path])
+        self.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
+        return self.tab.ask(f"{RESULT}.dataset.outcome"), self.tab.ask(ROWS)
+
+
+@pytest.fixture(scope="module")
+def page(browser: Chromium, scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    return Page(browser.tab(), scene.trust, tmp_path_factory.mktemp("page"))
+
+
+def by_python(path: Path, trust: Trust) -> Told:
+    try:
+        verdict = verify(path, trust)
+    except ExhibitError:
+        return "no-bundle", {}
+    return WORDS[verdict.outcome], {check.name: str(check.state) for check in verdict.checks}
+
+
+def flipped(name: str, place: float = 0.5) -> Callable[[Files], Files]:
+    def change(files: Files) -> Files:
+        data = bytearray(files[name])
+        data[int(len(data) * place)] ^= 1
+        return {**files, name: bytes(data)}
+
+    return change
+
+
+def flipped_in(name: str, find: Callable[[bytes], int]) -> Callable[[Files], Files]:
+    def change(files: Files) -> Files:
+        data = bytearray(files[name])
+        data[find(files[name])] ^= 1
+        return {**files, name: bytes(data)}
+
+    return change
+
+
+def without(name: str) -> Callable[[Files], Files]:
+    return lambda files: {other: data for other, data in files.items() if other != name}
+
+
+def with_file(name: str, data: bytes) -> Callable[[Files], Files]:
+    return lambda files: {**files, name: data}
+
+
+def edited(name: str, change: Callable[[dict[str, object]], object]) -> Callable[[Files], Files]:
+    def edit(files: Files) -> Files:
+        plain = json.loads(files[name])
+        change(plain)
+        return {**files, name: canonical(plain)}
+
+    return edit
+
+
+def facts_and_manifest(change: Callable[[dict[str, object]], object]) -> Callable[[Files], Files]:
+    """Facts changed, with the manifest made to fit: everything but what is signed or logged."""
+
+    def edit(files: Files) -> Files:
+        new = edited("data/facts.json", change)(files)
+        data = new["data/facts.json"]
+
+        def fit(manifest: dict[str, object]) -> None:
+            import hashlib
+
+            for file in manifest["files"]:  # type: ignore[attr-defined]
+                if file["path"] == "data/facts.json":
+                    digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
+                    file.update(size=len(data), **digests)
+
+        return edited("data/manifest.json", fit)(new)
+
+    return edit
+
+
+STAMP: dict[str, Callable[[bytes], int]] = {
+    "head": lambda _: 1,
+    "time": lambda data: data.index(b"\x18", data.index(b"\x04\x20")) + 9,
+    "digest": lambda data: data.index(b"\x04\x20") + 9,
+    "signature": lambda data: len(data) - 3,
+}
+CHANGES: dict[str, Callable[[Files], Files]] = {
+    **{f"{name} flipped": flipped(name) for name in (
+        "bagit.txt", "bag-info.txt", "tagmanifest-sha256.txt", "verify.py", "data/facts.json", "data/exhibit.pdf",
+        "data/manifest.json", "data/work/01.jpg", "data/matches/01/alignment.json", "data/calibrations/01.json",
+        "proofs/signature", "proofs/key.json", "proofs/key.pem", "proofs/log/entry.json",
+        "proofs/log/inclusion.json", "proofs/log/consistency.json", "proofs/log/checkpoint",
+        "proofs/anchors/manifest-test-authority.tsr", "proofs/anchors/checkpoint-test-chain.ots",
+        "proofs/anchors/index.json",
+    )},
+    **{
+        f"{name} stamp flipped in its {what}": flipped_in(f"proofs/anchors/{name}-test-authority.tsr", find)
+        for name in ("manifest", "checkpoint")
+        for what, find in STAMP.items()
+    },
+    **{
+        f"block proof flipped at {place}": flipped("proofs/anchors/checkpoint-test-chain.ots", place / 8)
+        for place in range(8)
+    },
+    **{f"checkpoint flipped at {place}": flipped("proofs/log/checkpoint", place / 8) for place in range(8)},
+    "facts missing": without("data/facts.json"),
+    "manifest missing": without("data/manifest.json"),
+    "signature missing": without("proofs/signature"),
+    "picture missing": without("data/work/01.jpg"),
+    "log missing": without("proofs/log/entry.json"),
+    "checkpoint missing": without("proofs/log/checkpoint"),
+    "receipt missing": without("proofs/anchors/manifest-test-authority.tsr"),
+    "a file too many": with_file("data/extra.txt", b"x"),
+    "another program": with_file("READ-ME.exe", b"x"),
+    "facts of another case": facts_and_manifest(lambda facts: facts.update(number="C-8")),
+    "an unknown field": facts_and_manifest(lambda facts: facts.update(extra=1)),
+    "a field of another type": facts_and_manifest(lambda facts: facts.update(bundle="1")),
+    "deep JSON": with_file("proofs/log/entry.json", b"[" * 100_000 + b"]" * 100_000),
+    "JSON with a name twice": with_file("proofs/log/inclusion.json", b'{"index":2,"index":2,"path":[],"size":3}'),
+    "no UTF-8": with_file("proofs/log/checkpoint", b"\xff\xfe\n\n\n"),
+    "a huge file of JSON": with_file("proofs/log/entry.json", b'"' + b"x" * (17 << 20) + b'"'),
+    "another schema": edited("data/manifest.json", lambda manifest: manifest.update(format="exhibit-bundle/9")),
+    "a receipt twice": with_file("proofs/anchors/index.json", b"[]"),
+    "withheld facts": with_file("proofs/withheld.json", canonical({"files": ["data/facts.json"], "reason": ""})),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_each_change_is_named_by_the_same_checks(scene: Scene, bundle: Path, page: Page, tmp_path: Path) -> None:
+    whole = files_of(bundle)
+    for number, (what, change) in enumerate(CHANGES.items()):
+        for fit in (lambda files: files, rebagged):
+            if fit is rebagged and "data/manifest.json" not in change(whole):
+                continue
+            path = packed(tmp_path / f"{number}.zip", fit(change(whole)))
+            assert differences(page.check(path), by_python(path, scene.trust)) == {}, what
+            path.unlink()
+
+
+def differences(
+    one: tuple[str, dict[str, str]], other: tuple[str, dict[str, str]]
+) -> dict[str, tuple[str | None, str | None]]:
+    """What the two verifiers say otherwise, by check."""
+    [page, python] = [{"": outcome, **states} for outcome, states in (one, other)]
+    return {name: (page.get(name), python.get(name)) for name in page | python if page.get(name) != python.get(name)}
+
+
+def test_a_whole_bundle_passes_in_every_check(scene: Scene, bundle: Path, page: Page) -> None:
+    outcome, states = page.check(bundle)
+    assert (outcome, set(states.values())) == ("complete", {"passed"})
+    assert (outcome, states) == by_python(bundle, scene.trust)
+
+
+def test_the_page_shows_the_time_and_the_seal_digest(scene: Scene, bundle: Path, page: Page) -> None:
+    page.check(bundle)
+    text = page.tab.ask(f"{RESULT}.textContent")
+    assert scene.sealed.seal.hex in text
+    existed = verify(bundle, scene.trust).existed_by
+    assert existed is not None
+    assert f"existed no later than {existed:%Y-%m-%d %H:%M:%S} UTC" in text
+
+
+def test_the_registered_picture_lies_on_the_found_one_and_a_slider_moves_between_them(page: Page, bundle: Path) -> None:
+    page.check(bundle)
+    page.tab.wait("Boolean(document.querySelector('figure canvas'))")
+    found, registered = (page.tab.ask(f"({SLIDE})({value})") for value in (0, 100))
+    assert found != registered
+    differences = [abs(one - other) for one, other in zip(found, registered, strict=True)]
+    assert sum(differences) / len(differences) < 12
+
+
+def test_without_pinned_trust_nobody_is_believed(browser: Chromium, bundle: Path, tmp_path: Path) -> None:
+    page = Page(browser.tab(), load_trust(), tmp_path)
+    assert page.check(bundle) == by_python(bundle, load_trust())
+
+
+def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "forger").mkdir()
+    path = make_scene(tmp_path / "forger", seed=2).write(tmp_path / "forged.zip")
+    outcome, states = page.check(path)
+    assert (outcome, states) == by_python(path, scene.trust)
+    assert (outcome, states["time"]) == ("incomplete", "not checked")
+
+
+def test_folders_and_zips_packed_anew_read_as_with_python(
+    scene: Scene, bundle: Path, page: Page, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(bundle) as whole:
+        whole.extractall(tmp_path / "bag")
+    assert page.check(tmp_path / "bag") == by_python(tmp_path / "bag", scene.trust)
+    anew = tmp_path / "anew.zip"
+    anew.write_bytes(zipped({**files_of(bundle), "__MACOSX/._data": b"x"}, folder="case-7/"))
+    assert page.check(anew) == by_python(anew, scene.trust)
+    assert "Container changed, evidence intact." in page.tab.ask(f"{RESULT}.textContent")
+    for name, data in (("before", b"MZ" * 50 + bundle.read_bytes()), ("after", bundle.read_bytes() + b"tail")):
+        path = tmp_path / f"{name}.zip"
+        path.write_bytes(data)
+        assert page.check(path) == by_python(path, scene.trust), name
+
+
+def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_path: Path) -> None:
+    withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
+    proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
+    path = scene.write(tmp_path / "copy.zip", proofs)
+    assert page.check(path) == by_python(path, scene.trust)
+    assert "data/work/01.jpg" in page.tab.ask(f"{RESULT}.textContent")
+
+
+def test_markup_in_titles_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
+    facts = replace(
+        scene.facts, work=replace(scene.facts.work, title=HOSTILE, author="evil\u202egpj.exe", registration=None)
+    )
+    path = resealed(scene, facts).write(tmp_path / f"{'<b>bold'}.zip")
+    assert page.check(path) == by_python(path, scene.trust)
+    shown = page.tab.ask(f"[document.title, {RESULT}.querySelectorAll('img, script, b').length, {RESULT}.textContent]")
+    assert shown[:2] == ["Check an Exhibit bundle", 0]
+    assert HOSTILE in shown[2]
+    assert "\u202e" not in shown[2]
+
+
+def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
+    blocked = page.tab.ask("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')")
+    assert blocked == "refused"
+    page.tab.ask(INJECT)
+    assert page.tab.ask("document.title") == "Check an Exhibit bundle"
+    assert page.tab.ask("performance.getEntriesByType('resource').length") == 0
+
+
+def hostile_zips() -> dict[str, bytes]:
+    def written(*entries: tuple[str | zipfile.ZipInfo, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+        out = BytesIO()
+        with zipfile.ZipFile(out, "w", compression) as target:
+            for name, data in entries:
+                target.writestr(name, data)
+        return out.getvalue()
+
+    link = zipfile.ZipInfo("data/a.txt")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    bomb = written(("data/a.txt", bytes(100 << 20)), compression=zipfile.ZIP_DEFLATED)
+    liar = bytearray(bomb)
+    struct.pack_into("<I", liar, liar.index(b"PK\x01\x02") + 24, 1000)
+    overlap = bytearray(written(("a.txt", b"x" * 100), ("b.txt", b"x" * 100)))
+    struct.pack_into("<I", overlap, overlap.index(b"PK\x01\x02", overlap.index(b"PK\x01\x02") + 1) + 42, 0)
+    return {
+        "a way out": written(("bagit.txt", b""), ("../outside.txt", b"x")),
+        "a name twice": written(("data/a.txt", b"one"), ("DATA/A.TXT", b"two")),
+        "a file that is a folder": written(("data", b"one"), ("data/a.txt", b"two")),
+        "a link": written((link, b"/etc/passwd")),
+        "a bomb": bomb,
+        "a bomb that lies": bytes(liar),
+        "overlapping files": bytes(overlap),
+        "another method": written(("data/a.txt", b"x" * 100), compression=zipfile.ZIP_BZIP2),
+        "markup as a name": written((f"data/{HOSTILE}.txt", b"x")),
+        "nothing in it": written(),
+        "a cut ZIP": written(("data/a.txt", os.urandom(500)))[:-10],
+        "text": b"no bundle at all",
+        "nothing": b"",
+    }
+
+
+def test_hostile_files_are_refused_in_words(scene: Scene, page: Page, tmp_path: Path) -> None:
+    for what, data in hostile_zips().items():
+        path = tmp_path / "hostile.zip"
+        path.write_bytes(data)
+        outcome, states = page.check(path)
+        expected, _ = by_python(path, scene.trust)
+        assert outcome in {"failed", "no-bundle"}, what
+        assert {outcome, expected} <= {"failed", "no-bundle"}, what
+        assert set(states.values()) <= {"failed"}, what
+        assert page.tab.ask("document.title") == "Check an Exhibit bundle"
+
+
+def test_a_browser_without_ed25519_computes_it_itself(
+    browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    tab = browser.tab()
+    refuse = (
+        "const real = SubtleCrypto.prototype.importKey;"
+        "SubtleCrypto.prototype.importKey = function (...all) {"
+        " const refused = JSON.stringify(all[2]).includes('Ed25519');"
+        " return refused ? Promise.reject(new Error('no')) : real.apply(this, all); };"
+    )
+    tab.call("Page.enable")
+    tab.call("Page.addScriptToEvaluateOnNewDocument", source=refuse)
+    page = Page(tab, scene.trust, tmp_path)
+    assert page.check(bundle) == by_python(bundle, scene.trust)
+    for what in ("proofs/signature", "data/manifest.json", "proofs/log/checkpoint"):
+        path = packed(tmp_path / "changed.zip", rebagged(flipped(what, 0.9)(files_of(bundle))))
+        assert page.check(path) == by_python(path, scene.trust), what
+
+
+def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page, bundle: Path) -> None:
+    page.check(bundle)
+    page.tab.wait("Boolean(document.querySelector('figure canvas'))")
+    nameless = page.tab.ask(
+        "[...document.querySelectorAll('input, select, button, summary')].filter((one) => one.tabIndex < 0 || "
+        "!(one.textContent.trim() || (one.labels && [...one.labels].some((label) => label.textContent.trim())))).length"
+    )
+    assert nameless == 0
+    assert page.tab.ask("document.activeElement.getAttribute('aria-label')") == "Verdict"

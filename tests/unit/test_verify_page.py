@@ -1,0 +1,65 @@
+"""verify.html as a file: current, self-contained, and made of text that can't become markup."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence import page as package
+from evidence.__main__ import main
+from evidence.page import PARTS, WRITTEN, page
+from evidence.trust import load_trust
+
+PARTS_FOLDER = Path(package.__file__).parent / "parts"
+
+
+def test_the_written_page_is_the_one_that_its_parts_give() -> None:
+    assert WRITTEN.read_bytes() == page(), "run: python -m evidence.page"
+
+
+def test_every_part_is_joined_and_short_enough_to_read() -> None:
+    assert {path.stem for path in PARTS_FOLDER.glob("*.js")} == set(PARTS)
+    for path in PARTS_FOLDER.glob("*.js"):
+        assert len(path.read_text("utf-8").splitlines()) < 400, path.name
+
+
+def test_only_the_script_and_the_style_inside_may_run_and_nothing_may_be_fetched() -> None:
+    text = page().decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; ")
+    for kind in ("script", "style"):
+        [inside] = re.findall(rf"<{kind}>(.*?)</{kind}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy[1]
+    assert not re.findall(r"(?:src|href)=[\"']?(?:https?:|//)", text)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_no_part_makes_markup_or_code_from_text(name: str) -> None:
+    text = (PARTS_FOLDER / f"{name}.js").read_text("utf-8")
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch("):
+        assert word not in text, word
+
+
+def test_a_trust_list_is_built_in_and_cannot_leave_its_place(tmp_path: Path) -> None:
+    trust = replace(load_trust(), note="</script><script>alert(1)</script>")
+    text = page(trust).decode()
+    assert "<script>alert" not in text
+    [inside] = re.findall(r'id="trust">(.*?)</script>', text)
+    assert json.loads(inside)["note"] == trust.note
+
+
+def test_the_command_writes_it_with_a_list_of_ones_own(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    path = tmp_path / "trust.json"
+    path.write_bytes(replace(load_trust(), note="Our court's list.").to_json())
+    assert main(["page", "--trust", str(path)]) == 0
+    assert b"Our court's list." in capsysbinary.readouterr().out
+    assert main(["page"]) == 0
+    assert capsysbinary.readouterr().out == WRITTEN.read_bytes()
