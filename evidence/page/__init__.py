@@ -24,8 +24,8 @@ WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
 VERSION = 1
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
-    "bytes", "container", "ed25519", "log", "blocks", "stamps", "pictures", "contents", "proofs", "case", "verdict",
-    "show",
+    "bytes", "container", "ed25519", "log", "blocks", "stamps", "pictures", "contents", "proofs", "signers", "case",
+    "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 

@@ -6,15 +6,19 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle import Proofs, Withheld
+from evidence.bundle import CounterSignature, Proofs, Withheld
+from evidence.keys import KeySigner
 from evidence.page import WRITTEN
 from evidence.trust import Trust, load_trust
 from evidence.verify import verify
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode
@@ -374,3 +378,27 @@ def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page,
     )
     assert nameless == 0
     assert page.tab.ask("document.activeElement.getAttribute('aria-label')") == "Verdict"
+
+
+def test_counter_signatures_and_revoked_keys_read_alike(
+    browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    device = KeySigner(Ed25519PrivateKey.generate())
+    [key] = scene.trust.keys
+    of_device = replace(key, public=device.public_key, use="device")
+    past, later = (now() + timedelta(days=days) for days in (-1, 1))
+    for number, keys in enumerate(
+        (
+            (key, of_device),
+            (replace(key, revoked=past), replace(of_device, revoked=past)),
+            (replace(key, revoked=later), replace(of_device, owner="Bob's Pictures")),
+            (key,),
+        )
+    ):
+        trust = replace(scene.trust, keys=keys)
+        (tmp_path / str(number)).mkdir()
+        page = Page(browser.tab(), trust, tmp_path / str(number))
+        for place, signature in enumerate((device.sign(scene.sealed.manifest.to_json()), bytes(64))):
+            proofs = replace(scene.proofs, countersignatures=(CounterSignature(device.public_key, signature),))
+            path = scene.write(tmp_path / str(number) / f"{place}.zip", proofs)
+            assert differences(page.check(path), by_python(path, trust)) == {}

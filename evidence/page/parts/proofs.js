@@ -26,7 +26,7 @@ async function signatureCheck(inspection) {
 
 async function keyCheck(inspection) {
   const { key, matter } = inspection.manifest;
-  const spki = toBase64(concat(fromHex("302a300506032b6570032100"), fromHex(key.public)));
+  const spki = toBase64(concat(fromHex(ED25519_SPKI), fromHex(key.public)));
   const expected = { "proofs/key.json": canonical(key), "proofs/key.pem": utf8(`-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`) };
   for (const [name, bytes] of Object.entries(expected))
     try {
@@ -34,7 +34,7 @@ async function keyCheck(inspection) {
     } catch (error) {
       return checkOf("key", error);
     }
-  const pinned = inspection.trust.keys.find((one) => one.public === key.public);
+  const pinned = pinnedKey(inspection.trust, key.public, "sealing");
   if (!pinned) return notChecked("key", `${UNKNOWN}: no pinned owner has the key ${key.public.slice(0, 16)}.`);
   if (pinned.owner !== matter.owner) return failed("key", `The key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
   return passed("key", `Pinned as the sealing key of ${pinned.owner}, held by the ${key.holder}.`, developmentOf(pinned));

@@ -16,7 +16,9 @@ async function checkBundle(bundle, trust, progress) {
   const lists = `Canonical JSON (RFC 8785) that lists ${inspection.manifest.files.length} files; seal digest ${inspection.seal}.`;
   const checks = [passed("manifest", lists), ...(await checkContents(inspection))];
   const [facts, check] = await readFacts(inspection);
-  checks.push(check, ...(await checkSignature(inspection)), ...(await checkLog(inspection, facts)), ...(await checkWitnesses(inspection, facts)));
+  const witnessed = await checkWitnesses(inspection, facts);
+  const seen = witnessed.find((one) => one.name === "time")?.time || null;
+  checks.push(check, ...(await checkSignature(inspection)), ...(await checkLog(inspection, facts)), ...witnessed, ...(await checkSigners(inspection, seen)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
   return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, inspection, facts: sound };
