@@ -36,7 +36,7 @@ class Product:
 
         call_command("migrate", verbosity=0)
         self._inline = Inline(config)
-        self._owner = Owner.objects.create(slug="bench", name="Bench")
+        self._owner, _ = Owner.objects.get_or_create(slug="bench", defaults={"name": "Bench"})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,6 +49,10 @@ class Product:
     def house(self) -> "House":
         """The ports of this process."""
         return self._inline.house
+
+    def works(self) -> int:
+        """How many works are registered."""
+        return self._owner.works.count()
 
     def register_files(self, paths: Sequence[Path]) -> list[int]:
         """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
@@ -106,18 +110,22 @@ class Product:
         for waiting in CrawlSlice.objects.filter(state="todo"):
             crawl.crawl_slice(self._inline.house, waiting.pk)
 
-    def match(self) -> None:
-        """Match every picture that waits, a process for each core."""
-        from django.db import connection
-
+    def waiting(self) -> list[int]:
+        """The rows of the pictures that wait for being matched, and of those that a broken run had begun."""
         from registry.models import Picture
 
-        waiting = list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
+        Picture.objects.filter(state="doing").update(state="todo")
+        return list(Picture.objects.filter(state="todo").order_by("pk").values_list("pk", flat=True))
+
+    def match(self, waiting: Sequence[int]) -> None:
+        """Match pictures, a process for each core."""
+        from django.db import connection
+
         connection.close()
         batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
-            for done in [pool.submit(_match, batch) for batch in batches]:
+            for done in [pool.submit(_match, list(batch)) for batch in batches]:
                 done.result()
 
     def cases(self) -> int:

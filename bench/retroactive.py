@@ -54,7 +54,7 @@ def measure(photos: Sequence[Path], pictures: int) -> list[Row]:
         copies = _copies(Path(name), works)
         with Product() as product:
             product.crawl(copies)
-            product.match()
+            product.match(product.waiting())
             _put_in(others, pictures)
             return list(_searched(product, works, pictures))
 

@@ -1,22 +1,27 @@
 """The whole way: works registered, pictures imported and matched, report; what each stage takes, on the web's mix.
 
-Everything comes in portions, so that a run that is broken off still tells what there was until then.
+Everything comes in portions, so that a run that is broken off still tells what there was until then, and goes on from
+there when the same command is given again.
 """
 
+import json
 import os
+import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
 
 from bench.table import Row, keep
-from bench.whole_pictures import Made, make_pictures, make_works
+from bench.whole_pictures import Made, make_pictures, make_works, works_made
+
+if TYPE_CHECKING:
+    from bench.product import Product
 
 WORKS_AT_ONCE, PICTURES_AT_ONCE = 1_000, 5_000
 """Works of one row of figures; pictures that are made, imported and matched before the next ones."""
@@ -30,11 +35,16 @@ class Stages:
     Args:
         out: folder where the rows are kept after each stage.
         data: the product's data folder.
+        rows: of the stages that an earlier run has ended.
     """
 
-    def __init__(self, out: Path, data: Path) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, out: Path, data: Path, rows: Sequence[Row] = ()) -> None:
+        self.rows = list(rows)
         self._out, self._data = out, data
+
+    def waits(self, name: str) -> bool:
+        """Whether this stage hasn't ended yet."""
+        return all(row["stage"] != name for row in self.rows)
 
     @contextmanager
     def stage(self, name: str, count: int) -> Iterator[None]:
@@ -117,47 +127,84 @@ class _PeakMemory:
 
 
 def measure(photos: Sequence[Path], works: int, pictures: int, reported: int, out: Path) -> list[Row]:
-    """Run the product on these photos, in a data folder of its own that is removed afterwards.
+    """Run the product on these photos, in a data folder of its own that is removed at the end.
 
     Args:
         photos: of which works and pictures are made.
         works: how many are registered.
         pictures: how many are imported and matched.
         reported: cases in the report, at most; none without any.
-        out: folder where the rows are kept after each stage.
+        out: folder where the rows are kept after each stage, and everything else until the end. A run that was broken
+            off goes on; of a stage that it had begun, only what was left is measured then, and counted.
     """
-    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        os.environ.update(EXHIBIT_DATA=f"{name}/data", DJANGO_SETTINGS_MODULE="desk.settings")
-        stages = Stages(out, folder / "data")
-        with stages.stage("make the works (not the product's)", works):
-            made = make_works(folder, photos, works)
-        _run(stages, made, pictures, reported)
-        return stages.rows
+    folder = out / "whole"
+    rows = _begun(folder, {"works": works, "photos": len(photos)}, out / "whole.json")
+    os.environ.update(EXHIBIT_DATA=str((folder / "data").absolute()), DJANGO_SETTINGS_MODULE="desk.settings")
+    stages = Stages(out, folder / "data", rows)
+    made = _made(stages, folder, photos, works)
+    _run(stages, made, pictures, reported)
+    shutil.rmtree(folder)
+    return stages.rows
+
+
+def _begun(folder: Path, asked: dict[str, int], kept: Path) -> list[Row]:
+    """The rows of an earlier run with the same works; a run with others has to be removed by whoever began it."""
+    note = folder / "asked.json"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        note.write_text(json.dumps(asked), encoding="utf-8")
+        return []
+    if json.loads(note.read_text(encoding="utf-8")) != asked:
+        raise SystemExit(f"{folder} holds a run with other works. Remove it, or name another folder with --out.")
+    return list(json.loads(kept.read_text(encoding="utf-8"))["rows"]) if kept.exists() else []
+
+
+def _made(stages: Stages, folder: Path, photos: Sequence[Path], works: int) -> Made:
+    name = "make the works (not the product's)"
+    if not stages.waits(name):
+        return works_made(folder, photos, works)
+    with stages.stage(name, works):
+        return make_works(folder, photos, works)
 
 
 def _run(stages: Stages, made: Made, pictures: int, reported: int) -> None:
     from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
     with Product() as product:
-        for start in range(0, len(made.works), WORKS_AT_ONCE):
-            works = made.works[start : start + WORKS_AT_ONCE]
-            with stages.stage(f"register works, one process, until {start + len(works):,}", len(works)):
-                product.register_files(works)
-        with stages.stage("keep the index of local votes up, in the background", len(made.works)):
-            product.keep_votes_up()
+        _register(stages, product, made.works)
+        name = "keep the index of local votes up, in the background"
+        if stages.waits(name):
+            with stages.stage(name, len(made.works)):
+                product.keep_votes_up()
         for start in range(0, pictures, PICTURES_AT_ONCE):
-            numbers = range(start, min(start + PICTURES_AT_ONCE, pictures))
-            upto = f"until {numbers.stop:,}"
-            with stages.stage(f"make pictures, {upto} (not the product's)", len(numbers)):
-                folders = make_pictures(made, numbers)
-            with stages.stage(f"import pictures, {upto}", len(numbers)):
-                for folder in folders:
-                    product.crawl(folder)
-            with stages.stage(f"match pictures, a process a core, {upto}", len(numbers)):
-                product.match()
-            print(f"cases: {product.cases():,}; {product.found()}", file=sys.stderr, flush=True)
+            _portion(stages, product, made, range(start, min(start + PICTURES_AT_ONCE, pictures)))
         if reported:
             with stages.stage("report (PDF, CSV, JSON), cases", min(reported, product.cases())):
                 product.report(reported)
+
+
+def _register(stages: Stages, product: "Product", works: Sequence[Path]) -> None:
+    for start in range(0, len(works), WORKS_AT_ONCE):
+        portion = works[start : start + WORKS_AT_ONCE]
+        name = f"register works, one process, until {start + len(portion):,}"
+        if stages.waits(name):
+            left = works[max(start, product.works()) : start + len(portion)]
+            with stages.stage(name, len(left)):
+                product.register_files(left)
+
+
+def _portion(stages: Stages, product: "Product", made: Made, numbers: range) -> None:
+    """Make, import and match the pictures of these numbers."""
+    upto = f"until {numbers.stop:,}"
+    imported, matched = f"import pictures, {upto}", f"match pictures, a process a core, {upto}"
+    if stages.waits(imported):
+        with stages.stage(f"make pictures, {upto} (not the product's)", len(numbers)):
+            folders = make_pictures(made, numbers)
+        with stages.stage(imported, len(numbers)):
+            for folder in folders:
+                product.crawl(folder)
+    if stages.waits(matched):
+        waiting = product.waiting()
+        with stages.stage(matched, len(waiting)):
+            product.match(waiting)
+        print(f"cases: {product.cases():,}; {product.found()}", file=sys.stderr, flush=True)

@@ -50,17 +50,34 @@ class Made:
 
 def make_works(folder: Path, photos: Sequence[Path], count: int) -> Made:
     """Works of at most half of the photographs; the same photographs and numbers give the same files."""
-    chosen = random.Random(SEED).sample(list(photos), len(photos))
-    quarters = count > len(chosen) // 2
-    needed = -(-count // 4) if quarters else count
-    into = folder / "works"
-    into.mkdir()
-    grain, works = _grain(), [into / f"{number:06d}.jpg" for number in range(count)]
-    for number, path in enumerate(works):
+    chosen = _chosen(photos)
+    quarters, needed = _needed(len(chosen), count)
+    made = works_made(folder, photos, count)
+    (folder / "works").mkdir(exist_ok=True)
+    grain = _grain()
+    for number, path in enumerate(made.works):
         picture = opened(chosen[number % needed])
         part = _quarter(picture, number // needed) if quarters else picture
         _write(path, _large(part, grain, number))
+    return made
+
+
+def works_made(folder: Path, photos: Sequence[Path], count: int) -> Made:
+    """What :func:`make_works` has made there before."""
+    chosen = _chosen(photos)
+    _, needed = _needed(len(chosen), count)
+    works = [folder / "works" / f"{number:06d}.jpg" for number in range(count)]
     return Made(folder / "pictures", works, chosen[needed:])
+
+
+def _chosen(photos: Sequence[Path]) -> list[Path]:
+    return random.Random(SEED).sample(list(photos), len(photos))
+
+
+def _needed(photos: int, count: int) -> tuple[bool, int]:
+    """Whether works are quarters of photographs, and how many photographs they take."""
+    quarters = count > photos // 2
+    return quarters, -(-count // 4) if quarters else count
 
 
 def make_pictures(made: Made, numbers: range) -> list[Path]:

@@ -9,7 +9,8 @@ from PIL import Image
 
 from bench.crowd_works import changed, source_of
 from bench.edited import opened
-from bench.whole_pictures import COPIES, LONG_SIDE, SMALL, make_pictures, make_works
+from bench.whole import Stages
+from bench.whole_pictures import COPIES, LONG_SIDE, SMALL, make_pictures, make_works, works_made
 
 
 @pytest.fixture
@@ -56,6 +57,23 @@ def test_pictures_of_the_same_numbers_are_the_same(photos: list[Path], tmp_path:
     first = [path.read_bytes() for folder in make_pictures(made, range(30)) for path in sorted(folder.iterdir())]
     again = [path.read_bytes() for folder in make_pictures(made, range(30)) for path in sorted(folder.iterdir())]
     assert first == again
+
+
+def test_a_run_that_was_broken_off_finds_the_works_that_it_made(photos: list[Path], tmp_path: Path) -> None:
+    for count in (4, 12):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        assert make_works(folder, photos, count) == works_made(folder, photos, count)
+
+
+def test_stages_that_have_ended_are_not_measured_again(tmp_path: Path) -> None:
+    stages = Stages(tmp_path, tmp_path, [{"stage": "first"}])
+    assert not stages.waits("first")
+    assert stages.waits("second")
+    with stages.stage("second", 3):
+        pass
+    assert not stages.waits("second")
+    assert [row["stage"] for row in stages.rows] == ["first", "second"]
 
 
 def test_changed_codes_stay_in_their_lists_and_take_their_bytes_from_there() -> None:
