@@ -5,7 +5,7 @@ from typing import TypeVar
 from django.db.models import Count, Model, QuerySet
 
 from exhibit.errors import NotFoundError
-from registry.models import Bundle, Case, Crawl, Licence, Owner, Picture, Report, User, Watch, Work
+from registry.models import Bundle, Case, Crawl, Deposit, Licence, Owner, Picture, Report, User, Watch, Work
 
 Row = TypeVar("Row", bound=Model)
 
@@ -28,6 +28,13 @@ def works(of: Owner) -> QuerySet[Work]:
 def work(of: Owner, number: int) -> Work:
     """One of the owner's works."""
     return _one(works(of).filter(number=number), f"{of.name} has no work {number}.")
+
+
+def deposit(of: Owner, work_number: int, number: int) -> Deposit:
+    """A deposit record of one of the owner's works."""
+    found = Deposit.objects.filter(work__owner=of, work__number=work_number, number=number)
+    found = found.select_related("work__owner", "submission")
+    return _one(found, f"{of.name} has no such deposit record of work {work_number}.")
 
 
 def licences(of: Owner) -> QuerySet[Licence]:

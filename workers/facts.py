@@ -120,7 +120,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         opened_at=case.opened_at,
         written_at=now(),
         software=software(),
-        work=_work(case.work, proofs.entry(registration)),
+        work=work_facts(case.work, proofs.entry(registration)),
         sightings=tuple(sightings),
         matches=shown,
         licence_check=_licence_check(case, rows),
@@ -171,7 +171,8 @@ def picture_facts(picture: Picture, path: str) -> PictureFacts:
     return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
 
 
-def _work(work: Work, registration: LogProof | None) -> WorkFacts:
+def work_facts(work: Work, registration: LogProof | None) -> WorkFacts:
+    """A work's row as facts, with the proof of its registration."""
     pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
     return WorkFacts(
         number=str(work.number),

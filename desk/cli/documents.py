@@ -1,7 +1,6 @@
 """Reports and bundles to take away."""
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +10,15 @@ import click
 from desk.cli.cases import wait_for_seals
 from desk.cli.countersigning import countersign, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
+from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, moment, say, short, table, tracked
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import ExhibitError
 
 if TYPE_CHECKING:
     from registry.models import Bundle, Report
-
-out_option = click.option(
-    "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
-)
 
 
 @click.group("report")
@@ -39,7 +35,7 @@ def report_command() -> None:
 @json_option
 def make_report(*, owner: str | None, out: Path, title: str, as_json: bool) -> None:
     """Make a report over all cases that weren't cleared, and write its files into a folder."""
-    folder = _made(out)
+    folder = made_folder(out)
     desk = open_desk()
     from workers.steps.report import request_report
 
@@ -49,7 +45,8 @@ def make_report(*, owner: str | None, out: Path, title: str, as_json: bool) -> N
     files = []
     for one in report.files:
         path = folder / one["name"]
-        _copy(desk, Digest.from_hex(one["digest"]), path)
+        with desk.house.blobs.open(Digest.from_hex(one["digest"])) as kept, written_whole(path) as file:
+            shutil.copyfileobj(kept, file)
         files.append(str(path))
     if as_json:
         echo_json({"number": report.number, "files": files})
@@ -121,7 +118,7 @@ def get_bundles(*, cases: tuple[int, ...], owner: str | None, out: Path, number:
 
     Waits for bundles that aren't sealed yet.
     """
-    folder = _made(out)
+    folder = made_folder(out)
     desk = open_desk()
     from registry import owned
 
@@ -150,11 +147,8 @@ def _assembled(desk: Desk, row: "Bundle", folder: Path) -> str:
         sentence = f"Bundle {row.number} of case {row.case.number} isn't sealed: {row.error or 'it waits'}"
         raise ExhibitError(sentence, hint="It is tried again while workers run; `exhibit status` says what waits.")
     path = folder / bundle_name(row)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as place:
-        made = Path(place) / path.name
-        with made.open("wb") as file:
-            assemble(desk.house, row, file)
-        made.replace(path)
+    with written_whole(path) as file:
+        assemble(desk.house, row, file)
     return str(path)
 
 
@@ -182,23 +176,6 @@ def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
     complete = sum(receipt["state"] == "complete" for receipt in one["receipts"])
     witnesses = f"{complete} of {len(one['receipts'])} answered" if one["receipts"] else ""
     return [one["case"], one["number"], sealed, witnesses, one["seal"]]
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WrongUseError(f"The folder {folder} can't be made: {error.strerror}.") from error
-    return folder
-
-
-def _copy(desk: Desk, digest: Digest, path: Path) -> None:
-    """Write kept bytes into a file, piece by piece."""
-    try:
-        with desk.house.blobs.open(digest) as kept, path.open("wb") as file:
-            shutil.copyfileobj(kept, file)
-    except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
 
 
 bundle_command.add_command(to_sign)

@@ -8,13 +8,14 @@ import click
 
 from desk.cli.files import Given, pictures_in, read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
+from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import counted, echo_json, fields, moment, note, say, short, size, table, tracked
 from desk.tables import DeclaredWork, read_works
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
-    from registry.models import Owner
+    from registry.models import Owner, Work
     from workers.steps.register import Registered
 
 MOST_TITLE = 500
@@ -211,6 +212,48 @@ def _masked(one: Mapping[str, Any]) -> list[str]:
 
 def _picture(picture: Mapping[str, Any]) -> str:
     return f"{picture['format']} {picture['width']}×{picture['height']}, {size(picture['bytes'])}, {picture['digest']}"
+
+
+@work_command.command(
+    "certificate",
+    epilog=examples("exhibit work certificate 12 --out records", "exhibit work certificate 12 13 --out ."),
+)
+@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
+@owner_option
+@out_option
+@json_option
+def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as_json: bool) -> None:
+    """Write the deposit records of the works NUMBERS into a folder: a PDF, and a ZIP that `exhibit verify` checks.
+
+    A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
+    It is made once for what is declared now, and again when that has changed.
+    """
+    folder = made_folder(out)
+    desk = open_desk()
+    from registry import owned
+
+    of = desk.owner(owner)
+    rows = [owned.work(of, number) for number in dict.fromkeys(numbers)]
+    files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, folder)]
+    if as_json:
+        echo_json({"files": files})
+    else:
+        for name in files:
+            say(name)
+
+
+def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
+    from workers.deposits import assemble_deposit, deposit_name, make_deposit, record_files
+
+    deposit = make_deposit(desk.house, row, by=person())
+    path = folder / f"{deposit_name(deposit)}.zip"
+    with written_whole(path) as file:
+        assemble_deposit(desk.house, deposit, file)
+    yield str(path)
+    for name, data in record_files(desk.house, deposit).items():
+        with written_whole(folder / name) as file:
+            file.write(data)
+        yield str(folder / name)
 
 
 @work_command.command("remove", epilog=examples("exhibit work remove 12 13"))

@@ -1,20 +1,26 @@
 """Works and pictures."""
 
+import tempfile
+from contextlib import ExitStack
+
+from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from desk import shapes
 from desk.masks import masks
 from desk.past import search_in_words
-from desk.web.access import member_view, said
+from desk.web.access import forbidden, may_decide, member_view, said
 from desk.web.paging import page_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import BytesState, Owner, Picture
+from workers import deposits
 from workers.previews import LARGE, SMALL, preview
 from workers.wiring import house
 
@@ -43,10 +49,51 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "work": row,
         "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
         "cases": found,
+        "deposits": row.deposits.all(),
+        "may_decide": may_decide(request, owner),
         "searches": searches,
         "seen_before": past["seen_before"],
     }
     return render(request, "web/work.html", values)
+
+
+@require_POST
+@member_view
+def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make a deposit record of what is declared now."""
+    if not may_decide(request, owner):
+        return forbidden()
+    row = owned.work(owner, number)
+    try:
+        made = deposits.make_deposit(house(), row, by=request.user.get_username())
+        messages.success(request, f"Deposit record {made.number} is ready.")
+    except ExhibitError as error:
+        messages.error(request, str(error))
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@require_safe
+@member_view
+def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
+    """A deposit record with the receipts of this moment."""
+    row = owned.deposit(owner, number, deposit)
+    with ExitStack() as opened:
+        file = opened.enter_context(tempfile.TemporaryFile())
+        deposits.assemble_deposit(house(), row, file)
+        opened.pop_all()  # the response closes it
+    file.seek(0)
+    name = f"{deposits.deposit_name(row)}.zip"
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+
+
+@require_safe
+@member_view
+def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
+    """The record itself, in the installation's first language."""
+    files = deposits.record_files(house(), owned.deposit(owner, number, deposit))
+    name, data = min(files.items(), key=lambda one: len(one[0]))
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(data, content_type="application/pdf", headers={"Content-Disposition": disposition})
 
 
 @require_safe

@@ -4,6 +4,7 @@ They state what was observed, when, how sure the comparison is and what was not 
 recorded by the software, declared by the owner, stated by a third party. Addresses are shown, never linked.
 """
 
+from evidence.documents.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.exhibit_sheet import render_exhibit_sheet
 from evidence.documents.report import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
 from evidence.documents.report_csv import render_report_csv
@@ -12,11 +13,13 @@ from evidence.documents.report_pdf import render_report_pdf
 from evidence.documents.standing import standing_unchecked
 
 __all__ = [
+    "DEPOSIT_PARTY",
     "CrawlCoverage",
     "RefusalCount",
     "ReportCase",
     "ReportFacts",
     "ReportSummary",
+    "render_deposit_record",
     "render_exhibit_sheet",
     "render_report_csv",
     "render_report_json",

@@ -83,15 +83,15 @@ def _plates(
     for row, height in named:
         plates = tuple(plate(path, role, pictures, album, wording, len(row)) for role, path in row.items())
         if plates:
-            rows.append(Plates(plates, min(height, _needed(plates, album))))
+            rows.append(Plates(plates, plates_height(plates, album, height)))
     return rows
 
 
-def _needed(plates: tuple[Plate, ...], album: Album) -> int:
-    """Millimetres of height at which the tallest of the pictures in a row is as wide as its column."""
+def plates_height(plates: tuple[Plate, ...], album: Album, most: int) -> int:
+    """Millimetres of height at which the tallest of the pictures in a row is as wide as its column, if not too many."""
     column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
     shapes = [album.size(plate.path) for plate in plates if plate.path is not None]
-    return ceil(max((column * height / width for width, height in shapes), default=LEAST_HEIGHT) + 2 * INSET)
+    return min(most, ceil(max((column * height / width for width, height in shapes), default=LEAST_HEIGHT) + 2 * INSET))
 
 
 def plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:

@@ -11,6 +11,7 @@ from registry.models.crawls import (
     Sighting,
     Watch,
 )
+from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
@@ -36,6 +37,7 @@ __all__ = [
     "Countersignature",
     "Crawl",
     "CrawlSlice",
+    "Deposit",
     "DescriptorChoice",
     "DescriptorGap",
     "DescriptorModel",

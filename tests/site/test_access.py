@@ -10,6 +10,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from registry.models import Bundle, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import wiring
+from workers.deposits import make_deposit
 from workers.inline import Inline
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
@@ -53,6 +54,7 @@ class Scene:
             "number": 1,
             "case": 1,
             "watch_number": 1,
+            "deposit": make_deposit(self.inline.house, self.work, by="Ann").number,
             "match": self.case.case_sightings.get().match_id,
             "drawing": "overlay.jpg",
             "digest": self.work.pictures.get().digest.hex,
@@ -84,7 +86,7 @@ def scene(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return Scene(inline)
 
 
-POSTED = {"decide", "run-watch", "request-report"}
+POSTED = {"decide", "run-watch", "request-report", "make-deposit"}
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:

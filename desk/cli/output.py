@@ -1,0 +1,41 @@
+"""Where a command writes its files: a folder that is made, files that are there whole or not at all."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from exhibit.errors import WrongUseError
+
+out_option = click.option(
+    "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
+)
+
+
+def made_folder(folder: Path) -> Path:
+    """The folder, made if missing; raises ``WrongUseError`` where that can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongUseError(f"The folder {folder} can't be made: {error.strerror}.") from error
+    return folder
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that gets its name only when everything is in it.
+
+    Raises:
+        WrongUseError: it can't be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as place:
+            made = Path(place) / path.name
+            with made.open("wb") as file:
+                yield file
+            made.replace(path)
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error

@@ -1,0 +1,98 @@
+"""Deposit records: from a work to a bundle that stands the check of any other, and says no more than was recorded."""
+
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from evidence.facts import CaseFacts
+from evidence.manifest import FACTS_PATH
+from evidence.verdict import State
+from evidence.verify import verify
+from exhibit.errors import NotFoundError
+from registry.models import BytesState, Deposit, LogOpening, Work
+from tests.flow.rows import owner, photograph, register
+from workers.deposits import assemble_deposit, deposit_name, make_deposit, record_files
+from workers.inline import Inline
+
+PICTURE = photograph(1)
+
+
+@pytest.fixture
+def work(inline: Inline) -> Work:
+    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    return register(inline.house, owner("studio"), PICTURE, title="Autumn hills").work
+
+
+def assembled(inline: Inline, deposit: Deposit, folder: Path) -> Path:
+    path = folder / f"{deposit_name(deposit)}.zip"
+    with path.open("wb") as file:
+        assemble_deposit(inline.house, deposit, file)
+    return path
+
+
+def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
+    inline: Inline, work: Work, tmp_path: Path
+) -> None:
+    path = assembled(inline, make_deposit(inline.house, work, by="Ann"), tmp_path)
+    verdict = verify(path)
+    assert [check for check in verdict.checks if check.state is State.FAILED] == []
+    passed = {check.name for check in verdict.checks if check.state is State.PASSED}
+    assert {
+        "container",
+        "manifest",
+        "files",
+        "bag",
+        "facts",
+        "signature",
+        "entry",
+        "inclusion",
+    } <= passed
+    assert "file:data/deposit-record.pdf" in passed
+
+
+def test_it_holds_the_exact_bytes_and_what_was_declared(inline: Inline, work: Work, tmp_path: Path) -> None:
+    with zipfile.ZipFile(assembled(inline, make_deposit(inline.house, work, by="Ann"), tmp_path)) as archive:
+        assert archive.read("data/work/01.jpg") == PICTURE
+        facts = CaseFacts.from_json(archive.read(FACTS_PATH))
+    assert facts.work.title == "Autumn hills"
+    assert facts.work.registration is not None
+    assert (facts.sightings, facts.matches, facts.party.kind) == ((), (), "none")
+
+
+def test_the_record_creates_no_right_and_says_so(inline: Inline, work: Work) -> None:
+    ((name, pdf),) = record_files(inline.house, make_deposit(inline.house, work, by="Ann")).items()
+    assert name == "studio-work-1-deposit-record-1.pdf"
+    text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    assert "Not examined; creates no right" in text
+    assert work.pictures.get().digest.hex in text
+    assert "Title, author, holder, dates and registrations: not checked" in text
+
+
+def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline: Inline, work: Work) -> None:
+    first = make_deposit(inline.house, work, by="Ann")
+    assert make_deposit(inline.house, work, by="Bob") == first
+    work.author = "Mara Lindqvist"
+    work.save()
+    second = make_deposit(inline.house, work, by="Bob")
+    assert (second.number, second.made_by) == (2, "Bob")
+    assert second.seal_digest != first.seal_digest
+
+
+def test_its_seal_is_an_entry_of_the_log(inline: Inline, work: Work) -> None:
+    deposit = make_deposit(inline.house, work, by="Ann")
+    content = LogOpening.objects.get(submission=deposit.submission_id).content
+    assert content["manifest"] == deposit.seal_digest.hex
+
+
+def test_a_picture_whose_bytes_are_gone_gives_no_record(inline: Inline, work: Work) -> None:
+    picture = work.pictures.get()
+    inline.house.blobs.remove(picture.digest)
+    picture.bytes_state = BytesState.PURGED
+    picture.save()
+    with pytest.raises(NotFoundError, match="no record of them can be made"):
+        make_deposit(inline.house, work, by="Ann")
+    assert not Deposit.objects.exists()

@@ -1,0 +1,174 @@
+"""Deposit records: what was declared of a work and its exact bytes, sealed, logged and assembled like a bundle."""
+
+from typing import BinaryIO
+
+from django.db import transaction
+from django.db.models import Max
+
+from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.documents import DEPOSIT_PARTY, render_deposit_record
+from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WitnessFacts
+from evidence.manifest import FACTS_PATH, Manifest
+from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError, ServiceMissingError
+from registry.log import submit
+from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
+from workers.facts import software, work_facts
+from workers.keys import HOLDER, sealing_key, signer_of
+from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, log_proof, witness_facts
+from workers.registrations import submission_of
+from workers.steps.seal import DOCUMENT_LANGUAGES
+from workers.steps.witness import receipt_of
+from workers.wiring import House
+
+RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
+NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
+
+
+def make_deposit(house: House, work: Work, *, by: str) -> Deposit:
+    """The deposit record of a work as it is declared now; the newest one where nothing has changed since.
+
+    Raises:
+        NotFoundError: the bytes of one of its pictures aren't stored any more.
+    """
+    last = work.deposits.first()
+    if last is not None and _says_the_same(house, last, work):
+        return last
+    number = (work.deposits.aggregate(last=Max("number"))["last"] or 0) + 1
+    facts = _facts(house, work, number)
+    key = sealing_key(house, work.owner)
+    files = tuple(_records(house, facts))
+    sealed = seal(SealInput(facts, files), signer_of(house, key), holder=HOLDER, sealed_at=now(), blobs=house.blobs)
+    with transaction.atomic():
+        Work.objects.select_for_update(no_key=True).get(pk=work.pk)
+        meanwhile = work.deposits.filter(number=number).first()
+        if meanwhile is not None:
+            return meanwhile
+        return Deposit.objects.create(
+            work=work,
+            number=number,
+            seal_digest=sealed.seal,
+            signature=sealed.signature,
+            key=key,
+            made_by=by,
+            sealed_at=sealed.manifest.sealed_at,
+            submission=submit(EntryType.SEAL, seal_opening(sealed), work.owner),
+        )
+
+
+def deposit_name(deposit: Deposit) -> str:
+    """What the names of its files start with, such as ``studio-work-12-deposit-record-1``."""
+    work = deposit.work
+    return f"{work.owner.slug}-work-{work.number}-deposit-record-{deposit.number}"
+
+
+def assemble_deposit(house: House, deposit: Deposit, out: BinaryIO) -> None:
+    """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet."""
+    sealed = _sealed(house, deposit)
+    facts = _sealed_facts(house, sealed)
+    checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(house, [deposit.submission])
+    submission = LogSubmission.objects.select_related("entry", "opening").get(pk=deposit.submission_id)
+    earlier = sorted(size for size in checkpoint_sizes(facts) if size < checkpoint.size)
+    consistency = tuple(ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier)
+    proofs = Proofs(
+        entry=log_proof(house, submission, checkpoint), consistency=consistency, anchors=_anchors(checkpoint)
+    )
+    write_bundle(out, sealed, proofs, house.blobs)
+
+
+def record_files(house: House, deposit: Deposit) -> dict[str, bytes]:
+    """The record itself as PDF, by name, one for each language."""
+    stem = deposit_name(deposit)
+    named = [file for file in _sealed(house, deposit).manifest.files if file.role == RECORD_ROLE]
+    return {f"{stem}{file.path.removeprefix('data/deposit-record')}": house.blobs.get(file.sha256) for file in named}
+
+
+def _sealed(house: House, deposit: Deposit) -> SealedCase:
+    return SealedCase(Manifest.from_json(house.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
+
+
+def _sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
+    file = sealed.manifest.file(FACTS_PATH)
+    assert file is not None
+    return CaseFacts.from_json(house.blobs.get(file.sha256))
+
+
+def _says_the_same(house: House, deposit: Deposit, work: Work) -> bool:
+    """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
+    sealed = _sealed_facts(house, _sealed(house, deposit))
+    present = work_facts(work, sealed.work.registration)
+    return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
+
+
+def _facts(house: House, work: Work, number: int) -> CaseFacts:
+    moment = now()
+    checkpoint = _registered_under(house, work)
+    submission = submission_of(work)
+    proof = None
+    if checkpoint is not None and submission is not None:
+        logged = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
+        proof = log_proof(house, logged, checkpoint)
+    return CaseFacts(
+        number=f"work {work.number}",
+        bundle=number,
+        owner=OwnerFacts(work.owner.name, work.owner.contact),
+        party=PartyFacts(DEPOSIT_PARTY, ""),
+        language=DOCUMENT_LANGUAGES[house.config.languages[0]],
+        opened_at=work.registered_at,
+        written_at=moment,
+        software=software(),
+        work=work_facts(work, proof),
+        sightings=(),
+        matches=(),
+        licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
+        decision=DecisionFacts("open", "", None, "", demonstration=False),
+        witnesses=_witnesses(checkpoint),
+        not_checked=(),
+    )
+
+
+def _registered_under(house: House, work: Work) -> LogCheckpoint | None:
+    """The checkpoint over its registration that most witnesses have answered for; signed now where there is none."""
+    submission = submission_of(work)
+    if submission is None:
+        return None
+    return best_covering(submission.pk) or checkpoint_covering(house, [submission])
+
+
+def _witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
+    rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
+    return tuple(witness_facts(row, "checkpoint") for row in rows)
+
+
+def _records(house: House, facts: CaseFacts) -> list[ContentFile]:
+    """The record in each of the installation's languages; one whose font is missing is left out."""
+    pictures = {one.file: _bytes_of(house, one.digest) for one in facts.work.pictures}
+    records = []
+    for place, code in enumerate(house.config.languages):
+        language = DOCUMENT_LANGUAGES[code]
+        try:
+            pdf = render_deposit_record(facts, pictures, language, time_zone=house.config.time_zone)
+        except ServiceMissingError:
+            if place == 0:
+                raise
+            continue
+        path = RECORD if place == 0 else RECORD.replace(".pdf", f".{language}.pdf")
+        records.append(ContentFile(path, RECORD_ROLE, "application/pdf", house.blobs.put(pdf)))
+    return records
+
+
+def _bytes_of(house: House, digest: Digest) -> bytes:
+    try:
+        return house.blobs.get(digest)
+    except NotFoundError as error:
+        sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
+        raise NotFoundError(sentence, hint="Register the same file again.") from error
+
+
+def _anchors(checkpoint: LogCheckpoint) -> tuple[AnchorProof, ...]:
+    digest = checkpoint_digest(checkpoint.note)
+    rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
+    return tuple(AnchorProof(digest, receipt_of(row)) for row in rows)
