@@ -1,16 +1,26 @@
 """The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from evidence import merkle
+from evidence.heads import Head, HeadFile
 from evidence.notes import Note, check_name, parse_note, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import LogStore, SignedCheckpoint, Signer
 
-__all__ = ["Log", "Note", "parse_note", "verify_note"]
+__all__ = ["BrokenHistoryError", "Log", "Note", "parse_note", "verify_note"]
+
+_BREAK = "Begin a new origin, which records the break: exhibit log new-origin --reason TEXT"
+_UNSURE = (
+    "Hold the newest bundle or checkpoint that was handed out against it: exhibit log check-against FILE. "
+    "Then exhibit log accept-head if nothing is missing, exhibit log new-origin if something is, or can't be known."
+)
+
+
+class BrokenHistoryError(IntegrityError):
+    """The log isn't, or may not be, what it was at its last head: nothing is signed until that is settled."""
 
 
 class Log:
@@ -22,13 +32,17 @@ class Log:
         origin: the log's name, such as ``example.org/log``; a new one after a break.
         head: a file that remembers the head signed last, apart from the store: with a store that was set back to an
             earlier state nothing is signed any more. Nothing is remembered without it.
+        left: names that the log had before a break, and that it never signs under again.
     """
 
-    def __init__(self, store: LogStore, signer: Signer, origin: str, head: Path | None = None) -> None:
+    def __init__(
+        self, store: LogStore, signer: Signer, origin: str, head: Path | None = None, left: Iterable[str] = ()
+    ) -> None:
         self._store = store
         self._signer = signer
-        self._head = head
+        self._head = None if head is None else HeadFile(head)
         self.origin = check_name(origin)
+        self.left = tuple(left)
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
         """Append entries in order, all or nothing; waits for the sole right to do so.
@@ -62,51 +76,91 @@ class Log:
         """Sign the present head and keep it; the kept one when nothing was appended since.
 
         Raises:
-            IntegrityError: the log no longer continues what it has signed, as after a restore.
+            BrokenHistoryError: the log no longer continues what it has signed, as after a restore, or may not.
         """
         size = self._store.size()
         root = self.root(size)
         latest = self._store.latest_checkpoint()
-        if latest is not None and latest.origin == self.origin:
-            if latest.size == size and latest.root == root:
-                return latest
-            self.check_continues(latest)
-        if (remembered := self._remembered()) is not None:
-            self.check_continues(remembered)
+        if latest is not None and (latest.origin, latest.size, latest.root) == (self.origin, size, root):
+            return latest
+        self.check_history()
         checkpoint = sign_note(self.origin, size, root, self._signer)
         self._store.add_checkpoint(checkpoint)
-        self._remember(checkpoint)
+        self.remember(checkpoint)
         return checkpoint
 
-    def _remembered(self) -> SignedCheckpoint | None:
-        """The head of this origin that was signed last, as the file tells."""
-        if self._head is None or not self._head.exists():
-            return None
-        text = self._head.read_text(encoding="utf-8")
-        note = parse_note(text)
-        return SignedCheckpoint(note.origin, note.size, note.root, text) if note.origin == self.origin else None
+    def check_history(self) -> None:
+        """Make sure that the log continues all that it knows to have signed: in its store, and in the file of its head.
 
-    def _remember(self, checkpoint: SignedCheckpoint) -> None:
+        Raises:
+            BrokenHistoryError: it doesn't, or the file is missing or was copied here, so that it can't be told.
+        """
+        latest = self._store.latest_checkpoint()
+        if latest is not None:
+            self.check_known(latest)
         if self._head is None:
             return
-        draft = self._head.with_name(f".{self._head.name}.{os.getpid()}")
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(checkpoint.note)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._head)
+        head = self._head.read()
+        if head is None:
+            if latest is not None:
+                raise BrokenHistoryError(
+                    f"The file of the log's head is missing. {latest.size} entries are known to have been signed; "
+                    "whether more were can't be told.",
+                    hint=_UNSURE,
+                )
+            return
+        self.check_known(head.checkpoint)
+        if head.moved:
+            raise BrokenHistoryError(
+                f"The file of the log's head ({head.checkpoint.size} entries) was copied here, as when a folder is put "
+                "back from a backup. Whether more were signed since can't be told.",
+                hint=_UNSURE,
+            )
+
+    def stopped(self) -> str:
+        """Why nothing more is signed, with what to do about it; empty while signing goes on."""
+        try:
+            self.check_history()
+        except IntegrityError as error:
+            return str(error)
+        return ""
+
+    def check_known(self, seen: SignedCheckpoint) -> None:
+        """Make sure that a checkpoint that this log's key has signed belongs to what the log knows of itself.
+
+        Raises:
+            BrokenHistoryError: the log doesn't know its name, or has it as the present one and doesn't continue it.
+        """
+        if seen.origin in self.left:
+            return  # that is over, and recorded
+        if seen.origin != self.origin:
+            raise BrokenHistoryError(
+                f"A head was signed under the name {seen.origin}, which this log doesn't know: it is older.",
+                hint=_BREAK,
+            )
+        self.check_continues(seen)
+
+    def head(self) -> Head | None:
+        """What the file of the head says; ``None`` without one."""
+        return None if self._head is None else self._head.read()
+
+    def remember(self, checkpoint: SignedCheckpoint) -> None:
+        """Remember a head that was signed or seen outside: what doesn't continue it isn't signed any more."""
+        if self._head is not None:
+            self._head.write(checkpoint)
 
     def check_continues(self, seen: SignedCheckpoint) -> None:
         """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.
 
         Raises:
-            IntegrityError: leaves are missing or differ; the log then needs a new origin, and the break a record.
+            BrokenHistoryError: leaves are missing or differ; the log needs a new origin then, and the break a record.
         """
-        hint = "Start a new origin and record the break."
         if seen.size > self._store.size():
-            raise IntegrityError(f"The log is shorter than the {seen.size} entries it has signed.", hint=hint)
+            raise BrokenHistoryError(f"The log is shorter than the {seen.size} entries it has signed.", hint=_BREAK)
         if self.root(seen.size) != seen.root:
-            raise IntegrityError(f"The first {seen.size} entries of the log aren't those it has signed.", hint=hint)
+            raise BrokenHistoryError(
+                f"The first {seen.size} entries of the log aren't those it has signed.", hint=_BREAK
+            )
 
     def root(self, size: int) -> bytes:
         """The root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` when there are fewer."""
@@ -122,7 +176,11 @@ class Log:
 
     def vkey(self) -> str:
         """The public key in the form that a verifier pins."""
-        return verifier_key(self.origin, self._signer.public_key)
+        return self.vkeys()[-1]
+
+    def vkeys(self) -> list[str]:
+        """The public key under each name that the log had, the present one last: a verifier pins name and key."""
+        return [verifier_key(name, self._signer.public_key) for name in (*self.left, self.origin)]
 
     def _proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
         if size > self._store.size():

@@ -38,7 +38,7 @@ def verify(path: Path, trust: Trust | None = None) -> Verdict:
     """
     pinned = load_trust() if trust is None else trust
     try:
-        with _opened(path) as contents:
+        with opened(path) as contents:
             seal, checks = _check_all(contents, pinned)
     except FormatError as error:
         seal, checks = None, [failed("container", error.message)]
@@ -79,7 +79,8 @@ def _container(contents: Contents, others: State, inspection: Inspection | None 
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Contents]:
+def opened(path: Path) -> Iterator[Contents]:
+    """The files of a bundle, while the block lasts; raises ``NoBundleError`` as :func:`verify` does."""
     contents = _open(path)
     try:
         yield contents

@@ -15,7 +15,7 @@ from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.locks import Lock, hold
-from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission, Owner
+from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, Owner
 
 
 def submit(
@@ -55,6 +55,40 @@ def unsequenced(limit: int) -> list[tuple[int, Entry]]:
     """Submissions without a sequence number, oldest first."""
     rows = LogSubmission.objects.filter(entry=None).order_by("pk")[:limit]
     return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
+
+
+def origins() -> list[str]:
+    """The names under which the log's heads were signed, the present one last; none before the first."""
+    return list(LogOrigin.objects.order_by("pk").values_list("name", flat=True))
+
+
+def begin_origin(name: str, submission: LogSubmission | None = None) -> None:
+    """Sign the log's heads under this name from now on.
+
+    Args:
+        name: one that was never used.
+        submission: of the entry that records the break; none for the first name.
+    """
+    LogOrigin.objects.create(name=name, began_at=now(), submission=submission)
+
+
+def erase_opening(sequence: int, *, by: str, reason: str) -> bool:
+    """Erase what an entry commits to, as a person may ask for. The leaf stays and tells nothing; another entry says so.
+
+    Returns:
+        Whether anything was there to erase.
+
+    Raises:
+        NotFoundError: there is no such entry.
+    """
+    with transaction.atomic():
+        entry = LogEntry.objects.filter(sequence=sequence).first()
+        if entry is None:
+            raise NotFoundError(f"The log has no entry {sequence}.")
+        erased, _ = LogOpening.objects.filter(submission=entry.submission_id).delete()
+        if erased:
+            submit(EntryType.PURGE, {"entry": sequence, "what": "opening"}, details={"by": by, "reason": reason})
+        return bool(erased)
 
 
 class PostgresLogStore:

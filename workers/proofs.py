@@ -46,7 +46,7 @@ def checkpoint_covering(house: House, submissions: list[LogSubmission]) -> LogCh
         sequence_log(house)
     last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
     least = 1 if last is None else last.sequence + 1
-    found = LogCheckpoint.objects.filter(size__gte=least, origin=house.config.log_origin).order_by("size").first()
+    found = LogCheckpoint.objects.filter(size__gte=least, origin=house.log.origin).order_by("size").first()
     found = found or sign_checkpoint(house)
     if found is None:
         raise ServiceMissingError("The log is still empty.")

@@ -9,7 +9,7 @@ from exhibit.blobs import FolderBlobStore
 from exhibit.config import AnchorConfig, Config, load_config
 from exhibit.decode import Limits
 from exhibit.guard import Guard
-from exhibit.ports import Anchor, BlobStore, Capturer
+from exhibit.ports import Anchor, BlobStore, Capturer, Signer
 
 if TYPE_CHECKING:
     from evidence.log import Log
@@ -92,15 +92,20 @@ class House:
 
         return Indexes(self.config.data_dir / "indexes", lambda: self.descriptors.serving.space)
 
-    @cached_property
+    @property
     def log(self) -> "Log":
-        """The append-only log with its own key."""
-        from evidence.keys import FileSigner  # noqa: PLC0415 - not every process signs
-        from evidence.log import Log  # noqa: PLC0415
-        from registry.log import PostgresLogStore  # noqa: PLC0415
+        """The append-only log with its own key, under its present name, which another process may have changed."""
+        from evidence.log import Log  # noqa: PLC0415 - not every process signs
+        from registry.log import PostgresLogStore, origins  # noqa: PLC0415
 
-        signer = FileSigner(self.config.data_dir / "secrets" / "log.key")
-        return Log(PostgresLogStore(), signer, self.config.log_origin, self.config.data_dir / "log.head")
+        *left, origin = origins() or [self.config.log_origin]
+        return Log(PostgresLogStore(), self._log_signer, origin, self.config.data_dir / "log.head", left)
+
+    @cached_property
+    def _log_signer(self) -> Signer:
+        from evidence.keys import FileSigner  # noqa: PLC0415
+
+        return FileSigner(self.config.data_dir / "secrets" / "log.key")
 
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:

@@ -11,6 +11,10 @@ import click
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode
 
+LOG = (
+    "The append-only log: status, list, verify, checkpoint, prove, consistency, check-against, accept-head, "
+    "new-origin, erase."
+)
 # name → module below desk.cli, and what stands in the overview
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Running": {
@@ -36,6 +40,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "bundle": ("documents", "Sealed evidence: get, list, to-sign, countersign."),
         "verify": ("checking", "Check bundles, without servers or network."),
         "key": ("keys", "Keys that sign: list, rotate, revoke, add, export, certificate, master."),
+        "log": ("log", LOG),
         "trust": ("trust", "Write this installation's public keys for those who check."),
         "compare": ("checking", "Compare two pictures, without servers."),
         "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),

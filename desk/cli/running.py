@@ -119,7 +119,7 @@ def status_command(*, as_json: bool) -> None:
 
     status, disk = running_status(config), disk_check(config)
     given = bool(config.database_url and config.redis_url)
-    waiting, background = _work() if status is not None or given else ({}, [])
+    waiting, background, stopped = _work() if status is not None or given else ({}, [], "")
     workers = status is not None or (given and _workers_answer())
     answer: dict[str, Any] = {
         "running": workers,
@@ -130,6 +130,7 @@ def status_command(*, as_json: bool) -> None:
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         "waiting": waiting,
         "background": background,
+        "log_stopped": stopped,
     }
     if as_json:
         echo_json(answer)
@@ -145,13 +146,13 @@ def _workers_answer() -> bool:
     return workers_answer()
 
 
-def _work() -> tuple[dict[str, dict[str, int]], list[dict[str, Any]]]:
-    """Rows by step: how many wait, are being worked off, and were given up; and how far long work is."""
+def _work() -> tuple[dict[str, dict[str, int]], list[dict[str, Any]], str]:
+    """Rows by step: how many wait, are being worked off, and were given up; how far long work is; the log's trouble."""
     desk = open_desk()
     from workers.background import going_on
     from workers.steps.backlog import backlog
 
-    return backlog(), [asdict(one) for one in going_on(desk.house)]
+    return backlog(), [asdict(one) for one in going_on(desk.house)], desk.house.log.stopped()
 
 
 def _show_status(answer: dict[str, Any]) -> None:
@@ -161,6 +162,8 @@ def _show_status(answer: dict[str, Any]) -> None:
     fields([("site", answer["site"]), ("since", answer["started"]), ("processes", processes), ("data", answer["data"])])
     if answer["disk"]["crawling_stopped"]:
         say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
+    if answer["log_stopped"]:
+        say(f"The log's head isn't signed any more. {answer['log_stopped']}")
     rows = [
         (STEPS.get(step, step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())
     ]

@@ -53,7 +53,7 @@ def own_trust(house: "House", label: str) -> "Trust":
         note=note,
         authorities=authorities,
         chains=load_trust().chains,  # Bitcoin's blocks are nobody's own
-        logs=(TrustedLog(house.log.vkey(), development, label),),
+        logs=tuple(TrustedLog(vkey, development, label) for vkey in house.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
     )
 

@@ -3,12 +3,15 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from desk.web import case_pages, download_pages, general_pages, watch_pages, work_pages
+from desk.web import case_pages, download_pages, general_pages, log_pages, watch_pages, work_pages
 
 urlpatterns = [
     path("", general_pages.home, name="home"),
     path("accuracy/", general_pages.accuracy, name="accuracy"),
     path("healthz", general_pages.healthz, name="healthz"),
+    path("log/checkpoint", log_pages.checkpoint, name="log-checkpoint"),
+    path("log/tile/entries/<path:path>", log_pages.entries, name="log-entries"),
+    path("log/tile/<int:level>/<path:path>", log_pages.hash_tile, name="log-tile"),
     path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("o/<slug:slug>/cases/", case_pages.cases, name="cases"),

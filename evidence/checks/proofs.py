@@ -223,8 +223,7 @@ def continues(inspection: Inspection, old: Note) -> bool:
         paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
     except (FormatError, IntegrityError):
         return False
-    same_log = old.origin == note.origin
-    return same_log and merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
+    return merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
 
 
 def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
@@ -238,13 +237,14 @@ def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: No
     if not earlier:
         return not_checked(name, "The sealed files hold no earlier checkpoint.")
     for old in earlier.values():
-        if old.origin != note.origin:
-            return not_checked(name, "An earlier checkpoint is of another log, or from before a break of this one.")
         if old.size not in paths and old.size != note.size:
             return not_checked(name, f"The bundle holds no proof from the checkpoint of {old.size} entries on.")
         if not merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ())):
             return failed(name, f"The log of {note.size} entries doesn't continue that of {old.size}.")
-    return passed(name, f"The checkpoint continues all {len(earlier)} earlier ones in the bundle (RFC 9162, 2.1.4).")
+    names = sorted({old.origin for old in earlier.values()} - {note.origin})
+    broken = f" Of these some are of {', '.join(names)[:80]}: the log's name before a break." if names else ""
+    sentence = f"The checkpoint continues all {len(earlier)} earlier ones in the bundle (RFC 9162, 2.1.4).{broken}"
+    return passed(name, sentence)
 
 
 def _consistency_proofs(inspection: Inspection) -> tuple[ConsistencyProof, ...]:

@@ -15,7 +15,7 @@ from workers.inline import Inline
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 
-GENERAL = {"home", "accuracy", "healthz", "sign-in", "sign-out"}
+GENERAL = {"home", "accuracy", "healthz", "sign-in", "sign-out", "log-checkpoint", "log-tile", "log-entries"}
 
 
 class Scene:

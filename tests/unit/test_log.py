@@ -10,7 +10,7 @@ import pytest
 from evidence import merkle
 from evidence.folder_log import FolderLogStore
 from evidence.keys import FileSigner
-from evidence.log import Log, verify_note
+from evidence.log import BrokenHistoryError, Log, verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
 
@@ -63,7 +63,44 @@ def test_a_store_that_was_set_back_signs_nothing_until_it_gets_a_new_origin(tmp_
     back.append(entries(4, 10))
     with pytest.raises(IntegrityError, match="aren't those"):
         back.checkpoint()
-    assert Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log2", head).checkpoint().size == 6
+    renewed = Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log2", head, ["example.org/log"])
+    assert renewed.checkpoint().size == 6
+    assert renewed.vkeys() == [log.vkey(), renewed.vkey()]
+    older = Log(FolderLogStore(tmp_path / "old"), signer, "example.org/log", head)
+    with pytest.raises(BrokenHistoryError, match="doesn't know"):
+        older.checkpoint()
+
+
+def test_a_log_whose_head_is_missing_or_was_copied_signs_nothing_until_that_is_settled(tmp_path: Path) -> None:
+    signer, head = FileSigner(tmp_path / "log.pem"), tmp_path / "log.head"
+    log = Log(FolderLogStore(tmp_path / "log"), signer, "example.org/log", head)
+    log.append(entries(2))
+    signed = log.checkpoint()
+    log.append(entries(1, 2))
+    copied = tmp_path / "copy"
+    shutil.copy(head, copied)
+    head.unlink()
+    with pytest.raises(BrokenHistoryError, match="is missing"):
+        log.checkpoint()
+    copied.rename(head)
+    with pytest.raises(BrokenHistoryError, match="was copied here"):
+        log.checkpoint()
+    log.remember(signed)
+    assert log.checkpoint().size == 3
+
+
+def test_the_head_that_an_earlier_version_wrote_counts_and_a_damaged_one_stops_signing(tmp_path: Path) -> None:
+    signer, head = FileSigner(tmp_path / "log.pem"), tmp_path / "log.head"
+    log = Log(FolderLogStore(tmp_path / "log"), signer, "example.org/log", head)
+    log.append(entries(2))
+    head.write_text(log.checkpoint().note, "utf-8")
+    log.append(entries(1, 2))
+    assert log.checkpoint().size == 3
+    log.append(entries(1, 3))
+    for damaged in ("{", '{"place": "1"}', "no note"):
+        head.write_text(damaged, "utf-8")
+        with pytest.raises(IntegrityError):
+            log.checkpoint()
 
 
 def test_proofs_about_what_is_not_there_are_wrong_use(log: Log) -> None:
@@ -89,7 +126,9 @@ def test_a_log_restored_to_an_earlier_state_signs_nothing_more_under_its_name(lo
         log.checkpoint()
     with pytest.raises(IntegrityError, match="aren't those"):
         log.check_continues(seen)
-    renewed = Log(FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "example.org/log-2")
+    renewed = Log(
+        FolderLogStore(tmp_path / "log"), FileSigner(tmp_path / "log.pem"), "example.org/log-2", None, [seen.origin]
+    )
     assert verify_note(renewed.checkpoint().note, renewed.vkey()).size == 8
 
 

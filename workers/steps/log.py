@@ -8,7 +8,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.locks import Lock, hold
-from registry.log import unsequenced
+from registry.log import begin_origin, origins, unsequenced
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry
 from workers.wiring import House
 
@@ -35,7 +35,10 @@ def sign_checkpoint(house: House) -> LogCheckpoint | None:
         hold(Lock.LOG)
         if not LogEntry.objects.exists():
             return None
-        signed = house.log.checkpoint()
+        log = house.log
+        signed = log.checkpoint()
+        if not origins():
+            begin_origin(log.origin)
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         asked = [
             AnchorReceipt.objects.get_or_create(

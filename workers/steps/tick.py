@@ -1,5 +1,9 @@
 """The tick: looks at the rows and sends what waits. Messages are hints; this is what makes them dispensable."""
 
+import logging
+from functools import cache
+
+from evidence.log import BrokenHistoryError
 from registry import crawling, revisits, steps
 from registry.models import (
     AnchorReceipt,
@@ -45,4 +49,12 @@ def tick(house: House) -> None:
             house.hint(step, waiting[start : start + size])
     sequence_log(house)
     if checkpoint_due(house):
-        sign_checkpoint(house)
+        try:
+            sign_checkpoint(house)
+        except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
+            _tell_once(str(error))
+
+
+@cache
+def _tell_once(sentence: str) -> None:
+    logging.getLogger(__name__).error("The log's head isn't signed: %s", sentence)

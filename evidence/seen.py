@@ -1,0 +1,45 @@
+"""The checkpoints that a bundle or a file holds: what somebody outside has seen of a log."""
+
+from pathlib import Path
+
+from evidence.bundle import CHECKPOINT_PATH
+from evidence.checks.inspection import log_proofs
+from evidence.codec import MAX_JSON_BYTES
+from evidence.container import Contents, read_all
+from evidence.facts import CaseFacts
+from evidence.manifest import FACTS_PATH
+from evidence.notes import MAX_NOTE, parse_note
+from evidence.verify import opened
+from evidence.zipread import is_zip
+from exhibit.errors import WrongUseError
+
+
+def checkpoints_in(path: Path) -> list[str]:
+    """The signed notes in a bundle (ZIP or folder), or the one that a file holds; each once.
+
+    Raises:
+        WrongUseError: there is nothing at the path, or nothing that can be read.
+        NoBundleError: a folder or ZIP isn't a bundle.
+        FormatError: a bundle's facts can't be read.
+        IntegrityError: a file isn't a checkpoint.
+    """
+    try:
+        if path.is_dir() or is_zip(path):
+            with opened(path) as contents:
+                return list(dict.fromkeys(_of_bundle(contents)))
+        with path.open("rb") as file:
+            text = file.read(MAX_NOTE + 1).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUseError(f"{path} is neither a bundle nor a checkpoint that can be read.") from error
+    parse_note(text)
+    return [text]
+
+
+def _of_bundle(contents: Contents) -> list[str]:
+    found = []
+    if CHECKPOINT_PATH in contents.names:
+        found.append(read_all(contents, CHECKPOINT_PATH, MAX_NOTE).decode("utf-8"))
+    if FACTS_PATH in contents.names:
+        facts = CaseFacts.from_json(read_all(contents, FACTS_PATH, MAX_JSON_BYTES))
+        found += [proof.checkpoint for _, proof in log_proofs(facts)]
+    return found

@@ -1,0 +1,82 @@
+"""The log as static files for anybody to fetch and keep: the layout of C2SP tlog-tiles.
+
+A tile of level L holds up to 256 hashes of complete subtrees of ``256**L`` leaves. Whoever has the tiles can compute
+every proof, and needs to ask nobody for one. Full tiles never change; a partial one, with ``.p/W`` in its name, holds
+the first W hashes, and never changes either.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exhibit.errors import NotFoundError
+
+HEIGHT = 8
+"""Levels of the tree that one level of tiles spans."""
+WIDTH = 1 << HEIGHT
+LEVELS = 6
+"""256**6 leaves are more than there will be."""
+_MOST_ENTRY = (1 << 16) - 1
+_PARTS = re.compile(r"(?:x\d{3}/){0,6}\d{3}(?:\.p/([1-9]\d{0,2}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile of hashes, or one bundle of entries.
+
+    Attributes:
+        index: number of the tile in its level, from 0.
+        width: how many hashes or entries it holds, 1 to 256.
+    """
+
+    index: int
+    width: int
+
+    @property
+    def first(self) -> int:
+        """The number of its first hash in its level, or of its first entry."""
+        return self.index * WIDTH
+
+    def fits(self, size: int, level: int = 0) -> bool:
+        """Whether a log of so many leaves has all of it, at this level of tiles."""
+        needed: int = (self.first + self.width) << (HEIGHT * level)
+        return needed <= size
+
+
+def parse_tile(path: str) -> Tile:
+    """Read the end of a tile's path, such as ``x001/x234/067`` or ``000.p/17``.
+
+    Raises:
+        NotFoundError: it isn't in the one form that a tile's path has.
+    """
+    match = _PARTS.fullmatch(path)
+    if match is None or int(match[1] or 1) >= WIDTH:
+        raise NotFoundError("There is no such tile.")
+    number = path.partition(".p/")[0]
+    tile = Tile(int(number.replace("x", "").replace("/", "")), int(match[1] or WIDTH))
+    if tile_path(tile) != path:
+        raise NotFoundError("There is no such tile.")
+    return tile
+
+
+def tile_path(tile: Tile) -> str:
+    """The inverse of :func:`parse_tile`."""
+    digits = str(tile.index)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[place : place + 3] for place in range(0, len(digits), 3)]
+    number = "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
+    return number if tile.width == WIDTH else f"{number}.p/{tile.width}"
+
+
+def entry_bundle(leaves: Iterable[bytes]) -> bytes:
+    """Leaves as a bundle of entries holds them: each behind its length in two bytes, the more significant first.
+
+    Raises:
+        ValueError: a leaf is longer than 65,535 bytes.
+    """
+    parts = []
+    for leaf in leaves:
+        if len(leaf) > _MOST_ENTRY:
+            raise ValueError("a leaf is too long for a bundle of entries")
+        parts += [len(leaf).to_bytes(2, "big"), leaf]
+    return b"".join(parts)

@@ -1,0 +1,174 @@
+"""An old backup is put back after further heads were signed and seen: no second history is signed under one name."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evidence.notes import verify_note
+from evidence.trust import load_trust
+from exhibit.config import load_config
+from tests.assets.command_line import CHECKOUT, CommandLine
+from workers.addresses import database_url
+from workers.programs import postgres_programs
+from workers.servers import EmbeddedServers
+
+LOG = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
+from workers.migrate import migrate
+migrate()
+from exhibit.config import load_config
+from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError
+from registry.log import submit
+from workers.steps.log import sequence_log, sign_checkpoint
+from workers.wiring import House
+house = House(load_config())
+for number in range(int(sys.argv[1])):
+    submit(EntryType.CASE, {"number": number})
+sequence_log(house)
+try:
+    print(sign_checkpoint(house).note, end="")
+except ExhibitError as error:
+    sys.exit(str(error))
+"""
+
+
+class Installation:
+    """An installation in a folder of its own, whose servers run only while something is done with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self.cli = CommandLine(self.data)
+        self._programs = postgres_programs()
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        with EmbeddedServers(load_config({"EXHIBIT_DATA": str(self.data)})):
+            yield
+
+    def log(self, count: int) -> tuple[str, str]:
+        """Put entries into the log and sign its head; returns the signed note, or why there is none."""
+        command = [sys.executable, "-c", LOG, str(count)]
+        ran = subprocess.run(
+            command, cwd=CHECKOUT, env=self.cli.environ, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert "Traceback" not in ran.stderr, ran.stderr
+        return ran.stdout, ran.stderr
+
+    def dump(self, to: Path) -> None:
+        self._postgres("pg_dump", "--format", "custom", "--file", str(to))
+
+    def restore(self, dump: Path) -> None:
+        self._postgres("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
+
+    def _postgres(self, program: str, *words: str) -> None:
+        url = database_url(load_config({"EXHIBIT_DATA": str(self.data)}))
+        subprocess.run([self._programs / program, "--dbname", url, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def installation(open_folder: Path) -> Installation:
+    return Installation(open_folder)
+
+
+@pytest.mark.slow
+def test_a_dump_that_is_restored_after_more_was_signed(installation: Installation, open_folder: Path) -> None:
+    cli, seen, dump = installation.cli, open_folder / "seen.txt", open_folder / "exhibit.dump"
+    with installation.up():
+        installation.log(5)
+        installation.dump(dump)
+        note, _ = installation.log(4)
+        seen.write_text(note, "utf-8")  # as an outside witness has it
+        installation.restore(dump)
+
+        assert "shorter than the 9 entries" in installation.log(2)[1]
+        assert "aren't those it has signed" in installation.log(3)[1]
+        assert "aren't those it has signed" in cli.ask("log", "status", code=1)["stopped"]
+        assert cli.ask("log", "verify", code=1)["problems"] == [
+            "The first 9 entries of the log aren't those it has signed."
+        ]
+        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        cli.run("log", "accept-head", "--reason", "wishful", code=1)
+
+        cli.run("log", "new-origin", "--reason", "Monday's backup was restored", "--name", "example.org/second")
+        later, error = installation.log(1)
+        assert error == ""
+        assert cli.ask("log", "verify")["problems"] == []
+        assert cli.ask("log", "check-against", seen)["checkpoints"][0]["outcome"] == "of an earlier name"
+        [entry] = cli.ask("log", "list", "--type", "origin")["entries"]
+        assert (entry["opening"]["shared"]["size"], entry["opening"]["seen"]["size"]) == (5, 9)
+        assert entry["details"]["reason"] == "Monday's backup was restored"
+
+        cli.run("trust", open_folder / "trust.json")
+        old, new = load_trust(open_folder / "trust.json").logs
+        assert verify_note(note, old.vkey).size == 9
+        assert verify_note(later, new.vkey).origin == "example.org/second"
+        _check_proofs(cli, entry["sequence"])
+
+        installation.restore(dump)  # once more, and the new name is lost with it
+        assert "which this log doesn't know" in installation.log(20)[1]
+
+
+def _check_proofs(cli: CommandLine, sequence: int) -> None:
+    """The entry that records the break is proven, and the new name continues what both share."""
+    from evidence import merkle
+    from evidence.notes import parse_note
+    from exhibit.clock import parse_rfc3339
+    from exhibit.entries import Entry, EntryType
+
+    proof = json.loads(cli.run("log", "prove", sequence).out)
+    leaf = Entry(EntryType(proof["type"]), parse_rfc3339(proof["time"]), bytes.fromhex(proof["commitment"])).leaf_hash
+    head = parse_note(proof["checkpoint"])
+    path = [bytes.fromhex(one) for one in proof["path"]]
+    assert merkle.verify_inclusion(leaf, sequence, head.size, path, head.root)
+    shared = proof["opening"]["shared"]
+    proof = json.loads(cli.run("log", "consistency", shared["size"]).out)
+    path, root = [bytes.fromhex(one) for one in proof["path"]], bytes.fromhex(shared["root"])
+    assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
+
+
+@pytest.mark.slow
+def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
+    installation: Installation, open_folder: Path
+) -> None:
+    cli, seen, backup = installation.cli, open_folder / "seen.txt", open_folder / "backup"
+    with installation.up():
+        installation.log(5)
+    subprocess.run(["cp", "--archive", installation.data, backup], check=True)
+    with installation.up():
+        note, _ = installation.log(4)
+        seen.write_text(note, "utf-8")
+    subprocess.run(["rm", "-r", "--", installation.data], check=True)
+    subprocess.run(["cp", "--archive", backup, installation.data], check=True)
+    with installation.up():
+        assert "was copied here" in installation.log(7)[1]
+        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert "aren't those it has signed" in installation.log(1)[1]
+        cli.run("log", "new-origin", "--reason", "The disk was lost.")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "verify")["problems"] == []
+
+
+@pytest.mark.slow
+def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
+    installation: Installation, open_folder: Path
+) -> None:
+    with installation.up():
+        note, _ = installation.log(5)
+    (open_folder / "seen.txt").write_text(note, "utf-8")
+    subprocess.run(["cp", "--archive", installation.data, open_folder / "elsewhere"], check=True)
+    subprocess.run(["rm", "-r", "--", installation.data], check=True)
+    (open_folder / "elsewhere").rename(installation.data)
+    with installation.up():
+        cli = installation.cli
+        assert "was copied here" in installation.log(1)[1]
+        assert cli.ask("log", "check-against", open_folder / "seen.txt")["checkpoints"][0]["outcome"] == "continued"
+        cli.run("log", "accept-head", "--reason", "moved to a new disk")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "status")["stopped"] == ""

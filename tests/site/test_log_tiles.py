@@ -1,0 +1,99 @@
+"""The log over HTTP: an independent client that knows one public key finds every entry under the signed root."""
+
+import hashlib
+import json
+
+import pytest
+from django.test import Client
+
+from evidence.tiles import Tile, parse_tile, tile_path
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError
+from registry.log import submit
+from registry.models import LogCheckpoint
+from tests.assets.tile_client import TileClient, place
+from workers.inline import Inline
+from workers.steps.log import sequence_log, sign_checkpoint
+
+SIZE = 300
+
+
+@pytest.fixture
+def inline(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Inline:
+    monkeypatch.setattr("desk.web.log_pages.house", lambda: inline.house)
+    return inline
+
+
+def grow(inline: Inline, count: int) -> None:
+    for number in range(count):
+        submit(EntryType.CASE, {"number": number})
+    sequence_log(inline.house)
+    sign_checkpoint(inline.house)
+
+
+def fetch(path: str) -> bytes:
+    answer = Client().get(f"/log/{path}")
+    assert answer.status_code == 200, path
+    assert answer.headers["Cache-Control"].startswith("public")
+    return answer.content
+
+
+def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: Inline) -> None:
+    grow(inline, SIZE)
+    client = TileClient(fetch, inline.house.log.vkey())
+    assert client.size == SIZE
+    assert client.hash_of(0, SIZE) == client.root
+    leaves = client.leaves()
+    assert len(leaves) == SIZE
+    assert json.loads(leaves[7])["type"] == "case"
+    assert [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves] == [client.hash_of(n, n + 1) for n in range(SIZE)]
+    for index in (0, 255, 256, SIZE - 1):
+        assert client.check_inclusion(leaves[index], index)
+    assert not client.check_inclusion(leaves[0], 1)
+
+
+def test_a_later_head_continues_an_earlier_one_by_the_tiles_alone(inline: Inline) -> None:
+    grow(inline, 5)
+    early = TileClient(fetch, inline.house.log.vkey())
+    grow(inline, 6)
+    late = TileClient(fetch, inline.house.log.vkey())
+    assert late.hash_of(0, early.size) == early.root
+    assert (early.size, late.size) == (5, 11)
+    assert fetch("tile/0/000.p/5") == fetch("tile/0/000.p/11")[: 5 * 32]
+
+
+def test_what_no_signed_head_covers_is_not_there(inline: Inline) -> None:
+    assert Client().get("/log/checkpoint").status_code == 404
+    grow(inline, 5)
+    submit(EntryType.CASE, {"number": 6})
+    sequence_log(inline.house)
+    wrong = ["tile/0/000.p/6", "tile/entries/000.p/6", "tile/0/000", "tile/1/000.p/1", "tile/0/001.p/1"]
+    wrong += ["tile/0/0", "tile/0/x000/000.p/1", "tile/0/000.p/0", "tile/0/000.p/05", "tile/7/000.p/1", "tile/a/000"]
+    for path in wrong:
+        assert Client().get(f"/log/{path}").status_code == 404, path
+    assert Client().post("/log/checkpoint").status_code == 405
+
+
+def test_tiles_may_be_kept_for_ever_and_the_head_may_not(inline: Inline) -> None:
+    grow(inline, 2)
+    assert "immutable" in Client().get("/log/tile/0/000.p/2").headers["Cache-Control"]
+    head = Client().get("/log/checkpoint")
+    assert head.headers["Cache-Control"] == "public, max-age=5"
+    assert head.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert head.content.decode() == LogCheckpoint.objects.get().note
+
+
+@pytest.mark.parametrize("number", [0, 7, 999, 1000, 1234067, 999999999])
+def test_numbers_of_tiles_are_written_as_the_specification_says(number: int) -> None:
+    for width in (1, 255, 256):
+        assert tile_path(Tile(number, width)) == place(number, width)
+        assert parse_tile(place(number, width)) == Tile(number, width)
+    assert tile_path(Tile(1234067, 256)) == "x001/x234/067"
+
+
+@pytest.mark.parametrize(
+    "path", ["", "67", "x001/67", "000.p/256", "000.p/999", "000.p/", "0000", "x000/001", "..", "000.p/1/2"]
+)
+def test_any_other_path_is_no_tile(path: str) -> None:
+    with pytest.raises(NotFoundError):
+        parse_tile(path)
