@@ -13,7 +13,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from bench import crawling, crowd, fingerprints, pairs, reports, retrieval, retroactive, whole  # noqa: E402 - after the threads are set
 from bench.edited import photos_in  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
-from bench.matching.run import Choice, Titled  # noqa: E402
+from bench.matching.run import Choice, Titled, measure_cost  # noqa: E402
 from bench.matching.run import measure as measure_matching  # noqa: E402
 from bench.table import Row, keep, machine, show  # noqa: E402
 
@@ -27,10 +27,11 @@ EXAMPLES = """examples:
   python -m bench crowd --photos WORKS --distractors MORE --works 100000
   python -m bench reports --cases 10 1000 10000
   python -m bench matching --photos ~/photos --works 50
+  python -m bench cost --photos WORKS --unrelated UNRELATED --distractors MORE
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-LONG = ("retrieval", "retroactive", "whole", "reports", "crowd", "matching")
+LONG = ("retrieval", "retroactive", "whole", "reports", "crowd", "matching", "cost")
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and how many of them are asked for."""
@@ -65,6 +66,8 @@ def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[T
     if "crowd" in options.what:
         parts = roles(photos, CROWD_ASKED, options.seed, _folders(options))
         yield from crowd.measure(parts, options.works or CROWD, options.seed, options.out)
+    if "cost" in options.what:
+        yield from measure_cost(_choice(options), options.out)
     if "matching" in options.what:
         yield from measure_matching(_choice(options), options.out, options.jobs)
 
@@ -135,13 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--entries", type=int, default=1_000_000, help="hashes, or pictures seen")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument(
-        "--works", type=int, help="1,000 for whole, 100,000 for crowd and 100 for matching unless given"
+        "--works", type=int, help="1,000 for whole, 100,000 for crowd and 100 for matching and cost unless given"
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")
     matching = parser.add_argument_group(
-        "matching and crowd", "photos are dealt out by the seed, unless a role has its folder"
+        "matching, cost and crowd", "photos are dealt out by the seed, unless a role has its folder"
     )
     for role, use in ROLES.items():
         matching.add_argument(f"--{role}", type=Path, nargs="+", default=[], help=f"folders of photos that {use}")

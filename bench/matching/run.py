@@ -1,7 +1,7 @@
 """The whole benchmark of matching in one run."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -96,14 +96,31 @@ def measure(choice: Choice, out: Path, jobs: int = 1) -> Iterator[Titled]:
     yield "matching-overlays-named", "Two photos under one overlay: alarms", overlays.named(judged)
     alike = pairs.compared_lookalikes(choice.lookalikes) if choice.lookalikes else []
     yield from _real(choice, alike)
-    samples = list(cost.mix(parts.works, unrelated, choice.mix, choice.seed))
-    times = cost.time_table(samples, registered)
-    yield "matching-time", "Processor time of a found picture", times
-    ranking = [*results.peers, *results.stages]
-    yield "matching-beside", "Time and space beside others", cost.beside_table(samples, ranking, times)
-    yield "matching-bytes", "What is kept", cost.bytes_table(registered)
+    times = yield from _costs(choice, parts, registered, [*results.peers, *results.stages])
     yield "matching-adding", "From a new work until it is found", cost.adding_table(registered, parts.others[:5])
     yield "matching-aims", "Aims", aims(results, judged, alike, times)
+
+
+def measure_cost(choice: Choice, out: Path) -> Iterator[Titled]:
+    """Ask for nothing but the time that a found picture takes, and for the bytes that are kept of a work."""
+    parts = roles(photos_in(*choice.photos), choice.works, choice.seed, choice.folders)
+    say(_told(parts, len(parts.unrelated)))
+    folder = out / "cost"
+    registered = Registered(parts.registered, folder, Progress("works measured", len(parts.registered)))
+    others, own = _retrievers(parts, registered, folder)
+    yield from _costs(choice, parts, registered, [*others, *own])
+
+
+def _costs(
+    choice: Choice, parts: Roles, registered: Registered, ranking: Sequence[Retriever]
+) -> Generator[Titled, None, list[Row]]:
+    """The tables of time and space; returns the first."""
+    samples = list(cost.mix(parts.works, parts.unrelated[: choice.most_unrelated], choice.mix, choice.seed))
+    times = cost.time_table(samples, registered)
+    yield "matching-time", "Processor time of a found picture", times
+    yield "matching-beside", "Time and space beside others", cost.beside_table(samples, ranking, times)
+    yield "matching-bytes", "What is kept", cost.bytes_table(registered)
+    return times
 
 
 def _asked(choice: Choice, parts: Roles, unrelated: int) -> list[Row]:
@@ -134,14 +151,8 @@ def _told(parts: Roles, unrelated: int) -> str:
 def _results(
     choice: Choice, parts: Roles, unrelated: Sequence[Path], registered: Registered, asking: Asking
 ) -> tables.Results:
-    others, own = peers(), stages(asking.answers.folder / "votes")
-    retrievers: list[Retriever] = [*others, *own]
-    progress = Progress("works known to the peers", len(parts.registered))
-    for number, path in enumerate(parts.registered):
-        look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
-        for retriever in retrievers:
-            retriever.register(look)
-        progress(number + 1)
+    others, own = _retrievers(parts, registered, asking.answers.folder)
+    retrievers = [*others, *own]
     names = [str(path) for path in parts.registered]
     questions = copies(parts.works, parts.others, choice.edits, choice.seed)
     asked = strangers(unrelated, parts.others, choice.each, choice.seed)
@@ -155,6 +166,18 @@ def _results(
         asking.jobs,
     )
     return tables.Results(every[: counts[0]], every[counts[0] :], others, own)
+
+
+def _retrievers(parts: Roles, registered: Registered, folder: Path) -> tuple[list[Retriever], list[Retriever]]:
+    """The peers, and Exhibit's stages each by itself; all of them know the registered works."""
+    others, own = peers(), stages(folder / "votes")
+    progress = Progress("works known to the peers", len(parts.registered))
+    for number, path in enumerate(parts.registered):
+        look = Look(path.read_bytes(), lambda number=number: registered.features(number))  # type: ignore[misc]
+        for retriever in [*others, *own]:
+            retriever.register(look)
+        progress(number + 1)
+    return others, own
 
 
 def _overlays(choice: Choice, parts: Roles, unrelated: Sequence[Path], asking: Asking) -> list[overlays.Judged]:
