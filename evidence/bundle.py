@@ -36,7 +36,8 @@ COUNTERSIGNATURES = "proofs/countersignatures/"
 WITHHELD_PATH = "proofs/withheld.json"
 TOOLS = ("VERIFY.md", "verify.py")
 TAG_MANIFEST = "tagmanifest-sha256.txt"
-SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots"}
+SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots", "evm": ".json"}
+PREFIXES = {"evm": "evm-"}
 
 _STANDALONE = Path(__file__).parent / "standalone"
 
@@ -60,7 +61,7 @@ class AnchorRecord:
 
     Attributes:
         file: path of the raw receipt.
-        kind: ``rfc3161`` or ``opentimestamps``.
+        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
         witness: its name as configured.
         development: true when it has no legal weight; only the verifier's own trust decides.
         digest: what was given to it.
@@ -235,7 +236,8 @@ def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     records = []
     for anchor in proofs.anchors:
         receipt = anchor.receipt
-        stem = _free_stem(f"{_subject(anchor.digest, sealed, proofs)}-{_plain_name(receipt.witness)}", files)
+        subject = PREFIXES.get(receipt.kind, "") + _subject(anchor.digest, sealed, proofs)
+        stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
         path = f"proofs/anchors/{stem}{SUFFIXES[receipt.kind]}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
         if clash := [name for name, data in material.items() if files.get(name, data) != data]:

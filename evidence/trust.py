@@ -67,6 +67,25 @@ class TrustedChain:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedLedger:
+    """Blocks of an EVM chain that somebody has compared with the chain.
+
+    Attributes:
+        name: how results name it.
+        chain: the chain's id (EIP-155).
+        blocks: hashes of blocks; only these count, since a header by itself shows no work.
+        development: true for a chain started for trials.
+        label: the words that results then show.
+    """
+
+    name: str
+    chain: int
+    blocks: tuple[Digest, ...]
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrustedLog:
     """A log's public key, in the form ``name+key id+base64`` (C2SP signed-note)."""
 
@@ -104,10 +123,11 @@ class Trust:
         dated: the day on which the list was drawn up, ISO 8601.
         note: where its contents come from.
         authorities: time-stamping authorities.
-        chains: chains of blocks.
+        chains: chains of blocks with proof of work.
         logs: keys of logs.
         keys: sealing keys of owners.
         format: :data:`TRUST_FORMAT`.
+        ledgers: blocks of EVM chains.
     """
 
     dated: str
@@ -117,6 +137,7 @@ class Trust:
     logs: tuple[TrustedLog, ...]
     keys: tuple[TrustedKey, ...]
     format: str = TRUST_FORMAT
+    ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)
 
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785)."""
@@ -132,8 +153,8 @@ class Trust:
         trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
         if trust.format != TRUST_FORMAT:
             raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
-        entries: list[TrustedAuthority | TrustedChain | TrustedLog | TrustedKey]
-        entries = [*trust.authorities, *trust.chains, *trust.logs, *trust.keys]
+        entries: list[TrustedAuthority | TrustedChain | TrustedLedger | TrustedLog | TrustedKey]
+        entries = [*trust.authorities, *trust.chains, *trust.ledgers, *trust.logs, *trust.keys]
         for entry in entries:
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")

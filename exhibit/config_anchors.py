@@ -12,6 +12,8 @@ _COMMON = frozenset({"kind", "name", "urls", "networks", "development"})
 SETTINGS = {
     "rfc3161": _COMMON | {"roots", "qualified"},
     "opentimestamps": _COMMON | {"bitcoin_source", "bitcoin_credentials", "bitcoin_explorer"},
+    "evm": _COMMON
+    | {"chain_id", "contract", "key_file", "password_file", "key_variable", "confirmations", "gas_price"},
 }
 """Which settings each kind of anchor has."""
 
@@ -21,15 +23,22 @@ class AnchorConfig:
     """One outside witness.
 
     Args:
-        kind: ``rfc3161`` or ``opentimestamps``.
+        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
         name: a short name of its own, shown beside each receipt.
-        urls: the authority, or the calendars of which each is asked.
+        urls: the authority, the calendars of which each is asked, or the JSON-RPC address of a chain's node.
         networks: networks that aren't public and that this anchor may reach, in CIDR form.
         roots: PEM file with the roots that this installation trusts for an RFC 3161 authority.
         qualified: ISO 8601 date on which the operator found the authority on a trusted list as qualified, or empty.
         bitcoin_source: JSON-RPC address of a Bitcoin node that gives the block headers for OpenTimestamps.
         bitcoin_credentials: file with ``user:password`` for the node, such as Bitcoin Core's ``.cookie``.
         bitcoin_explorer: address of an explorer with Esplora's interface, in place of a node.
+        chain_id: which EVM chain (EIP-155); 0 where there is none.
+        contract: where its contract lies, 20 bytes; empty before it has been made.
+        key_file: the key of the account that pays: Web3 Secret Storage, or hexadecimal digits.
+        password_file: what opens an encrypted key.
+        key_variable: name of the environment variable that holds the key, in place of a file.
+        confirmations: blocks, the transaction's own among them, after which the chain's word counts.
+        gas_price: wei for a unit of gas; what the node suggests, if ``None``.
         development: without legal weight; said so wherever a receipt is shown.
     """
 
@@ -42,6 +51,13 @@ class AnchorConfig:
     bitcoin_source: str = ""
     bitcoin_credentials: Path | None = None
     bitcoin_explorer: str = ""
+    chain_id: int = 0
+    contract: bytes = b""
+    key_file: Path | None = None
+    password_file: Path | None = None
+    key_variable: str = ""
+    confirmations: int = 64
+    gas_price: int | None = None
     development: bool = False
 
     @property
@@ -101,6 +117,13 @@ def _of_kind(name: str, table: dict[str, object]) -> AnchorConfig:
         bitcoin_source=values.web_url(table.get("bitcoin_source", "")),
         bitcoin_credentials=_path(table, "bitcoin_credentials"),
         bitcoin_explorer=values.web_url(table.get("bitcoin_explorer", "")),
+        chain_id=values.whole_number(0)(table.get("chain_id", 0)),
+        contract=_address(table.get("contract", "")),
+        key_file=_path(table, "key_file"),
+        password_file=_path(table, "password_file"),
+        key_variable=values.text(table.get("key_variable", "")),
+        confirmations=values.whole_number(1, 100_000)(table.get("confirmations", 64)),
+        gas_price=values.whole_number(0)(table["gas_price"]) if "gas_price" in table else None,
         development=values.truth(table.get("development", False)),
     )
     _check(made)
@@ -111,14 +134,26 @@ def _check(made: AnchorConfig) -> None:
     """Settings that need or exclude one another."""
     if made.kind == "rfc3161" and made.roots is None:
         raise ValueError("roots, a PEM file with the roots you trust, is missing")
-    if made.kind == "rfc3161" and len(made.urls) > 1:
-        raise ValueError("urls names more than one authority; give each a table of its own")
+    if made.kind != "opentimestamps" and len(made.urls) > 1:
+        raise ValueError("urls names more than one; give each a table of its own")
     if made.qualified and made.development:
         raise ValueError("a witness for trials isn't qualified")
     if made.bitcoin_source and made.bitcoin_explorer:
         raise ValueError("bitcoin_source and bitcoin_explorer exclude each other")
     if made.bitcoin_credentials is not None and not made.bitcoin_source:
         raise ValueError("bitcoin_credentials is for a bitcoin_source")
+
+    if made.kind == "evm":
+        _check_chain(made)
+
+
+def _check_chain(made: AnchorConfig) -> None:
+    if made.chain_id == 0:
+        raise ValueError("chain_id is missing")
+    if (made.key_file is None) == (not made.key_variable):
+        raise ValueError("one of key_file and key_variable has to name the account's key")
+    if made.password_file is not None and made.key_file is None:
+        raise ValueError("password_file is for a key_file")
 
 
 def _path(table: dict[str, object], key: str) -> Path | None:
@@ -132,3 +167,11 @@ def _day(value: object) -> str:
         return value.isoformat()
     given = values.text(value)
     return date.fromisoformat(given).isoformat() if given else ""
+
+
+def _address(value: object) -> bytes:
+    """An address of an EVM chain, such as ``0x`` and 40 hexadecimal digits; an empty text stays empty."""
+    given = values.text(value)
+    if given and not re.fullmatch(r"0x[0-9a-fA-F]{40}", given):
+        raise ValueError(f"{given!r} isn't an address of 0x and 40 hexadecimal digits")
+    return bytes.fromhex(given[2:])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
@@ -152,11 +152,11 @@ class Receipt:
     """What an outside witness gave back.
 
     Attributes:
-        kind: ``rfc3161`` or ``opentimestamps`` (later ``evm``).
+        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
         witness: the name of the witness as configured.
         development: true when the witness has no legal weight, because it was started for trials.
         state: ``pending`` or ``complete``.
-        proof: the raw receipt: a ``.tsr`` reply or an ``.ots`` file.
+        proof: the raw receipt: a ``.tsr`` reply, an ``.ots`` file or an ``evm-*.json``.
         material: what a checker needs besides, by file name: certificates, CRLs, block headers.
         time: the time that the witness states, once complete.
     """
@@ -171,11 +171,19 @@ class Receipt:
 
 
 class Anchor(Protocol):
-    """One outside witness of a digest."""
+    """One outside witness of a digest.
+
+    Attributes:
+        kind: of receipt.
+        name: as configured.
+        development: without legal weight.
+        patience: how long to wait before asking again for what is pending.
+    """
 
     kind: str
     name: str
     development: bool
+    patience: timedelta
 
     def submit(self, digest: Digest) -> Receipt:
         """Ask the witness; raises ``ServiceMissingError`` when it doesn't answer."""

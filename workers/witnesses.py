@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_network
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
@@ -13,6 +14,10 @@ from exhibit.guard import DEFAULT_PORTS, Guard
 from exhibit.http import guarded_session
 from exhibit.ports import Anchor
 from exhibit.urls import host_of
+
+if TYPE_CHECKING:
+    from evidence.anchors.evm import EvmAnchor
+    from evidence.anchors.evm_account import EvmAccount
 
 
 def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> Anchor:
@@ -26,9 +31,14 @@ def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: 
     Raises:
         ConfigError: what is configured can't be used.
     """
+    return ADAPTERS[given.kind](given, session_for(given, allowed_networks, user_agent))
+
+
+def session_for(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:
+    """A guarded session that reaches what the operator wrote, and the public internet."""
     networks = (*allowed_networks, *given.networks, *named_addresses(given.addresses))
     guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports(given.addresses))))
-    return ADAPTERS[given.kind](given, guarded_session(guard, user_agent=user_agent))
+    return guarded_session(guard, user_agent=user_agent)
 
 
 def named_addresses(urls: Iterable[str]) -> tuple[str, ...]:
@@ -74,7 +84,37 @@ def _blocks(given: AnchorConfig, session: requests.Session) -> BlockSource | Non
     return None
 
 
+def _evm(given: AnchorConfig, session: requests.Session) -> Anchor:
+    return evm_anchor(given, session)
+
+
+def evm_anchor(given: AnchorConfig, session: requests.Session) -> "EvmAnchor":
+    """The adapter of an EVM chain; without a contract it can only make one."""
+    from evidence.anchors.evm import EvmAnchor  # noqa: PLC0415
+
+    return EvmAnchor(
+        given.name,
+        given.urls[0],
+        chain=given.chain_id,
+        contract=given.contract,
+        unlock=lambda: _account(given),
+        confirmations=given.confirmations,
+        gas_price=given.gas_price,
+        development=given.development,
+        session=session,
+    )
+
+
+def _account(given: AnchorConfig) -> "EvmAccount":
+    from evidence.anchors.evm_account import account_from_environment, account_from_file  # noqa: PLC0415
+
+    if given.key_file is not None:
+        return account_from_file(given.key_file, given.password_file)
+    return account_from_environment(given.key_variable)
+
+
 ADAPTERS: dict[str, Callable[[AnchorConfig, requests.Session], Anchor]] = {
     "rfc3161": _rfc3161,
     "opentimestamps": _opentimestamps,
+    "evm": _evm,
 }

@@ -17,6 +17,7 @@ def ask(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     auth: tuple[str, str] | None = None,
+    limit: int = MAX_ANSWER,
 ) -> tuple[int, bytes]:
     """Ask once: ``GET`` without a body, ``POST`` with one.
 
@@ -26,9 +27,10 @@ def ask(
         body: what is posted, at most some kilobytes.
         headers: such as the media types.
         auth: user and password, for a node of one's own.
+        limit: most bytes of an answer.
 
     Returns:
-        The status and at most 1 MiB of answer.
+        The status and the answer.
 
     Raises:
         ServiceMissingError: no answer, or not in time, or too long.
@@ -37,7 +39,7 @@ def ask(
     method = "GET" if body is None else "POST"
     try:
         response = session.request(method, url, data=body, headers=dict(headers or {}), auth=auth, stream=True)
-        return response.status_code, read_limited(response, MAX_ANSWER)
+        return response.status_code, read_limited(response, limit)
     except requests.RequestException as error:
         raise ServiceMissingError(f"{_place(url)} doesn't answer.", hint="It is asked again later.") from error
     except RefusedError as error:

@@ -8,7 +8,7 @@ import fnmatch
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import requests
@@ -53,6 +53,7 @@ class OpenTimestampsAnchor:
     """
 
     kind = KIND
+    patience = timedelta(minutes=10)
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import requests
 from asn1crypto import tsp
@@ -54,6 +54,7 @@ class Rfc3161Anchor:
     """
 
     kind = KIND
+    patience = timedelta(minutes=10)
 
     def __init__(
         self,

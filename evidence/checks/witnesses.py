@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 
+from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
 from evidence.anchors.headers import parse_header
 from evidence.anchors.proofs import verify_proof
 from evidence.anchors.stamps import load_certificates, verify_reply
@@ -76,6 +78,8 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
             check = _check_reply(inspection, name, record, proof, material, subjects[record.digest])
         elif record.kind == "opentimestamps":
             check = _check_blocks(inspection, name, record, proof, material, subjects[record.digest])
+        elif record.kind == "evm":
+            check = _check_ledger(inspection, name, record, proof, subjects[record.digest])
         else:
             return not_checked(name, f"This verifier doesn't know receipts of the kind {record.kind[:40]!a}.")
     except PendingProofError as error:
@@ -124,6 +128,23 @@ def _check_blocks(
         sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}."
         return Check(name, State.PASSED, sentence, time, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
+
+
+def _check_ledger(inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, what: str) -> Check:
+    """An EVM chain: a block that is pinned for the chain holds a log of the digest."""
+    block = verify_evm_proof(proof, record.digest)
+    for ledger in inspection.trust.ledgers:
+        if ledger.chain == block.chain and block.hash in ledger.blocks:
+            sentence = f"Block {block.number} of {ledger.name}, dated {_shown(block.time)}, holds a log of the {what}."
+            return Check(name, State.PASSED, sentence, block.time, ledger.label if ledger.development else "")
+    raise UnknownWitnessError(
+        f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
+        f"{_shown(block.time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain."
+    )
+
+
+def _shown(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _headers(material: dict[str, bytes]) -> dict[int, bytes]:

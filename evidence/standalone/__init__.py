@@ -6,7 +6,12 @@ from exhibit.digests import Digest
 
 _FOLDER = Path(__file__).parent
 _EARLIER: dict[str, frozenset[str]] = {
-    "VERIFY.md": frozenset({"389fe03b89f1387599b697252b00fdfa6c3ae3ea278fdbaa0dba7d8c79602bba"}),
+    "VERIFY.md": frozenset(
+        {
+            "389fe03b89f1387599b697252b00fdfa6c3ae3ea278fdbaa0dba7d8c79602bba",
+            "a688594b13e4c4e196fd08e3323c9ca922bb9e9f2fe940c0e5c6ccd36bef3788",
+        }
+    ),
     "verify.py": frozenset(
         {
             "4c36842c68e79660e894766c618f3da598928078c9acb3f45e2a5ee57ebc8e00",

@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from evidence.anchors.blocks import JsonRpcBlocks
+from evidence.anchors.evm import EvmAnchor
+from evidence.anchors.evm_account import EvmAccount
+from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
 from evidence.anchors.headers import parse_header
 from evidence.anchors.opentimestamps import OpenTimestampsAnchor, headers_in
 from evidence.anchors.rfc3161 import Rfc3161Anchor
@@ -40,7 +43,7 @@ from evidence.keys import KeySigner
 from evidence.log import Log
 from evidence.sealing import ContentFile, SealedCase, SealInput, calibration_path, seal, seal_opening
 from evidence.slices import SliceTree, record_leaf
-from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
+from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLedger, TrustedLog
 from exhibit.blobs import FolderBlobStore
 from exhibit.calibration import Bound, Calibration, calibrated
 from exhibit.clock import now
@@ -52,6 +55,7 @@ from exhibit.http import guarded_session
 from exhibit.ports import Receipt
 from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Matrix, Verification
+from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 
 LABEL = "started for tests, without legal weight"
 OWNER = "Ann's Pictures"
@@ -125,6 +129,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     sizes = sorted({proof.size for proof in earlier if proof is not None})
     consistency = tuple(ConsistencyProof(size, tuple(log.consistency(size, entry.size))) for size in sizes)
     anchors, root_pem, block = _witnesses(folder, sealed.seal, checkpoint_digest(entry.checkpoint))
+    logged_on_chain, ledger = _ledger_witness(checkpoint_digest(entry.checkpoint))
     trust = Trust(
         dated="2026-11-20",
         note="The witnesses of one test.",
@@ -132,8 +137,9 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
         chains=(TrustedChain("Test chain", "regtest", 0.0, (block,), development=True, label=LABEL),),
         logs=(TrustedLog(log.vkey(), development=True, label=LABEL),),
         keys=(TrustedKey(OWNER, owner_key.public_key, development=True, label=LABEL),),
+        ledgers=(ledger,),
     )
-    proofs = Proofs(entry, consistency, anchors)
+    proofs = Proofs(entry, consistency, (*anchors, logged_on_chain))
     return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem, owner_key)
 
 
@@ -329,3 +335,20 @@ def _witnesses(folder: Path, seal_digest: Digest, checkpoint: Digest) -> tuple[t
         )
         header = next(iter(headers_in(attested.material).values()))
         return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
+
+
+def _ledger_witness(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
+    """A log of the checkpoint on an EVM chain, and the block to pin."""
+    account = EvmAccount(b"\x07" * 32)
+    chain = EvmChain([account.address])
+    session = guarded_session(Guard(("127.0.0.0/8",)))
+    given = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
+    with running_evm_chain(chain) as url:
+        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **given)  # type: ignore[arg-type]
+        anchor = EvmAnchor("Test ledger", url, contract=deployed(chain, maker), development=True, **given)  # type: ignore[arg-type]
+        receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
+        chain.mine()
+        receipt = anchor.upgrade(checkpoint, receipt)
+    block = verify_evm_proof(receipt.proof, checkpoint)
+    ledger = TrustedLedger("Test ledger", chain.chain_id, (block.hash,), development=True, label=LABEL)
+    return AnchorProof(checkpoint, receipt), ledger

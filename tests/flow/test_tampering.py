@@ -21,6 +21,7 @@ from evidence.trust import Trust
 from evidence.verdict import CONTAINER_CHANGED, State, Verdict, require
 from evidence.verify import verify
 from exhibit.calibration import calibrated
+from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError
 from exhibit.guard import Guard
@@ -93,15 +94,18 @@ FITTED = {
     "proofs/anchors/index.json": "anchors",
     "proofs/anchors/manifest-test-authority.tsr": "anchor:manifest-test-authority.tsr",
     "proofs/anchors/checkpoint-test-chain.ots": "anchor:checkpoint-test-chain.ots",
+    "proofs/anchors/evm-checkpoint-test-ledger.json": "anchor:evm-checkpoint-test-ledger.json",
 }
 
 
 def place_in(scene: Scene, name: str, data: bytes) -> int:
-    """Where a change surely matters: the start of lists, the root of the checkpoint, the digest of a stamp."""
+    """Where a change surely matters: the start of lists, the root of the checkpoint, what a receipt proves."""
     if name in {"data/manifest.json", "proofs/anchors/index.json"}:
         return 0
     if name == "proofs/log/checkpoint":
         return data.index(b"\n", data.index(b"\n") + 1) + 5
+    if name.endswith("ledger.json"):  # a changed header makes another block, which nobody has pinned
+        return data.index(b'"nodes":["') + 20
     return data.index(scene.sealed.seal.raw) if name.endswith(".tsr") else len(data) // 2
 
 
@@ -138,6 +142,21 @@ def test_another_verifier_inside_is_not_vouched_for(scene: Scene, bundle: Path, 
     assert "don't run it" in tools.sentence
 
 
+def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene, bundle: Path) -> None:
+    [ledger] = scene.trust.ledgers
+    name = "anchor:evm-checkpoint-test-ledger.json"
+    found = {check.name: check for check in verify(bundle, scene.trust).checks}
+    assert found[name].state is State.PASSED
+    assert found[name].sentence.startswith("Block 2 of Test ledger, dated ")
+    other = replace(ledger, blocks=(Digest.of(b"another block"),))
+    for pinned in ((), (other,), (replace(ledger, chain=1),)):
+        verdict = verify(bundle, replace(scene.trust, ledgers=pinned))
+        [check] = [check for check in verdict.checks if check.name == name]
+        assert check.state is State.NOT_CHECKED
+        assert f"block 2 of the chain 1337, 0x{ledger.blocks[0].hex}" in check.sentence
+        assert not verdict.failures
+
+
 def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
     """New keys, a new log, a new authority and a new chain: everything fits together, and nobody is known."""
     (tmp_path / "forger").mkdir()
@@ -147,7 +166,7 @@ def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, t
     assert not verdict.failures
     assert verdict.outcome is ExitCode.INCOMPLETE
     assert unknown >= {"key", "checkpoint", "time", "anchor:checkpoint-test-chain.ots"}
-    assert len(unknown) == 6
+    assert len(unknown) == 7
 
 
 def test_receipts_and_log_of_another_bundle_do_not_help(scene: Scene, bundle: Path, tmp_path: Path) -> None:

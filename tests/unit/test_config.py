@@ -155,7 +155,7 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
         ("development = true", "development = true\nbitcoin_source = 'http://x'", "bitcoin_source.*rfc3161"),
         ("development = true", "development = true\nqualified = 2026-11-01", "for trials isn't qualified"),
         ("development = true", "qualified = 'lately'", "lately"),
-        ('urls = "http', 'urls = "http://a.example,http', "more than one authority"),
+        ('urls = "http', 'urls = "http://a.example,http', "more than one"),
         ('bitcoin_source = "http', 'bitcoin_explorer = "https://c.example"\nbitcoin_source = "http', "exclude"),
         ('bitcoin_source = "http://127.0.0.1:8332"', 'bitcoin_credentials = "cookie"', "is for a bitcoin_source"),
         ('bitcoin_source = "http', 'networks = ["10.0.0.1/8"]\nbitcoin_source = "http', "bitcoin.*host bits"),
@@ -165,6 +165,49 @@ def test_a_wrong_anchor_stops_with_what_is_wrong(tmp_path: Path, before: str, af
     (tmp_path / "roots.pem").write_text("-")
     with pytest.raises(ConfigError, match=rf"anchors.*{said}"):
         loaded(tmp_path, ANCHORS.replace(before, after))
+
+
+CHAIN = """
+[[anchors]]
+kind = "evm"
+name = "chain"
+urls = "http://10.1.7.20:8545"
+chain_id = 20261
+contract = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+key_file = "secrets/chain.json"
+password_file = "secrets/password"
+gas_price = 0
+"""
+
+
+def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: Path) -> None:
+    [chain] = loaded(tmp_path, CHAIN).anchors
+    assert chain.contract.hex() == "5fbdb2315678afecb367f032d93f642f64180aa3"
+    assert (chain.chain_id, chain.confirmations, chain.gas_price) == (20261, 64, 0)
+    assert chain.files == {
+        "key_file": tmp_path / "secrets" / "chain.json",
+        "password_file": tmp_path / "secrets" / "password",
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("chain_id = 20261", "", "chain_id is missing"),
+        ('key_file = "secrets/chain.json"', "", "one of key_file and key_variable"),
+        ("chain_id", 'key_variable = "KEY"\nchain_id', "one of key_file and key_variable"),
+        ('key_file = "secrets/chain.json"', 'key_variable = "KEY"', "password_file is for a key_file"),
+        ("0x5FbD", "5FbD", "40 hexadecimal digits"),
+        ("gas_price = 0", "gas_price = -1", "-1 isn't between"),
+        ("gas_price = 0", "confirmations = 0", "0 isn't between"),
+        ("gas_price = 0", 'roots = "roots.pem"', "roots isn't a setting of an anchor of the kind evm"),
+    ],
+)
+def test_a_chain_that_cannot_be_used_stops_with_what_is_wrong(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"anchors.*chain: .*{said}"):
+        loaded(tmp_path, CHAIN.replace(before, after))
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
@@ -196,7 +239,7 @@ def test_the_documented_examples_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "roots" / "freetsa.pem").write_text("-")
     blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     config = loaded(tmp_path, "\n".join(blocks))
-    assert [one.kind for one in config.anchors] == ["rfc3161", "opentimestamps"]
+    assert [one.kind for one in config.anchors] == ["rfc3161", "opentimestamps", "evm"]
     assert config.retention_days == 60
 
 

@@ -11,7 +11,6 @@ from registry import steps
 from registry.models import AnchorReceipt
 from workers.wiring import House
 
-ASK_AGAIN = timedelta(minutes=10)
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
 RETRY_DEAD = timedelta(minutes=5)
 UNKNOWN = timedelta(hours=1)
@@ -55,7 +54,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor) -> None:
     if receipt.state == ReceiptState.COMPLETE:
         steps.finish(AnchorReceipt, [row.pk])
     else:
-        steps.wait(AnchorReceipt, row.pk, now() + (ASK_DEVELOPMENT_AGAIN if anchor.development else ASK_AGAIN))
+        steps.wait(AnchorReceipt, row.pk, now() + (ASK_DEVELOPMENT_AGAIN if anchor.development else anchor.patience))
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:

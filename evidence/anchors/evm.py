@@ -1,0 +1,228 @@
+"""The anchor of EVM chains: a small contract remembers each digest; kept are a proof of its log and the block's header.
+
+A transaction is signed first, and sent by :meth:`EvmAnchor.upgrade` when it has been kept: a process that dies neither
+loses it nor sends a second one. The contract ignores a digest that it has already.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from evidence.anchors import rlp
+from evidence.anchors.evm_account import EvmAccount
+from evidence.anchors.evm_node import EvmNode, RefusedCallError
+from evidence.anchors.evm_proofs import EvmPending, EvmProof, read_pending, verify_proof
+from evidence.anchors.keccak import keccak256
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+
+KIND = "evm"
+CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
+SEARCHED_BLOCKS = 200
+"""After the block whose time the contract names: blocks of fast chains share their seconds."""
+
+DEARER = 1.25
+"""A waiting transaction is signed anew when the node's price has risen by so much."""
+
+
+class EvmAnchor:
+    """A contract on an EVM chain (port ``Anchor``).
+
+    Args:
+        name: as configured.
+        url: JSON-RPC address of a node.
+        chain: the chain's id; the node has to be of it.
+        contract: where the contract lies, 20 bytes; empty before :meth:`deploy` has made it.
+        unlock: opens the account that pays; called when something has to be signed.
+        confirmations: blocks from the transaction's own on until the receipt is complete, at least 1.
+        gas_price: wei for a unit of gas; what the node suggests, if ``None``.
+        development: true for a chain without weight.
+        session: a guarded session.
+    """
+
+    kind = KIND
+    patience = timedelta(seconds=15)
+
+    def __init__(  # noqa: PLR0913 - as many as there are settings
+        self,
+        name: str,
+        url: str,
+        *,
+        chain: int,
+        contract: bytes,
+        unlock: Callable[[], EvmAccount],
+        confirmations: int,
+        gas_price: int | None = None,
+        development: bool,
+        session: requests.Session,
+    ) -> None:
+        self.name = name
+        self.development = development
+        self._unlock = unlock
+        self._node = EvmNode(url, session)
+        self._chain = chain
+        self._contract = contract
+        self._confirmations = confirmations
+        self._gas_price = gas_price
+
+    @cached_property
+    def account(self) -> EvmAccount:
+        """Who pays; raises ``ConfigError`` when the key can't be had, ``ServiceMissingError`` without the part evm."""
+        return self._unlock()
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
+
+        Raises:
+            ServiceMissingError: the node doesn't answer, or knows no such contract.
+            ConfigError: the node is of another chain.
+        """
+        self._check_contract()
+        known = self._node.anchored_at(self._contract, digest)
+        pending = EvmPending(self._chain, digest, b"" if known else self._signed(digest))
+        return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
+        """Send what wasn't sent, sign anew what was overtaken, and complete once enough blocks lie above.
+
+        Raises:
+            ServiceMissingError: the node doesn't answer, or refuses the transaction, such as for want of funds.
+            IntegrityError: the receipt is about another digest, or what the node gives doesn't fit together.
+        """
+        if receipt.state is ReceiptState.COMPLETE:
+            return receipt
+        pending = read_pending(receipt.proof)
+        if pending.digest != digest:
+            raise IntegrityError("The receipt is about another digest.")
+        self._check_contract()
+        time = self._node.anchored_at(self._contract, digest)
+        if not time:
+            renewed = self._sent(pending)
+            return receipt if renewed is pending else replace(receipt, proof=renewed.to_json())
+        proof = self._confirmed(pending, time)
+        if proof is None:
+            return receipt
+        complete = proof.to_json()
+        stated = verify_proof(complete, digest).time
+        return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=stated)
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The time of the block that the proof leads to; that the block is the chain's, is for others to say.
+
+        Raises:
+            IntegrityError: the proof doesn't hold, or names another chain.
+        """
+        block = verify_proof(receipt.proof, digest)
+        if block.chain != self._chain:
+            raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self._chain}.")
+        return block.time
+
+    def deploy(self) -> str:
+        """Send the transaction that makes the contract; returns its hash.
+
+        Raises:
+            ServiceMissingError: the node doesn't answer, or refuses.
+            ConfigError: the node is of another chain.
+        """
+        self._check_chain()
+        raw = self._transaction(b"", bytecode())
+        return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
+
+    def deployed(self, transaction: str) -> bytes | None:
+        """The address of the contract that a transaction has made, or ``None`` while it isn't in a block."""
+        receipt = self._node.call("eth_getTransactionReceipt", transaction)
+        if receipt is None:
+            return None
+        if receipt.get("status") == "0x0" or not receipt.get("contractAddress"):
+            raise ServiceMissingError("The chain didn't make the contract.", retry=False)
+        return bytes.fromhex(str(receipt["contractAddress"]).removeprefix("0x"))
+
+    def _sent(self, pending: EvmPending) -> EvmPending:
+        """The same once the node has its transaction; another one, not sent yet, when its turn is past."""
+        if not pending.transaction:
+            return replace(pending, transaction=self._signed(pending.digest))
+        nonce, price = _turn_of(pending.transaction)
+        if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
+            suggested = self._price()
+            if self._gas_price is None and suggested >= DEARER * price > 0:
+                return replace(pending, transaction=self._signed(pending.digest, nonce))
+            return pending
+        try:
+            self._node.call("eth_sendRawTransaction", "0x" + pending.transaction.hex())
+        except RefusedCallError:
+            if self._count("latest") > nonce or self._count("pending") > nonce:
+                return replace(pending, transaction=self._signed(pending.digest))
+            raise
+        return pending
+
+    def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
+        """The proof of the log that tells of the digest, or ``None`` while it isn't deep enough."""
+        mine = self._node.call("eth_getTransactionReceipt", _hash_of(pending.transaction)) or {}
+        log = next(iter(mine.get("logs", [])), None) or self._log_of_another(pending.digest, time)
+        if log is None:
+            return None
+        depth = self._node.number("eth_blockNumber") - int(log["blockNumber"], 16) + 1
+        if depth < self._confirmations:
+            return None
+        return self._node.proof_of(self._chain, pending.digest, str(log["transactionHash"]))
+
+    def _log_of_another(self, digest: Digest, time: int) -> dict[str, Any] | None:
+        """The log when somebody else gave the digest to the contract first."""
+        first = self._node.block_at(time)
+        return self._node.find_log(self._contract, digest, first, first + SEARCHED_BLOCKS)
+
+    def _signed(self, digest: Digest, nonce: int | None = None) -> bytes:
+        return self._transaction(self._contract, keccak256(b"anchor(bytes32)")[:4] + digest.raw, nonce)
+
+    def _transaction(self, to: bytes, data: bytes, nonce: int | None = None) -> bytes:
+        asked = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
+        if to:
+            asked["to"] = "0x" + to.hex()
+        needed = self._node.number("eth_estimateGas", asked)
+        return self.account.sign(
+            chain=self._chain,
+            nonce=self._count("pending") if nonce is None else nonce,
+            gas_price=self._price(),
+            gas=needed + needed // 4,
+            to=to,
+            data=data,
+        )
+
+    def _price(self) -> int:
+        return self._node.number("eth_gasPrice") if self._gas_price is None else self._gas_price
+
+    def _count(self, block: str) -> int:
+        return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)
+
+    def _check_contract(self) -> None:
+        if not self._contract:
+            raise ConfigError(f"{self.name} has no contract yet.", hint=f"Make one: exhibit anchor deploy {self.name}")
+        self._check_chain()
+
+    def _check_chain(self) -> None:
+        found = self._node.number("eth_chainId")
+        if found != self._chain:
+            raise ConfigError(f"The node of {self.name} is of the chain {found}, not {self._chain}.")
+
+
+@cache
+def bytecode() -> bytes:
+    """What makes the contract, compiled from ``anchor.vy``."""
+    return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["bytecode"].removeprefix("0x"))
+
+
+def _hash_of(transaction: bytes) -> str:
+    return "0x" + keccak256(transaction).hex()
+
+
+def _turn_of(transaction: bytes) -> tuple[int, int]:
+    """Nonce and gas price of a signed legacy transaction."""
+    fields = rlp.as_list(rlp.decode(transaction))
+    return rlp.as_number(fields[0]), rlp.as_number(fields[1])

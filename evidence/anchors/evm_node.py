@@ -1,0 +1,200 @@
+"""What is asked of an Ethereum node by JSON-RPC: the state of the account, the contract, and whole blocks."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+
+from evidence.anchors import rlp
+from evidence.anchors.evm_proofs import EVENT, EvmProof
+from evidence.anchors.fetch import ask
+from evidence.anchors.keccak import keccak256
+from evidence.anchors.patricia import prove
+from evidence.anchors.rlp import Item
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, ServiceMissingError
+
+MAX_BLOCK = 64 << 20
+"""Bytes of an answer with all receipts of a block."""
+
+_NUMBERS = frozenset(
+    ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
+)
+_HEADER = (
+    "parentHash",
+    "sha3Uncles",
+    "miner",
+    "stateRoot",
+    "transactionsRoot",
+    "receiptsRoot",
+    "logsBloom",
+    "difficulty",
+    "number",
+    "gasLimit",
+    "gasUsed",
+    "timestamp",
+    "extraData",
+    "mixHash",
+    "nonce",
+    "baseFeePerGas",
+    "withdrawalsRoot",
+    "blobGasUsed",
+    "excessBlobGas",
+    "parentBeaconBlockRoot",
+    "requestsHash",
+)
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+
+
+class RefusedCallError(ServiceMissingError):
+    """The node answered that it won't, with its own words."""
+
+
+class EvmNode:
+    """A node, or a provider of one.
+
+    Args:
+        url: its JSON-RPC address; a key in its path is never shown.
+        session: a guarded session.
+    """
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self._url = url
+        self._session = session
+
+    def call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
+        """One call.
+
+        Raises:
+            RefusedCallError: the node says why it won't.
+            ServiceMissingError: it doesn't answer, or not as a node.
+        """
+        question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
+        headers = {"Content-Type": "application/json"}
+        status, body = ask(self._session, self._url, question, headers, limit=MAX_BLOCK)
+        try:
+            answer = json.loads(body)
+            if answer.get("error") is not None:
+                raise RefusedCallError(f"The node refused {method}: {str(answer['error'].get('message'))[:200]}.")
+            return answer["result"]
+        except _UNREADABLE as error:
+            raise ServiceMissingError(f"The node answered {method} with status {status}, not as a node.") from error
+
+    def number(self, method: str, *parameters: object) -> int:
+        """A call that is answered by a number; raises ``ServiceMissingError``."""
+        found = self.call(method, *parameters)
+        try:
+            return int(found, 16)
+        except _UNREADABLE as error:
+            raise ServiceMissingError(f"The node answered {method} with something that isn't a number.") from error
+
+    def anchored_at(self, contract: bytes, digest: Digest) -> int:
+        """Seconds since 1970 at which the contract first got a digest, as of the newest block; 0 for never.
+
+        Raises:
+            ServiceMissingError: no answer, or there is no such contract.
+        """
+        data = "0x" + (keccak256(b"at(bytes32)")[:4] + digest.raw).hex()
+        found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
+        if not isinstance(found, str) or len(found) != 66:
+            raise ServiceMissingError(f"The chain has no contract of ours at 0x{contract.hex()}.")
+        return int(found, 16)
+
+    def block_at(self, time: int) -> int:
+        """The number of the first block whose time is at least this, by bisection."""
+        low, high = 0, self.number("eth_blockNumber")
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._time(middle) < time else (low, middle)
+        return low
+
+    def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> dict[str, Any] | None:
+        """The log that tells of a digest in these blocks, or ``None``."""
+        wanted = {
+            "address": "0x" + contract.hex(),
+            "topics": ["0x" + EVENT.hex(), "0x" + digest.hex],
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+        }
+        found = self.call("eth_getLogs", wanted)
+        return found[0] if found else None
+
+    def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
+        """The proof that a mined transaction told of a digest.
+
+        Raises:
+            IntegrityError: what the node says doesn't fit together, or its chain has blocks of an unknown form.
+            ServiceMissingError: the node doesn't give the whole block.
+        """
+        try:
+            mine = self.call("eth_getTransactionReceipt", transaction)
+            block = self.call("eth_getBlockByHash", mine["blockHash"], False)  # noqa: FBT003 - the node's own parameter
+            encoded = [encode_receipt(receipt) for receipt in self._receipts(block)]
+            header = encode_header(block)
+            place = int(mine["transactionIndex"], 16)
+            log = _log_of(mine["logs"], digest)
+        except _UNREADABLE as error:
+            raise ServiceMissingError("The node doesn't give the block in a form that is known.") from error
+        pairs = {rlp.encode(rlp.whole_number(index)): data for index, data in enumerate(encoded)}
+        root, nodes = prove(pairs, rlp.encode(rlp.whole_number(place)))
+        if root.hex() != str(block["receiptsRoot"]).removeprefix("0x"):
+            raise IntegrityError("The block's receipts don't give its root: this chain has receipts of its own form.")
+        return EvmProof(chain, digest, header, place, log, nodes)
+
+    def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        try:
+            found: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"])
+            if isinstance(found, list) and len(found) == len(block["transactions"]):
+                return sorted(found, key=lambda each: int(each["transactionIndex"], 16))
+        except RefusedCallError:
+            pass  # an older node: one by one
+        return [self.call("eth_getTransactionReceipt", each) for each in block["transactions"]]
+
+    def _time(self, number: int) -> int:
+        block = self.call("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - the node's own parameter
+        try:
+            return int(block["timestamp"], 16)
+        except _UNREADABLE as error:
+            raise ServiceMissingError(f"The node has no block {number}.") from error
+
+
+def encode_header(block: dict[str, Any]) -> bytes:
+    """The RLP of a block's header from the JSON of a node.
+
+    Fields that forks have added since London are taken when the node names them.
+
+    Raises:
+        IntegrityError: the header doesn't have the block's hash.
+    """
+    fields: list[Item] = [_field(name, block[name]) for name in _HEADER if block.get(name) is not None]
+    header = rlp.encode(fields)
+    if keccak256(header) != _bytes(block["hash"]):
+        raise IntegrityError("The block's header doesn't give its hash: this chain has headers of its own form.")
+    return header
+
+
+def encode_receipt(receipt: dict[str, Any]) -> bytes:
+    """A receipt as it stands in the trie of its block, from the JSON of a node (EIP-658, EIP-2718)."""
+    logs: list[Item] = [
+        [_bytes(log["address"]), [_bytes(topic) for topic in log["topics"]], _bytes(log["data"])]
+        for log in receipt["logs"]
+    ]
+    state = _field("number", receipt["status"]) if receipt.get("status") is not None else _bytes(receipt["root"])
+    used = _field("number", receipt["cumulativeGasUsed"])
+    body = rlp.encode([state, used, _bytes(receipt["logsBloom"]), logs])
+    kind = int(receipt.get("type") or "0x0", 16)
+    return bytes([kind]) + body if kind else body
+
+
+def _log_of(logs: Sequence[dict[str, Any]], digest: Digest) -> int:
+    wanted = [EVENT, digest.raw]
+    return next(place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == wanted)
+
+
+def _field(name: str, text: str) -> bytes:
+    return rlp.whole_number(int(text, 16)) if name in _NUMBERS else _bytes(text)
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
