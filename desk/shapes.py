@@ -6,6 +6,7 @@ Times are RFC 3339 in UTC.
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from desk.masks import masks
@@ -269,7 +270,10 @@ def bundle(row: Bundle) -> Plain:
     ``subject`` is what was witnessed: the ``manifest`` itself, or the ``checkpoint`` of the log that covers it.
     """
     from workers.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
+    from workers.witnessed import witnessed  # noqa: PLC0415
 
+    witnesses = witnesses_of(row) if row.seal_digest is not None else ()
+    counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)
     return {
         "case": row.case.number,
         "number": row.number,
@@ -277,7 +281,9 @@ def bundle(row: Bundle) -> Plain:
         "error": row.error,
         "seal": None if row.seal_digest is None else row.seal_digest.hex,
         "sealed_at": time(row.sealed_at),
-        "receipts": [receipt(one) for one in (witnesses_of(row) if row.seal_digest is not None else ())],
+        "witnessed": counted.enough,
+        "witnesses": {"complete": counted.complete, "asked": counted.asked, "needed": counted.needed},
+        "receipts": [receipt(one) for one in witnesses],
     }
 
 
@@ -290,6 +296,7 @@ def receipt(one: "WitnessFacts") -> Plain:
         "state": one.state,
         "subject": one.subject,
         "time": time(one.time),
+        "qualified_as_of": one.qualified or None,
     }
 
 

@@ -281,12 +281,13 @@ class WitnessFacts:
     """An outside witness as known when this was written.
 
     Attributes:
-        kind: ``rfc3161``, ``opentimestamps`` (later ``evm``).
+        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
         name: as configured.
         development: true when it was started for trials and has no legal weight.
         state: ``asked``, ``pending`` or ``complete``.
         subject: what it witnesses: ``manifest`` or ``checkpoint``.
         time: the time that it states, once complete.
+        qualified: ISO 8601 day as of which the operator's list named it as qualified (eIDAS), or empty.
     """
 
     kind: str
@@ -295,6 +296,7 @@ class WitnessFacts:
     state: str
     subject: str
     time: datetime | None
+    qualified: str = field(default="", metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Config:
     max_picture_bytes: int = _setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = _setting(120_000_000, values.whole_number(1))
     anchors: tuple[AnchorConfig, ...] = _setting((), anchors)
+    witnesses_needed: int = _setting(1, values.whole_number(1, 64))
+    direct_stamps_a_day: int = _setting(100, values.whole_number(0))
     languages: tuple[str, ...] = _setting(("en", "zh-hans"), values.languages)
     time_zone: str = _setting("UTC", values.time_zone)
     log_origin: str = _setting("exhibit.localhost/log", values.text)

@@ -178,12 +178,20 @@ class Anchor(Protocol):
         name: as configured.
         development: without legal weight.
         patience: how long to wait before asking again for what is pending.
+        qualified: ISO 8601 day as of which the operator's list names it as qualified (eIDAS), or empty.
     """
 
     kind: str
     name: str
     development: bool
     patience: timedelta
+    qualified: str
+
+    def examine(self) -> str:
+        """How the witness is, in a sentence, by asking what costs nothing.
+
+        Raises ``ServiceMissingError`` when it doesn't answer, ``ConfigError`` when it can't serve as configured.
+        """
 
     def submit(self, digest: Digest) -> Receipt:
         """Ask the witness; raises ``ServiceMissingError`` when it doesn't answer."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from exhibit.config import Config
+from exhibit.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
 from workers.postgres import database_answers
 from workers.processes import service_user
@@ -46,8 +46,9 @@ def examine(config: Config) -> tuple[Check, ...]:
         _chinese_font,
         _browser,
         _openssl,
+        _witnesses,
     )
-    return tuple(probe(config) for probe in probes)
+    return (*(probe(config) for probe in probes), *(_witness(config, one) for one in config.anchors))
 
 
 def _data_folder(config: Config) -> Check:
@@ -123,6 +124,33 @@ def _openssl(_: Config) -> Check:
     remedy = "Install it, for example with `apt-get install openssl`."
     sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
     return _on_path("openssl", ("openssl",), sentence, remedy)
+
+
+def _witnesses(config: Config) -> Check:
+    """Whether there are as many outside witnesses as are needed."""
+    there, needed = len(config.anchors), config.witnesses_needed
+    if not there and needed == 1:
+        remedy = "docs/anchors.md says how to choose some."
+        sentence = "No outside witness is configured: only this installation's own log knows the time."
+        return Check("witnesses", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if there < needed:
+        sentence = f"{needed} witnesses are needed for a bundle to be called witnessed, and {there} are configured."
+        remedy = "Configure more, or lower EXHIBIT_WITNESSES_NEEDED."
+        return Check("witnesses", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    return Check("witnesses", ok=True, sentence=f"{there} are configured; {needed} needed.", needed=False)
+
+
+def _witness(config: Config, given: AnchorConfig) -> Check:
+    """Whether an outside witness answers; nothing is stamped and nothing is sent."""
+    from workers.witnesses import anchor_of  # noqa: PLC0415 - loads the evidence room where it is needed
+
+    name = f"witness {given.name}"
+    try:
+        sentence = anchor_of(given, config.allowed_networks, "Exhibit").examine()
+    except ExhibitError as error:
+        remedy = error.hint or "Sealing goes on without it; it is asked again later."
+        return Check(name, ok=False, sentence=error.message, remedy=remedy, needed=False)
+    return Check(name, ok=True, sentence=sentence, needed=False)
 
 
 def _on_path(name: str, programs: tuple[str, ...], missing: str, remedy: str) -> Check:

@@ -118,7 +118,7 @@ def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
 
 def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
     """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
-    return WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time)
+    return WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time, row.qualified)
 
 
 def _state(row: AnchorReceipt) -> str:

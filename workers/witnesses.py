@@ -65,7 +65,14 @@ def _rfc3161(given: AnchorConfig, session: requests.Session) -> Anchor:
     from evidence.anchors.rfc3161 import Rfc3161Anchor  # noqa: PLC0415 - a witness that isn't used isn't loaded
 
     roots = [] if given.roots is None else [given.roots.read_bytes()]
-    return Rfc3161Anchor(given.name, given.urls[0], roots, development=given.development, session=session)
+    return Rfc3161Anchor(
+        given.name,
+        given.urls[0],
+        roots,
+        development=given.development,
+        session=session,
+        qualified=given.qualified,
+    )
 
 
 def _opentimestamps(given: AnchorConfig, session: requests.Session) -> Anchor:

@@ -1,17 +1,20 @@
-"""Outside witnesses: making the contract that a chain's anchor needs."""
+"""Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
 
 import time
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.frame import examples
-from desk.cli.show import note, say
+from desk.cli.frame import Desk, examples, json_option, open_desk
+from desk.cli.show import echo_json, moment, note, say, table
+from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.config import AnchorConfig, load_config
 from exhibit.errors import NotFoundError, ServiceMissingError
 
 if TYPE_CHECKING:
     from evidence.anchors.evm import EvmAnchor
+    from registry.witnesses import Health
 
 PAUSE = 1.0
 PATIENCE = 300.0
@@ -20,6 +23,49 @@ PATIENCE = 300.0
 @click.group("anchor")
 def anchor_command() -> None:
     """The outside witnesses of the log; docs/anchors.md says how to choose them."""
+
+
+@anchor_command.command("list", short_help="Say how each has answered lately.", epilog=examples("exhibit anchor list"))
+@json_option
+def list_anchors(*, as_json: bool) -> None:
+    """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
+    desk = open_desk()
+    from registry.witnesses import health
+
+    known = health()
+    configured = {(one.kind, one.name): one for one in desk.config.anchors}
+    rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
+    if as_json:
+        echo_json({"witnesses": rows, "needed": desk.config.witnesses_needed})
+    elif not rows:
+        say("No outside witness is configured: only this installation's own log knows the time.")
+    else:
+        table(("witness", "kind", "answered", "owes", "state"), [_line(desk, one) for one in rows])
+
+
+def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health | None") -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "kind": key[0],
+        "name": key[1],
+        "development": configured is not None and configured.development,
+        "configured": configured is not None,
+    }
+    if known is None:
+        return {**told, "answered_at": None, "silent_since": None, "ask_after": None, "error": "", "owed": 0}
+    times = {name: _time(getattr(known, name)) for name in ("answered_at", "silent_since", "ask_after")}
+    return {**told, **times, "error": known.error, "owed": known.owed}
+
+
+def _line(desk: Desk, one: dict[str, Any]) -> tuple[object, ...]:
+    answered = moment(parse_rfc3339(one["answered_at"]), desk.zone) if one["answered_at"] else "never"
+    state = "" if one["configured"] else "not configured any more"
+    if one["silent_since"]:
+        state = f"silent since {moment(parse_rfc3339(one['silent_since']), desk.zone)}: {one['error']}"
+    return one["name"], one["kind"], answered, one["owed"], state
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)
 
 
 @anchor_command.command(

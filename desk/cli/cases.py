@@ -109,12 +109,20 @@ def _probability(use: Mapping[str, Any]) -> str:
     return f"{use['probability']:.4f} (calibration {of['name']}; {bound}, from {of['photographs']:,} photographs)"
 
 
+def _counted(bundle: Mapping[str, Any]) -> str:
+    of = bundle["witnesses"]
+    told = f"{of['complete']} of {of['asked']} witnesses have answered in full, {of['needed']} needed"
+    return f"{'yes' if bundle['witnessed'] else 'not yet'}: {told}"
+
+
 def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
     for bundle in one["bundles"]:
         answered = [f"{receipt['witness']} {receipt['state']}" for receipt in bundle["receipts"]]
         told = f"sealed {moment(parse_rfc3339(bundle['sealed_at']), desk.zone)}" if bundle["seal"] else bundle["state"]
         click.echo()
         fields([(f"bundle {bundle['number']}", told), ("seal", bundle["seal"]), ("witnesses", ", ".join(answered))])
+        if answered:
+            fields([("witnessed", _counted(bundle))])
     if one["history"]:
         click.echo()
         lines = [(moment(parse_rfc3339(event["at"]), desk.zone), event["sentence"]) for event in one["history"]]

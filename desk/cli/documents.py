@@ -173,8 +173,8 @@ def list_bundles(*, owner: str | None, as_json: bool) -> None:
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
     sealed = moment(parse_rfc3339(one["sealed_at"]), desk.zone) if one["sealed_at"] else one["state"]
-    complete = sum(receipt["state"] == "complete" for receipt in one["receipts"])
-    witnesses = f"{complete} of {len(one['receipts'])} answered" if one["receipts"] else ""
+    of = one["witnesses"]
+    witnesses = f"{of['complete']} of {of['asked']} answered, {of['needed']} needed" if one["receipts"] else ""
     return [one["case"], one["number"], sealed, witnesses, one["seal"]]
 
 

@@ -43,7 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("log", LOG),
         "trust": ("trust", "Write this installation's public keys for those who check."),
         "compare": ("checking", "Compare two pictures, without servers."),
-        "anchor": ("anchors", "Outside witnesses: deploy a chain's contract."),
+        "anchor": ("anchors", "Outside witnesses: list; deploy a chain's contract."),
         "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),
     },
     "Upkeep": {

@@ -1,5 +1,6 @@
 """Cases: the list, the page of one with its pictures, and the decision."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,15 +11,17 @@ from django.views.decorators.http import require_POST, require_safe
 from desk.remarks import further_in_words, remarks_of
 from desk.web.access import forbidden, may_decide, member_view, said
 from desk.web.paging import page_of
+from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned
-from registry.models import Case, Match, Owner
+from registry.models import Bundle, Case, Match, Owner
 from workers.drawings import pair_of
 from workers.facts import places_of, words_of_match
 from workers.proofs import witnesses_of
 from workers.steps import decide as deciding
 from workers.wiring import house
+from workers.witnessed import Witnessed, witnessed
 
 COPIES = "copies"
 """The button that clears a case whose pictures are copies."""
@@ -61,11 +64,16 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             for match in matches.values()
         ],
         "captures": row.captures.order_by("pk"),
-        "bundles": [(bundle, witnesses_of(bundle)) for bundle in row.bundles.order_by("-number")],
+        "bundles": [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")],
         "events": row.events.all(),
         "may_decide": may_decide(request, owner),
     }
     return render(request, "web/case.html", values)
+
+
+def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]:
+    witnesses = witnesses_of(bundle)
+    return bundle, witnesses, witnessed(witnesses, settings.CONFIG.witnesses_needed)
 
 
 @require_POST

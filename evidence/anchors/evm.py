@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from evidence.anchors import rlp
-from evidence.anchors.evm_account import EvmAccount
+from evidence.anchors.evm_account import EvmAccount, checksummed
 from evidence.anchors.evm_node import EvmNode, RefusedCallError
 from evidence.anchors.evm_proofs import EvmPending, EvmProof, read_pending, verify_proof
 from evidence.anchors.keccak import keccak256
@@ -27,6 +27,12 @@ KIND = "evm"
 CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
 SEARCHED_BLOCKS = 200
 """After the block whose time the contract names: blocks of fast chains share their seconds."""
+
+GAS = 46_000
+"""Units of gas for a checkpoint, rounded up."""
+
+FEW = 10
+"""Checkpoints that the account should be able to pay for; fewer is a lack."""
 
 DEARER = 1.25
 """A waiting transaction is signed anew when the node's price has risen by so much."""
@@ -49,6 +55,7 @@ class EvmAnchor:
 
     kind = KIND
     patience = timedelta(seconds=15)
+    qualified = ""
 
     def __init__(  # noqa: PLR0913 - as many as there are settings
         self,
@@ -123,6 +130,20 @@ class EvmAnchor:
         if block.chain != self._chain:
             raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self._chain}.")
         return block.time
+
+    def examine(self) -> str:
+        """Whether the contract is there, and for how many checkpoints the account can pay."""
+        self._check_contract()
+        self._node.anchored_at(self._contract, Digest(bytes(32)))
+        who = checksummed(self.account.address)
+        price = self._price()
+        if price == 0:
+            return f"The contract is there, and transactions of {who} cost nothing."
+        left = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
+        if left < FEW:
+            hint = "Send it what the chain asks for gas."
+            raise ServiceMissingError(f"The account {who} can pay for {left} more checkpoints.", hint=hint)
+        return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
 
     def deploy(self) -> str:
         """Send the transaction that makes the contract; returns its hash.

@@ -54,6 +54,7 @@ class OpenTimestampsAnchor:
 
     kind = KIND
     patience = timedelta(minutes=10)
+    qualified = ""
 
     def __init__(
         self,
@@ -129,6 +130,23 @@ class OpenTimestampsAnchor:
         """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
         network = "main" if self._blocks is None else self._blocks.network
         return verify_proof(receipt.proof, digest, headers_in(receipt.material), network)[1]
+
+    def examine(self) -> str:
+        """How many calendars answer, and the newest block that is known."""
+        silent = [calendar for calendar in self._calendars if not self._answers(calendar)]
+        if len(silent) == len(self._calendars):
+            raise ServiceMissingError(f"No calendar of {self.name} answers.")
+        told = f"{len(self._calendars) - len(silent)} of {len(self._calendars)} calendars answer"
+        if self._blocks is None:
+            return f"{told}; without a source of blocks its proofs stay pending here."
+        return f"{told}; the newest block is {self._blocks.tip():,}."
+
+    def _answers(self, calendar: str) -> bool:
+        try:
+            ask(self._session, f"{calendar}/timestamp/{bytes(32).hex()}")
+        except ExhibitError:
+            return False
+        return True
 
     def _witnessed(self, proof: bytes, digest: Digest, heights: Sequence[int]) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""

@@ -22,6 +22,7 @@ from evidence.anchors.stamps import (
     refusal,
     verify_reply,
 )
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
@@ -48,6 +49,7 @@ class Rfc3161Anchor:
         roots_pem: the root certificates that its stamps have to lead to.
         development: true for an authority without legal weight.
         session: a guarded session.
+        qualified: day as of which the operator's list names it as qualified, or empty.
 
     Raises:
         ConfigError: no root can be read.
@@ -64,8 +66,10 @@ class Rfc3161Anchor:
         *,
         development: bool,
         session: requests.Session,
+        qualified: str = "",
     ) -> None:
         self.name = name
+        self.qualified = qualified
         self.development = development
         self._url = url
         self._session = session
@@ -109,6 +113,14 @@ class Rfc3161Anchor:
         """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
         helpers = [data for name, data in receipt.material if name.startswith("certificate-")]
         return verify_reply(receipt.proof, digest, self._roots_pem, helpers)
+
+    def examine(self) -> str:
+        """Whether anything answers at its address, and until when the roots are valid."""
+        ask(self._session, self._url)
+        last = min(root.not_valid_after_utc for root in self._roots)
+        if last < now():
+            raise ConfigError(f"A root of {self.name} expired on {last:%Y-%m-%d}.", hint="Get its present roots.")
+        return f"It answers; its roots are valid until {last:%Y-%m-%d}."
 
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         """Files named by their content, so that the material of many receipts can lie in one folder."""

@@ -63,6 +63,8 @@ def _witness_cells(witness: WitnessFacts, wording: Wording) -> tuple[Cell, ...]:
     subject = wording.phrases.word("witness", f"subject_{witness.subject}")
     stated = wording.time(witness.time) if witness.time is not None else wording.say("document.no_time")
     weight = wording.say("witness.development" if witness.development else "witness.outside")
+    if witness.qualified and witness.state == "complete":
+        weight = wording.say("witness.qualified", date=witness.qualified)
     return (
         Cell((Line(witness.name), Line(f"{kind} · {subject}", Style.QUIET))),
         Cell((Line(wording.phrases.word("witness", witness.state)),)),

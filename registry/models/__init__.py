@@ -13,7 +13,7 @@ from registry.models.crawls import (
 )
 from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
-from registry.models.evidence import AnchorReceipt, Bundle, Report
+from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
 from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
@@ -70,6 +70,7 @@ __all__ = [
     "StepState",
     "User",
     "Watch",
+    "WitnessState",
     "Work",
     "WorkPicture",
 ]

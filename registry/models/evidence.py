@@ -25,7 +25,10 @@ class Bundle(Claimable):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "number"], name="bundle_identity")]
-        indexes = [models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done"))]
+        indexes = [
+            models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["sealed_at"], name="bundle_sealed"),
+        ]
 
 
 class AnchorReceipt(Claimable):
@@ -45,12 +48,30 @@ class AnchorReceipt(Claimable):
     proof = models.BinaryField(null=True, blank=True)
     material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
     time = models.DateTimeField(null=True, blank=True)
+    qualified = models.CharField(
+        max_length=10, blank=True, default="", help_text="day of the operator's list that named the witness qualified"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity"),
         ]
         indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
+
+
+class WitnessState(models.Model):
+    """How an outside witness has answered lately. While it is silent, all that waits for it waits together."""
+
+    kind = models.CharField(max_length=16)
+    witness = models.CharField(max_length=100)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    silent_since = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
+    ask_after = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "witness"], name="witness_state_identity")]
 
 
 class Report(Claimable):

@@ -92,6 +92,9 @@ class EvmChain:
     def eth_gasPrice(self) -> str:  # noqa: N802
         return hex(0 if self.fork == "berlin" else 2 * (self.chain.get_canonical_head().base_fee_per_gas or 0))
 
+    def eth_getBalance(self, address: str, _block: str) -> str:  # noqa: N802
+        return hex(self.chain.get_vm().state.get_balance(_bytes(address)))
+
     def eth_getTransactionCount(self, address: str, block: str) -> str:  # noqa: N802
         who = _bytes(address)
         mined = self.chain.get_vm().state.get_nonce(who)

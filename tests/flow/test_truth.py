@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -237,7 +238,7 @@ def test_a_denied_host_is_not_captured_either(inline: Inline) -> None:
 class SilentAnchor:
     """A witness that never answers."""
 
-    kind, name, development = "rfc3161", "silent", False
+    kind, name, development, qualified, patience = "rfc3161", "silent", False, "", timedelta(minutes=10)
 
     def __init__(self) -> None:
         self.asked = 0

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.config import Config, load_config
+from evidence.development.authority import running_authority
+from evidence.development.chain import running_chain
+from exhibit.config import AnchorConfig, Config, load_config
 from workers.doctor import Check, examine
 
 
@@ -41,3 +43,30 @@ def test_servers_of_ones_own_are_asked(fresh: Config) -> None:
     own = replace(fresh, database_url="postgresql://x@127.0.0.1:9/x", redis_url="redis://127.0.0.1:9/0")
     assert "DATABASE_URL" in found(own)["PostgreSQL"].remedy
     assert "REDIS_URL" in found(own)["Redis"].remedy
+
+
+def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(fresh: Config, tmp_path: Path) -> None:
+    with running_authority(tmp_path / "authority") as authority, running_chain(tmp_path / "chain") as chain:
+        (tmp_path / "root.pem").write_bytes(authority.root_pem)
+        gone = "http://127.0.0.1:9"
+        calendars = (chain.url, gone)
+        given = (
+            AnchorConfig(kind="rfc3161", name="authority", urls=(authority.url,), roots=tmp_path / "root.pem"),
+            AnchorConfig(kind="opentimestamps", name="blind", urls=calendars, development=True),
+            AnchorConfig(kind="opentimestamps", name="bitcoin", urls=(gone,), bitcoin_source=chain.url),
+            AnchorConfig(kind="evm", name="chain", urls=(gone,), chain_id=1, contract=bytes(20), key_variable="NO_KEY"),
+        )
+        checks = found(replace(fresh, anchors=given))
+    assert checks["witness authority"].ok
+    assert "valid until" in checks["witness authority"].sentence
+    assert checks["witness blind"].sentence.startswith("1 of 2 calendars answer; without a source of blocks")
+    for name in ("witness bitcoin", "witness chain"):
+        assert (checks[name].ok, checks[name].needed) == (False, False)
+        assert checks[name].remedy
+
+
+def test_more_witnesses_needed_than_there_are_is_said(fresh: Config) -> None:
+    check = found(replace(fresh, witnesses_needed=2))["witnesses"]
+    assert not check.ok
+    assert check.sentence == "2 witnesses are needed for a bundle to be called witnessed, and 0 are configured."
+    assert "witnesses" in found(fresh)

@@ -9,10 +9,11 @@ from django.db.models import Max
 from evidence.documents import render_exhibit_sheet
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import matching, steps
+from registry import matching, steps, witnesses
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, SealingKey, StepState
 from workers.drawings import pair_of
@@ -94,12 +95,19 @@ def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -
     )
     steps.finish(Bundle, [bundle.pk])
     matching.record(bundle.case, "sealed", "", f"Bundle {bundle.number} was sealed.")
+    _stamp_directly(house, bundle, sealed.seal)
+
+
+def _stamp_directly(house: House, bundle: Bundle, seal_digest: Digest) -> None:
+    """Have the time-stamping authorities asked about the seal digest itself, so many times a day as is set."""
+    if witnesses.stamped_directly_since(now() - witnesses.DAY) >= house.config.direct_stamps_a_day:
+        return
     for anchor in house.anchors:
         if anchor.kind == "rfc3161":
             AnchorReceipt.objects.get_or_create(
                 kind=anchor.kind,
                 witness=anchor.name,
-                digest=sealed.seal,
+                digest=seal_digest,
                 defaults={"bundle": bundle, "development": anchor.development},
             )
 

@@ -1,0 +1,27 @@
+"""Asks witnesses for all receipts that wait, in a process of its own that a test may kill: folder of data as argument.
+
+Prints a line when it begins.
+"""
+
+import sys
+
+
+def main(folder: str) -> None:
+    """Work until nothing waits."""
+    import django
+
+    django.setup()
+    from exhibit.config import load_config
+    from registry import steps
+    from registry.models import AnchorReceipt
+    from workers.steps.witness import ask_witnesses
+    from workers.wiring import House
+
+    house = House(load_config({"EXHIBIT_DATA": folder}))
+    print("begins", flush=True)  # noqa: T201 - what the test waits for
+    while AnchorReceipt.objects.exclude(state="done").exists():
+        ask_witnesses(house, steps.due_ids(AnchorReceipt, house.stale_after, 50))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
