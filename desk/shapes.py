@@ -13,7 +13,7 @@ from desk.masks import masks
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Decision
-from registry import calibrations, owned
+from registry import calibrations, owned, recaptures
 from registry.models import (
     Bundle,
     Case,
@@ -256,9 +256,12 @@ def captures(row: Case) -> list[Plain]:
             "page_url": one.sighting.page_url,
             "number": one.number,
             "state": one.state,
+            "method": one.method,
             "outcome": one.outcome,
+            "standing": str(recaptures.standing_of(one.outcome)) if one.state == "done" else "",
             "sentence": one.sentence or one.error,
             "finished_at": time(one.finished_at),
+            "next_at": time(one.next_at),
         }
         for one in rows
     ]

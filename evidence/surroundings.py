@@ -10,11 +10,12 @@ import json
 import os
 import platform
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.request import getproxies_environment
 
@@ -31,22 +32,29 @@ CLOCK_METHOD = (
     "The Date header of each answer (whole seconds, taken as the middle of its second) minus the local time half-way"
     " between request and answer. It says how far the servers' clocks were from this machine's, not which was right."
 )
-METHOD = "Requested over HTTP by this program, without a browser: no scripts were run, no picture was rendered."
 
 
-def describe(visits: Sequence[Visit], extra: dict[str, Any], ca_bundle: Path | None = None) -> bytes:
+def describe(
+    visits: Sequence[Visit],
+    method: str,
+    extra: Mapping[str, Any],
+    ca_bundle: Path | None = None,
+    software: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
     """The record as JSON, UTF-8, keys sorted.
 
     Args:
         visits: page and image.
+        method: how they were visited, in a sentence.
         extra: what the caller has to add at the top level.
         ca_bundle: the authorities that certificates were checked against; certifi's when absent.
+        software: names and versions besides this program's own.
     """
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
     record = {
         **extra,
-        "method": METHOD,
+        "method": method,
         "exchanges": [_exchange(step) for step in steps],
         "failures": [_failure(visit) for visit in visits if visit.failure],
         "clock": _clock(steps),
@@ -54,9 +62,15 @@ def describe(visits: Sequence[Visit], extra: dict[str, Any], ca_bundle: Path | N
         "hosts_file": _hosts_file(hosts),
         "name_servers": _name_servers(),
         "certificate_authorities": _authorities(ca_bundle),
-        "software": _software(),
+        "software": _software() | dict(software),
     }
     return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8", "replace") + b"\n"
+
+
+def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
+    """Every certificate that a server showed in these visits, each once."""
+    chains = [step.connection.certificates for visit in visits for step in visit.steps]
+    return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
 
 
 def _failure(visit: Visit) -> dict[str, str]:

@@ -55,6 +55,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """How an address is asked.
+
+    Attributes:
+        method: of HTTP.
+        body: sent along, or ``None``.
+    """
+
+    method: str = "GET"
+    body: bytes | None = None
+
+    def after(self, status: int) -> "Question":
+        """How the target of a redirect is asked, as browsers do it (Fetch Standard, HTTP-redirect fetch, step 12)."""
+        if (status in {301, 302} and self.method == "POST") or (status == 303 and self.method not in {"GET", "HEAD"}):
+            return GET
+        return self
+
+
+GET = Question()
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """What came of asking for an address.
 
@@ -107,7 +129,12 @@ class Visit:
 
 
 def visit(
-    session: requests.Session, url: str, headers: Mapping[str, str], max_bytes: int, seconds: Callable[[], float]
+    session: requests.Session,
+    url: str,
+    headers: Mapping[str, str],
+    max_bytes: int,
+    seconds: Callable[[], float],
+    question: Question = GET,
 ) -> Visit:
     """Ask for an address, following redirects one by one.
 
@@ -117,6 +144,7 @@ def visit(
         headers: besides the session's own.
         max_bytes: of the body.
         seconds: says how much time is left.
+        question: the method, and what is sent along.
 
     Returns:
         What came of it; an address that can't or mustn't be reached is told, not raised.
@@ -126,13 +154,14 @@ def visit(
     try:
         for _ in range(MAX_STEPS):
             asked = urldefrag(asked).url
-            step, response = _ask(session, asked, headers, seconds())
+            step, response = _ask(session, asked, headers, seconds(), question)
             steps.append(step)
             target = response.headers.get("Location", "")
             if step.status not in REDIRECTS or not target:
                 body = read_limited(response, max_bytes, max(seconds(), 0.001))
                 return Visit(url, (*steps[:-1], replace(step, size=len(body))), body)
             response.close()
+            question = question.after(step.status)
             asked = urljoin(asked, _readable(target))
     except RefusedError as error:
         failure, reason = error.message, error.reason
@@ -149,14 +178,22 @@ def visit(
 
 
 def _ask(
-    session: requests.Session, url: str, headers: Mapping[str, str], seconds: float
+    session: requests.Session, url: str, headers: Mapping[str, str], seconds: float, question: Question
 ) -> tuple[Step, requests.Response]:
     if seconds <= 0:
         raise RefusedError("The time for this visit was over.", reason="too-slow")
     session.close()  # a connection for each request: one that the server dropped meanwhile would look like no answer
     sent = now()
     began = time.monotonic()
-    response = session.get(url, headers=dict(headers), allow_redirects=False, stream=True, timeout=min(seconds, 30))
+    response = session.request(
+        question.method,
+        url,
+        data=question.body,
+        headers=dict(headers),
+        allow_redirects=False,
+        stream=True,
+        timeout=min(seconds, 30),
+    )
     answered = sent + timedelta(seconds=time.monotonic() - began)
     received = tuple((str(name), _readable(str(value))) for name, value in response.raw.headers.iteritems())
     return Step(url, response.status_code, received, sent, answered, connection_facts(response)), response

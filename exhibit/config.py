@@ -56,6 +56,8 @@ class Config:
     disk_floor_bytes: int = _setting(2 * _GIB, values.whole_number(0))
     max_picture_bytes: int = _setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = _setting(120_000_000, values.whole_number(1))
+    capture_browser: str = _setting("", values.text)
+    recapture_days: int = _setting(7, values.whole_number(0, 3_650))
     anchors: tuple[AnchorConfig, ...] = _setting((), anchors)
     witnesses_needed: int = _setting(1, values.whole_number(1, 64))
     direct_stamps_a_day: int = _setting(100, values.whole_number(0))

@@ -224,6 +224,7 @@ class Captured:
         finished: aware, UTC.
         image: digest of the image bytes that were served now, or ``None``.
         files: what is kept.
+        method: ``http``, or ``browser`` when the page was rendered.
     """
 
     outcome: str
@@ -232,6 +233,7 @@ class Captured:
     finished: datetime
     image: Digest | None
     files: tuple[CapturedFile, ...]
+    method: str = "http"
 
 
 class Capturer(Protocol):

@@ -27,6 +27,7 @@ def _prepare() -> None:
         del os.environ[name]
     os.environ.update(
         EXHIBIT_DATA=str(_FOLDER),
+        EXHIBIT_CAPTURE_BROWSER="none",  # tests that need a browser start one
         DATABASE_URL=addresses.database_url(embedded),
         REDIS_URL=addresses.broker_url(embedded),
         DJANGO_SETTINGS_MODULE="desk.settings",

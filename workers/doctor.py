@@ -114,10 +114,12 @@ def _chinese_font(_: Config) -> Check:
     return Check("Chinese font", ok=False, sentence=sentence, remedy=remedy, needed=False)
 
 
-def _browser(_: Config) -> Check:
-    remedy = "Install one, for example with `apt-get install chromium`."
-    sentence = "There is no Chromium: pages are captured as they are served, without a picture of how they look."
-    return _on_path("Chromium", ("chromium", "chromium-browser", "google-chrome"), sentence, remedy)
+def _browser(config: Config) -> Check:
+    from evidence.browser.program import OFF, find_browser  # noqa: PLC0415 - the evidence room is loaded where needed
+
+    found = find_browser(config.capture_browser)
+    well = found.path is not None or config.capture_browser == OFF
+    return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
 
 
 def _openssl(_: Config) -> Check:

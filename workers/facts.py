@@ -262,7 +262,7 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
     assert row.started_at is not None
     assert row.finished_at is not None
     return CaptureFacts(
-        method="http",
+        method=row.method,
         outcome=row.outcome,
         sentence=row.sentence,
         started=row.started_at,

@@ -120,9 +120,15 @@ class House:
     @cached_property
     def capturer(self) -> Capturer:
         """Visits pages and keeps what was served."""
+        from evidence.browser.program import find_browser  # noqa: PLC0415
         from evidence.capture import HttpCapturer  # noqa: PLC0415
 
-        return HttpCapturer(self.guard, self.user_agent)
+        program = find_browser(self.config.capture_browser).path
+        if program is None:
+            return HttpCapturer(self.guard, self.user_agent)
+        from evidence.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
+
+        return BrowserCapturer(program, self.guard, self.user_agent)
 
     @property
     def user_agent(self) -> str:

@@ -14,7 +14,7 @@ from desk.web.paging import page_of
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import owned
+from registry import owned, recaptures
 from registry.models import Bundle, Case, Match, Owner
 from workers.drawings import pair_of
 from workers.facts import places_of, words_of_match
@@ -55,10 +55,14 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     rows = rows.order_by("-sighting__last_seen", "pk")
     matches = {one.match_id: one.match for one in rows}
     licences = {one.sighting_id: one.licence for one in rows}
+    standings = recaptures.standings(row)
     values = {
         "owner": owner,
         "case": row,
-        "places": [(place, licences[place.first.pk]) for place in places_of(list(rows))],
+        "places": [
+            (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first)))
+            for place in places_of(list(rows))
+        ],
         "matches": [
             (match, words_of_match(match), further_in_words(len(match.further)), remarks_of(match.reasons))
             for match in matches.values()

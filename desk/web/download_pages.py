@@ -59,6 +59,21 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 
 @require_safe
 @member_view
+def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
+    """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
+    row = owned.case(owner, number).captures.filter(pk=capture).first()
+    file = next((one for one in row.files if one["name"] == name), None) if row else None
+    digest = Digest.from_hex(file["digest"]) if file else None
+    if file is None or digest is None or digest not in house().blobs:
+        raise Http404
+    shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
+    stream = house().blobs.open(digest)
+    media_type = file["media_type"] if shown else "application/octet-stream"
+    return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
+
+
+@require_safe
+@member_view
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
     row = owned.bundle(owner, case, number)

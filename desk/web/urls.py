@@ -18,6 +18,9 @@ urlpatterns = [
     path("o/<slug:slug>/cases/<int:number>/", case_pages.case, name="case"),
     path("o/<slug:slug>/cases/<int:number>/decide", case_pages.decide, name="decide"),
     path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", case_pages.drawing, name="drawing"),
+    path(
+        "o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", download_pages.captured, name="captured"
+    ),
     path("o/<slug:slug>/works/", work_pages.works, name="works"),
     path("o/<slug:slug>/works/<int:number>/", work_pages.work, name="work"),
     path("o/<slug:slug>/works/<int:number>/deposit", work_pages.make_deposit, name="make-deposit"),

@@ -74,14 +74,19 @@ class Capture(Claimable):
     image_key = models.BinaryField()
     number = models.PositiveSmallIntegerField(default=1, help_text="1 for the first visit, more for recaptures")
     sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="captures")
+    method = models.CharField(max_length=8, default="http", help_text="http, or browser when the page was rendered")
     outcome = models.CharField(max_length=16, blank=True)
     sentence = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     files = models.JSONField(default=list, blank=True, help_text="list of {role, name, media_type, digest, size}")
+    next_at = models.DateTimeField(null=True, blank=True, help_text="when the place is to be visited again")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["case", "page_key", "image_key", "number"], name="capture_identity")
         ]
-        indexes = [models.Index(fields=["id"], name="capture_todo", condition=~models.Q(state="done"))]
+        indexes = [
+            models.Index(fields=["id"], name="capture_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["next_at"], name="capture_next", condition=models.Q(next_at__isnull=False)),
+        ]

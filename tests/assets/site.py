@@ -141,6 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
             route = Answer(b"<h1>not here</h1>", status=404)
         self._send(route if isinstance(route, Answer) else route(seen))
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.do_GET()
+
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
         if answer.media_type:

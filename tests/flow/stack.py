@@ -102,6 +102,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         "EXHIBIT_DATA": str(folder / "data"),
         "EXHIBIT_WEB_PORT": str(free_port()),
         "EXHIBIT_WORKERS": "1",
+        "EXHIBIT_CAPTURE_BROWSER": "none",
         "EXHIBIT_ALLOWED_NETWORKS": LOOPBACK,
         "EXHIBIT_LANGUAGES": "en",
     }

@@ -31,6 +31,9 @@ class Scene:
         self.case = self.studio.cases.get()
         self.bundle = self.case.bundles.create(number=1)
         file = {"name": "a.csv", "media_type": "text/csv", "digest": inline.house.blobs.put(b"a").hex, "size": 1}
+        self.capture = self.case.captures.get()
+        self.capture.files = [file | {"role": "network"}]
+        self.capture.save()
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         self.alice, self.bob = (
             self._person("alice", self.studio, Role.OWNER),
@@ -57,6 +60,7 @@ class Scene:
             "deposit": make_deposit(self.inline.house, self.work, by="Ann").number,
             "match": self.case.case_sightings.get().match_id,
             "drawing": "overlay.jpg",
+            "capture": self.capture.pk,
             "digest": self.work.pictures.get().digest.hex,
             "name": "a.csv",
         }

@@ -27,7 +27,7 @@ def test_everything_that_is_needed_is_there_after_a_setup_and_nothing_is_changed
 
 def test_what_is_missing_comes_with_a_remedy(fresh: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    for name in ("Chromium", "openssl"):
+    for name in ("browser", "openssl"):
         check = found(fresh)[name]
         assert (check.ok, check.needed) == (False, False)
         assert "apt-get install" in check.remedy

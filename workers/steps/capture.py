@@ -1,4 +1,4 @@
-"""Visiting a sighting's page and image again, and keeping exactly what was served."""
+"""Visiting a sighting's page and image again, at once and later on a schedule, and keeping exactly what was served."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +10,19 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.ports import Captured
 from exhibit.urls import host_of
-from registry import matching, steps
+from registry import matching, recaptures, steps
 from registry.crawling import denied
 from registry.models import Bundle, Capture, Sighting, StepState
+from registry.recaptures import Standing
 from registry.sightings import blocked
 from workers.wiring import House
+
+AGAIN = {
+    Standing.ONLINE: "still online",
+    Standing.CHANGED: "changed",
+    Standing.REMOVED: "removed",
+    Standing.UNSEEN: "not seen",
+}
 
 
 def capture_sightings(house: House, ids: Sequence[int]) -> None:
@@ -45,14 +53,19 @@ def _capture(house: House, pk: int) -> None:
     with transaction.atomic():
         if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:
             return  # another claimer was faster
+        standing = recaptures.standing_of(captured.outcome)
+        outcomes = [captured.outcome, *recaptures.outcomes_before(row)]
         Capture.objects.filter(pk=pk).update(
+            method=captured.method,
             outcome=captured.outcome,
             sentence=captured.sentence,
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,
+            next_at=recaptures.next_visit(outcomes, captured.finished, house.config.recapture_days),
         )
-        matching.record(row.case, "captured", "", captured.sentence)
+        again = f"Visited again, {AGAIN[standing]}: " if row.number > 1 else ""
+        matching.record(row.case, "captured", "", again + captured.sentence)
         steps.finish(Capture, [pk])
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.update(not_before=None)

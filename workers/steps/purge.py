@@ -13,6 +13,9 @@ from registry.models import BlockedDigest, Bundle, BytesState, Capture, Case, Ma
 from workers.bundles import sealed_case, sealed_facts
 from workers.wiring import House
 
+SHOWING = {"exchange", "captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml", "dom"}
+"""Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
+
 
 def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
@@ -46,7 +49,7 @@ def _shown_by(house: House, picture: Picture) -> Iterator[Digest]:
     carries = Q(files__contains=[{"digest": picture.digest.hex}]) | Q(sighting__picture=picture)
     for row in Capture.objects.filter(carries).select_related("sighting"):
         inline = row.sighting.image_url.startswith("data:")
-        roles = {"exchange", "captured-image", "page"} if inline else {"exchange", "captured-image"}
+        roles = SHOWING | {"page"} if inline else SHOWING
         yield from (Digest.from_hex(one["digest"]) for one in row.files if one["role"] in roles)
     matched = Match.objects.filter(Q(found=picture) | Q(registered=picture))
     cases = Case.objects.filter(case_sightings__match__in=matched).distinct()

@@ -4,7 +4,8 @@ import logging
 from functools import cache
 
 from evidence.log import BrokenHistoryError
-from registry import crawling, revisits, steps
+from exhibit.clock import now
+from registry import crawling, recaptures, revisits, steps
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -41,6 +42,7 @@ def tick(house: House) -> None:
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
+    recaptures.start_due(now())
     for step, model, size in BATCHES:
         if house.queued(step) >= MOST_MESSAGES:
             continue

@@ -1,0 +1,34 @@
+"""What a capture with a browser may take."""
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserLimits:
+    """What one page may take; what goes beyond is left out, and the record says so.
+
+    Attributes:
+        seconds: for everything together, besides fetching the image once more.
+        load_seconds: until what is there counts as the page.
+        scroll_seconds: for scrolling through it.
+        resource_seconds: for each thing that the page asks for.
+        resource_bytes: of each thing that the page asks for.
+        all_bytes: of all that the page asks for.
+        requests: that the page makes.
+        height: of the screenshot, pixels; Chromium can't draw more than 16,384 in one piece.
+        file_bytes: of each file that the browser makes of the page.
+        memory_bytes: of the browser with all its processes.
+    """
+
+    seconds: float = 60.0
+    load_seconds: float = 15.0
+    scroll_seconds: float = 6.0
+    resource_seconds: float = 15.0
+    resource_bytes: int = 30 * MIB
+    all_bytes: int = 150 * MIB
+    requests: int = 600
+    height: int = 15_000
+    file_bytes: int = 60 * MIB
+    memory_bytes: int = 3 << 30

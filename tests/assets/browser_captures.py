@@ -1,0 +1,61 @@
+"""Captures with a browser of sites that tests make. To be imported where a browser and what steers it are there."""
+
+import json
+from typing import Any
+
+from evidence.browser.capturer import BrowserCapturer
+from evidence.browser.limits import BrowserLimits
+from evidence.browser.program import find_browser
+from exhibit.digests import Digest
+from exhibit.guard import Guard
+from exhibit.ports import Captured
+from tests.assets.site import Site, picture
+
+FOUND = find_browser("")
+OPEN = Guard(allowed_networks=("127.0.0.1/32",))
+AGENT = "ExhibitBot/0.1 (+https://example.org/bot)"
+PICTURE = picture(3)
+
+
+def capturer_with(**limits: float) -> BrowserCapturer:
+    assert FOUND.path is not None
+    return BrowserCapturer(FOUND.path, OPEN, AGENT, browser_limits=BrowserLimits(**limits))  # type: ignore[arg-type]
+
+
+def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "/photo.jpg") -> Captured:
+    image_url = image if image.startswith("data:") else site.url(image)
+    return capturer.capture(site.url(path), image_url, Digest.of(PICTURE))
+
+
+def file(captured: Captured, role: str) -> bytes:
+    return next(one.data for one in captured.files if one.role == role)
+
+
+def roles(captured: Captured) -> set[str]:
+    return {one.role for one in captured.files}
+
+
+def record(captured: Captured) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file(captured, "network"))
+    return found
+
+
+def refused(captured: Captured) -> set[tuple[str, str]]:
+    """Kind and reason of what wasn't loaded, passed on or not."""
+    found = record(captured)
+    failed = {(one["kind"], one["failure"]) for one in found["resources"] if one["failure"]}
+    return failed | {(one["kind"], one["reason"]) for one in found["not_loaded"]}
+
+
+EVERYTHING = {
+    "exchange",
+    "wacz",
+    "network",
+    "page",
+    "captured-image",
+    "dom",
+    "screenshot",
+    "screenshot-boxed",
+    "mhtml",
+    "page-pdf",
+}

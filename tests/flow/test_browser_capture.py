@@ -1,0 +1,235 @@
+"""The capture with a browser: what it keeps of a page, and what it says of it."""
+
+import base64
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pypdf import PdfReader
+from warcio.archiveiterator import ArchiveIterator
+
+from evidence.browser.program import find_browser
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+if find_browser("").path is None:
+    pytest.skip(find_browser("").sentence, allow_module_level=True)
+
+from evidence.browser.capturer import BrowserCapturer
+from exhibit.digests import Digest
+from tests.assets.browser_captures import AGENT, EVERYTHING, PICTURE, capturer_with, file, record, roles, visit
+from tests.assets.site import Answer, Seen, Site, picture
+
+RED = (214, 0, 42)
+
+
+@pytest.fixture(scope="module")
+def capturer() -> Iterator[BrowserCapturer]:
+    """One browser for all tests of this module, short of time."""
+    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        running.routes["/photo.jpg"] = Answer(PICTURE, media_type="image/jpeg")
+        yield running
+
+
+def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer: BrowserCapturer, site: Site) -> None:
+    site.page("/", '<!doctype html><title>A shop 商店</title><h1>Prints</h1><img src="photo.jpg" width="300">')
+    captured = visit(capturer, site)
+    assert (captured.outcome, captured.method, captured.image) == ("captured", "browser", Digest.of(PICTURE))
+    assert captured.sentence.endswith("The rendered page shows it at one place.")
+    assert roles(captured) == EVERYTHING
+    assert file(captured, "captured-image") == PICTURE
+    assert b"<h1>Prints</h1>" in file(captured, "dom")
+    assert file(captured, "mhtml").startswith(b"From: <Saved by Blink>")
+    assert "Prints" in PdfReader(BytesIO(file(captured, "page-pdf"))).pages[0].extract_text()
+    found = record(captured)
+    assert found["rendered"]["title"] == "A shop 商店"
+    assert found["software"]["browser"].startswith("Chromium ")
+    assert {one["sha256"] for one in found["resources"]} >= {Digest.of(PICTURE).hex}
+    assert {one["peer"] for one in found["resources"]} == {"127.0.0.1"}
+    assert site.seen[0].headers["user-agent"].endswith(f"Safari/537.36 {AGENT}")
+    assert site.times("/photo.jpg") == 1
+
+
+def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: BrowserCapturer, site: Site) -> None:
+    site.page("/", '<!doctype html><body style="margin:0"><img src="photo.jpg" style="margin:40px 60px" width="480">')
+    captured = visit(capturer, site)
+    (place,) = record(captured)["rendered"]["image_places"]
+    assert place == {"how": "shown", "x": 60, "y": 40, "width": 480, "height": 320}
+    plain, boxed = (Image.open(BytesIO(file(captured, role))) for role in ("screenshot", "screenshot-boxed"))
+    assert plain.size == boxed.size == (1280, 900)
+    assert boxed.getpixel((53, 200)) == RED
+    inside = (60, 40, 540, 360)
+    assert plain.convert("RGB").crop(inside).tobytes() == boxed.crop(inside).tobytes()
+    beyond = (600, 0, 1280, 900)
+    assert plain.convert("RGB").crop(beyond).tobytes() == boxed.crop(beyond).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("html", "how"),
+    [
+        ('<img srcset="photo.jpg 1x">', "shown"),
+        ('<div style="width:90px;height:60px;background:url(photo.jpg)"></div>', "background"),
+        (
+            '<style>p::before{content:"";display:block;width:9em;height:6em;background:url(photo.jpg)}</style><p>',
+            "background",
+        ),
+        ('<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>', "offered"),
+        ('<a href="photo.jpg#full"><img src="small.jpg"></a>', "linked"),
+        ('<svg width=90 height=60><image href="photo.jpg" width=90 height=60 /></svg>', "shown"),
+        ('<iframe srcdoc="<img src=photo.jpg>"></iframe>', "shown"),
+        ('<iframe src="/frame"></iframe>', "shown"),
+        ('<p id=p></p><script>p.attachShadow({mode:"open"}).innerHTML="<img src=photo.jpg>"</script>', "shown"),
+        ('<div style="height:5000px"></div><img loading=lazy src="photo.jpg">', "shown"),
+        ('<img src="copy-of-it.jpg">', "shown"),
+    ],
+)
+def test_the_image_is_found_however_the_page_uses_it(
+    capturer: BrowserCapturer, site: Site, html: str, how: str
+) -> None:
+    site.page("/", f"<!doctype html>{html}")
+    site.routes["/frame"] = Answer(status=302, headers=(("Location", "/sub/frame"),))
+    site.page("/sub/frame", '<img src="../photo.jpg">')
+    site.image("/small.jpg", 7)
+    site.routes["/copy-of-it.jpg"] = Answer(PICTURE, media_type="image/jpeg")
+    captured = visit(capturer, site)
+    assert (captured.outcome, "screenshot-boxed" in roles(captured)) == ("captured", True)
+    assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == [how]
+
+
+def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCapturer, site: Site) -> None:
+    code = base64.b64encode(PICTURE).decode()
+    site.page(
+        "/", f"<!doctype html><script>document.write('<img src=\"data:image/jpeg;base64,'+'{code}'+'\">')</script>"
+    )
+    captured = visit(capturer, site, image=f"data:image/jpeg;sha-256={Digest.of(PICTURE).hex}")
+    assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE))
+    assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"]
+
+
+def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: BrowserCapturer, site: Site) -> None:
+    site.page("/", '<!doctype html><body style="margin:0"><div style="height:30000px"></div><img src="photo.jpg">')
+    captured = visit(capturer, site)
+    rendered = record(captured)["rendered"]
+    assert (rendered["screenshot_is_cut"], rendered["boxed_screenshot_from"]) == (True, 29600)
+    assert Image.open(BytesIO(file(captured, "screenshot"))).size == (1280, 15_000)
+    boxed = Image.open(BytesIO(file(captured, "screenshot-boxed")))
+    assert boxed.getpixel((40, 392)) == RED
+
+
+def test_everything_that_the_page_asked_for_is_in_the_web_archive(
+    capturer: BrowserCapturer, site: Site, tmp_path: Path
+) -> None:
+    site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><script src=s.js></script>')
+    site.routes["/s.css"] = Answer(b"h1{}", media_type="text/css")
+    site.routes["/s.js"] = Answer(b"fetch('/api',{method:'POST',body:'x=1'})", media_type="text/javascript")
+    site.routes["/api"] = Answer(b"{}", media_type="application/json")
+    captured = visit(capturer, site)
+    with zipfile.ZipFile(BytesIO(file(captured, "wacz"))) as archive:
+        assert archive.testzip() is None
+        warc = archive.read("archive/data.warc")
+        index = archive.read("indexes/index.cdxj").decode()
+        described = json.loads(archive.read("datapackage.json"))
+        seal = json.loads(archive.read("datapackage-digest.json"))
+        assert seal["hash"] == f"sha256:{Digest.of(archive.read('datapackage.json')).hex}"
+        for one in described["resources"]:
+            assert one["hash"] == f"sha256:{Digest.of(archive.read(one['path'])).hex}"
+    asked = [
+        one.rec_headers.get_header("WARC-Target-URI")
+        for one in ArchiveIterator(BytesIO(warc), no_record_parse=True)
+        if one.rec_type == "response"
+    ]
+    assert sorted(asked) == sorted(site.url(path) for path in ("/", "/api", "/s.css", "/s.js", "/photo.jpg"))
+    assert index.count("\n") == len(asked)
+    assert b"\r\n\r\nx=1\r\n" in warc
+    assert PICTURE in file(captured, "exchange")
+    assert b"h1{}" not in file(captured, "exchange")
+    path = tmp_path / "data.warc"
+    path.write_bytes(warc)
+    check = [str(Path(sys.executable).with_name("warcio")), "check", "-v", str(path)]
+    assert subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+
+def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer, site: Site) -> None:
+    first, second = (("Set-Cookie", "first=1; Path=/"), ("Set-Cookie", "second=2; Path=/; HttpOnly"))
+    site.routes["/old"] = Answer(
+        status=301, headers=(("Location", "/deep/shop?q=1"), ("Set-Cookie", "moved=3; Path=/"))
+    )
+    site.routes["/deep/shop"] = Answer(
+        b'<!doctype html><title>x</title><img src="../photo.jpg">', headers=(first, second)
+    )
+    captured = visit(capturer, site, "/old")
+    assert record(captured)["rendered"]["address"] == site.url("/deep/shop?q=1")
+    assert record(captured)["rendered"]["image_places"] != []
+    image = next(one for one in site.seen if one.path == "/photo.jpg")
+    assert sorted(image.headers["cookie"].split("; ")) == ["first=1", "moved=3", "second=2"]
+    assert [(one["url"], one["status"]) for one in record(captured)["exchanges"][:2]] == [
+        (site.url("/old"), 301),
+        (site.url("/deep/shop?q=1"), 200),
+    ]
+    assert site.times("/deep/shop?q=1") == 1
+
+
+def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed_it(
+    capturer: BrowserCapturer, site: Site
+) -> None:
+    def by_accept(seen: Seen) -> Answer:
+        return Answer(picture(9) if "jxl" in seen.headers["accept"] else PICTURE, media_type="image/jpeg")
+
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    site.routes["/photo.jpg"] = by_accept
+    captured = visit(capturer, site)
+    assert (captured.outcome, file(captured, "captured-image")) == ("captured", PICTURE)
+    assert site.times("/photo.jpg") == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "image", "outcome", "words"),
+    [
+        (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
+        (Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
+        (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "other bytes"),
+        (Answer(b"<p>Sold out"), None, "captured", "doesn't show it"),
+        (Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
+        (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "aren't programs"),
+        (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),
+        (Answer(b"<div class=h-captcha>Are you a person?</div>"), None, "unreachable", "a check of visitors"),
+        (Answer(b"<script>location='/login'</script>"), None, "unreachable", "leads to a login"),
+        (Answer(b"<input type=password><img src=photo.jpg>"), None, "captured", "at one place"),
+    ],
+)
+def test_what_happened_is_the_outcome_and_nothing_else(
+    capturer: BrowserCapturer, site: Site, page: Answer, image: Answer | None, outcome: str, words: str
+) -> None:
+    site.routes["/"] = page
+    site.page("/login", "<input type=password>")
+    if image is not None:
+        site.routes["/photo.jpg"] = image
+    captured = visit(capturer, site)
+    assert (captured.outcome, words in captured.sentence) == (outcome, True), captured.sentence
+    assert captured.method == "browser"
+    assert {"exchange", "network", "screenshot"} <= roles(captured)
+
+
+def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: BrowserCapturer, site: Site) -> None:
+    for address in (
+        "file:///etc/passwd",
+        "chrome://version",
+        "http://10.0.0.1/",
+        "http://[bad/",
+        "",
+        "ftp://127.0.0.1/",
+    ):
+        captured = capturer.capture(address, site.url("/photo.jpg"), Digest.of(PICTURE))
+        assert (captured.outcome, roles(captured) & {"dom", "screenshot"}) == ("unreachable", set()), address
