@@ -18,6 +18,8 @@ from evidence.codec import to_plain
 from evidence.container import Member, member_of, zip_chunks
 from evidence.logproofs import LogProof
 from evidence.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
+from evidence.notes import parse_note
+from evidence.renewals import Renewal, renewal_files
 from evidence.sealing import SealedCase
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
@@ -115,6 +117,7 @@ class Proofs:
         anchors: receipts.
         withheld: what this copy leaves out.
         countersignatures: of the owner's own devices.
+        renewals: later checkpoints with younger receipts.
     """
 
     entry: LogProof | None = None
@@ -122,6 +125,7 @@ class Proofs:
     anchors: tuple[AnchorProof, ...] = ()
     withheld: Withheld | None = None
     countersignatures: tuple[CounterSignature, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
 
 
 def checkpoint_digest(note: str) -> Digest:
@@ -159,6 +163,7 @@ def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
         files.update(log_files(proofs.entry))
     if proofs.consistency:
         files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
+    files.update(renewal_files(proofs.renewals))
     if proofs.withheld is not None:
         _check_withheld(sealed.manifest, proofs.withheld)
         files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
@@ -255,6 +260,9 @@ def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:
         return "manifest"
     if proofs.entry is not None and digest == checkpoint_digest(proofs.entry.checkpoint):
         return "checkpoint"
+    for renewal in proofs.renewals:
+        if digest == checkpoint_digest(renewal.checkpoint):
+            return f"later-{parse_note(renewal.checkpoint).size}"
     return f"earlier-{digest.hex[:8]}"
 
 

@@ -11,6 +11,7 @@ from evidence.checks.case import check_case, read_facts
 from evidence.checks.contents import check_container, check_contents, container_members
 from evidence.checks.inspection import Inspection, inspect, measure
 from evidence.checks.proofs import check_log, check_signature
+from evidence.checks.renewals import check_renewals
 from evidence.checks.signers import check_countersignatures, check_revocation
 from evidence.checks.witnesses import check_witnesses
 from evidence.codec import FormatError
@@ -62,6 +63,7 @@ def _checks(inspection: Inspection) -> Iterator[Check]:
     yield check
     yield from check_signature(inspection)
     yield from check_log(inspection, facts)
+    yield from check_renewals(inspection)
     witnessed = list(check_witnesses(inspection, facts))
     yield from witnessed
     yield from check_revocation(inspection, witnessed)

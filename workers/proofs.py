@@ -1,7 +1,10 @@
 """Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
 
+from datetime import timedelta
+
 from evidence.bundle import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
+from evidence.renewals import Renewal
 from evidence.sealing import SealedCase
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -10,6 +13,9 @@ from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogS
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.witness import receipt_of
 from workers.wiring import House
+
+RENEWED_AFTER = timedelta(days=30)
+"""Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
 
 
 def log_proof(house: House, submission: LogSubmission, checkpoint: LogCheckpoint) -> LogProof | None:
@@ -73,15 +79,29 @@ def proofs_of(house: House, bundle: Bundle, sealed: SealedCase, facts: CaseFacts
     checkpoint = best_checkpoint(bundle)
     if checkpoint is None or bundle.submission is None:
         return Proofs(anchors=_anchors(bundle, sealed.seal, None), countersignatures=_countersignatures(bundle))
+    later = renewal_of(checkpoint)
     earlier = sorted({size for size in checkpoint_sizes(facts) if size < checkpoint.size})
     return Proofs(
         entry=log_proof(house, bundle.submission, checkpoint),
         consistency=tuple(
             ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier
         ),
-        anchors=_anchors(bundle, sealed.seal, checkpoint),
+        anchors=(*_anchors(bundle, sealed.seal, checkpoint), *([] if later is None else _receipts(later))),
         countersignatures=_countersignatures(bundle),
+        renewals=() if later is None else (_renewal(house, checkpoint, later),),
     )
+
+
+def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
+    """The newest checkpoint that renews another one: much younger, with a witness that has answered in full."""
+    rows = LogCheckpoint.objects.filter(
+        origin=checkpoint.origin, size__gt=checkpoint.size, made_at__gte=checkpoint.made_at + RENEWED_AFTER
+    )
+    return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
+
+
+def _renewal(house: House, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
+    return Renewal(later.note, tuple(house.log.consistency(checkpoint.size, later.size)))
 
 
 def _countersignatures(bundle: Bundle) -> tuple[CounterSignature, ...]:
@@ -100,11 +120,13 @@ def checkpoint_sizes(facts: CaseFacts) -> set[int]:
 def _anchors(bundle: Bundle, seal: Digest, checkpoint: LogCheckpoint | None) -> tuple[AnchorProof, ...]:
     direct = bundle.receipts.exclude(proof=None).order_by("witness")
     proofs = [AnchorProof(seal, receipt_of(row)) for row in direct]
-    if checkpoint is not None:
-        digest = checkpoint_digest(checkpoint.note)
-        later = checkpoint.receipts.exclude(proof=None).order_by("witness")
-        proofs += [AnchorProof(digest, receipt_of(row)) for row in later]
-    return tuple(proofs)
+    return (*proofs, *([] if checkpoint is None else _receipts(checkpoint)))
+
+
+def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
+    digest = checkpoint_digest(checkpoint.note)
+    rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
+    return [AnchorProof(digest, receipt_of(row)) for row in rows]
 
 
 def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:

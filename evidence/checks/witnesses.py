@@ -12,6 +12,7 @@ from evidence.anchors.stamps import load_certificates, verify_reply
 from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.checks.inspection import Inspection, log_proofs
 from evidence.checks.proofs import UNKNOWN, read_checkpoint
+from evidence.checks.renewals import renewed
 from evidence.codec import FormatError, from_plain, parse_json
 from evidence.errors import PendingProofError, UnknownWitnessError
 from evidence.facts import CaseFacts
@@ -42,7 +43,12 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None) -> Iterator
         return
     checks = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
     yield from (check for _, check in checks)
-    yield _check_time([check for subject, check in checks if subject in {"manifest", "checkpoint"}])
+    yield _check_time([check for subject, check in checks if _is_of_the_whole(subject)])
+
+
+def _is_of_the_whole(subject: str) -> bool:
+    """Whether a witness of this has witnessed the seal; an earlier checkpoint came before it."""
+    return subject in {"manifest", "checkpoint"} or subject.startswith("later checkpoint")
 
 
 def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
@@ -56,8 +62,8 @@ def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
 
 
 def _subjects(inspection: Inspection, facts: CaseFacts | None) -> dict[Digest, str]:
-    """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier checkpoints."""
-    subjects: dict[Digest, str] = {}
+    """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier and later ones."""
+    subjects: dict[Digest, str] = dict(renewed(inspection))
     if facts is not None:
         for name, proof in log_proofs(facts):
             subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")

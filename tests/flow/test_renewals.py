@@ -1,0 +1,140 @@
+"""A bundle with a later checkpoint: its receipts witness the seal too, and the oldest good witness counts."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.bundle import AnchorProof, Proofs, checkpoint_digest
+from evidence.checks.renewals import MAX_RENEWALS
+from evidence.development.authority import running_authority
+from evidence.renewals import RENEWALS_PATH, Renewal
+from evidence.verdict import Check, State, Verdict
+from evidence.verify import verify
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from exhibit.errors import ExitCode
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from registry.log import submit
+from registry.models import AnchorReceipt, LogCheckpoint
+from tests.assets.bundles import Scene, logged, make_scene
+from tests.assets.tampering import files_of, packed, rebagged
+from workers import proofs
+from workers.inline import Inline
+from workers.steps.log import sequence_log, sign_checkpoint
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A scene, its later checkpoint, and the proofs with its receipt beside the earlier ones."""
+
+    scene: Scene
+    size: int
+    later: AnchorProof
+    proofs: Proofs
+
+    def write(self, path: Path, proofs: Proofs | None = None) -> Path:
+        return self.scene.write(path, proofs or self.proofs)
+
+
+@pytest.fixture(scope="module")
+def renewed(tmp_path_factory: pytest.TempPathFactory) -> Renewed:
+    scene = make_scene(tmp_path_factory.mktemp("scene"))
+    assert scene.proofs.entry is not None
+    for number in range(9):
+        logged(scene.log, EntryType.CASE, {"number": number})
+    head = scene.log.checkpoint()
+    digest = checkpoint_digest(head.note)
+    renewal = Renewal(head.note, tuple(scene.log.consistency(scene.proofs.entry.size, head.size)))
+    with running_authority(scene.folder / "authority") as authority:
+        session = guarded_session(Guard(("127.0.0.0/8",)))
+        anchor = Rfc3161Anchor("Second look", authority.url, [authority.root_pem], development=True, session=session)
+        later = AnchorProof(digest, anchor.submit(digest))
+    whole = replace(scene.proofs, anchors=(*scene.proofs.anchors, later), renewals=(renewal,))
+    return Renewed(scene, head.size, later, whole)
+
+
+def found(verdict: Verdict, name: str) -> Check:
+    [check] = [check for check in verdict.checks if check.name == name]
+    return check
+
+
+def first_time(proofs: Proofs) -> datetime:
+    return min(anchor.receipt.time for anchor in proofs.anchors if anchor.receipt.time is not None)
+
+
+def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renewed, tmp_path: Path) -> None:
+    verdict = verify(renewed.write(tmp_path / "renewed.zip"), renewed.scene.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert found(verdict, f"renewal:{renewed.size}").state is State.PASSED
+    stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
+    assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
+    assert f"stamped the later checkpoint of {renewed.size} entries" in stamp.sentence
+
+
+def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(
+    renewed: Renewed, tmp_path: Path
+) -> None:
+    verdict = verify(renewed.write(tmp_path / "both.zip"), renewed.scene.trust)
+    assert found(verdict, "time").time == first_time(renewed.scene.proofs)
+    alone = replace(renewed.proofs, anchors=(renewed.later,))
+    verdict = verify(renewed.write(tmp_path / "alone.zip", alone), renewed.scene.trust)
+    assert verdict.outcome is ExitCode.DONE
+    assert found(verdict, "time").time == renewed.later.receipt.time
+    assert found(verdict, "time").sentence.endswith(f"(later-{renewed.size}-second-look.tsr).")
+
+
+def test_a_later_checkpoint_that_continues_nothing_fails_and_its_receipt_with_it(
+    renewed: Renewed, tmp_path: Path
+) -> None:
+    [renewal] = renewed.proofs.renewals
+    for path in ((), tuple(reversed(renewal.path)), renewal.path[:-1]):
+        wrong = replace(renewed.proofs, renewals=(replace(renewal, path=path),), anchors=(renewed.later,))
+        verdict = verify(renewed.write(tmp_path / "wrong.zip", wrong), renewed.scene.trust)
+        assert {check.name for check in verdict.failures} == {
+            f"renewal:{renewed.size}",
+            f"anchor:later-{renewed.size}-second-look.tsr",
+        }
+        assert found(verdict, "time").state is State.NOT_CHECKED
+
+
+@pytest.mark.parametrize("what", ["junk", "twice", "another", "many", "missing"])
+def test_a_list_of_renewals_that_cannot_be_is_named(renewed: Renewed, tmp_path: Path, what: str) -> None:
+    files = files_of(renewed.write(tmp_path / "whole.zip"))
+    [record] = json.loads(files[RENEWALS_PATH])
+    lists = {
+        "junk": b"[1]",
+        "twice": canonical([record, record]),
+        "another": canonical([{**record, "file": "proofs/log/checkpoint"}]),
+        "many": canonical([{**record, "size": record["size"] + more} for more in range(MAX_RENEWALS + 1)]),
+        "missing": canonical([{**record, "file": "proofs/log/checkpoint-1"}]),
+    }
+    files[RENEWALS_PATH] = lists[what]
+    verdict = verify(packed(tmp_path / "wrong.zip", rebagged(files)), renewed.scene.trust)
+    assert {check.name.partition(":")[0] for check in verdict.failures} & {"renewals", "renewal"}
+
+
+def test_a_bundle_that_is_written_much_later_holds_the_newest_checkpoint_that_somebody_witnessed(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    for number in range(4):
+        submit(EntryType.CASE, {"number": number})
+        sequence_log(inline.house)
+        rows.append(sign_checkpoint(inline.house))
+    first, second, third, fourth = [row for row in rows if row is not None]
+    for row in (first, second, third, fourth):
+        digest = Digest.of(row.note.encode())
+        AnchorReceipt.objects.create(
+            kind="rfc3161", witness="a", digest=digest, checkpoint=row, state="todo" if row == fourth else "done"
+        )
+    assert proofs.renewal_of(first) is None
+    monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
+    assert proofs.renewal_of(first) == third
+    assert proofs.renewal_of(third) is None
+    renewal = proofs._renewal(inline.house, first, third)
+    assert renewal.checkpoint == LogCheckpoint.objects.get(size=3).note
