@@ -8,6 +8,7 @@ The same annotations give the JSON Schema, so that a schema can't drift from the
 import dataclasses
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 
 T = TypeVar("T")
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 MAX_JSON_BYTES = 16 << 20
 MAX_PLAIN_DEPTH = 64
@@ -45,7 +47,9 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  
     if len(data) > limit:
         raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
     try:
-        value = _DECODER.decode(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        _check_depth(text)
+        value = _DECODER.decode(text)
         _check_plain(value, MAX_PLAIN_DEPTH)
     except RecursionError as error:
         raise FormatError(f"{what} is nested too deeply.") from error
@@ -212,6 +216,19 @@ def _finite_float(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{_short(text)} is too large a number")
     return number
+
+
+def _check_depth(text: str) -> None:
+    """Count brackets before anything recursive looks at them: how deep Python may go is for other code to set."""
+    depth = 0
+    for found in _STRING_OR_BRACKET.finditer(text):
+        sign = found[0]
+        if sign in "[{":
+            depth += 1
+            if depth > MAX_PLAIN_DEPTH:
+                raise ValueError("nested too deeply")
+        elif sign in "]}":
+            depth -= 1
 
 
 def _check_plain(value: Any, left: int) -> None:  # noqa: ANN401 - any JSON value

@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from evidence.anchors.evm_proofs import FORMAT as EVM_FORMAT
+from evidence.anchors.evm_proofs import PENDING_FORMAT, EvmPending, EvmProof
 from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
 from evidence.checks.proofs import EntryFile, InclusionFile
 from evidence.facts import FACTS_FORMATS, CaseFacts
@@ -24,8 +26,8 @@ WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
 VERSION = 1
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
-    "bytes", "container", "ed25519", "log", "blocks", "stamps", "pictures", "contents", "proofs", "signers", "case",
-    "verdict", "show",
+    "bytes", "container", "ed25519", "log", "blocks", "ledgers", "stamps", "pictures", "contents", "proofs", "signers",
+    "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 
@@ -85,6 +87,8 @@ def _schemas() -> dict[str, Any]:
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),
         "consistency": array_schema_of(ConsistencyProof),
+        "evm": schema_of(EvmProof, (EVM_FORMAT,)),
+        "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
         "anchors": array_schema_of(AnchorRecord),
     }
 

@@ -182,6 +182,10 @@ CHANGES: dict[str, Callable[[Files], Files]] = {
         f"block proof flipped at {place}": flipped("proofs/anchors/checkpoint-test-chain.ots", place / 8)
         for place in range(8)
     },
+    **{
+        f"receipt of a chain flipped at {place}": flipped("proofs/anchors/evm-checkpoint-test-ledger.json", place / 8)
+        for place in range(8)
+    },
     **{f"checkpoint flipped at {place}": flipped("proofs/log/checkpoint", place / 8) for place in range(8)},
     "facts missing": without("data/facts.json"),
     "manifest missing": without("data/manifest.json"),

@@ -1,3 +1,5 @@
+import json
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -105,3 +107,15 @@ def test_random_bytes_are_read_or_refused_in_words(data: bytes) -> None:
         parse_json(data, what="a file")
     except FormatError as error:
         assert error.message.startswith("a file")  # noqa: PT017 - most inputs are refused, some are JSON
+
+
+def test_deep_nesting_is_refused_however_deep_python_may_go() -> None:
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        with pytest.raises(FormatError, match="nested too deeply"):
+            parse_json(b"[" * 200_000 + b"]" * 200_000, what="x")
+    finally:
+        sys.setrecursionlimit(before)
+    text = "[" * 100 + "\\" * 3 + '"'
+    assert parse_json(json.dumps([text]).encode(), what="x") == [text]

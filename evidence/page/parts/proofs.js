@@ -117,12 +117,13 @@ async function consistencyCheck(inspection, facts, note) {
     const paths = await consistencyPaths(inspection);
     if (!earlier.length) return notChecked(name, "The sealed files hold no earlier checkpoint.");
     for (const old of earlier) {
-      if (old.origin !== note.origin) return notChecked(name, "An earlier checkpoint is of another log, or from before a break of this one.");
       if (!paths.has(old.size) && old.size !== note.size) return notChecked(name, `The bundle holds no proof from the checkpoint of ${old.size} entries on.`);
       if (!(await isContinued(old.size, note.size, old.root, note.root, paths.get(old.size) || [])))
         return failed(name, `The log of ${note.size} entries doesn't continue that of ${old.size}.`);
     }
-    return passed(name, `The checkpoint continues all ${earlier.length} earlier ones in the bundle (RFC 9162, 2.1.4).`);
+    const names = [...new Set(earlier.map((old) => old.origin))].filter((origin) => origin !== note.origin).sort().join(", ");
+    const broken = names ? ` Of these some are of ${names.slice(0, 80)}: the log's name before a break.` : "";
+    return passed(name, `The checkpoint continues all ${earlier.length} earlier ones in the bundle (RFC 9162, 2.1.4).${broken}`);
   } catch (error) {
     return checkOf(name, error);
   }
@@ -133,7 +134,7 @@ async function continues(inspection, old) {
   try {
     const note = parseNote(await readCheckpoint(inspection));
     const paths = await consistencyPaths(inspection);
-    return old.origin === note.origin && (await isContinued(old.size, note.size, old.root, note.root, paths.get(old.size) || []));
+    return await isContinued(old.size, note.size, old.root, note.root, paths.get(old.size) || []);
   } catch {
     return false;
   }
@@ -173,6 +174,10 @@ async function anchorCheck(inspection, record, subjects) {
       const helpers = material.filter(([file]) => file.startsWith("certificate-")).map(([, bytes]) => bytes);
       const { authority, time } = await checkReply(proof, record.digest, helpers, inspection.trust);
       return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}.`, { time, ...developmentOf(authority) });
+    }
+    if (record.kind === "evm") {
+      const { ledger, number, time } = checkLedger(proof, record.digest, inspection.trust);
+      return passed(name, `Block ${number} of ${ledger.name}, dated ${moment(time)}, holds a log of the ${what}.`, { time, ...developmentOf(ledger) });
     }
     if (record.kind !== "opentimestamps") return notChecked(name, `This page doesn't read receipts of the kind ${JSON.stringify(record.kind.slice(0, 40))}; use the Python verifier.`);
     const headers = new Map(material.map(([file, bytes]) => [/^block-([0-9]{1,9})\.header$/.exec(file), bytes]).filter(([match]) => match).map(([match, bytes]) => [Number(match[1]), bytes]));

@@ -207,7 +207,7 @@ function saving(title, seal, verdict, checks) {
 function showTrust() {
   const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
   $("trust-words").textContent = plain(
-    `List of ${trust.dated}: ${count(trust.authorities.length, "authority", "authorities")}, ${count(trust.chains.length, "chain", "chains")}, ` +
+    `List of ${trust.dated}: ${count(trust.authorities.length, "authority", "authorities")}, ${count(trust.chains.length + (trust.ledgers || []).length, "chain", "chains")}, ` +
       `${count(trust.logs.length, "log", "logs")}, ${count(trust.keys.length, "owner's key", "owners' keys")}. ${trust.note}`,
   );
 }

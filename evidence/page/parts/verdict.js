@@ -53,7 +53,7 @@ function readTrust(text) {
   }
   checkSchema(trust, "trust", "The trust list");
   if (trust.format !== "exhibit-trust/1") throw new Broken("The trust list isn't in the format exhibit-trust/1.");
-  const all = [...trust.authorities, ...trust.chains, ...trust.logs, ...trust.keys];
+  const all = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...trust.logs, ...trust.keys];
   if (all.some((entry) => entry.development && !entry.label)) throw new Broken("The trust list has an entry for development without a label.");
   for (const authority of trust.authorities) for (const pem of authority.certificates) readCertificates(utf8(pem));
   return trust;
