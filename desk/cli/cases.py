@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.cli.case_papers import write_papers
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.show import counted, echo_json, fields, moment, note, say, short, table
 from desk.cli.wait import work_until
@@ -22,6 +23,9 @@ by_option = click.option("--by", metavar="NAME", help="Who decides, as the recor
 @click.group("case")
 def case_command() -> None:
     """Cases: each is one work shown by one party, with all places where it was seen."""
+
+
+case_command.add_command(write_papers)
 
 
 @case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))

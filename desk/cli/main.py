@@ -33,7 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Watching": {
         "watch": ("watches", "Scheduled visits: add, list, run, pause, resume."),
         "crawl": ("crawls", "What the runs of a watch saw and refused: list, show."),
-        "case": ("cases", "Found uses: list, show, confirm, clear, license, reopen."),
+        "case": ("cases", "Found uses: list, show, papers, confirm, clear, license, reopen."),
     },
     "Evidence": {
         "report": ("documents", "Accounts of cases: make, list."),

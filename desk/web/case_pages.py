@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
@@ -22,6 +23,14 @@ from workers.proofs import witnesses_of
 from workers.steps import decide as deciding
 from workers.wiring import house
 from workers.witnessed import Witnessed, witnessed
+
+PAPERS = (
+    ("us-902", _("United States: certification, FRE 902(13) and (14)")),
+    ("cn-evidence-list", _("China: list of evidence (证据目录)")),
+    ("cn-environment", _("China: record of the capturing environment (清洁性检查)")),
+    ("personal-data", _("Note on personal data in the bundle")),
+)
+"""Draft papers, by the name of each."""
 
 COPIES = "copies"
 """The button that clears a case whose pictures are copies."""
@@ -69,6 +78,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         ],
         "captures": row.captures.order_by("pk"),
         "bundles": [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")],
+        "papers": PAPERS if row.bundles.exclude(seal_digest=None).exists() else (),
         "events": row.events.all(),
         "may_decide": may_decide(request, owner),
     }

@@ -11,10 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from desk.web.access import forbidden, may_decide, member_view
 from desk.web.paging import page_of
+from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
 from registry import owned
 from registry.models import Bundle, Owner
 from workers.bundles import assemble, bundle_name
+from workers.papers import draft_paper, paper_name
 from workers.steps.report import request_report as ask_for_report
 from workers.wiring import house
 
@@ -70,6 +73,24 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     stream = house().blobs.open(digest)
     media_type = file["media_type"] if shown else "application/octet-stream"
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
+
+
+@require_safe
+@member_view
+def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponse:
+    """A draft paper about a case's newest bundle."""
+    if paper not in PAPERS:
+        raise Http404
+    row = owned.bundle(owner, number)
+    if row.seal_digest is None:
+        raise Http404
+    try:
+        data = draft_paper(house(), row, paper)
+    except ServiceMissingError as error:
+        messages.error(request, f"{error} {error.hint}")
+        return redirect("case", slug=owner.slug, number=number)
+    headers = {"Content-Disposition": f'attachment; filename="{paper_name(row, paper)}"'}
+    return HttpResponse(data, content_type="application/pdf", headers=headers)
 
 
 @require_safe

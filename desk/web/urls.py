@@ -21,6 +21,7 @@ urlpatterns = [
     path(
         "o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", download_pages.captured, name="captured"
     ),
+    path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", download_pages.paper, name="paper"),
     path("o/<slug:slug>/works/", work_pages.works, name="works"),
     path("o/<slug:slug>/works/<int:number>/", work_pages.work, name="work"),
     path("o/<slug:slug>/works/<int:number>/deposit", work_pages.make_deposit, name="make-deposit"),

@@ -150,7 +150,23 @@ class Card:
     rows: tuple[Row, ...]
 
 
-Block = Rows | Text | Quiet | Bullets | Callout | Plates | Table | Figures | Card
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """A field for a person, with so many empty lines."""
+
+    label: str
+    lines: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Blanks:
+    """Fields that only a person fills in; each stays whole on a page."""
+
+    kind: ClassVar[str] = "blanks"
+    items: tuple[Blank, ...]
+
+
+Block = Rows | Text | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from io import BytesIO
 
 from PIL import Image, ImageOps
+from pypdf import PdfReader
 
 from exhibit.digests import Digest
 from indexer.draw import View
@@ -12,6 +13,7 @@ from registry.models import Bundle, Capture, Case, CrawlSlice
 from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from workers.bundles import sealed_case, sealed_facts
 from workers.inline import Inline
+from workers.papers import draft_paper, paper_name
 from workers.steps.crawl import opening
 from workers.steps.decide import confirm
 from workers.steps.match import match_pictures
@@ -61,3 +63,20 @@ def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: Inli
     assert (report.state, report.error) == ("done", "")
     pdf = next(one for one in report.files if one["name"].endswith(".pdf"))
     assert inline.house.blobs.get(Digest.from_hex(pdf["digest"])).count(b"/DCTDecode") == 3
+
+
+def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(inline: Inline) -> None:
+    bundle = sealed(inline)
+    text = pdf_text(draft_paper(inline.house, bundle, "us-902"))
+    assert bundle.seal_digest is not None
+    assert bundle.seal_digest.hex in text.replace(" ", "")
+    assert "data/facts.json" in text
+    assert "Not checked: the bundle holds no record of a capture." in pdf_text(
+        draft_paper(inline.house, bundle, "cn-environment", "en")
+    )
+    assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
+
+
+def pdf_text(pdf: bytes) -> str:
+    """The words of a PDF."""
+    return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)

@@ -1,0 +1,83 @@
+"""Draft certification under Federal Rules of Evidence 902(13) and 902(14), in the form of 28 U.S.C. § 1746."""
+
+from evidence.documents.blocks import Bullets, Callout, Rows, Section, Style, Text
+from evidence.documents.case_sections import STANDING_LIMITS
+from evidence.documents.fonts import FontSet
+from evidence.documents.paper import (
+    SealedFacts,
+    blanks,
+    draft_notice,
+    file_table,
+    paper_pdf,
+    plain_row,
+    running,
+    system_rows,
+)
+from evidence.documents.standing import own_unchecked, standing_unchecked
+from evidence.documents.wording import Wording
+from evidence.facts import SightingFacts
+
+PROCESS = ("process_crawl", "process_capture", "process_compare", "process_seal")
+ACCURATE = ("accurate_bytes", "accurate_tls", "accurate_verify", "accurate_error")
+
+
+def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The draft; who signs, when, where, and what that person checked stay empty."""
+    say = wording.say
+    process = tuple(say(f"us902.{key}") for key in PROCESS)
+    accurate = tuple(say(f"us902.{key}") for key in ACCURATE)
+    algorithm = Rows((plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
+    compared = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")
+    sections = (
+        Section(
+            say("us902.person"),
+            (blanks(wording, "name", "position", "address"), blanks(wording, "qualification", "knowledge", lines=3)),
+            running=running(case, wording),
+        ),
+        Section(say("us902.system"), (system_rows(case, wording),)),
+        Section(say("us902.process"), (Bullets(process),)),
+        Section(say("us902.accurate"), (Bullets(accurate), blanks(wording, "checks_made", lines=3))),
+        Section(say("us902.recorded"), tuple(_recorded(one, wording) for one in case.facts.sightings)),
+        Section(say("us902.copied"), (algorithm, *file_table(case, wording), compared)),
+        Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),
+        Section(
+            say("us902.declaration"),
+            (
+                Text(say("us902.within")),
+                Text(say("us902.without")),
+                blanks(wording, "date", "place", "signature", "name"),
+            ),
+        ),
+    )
+    notice = Callout(say("us902.notice_title"), say("us902.notice"))
+    return paper_pdf(case, "us902", sections, wording, fonts, draft_notice(wording), notice)
+
+
+def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
+    captures = [
+        wording.say(
+            "capture.line",
+            outcome=wording.phrases.word("capture", one.outcome),
+            time=wording.time(one.finished),
+            method=wording.phrases.word("fetched", one.method),
+        )
+        for one in sighting.captures
+    ]
+    answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
+    rows = (
+        plain_row(wording, "label.sighting", str(sighting.number), style=Style.STRONG),
+        plain_row(wording, "label.page_url", sighting.page_url, style=Style.MONO),
+        plain_row(wording, "label.image_url", sighting.image_url, style=Style.MONO),
+        plain_row(wording, "label.first_seen", wording.both_times(sighting.first_seen)),
+        plain_row(wording, "label.last_seen", wording.both_times(sighting.last_seen)),
+        plain_row(wording, "label.status", answer),
+        plain_row(wording, "label.capture", *(captures or [wording.say("capture.none")])),
+        plain_row(wording, "label.digest", sighting.picture.digest.hex, style=Style.MONO),
+    )
+    return Rows(rows)
+
+
+def _limits(case: SealedFacts, wording: Wording) -> tuple[str, ...]:
+    own = tuple(wording.clipped(sentence) for sentence in own_unchecked(case.facts.not_checked))
+    standing = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
+    return (*standing, *standing_unchecked(wording.phrases.language), *own)

@@ -1,0 +1,84 @@
+"""Draft of the numbered list of evidence (证据目录): number, item and content, source; what it is to show stays empty.
+
+The provisions of the Supreme People's Court on evidence in civil proceedings (2020), article 19, ask for such a list.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evidence.bundle import KEY_PATH, SIGNATURE_PATH
+from evidence.documents.blocks import Callout, Cell, Line, Section, Style, Table
+from evidence.documents.fonts import FontSet
+from evidence.documents.paper import SealedFacts, blanks, draft_notice, paper_pdf, running
+from evidence.documents.wording import Wording
+from evidence.facts import SightingFacts
+from evidence.manifest import MANIFEST_PATH
+from evidence.sealing import match_folder, sighting_folder
+
+LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    words: str
+    source: str
+    files: tuple[str, ...]
+
+
+def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The draft; what each item is to show, the submitter, the matter and the date stay empty."""
+    say = wording.say
+    head = tuple(say(f"cnlist.{name}") for name in ("number", "item", "source", "purpose"))
+    rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
+    submitter = blanks(wording, "submitter", "signature", "date")
+    sections = (
+        Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),), running=running(case, wording)),
+        Section(say("cnlist.sign"), (blanks(wording, "matter", "translation"), submitter)),
+    )
+    notice = Callout(say("cnlist.notice_title"), say("cnlist.notice"))
+    return paper_pdf(case, "cnlist", sections, wording, fonts, draft_notice(wording), notice)
+
+
+def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
+    first, *rest = item.files
+    files = wording.say("cnlist.many", path=first, n=len(rest)) if rest else first
+    return (
+        Cell((Line(str(number)),)),
+        Cell((Line(wording.clipped(item.words, LONGEST)), Line(files, Style.MONO))),
+        Cell((Line(wording.clipped(item.source, LONGEST)),)),
+        Cell((Line(""), Line(""), Line(f"（{wording.say('paper.open')}）", Style.QUIET))),
+    )
+
+
+def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
+    facts, say = case.facts, wording.say
+    for picture in facts.work.pictures:
+        words = say("cnlist.work", title=facts.work.title, width=picture.width, height=picture.height)
+        yield _Item(words, say("cnlist.work_source", day=wording.day(facts.work.registered_at)), (picture.file,))
+    if facts.work.registration is not None:
+        yield _Item(say("cnlist.registration"), say("cnlist.proofs_source"), ("data/work/registration.json",))
+    for sighting in facts.sightings:
+        yield from _of_sighting(sighting, wording)
+    for match in facts.matches:
+        folder = match_folder(match.number)
+        files = tuple(file.path for file in case.manifest.files if file.path.startswith(f"{folder}/"))
+        yield _Item(say("cnlist.match", n=match.number), say("cnlist.made"), files or (f"{folder}/",))
+    sheets = tuple(file.path for file in case.manifest.files if file.role == "exhibit-sheet")
+    if sheets:
+        yield _Item(say("cnlist.sheet"), say("cnlist.made"), sheets)
+    yield _Item(say("cnlist.seal", digest=case.seal.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH))
+    yield _Item(say("cnlist.proofs", n=len(case.witnesses)), say("cnlist.proofs_source"), ("proofs/",))
+
+
+def _of_sighting(sighting: SightingFacts, wording: Wording) -> Iterator[_Item]:
+    say, folder = wording.say, sighting_folder(sighting.number)
+    url = wording.clipped(sighting.page_url or sighting.image_url, LONGEST // 2)
+    words = say("cnlist.sighting", url=url, time=wording.time(sighting.first_seen))
+    peer = sighting.peer or say("document.unknown")
+    yield _Item(words, say("cnlist.sighting_source", peer=peer), (sighting.picture.file,))
+    if sighting.slice is not None:
+        yield _Item(say("cnlist.slice"), say("cnlist.proofs_source"), (f"{folder}/slice.json",))
+    for capture in sighting.captures:
+        outcome = wording.phrases.word("capture", capture.outcome)
+        words = say("cnlist.capture", time=wording.time(capture.finished), outcome=outcome)
+        yield _Item(words, say("cnlist.capture_source"), capture.files or (f"{folder}/",))

@@ -1,0 +1,31 @@
+"""A note on personal data in a bundle: what may be there, what two laws ask, and what a person has to decide."""
+
+from evidence.documents.blocks import Bullets, Callout, Section
+from evidence.documents.fonts import FontSet
+from evidence.documents.paper import SealedFacts, blanks, paper_pdf, running
+from evidence.documents.wording import Wording
+
+
+def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The note; the balancing of interests and every decision stay empty."""
+    say = wording.say
+    places = sum(bool(one.context) for one in case.facts.sightings)
+    may_be = (
+        say("privacy.words", n=places),
+        *(say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact")),
+    )
+    gdpr = tuple(say(f"privacy.{key}") for key in ("gdpr_basis", "gdpr_claims"))
+    pipl = tuple(say(f"privacy.{key}") for key in ("pipl_basis", "pipl_export"))
+    decide = (
+        blanks(wording, "purpose", "necessity", "interests", "outcome", lines=2),
+        blanks(wording, "export", "redacted"),
+        blanks(wording, "name", "signature", "date"),
+    )
+    sections = (
+        Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
+        Section(say("privacy.gdpr"), (Bullets(gdpr),)),
+        Section(say("privacy.pipl"), (Bullets(pipl),)),
+        Section(say("privacy.decide"), decide),
+    )
+    notice = Callout(say("privacy.draft_title"), say("paper.draft"))
+    return paper_pdf(case, "privacy", sections, wording, fonts, notice)
