@@ -2,22 +2,26 @@
 
 from functools import lru_cache
 
+from django.db import transaction
 from django.db.models import F
 
 from exhibit.calibration import Calibration
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
+from registry import trail
 from registry.models import CalibrationRow
 
 _FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
 
 
-def use(calibration: Calibration) -> None:
+def use(calibration: Calibration, *, by: str = "") -> None:
     """Use one of this installation's own from now on, for new matches; earlier ones keep theirs."""
-    CalibrationRow.objects.update_or_create(
-        digest=calibration.digest, defaults={**_columns(calibration), "shipped": False, "used_from": now()}
-    )
+    with transaction.atomic():
+        CalibrationRow.objects.update_or_create(
+            digest=calibration.digest, defaults={**_columns(calibration), "shipped": False, "used_from": now()}
+        )
+        trail.changed("calibration used", by=by, about={"calibration": calibration.digest.hex})
 
 
 def keep_shipped(calibration: Calibration) -> None:
@@ -27,9 +31,11 @@ def keep_shipped(calibration: Calibration) -> None:
     )
 
 
-def use_shipped() -> None:
+def use_shipped(*, by: str = "") -> None:
     """Use none of this installation's own any more; they stay for the matches that name them."""
-    CalibrationRow.objects.filter(shipped=False).update(used_from=None)
+    with transaction.atomic():
+        CalibrationRow.objects.filter(shipped=False).update(used_from=None)
+        trail.changed("calibration reset", by=by, about={})
 
 
 def active(pipeline: str) -> Calibration | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.db.models import Q
 
+from registry import trail
 from registry.models import Licence, Owner, Sighting, Work
 
 
@@ -33,7 +34,7 @@ class NewLicence:
     reason: str = ""
 
 
-def keep_licences(owner: Owner, given: Sequence[NewLicence]) -> tuple[list[Licence], int]:
+def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
 
     Returns:
@@ -54,6 +55,8 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence]) -> tuple[list[Licen
                 row.works.set(new.works)
                 known[key], number = row, row.number
             kept.append(known[key])
+        if added := sorted(row.number for row in list(known.values())[before:]):
+            trail.changed("licences added", by=by, owner=owner, about={"licences": added})
     return kept, len(known) - before
 
 

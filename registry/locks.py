@@ -16,6 +16,7 @@ class Lock(IntEnum):
     INDEX = 2
     FRONTIER = 3
     KEYS = 4
+    SETTINGS = 5
 
 
 def hold(lock: Lock) -> None:

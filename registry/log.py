@@ -36,8 +36,9 @@ def submit(
     """
     sealed, content = _with_digest(opening, details)
     commitment, salt = commit(content)
-    submission = LogSubmission.objects.create(type=type_, time=time or now(), commitment=commitment, owner=owner)
-    LogOpening.objects.create(submission=submission, salt=salt, content=content, details=sealed)
+    with transaction.atomic():
+        submission = LogSubmission.objects.create(type=type_, time=time or now(), commitment=commitment, owner=owner)
+        LogOpening.objects.create(submission=submission, salt=salt, content=content, details=sealed)
     return submission
 
 

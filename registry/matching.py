@@ -14,7 +14,7 @@ from exhibit.calibration import calibrated
 from exhibit.clock import now
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
-from registry import calibrations
+from registry import calibrations, trail
 from registry.bulk import copy_into
 from registry.licences import covering_licence
 from registry.log import submit
@@ -127,6 +127,7 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
         return case
     number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
     case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
+    trail.opened(case)
     record(case, "opened", "", f"Opened: {party} shows what may be a copy of work {case.work.number}.")
     return case
 

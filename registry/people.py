@@ -7,18 +7,20 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from exhibit.errors import NotFoundError, WrongUseError
+from registry import trail
 from registry.models import Membership, Owner, User
 
 MOST_SLUG = 50
 
 
-def add_owner(name: str, *, slug: str = "", contact: str = "") -> Owner:
+def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
     """Add a rights holder.
 
     Args:
         name: as documents show it.
         slug: a short name for commands and addresses; made of the name if empty.
         contact: where it is reached; shown in documents.
+        by: who adds it, for the log.
 
     Raises:
         WrongUseError: the name or the short name is taken, or can't be used.
@@ -35,6 +37,8 @@ def add_owner(name: str, *, slug: str = "", contact: str = "") -> Owner:
         if Owner.objects.filter(name=name).exists():
             raise WrongUseError(f"There is an owner named {name!r} already.")
         owner, new = Owner.objects.get_or_create(slug=wanted, defaults={"name": name, "contact": contact})
+        if new:
+            trail.changed("owner added", by=by, owner=owner, about={"owner": wanted, "name": name})
     if not new:
         raise WrongUseError(f"The short name {wanted!r} is taken by {owner.name}.", hint="Give another with --slug.")
     return owner
@@ -53,7 +57,7 @@ def is_user(email: str) -> bool:
     return User.objects.filter(email__iexact=email).exists()
 
 
-def add_member(owner: Owner, email: str, role: str, password: str | None) -> Membership:
+def add_member(owner: Owner, email: str, role: str, password: str | None, *, by: str = "") -> Membership:
     """Give a person a role with an owner, and make the person known if it is a new one.
 
     Args:
@@ -61,6 +65,7 @@ def add_member(owner: Owner, email: str, role: str, password: str | None) -> Mem
         email: to sign in with.
         role: one of :class:`registry.models.Role`; an earlier role with this owner is replaced.
         password: of a new person; one who is known keeps the present one.
+        by: who gives it, for the log.
 
     Raises:
         WrongUseError: the address or the password can't be used.
@@ -70,6 +75,8 @@ def add_member(owner: Owner, email: str, role: str, password: str | None) -> Mem
         if person is None:
             person = _new_user(email, password or "")
         membership, _ = Membership.objects.update_or_create(user=person, owner=owner, defaults={"role": role})
+        about = {"owner": owner.slug, "role": str(role), "user": person.email}
+        trail.changed("role given", by=by, owner=owner, about=about)
     return membership
 
 
@@ -81,6 +88,13 @@ def _new_user(email: str, password: str) -> User:
     person = User(username=email.lower(), email=email.lower())
     set_password(person, password)
     return person
+
+
+def change_password(person: User, password: str, *, by: str = "") -> None:
+    """Give a person who is known another password; raises ``WrongUseError`` as :func:`set_password` does."""
+    with transaction.atomic():
+        set_password(person, password)
+        trail.changed("password changed", by=by, about={"user": person.email})
 
 
 def set_password(person: User, password: str) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import crawling, owned, revisits
+from registry import crawling, owned, revisits, trail
 from registry.models import Crawl, Owner, StepState, Watch
 
 FILE_KINDS = ("folder", "warc")
@@ -24,6 +24,7 @@ def add_watch(
     every: timedelta,
     budget: Mapping[str, int],
     politeness: Mapping[str, float],
+    by: str = "",
 ) -> Watch:
     """Arrange a scheduled crawl, due for the first time when one period has passed; :func:`start_now` is for sooner.
 
@@ -36,6 +37,7 @@ def add_watch(
         every: time between the starts of two crawls.
         budget: limits of each crawl, see :class:`crawler.job.Limits`.
         politeness: see :class:`crawler.job.Politeness`.
+        by: who arranges it, for the log.
 
     Raises:
         WrongUseError: it can't be arranged like this.
@@ -52,7 +54,7 @@ def add_watch(
         if owned.watches(owner).filter(name=name).exists():
             raise WrongUseError(f"{owner.name} has a watch {name!r} already.", hint="Choose another name.")
         number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
-        return Watch.objects.create(
+        watch = Watch.objects.create(
             owner=owner,
             number=number,
             name=name,
@@ -63,21 +65,31 @@ def add_watch(
             next_run_at=now() + every,
             private=from_files.pop(),
         )
+        about = {"watch": name, "sources": watch.sources, "seconds": watch.interval_seconds, "budget": watch.budget}
+        trail.changed("watch added", by=by, owner=owner, about={**about, "politeness": watch.politeness})
+        return watch
 
 
-def pause(watch: Watch) -> None:
+def pause(watch: Watch, *, by: str = "") -> None:
     """Start no more crawls; one that is under way goes on."""
-    Watch.objects.filter(pk=watch.pk).update(paused=True)
+    _set_paused(watch, by=by, paused=True)
 
 
-def resume(watch: Watch) -> None:
+def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
+    with transaction.atomic():
+        if Watch.objects.filter(pk=watch.pk, paused=not paused).update(paused=paused):
+            what = "watch paused" if paused else "watch resumed"
+            trail.changed(what, by=by, owner=watch.owner, about={"watch": watch.name})
+
+
+def resume(watch: Watch, *, by: str = "") -> None:
     """Start crawls again, at the usual time.
 
     Raises:
         WrongUseError: the watch only asks for pictures seen before.
     """
     _refuse_past(watch)
-    Watch.objects.filter(pk=watch.pk).update(paused=False)
+    _set_paused(watch, by=by, paused=False)
 
 
 def _refuse_past(watch: Watch) -> None:

@@ -17,7 +17,7 @@ from exhibit.errors import NotFoundError, ServiceMissingError
 from registry.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from workers.facts import software, work_facts
-from workers.keys import HOLDER, sealing_key, signer_of
+from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, log_proof, witness_facts
 from workers.registrations import submission_of
 from workers.steps.seal import DOCUMENT_LANGUAGES
@@ -47,6 +47,7 @@ def make_deposit(house: House, work: Work, *, by: str) -> Deposit:
         meanwhile = work.deposits.filter(number=number).first()
         if meanwhile is not None:
             return meanwhile
+        still_counts(key)
         return Deposit.objects.create(
             work=work,
             number=number,

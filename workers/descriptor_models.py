@@ -15,7 +15,7 @@ from indexer.descriptor import MOST_BYTES, examined
 from indexer.edits import EDITS
 from indexer.folders import files_below
 from indexer.recall import Progress, Recall, as_plain, measure, recall_of
-from registry import descriptors
+from registry import descriptors, trail
 from registry.fingerprints import Collection
 from registry.models import DescriptorModel, Picture, WorkPicture
 from workers.indexes import index_folder
@@ -129,7 +129,7 @@ def measure_model(
     return Measured(str(row), found[0], str(serving), found[-1])
 
 
-def use_model(house: House, named: str) -> DescriptorModel:
+def use_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
     """Begin to bring a network into use; it serves once it has described everything that it can.
 
     Raises:
@@ -141,6 +141,7 @@ def use_model(house: House, named: str) -> DescriptorModel:
         if building is None:
             raise WrongUseError(f"{row} is in use already.")
         descriptors.stop_building(building)
+        trail.changed("network kept", by=by, about={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
         raise WrongUseError(
@@ -148,12 +149,13 @@ def use_model(house: House, named: str) -> DescriptorModel:
             hint=f"Measure it: exhibit model measure {_id(row)}",
         )
     descriptors.start_building(row)
+    trail.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
     house.descriptors.refresh()
     house.hint("refingerprint", [row.pk])
     return row
 
 
-def drop_model(house: House, named: str) -> DescriptorModel:
+def drop_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
     """Remove a network with all its vectors; one that is being brought into use is stopped first.
 
     Raises:
@@ -166,6 +168,7 @@ def drop_model(house: House, named: str) -> DescriptorModel:
         raise WrongUseError(f"{row} comes with this version of Exhibit.")
     descriptor, digest = house.descriptors.of(row), row.digest
     descriptors.remove_model(row)
+    trail.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
     shared = DescriptorModel.objects.filter(digest=digest).exists() or Picture.objects.filter(digest=digest).exists()
     if not shared:
         house.blobs.remove(digest)

@@ -59,6 +59,16 @@ def document_key(house: House, owner: Owner) -> UnlockedDocumentKey:
     return _with_master_keys(house, key, unlocked)
 
 
+def still_counts(key: SealingKey) -> None:
+    """Hold a key's row until the transaction ends, so that its revocation comes before the seal or after it.
+
+    Raises:
+        IntegrityError: the key was revoked since the seal was made.
+    """
+    if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
+        raise IntegrityError("The sealing key was revoked meanwhile; another one seals.", retry=True)
+
+
 def rotate(house: House, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
     """Use another sealing key or document key from now on. What the earlier one signed stands.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.frame import examples, finish, json_option, open_desk
+from desk.cli.frame import examples, finish, json_option, open_desk, person
 from desk.cli.show import counted, echo_json, fields, note, say, table
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision
@@ -73,7 +73,7 @@ def calibrate_command(
     outcome = _calibrated(order)
     from registry import calibrations
 
-    calibrations.use(outcome.calibration)
+    calibrations.use(outcome.calibration, by=person())
     _tell(outcome, as_json=as_json)
 
 
@@ -197,7 +197,7 @@ def use_shipped() -> None:
     from indexer.spaces import PIPELINE
     from registry import calibrations
 
-    calibrations.use_shipped()
+    calibrations.use_shipped(by=person())
     active = calibrations.active(PIPELINE)
     if active is None:
         say(f"None came with the software for {PIPELINE}: new matches have no probability.")

@@ -66,10 +66,11 @@ def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
     desk = open_desk()
     from desk import shapes
-    from registry import owned
+    from registry import owned, trail
 
     of = desk.owner(owner)
     row = owned.case(of, number)
+    trail.accessed(trail.Evidence.CASE, trail.Way.SEEN, of, by=person(), case=number)
     one = {**shapes.case(row), "captures": shapes.captures(row), "history": shapes.history(row)}
     if as_json:
         echo_json(one)

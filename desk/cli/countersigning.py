@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from desk.cli.frame import examples, json_option, open_desk, owner_option
+from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.show import echo_json, say
 from exhibit.errors import NotFoundError, WrongUseError
 
@@ -25,11 +25,13 @@ number_option = click.option(
 def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
     """Write the manifest of a bundle of CASE into a folder, to be signed on the owner's own device."""
     desk = open_desk()
-    from registry import owned
+    from registry import owned, trail
     from workers.bundles import bundle_name, sealed_case
 
     row = owned.bundle(desk.owner(owner), case, number)
     sealed = sealed_case(desk.house, row)
+    about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
+    trail.accessed(trail.Evidence.MANIFEST, trail.Way.TAKEN, row.case.owner, by=person(), **about)
     path = out / f"{Path(bundle_name(row)).stem}.manifest.json"
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -37,11 +37,13 @@ def make_report(*, owner: str | None, out: Path, title: str, as_json: bool) -> N
     """Make a report over all cases that weren't cleared, and write its files into a folder."""
     folder = made_folder(out)
     desk = open_desk()
+    from registry import trail
     from workers.steps.report import request_report
 
     report = request_report(desk.owner(owner), preparer=person(), title=title)
     desk.house.hint("report", [report.pk])
     _wait_for(desk, report)
+    trail.accessed(trail.Evidence.REPORT, trail.Way.TAKEN, report.owner, by=person(), report=report.number)
     files = []
     for one in report.files:
         path = folder / one["name"]
@@ -140,6 +142,7 @@ def _assembled(desk: Desk, row: "Bundle", folder: Path) -> str:
     Raises:
         ExhibitError: it couldn't be sealed.
     """
+    from registry import trail
     from workers.bundles import assemble, bundle_name
 
     row.refresh_from_db()
@@ -147,6 +150,7 @@ def _assembled(desk: Desk, row: "Bundle", folder: Path) -> str:
         sentence = f"Bundle {row.number} of case {row.case.number} isn't sealed: {row.error or 'it waits'}"
         raise ExhibitError(sentence, hint="It is tried again while workers run; `exhibit status` says what waits.")
     path = folder / bundle_name(row)
+    trail.bundle_taken(row, by=person())
     with written_whole(path) as file:
         assemble(desk.house, row, file)
     return str(path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.frame import examples, json_option, open_desk, owner_option
+from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.show import counted, echo_json, say, short, table
 from desk.tables import DeclaredLicence, read_licences
 from exhibit.errors import WrongUseError
@@ -38,7 +38,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     from registry.matching import search_ledger
 
     of = desk.owner(owner)
-    kept, new = keep_licences(of, _with_works(of, file.name, lines))
+    kept, new = keep_licences(of, _with_works(of, file.name, lines), by=person())
     decided = search_ledger(of)
     if as_json:
         licences = [shapes.licence(row) for row in kept]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.frame import examples, json_option, open_desk
+from desk.cli.frame import examples, json_option, open_desk, person
 from desk.cli.show import counted, echo_json, note, say, size, table
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def use_model(*, name: str) -> None:
     desk = open_desk()
     from workers import descriptor_models
 
-    row = descriptor_models.use_model(desk.house, name)
+    row = descriptor_models.use_model(desk.house, name, by=person())
     state = next(one for one in descriptor_models.model_states(desk.house) if (one.name, one.version) == _pair(row))
     if state.state == "serving":
         say(f"{row} stays in use.")
@@ -146,7 +146,7 @@ def drop_model(*, name: str) -> None:
     desk = open_desk()
     from workers import descriptor_models
 
-    say(f"Removed {descriptor_models.drop_model(desk.house, name)}.")
+    say(f"Removed {descriptor_models.drop_model(desk.house, name, by=person())}.")
 
 
 def _pair(row: Any) -> tuple[str, str]:  # noqa: ANN401 - a row, whose class isn't loaded here

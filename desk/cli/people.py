@@ -6,6 +6,7 @@ import sys
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option
+from desk.cli.frame import person as by_person
 from desk.cli.show import echo_json, say, table
 from exhibit.errors import WrongUseError
 
@@ -29,7 +30,7 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     from desk import shapes
     from registry import people
 
-    owner = people.add_owner(name, slug=slug, contact=contact)
+    owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
     if as_json:
         echo_json(shapes.owner(owner))
     else:
@@ -82,7 +83,7 @@ def add_user(*, email: str, owner: str | None, role: str, generate: bool) -> Non
 
     of = desk.owner(owner)
     password = None if people.is_user(email) else _password(generate=generate)
-    people.add_member(of, email, role, password)
+    people.add_member(of, email, role, password, by=by_person())
     say(f"{email} is {role} of {of.name}.")
     if generate and password is not None:
         say(f"Password, shown this once: {password}")
@@ -98,7 +99,7 @@ def change_password(*, email: str, generate: bool) -> None:
 
     person = people.user(email)
     password = _password(generate=generate)
-    people.set_password(person, password)
+    people.change_password(person, password, by=by_person())
     say(f"{person.email} has a new password.")
     if generate:
         say(f"Password, shown this once: {password}")

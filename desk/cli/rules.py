@@ -11,7 +11,7 @@ from desk.cli.frame import Desk, examples, json_option, open_desk, person, reaso
 from desk.cli.show import echo_json, moment, say, table
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import WrongUseError
 
 HEX_DIGITS = 64
 
@@ -47,10 +47,11 @@ def block_command(*, what: str | None, reason: str, as_json: bool) -> None:
     digest = None if what is None else _digest(what)
     _need_reason(what, reason)
     desk = open_desk()
+    from registry import rules
     from registry.models import BlockedDigest
 
     if digest is not None:
-        _, new = BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
+        new = rules.block(digest, by=person(), reason=reason)
         say(f"{digest} is {'blocked' if new else 'blocked already'}.")
         return
     rows = BlockedDigest.objects.order_by("created_at")
@@ -67,10 +68,11 @@ def deny_command(*, host: str | None, reason: str, as_json: bool) -> None:
     _need_reason(host, reason)
     name = None if host is None else _host(host)
     desk = open_desk()
+    from registry import rules
     from registry.models import HostDenial
 
     if name is not None:
-        HostDenial.objects.update_or_create(host=name, defaults={"reason": reason})
+        rules.deny(name, by=person(), reason=reason)
         say(f"{name} and the hosts below it aren't visited any more.")
         return
     rows = HostDenial.objects.order_by("host")
@@ -84,11 +86,9 @@ def allow_command(*, host: str) -> None:
     """Take back that HOST isn't visited."""
     name = _host(host)
     open_desk()
-    from registry.models import HostDenial
+    from registry import rules
 
-    gone, _ = HostDenial.objects.filter(host=name).delete()
-    if not gone:
-        raise NotFoundError(f"{name} isn't denied.", hint="`exhibit deny` lists what is.")
+    rules.allow(name, by=person())
     say(f"{name} may be visited again.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option
+from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.periods import period, shown
 from desk.cli.show import counted, echo_json, moment, note, say, size, table
 from desk.cli.wait import work_until
@@ -80,7 +80,9 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - twelve options, each chec
             desk.house.guard.check_url(address)
     every: timedelta = given["every"]
     of = desk.owner(given["owner"])
-    watch = watching.add_watch(of, given["name"], sources, every=every, budget=budget, politeness=politeness)
+    watch = watching.add_watch(
+        of, given["name"], sources, every=every, budget=budget, politeness=politeness, by=person()
+    )
     if given["as_json"]:
         echo_json(shapes.watch(watch))
         return
@@ -231,7 +233,7 @@ def pause_watch(*, name: str, owner: str | None) -> None:
     desk = open_desk()
     from registry import owned, watching
 
-    watching.pause(owned.watch(desk.owner(owner), name))
+    watching.pause(owned.watch(desk.owner(owner), name), by=person())
     say(f"{name} is paused. Go on: exhibit watch resume {name}")
 
 
@@ -243,5 +245,5 @@ def resume_watch(*, name: str, owner: str | None) -> None:
     desk = open_desk()
     from registry import owned, watching
 
-    watching.resume(owned.watch(desk.owner(owner), name))
+    watching.resume(owned.watch(desk.owner(owner), name), by=person())
     say(f"{name} runs again at its usual times.")

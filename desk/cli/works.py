@@ -243,9 +243,12 @@ def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as
 
 
 def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
+    from registry import trail
     from workers.deposits import assemble_deposit, deposit_name, make_deposit, record_files
 
     deposit = make_deposit(desk.house, row, by=person())
+    about = {"number": deposit.number, "work": row.number}
+    trail.accessed(trail.Evidence.DEPOSIT, trail.Way.TAKEN, row.owner, by=person(), **about)
     path = folder / f"{deposit_name(deposit)}.zip"
     with written_whole(path) as file:
         assemble_deposit(desk.house, deposit, file)

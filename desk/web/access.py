@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
+from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry import owned
 from registry.models import Owner, Role, User
+from registry.trail import Evidence, Way, accessed
 
 LONGEST = 1_000
 """Characters that a person may type into a field."""
+
+SEEN = "cases-seen"
+"""In a session: the day, and the cases that were looked at on it."""
 
 P = ParamSpec("P")
 OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
@@ -41,6 +46,23 @@ def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
     assert isinstance(request.user, User)
     return request.user.memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+
+
+def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put into the log that the person takes evidence away; asking for its headers alone takes nothing."""
+    if request.method == "GET":
+        accessed(what, Way.TAKEN, owner, by=request.user.get_username(), **about)
+
+
+def sees(request: HttpRequest, owner: Owner, case: int) -> None:
+    """Put into the log that the person looks at a case with its evidence: once a day while they are signed in."""
+    day, key = now().date().isoformat(), f"{owner.pk}:{case}"
+    seen = request.session.get(SEEN, {})
+    if seen.get("day") != day:
+        seen = {"day": day, "cases": []}
+    if key not in seen["cases"]:
+        accessed(Evidence.CASE, Way.SEEN, owner, by=request.user.get_username(), case=case)
+        request.session[SEEN] = {"day": day, "cases": [*seen["cases"], key]}
 
 
 def said(text: str) -> str:

@@ -10,7 +10,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.remarks import further_in_words, remarks_of
-from desk.web.access import forbidden, may_decide, member_view, said
+from desk.web.access import forbidden, may_decide, member_view, said, sees
 from desk.web.paging import page_of
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
@@ -60,6 +60,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
     row = owned.case(owner, number)
+    sees(request, owner, number)
     rows = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
     rows = rows.order_by("-sighting__last_seen", "pk")
     matches = {one.match_id: one.match for one in rows}
@@ -124,6 +125,7 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
     view = {one.file_name: one for one in View}.get(drawing)
     if found is None or view is None:
         raise Http404
+    sees(request, owner, number)
     try:
         return HttpResponse(draw(view, pair_of(house(), found)), content_type=MEDIA_TYPE)
     except ExhibitError as error:

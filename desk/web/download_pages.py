@@ -9,13 +9,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import forbidden, may_decide, member_view
+from desk.web.access import forbidden, may_decide, member_view, takes
 from desk.web.paging import page_of
 from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from registry import owned
 from registry.models import Bundle, Owner
+from registry.trail import Evidence
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
 from workers.steps.report import request_report as ask_for_report
@@ -56,6 +57,7 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     file = next((one for one in report.files if one["name"] == name), None)
     if file is None:
         raise Http404
+    takes(request, Evidence.REPORT, owner, report=number, file=name)
     stream = house().blobs.open(Digest.from_hex(file["digest"]))
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
@@ -101,6 +103,7 @@ def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     with ExitStack() as opened:
         file = opened.enter_context(tempfile.TemporaryFile())
         assemble(house(), row, file)
+        takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
         opened.pop_all()  # the response closes it
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")

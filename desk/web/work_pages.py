@@ -14,12 +14,13 @@ from django.views.decorators.http import require_POST, require_safe
 from desk import shapes
 from desk.masks import masks
 from desk.past import search_in_words
-from desk.web.access import forbidden, may_decide, member_view, said
+from desk.web.access import forbidden, may_decide, member_view, said, takes
 from desk.web.paging import page_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import BytesState, Owner, Picture
+from registry.trail import Evidence
 from workers import deposits
 from workers.previews import LARGE, SMALL, preview
 from workers.wiring import house
@@ -80,6 +81,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
     with ExitStack() as opened:
         file = opened.enter_context(tempfile.TemporaryFile())
         deposits.assemble_deposit(house(), row, file)
+        takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         opened.pop_all()  # the response closes it
     file.seek(0)
     name = f"{deposits.deposit_name(row)}.zip"
@@ -91,6 +93,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
     """The record itself, in the installation's first language."""
     files = deposits.record_files(house(), owned.deposit(owner, number, deposit))
+    takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
     name, data = min(files.items(), key=lambda one: len(one[0]))
     disposition = f'attachment; filename="{name}"'
     return HttpResponse(data, content_type="application/pdf", headers={"Content-Disposition": disposition})

@@ -122,6 +122,8 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[Inline, Trust], shop: S
     assert {kind: types.count(kind) for kind in types} == {
         "registration": COPIES,
         "slice": 2,
+        "setting": 1,  # the configuration
+        "case": COPIES + Capture.objects.count(),
         "decision": COPIES,
         "key": 1,
         "seal": COPIES,

@@ -10,7 +10,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.ports import Captured
 from exhibit.urls import host_of
-from registry import matching, recaptures, steps
+from registry import matching, recaptures, steps, trail
 from registry.crawling import denied
 from registry.models import Bundle, Capture, Sighting, StepState
 from registry.recaptures import Standing
@@ -66,6 +66,7 @@ def _capture(house: House, pk: int) -> None:
         )
         again = f"Visited again, {AGAIN[standing]}: " if row.number > 1 else ""
         matching.record(row.case, "captured", "", again + captured.sentence)
+        trail.captured(row.case, captured.outcome)
         steps.finish(Capture, [pk])
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.update(not_before=None)

@@ -11,14 +11,14 @@ from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_open
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.errors import ExhibitError, ServiceMissingError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import matching, steps, witnesses
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, SealingKey, StepState
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
-from workers.keys import HOLDER, sealing_key, signer_of
+from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
@@ -72,14 +72,8 @@ def _seal(house: House, bundle: Bundle) -> None:
     with transaction.atomic():
         if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
             return
-        _check_key(key)
+        still_counts(key)
         _record(house, bundle, sealed, key)
-
-
-def _check_key(key: SealingKey) -> None:
-    """Hold the key's row until the seal is in the log; raises when it was revoked since the seal was made."""
-    if SealingKey.objects.select_for_update(no_key=True).get(pk=key.pk).revoked_at is not None:
-        raise IntegrityError("The sealing key was revoked meanwhile; another one seals.", retry=True)
 
 
 def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -> None:

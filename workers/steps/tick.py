@@ -17,6 +17,7 @@ from registry.models import (
     Report,
     WorkPicture,
 )
+from workers.configuration import witness_configuration
 from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
 from workers.steps.plan import plan_crawls, start_due_crawls
 from workers.wiring import House
@@ -39,6 +40,7 @@ MOST_MESSAGES = 8
 
 def tick(house: House) -> None:
     """One round: schedules, crawls, waiting rows of each step, and the log."""
+    _witness_configuration(house)
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
@@ -55,6 +57,12 @@ def tick(house: House) -> None:
             sign_checkpoint(house)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
             _tell_once(str(error))
+
+
+@cache
+def _witness_configuration(house: House) -> None:
+    """Once in a process: it keeps its configuration until it ends."""
+    witness_configuration(house)
 
 
 @cache

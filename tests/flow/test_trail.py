@@ -1,0 +1,168 @@
+"""What else is in the log: who took or saw evidence, what became of a case, who changed what is set."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from django.test import Client
+
+from desk.cli import cases, countersigning, documents
+from desk.cli.frame import Desk
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError
+from registry import calibrations, licences, people, rules, watching
+from registry.models import Bundle, LogOpening, LogSubmission, Membership, Owner, Role, User
+from tests.assets.bundles import CALIBRATION
+from tests.flow.rows import owner
+from tests.flow.sealed import sealed_bundle
+from workers.configuration import plain_configuration, witness_configuration
+from workers.inline import Inline
+from workers.log_replay import replay
+from workers.steps.log import sequence_log, sign_checkpoint
+
+
+def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Openings and details of all entries of a type, oldest first."""
+    rows = LogOpening.objects.filter(submission__type=kind).order_by("submission_id")
+    return [(row.content, row.details or {}) for row in rows]
+
+
+@pytest.fixture
+def bundle(inline: Inline) -> Bundle:
+    return sealed_bundle(inline)
+
+
+@pytest.fixture
+def ann(bundle: Bundle, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Client:
+    user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
+    Membership.objects.create(user=user, owner=bundle.case.owner, role=Role.VIEWER)
+    for module in ("case_pages", "download_pages", "work_pages"):
+        monkeypatch.setattr(f"desk.web.{module}.house", lambda: inline.house)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_bundle_taken_from_the_site_is_an_entry_with_who_took_it_apart(ann: Client, bundle: Bundle) -> None:
+    address = "/o/studio/downloads/bundles/1/1"
+    assert ann.get(address).getvalue()
+    [(opening, details)] = told(EntryType.ACCESS)
+    assert (opening["what"], opening["way"]) == ("bundle", "taken away")
+    assert (details["by"], details["seal"]) == ("ann@example.org", str(bundle.seal_digest))
+    assert "ann" not in str(opening)
+    assert Client().get(address).status_code == 302
+    assert len(told(EntryType.ACCESS)) == 1
+
+
+def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) -> None:
+    for _ in range(3):
+        assert ann.get("/o/studio/cases/1/").status_code == 200
+    [(opening, details)] = told(EntryType.ACCESS)
+    assert (opening["what"], opening["way"], details["case"]) == ("case", "looked at", 1)
+    session = ann.session
+    session["cases-seen"] = {"day": "2026-01-01", "cases": session["cases-seen"]["cases"]}
+    session.save()
+    ann.get("/o/studio/cases/1/")
+    assert len(told(EntryType.ACCESS)) == 2
+
+
+def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
+    inline: Inline, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(inline.house.config)
+    desk.__dict__["house"] = inline.house
+    for module in (documents, cases, countersigning):
+        monkeypatch.setattr(module, "open_desk", lambda: desk)
+    run = CliRunner().invoke
+    assert run(documents.bundle_command, ["get", "1", "--out", str(tmp_path)]).exit_code == 0
+    assert run(documents.bundle_command, ["to-sign", "1", "--out", str(tmp_path)]).exit_code == 0
+    assert run(cases.case_command, ["show", "1"]).exit_code == 0
+    kinds = [opening["what"] for opening, _ in told(EntryType.ACCESS)]
+    assert kinds == ["bundle", "manifest", "case"]
+    assert all(details["by"].endswith("(command line)") for _, details in told(EntryType.ACCESS))
+
+
+def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
+    found = told(EntryType.CASE)
+    assert [opening["what"] for opening, _ in found] == ["opened", "captured"]
+    assert found[0][1]["party"] == bundle.case.party
+    assert bundle.case.party not in str(found[0][0])
+
+
+def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: Inline) -> None:
+    studio = people.add_owner("Studio", by="Ann")
+    people.add_member(studio, "bob@example.org", "viewer", "a long and good password", by="Ann")
+    people.change_password(people.user("bob@example.org"), "another good password", by="Ann")
+    source = [("site", "http://shop.example/")]
+    watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
+    watching.pause(watch, by="Ann")
+    watching.pause(watch, by="Ann")  # it is paused already
+    watching.resume(watch, by="Ann")
+    rules.deny("shop.example", by="Ann", reason="asked")
+    rules.allow("shop.example", by="Ann")
+    with pytest.raises(NotFoundError):
+        rules.allow("shop.example", by="Ann")
+    rules.block(Digest.of(b"x"), by="Ann", reason="asked")
+    rules.block(Digest.of(b"x"), by="Ann", reason="asked")
+    for _ in range(2):
+        licences.keep_licences(studio, [licences.NewLicence("A shop", domain="shop.example")], by="Ann")
+    calibrations.use(CALIBRATION, by="Ann")
+    calibrations.use_shipped(by="Ann")
+    found = told(EntryType.SETTING)
+    assert [opening["what"] for opening, _ in found] == [
+        "owner added",
+        "role given",
+        "password changed",
+        "watch added",
+        "watch paused",
+        "watch resumed",
+        "host denied",
+        "host allowed",
+        "bytes blocked",
+        "licences added",
+        "calibration used",
+        "calibration reset",
+    ]
+    assert {details["by"] for _, details in found} == {"Ann"}
+    assert "password" not in str([details for _, details in found])
+    assert "bob" not in str([opening for opening, _ in found])
+    sequence_log(inline.house)
+    sign_checkpoint(inline.house)
+    assert replay(inline.house).problems == []
+
+
+def test_another_configuration_is_an_entry_and_the_same_one_is_not(inline: Inline) -> None:
+    assert witness_configuration(inline.house)
+    assert not witness_configuration(inline.house)
+    inline.house.config = replace(inline.house.config, retention_days=31)
+    assert witness_configuration(inline.house)
+    [_, (opening, details)] = told(EntryType.SETTING)
+    assert opening["what"] == "configuration"
+    assert details["settings"]["retention_days"] == 31
+
+
+def test_the_logged_configuration_holds_no_password(inline: Inline) -> None:
+    config = replace(
+        inline.house.config,
+        database_url="postgresql://exhibit:secret@db.example/exhibit",
+        redis_url="redis://:secret@redis.example/0",
+    )
+    told = plain_configuration(config)
+    assert (told["database_url"], told["redis_url"]) == ("db.example", "redis.example")
+    assert "secret" not in str(told)
+
+
+def test_an_entry_is_written_with_its_opening_or_not_at_all(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio: Owner = owner("studio")
+
+    def broken(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LogOpening.objects, "create", broken)
+    with pytest.raises(KeyboardInterrupt):
+        rules.deny("shop.example", by="Ann", reason="asked")
+    assert LogSubmission.objects.filter(owner=studio).count() == LogSubmission.objects.count() == 0
