@@ -1,6 +1,7 @@
 """The outside witnesses that the configuration names, each as its adapter."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,9 +11,11 @@ import requests
 from evidence.anchors.blocks import BlockSource, EsploraBlocks, JsonRpcBlocks
 from evidence.anchors.headers import Network
 from exhibit.config import AnchorConfig
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError
 from exhibit.guard import DEFAULT_PORTS, Guard
 from exhibit.http import guarded_session
-from exhibit.ports import Anchor
+from exhibit.ports import Anchor, Receipt
 from exhibit.urls import host_of
 
 if TYPE_CHECKING:
@@ -28,10 +31,42 @@ def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: 
         allowed_networks: networks that every outgoing request of the installation may reach.
         user_agent: who asks.
 
-    Raises:
-        ConfigError: what is configured can't be used.
+    What is configured and can't be used gives one that says so whenever it is asked: it must not stop the others, nor
+    sealing.
     """
-    return ADAPTERS[given.kind](given, session_for(given, allowed_networks, user_agent))
+    try:
+        return ADAPTERS[given.kind](given, session_for(given, allowed_networks, user_agent))
+    except (ConfigError, OSError) as error:
+        return BrokenAnchor(given, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
+
+
+class BrokenAnchor:
+    """A witness whose configuration can't be used (port ``Anchor``)."""
+
+    patience = timedelta(hours=1)
+
+    def __init__(self, given: AnchorConfig, error: ConfigError) -> None:
+        self.kind = given.kind
+        self.name = given.name
+        self.development = given.development
+        self.qualified = ""
+        self._error = error
+
+    def examine(self) -> str:
+        """Raise what is wrong."""
+        raise self._error
+
+    def submit(self, digest: Digest) -> Receipt:  # noqa: ARG002 - the port's
+        """Raise what is wrong."""
+        raise self._error
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
+        """Raise what is wrong."""
+        raise self._error
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:  # noqa: ARG002 - the port's
+        """Raise what is wrong."""
+        raise self._error
 
 
 def session_for(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:

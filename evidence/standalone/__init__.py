@@ -16,6 +16,7 @@ _EARLIER: dict[str, frozenset[str]] = {
         {
             "4c36842c68e79660e894766c618f3da598928078c9acb3f45e2a5ee57ebc8e00",
             "9325e70064b6a791d215517437c644a15e2b6f93c21fd8017879fe18808c4f87",
+            "cebaad7dd0c16b65f05edcdbee49371b724d1733e2f92f7f13cf1d33ab602473",
         }
     ),
 }

@@ -274,6 +274,10 @@ def lines_for_the_rest(bundle: Bundle) -> Iterator[str]:
 
 def anchor_lines(bundle: Bundle, record: dict[str, Any]) -> Iterator[str]:
     """The commands for one receipt."""
+    if record["kind"] == "evm":
+        yield "ask a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;"
+        yield "any Ethereum library follows nodes from its root of receipts to the log of " + record["digest"]
+        return
     if record["kind"] != "rfc3161":
         yield f"ots verify -d {record['digest']} {record['file']}"
         return

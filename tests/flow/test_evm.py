@@ -16,25 +16,29 @@ from typing import Any
 
 import pytest
 import rlp as other_rlp
+from click.testing import CliRunner
 from Crypto.Hash import keccak as other_keccak
 from eth_keyfile import create_keyfile_json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
+from desk.cli.anchors import anchor_command
 from evidence.anchors.evm import CONTRACT, EvmAnchor, bytecode
 from evidence.anchors.evm_account import EvmAccount, account_from_environment, account_from_file, checksummed
 from evidence.anchors.evm_proofs import EvmProof, read_pending, verify_proof
 from evidence.development.server import Answer, LoopbackServer, Question
 from evidence.errors import PendingProofError
 from exhibit.clock import now
+from exhibit.config import load_config
 from exhibit.digests import Digest
-from exhibit.errors import ConfigError, ExhibitError, IntegrityError, RefusedError, ServiceMissingError
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, NotFoundError, RefusedError, ServiceMissingError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.evm_chain import FORKS, EvmChain, deployed, running_evm_chain
 from tests.processes import wait_until
+from workers.wiring import House
 
 DIGEST = Digest.of(b"checkpoint")
 KEY = b"\x07" * 32
@@ -408,3 +412,46 @@ def test_without_the_optional_part_it_is_said_how_to_install_it(monkeypatch: pyt
     with pytest.raises(ServiceMissingError, match="runtime evm") as raised:
         EvmAccount(KEY)
     assert not raised.value.retry
+
+
+class EagerChain(EvmChain):
+    """A chain that makes a block of each transaction at once."""
+
+    def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802 - the name of JSON-RPC
+        found = super().eth_sendRawTransaction(raw)
+        self.mine()
+        return found
+
+
+def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = EagerChain([ACCOUNT.address])
+    (tmp_path / "key").write_text(KEY.hex())
+    (tmp_path / "key").chmod(0o600)
+    monkeypatch.setenv("EXHIBIT_DATA", str(tmp_path))
+    with running_evm_chain(chain) as url:
+        table = f'[[anchors]]\nkind = "evm"\nname = "ledger"\nurls = "{url}"\nchain_id = 1337\nkey_file = "key"\n'
+        (tmp_path / "exhibit.toml").write_text(table)
+        made = CliRunner().invoke(anchor_command, ["deploy", "ledger"])
+        assert made.exit_code == 0, made.output
+        line = made.stdout.splitlines()[-1]
+        (tmp_path / "exhibit.toml").write_text(f"{table}{line}\nconfirmations = 1\ndevelopment = true\n")
+        [anchor] = House(load_config()).anchors
+        assert anchor.examine().endswith("at today's price.")
+        receipt = anchor.submit(DIGEST)
+        anchor.upgrade(DIGEST, receipt)
+        assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
+        transaction = made.stderr.split()[2]
+        again = CliRunner().invoke(anchor_command, ["deploy", "ledger", "--transaction", transaction])
+        assert again.stdout == made.stdout
+    unknown = CliRunner().invoke(anchor_command, ["deploy", "another"])
+    assert isinstance(unknown.exception, NotFoundError)
+    assert "key" not in made.output
+
+
+def test_an_account_that_is_nearly_empty_is_told(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "can pay for some" in running.anchor().examine()
+    monkeypatch.setattr(running.chain, "eth_getBalance", lambda *_: hex(10**13))
+    with pytest.raises(ServiceMissingError, match=r"can pay for \d more checkpoints"):
+        running.anchor().examine()

@@ -5,10 +5,11 @@ import pytest
 from evidence.anchors.blocks import EsploraBlocks, JsonRpcBlocks
 from evidence.anchors.opentimestamps import OpenTimestampsAnchor
 from exhibit.config import AnchorConfig, Config, load_config
-from exhibit.errors import ExhibitError, RefusedError
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, RefusedError
 from exhibit.guard import Guard
 from workers.wiring import House
-from workers.witnesses import anchor_of, named_addresses, named_ports
+from workers.witnesses import BrokenAnchor, anchor_of, named_addresses, named_ports
 
 
 def configured(folder: Path, toml: str) -> Config:
@@ -65,3 +66,19 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
     monkeypatch.setattr("exhibit.http._TRIED_ADDRESSES", 0)  # the guard lets it through, and nothing is connected to
     with pytest.raises(ExhibitError, match="doesn't answer"):
         tip(networks=("10.1.0.0/16",))
+
+
+def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "roots.pem").write_text("no certificate")
+    config = configured(
+        tmp_path,
+        '[[anchors]]\nkind = "rfc3161"\nname = "broken"\nurls = "https://a.example"\nroots = "roots.pem"\n'
+        '[[anchors]]\nkind = "opentimestamps"\nname = "good"\nurls = "https://b.example"\n',
+    )
+    broken, good = House(config).anchors
+    assert [(one.kind, one.name) for one in (broken, good)] == [("rfc3161", "broken"), ("opentimestamps", "good")]
+    for act in (broken.examine, lambda: broken.submit(Digest(bytes(32)))):
+        with pytest.raises(ConfigError, match=r"roots? certificates? of broken can't be read"):
+            act()
+    (tmp_path / "roots.pem").unlink()
+    assert isinstance(anchor_of(config.anchors[0], (), "tests"), BrokenAnchor)
