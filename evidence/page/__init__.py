@@ -18,16 +18,17 @@ from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
 from evidence.checks.proofs import EntryFile, InclusionFile
 from evidence.facts import FACTS_FORMATS, CaseFacts
 from evidence.manifest import MANIFEST_FORMAT, Manifest
+from evidence.renewals import RenewalRecord
 from evidence.schemas import array_schema_of, schema_of
 from evidence.standalone import KNOWN_TOOLS
 from evidence.trust import TRUST_FORMAT, Trust, load_trust
 
 WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
-VERSION = 1
+VERSION = 2
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
-    "bytes", "container", "ed25519", "log", "blocks", "ledgers", "stamps", "pictures", "contents", "proofs", "signers",
-    "case", "verdict", "show",
+    "bytes", "container", "ed25519", "log", "blocks", "ledgers", "stamps", "pictures", "contents", "proofs",
+    "renewals", "signers", "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 
@@ -90,6 +91,7 @@ def _schemas() -> dict[str, Any]:
         "evm": schema_of(EvmProof, (EVM_FORMAT,)),
         "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
         "anchors": array_schema_of(AnchorRecord),
+        "renewals": array_schema_of(RenewalRecord),
     }
 
 

@@ -1,61 +1,33 @@
 """A bundle with a later checkpoint: its receipts witness the seal too, and the oldest good witness counts."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.bundle import AnchorProof, Proofs, checkpoint_digest
+from evidence.bundle import Proofs
 from evidence.checks.renewals import MAX_RENEWALS
-from evidence.development.authority import running_authority
-from evidence.renewals import RENEWALS_PATH, Renewal
+from evidence.renewals import RENEWALS_PATH
 from evidence.verdict import Check, State, Verdict
 from evidence.verify import verify
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
 from registry.log import submit
 from registry.models import AnchorReceipt, LogCheckpoint
-from tests.assets.bundles import Scene, logged, make_scene
+from tests.assets.bundles import make_scene
+from tests.assets.renewals import Renewed, make_renewed
 from tests.assets.tampering import files_of, packed, rebagged
 from workers import proofs
 from workers.inline import Inline
 from workers.steps.log import sequence_log, sign_checkpoint
 
 
-@dataclass(frozen=True)
-class Renewed:
-    """A scene, its later checkpoint, and the proofs with its receipt beside the earlier ones."""
-
-    scene: Scene
-    size: int
-    later: AnchorProof
-    proofs: Proofs
-
-    def write(self, path: Path, proofs: Proofs | None = None) -> Path:
-        return self.scene.write(path, proofs or self.proofs)
-
-
 @pytest.fixture(scope="module")
 def renewed(tmp_path_factory: pytest.TempPathFactory) -> Renewed:
-    scene = make_scene(tmp_path_factory.mktemp("scene"))
-    assert scene.proofs.entry is not None
-    for number in range(9):
-        logged(scene.log, EntryType.CASE, {"number": number})
-    head = scene.log.checkpoint()
-    digest = checkpoint_digest(head.note)
-    renewal = Renewal(head.note, tuple(scene.log.consistency(scene.proofs.entry.size, head.size)))
-    with running_authority(scene.folder / "authority") as authority:
-        session = guarded_session(Guard(("127.0.0.0/8",)))
-        anchor = Rfc3161Anchor("Second look", authority.url, [authority.root_pem], development=True, session=session)
-        later = AnchorProof(digest, anchor.submit(digest))
-    whole = replace(scene.proofs, anchors=(*scene.proofs.anchors, later), renewals=(renewal,))
-    return Renewed(scene, head.size, later, whole)
+    return make_renewed(make_scene(tmp_path_factory.mktemp("scene")))
 
 
 def found(verdict: Verdict, name: str) -> Check:

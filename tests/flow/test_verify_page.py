@@ -24,6 +24,7 @@ from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode
 from tests.assets.browser import CHROMIUM, Chromium, Tab
 from tests.assets.bundles import Scene, make_scene, resealed
+from tests.assets.renewals import make_renewed
 from tests.assets.tampering import files_of, packed, rebagged, zipped
 
 pytestmark = [
@@ -406,3 +407,19 @@ def test_counter_signatures_and_revoked_keys_read_alike(
             proofs = replace(scene.proofs, countersignatures=(CounterSignature(device.public_key, signature),))
             path = scene.write(tmp_path / str(number) / f"{place}.zip", proofs)
             assert differences(page.check(path), by_python(path, trust)) == {}
+
+
+def test_a_later_checkpoint_renews_in_the_page_as_by_python(
+    browser: Chromium, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    renewed = make_renewed(make_scene(tmp_path_factory.mktemp("renewed")))
+    page = Page(browser.tab(), renewed.scene.trust, tmp_path)
+    [renewal] = renewed.proofs.renewals
+    alone = replace(renewed.proofs, anchors=(renewed.later,))
+    wrong = replace(renewed.proofs, renewals=(replace(renewal, path=renewal.path[:-1]),))
+    for number, proofs in enumerate((renewed.proofs, alone, wrong)):
+        path = renewed.write(tmp_path / f"{number}.zip", proofs)
+        told = page.check(path)
+        assert told == by_python(path, renewed.scene.trust)
+        assert f"renewal:{renewed.size}" in told[1]
+    assert told[0] == "failed"

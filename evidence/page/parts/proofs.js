@@ -143,8 +143,9 @@ async function continues(inspection, old) {
 /** One `anchor:` for each receipt, and `time`. */
 async function checkWitnesses(inspection, facts) {
   let records = [];
-  const subjects = new Map();
+  let subjects = new Map();
   try {
+    subjects = await renewed(inspection);
     if (inspection.has(ANCHORS)) records = await inspection.readJson(ANCHORS, "anchors");
     if (records.length > 64 || new Set(records.map((record) => record.file)).size !== records.length) throw new Broken(`${ANCHORS} lists a receipt twice, or more than 64.`);
     for (const [name, proof] of facts ? proofsInFacts(facts) : []) {
@@ -158,7 +159,7 @@ async function checkWitnesses(inspection, facts) {
   }
   const checks = [];
   for (const record of records) checks.push({ subject: subjects.get(record.digest), check: await anchorCheck(inspection, record, subjects) });
-  const counting = checks.filter(({ subject }) => subject === "manifest" || subject === "checkpoint");
+  const counting = checks.filter(({ subject }) => /^(manifest$|checkpoint$|later checkpoint)/.test(subject));
   return [...checks.map(({ check }) => check), timeCheck(counting.map(({ check }) => check))];
 }
 

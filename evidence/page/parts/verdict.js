@@ -18,7 +18,7 @@ async function checkBundle(bundle, trust, progress) {
   const [facts, check] = await readFacts(inspection);
   const witnessed = await checkWitnesses(inspection, facts);
   const seen = witnessed.find((one) => one.name === "time")?.time || null;
-  checks.push(check, ...(await checkSignature(inspection)), ...(await checkLog(inspection, facts)), ...witnessed, ...(await checkSigners(inspection, seen)));
+  checks.push(check, ...(await checkSignature(inspection)), ...(await checkLog(inspection, facts)), ...(await checkRenewals(inspection)), ...witnessed, ...(await checkSigners(inspection, seen)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
   return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, inspection, facts: sound };

@@ -1,0 +1,50 @@
+"""A bundle with a later checkpoint and its receipt."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.bundle import AnchorProof, Proofs, checkpoint_digest
+from evidence.development.authority import running_authority
+from evidence.renewals import Renewal
+from exhibit.entries import EntryType
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from tests.assets.bundles import Scene, logged
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A scene, its later checkpoint, and the proofs with its receipt beside the earlier ones.
+
+    Attributes:
+        scene: with the checkpoint that first covered the seal.
+        size: of the later checkpoint.
+        later: the receipt of the later checkpoint.
+        proofs: all of both.
+    """
+
+    scene: Scene
+    size: int
+    later: AnchorProof
+    proofs: Proofs
+
+    def write(self, path: Path, proofs: Proofs | None = None) -> Path:
+        """Write the bundle to a path."""
+        return self.scene.write(path, proofs or self.proofs)
+
+
+def make_renewed(scene: Scene) -> Renewed:
+    """Let a scene's log grow, and have its new head stamped by the same authority."""
+    assert scene.proofs.entry is not None
+    for number in range(9):
+        logged(scene.log, EntryType.CASE, {"number": number})
+    head = scene.log.checkpoint()
+    digest = checkpoint_digest(head.note)
+    renewal = Renewal(head.note, tuple(scene.log.consistency(scene.proofs.entry.size, head.size)))
+    with running_authority(scene.folder / "authority") as authority:
+        session = guarded_session(Guard(("127.0.0.0/8",)))
+        anchor = Rfc3161Anchor("Second look", authority.url, [authority.root_pem], development=True, session=session)
+        later = AnchorProof(digest, anchor.submit(digest))
+    proofs = replace(scene.proofs, anchors=(*scene.proofs.anchors, later), renewals=(renewal,))
+    return Renewed(scene, head.size, later, proofs)
