@@ -13,9 +13,10 @@ from desk.masks import masks
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Decision
-from registry import calibrations, owned, recaptures
+from registry import calibrations, canaries, owned, recaptures
 from registry.models import (
     Bundle,
+    Canary,
     Case,
     CaseSighting,
     Crawl,
@@ -141,6 +142,21 @@ def watch(row: Watch) -> Plain:
         "paused": row.paused,
         "next_run_at": time(row.next_run_at),
         "last_crawl": None if last is None else crawl(last),
+    }
+
+
+def canary(row: Canary) -> Plain:
+    """A canary with what the last run that had to find it made of it."""
+    runs = row.watch.crawls.filter(started_at__gte=row.added_at).order_by("-number")[:1]
+    made = [one for found in canaries.results(list(runs)).values() for one in found if one.canary.pk == row.pk]
+    return {
+        "number": row.number,
+        "work": row.work.number,
+        "url": row.url,
+        "watch": row.watch.name,
+        "added_by": row.added_by,
+        "added_at": rfc3339(row.added_at),
+        "last_run": {"outcome": str(made[0].outcome), "reason": made[0].reason} if made else None,
     }
 
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 from django.db.models import Count, Model, QuerySet
 
 from exhibit.errors import NotFoundError
-from registry.models import Bundle, Case, Crawl, Deposit, Licence, Owner, Picture, Report, User, Watch, Work
+from registry.models import Bundle, Canary, Case, Crawl, Deposit, Licence, Owner, Picture, Report, User, Watch, Work
 
 Row = TypeVar("Row", bound=Model)
 
@@ -63,6 +63,11 @@ def watch(of: Owner, name: str) -> Watch:
 def watch_numbered(of: Owner, number: int) -> Watch:
     """One of the owner's watches, by its number."""
     return _one(watches(of).filter(number=number), f"{of.name} has no watch {number}.")
+
+
+def canary(of: Owner, number: int) -> Canary:
+    """One of the owner's canaries, withdrawn ones too."""
+    return _one(Canary.objects.filter(owner=of, number=number), f"{of.name} has no canary {number}.")
 
 
 def crawls(of: Owner) -> QuerySet[Crawl]:

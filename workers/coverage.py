@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.db.models import Count
 
 from evidence.documents import CrawlCoverage, RefusalCount
+from registry import canaries
 from registry.models import Crawl, CrawlSlice, Refusal, Sighting
 
 
@@ -21,6 +22,7 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
         refused[key].append(RefusalCount(reason, count))
     seen = Sighting.objects.filter(crawl__in=keys).values_list("crawl")
     pictures = dict(seen.annotate(count=Count("picture", distinct=True)).order_by())
+    planted = canaries.results(crawls)
     return tuple(
         CrawlCoverage(
             source=crawl.watch.sources[0]["url"],
@@ -31,6 +33,8 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             pictures=pictures.get(crawl.pk, 0),
             bytes_received=received[crawl.pk],
             refused=tuple(refused[crawl.pk]),
+            canaries=len(planted.get(crawl.pk, ())),
+            canaries_found=sum(one.outcome is canaries.Outcome.FOUND for one in planted.get(crawl.pk, ())),
         )
         for crawl in crawls
     )

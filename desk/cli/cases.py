@@ -12,7 +12,7 @@ from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
 
 if TYPE_CHECKING:
-    from registry.models import Case
+    from registry.models import Case, Owner
 
 DECISIONS = ("open", "confirmed", "licensed", "cleared")
 
@@ -48,6 +48,18 @@ def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> Non
         say(f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}")
     else:
         table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(one) for one in found])
+    if not as_json:
+        _tell_missed(desk.owner(owner))
+
+
+def _tell_missed(of: "Owner") -> None:
+    """That a watch missed a known copy, so that nobody takes silence for the absence of copies."""
+    from registry import canaries
+
+    for crawl, result in canaries.missed_lately(of):
+        why = f" ({result.reason})" if result.reason else ""
+        canary = f"canary {result.canary.number}, {result.canary.url}"
+        note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
 
 
 def _line(one: Mapping[str, Any]) -> list[object]:

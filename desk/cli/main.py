@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Watching": {
         "watch": ("watches", "Scheduled visits: add, list, run, pause, resume."),
+        "canary": ("canaries", "Known copies that the watches have to find: add, list, remove."),
         "crawl": ("crawls", "What the runs of a watch saw and refused: list, show."),
         "case": ("cases", "Found uses: list, show, papers, confirm, clear, license, reopen."),
     },

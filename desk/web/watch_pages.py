@@ -6,9 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from desk import shapes
+from desk.canaries import last_run
 from desk.web.access import forbidden, may_decide, member_view
 from desk.web.paging import page_of
-from registry import owned
+from registry import canaries, owned
 from registry.models import Owner
 from workers.steps.plan import run_now
 
@@ -27,7 +29,13 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One watch: its sources, its schedule, its crawls."""
     row = owned.watch_numbered(owner, number)
     crawls = row.crawls.annotate(pictures=Count("sightings__picture", distinct=True)).order_by("-number")
-    values = {"owner": owner, "watch": row, "page": page_of(request, crawls), "may_decide": may_decide(request, owner)}
+    values = {
+        "owner": owner,
+        "watch": row,
+        "canaries": [(one, last_run(shapes.canary(one))) for one in canaries.active(owner).filter(watch=row)],
+        "page": page_of(request, crawls),
+        "may_decide": may_decide(request, owner),
+    }
     return render(request, "web/watch.html", values)
 
 

@@ -17,6 +17,7 @@ TERMS = (
     "rfc3161",
     "opentimestamps",
     "development",
+    "canary",
     "not_checked",
 )
 

@@ -28,6 +28,16 @@ class RefusalCount:
     reason: str
     count: int
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether it was asked for and didn't come whole."""
+        return self.reason in FAILED or self.reason.startswith("http-")
+
+
+FAILED = ("timeout", "unreachable", "unresolvable", "too-many-redirects", "truncated", "broken", "too-slow")
+"""Reasons that say that something was asked for and didn't come whole, besides HTTP errors; others say that it wasn't
+asked for or kept, by a rule."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrawlCoverage:
@@ -41,7 +51,9 @@ class CrawlCoverage:
         pages: pages that answered.
         pictures: pictures that were received and examined.
         bytes_received: bytes of all answers.
-        refused: what wasn't fetched or kept, by reason.
+        refused: what wasn't fetched or kept, by reason; what failed is among it.
+        canaries: known copies that the owner had planted for this watch when it began.
+        canaries_found: how many of them it found.
     """
 
     source: str
@@ -52,6 +64,18 @@ class CrawlCoverage:
     pictures: int
     bytes_received: int
     refused: tuple[RefusalCount, ...]
+    canaries: int = field(default=0, metadata=LATER)
+    canaries_found: int = field(default=0, metadata=LATER)
+
+    @property
+    def failed_count(self) -> int:
+        """How often something was asked for and didn't come whole."""
+        return sum(one.count for one in self.refused if one.is_failure)
+
+    @property
+    def refused_count(self) -> int:
+        """How often something wasn't asked for or kept, by a rule."""
+        return sum(one.count for one in self.refused) - self.failed_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
+from registry.models.canaries import Canary
 from registry.models.cases import Capture, Case, CaseEvent, CaseSighting
 from registry.models.crawls import (
     Crawl,
@@ -29,6 +30,7 @@ __all__ = [
     "Bundle",
     "BytesState",
     "CalibrationRow",
+    "Canary",
     "Capture",
     "Case",
     "CaseEvent",

@@ -1,0 +1,147 @@
+"""Canaries on a real local site: found, missed for each reason there is, counted in reports, and never a case."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from exhibit.config import Config
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from registry import canaries, fingerprints
+from registry.canaries import Outcome
+from registry.models import Canary, Case, Crawl, Owner, Report, Watch, Work
+from tests.assets.site import Answer, Site
+from tests.flow.rows import copy_of, owner, photograph, register
+from tests.flow.shop import LOOPBACK, Shop, run_now, watch
+from workers.inline import Inline
+from workers.steps.report import make_reports, request_report
+
+
+@pytest.fixture
+def inline(db: None, config: Config, tmp_path: Path) -> Iterator[Inline]:
+    fingerprints.forget_cached_spaces()
+    yield Inline(replace(config, data_dir=tmp_path, allowed_networks=(LOOPBACK,), languages=("en",), anchors=()))
+    fingerprints.forget_cached_spaces()
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Site(host="127.0.0.5") as site:
+        made = Shop(site)
+        made.image("/copy.jpg", copy_of(photograph(0)))
+        made.image("/other.jpg", photograph(50))
+        site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /closed/\n", "text/plain")
+        made.page("/", "/other.jpg")
+        made.page("/planted", "/copy.jpg")
+        made.page("/empty", "/other.jpg")
+        made.page("/closed/planted", "/copy.jpg")
+        yield made
+
+
+@pytest.fixture
+def work(inline: Inline) -> Work:
+    return register(inline.house, owner("studio"), photograph(0), "Hills").work
+
+
+def outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
+    found = canaries.results([crawl]).get(crawl.pk, [])
+    return {one.canary.url.partition("127.0.0.5")[2].partition("/")[2]: (one.outcome, one.reason) for one in found}
+
+
+def planted(work: Work, shop: Shop, *paths: str) -> Watch:
+    made = watch(work.owner, shop.url())
+    for path in paths:
+        canaries.plant(work, made, shop.url(path), by="Ann")
+    return made
+
+
+def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: Inline, work: Work, shop: Shop) -> None:
+    planted(work, shop, "/planted", "/empty", "/closed/planted", "/nowhere")
+    inline.run_until_idle()
+    assert outcomes(Crawl.objects.get()) == {
+        "planted": (Outcome.FOUND, ""),
+        "empty": (Outcome.NOT_FOUND, ""),
+        "closed/planted": (Outcome.NOT_VISITED, "robots"),
+        "nowhere": (Outcome.NOT_FOUND, ""),
+    }
+    missed = [result.canary.url for _, result in canaries.missed_lately(work.owner)]
+    assert missed == [shop.url("/empty"), shop.url("/closed/planted"), shop.url("/nowhere")]
+
+
+def test_a_canary_opens_no_question(inline: Inline, work: Work, shop: Shop) -> None:
+    planted(work, shop, "/planted")
+    inline.run_until_idle()
+    assert list(Case.objects.values_list("decision", flat=True)) == ["licensed"]
+
+
+def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: Inline, work: Work, shop: Shop) -> None:
+    made = watch(work.owner, shop.url())
+    inline.run_until_idle()
+    canary = canaries.plant(work, made, shop.url("/planted"), by="Ann")
+    assert canaries.plant(work, made, shop.url("/planted#top"), by="Bob") == canary
+    run_now(made)
+    inline.run_until_idle()
+    canaries.withdraw(canary)
+    run_now(made)
+    inline.run_until_idle()
+    first, second, third = Crawl.objects.order_by("number")
+    assert (outcomes(first), outcomes(third)) == ({}, {})
+    assert outcomes(second) == {"planted": (Outcome.FOUND, "")}
+    assert canaries.missed_lately(work.owner) == []
+
+
+def test_a_crawl_under_way_has_missed_nothing(work: Work, shop: Shop) -> None:
+    made = planted(work, shop, "/planted")
+    crawl = Crawl.objects.create(watch=made, number=1, started_at=Canary.objects.get().added_at)
+    assert outcomes(crawl) == {"planted": (Outcome.WAITING, "")}
+
+
+def report_over(inline: Inline, studio: Owner) -> Report:
+    report = request_report(studio, preparer="Ann")
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert report.error == ""
+    return report
+
+
+def data_of(inline: Inline, report: Report, suffix: str) -> bytes:
+    (file,) = [one for one in report.files if one["name"].endswith(suffix)]
+    return inline.house.blobs.get(Digest.from_hex(file["digest"]))
+
+
+def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: Inline, work: Work, shop: Shop) -> None:
+    shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
+    shop.page("/broken", "/gone.jpg")
+    planted(work, shop, "/planted", "/empty", "/closed/planted")
+    inline.run_until_idle()
+    report = report_over(inline, work.owner)
+    (crawl,) = json.loads(data_of(inline, report, ".json"))["coverage"]
+    assert (crawl["canaries"], crawl["canaries_found"]) == (3, 1)
+    pages = PdfReader(BytesIO(data_of(inline, report, ".pdf"))).pages
+    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    assert "1 of 3 were found, over 1 crawls" in text
+    assert "forbidden by robots.txt" in text
+    assert "answered with an error (404)" in text
+
+
+def test_a_report_without_canaries_says_that_nobody_checked_so(inline: Inline, work: Work, shop: Shop) -> None:
+    watch(work.owner, shop.url())
+    inline.run_until_idle()
+    pages = PdfReader(BytesIO(data_of(inline, report_over(inline, work.owner), ".pdf"))).pages
+    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    assert "Not checked: no known copies were planted" in text
+
+
+def test_only_the_address_of_a_page_can_be_planted(work: Work, shop: Shop) -> None:
+    made = watch(work.owner, shop.url())
+    with pytest.raises(WrongUseError, match="isn't the address of a page"):
+        canaries.plant(work, made, "file:///etc/passwd", by="Ann")
+    Watch.objects.update(private=True)
+    made.refresh_from_db()
+    with pytest.raises(WrongUseError, match="reads files"):
+        canaries.plant(work, made, shop.url("/planted"), by="Ann")
