@@ -20,6 +20,7 @@ class Evidence(StrEnum):
     DEPOSIT = "deposit record"
     REPORT = "report"
     CASE = "case"
+    PAPER = "draft paper"
 
 
 class Way(StrEnum):

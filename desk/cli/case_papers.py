@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from desk.cli.frame import examples, json_option, open_desk, owner_option
+from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, note, say
 from evidence.facts import LANGUAGES
@@ -32,7 +32,7 @@ def write_papers(
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry import owned
+    from registry import owned, trail
     from workers.papers import draft_paper, paper_name
 
     bundle = owned.bundle(desk.owner(owner), number)
@@ -45,6 +45,8 @@ def write_papers(
                 raise
             missing.append({"paper": kind, "sentence": str(error)})
             continue
+        about = {"bundle": bundle.number, "case": number, "paper": kind}
+        trail.accessed(trail.Evidence.PAPER, trail.Way.TAKEN, bundle.case.owner, by=person(), **about)
         path = folder / paper_name(bundle, kind, language or "")
         with written_whole(path) as file:
             file.write(data)

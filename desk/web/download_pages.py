@@ -91,6 +91,7 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     except ServiceMissingError as error:
         messages.error(request, f"{error} {error.hint}")
         return redirect("case", slug=owner.slug, number=number)
+    takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
     headers = {"Content-Disposition": f'attachment; filename="{paper_name(row, paper)}"'}
     return HttpResponse(data, content_type="application/pdf", headers=headers)
 

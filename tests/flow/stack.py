@@ -113,7 +113,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("Ready: ")
-            with _connected_to(config):
+            with connected_to(config):
                 yield Stack(config, House(config), process)
         finally:
             process.terminate()
@@ -122,7 +122,8 @@ def running_stack(folder: Path) -> Iterator[Stack]:
 
 
 @contextmanager
-def _connected_to(config: Config) -> Iterator[None]:
+def connected_to(config: Config) -> Iterator[None]:
+    """This process's Django reads the rows of another installation for the length of the block."""
     own = connections["default"]
     other = own.copy()
     other.settings_dict.update(django_database(config))

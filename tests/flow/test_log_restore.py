@@ -8,14 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import Error, connections
+from pytest_django import DjangoDbBlocker
 
+from evidence.at_rest import SEALING, decrypt
 from evidence.notes import verify_note
 from evidence.trust import load_trust
 from exhibit.config import load_config
+from exhibit.secrets import master_key
+from registry.models import Owner
 from tests.assets.command_line import CHECKOUT, CommandLine
+from tests.flow.stack import connected_to
 from workers.addresses import database_url
+from workers.keys import document_key, sealing_key
 from workers.programs import postgres_programs
 from workers.servers import EmbeddedServers
+from workers.wiring import House
 
 LOG = """
 import os, sys
@@ -61,8 +69,8 @@ class Installation:
         assert "Traceback" not in ran.stderr, ran.stderr
         return ran.stdout, ran.stderr
 
-    def dump(self, to: Path) -> None:
-        self._postgres("pg_dump", "--format", "custom", "--file", str(to))
+    def dump(self, to: Path, form: str = "custom") -> None:
+        self._postgres("pg_dump", "--format", form, "--file", str(to))
 
     def restore(self, dump: Path) -> None:
         self._postgres("pg_restore", "--clean", "--if-exists", "--single-transaction", str(dump))
@@ -153,6 +161,43 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
         cli.run("log", "new-origin", "--reason", "The disk was lost.")
         assert installation.log(1)[1] == ""
         assert cli.ask("log", "verify")["problems"] == []
+
+
+@pytest.mark.slow
+def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_private_key(
+    installation: Installation, open_folder: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    config = load_config({"EXHIBIT_DATA": str(installation.data)})
+    with installation.up(), django_db_blocker.unblock():
+        installation.log(3)
+        with connected_to(config):
+            _check_refusals()
+            secrets = _private_keys(House(config))
+            connections["default"].close()
+        installation.dump(open_folder / "exhibit.dump", "plain")
+        dumped = (open_folder / "exhibit.dump").read_bytes()
+        assert b"registry_sealingkey" in dumped
+        for secret in secrets:
+            assert secret.hex().encode() not in dumped
+        logs = b"".join(path.read_bytes() for path in (installation.data / "log").rglob("*") if path.is_file())
+        assert not any(secret.hex().encode() in logs or secret in logs for secret in secrets)
+
+
+def _check_refusals() -> None:
+    """Every table of the log, every way to change it, with triggers and all."""
+    columns = {"logentry": "type", "lognode": "hash", "logsubmission": "type", "logcheckpoint": "note"}
+    for table, column in {**columns, "logorigin": "name"}.items():
+        for act in ("TRUNCATE registry_{} CASCADE", "DELETE FROM registry_{}", "UPDATE registry_{} SET {} = {}"):
+            with pytest.raises(Error, match="append-only"), connections["default"].cursor() as cursor:
+                cursor.execute(act.format(table, column, column))
+
+
+def _private_keys(house: House) -> list[bytes]:
+    """The private halves of an owner's keys that are made now, and the master key."""
+    studio = Owner.objects.create(slug="studio", name="Studio")
+    key, master = sealing_key(house, studio), master_key(house.config)
+    scalar = document_key(house, studio).private.private_numbers().private_value.to_bytes(32, "big")
+    return [decrypt(SEALING, bytes(key.encrypted_private_key), master), scalar, master]
 
 
 @pytest.mark.slow
