@@ -1,7 +1,8 @@
 """What is asked of an Ethereum node by JSON-RPC: the state of the account, the contract, and whole blocks."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import requests
@@ -37,13 +38,9 @@ _HEADER = (
     "extraData",
     "mixHash",
     "nonce",
-    "baseFeePerGas",
-    "withdrawalsRoot",
-    "blobGasUsed",
-    "excessBlobGas",
-    "parentBeaconBlockRoot",
-    "requestsHash",
 )
+_LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
+"""Fields that forks have added behind these, since London."""
 _UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
@@ -160,18 +157,34 @@ class EvmNode:
 
 
 def encode_header(block: dict[str, Any]) -> bytes:
-    """The RLP of a block's header from the JSON of a node.
+    """The RLP of a block's header from the JSON of a node, in the form of which the block's hash is the hash.
 
-    Fields that forks have added since London are taken when the node names them.
+    The chains of consortia leave the seals of their validators out of the hash, since each validator may hold others
+    (:func:`_unsealed`).
 
     Raises:
-        IntegrityError: the header doesn't have the block's hash.
+        IntegrityError: no form has the block's hash.
     """
-    fields: list[Item] = [_field(name, block[name]) for name in _HEADER if block.get(name) is not None]
-    header = rlp.encode(fields)
-    if keccak256(header) != _bytes(block["hash"]):
-        raise IntegrityError("The block's header doesn't give its hash: this chain has headers of its own form.")
-    return header
+    names = [*_HEADER, *(name for name in _LATER if block.get(name) is not None)]
+    for extra in _unsealed(_bytes(block["extraData"])):
+        header = rlp.encode([extra if name == "extraData" else _field(name, block[name]) for name in names])
+        if keccak256(header) == _bytes(block["hash"]):
+            return header
+    raise IntegrityError("The block's header doesn't give its hash: this chain has headers of its own form.")
+
+
+def _unsealed(extra: bytes) -> Iterator[bytes]:
+    """What may stand for a header's extra data when the header is hashed: as it is, or without what isn't hashed."""
+    yield extra
+    with contextlib.suppress(IntegrityError):
+        fields = rlp.as_list(rlp.decode(extra))  # vanity, validators, vote, round, seals
+        if len(fields) == 5:
+            yield rlp.encode([*fields[:3], b"", []])  # QBFT: round 0, no seals
+            yield rlp.encode(fields[:3])  # IBFT 2.0: neither round nor seals
+    with contextlib.suppress(IntegrityError):
+        fields = rlp.as_list(rlp.decode(extra[32:]))  # validators, proposer's seal, seals
+        if len(fields) == 3:
+            yield extra[:32] + rlp.encode([*fields[:2], []])  # IBFT of Quorum (EIP-650): no seals
 
 
 def encode_receipt(receipt: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from evidence.anchors import rlp
+from evidence.anchors import evm_node, rlp
 from evidence.anchors.evm import CONTRACT
 from evidence.anchors.keccak import keccak256
 from evidence.anchors.patricia import check_proof, prove
@@ -92,6 +92,38 @@ def test_a_key_that_is_not_there_is_not_proven(pairs: dict[bytes, bytes], data: 
     root, nodes = prove(pairs, key)
     with pytest.raises(IntegrityError):
         check_proof(root, absent, nodes)
+
+
+VANITY, VALIDATORS, SEALS = bytes(32), [b"\x01" * 20, b"\x02" * 20], [b"\x03" * 65, b"\x04" * 65]
+SEALED: dict[str, tuple[bytes, bytes]] = {
+    "clique": (VANITY + SEALS[0], VANITY + SEALS[0]),
+    "qbft": (
+        other_rlp.encode([VANITY, VALIDATORS, [], b"\x07", SEALS]),
+        other_rlp.encode([VANITY, VALIDATORS, [], b"", []]),
+    ),
+    "ibft-2": (
+        other_rlp.encode([VANITY, VALIDATORS, b"", b"\0\0\0\x07", SEALS]),
+        other_rlp.encode([VANITY, VALIDATORS, b""]),
+    ),
+    "ibft-of-quorum": (
+        VANITY + other_rlp.encode([VALIDATORS, SEALS[0], SEALS]),
+        VANITY + other_rlp.encode([VALIDATORS, SEALS[0], []]),
+    ),
+}
+"""Extra data as nodes tell it, and as the chain hashes it, by how its validators agree."""
+
+
+@pytest.mark.parametrize("agreement", SEALED)
+def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
+    told, hashed = SEALED[agreement]
+    fields = [bytes([number + 1]) * 32 for number in range(15)]
+    fields[12] = hashed
+    header = other_rlp.encode(fields)
+    block = dict(zip(evm_node._HEADER, ["0x" + field.hex() for field in fields], strict=True))
+    block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak256(header).hex()}
+    assert evm_node.encode_header(block) == header
+    with pytest.raises(IntegrityError, match="headers of its own form"):
+        evm_node.encode_header({**block, "hash": "0x" + bytes(32).hex()})
 
 
 def test_the_contracts_files_belong_together() -> None:
