@@ -201,6 +201,16 @@ def test_witnesses_without_development_bring_no_warning() -> None:
     assert "without legal weight" not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
 
 
+@pytest.mark.parametrize("language", shown_languages())
+def test_a_qualified_witness_is_named_so_by_the_operators_list_and_its_day_alone(language: str) -> None:
+    words = {"en": "qualified according to the operator's list as of 2026-11-01", "zh-Hans": "截至 2026-11-01 的名录"}
+    [first, *_] = sample_witnesses()
+    for witness, times in ((replace(first, qualified="2026-11-01"), 1), (first, 0)):
+        case = replace(sample_case(), witnesses=(witness,))
+        text = text_of(render_exhibit_sheet(case, sample_pictures(), language)).replace("’", "'")
+        assert text.replace(" ", "").count(words[language].replace(" ", "")) == times
+
+
 def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
     facts, pictures = sample_report(1, demonstration=True)
     pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
