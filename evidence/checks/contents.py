@@ -1,11 +1,27 @@
 """Checks of bytes: the sealed files against the manifest, the bag, the tools and the container."""
 
+import re
 from collections.abc import Iterator
 
-from evidence.bundle import KEY_PATH, KEY_PEM_PATH, SIGNATURE_PATH, TAG_MANIFEST, TOOLS, bag_files
+from evidence.bundle import (
+    ANCHORS_PATH,
+    CHECKPOINT_PATH,
+    CONSISTENCY_PATH,
+    COUNTERSIGNATURES,
+    ENTRY_PATH,
+    INCLUSION_PATH,
+    KEY_PATH,
+    KEY_PEM_PATH,
+    SIGNATURE_PATH,
+    TAG_MANIFEST,
+    TOOLS,
+    WITHHELD_PATH,
+    bag_files,
+)
 from evidence.checks.inspection import Inspection
 from evidence.container import Contents, Member, read_all, zip_chunks
 from evidence.manifest import FACTS_PATH, MANIFEST_PATH, ManifestFile
+from evidence.renewals import RENEWALS_PATH
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict import CONTAINER_CHANGED, Check, State, failed, not_checked, passed
 from exhibit.digests import Digest
@@ -13,6 +29,8 @@ from exhibit.digests import Digest
 MAX_TAG_BYTES = 8 << 20
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", TAG_MANIFEST)
 ALWAYS = (SIGNATURE_PATH, KEY_PATH, KEY_PEM_PATH)
+_LATER = re.compile(r"proofs/log/checkpoint-[0-9]+")
+READ = (*ALWAYS, ENTRY_PATH, INCLUSION_PATH, CHECKPOINT_PATH, CONSISTENCY_PATH, ANCHORS_PATH, WITHHELD_PATH)
 
 
 def check_contents(inspection: Inspection) -> Iterator[Check]:
@@ -22,6 +40,26 @@ def check_contents(inspection: Inspection) -> Iterator[Check]:
         yield _check_file(inspection, file)
     yield _check_bag(inspection)
     yield _check_tools(inspection)
+
+
+def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[Check]:
+    """``proofs``, when some file under ``proofs/`` is read by no check: nobody vouches for it.
+
+    Args:
+        inspection: the bundle.
+        receipts: files of receipts and what belongs to them.
+    """
+    present = [name for name in inspection.contents.names if name.startswith("proofs/")]
+    known = {*READ, *receipts}
+    unread = [name for name in present if name not in known and not _is_one_of_many(name, present)]
+    if unread:
+        yield not_checked("proofs", f"Nobody vouches for {_some(unread)}: no check reads it.")
+
+
+def _is_one_of_many(name: str, present: list[str]) -> bool:
+    """Whether a counter-signature, or a later checkpoint that the list of them may name."""
+    later = RENEWALS_PATH in present and (name == RENEWALS_PATH or _LATER.fullmatch(name) is not None)
+    return later or name.startswith(COUNTERSIGNATURES)
 
 
 def check_container(contents: Contents, members: list[Member], *, others: State) -> Check:

@@ -1,7 +1,8 @@
 """Checks of outside witnesses: each receipt by its own rules and the pinned roots, and the time for the whole."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -10,6 +11,7 @@ from evidence.anchors.headers import parse_header
 from evidence.anchors.proofs import verify_proof
 from evidence.anchors.stamps import load_certificates, verify_reply
 from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
+from evidence.checks.contents import check_unread
 from evidence.checks.inspection import Inspection, log_proofs
 from evidence.checks.proofs import UNKNOWN, read_checkpoint
 from evidence.checks.renewals import renewed
@@ -23,6 +25,7 @@ from exhibit.errors import IntegrityError
 
 MAX_RECEIPT = 1 << 20
 MAX_ANCHORS = 64
+_NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None) -> Iterator
         yield not_checked("time", "The list of receipts can't be read.")
         return
     checks = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
+    yield from check_unread(inspection, frozenset(path for one in records for path in (one.file, *one.material)))
     yield from (check for _, check in checks)
     yield _check_time([check for subject, check in checks if _is_of_the_whole(subject)])
 
@@ -79,7 +83,7 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
         return failed(name, "The receipt is listed for a digest that is nothing in this bundle.")
     try:
         proof = inspection.read(record.file, MAX_RECEIPT)
-        material = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
+        material = _material(inspection, record)
         if record.kind == "rfc3161":
             check = _check_reply(inspection, name, record, proof, material, subjects[record.digest])
         elif record.kind == "opentimestamps":
@@ -94,7 +98,18 @@ def _check_anchor(inspection: Inspection, record: AnchorRecord, subjects: dict[D
         return not_checked(name, f"{UNKNOWN}: {error.message}")
     except (FormatError, IntegrityError) as error:
         return failed(name, error.message)
-    return check
+    called = "" if record.witness in check.sentence else f" The bundle calls this witness {record.witness[:60]!a}."
+    return replace(check, sentence=check.sentence + called)
+
+
+def _material(inspection: Inspection, record: AnchorRecord) -> dict[str, bytes]:
+    """What came with a receipt, by name; certificates and revocation lists are named by their own SHA-256."""
+    files = {PurePosixPath(path).name: inspection.read(path, MAX_RECEIPT) for path in record.material}
+    for name, data in files.items():
+        named = _NAMED_BY_DIGEST.fullmatch(name)
+        if named is not None and not Digest.of(data).hex.startswith(named[1]):
+            raise FormatError(f"{name} was changed: its name states another SHA-256.")
+    return files
 
 
 def _check_reply(

@@ -91,6 +91,7 @@ class Scene:
         trust: a list that pins exactly the witnesses of this scene.
         root_pem: the authority's root certificate.
         owner_key: the sealing key.
+        log_key: the log's own key.
     """
 
     folder: Path
@@ -102,6 +103,7 @@ class Scene:
     trust: Trust
     root_pem: bytes
     owner_key: KeySigner
+    log_key: KeySigner
 
     def write(self, path: Path, proofs: Proofs | None = None) -> Path:
         """Write the bundle to a path."""
@@ -118,7 +120,8 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
         seed: of the pictures.
     """
     blobs = FolderBlobStore(folder / "blobs")
-    log = Log(FolderLogStore(folder / "log"), KeySigner(Ed25519PrivateKey.generate()), "log.tests.example")
+    log_key = KeySigner(Ed25519PrivateKey.generate())
+    log = Log(FolderLogStore(folder / "log"), log_key, "log.tests.example")
     owner_key = KeySigner(Ed25519PrivateKey.generate())
     facts = _facts(blobs, log, seed)
     files = [_content(blobs, path, data) for path, data in _attachments(seed).items()]
@@ -140,7 +143,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
         ledgers=(ledger,),
     )
     proofs = Proofs(entry, consistency, (*anchors, logged_on_chain))
-    return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem, owner_key)
+    return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem, owner_key, log_key)
 
 
 def resealed(scene: Scene, facts: CaseFacts) -> Scene:

@@ -196,6 +196,7 @@ CHANGES: dict[str, Callable[[Files], Files]] = {
     "checkpoint missing": without("proofs/log/checkpoint"),
     "receipt missing": without("proofs/anchors/manifest-test-authority.tsr"),
     "a file too many": with_file("data/extra.txt", b"x"),
+    "a file too many among the proofs": with_file("proofs/material/extra.html", b"x"),
     "another program": with_file("READ-ME.exe", b"x"),
     "facts of another case": facts_and_manifest(lambda facts: facts.update(number="C-8")),
     "an unknown field": facts_and_manifest(lambda facts: facts.update(extra=1)),

@@ -157,20 +157,46 @@ async function checkWitnesses(inspection, facts) {
   } catch (error) {
     return [checkOf("anchors", error), notChecked("time", "The list of receipts can't be read.")];
   }
+  const unread = checkUnread(inspection, records);
   const checks = [];
   for (const record of records) checks.push({ subject: subjects.get(record.digest), check: await anchorCheck(inspection, record, subjects) });
   const counting = checks.filter(({ subject }) => /^(manifest$|checkpoint$|later checkpoint)/.test(subject));
-  return [...checks.map(({ check }) => check), timeCheck(counting.map(({ check }) => check))];
+  return [...unread, ...checks.map(({ check }) => check), timeCheck(counting.map(({ check }) => check))];
+}
+
+/** `proofs`, when some file under `proofs/` is read by no check: nobody vouches for it. */
+function checkUnread({ bundle }, records) {
+  const known = new Set([...ALWAYS, ENTRY, "proofs/log/inclusion.json", CHECKPOINT, CONSISTENCY, ANCHORS, "proofs/withheld.json", ...records.flatMap((record) => [record.file, ...record.material])]);
+  const isLater = (name) => bundle.names.includes(RENEWALS) && (name === RENEWALS || /^proofs\/log\/checkpoint-[0-9]+$/.test(name));
+  const unread = bundle.names.filter((name) => name.startsWith("proofs/") && !known.has(name) && !isLater(name) && !name.startsWith(COUNTERSIGNATURES));
+  return unread.length ? [notChecked("proofs", `Nobody vouches for ${some(unread)}: no check reads it.`)] : [];
 }
 
 async function anchorCheck(inspection, record, subjects) {
+  const check = await receiptCheck(inspection, record, subjects);
+  if (check.state === "failed" || check.sentence.includes(record.witness)) return check;
+  return { ...check, sentence: `${check.sentence} The bundle calls this witness ${JSON.stringify(record.witness.slice(0, 60))}.` };
+}
+
+/** What came with a receipt; certificates and revocation lists are named by their own SHA-256. */
+async function materialOf(inspection, record) {
+  const material = [];
+  for (const path of record.material) {
+    const [file, bytes] = [path.split("/").pop(), await inspection.read(path, MAX_RECEIPT)];
+    const named = /^(?:certificate|crl)-([0-9a-f]{16})\.pem$/.exec(file);
+    if (named && !hex(await sha256(bytes)).startsWith(named[1])) throw new Broken(`${file} was changed: its name states another SHA-256.`);
+    material.push([file, bytes]);
+  }
+  return material;
+}
+
+async function receiptCheck(inspection, record, subjects) {
   const name = `anchor:${record.file.split("/").pop()}`;
   if (!subjects.has(record.digest)) return failed(name, "The receipt is listed for a digest that is nothing in this bundle.");
   const what = subjects.get(record.digest);
   try {
     const proof = await inspection.read(record.file, MAX_RECEIPT);
-    const material = [];
-    for (const path of record.material) material.push([path.split("/").pop(), await inspection.read(path, MAX_RECEIPT)]);
+    const material = await materialOf(inspection, record);
     if (record.kind === "rfc3161") {
       const helpers = material.filter(([file]) => file.startsWith("certificate-")).map(([, bytes]) => bytes);
       const { authority, time } = await checkReply(proof, record.digest, helpers, inspection.trust);

@@ -1,0 +1,151 @@
+"""What evidence costs: sealing with everything on the disk, and verifying, beside what other programs need.
+
+Reports have a module of their own; captures are measured by ``bench.captures`` where it is there.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import bagit
+
+from bench import reports
+from bench.table import Row
+from evidence.bundle import AnchorProof, Proofs, checkpoint_digest, write_bundle
+from evidence.logproofs import LogProof
+from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.verify import verify
+from exhibit.clock import now
+from exhibit.entries import Entry, EntryType, commit
+from exhibit.ports import Receipt
+from tests.assets.bundles import Scene, make_scene
+from tests.assets.stamping import stamping
+
+Table = tuple[str, str, list[Row]]
+PAYLOAD = 200_000
+CAPTURES = "bench.captures"
+
+
+def measure(bundles: int, cases: Sequence[int]) -> Iterator[Table]:
+    """Each table as it is ready: its name, its title, its rows.
+
+    Args:
+        bundles: how many are sealed.
+        cases: how many cases each report is about.
+    """
+    with TemporaryDirectory() as name:
+        scene = make_scene(Path(name))
+        paths, row = sealed(scene, bundles)
+        yield "sealing", "Bundles sealed, with everything on the disk", [row]
+        yield "verifying", "Verifying one bundle", list(verified(scene, paths))
+    if find_spec(CAPTURES) is not None:
+        yield "captures", "Captures", list(import_module(CAPTURES).measure())
+    yield "reports", "Reports (PDF, CSV, XLSX, JSON)", reports.measure(cases)
+
+
+def sealed(scene: Scene, count: int) -> tuple[list[Path], Row]:
+    """Seal, log, stamp once for all, and write bundles of 200 kB, each file and folder synchronised."""
+    folder = scene.folder / "bundles"
+    folder.mkdir()
+    begun = time.perf_counter()
+    cases = [_seal_one(scene, number) for number in range(count)]
+    proofs = _logged(scene, cases)
+    with stamping(scene) as anchor:
+        digest = checkpoint_digest(proofs[0].checkpoint)
+        stamp = anchor.submit(digest)
+    paths = [
+        _write(scene, folder / f"{number}.zip", case, proof, stamp)
+        for number, (case, proof) in enumerate(zip(cases, proofs, strict=True))
+    ]
+    _sync(folder)
+    seconds = time.perf_counter() - begun
+    size = sum(path.stat().st_size for path in paths) / count / 1000
+    return paths, {"bundles": count, "kB each": size, "seconds": seconds, "bundles a second": count / seconds}
+
+
+def verified(scene: Scene, paths: list[Path]) -> Iterator[Row]:
+    """Milliseconds to verify a bundle, by us and by others; the others check a part of it only."""
+    yield _timed("Exhibit, every check, in one process", paths, lambda path: verify(path, scene.trust))
+    [folder, *_] = _unpacked(paths[:1])
+    root = scene.folder / "root.pem"
+    root.write_bytes(scene.root_pem)
+    alone = ["python3", "-I", str(folder / "verify.py"), str(folder)]
+    yield _timed("verify.py in the bundle: digests, log (a process)", [folder] * 5, lambda _: _run(alone))
+    yield _timed("bagit: digests of the bag", [folder] * 20, lambda path: bagit.Bag(str(path)).validate())
+    lists = ["sha256sum", "--check", "--quiet", "manifest-sha256.txt", "tagmanifest-sha256.txt"]
+    yield _timed("sha256sum: digests (a process)", [folder] * 20, lambda path: _run(lists, path))
+    if shutil.which("openssl"):
+        stamp = next((folder / "proofs/anchors").glob("*.tsr"))
+        line = ["openssl", "ts", "-verify", "-data", "proofs/log/checkpoint", "-in", str(stamp), "-CAfile", str(root)]
+        yield _timed("openssl ts -verify: one stamp (a process)", [folder] * 20, lambda path: _run(line, path))
+
+
+def _seal_one(scene: Scene, number: int) -> SealedCase:
+    """The case of the scene with another number and a file of its own."""
+    facts = replace(scene.facts, number=f"C-{number}")
+    files = [
+        ContentFile(file.path, file.role, file.media_type, file.sha256)
+        for file in scene.sealed.manifest.files
+        if file.role in {"exhibit", "exchange", "network", "overlay", "side-by-side"}
+    ]
+    own = scene.blobs.put(os.urandom(PAYLOAD - 60_000))
+    files.append(ContentFile("data/sightings/01/page.bin", "page", "application/octet-stream", own))
+    return seal(SealInput(facts, tuple(files)), scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
+
+
+def _logged(scene: Scene, cases: list[SealedCase]) -> list[LogProof]:
+    """One entry for each case, under one checkpoint."""
+    openings = [seal_opening(case) for case in cases]
+    commitments = [commit(opening) for opening in openings]
+    entries = [Entry(EntryType.SEAL, now(), commitment) for commitment, _ in commitments]
+    sequences = scene.log.append(entries)
+    head = scene.log.checkpoint()
+    return [
+        LogProof(
+            place, entry.type, entry.time, entry.commitment, salt, opening, head.size,
+            tuple(scene.log.inclusion(place, head.size)), head.note,
+        )
+        for place, entry, (_, salt), opening in zip(sequences, entries, commitments, openings, strict=True)
+    ]  # fmt: skip
+
+
+def _write(scene: Scene, path: Path, case: SealedCase, entry: LogProof, stamp: Receipt) -> Path:
+    proofs = Proofs(entry, (), (AnchorProof(checkpoint_digest(entry.checkpoint), stamp),))
+    with path.open("wb") as out:
+        write_bundle(out, case, proofs, scene.blobs)
+        out.flush()
+        os.fsync(out.fileno())
+    return path
+
+
+def _sync(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    os.fsync(number)
+    os.close(number)
+
+
+def _unpacked(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        shutil.unpack_archive(path, path.with_suffix(""), "zip")
+        yield path.with_suffix("")
+
+
+def _timed(what: str, paths: list[Path], work: Callable[[Path], object]) -> Row:
+    times = []
+    for path in paths:
+        begun = time.perf_counter()
+        work(path)
+        times.append(1000 * (time.perf_counter() - begun))
+    return {"verifier": what, "times": len(times), "median ms": median(times), "most ms": max(times)}
+
+
+def _run(line: list[str], folder: Path | None = None) -> None:
+    subprocess.run(line, cwd=folder, check=True, capture_output=True)

@@ -1,0 +1,18 @@
+"""The authority of a scene, answering again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.development.authority import running_authority
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from tests.assets.bundles import Scene
+
+
+@contextmanager
+def stamping(scene: Scene) -> Iterator[Rfc3161Anchor]:
+    """An anchor of the scene's authority, which answers for the length of the ``with`` block."""
+    session = guarded_session(Guard(("127.0.0.0/8",)))
+    with running_authority(scene.folder / "authority") as authority:
+        yield Rfc3161Anchor("Test authority", authority.url, [scene.root_pem], development=True, session=session)
