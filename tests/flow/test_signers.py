@@ -63,7 +63,7 @@ def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Sc
 
 
 def test_a_seal_of_a_revoked_key_without_any_pinned_witness_fails(scene: Scene, tmp_path: Path) -> None:
-    trust = replace(revoked(scene, now() + timedelta(hours=3)), authorities=(), chains=())
+    trust = replace(revoked(scene, now() + timedelta(hours=3)), authorities=(), chains=(), ledgers=())
     found = check(scene.write(tmp_path / "b.zip"), trust, "revoked")
     assert found is not None
     assert found.state is State.FAILED
