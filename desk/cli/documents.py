@@ -12,6 +12,7 @@ from desk.cli.countersigning import countersign, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, moment, say, short, table, tracked
+from desk.cli.signed_sheets import sign
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
@@ -184,3 +185,4 @@ def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
 
 bundle_command.add_command(to_sign)
 bundle_command.add_command(countersign)
+bundle_command.add_command(sign)

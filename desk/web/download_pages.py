@@ -19,6 +19,7 @@ from registry.models import Bundle, Owner
 from registry.trail import Evidence
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
+from workers.signed import signed_name, signed_sheet
 from workers.steps.report import request_report as ask_for_report
 from workers.wiring import house
 
@@ -93,6 +94,22 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
         return redirect("case", slug=owner.slug, number=number)
     takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
     headers = {"Content-Disposition": f'attachment; filename="{paper_name(row, paper)}"'}
+    return HttpResponse(data, content_type="application/pdf", headers=headers)
+
+
+@require_safe
+@member_view
+def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponse:
+    """The exhibit sheet of a bundle with a signature inside the PDF."""
+    row = owned.bundle(owner, case, number)
+    if row.seal_digest is None:
+        raise Http404
+    try:
+        data = signed_sheet(house(), row)
+    except ServiceMissingError as error:
+        messages.error(request, f"{error} {error.hint}")
+        return redirect("case", slug=owner.slug, number=case)
+    headers = {"Content-Disposition": f'attachment; filename="{signed_name(row)}"'}
     return HttpResponse(data, content_type="application/pdf", headers=headers)
 
 

@@ -36,4 +36,5 @@ urlpatterns = [
     path("o/<slug:slug>/downloads/report", download_pages.request_report, name="request-report"),
     path("o/<slug:slug>/downloads/reports/<int:number>/<str:name>", download_pages.report_file, name="report-file"),
     path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", download_pages.bundle, name="bundle"),
+    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>/signed", download_pages.signed, name="signed"),
 ]

@@ -1,0 +1,101 @@
+"""Signatures inside PDFs: PAdES (ETSI EN 319 142-1), with a timestamp (RFC 3161) where an authority is there.
+
+The signed file is a copy. What is sealed in a bundle stays as it is: the signature is added behind it, so the sealed
+bytes are the beginning of the signed ones. Needs the optional part ``pades``.
+"""
+
+import io
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import requests
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from evidence.anchors.fetch import ask
+from evidence.document_keys import DocumentKey
+from exhibit.errors import ExhibitError, ServiceMissingError
+
+if TYPE_CHECKING:
+    from pyhanko.sign.timestamps import TimeStamper
+
+FIELD = "ExhibitSignature"
+DIGEST = "sha256"
+OK = 200
+_HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A time-stamping authority to ask: where, and over which guarded session."""
+
+    url: str
+    session: requests.Session
+
+
+def can_sign() -> bool:
+    """Whether the optional part is here."""
+    return find_spec("pyhanko") is not None
+
+
+def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority: Authority | None = None) -> bytes:
+    """A copy of a PDF with a signature behind it.
+
+    Args:
+        pdf: what is signed; the result begins with it.
+        key: ECDSA P-256 with its certificate.
+        name: who signs, as the signature states it.
+        reason: why, as the signature states it.
+        authority: whom to ask for a timestamp over the signature; none without one.
+
+    Raises:
+        ServiceMissingError: the optional part isn't here, or the authority doesn't answer.
+        ExhibitError: the PDF can't be signed.
+    """
+    if not can_sign():
+        raise ServiceMissingError(
+            "Signing PDFs needs the optional part pades, which isn't installed.",
+            hint="Install it: python3 tools/bootstrap.py runtime pades",
+            retry=False,
+        )
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter  # noqa: PLC0415 - optional
+    from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415 - optional
+    from pyhanko.sign import fields, signers  # noqa: PLC0415 - optional
+
+    metadata = signers.PdfSignatureMetadata(
+        field_name=FIELD, md_algorithm=DIGEST, subfilter=fields.SigSeedSubFilter.PADES, name=name, reason=reason
+    )
+    stamper = None if authority is None else _stamper(authority)
+    try:
+        writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+        out = signers.sign_pdf(writer, metadata, signer=_signer(key), timestamper=stamper)
+    except (PdfError, ValueError) as error:
+        raise ExhibitError(f"The PDF can't be signed: {error}.") from error
+    signed: bytes = out.getvalue()
+    return signed
+
+
+def _signer(key: DocumentKey) -> Any:  # noqa: ANN401 - pyhanko's, optional
+    from asn1crypto import keys, x509  # noqa: PLC0415 - with the rest
+    from pyhanko.sign import signers  # noqa: PLC0415 - optional
+    from pyhanko_certvalidator.registry import SimpleCertificateStore  # noqa: PLC0415 - optional
+
+    certificate = x509.Certificate.load(key.certificate.public_bytes(Encoding.DER))
+    private = key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return signers.SimpleSigner(certificate, keys.PrivateKeyInfo.load(private), SimpleCertificateStore())
+
+
+def _stamper(authority: Authority) -> "TimeStamper":
+    from asn1crypto import tsp  # noqa: PLC0415 - with the rest
+    from pyhanko.sign.timestamps import TimeStamper  # noqa: PLC0415 - optional
+
+    class Guarded(TimeStamper):  # type: ignore[misc,unused-ignore]  # the optional part has no types where it is absent
+        """Asks over the guarded session, once for each signature and once for the size of an answer."""
+
+        async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+            status, body = ask(authority.session, authority.url, req.dump(), _HEADERS)
+            if status != OK:
+                raise ServiceMissingError(f"The time-stamping authority answered with {status}.", hint="Try again.")
+            return tsp.TimeStampResp.load(body)
+
+    return Guarded()
