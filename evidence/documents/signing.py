@@ -82,7 +82,8 @@ def _signer(key: DocumentKey) -> Any:  # noqa: ANN401 - pyhanko's, optional
 
     certificate = x509.Certificate.load(key.certificate.public_bytes(Encoding.DER))
     private = key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return signers.SimpleSigner(certificate, keys.PrivateKeyInfo.load(private), SimpleCertificateStore())
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call,unused-ignore]  # the optional part may be absent
+    return signers.SimpleSigner(certificate, keys.PrivateKeyInfo.load(private), store)
 
 
 def _stamper(authority: Authority) -> "TimeStamper":
@@ -98,4 +99,4 @@ def _stamper(authority: Authority) -> "TimeStamper":
                 raise ServiceMissingError(f"The time-stamping authority answered with {status}.", hint="Try again.")
             return tsp.TimeStampResp.load(body)
 
-    return Guarded()
+    return Guarded()  # type: ignore[no-untyped-call,unused-ignore]  # as above

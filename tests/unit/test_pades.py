@@ -15,7 +15,7 @@ from asn1crypto import pem, x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
-from pyhanko.sign.validation.status import PdfSignatureStatus
+from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from evidence.development.authority import Authority as TrialAuthority
@@ -68,7 +68,7 @@ def status_of(signed: bytes, key: DocumentKey, root: bytes = b"") -> PdfSignatur
 def test_the_signature_is_valid_and_covers_the_whole_file(key: DocumentKey, sheet: bytes) -> None:
     status = status_of(sign_pdf(sheet, key, name="Lindqvist", reason="Sealed"), key)
     assert (status.intact, status.valid) == (True, True)
-    assert status.coverage.name == "ENTIRE_FILE"
+    assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
 
 
 def test_what_is_signed_begins_with_what_was_sealed(key: DocumentKey, sheet: bytes) -> None:
