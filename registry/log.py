@@ -17,6 +17,8 @@ from exhibit.ports import SignedCheckpoint
 from registry.locks import Lock, hold
 from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, Owner
 
+WRITTEN_TOGETHER = 1000
+
 
 def submit(
     type_: EntryType,
@@ -100,7 +102,9 @@ class PostgresLogStore:
         """Hold the sole right to append, in one database transaction."""
         with transaction.atomic():
             hold(Lock.LOG)
-            yield PostgresLogTransaction(self.size())
+            appended = PostgresLogTransaction(self.size())
+            yield appended
+            appended.write()
 
     def size(self) -> int:
         """Number of leaves."""
@@ -112,9 +116,10 @@ class PostgresLogStore:
         found: dict[tuple[int, int], bytes] = {}
         if wanted:
             query = Q()
-            for level, index in wanted:
-                query |= Q(level=level, index=index)
-            found = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(query)}
+            for level in {level for level, _ in wanted}:
+                query |= Q(level=level, index__in={index for at, index in wanted if at == level})
+            rows = LogNode.objects.filter(query).values_list("level", "index", "hash")
+            found = {(level, index): bytes(value) for level, index, value in rows}
         missing = [pair for pair in wanted if pair not in found]
         if missing:
             raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
@@ -145,10 +150,11 @@ class PostgresLogStore:
 
 
 class PostgresLogTransaction:
-    """Appends within one database transaction."""
+    """Appends within one database transaction; what was appended is written together at its end."""
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._entries: list[LogEntry] = []
         self._fresh: dict[tuple[int, int], bytes] = {}
 
     @property
@@ -163,9 +169,20 @@ class PostgresLogTransaction:
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         """Append one leaf and the nodes it completes."""
-        LogEntry.objects.create(
-            sequence=self._size, submission_id=submission, type=entry.type, time=entry.time, commitment=entry.commitment
+        self._entries.append(
+            LogEntry(
+                sequence=self._size,
+                submission_id=submission,
+                type=entry.type,
+                time=entry.time,
+                commitment=entry.commitment,
+            )
         )
-        LogNode.objects.bulk_create([LogNode(level=level, index=index, hash=digest) for level, index, digest in nodes])
         self._fresh.update({(level, index): digest for level, index, digest in nodes})
         self._size += 1
+
+    def write(self) -> None:
+        """Write everything, in order: the database itself refuses a gap."""
+        LogEntry.objects.bulk_create(self._entries, batch_size=WRITTEN_TOGETHER)
+        nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._fresh.items()]
+        LogNode.objects.bulk_create(nodes, batch_size=WRITTEN_TOGETHER)

@@ -1,0 +1,109 @@
+"""``python -m bench.log``: the append-only log and the keys: numbering, proving, replaying, serving, encrypting."""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.product import Product
+from bench.table import Row, machine, show
+
+ENTRIES = 20_000
+KEYS = 1000
+ASKED = 200
+
+
+def main() -> None:
+    """Measure in a folder that is gone afterwards, and print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m bench.log", description=__doc__)
+    parser.add_argument("--entries", type=int, default=ENTRIES)
+    parser.add_argument("--keys", type=int, default=KEYS)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
+        Path(name).chmod(0o755)
+        os.environ |= {"EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings"}
+        with Product() as product:
+            print(machine())
+            show(f"{options.entries:,} entries", _log(product, options.entries))
+            show("Keys", _keys(product, options.keys))
+
+
+def _log(product: Product, count: int) -> list[Row]:
+    from django.test import Client, override_settings
+
+    from workers.log_replay import replay
+    from workers.steps.log import sequence_log, sign_checkpoint
+
+    house = product.house
+    _submit(count)
+    numbered = _seconds(lambda: sequence_log(house))
+    signed = _seconds(lambda: sign_checkpoint(house))
+    log, places = house.log, range(0, count, max(1, count // ASKED))
+    proofs = [_seconds(lambda place=place: log.inclusion(place, count)) for place in places]  # type: ignore[misc]
+    problems: list[str] = []
+    replayed = _seconds(lambda: problems.extend(replay(house).problems))
+    assert problems == []
+    with override_settings(ALLOWED_HOSTS=["*"]):
+        tile = [_seconds(lambda: Client().get("/log/tile/0/000")) for _ in range(20)]
+        bundle = [_seconds(lambda: Client().get("/log/tile/entries/000")) for _ in range(20)]
+    return [
+        {"what": "numbered a second", "figure": round(count / numbered)},
+        {"what": "a head signed and kept, ms", "figure": signed * 1000},
+        {"what": "an inclusion proof (median), ms", "figure": statistics.median(proofs) * 1000},
+        {"what": "replayed a second (`log verify`)", "figure": round(count / replayed)},
+        {"what": "a full tile of hashes (median), ms", "figure": statistics.median(tile) * 1000},
+        {"what": "a full bundle of entries (median), ms", "figure": statistics.median(bundle) * 1000},
+    ]
+
+
+def _submit(count: int) -> None:
+    """Submissions with their openings, as deeds leave them, but all at once."""
+    from exhibit.clock import now
+    from exhibit.entries import EntryType, commit
+    from registry.models import LogOpening, LogSubmission
+
+    for begin in range(0, count, 1000):
+        openings = [{"case": number, "what": "opened"} for number in range(begin, min(begin + 1000, count))]
+        made = [commit(opening) for opening in openings]
+        rows = [LogSubmission(type=EntryType.CASE, time=now(), commitment=commitment) for commitment, _ in made]
+        rows = LogSubmission.objects.bulk_create(rows)
+        LogOpening.objects.bulk_create(
+            LogOpening(submission=row, salt=salt, content=opening)
+            for row, opening, (_, salt) in zip(rows, openings, made, strict=True)
+        )
+
+
+def _keys(product: Product, count: int) -> list[Row]:
+    from evidence.keys import generate_sealing_key
+    from exhibit.secrets import master_key
+    from registry.models import Owner, SealingKey
+    from workers.keys import change_master_key, document_key, sealing_key, signer_of
+
+    house, owner = product.house, Owner.objects.get(slug="bench")
+    master = master_key(house.config)
+    made = [generate_sealing_key(master) for _ in range(count)]
+    SealingKey.objects.bulk_create(
+        SealingKey(owner=owner, public_key=public, encrypted_private_key=encrypted) for public, encrypted in made
+    )
+    key = sealing_key(house, owner)
+    unlocked = [_seconds(lambda: signer_of(house, key)) for _ in range(ASKED)]
+    document = [_seconds(lambda: document_key(house, owner)) for _ in range(20)]
+    changed = _seconds(lambda: change_master_key(house, by="bench", reason="bench"))
+    return [
+        {"what": "a sealing key unlocked (median), ms", "figure": statistics.median(unlocked) * 1000},
+        {"what": "a key for documents unlocked (median), ms", "figure": statistics.median(document) * 1000},
+        {"what": f"another master key for {count:,} keys, seconds", "figure": changed},
+    ]
+
+
+def _seconds(act: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
