@@ -33,6 +33,7 @@ __all__ = [
     "OwnerFacts",
     "PartyFacts",
     "PictureFacts",
+    "ProvenanceFacts",
     "SightingFacts",
     "SightingRecord",
     "SliceProof",
@@ -200,6 +201,29 @@ class CaptureFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProvenanceFacts:
+    """What the manifest inside a seen picture states (C2PA); stated by whoever signed it.
+
+    Attributes:
+        standing: ``none``, ``unreadable``, ``invalid`` or ``valid``: signature and digests, not the signer's word.
+        signer: as its certificate names it; nobody checked the certificate against a list.
+        signed_at: as stated.
+        generator: the program that made the claim, as stated.
+        title: as stated.
+        problems: codes of the standard for what didn't hold.
+        file: everything that was read, as JSON in the bundle; empty where nothing was.
+    """
+
+    standing: str
+    signer: str
+    signed_at: str
+    generator: str
+    title: str
+    problems: tuple[str, ...]
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class SightingFacts:
     """A picture seen at an image URL on a page.
 
@@ -219,6 +243,7 @@ class SightingFacts:
         visibility: of the source.
         slice: proof that a crawl slice recorded it, or ``None``.
         captures: later visits, in order of time.
+        provenance: what the manifest inside the picture states, or ``None`` when nobody looked.
     """
 
     number: int
@@ -236,6 +261,7 @@ class SightingFacts:
     visibility: Visibility
     slice: SliceProof | None
     captures: tuple[CaptureFacts, ...] = ()
+    provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

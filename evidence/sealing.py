@@ -163,6 +163,8 @@ def named_files(facts: CaseFacts) -> dict[str, Digest | None]:
     for sighting in facts.sightings:
         named[sighting.picture.file] = sighting.picture.digest
         named.update({path: None for capture in sighting.captures for path in capture.files})
+        if sighting.provenance is not None and sighting.provenance.file:
+            named[sighting.provenance.file] = None
     for match in facts.matches:
         named.update(dict.fromkeys(match.drawings.values()))
     named.update({calibration.file: calibration.digest for calibration in facts.calibrations})
@@ -184,6 +186,11 @@ def derived_files(facts: CaseFacts) -> dict[str, bytes]:
 def media_type_of(path: str) -> str:
     """The media type that a file's suffix stands for; the same on every machine."""
     return _MEDIA_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
+
+
+def provenance_path(number: int) -> str:
+    """Where the manifest of a seen picture lies, such as ``data/sightings/01/c2pa.json``."""
+    return f"{sighting_folder(number)}/c2pa.json"
 
 
 def _suffix(picture_format: str) -> str:

@@ -1,7 +1,7 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evidence.checks.probability import calibration_facts
@@ -45,6 +45,7 @@ from registry import sightings as seen
 from registry.licences import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
 from workers.proofs import checkpoint_covering, log_proof
+from workers.provenance import provenance_of
 from workers.registrations import submission_of
 from workers.steps.crawl import record_of
 from workers.texts import not_checked, words_of
@@ -108,8 +109,10 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
     sightings, files = [], []
     for number, place in enumerate(places, 1):
         captures, of_place = _captures(case, place, number)
-        sightings.append(_sighting(case, place, number, captures, proofs))
-        files += of_place
+        sighting = _sighting(case, place, number, captures, proofs)
+        provenance, manifests = provenance_of(house, number, sighting.picture) if sealed else (None, ())
+        sightings.append(replace(sighting, provenance=provenance))
+        files += [*of_place, *manifests]
     shown = tuple(_match(match, number, places) for number, match in enumerate(matches, 1))
     facts = CaseFacts(
         number=str(case.number),

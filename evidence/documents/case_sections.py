@@ -7,7 +7,7 @@ from evidence.documents.comparison import Room, comparison_blocks
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.standing import own_unchecked, standing_unchecked
 from evidence.documents.wording import Wording, percent
-from evidence.facts import CaptureFacts, CaseFacts, SightingFacts, WitnessFacts
+from evidence.facts import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
 from exhibit.types import Decision
 
 STANDING_LIMITS = ("interested", "similarity", "time", "context", "verify")
@@ -79,8 +79,29 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
         wording.row("capture", Speaker.RECORDED, *_captures(sighting.captures, wording)),
         wording.row("found_picture", Speaker.RECORDED, size),
+        *_provenance_rows(sighting.provenance, wording),
         wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
     )
+
+
+def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tuple[Row, ...]:
+    """What the manifest inside the picture states, each part with its speaker; that nobody looked, where nobody did."""
+    if provenance is None:
+        return (wording.row("provenance", Speaker.RECORDED, wording.say("provenance.not_checked")),)
+    recorded = wording.say(
+        f"provenance.{provenance.standing}", problems=wording.say("document.joined").join(provenance.problems)
+    )
+    rows = [wording.row("provenance", Speaker.RECORDED, recorded)]
+    if provenance.file:
+        stated = (
+            ("signer", provenance.signer),
+            ("signed_at", provenance.signed_at),
+            ("generator", provenance.generator),
+            ("title", provenance.title),
+        )
+        said = [wording.say(f"provenance.{name}", value=value) for name, value in stated if value]
+        rows.append(wording.row("provenance_stated", Speaker.STATED, *said))
+    return tuple(rows)
 
 
 def _captures(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 
+import pytest
 from PIL import Image, ImageOps
 from pypdf import PdfReader
 
@@ -23,13 +24,13 @@ from workers.steps.seal import seal_bundles
 WORK = photograph(1)
 
 
-def sealed(inline: Inline) -> Bundle:
-    """A bundle about a mirrored copy."""
+def sealed(inline: Inline, found: bytes = b"") -> Bundle:
+    """A bundle about a mirrored copy, or about this picture."""
     inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
     studio = owner("studio")
     register(inline.house, studio, WORK)
     planned, epoch = claimed_slice(studio)
-    found = jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70)
+    found = found or jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70)
     match_pictures(inline.house, bring(inline.house, planned, epoch, [found]))
     Capture.objects.update(state="failed")  # nobody answers at this address
     part = CrawlSlice.objects.get()
@@ -75,6 +76,20 @@ def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(in
         draft_paper(inline.house, bundle, "cn-environment", "en")
     )
     assert paper_name(bundle, "us-902") == "studio-case-1-bundle-1-us-902.draft.pdf"
+
+
+def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: Inline) -> None:
+    pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
+    from tests.assets.c2pa_signed import SIGNER, with_manifest
+
+    case = sealed_case(inline.house, sealed(inline, with_manifest(jpeg(Image.open(BytesIO(WORK)), 70))))
+    provenance = sealed_facts(inline.house, case).sightings[0].provenance
+    assert provenance is not None
+    assert (provenance.standing, provenance.signer) == ("valid", SIGNER)
+    file = case.manifest.file(provenance.file)
+    assert file is not None
+    assert (file.path, file.role) == ("data/sightings/01/c2pa.json", "c2pa")
+    assert SIGNER.split(",", maxsplit=1)[0].encode() in inline.house.blobs.get(file.sha256)
 
 
 def pdf_text(pdf: bytes) -> str:

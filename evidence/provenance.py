@@ -1,0 +1,137 @@
+"""The manifest that a picture brings along (C2PA): who signed it, what it states, and whether the signature holds.
+
+Whatever stands in it is stated by whoever signed it. Nothing is fetched: neither manifests that lie elsewhere nor
+revocation answers. Needs the optional part ``c2pa``; without it nothing was checked.
+"""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import Any
+
+MEDIA_TYPES = {
+    "AVIF": "image/avif",
+    "GIF": "image/gif",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "WEBP": "image/webp",
+}
+MOST_BYTES = 64 << 20
+MOST_MANIFEST = 1 << 20
+"""Bytes of a manifest, written as JSON, that are kept."""
+LONGEST = 300
+MOST_PROBLEMS = 20
+UNTRUSTED = "signingCredential.untrusted"
+"""The signer is on no list: which is so for everybody, since no list is pinned here."""
+_OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+
+
+class Standing(StrEnum):
+    """What reading a picture's manifest gave."""
+
+    NONE = "none"
+    UNREADABLE = "unreadable"
+    INVALID = "invalid"
+    VALID = "valid"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a picture's manifest states.
+
+    Attributes:
+        standing: whether there is one, and whether its signature and digests fit the bytes.
+        signer: as its certificate names it.
+        signed_at: the time that the signature states, as written there; empty without one.
+        generator: the program that made the claim.
+        title: as claimed.
+        problems: codes of the standard for what didn't hold.
+        manifest: everything that was read, JSON; empty where nothing was.
+    """
+
+    standing: Standing
+    signer: str = ""
+    signed_at: str = ""
+    generator: str = ""
+    title: str = ""
+    problems: tuple[str, ...] = ()
+    manifest: bytes = b""
+
+
+def can_read() -> bool:
+    """Whether the optional part is here."""
+    return find_spec("c2pa") is not None
+
+
+def read_provenance(data: bytes, picture_format: str) -> Provenance | None:
+    """Read and check the manifest inside a picture.
+
+    Args:
+        data: exact bytes.
+        picture_format: Pillow's name, such as ``JPEG``.
+
+    Returns:
+        What was found; ``None`` when nobody looked: without the optional part, or for formats that hold no manifest.
+    """
+    media_type = MEDIA_TYPES.get(picture_format)
+    if media_type is None or len(data) > MOST_BYTES or not can_read():
+        return None
+    import c2pa  # noqa: PLC0415 - optional
+
+    context = c2pa.Context(c2pa.Settings.from_dict(_OFFLINE))
+    try:
+        with c2pa.Reader(media_type, io.BytesIO(data), context=context) as reader:
+            said = reader.json()
+    except c2pa.C2paError as error:
+        absent = "ManifestNotFound" in type(error).__name__
+        return Provenance(Standing.NONE if absent else Standing.UNREADABLE)
+    return _told(said)
+
+
+def _told(said: str) -> Provenance:
+    try:
+        plain = json.loads(said)
+        manifest = json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()
+    except (ValueError, RecursionError):  # UnicodeEncodeError is a ValueError
+        return Provenance(Standing.UNREADABLE)
+    if not isinstance(plain, dict) or len(manifest) > MOST_MANIFEST:
+        return Provenance(Standing.UNREADABLE)
+    active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
+    signature = _mapping(active.get("signature_info"))
+    failed = [_text(_mapping(one).get("code")) for one in _list(plain.get("validation_status"))]
+    problems = tuple(dict.fromkeys(code for code in failed if code and code != UNTRUSTED))[:MOST_PROBLEMS]
+    holds = plain.get("validation_state") in {"Valid", "Trusted"} and not problems
+    names = (_text(signature.get("issuer")), _text(signature.get("common_name")))
+    return Provenance(
+        standing=Standing.VALID if holds else Standing.INVALID,
+        signer=", ".join(name for name in dict.fromkeys(names) if name),
+        signed_at=_text(signature.get("time")),
+        generator=_generator(active),
+        title=_text(active.get("title")),
+        problems=problems,
+        manifest=manifest,
+    )
+
+
+def _generator(active: Mapping[str, Any]) -> str:
+    for one in _list(active.get("claim_generator_info")):
+        info = _mapping(one)
+        return " ".join(part for part in (_text(info.get("name")), _text(info.get("version"))) if part)
+    return _text(active.get("claim_generator"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value.replace("\0", "")[:LONGEST] if isinstance(value, str) else ""
