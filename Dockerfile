@@ -6,7 +6,9 @@ COPY tools/bootstrap.py tools/
 COPY requirements requirements
 # an index of your own: docker build --build-arg INDEX=https://…
 ARG INDEX=https://pypi.org/simple
-RUN UV_DEFAULT_INDEX="$INDEX" python tools/bootstrap.py runtime capture
+# optional parts, such as: capture evm
+ARG EXTRAS=capture
+RUN UV_DEFAULT_INDEX="$INDEX" python tools/bootstrap.py runtime $EXTRAS
 
 FROM python:3.12-slim
 # pictures of pages, documents in Chinese, and a second way to verify a bundle

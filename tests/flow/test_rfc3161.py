@@ -1,8 +1,10 @@
 """The anchor of timestamp authorities against the development authority and against openssl's."""
 
 import dataclasses
+import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,7 @@ from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMis
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
+from tests.assets.bundles import make_scene
 
 DATA = b'{"manifest": true}'
 DIGEST = Digest.of(DATA)
@@ -87,6 +90,18 @@ def test_openssl_accepts_the_reply_with_every_revocation_list(receipt: Receipt, 
     assert "Verification: OK" in done.stdout, done.stderr
     (tmp_path / "manifest.json").write_bytes(DATA + b" ")
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
+
+
+@needs_openssl
+def test_the_documented_commands_check_a_stamp_in_an_unpacked_bundle(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path / "scene")
+    with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as archive:
+        archive.extractall(tmp_path / "bundle")
+    page = (Path(__file__).parents[2] / "docs" / "anchors.md").read_text("utf-8")
+    [commands] = re.findall(r"```\n(cat proofs/material.*?)```", page, re.DOTALL)
+    commands = commands.replace("example-tsa", "test-authority")
+    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path / "bundle", capture_output=True, text=True, check=False)
+    assert "Verification: OK" in done.stdout, done.stderr
 
 
 def test_a_second_library_accepts_the_reply(authority: Authority, receipt: Receipt) -> None:

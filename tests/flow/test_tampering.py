@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from evidence.anchors.evm_proofs import EvmPending
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
 from evidence.codec import FormatError
@@ -26,6 +27,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
+from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.tampering import files_of, packed, rebagged
 
@@ -155,6 +157,19 @@ def test_a_block_of_a_ledger_counts_by_its_hash_for_its_chain_alone(scene: Scene
         assert check.state is State.NOT_CHECKED
         assert f"block 2 of the chain 1337, 0x{ledger.blocks[0].hex}" in check.sentence
         assert not verdict.failures
+
+
+def test_a_transaction_that_isnt_confirmed_yet_is_pending(scene: Scene, tmp_path: Path) -> None:
+    assert scene.proofs.entry is not None
+    digest = checkpoint_digest(scene.proofs.entry.checkpoint)
+    pending = EvmPending(1337, digest, b"signed").to_json()
+    receipt = Receipt("evm", "ledger", True, ReceiptState.PENDING, pending)  # noqa: FBT003 - a field
+    proofs = replace(scene.proofs, anchors=(AnchorProof(digest, receipt),))
+    verdict = verify(scene.write(tmp_path / "pending.zip", proofs), scene.trust)
+    [check] = [check for check in verdict.checks if check.name == "anchor:evm-checkpoint-ledger.json"]
+    assert check.state is State.NOT_CHECKED
+    assert check.sentence == "pending: The transaction isn't confirmed yet."
+    assert verdict.outcome is ExitCode.INCOMPLETE
 
 
 def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
