@@ -33,7 +33,7 @@ QUEUES = {
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 
-BATCH = {"match": 32, "search": 4, "capture": 4, "seal": 4, "witness": 50}
+BATCH = {"match": 32, "search": 4, "capture": 2, "seal": 4, "witness": 50}
 """How many rows travel in one message; one, where nothing is said."""
 
 

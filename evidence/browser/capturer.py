@@ -16,7 +16,7 @@ from playwright.async_api import Error
 
 from evidence.browser.limits import BrowserLimits
 from evidence.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
-from evidence.browser.running import BrowserLostError, RunningBrowser
+from evidence.browser.running import RunningBrowser
 from evidence.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
 from evidence.browser.shots import Photographer
 from evidence.browser.traffic import Resource, Traffic
@@ -103,11 +103,8 @@ class BrowserCapturer:
         for _ in range(TRIES):
             try:
                 seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected))
-            except BrowserLostError as error:
-                trouble = error.message
             except ServiceMissingError as error:
                 trouble = error.message
-                break
             else:
                 return self._captured(started, seen, image_url, expected)
         captured = self._plain.capture(page_url, image_url, expected)

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,8 @@ QUIETLY = ("--disable-gpu", "--no-first-run", "--mute-audio", "--js-flags=--max-
 CAPTURES_EACH = 200
 """After so many captures the browser is replaced, whatever it has gathered."""
 LAUNCH_SECONDS = 30.0
+LAUNCHES, REST_SECONDS = 2, 300.0
+"""After so many launches that failed, one after the other, none is tried for some time."""
 LOOK_SECONDS = 0.5
 STOP_SECONDS = 5.0
 GRACE_SECONDS = 15.0
@@ -73,6 +76,9 @@ class RunningBrowser:
         self._browser: Browser | None = None
         self._pid = 0
         self._captures = 0
+        self._failures = 0
+        self._rested_at = 0.0
+        self._trouble = ""
 
     @property
     def pid(self) -> int:
@@ -136,6 +142,8 @@ class RunningBrowser:
         try:
             async with asyncio.timeout(self._limits.seconds + GRACE_SECONDS):
                 result = await work(browser)
+                # one that has just been killed may not be known as such, and parts of the result are missing then
+                await _pid_of(browser)
         except TimeoutError as error:
             await self._stop()
             raise BrowserLostError("The browser didn't come to an end.") from error
@@ -156,6 +164,8 @@ class RunningBrowser:
         if self._browser is not None and self._browser.is_connected():
             return self._browser
         await self._stop()
+        if self._failures >= LAUNCHES and time.monotonic() < self._rested_at:
+            raise self._missing()
         try:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 self._playwright = await async_playwright().start()
@@ -170,10 +180,15 @@ class RunningBrowser:
                 self._pid = await _pid_of(self._browser)
         except (Error, TimeoutError, OSError) as error:
             await self._stop()
-            sentence = f"The browser {self._program} can't be started: {_reason(error)}"
-            raise ServiceMissingError(sentence, hint="Another one can be named in EXHIBIT_CAPTURE_BROWSER.") from error
-        self._captures = 0
+            self._failures += 1
+            self._rested_at = time.monotonic() + REST_SECONDS
+            self._trouble = f"The browser {self._program} can't be started: {_reason(error)}"
+            raise self._missing() from error
+        self._captures = self._failures = 0
         return self._browser
+
+    def _missing(self) -> ServiceMissingError:
+        return ServiceMissingError(self._trouble, hint="Another one can be named in EXHIBIT_CAPTURE_BROWSER.")
 
     async def _stop(self) -> None:
         browser, playwright, self._browser, self._playwright = self._browser, self._playwright, None, None

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import TypeVar
 
 import psutil
@@ -79,6 +80,11 @@ class Stack:
         below = [one for main in self.workers() for one in _children(main, recursive=True)]
         return [one for one in below if "-m crawler" in _line(one)]
 
+    def browsers(self) -> list[psutil.Process]:
+        """The browsers that captures are made with, each by its first process."""
+        below = [one for main in self.workers() for one in _children(main, recursive=True)]
+        return [one for one in below if "--remote-debugging-pipe" in _line(one) and "--type=" not in _line(one)]
+
     def kill_something(self, random: Random) -> str:
         """Kill a part with SIGKILL; returns which, empty when there is none at this moment."""
         kinds = [self.workers, self.pool, self.crawlers, self.crawlers, self.postmaster, self.backends, self.redis]
@@ -95,7 +101,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
+def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
     """The product in a folder of its own, to which this process's Django is connected for the length of the block."""
     own = {
         **QUICK,
@@ -105,6 +111,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         "EXHIBIT_CAPTURE_BROWSER": "none",
         "EXHIBIT_ALLOWED_NETWORKS": LOOPBACK,
         "EXHIBIT_LANGUAGES": "en",
+        **settings,
     }
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)

@@ -259,6 +259,18 @@ def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, t
     assert f"The browser {program} can't be started" in captured.sentence
 
 
+def test_a_browser_that_does_not_start_is_not_tried_with_every_capture(site: Site, tmp_path: Path) -> None:
+    program = tmp_path / "chromium"
+    program.write_text('#!/bin/sh\necho x >> "$0.log"; exit 1\n')
+    program.chmod(0o755)
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    ours = BrowserCapturer(program, OPEN, AGENT)
+    sentences = {visit(ours, site).sentence for _ in range(3)}
+    ours.close()
+    assert len(sentences) == 1
+    assert (tmp_path / "chromium.log").read_text() == "x\nx\n"
+
+
 ORPHAN = """
 import sys
 from tests.assets.browser_captures import (

@@ -25,7 +25,7 @@ from workers.wiring import House
 BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("match", Picture, 32),
     ("search", WorkPicture, 16),
-    ("capture", Capture, 4),
+    ("capture", Capture, 2),
     ("seal", Bundle, 4),
     ("witness", AnchorReceipt, 50),
     ("report", Report, 1),
