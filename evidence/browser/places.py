@@ -141,7 +141,7 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
             corners = (left - grown, upper - grown, right + grown, lower + grown)
             draw.rectangle(_inside(corners, image.size), outline=colour, width=LINE + 2 * grown)
     out = BytesIO()
-    image.save(out, "PNG")
+    image.save(out, "PNG", compress_level=2)  # a third of the usual time, for a tenth more bytes
     return out.getvalue()
 
 

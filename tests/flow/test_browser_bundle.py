@@ -16,9 +16,9 @@ if find_browser("").path is None:
 
 from evidence.browser.capturer import BrowserCapturer
 from evidence.trust import Trust
-from evidence.verdict import ExitCode
 from evidence.verify import verify
 from exhibit.config import Config
+from exhibit.errors import ExitCode
 from registry import fingerprints
 from registry.models import AnchorReceipt
 from tests.assets.site import Answer, Site
@@ -89,4 +89,4 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
     verdict = verify(path, trust)
-    assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.result != "passed"]
+    assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]

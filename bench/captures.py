@@ -1,0 +1,153 @@
+"""What a capture costs: pages of a shop with photographs, visited by as many processes as there are cores to use."""
+
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from bench.table import Row
+from demo.pictures import textured
+from evidence.browser.program import find_browser
+from evidence.capture import HttpCapturer
+from exhibit.digests import Digest
+from exhibit.guard import Guard
+from exhibit.ports import Captured, Capturer
+from tests.assets.badfiles import saved
+from tests.assets.site import Answer, Site
+
+WORKERS = 2
+CAPTURES_EACH = 12
+PHOTOS = 10
+AGENT = "ExhibitBot/0.1"
+OPEN = Guard(allowed_networks=("127.0.0.1/32",))
+STYLE = b"body{font:16px sans-serif;max-width:70em;margin:2em auto}figure{display:inline-block;margin:1em;width:18em}"
+SCRIPT = b"fetch('/stock.json').then(r=>r.json()).then(s=>document.querySelector('#stock').textContent=s.left)"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one process measured.
+
+    Attributes:
+        seconds: of each capture.
+        sizes: bytes kept by each.
+        memory: of the browser with all its processes at the end, bytes.
+        cpu: seconds of processor time that all captures took, the browser's start with them.
+    """
+
+    seconds: Sequence[float]
+    sizes: Sequence[int]
+    memory: int = 0
+    cpu: float = 0.0
+
+
+def measure() -> list[Row]:
+    """Captures a minute with a browser, where there is one, and without."""
+    with _site_elsewhere() as address:
+        found = find_browser("") if find_spec("playwright") else None
+        program = None if found is None else found.path
+        rows = [_row("browser", address, program)] if program else []
+        return [*rows, _row("plain HTTP", address, None)]
+
+
+def _row(name: str, address: str, program: Path | None) -> Row:
+    context = multiprocessing.get_context("spawn")
+    begun = time.perf_counter()
+    with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
+        measured = list(pool.map(_work, [address] * WORKERS, [program] * WORKERS))
+    seconds = [one for part in measured for one in part.seconds]
+    return {
+        "captured with": f"{name}, {WORKERS} processes",
+        "captures a minute": round(60 * len(seconds) / (time.perf_counter() - begun), 1),
+        "processor seconds of each": round(sum(part.cpu for part in measured) / len(seconds), 2),
+        "median seconds": round(statistics.median(seconds), 2),
+        "longest": round(max(seconds), 2),
+        "MB kept of each": round(statistics.mean(one for part in measured for one in part.sizes) / 1e6, 2),
+        "MB of memory of a browser": round(max(part.memory for part in measured) / 1e6),
+    }
+
+
+def _work(address: str, program: Path | None) -> Measured:
+    """Visit the shop's pages one after the other; the start of the browser counts."""
+    if program is None:
+        before = _processor_seconds()
+        measured = _visited(HttpCapturer(OPEN, AGENT), address, 0)
+        return replace(measured, cpu=_processor_seconds() - before)
+    from evidence.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
+    from evidence.browser.running import memory_of  # noqa: PLC0415
+
+    before = _processor_seconds()
+    capturer = BrowserCapturer(program, OPEN, AGENT)
+    measured = _visited(capturer, address, 1)
+    memory = memory_of(capturer.browser.pid)
+    capturer.close()
+    return replace(measured, memory=memory, cpu=_processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that it has waited for, and so on."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _visited(capturer: Capturer, address: str, files: int) -> Measured:
+    digest = Digest.of(_photo(0))
+    seconds, sizes = [], []
+    for number in range(CAPTURES_EACH):
+        begun = time.perf_counter()
+        captured = capturer.capture(f"{address}/page-{number}", f"{address}/photo-0.jpg", digest)
+        seconds.append(time.perf_counter() - begun)
+        sizes.append(sum(len(one.data) for one in captured.files))
+        _check(captured, files)
+    return Measured(seconds, sizes)
+
+
+def _check(captured: Captured, screenshots: int) -> None:
+    """A figure for captures that failed would mean nothing."""
+    made = sum(one.role == "screenshot-boxed" for one in captured.files)
+    assert (captured.outcome, made) == ("captured", screenshots), captured.sentence
+
+
+@contextmanager
+def _site_elsewhere() -> Iterator[str]:
+    """The shop in a process of its own, as another machine would be."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,))
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send("end")
+        process.join()
+
+
+def _serve(pipe: Connection) -> None:
+    with Site() as site:
+        figures = "".join(
+            f'<figure><img src="/photo-{n}.jpg" loading="lazy"><p>Print {n}</figure>' for n in range(PHOTOS)
+        )
+        head = '<!doctype html><title>A shop</title><link rel="stylesheet" href="/style.css">'
+        for number in range(CAPTURES_EACH):
+            site.page(
+                f"/page-{number}",
+                f'{head}<h1>Prints <span id="stock"></span></h1>{figures}<script src="/s.js"></script>',
+            )
+        for number in range(PHOTOS):
+            site.routes[f"/photo-{number}.jpg"] = Answer(_photo(number), media_type="image/jpeg")
+        site.routes["/style.css"] = Answer(STYLE, media_type="text/css")
+        site.routes["/s.js"] = Answer(SCRIPT, media_type="text/javascript")
+        site.routes["/stock.json"] = Answer(b'{"left": 7}', media_type="application/json")
+        pipe.send(site.url("").rstrip("/"))
+        pipe.recv()
+
+
+def _photo(seed: int) -> bytes:
+    return saved(textured(seed, (900, 600)), "JPEG", quality=85)
