@@ -30,6 +30,8 @@ KEPT_FOR = 12
 
 _MISSING_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
+MOST_MARKS = 8
+"""Marks in a row that any language may need on one letter; more of them would pile up over other lines."""
 _KEPT_INVISIBLE = "\u200c\u200d"
 """Joiners, which some scripts can't be read without."""
 
@@ -85,10 +87,11 @@ def showable(value: Any, hidden: frozenset[str]) -> Any:  # noqa: ANN401 - any J
     """A copy of JSON data in which each character that can't be shown stands as its code point.
 
     Controls, invisible formatting (direction overrides among them), private and unassigned characters count as such:
-    a reader must see what is there. Line breaks and tabs become spaces.
+    a reader must see what is there. So do marks on one letter beyond :data:`MOST_MARKS`. Line breaks and tabs become
+    spaces.
     """
     if isinstance(value, str):
-        return value if value.isascii() and value.isprintable() else "".join(_shown(sign, hidden) for sign in value)
+        return value if value.isascii() and value.isprintable() else _shown_text(value, hidden)
     if isinstance(value, Mapping):
         return {key: showable(item, hidden) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -104,12 +107,24 @@ def missing_glyphs(diagnostic: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _shown_text(text: str, hidden: frozenset[str]) -> str:
+    shown, marks = [], 0
+    for sign in text:
+        marks = marks + 1 if unicodedata.category(sign) in {"Mn", "Me"} else 0
+        shown.append(_code_point(sign) if marks > MOST_MARKS else _shown(sign, hidden))
+    return "".join(shown)
+
+
+def _code_point(sign: str) -> str:
+    return f"[U+{ord(sign):04X}]"
+
+
 def _shown(sign: str, hidden: frozenset[str]) -> str:
     if sign in "\n\r\t":
         return " "
     invisible = unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE):
-        return f"[U+{ord(sign):04X}]"
+        return _code_point(sign)
     return sign
 
 
