@@ -9,7 +9,7 @@ CODE := exhibit registry crawler indexer evidence workers desk demo bench traini
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence lock clean
+.PHONY: help setup demo test check up bench bench-matching bench-evidence verify-outside lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-matching: setup ## the figures of docs/accuracy.md; BENCH="--photos DIR" t
 
 bench-evidence: setup ## seals, verifies, captures and reports, with figures beside those of other programs
 	@$(VENV)/python -m bench evidence $(BENCH)
+
+verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; ROOTS=roots.pem, NODE=URL
+	@$(VENV)/python tools/verify_outside.py "$(BUNDLE)" $(if $(ROOTS),--roots "$(ROOTS)") $(if $(NODE),--node "$(NODE)") $(OUTSIDE)
 
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

@@ -1,7 +1,7 @@
 """Sealing: contents become a canonical manifest, a seal digest and a signature. Nothing here may change afterwards."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,6 +15,8 @@ from exhibit.errors import IntegrityError
 from exhibit.ports import BlobStore, Signer
 
 JSON = "application/json"
+STAND_IN = "stand-in"
+"""The role of a reduced picture, which is shown where a copy of the bundle withholds the one that it is of."""
 
 _SUFFIXES = {
     "AVIF": ".avif",
@@ -108,7 +110,7 @@ def seal(contents: SealInput, signer: Signer, *, holder: str, sealed_at: datetim
         IntegrityError: a file's bytes aren't those of its digest, or a file that the facts name isn't given.
     """
     facts = contents.facts
-    files = [*contents.files, *_files_of_facts(facts, blobs)]
+    files = _with_stand_ins([*contents.files, *_files_of_facts(facts, blobs)])
     _check_named_files(facts, {file.path: file.digest for file in files})
     manifest = Manifest(
         matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
@@ -154,6 +156,12 @@ def calibration_path(number: int) -> str:
 def sighting_picture_path(number: int, picture_format: str) -> str:
     """Where a seen picture lies, such as ``data/sightings/01/image.jpg``."""
     return f"{sighting_folder(number)}/image{_suffix(picture_format)}"
+
+
+def reduced_path(path: str) -> str:
+    """Where the reduced picture of a sealed one lies, such as ``data/work/01-reduced.jpg``."""
+    original = PurePosixPath(path)
+    return str(original.with_name(f"{original.stem}-reduced.jpg"))
 
 
 def named_files(facts: CaseFacts) -> dict[str, Digest | None]:
@@ -206,6 +214,13 @@ def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
     files += [_picture(item.file, item.digest, item.role) for item in facts.work.attachments]
     files += [ContentFile(item.file, "calibration", JSON, item.digest) for item in facts.calibrations]
     return files
+
+
+def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
+    """The files, each pointing at the reduced picture of it that is among them."""
+    given = {file.path for file in files if file.role == STAND_IN}
+    paths = [(file, reduced_path(file.path)) for file in files]
+    return [replace(file, stand_in=path) if path in given else file for file, path in paths]
 
 
 def _picture(path: str, digest: Digest, role: str) -> ContentFile:

@@ -48,11 +48,39 @@ def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
         NotFoundError: it hasn't been sealed yet.
     """
     sealed = sealed_case(house, bundle)
+    _write(house, bundle, sealed, _purged(house, sealed), out)
+
+
+def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: BinaryIO) -> None:
+    """The same for the other side: registered pictures in full size are left out, the sealed reduced ones stay.
+
+    Args:
+        house: adapters and configuration.
+        bundle: a sealed one.
+        reason: why they are left out; the copy says so.
+        out: receives the ZIP.
+
+    Raises:
+        NotFoundError: it hasn't been sealed yet.
+        WrongUseError: it was sealed by an earlier version, without reduced pictures.
+    """
+    sealed = sealed_case(house, bundle)
+    originals = [file.path for file in sealed.manifest.files if file.stand_in is not None]
+    if not originals:
+        sentence = f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures."
+        raise WrongUseError(sentence, hint="Confirm the case again: a new bundle has them.")
+    purged = _purged(house, sealed)
+    files = sorted({*originals, *(purged.files if purged else ())})
+    words = " ".join(filter(None, (reason, purged.reason if purged else "")))
+    _write(house, bundle, sealed, Withheld(tuple(files), words), out)
+
+
+def _write(house: House, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
     proofs = proofs_of(house, bundle, sealed, sealed_facts(house, sealed))
-    write_bundle(out, sealed, replace(proofs, withheld=_withheld(house, sealed)), house.blobs)
+    write_bundle(out, sealed, replace(proofs, withheld=withheld), house.blobs)
 
 
-def _withheld(house: House, sealed: SealedCase) -> Withheld | None:
+def _purged(house: House, sealed: SealedCase) -> Withheld | None:
     """The files that a purge has removed."""
     missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in house.blobs}
     blocked = dict(BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason"))

@@ -1,9 +1,9 @@
 """Reports and bundles to take away."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -107,7 +107,12 @@ def bundle_command() -> None:
 
 
 @bundle_command.command(
-    "get", epilog=examples("exhibit bundle get 3 4 --out evidence", "exhibit bundle get 3 --number 1 --out evidence")
+    "get",
+    epilog=examples(
+        "exhibit bundle get 3 4 --out evidence",
+        "exhibit bundle get 3 --number 1 --out evidence",
+        "exhibit bundle get 3 --withhold originals --out for-the-other-side",
+    ),
 )
 @click.argument("cases", nargs=-1, required=True, type=click.IntRange(min=1))
 @owner_option
@@ -115,8 +120,23 @@ def bundle_command() -> None:
 @click.option(
     "--number", type=click.IntRange(min=1), metavar="N", help="Which bundle of the case; the newest by default."
 )
+@click.option(
+    "--withhold",
+    type=click.Choice(["originals"]),
+    help="For the other side: without registered pictures in full size. Reduced ones, sealed with them, stay.",
+)
+@click.option("--reason", default="", help="Why something is withheld; the copy says so.")
 @json_option
-def get_bundles(*, cases: tuple[int, ...], owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
+def get_bundles(
+    *,
+    cases: tuple[int, ...],
+    owner: str | None,
+    out: Path,
+    number: int | None,
+    withhold: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
     """Write the bundles of CASES into a folder, with the receipts that witnesses have given until now.
 
     Waits for bundles that aren't sealed yet.
@@ -129,7 +149,16 @@ def get_bundles(*, cases: tuple[int, ...], owner: str | None, out: Path, number:
     rows = [owned.bundle(of, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
         wait_for_seals(desk, [row.case for row in rows])
-    files = [_assembled(desk, row, folder) for row in tracked(rows, "Writing bundles")]
+    from workers.bundles import assemble, assemble_without_originals
+
+    def write(row: "Bundle", file: BinaryIO) -> None:
+        if withhold is None:
+            assemble(desk.house, row, file)
+        else:
+            assemble_without_originals(desk.house, row, reason, file)
+
+    ending = "" if withhold is None else f"-without-{withhold}"
+    files = [_written(row, folder, ending, write) for row in tracked(rows, "Writing bundles")]
     if as_json:
         echo_json({"files": files})
     else:
@@ -137,23 +166,24 @@ def get_bundles(*, cases: tuple[int, ...], owner: str | None, out: Path, number:
             say(name)
 
 
-def _assembled(desk: Desk, row: "Bundle", folder: Path) -> str:
+def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle, BinaryIO], None]") -> str:
     """Write one bundle, under its name only when it is whole.
 
     Raises:
         ExhibitError: it couldn't be sealed.
     """
     from registry import trail
-    from workers.bundles import assemble, bundle_name
+    from workers.bundles import bundle_name
 
     row.refresh_from_db()
     if row.seal_digest is None:
         sentence = f"Bundle {row.number} of case {row.case.number} isn't sealed: {row.error or 'it waits'}"
         raise ExhibitError(sentence, hint="It is tried again while workers run; `exhibit status` says what waits.")
-    path = folder / bundle_name(row)
+    name = Path(bundle_name(row))
+    path = folder / f"{name.stem}{ending}{name.suffix}"
     trail.bundle_taken(row, by=person())
     with written_whole(path) as file:
-        assemble(desk.house, row, file)
+        write(row, file)
     return str(path)
 
 

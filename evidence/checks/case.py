@@ -1,6 +1,7 @@
 """Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from evidence.verdict import Check, State, failed, not_checked, passed
 from exhibit.decode import DecodedPicture, Limits, decode
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.similarity import dense_similarity
 from exhibit.warp import overlaps
 
@@ -178,20 +179,53 @@ def _check_match(inspection: Inspection, facts: CaseFacts, match: MatchFacts) ->
         return passed(name, "The picture seen has exactly the bytes of the registered one.")
     if match.verification.transform is None:
         return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
-    for picture in (registered, found):
-        if not inspection.sealed(picture.file):
-            state = State.NOT_CHECKED if picture.file in inspection.withheld else State.FAILED
-            return Check(name, state, f"{picture.file} isn't there as it was sealed.")
     try:
-        seen, original = _decoded(inspection, found), _decoded(inspection, registered)
-        sizes = _size_problem(found, seen) or _size_problem(registered, original)
-        if problem := sizes or _area_problem(match, seen, original):
-            return failed(name, problem)
-        dense = _similarity(seen, original, match)
+        files = [_shown(inspection, picture) for picture in (found, registered)]
+        return _recomputed(inspection, match, (found, registered), files)
+    except FormatError as error:
+        return failed(name, error.message)
     except (ExhibitError, ArithmeticError, ValueError) as error:
         reason = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
         return not_checked(name, f"The similarity couldn't be computed anew. {reason}")
-    return _compared(name, match.verification.dense, dense)
+
+
+def _recomputed(
+    inspection: Inspection, match: MatchFacts, pictures: tuple[PictureFacts, PictureFacts], files: list[str]
+) -> Check:
+    """The check of a match by the found and the registered picture, each read from the file that shows it here."""
+    name = f"match:{match.number:02d}"
+    decoded = [_decoded(inspection, file) for file in files]
+    both = list(zip(pictures, decoded, files, strict=True))
+    sizes = [_size_problem(stated, pixels) for stated, pixels, file in both if file == stated.file]
+    if problem := next(filter(None, sizes), "") or _area_problem(match, *pictures):
+        return failed(name, problem)
+    found, registered = (_sized(pixels, stated) for stated, pixels, _ in both)
+    dense = _similarity(found, registered, match)
+    reduced = any(file != stated.file for stated, _, file in both)
+    return _compared(name, match.verification.dense, dense, " A reduced picture stood in for a withheld one." * reduced)
+
+
+def _shown(inspection: Inspection, picture: PictureFacts) -> str:
+    """The sealed file that shows a picture: its own, or its reduced one where it is withheld.
+
+    Raises:
+        FormatError: a file that isn't withheld isn't there as it was sealed.
+        NotFoundError: it is withheld, and no reduced one is there.
+    """
+    if inspection.sealed(picture.file):
+        return picture.file
+    stated = inspection.manifest.file(picture.file)
+    if picture.file not in inspection.withheld or stated is None:
+        raise FormatError(f"{picture.file} isn't there as it was sealed.")
+    if stated.stand_in is None or not inspection.sealed(stated.stand_in):
+        raise NotFoundError(f"{picture.file} is withheld from this copy, and no reduced one is there.")
+    return stated.stand_in
+
+
+def _sized(decoded: DecodedPicture, stated: PictureFacts) -> DecodedPicture:
+    """The pixels as those of a picture of the stated size: the alignment refers to that one."""
+    info = replace(decoded.info, width=stated.width, height=stated.height)
+    return replace(decoded, info=info)
 
 
 def _size_problem(stated: PictureFacts, decoded: DecodedPicture) -> str:
@@ -199,9 +233,9 @@ def _size_problem(stated: PictureFacts, decoded: DecodedPicture) -> str:
     return "" if (stated.width, stated.height) == size else f"{stated.file} is {size[0]}×{size[1]}, not as stated."
 
 
-def _area_problem(match: MatchFacts, found: DecodedPicture, registered: DecodedPicture) -> str:
+def _area_problem(match: MatchFacts, found: PictureFacts, registered: PictureFacts) -> str:
     """Whether the sealed shares of both areas are those that the alignment gives."""
-    sealed, sizes = match.verification, [(one.info.width, one.info.height) for one in (found, registered)]
+    sealed, sizes = match.verification, [(one.width, one.height) for one in (found, registered)]
     with np.errstate(all="ignore"):
         work, picture = overlaps(np.asarray(sealed.transform, np.float64), *sizes)
     if max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE:
@@ -209,15 +243,15 @@ def _area_problem(match: MatchFacts, found: DecodedPicture, registered: DecodedP
     return f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed."
 
 
-def _compared(name: str, sealed: float, dense: float) -> Check:
+def _compared(name: str, sealed: float, dense: float, remark: str) -> Check:
     words = f"sealed similarity {sealed:.3f}, recomputed {dense:.3f}"
     if not abs(dense - sealed) <= TOLERANCE:
         return failed(name, f"The pictures and the alignment don't give the sealed figure: {words}.")
-    return passed(name, f"Warping one picture onto the other gives the sealed figure: {words}.")
+    return passed(name, f"Warping one picture onto the other gives the sealed figure: {words}.{remark}")
 
 
-def _decoded(inspection: Inspection, picture: PictureFacts) -> DecodedPicture:
-    return decode(read_all(inspection.contents, picture.file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST)
+def _decoded(inspection: Inspection, file: str) -> DecodedPicture:
+    return decode(read_all(inspection.contents, file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST)
 
 
 def _similarity(found: DecodedPicture, registered: DecodedPicture, match: MatchFacts) -> float:

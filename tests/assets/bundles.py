@@ -194,10 +194,26 @@ def found_bytes(seed: int) -> bytes:
     return encoded(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG")
 
 
+def empty_pdf() -> bytes:
+    """A PDF with one empty page: stands for the exhibit sheet."""
+    objects = (
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
+    )
+    data, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 4\n0000000000 65535 f \n"
+    return data + head + table + b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
+
+
 def _attachments(seed: int) -> dict[str, bytes]:
     small = encoded(textured(seed, (40, 30)), "PNG")
     return {
-        "data/exhibit.pdf": b"%PDF-1.7\n% stands for the exhibit sheet\n%%EOF\n",
+        "data/exhibit.pdf": empty_pdf(),
         "data/sightings/01/exchange.warc": b"WARC/1.1\r\n\r\n",
         "data/sightings/01/network.json": b'{"peer":"203.0.113.9"}',
         "data/matches/01/overlay.png": small,

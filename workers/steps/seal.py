@@ -8,6 +8,7 @@ from django.db.models import Max
 
 from evidence.documents import render_exhibit_sheet
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.stand_ins import stand_in
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -65,6 +66,7 @@ def _seal(house: House, bundle: Bundle) -> None:
     gathered = gather(house, case, bundle=bundle.number, language=language, sealed=True)
     files = [*gathered.files, *_drawings(house, gathered)]
     files += _sheets(house, gathered, files)
+    files += [stand_in(one.file, house.blobs.get(one.digest), house.blobs) for one in gathered.facts.work.pictures]
     key = sealing_key(house, case.owner)
     signer = signer_of(house, key)
     contents = SealInput(gathered.facts, tuple(files))

@@ -1,0 +1,26 @@
+"""The product seals reduced pictures, and writes a copy without originals for the other side."""
+
+from pathlib import Path
+
+from evidence.trust import load_trust
+from evidence.verdict import State
+from evidence.verify import verify
+from tests.assets.tampering import files_of
+from tests.flow.sealed import sealed_bundle
+from workers.bundles import assemble_without_originals
+from workers.inline import Inline
+
+
+def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: Inline, tmp_path: Path) -> None:
+    bundle = sealed_bundle(inline)
+    path = tmp_path / "copy.zip"
+    with path.open("wb") as out:
+        assemble_without_originals(inline.house, bundle, "The original is for the court.", out)
+    files = files_of(path)
+    checks = {one.name: one for one in verify(path, load_trust()).checks}
+    [withheld] = [name for name, one in checks.items() if "stands in for it" in one.sentence]
+    assert withheld.removeprefix("file:") not in files
+    assert "data/work/01-reduced.jpg" in files
+    assert b"The original is for the court." in files["proofs/withheld.json"]
+    assert {one.state for name, one in checks.items() if name.startswith("match:")} == {State.PASSED}
+    assert not [name for name, one in checks.items() if one.state is State.FAILED]

@@ -1,0 +1,194 @@
+"""Check a bundle with other people's programs only: the lines of docs/verify-by-hand.md, section by section.
+
+    python3 tools/verify_outside.py BUNDLE [--roots roots.pem] [--node URL] [--regtest]
+
+Needs nothing of this project but that page. Ends with 0 when all that could be run passed, 1 when something failed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "verify-by-hand.md"
+_SECTION = re.compile(r"^## (?P<title>.+?)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_LINES = re.compile(r"^```sh\n(?P<lines>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page.
+
+    Attributes:
+        title: its heading.
+        needs: programs, ``python3:`` modules, variables in capitals, and patterns of files; ``ByteRange:`` before a
+            pattern asks for a file that holds this word.
+        lines: what a shell runs.
+    """
+
+    title: str
+    needs: tuple[str, ...]
+    lines: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a section: ``passed``, ``FAILED`` or ``not run``, and why or what was said."""
+
+    title: str
+    state: str
+    words: str
+
+
+def sections(page: str) -> list[Section]:
+    """The sections of the page that hold lines to run."""
+    found = []
+    for match in _SECTION.finditer(page):
+        lines = _LINES.search(match["body"])
+        if lines is not None:
+            needed = re.search(r"^Needs: (.+)$", match["body"], re.MULTILINE)
+            needs = re.findall(r"`([^`]+)`", needed[1]) if needed else []
+            found.append(Section(match["title"], tuple(needs), lines["lines"]))
+    return found
+
+
+def check(folder: Path, environment: Mapping[str, str]) -> Iterator[Outcome]:
+    """Run every section in an unpacked bundle."""
+    for section in sections(PAGE.read_text("utf-8")):
+        lacking = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
+        if lacking:
+            yield Outcome(section.title, "not run", "; ".join(lacking))
+            continue
+        run = subprocess.run(
+            ["sh", "-eu", "-c", section.lines], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        state = "passed" if run.returncode == 0 else "FAILED"
+        yield Outcome(section.title, state, (run.stdout + run.stderr).strip())
+
+
+def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
+    """Why a section can't be run, or an empty string."""
+    if need.startswith("python3:"):
+        line = ["python3", "-c", f"import {need.partition(':')[2]}"]
+        done = subprocess.run(line, env=environment, capture_output=True, check=False)
+        return f"the Python library {need.partition(':')[2]} isn't installed" if done.returncode else ""
+    if need.startswith("ByteRange:"):
+        files = folder.glob(need.partition(":")[2])
+        return "" if any(b"/ByteRange" in path.read_bytes() for path in files) else "no document is signed"
+    if "/" in need:
+        return "" if any(folder.glob(need)) else f"the bundle holds no {need}"
+    if need.isupper():
+        return "" if environment.get(need) else f"{need} isn't given"
+    return "" if shutil.which(need, path=environment["PATH"]) else f"{need} isn't installed"
+
+
+@contextmanager
+def blocks_of(folder: Path) -> Iterator[str]:
+    """The calls of a Bitcoin node that ``ots`` makes, answered from the headers that the bundle brings."""
+    headers = {}
+    for path in folder.glob("proofs/material/block-*.header"):
+        headers[int(path.stem.partition("-")[2])] = path.read_bytes()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(headers))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://none:none@127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(headers: Mapping[int, bytes]) -> type[BaseHTTPRequestHandler]:
+    names = {_name(data): data for data in headers.values()}
+
+    def answer(method: str, parameters: list[object]) -> object:
+        if method == "getblockcount":
+            return max(headers, default=0)
+        if method == "getblockhash":
+            height = int(str(parameters[0]))
+            return _name(headers[height]) if height in headers else None
+        found = names.get(str(parameters[0])) if method == "getblockheader" else None
+        return found.hex() if found else None
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            result = answer(call["method"], call.get("params") or [])
+            error = None if result is not None else {"code": -8, "message": "the bundle brings no such block"}
+            body = json.dumps({"result": result, "error": error, "id": call.get("id")}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is written."""
+
+    return Handler
+
+
+def _name(header: bytes) -> str:
+    """A block's hash as it is usually written."""
+    return hashlib.sha256(hashlib.sha256(header).digest()).digest()[::-1].hex()
+
+
+@contextmanager
+def unpacked(bundle: Path) -> Iterator[Path]:
+    """The folder itself, or what a ZIP holds."""
+    if bundle.is_dir():
+        yield bundle
+        return
+    with tempfile.TemporaryDirectory() as name:
+        with zipfile.ZipFile(bundle) as packed:
+            packed.extractall(name)
+        yield Path(name)
+
+
+def outcomes(bundle: Path, roots: Path | None, node: str, *, regtest: bool) -> list[Outcome]:
+    """What became of every section."""
+    with unpacked(bundle) as folder, tempfile.TemporaryDirectory() as work, blocks_of(folder) as source:
+        given = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
+        given["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return list(check(folder, {**os.environ, **given, "PATH": path}))
+
+
+def main() -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="verify_outside.py", description="Check a bundle with other people's programs."
+    )
+    parser.add_argument("bundle", type=Path, help="the ZIP, or the folder it was unpacked into")
+    parser.add_argument("--roots", type=Path, help="root certificates of authorities that you trust, one PEM file")
+    parser.add_argument("--node", default="", help="a Bitcoin node of yours; else the headers in the bundle answer")
+    parser.add_argument("--regtest", action="store_true", help="the blocks are of a chain for trials")
+    options = parser.parse_args()
+    if not options.bundle.exists():
+        print(f"error: there is no {options.bundle}", file=sys.stderr)
+        return 2
+    found = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
+    for one in found:
+        first, *rest = one.words.splitlines() or [""]
+        print(f"{one.state:<8}  {one.title}: {first}")
+        for line in rest if one.state == "FAILED" else rest[:6]:
+            print(f"          {line}")
+    counted = {state: sum(one.state == state for one in found) for state in ("passed", "FAILED", "not run")}
+    print(", ".join(f"{count} {state}" for state, count in counted.items()))
+    return 1 if counted["FAILED"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
