@@ -22,20 +22,23 @@ from evidence.development.authority import running_authority
 from evidence.development.chain import Chain, running_chain
 from evidence.facts import WitnessFacts
 from exhibit.clock import now
-from exhibit.config import Config, load_config
+from exhibit.config import AnchorConfig, Config, load_config
 from exhibit.digests import Digest
+from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
 from registry import witnesses
+from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Case, WitnessState, Work
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.flow.rows import owner
 from workers.inline import Inline
+from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.seal import _stamp_directly
 from workers.steps.witness import ask_witnesses, receipt_of
 from workers.wiring import House
 from workers.witnessed import Witnessed, witnessed
-from workers.witnesses import evm_anchor, session_for
+from workers.witnesses import anchor_of, evm_anchor, session_for
 
 KEY = b"\x07" * 32
 KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
@@ -115,6 +118,19 @@ def test_a_witness_that_answers_wrongly_isnt_silent(inline: Inline, moody: Moody
     assert moody.asked == 2
     assert not WitnessState.objects.exclude(silent_since=None).exists()
     assert set(AnchorReceipt.objects.values_list("error", flat=True)) == {"The reply is about something else."}
+
+
+def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(inline: Inline, moody: MoodyAnchor) -> None:
+    given = AnchorConfig(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
+    inline.house.__dict__["anchors"] = (anchor_of(given, (), "tests"), moody)
+    submit(EntryType.CASE, {"number": 1})
+    sequence_log(inline.house)
+    signed = sign_checkpoint(inline.house)
+    assert signed is not None
+    ask_witnesses(inline.house, list(signed.receipts.values_list("pk", flat=True)))
+    told = {row.witness: (row.state, row.error) for row in signed.receipts.all()}
+    assert told["moody"] == ("done", "")
+    assert told["broken"] == ("todo", "The timestamp authority broken has no root certificate.")
 
 
 def test_who_was_overtaken_writes_nothing(inline: Inline, moody: MoodyAnchor) -> None:

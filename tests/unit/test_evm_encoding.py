@@ -6,7 +6,7 @@ import json
 import pytest
 import rlp as other_rlp
 from Crypto.Hash import keccak as other_keccak
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
@@ -20,6 +20,7 @@ ITEMS = st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_s
 PAIRS = st.dictionaries(st.binary(min_size=1, max_size=4), st.binary(min_size=1, max_size=90), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_keccak_gives_what_another_library_gives(data: bytes) -> None:
     assert keccak256(data) == other_keccak.new(digest_bits=256, data=data).digest()
@@ -57,6 +58,7 @@ def test_rlp_that_is_nested_without_end_is_refused() -> None:
         rlp.decode(data)
 
 
+@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_proof_is_made_and_checked_as_by_another_library(pairs: dict[bytes, bytes], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(pairs)))
@@ -71,6 +73,7 @@ def test_a_proof_is_made_and_checked_as_by_another_library(pairs: dict[bytes, by
     assert check_proof(root, key, ours) == pairs[key]
 
 
+@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_changed_proof_never_gives_another_value(pairs: dict[bytes, bytes], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(pairs)))
@@ -85,6 +88,7 @@ def test_a_changed_proof_never_gives_another_value(pairs: dict[bytes, bytes], da
             check_proof(root, key, wrong)
 
 
+@settings(deadline=None)
 @given(pairs=PAIRS, data=st.data())
 def test_a_key_that_is_not_there_is_not_proven(pairs: dict[bytes, bytes], data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(pairs)))
