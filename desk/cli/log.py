@@ -145,7 +145,10 @@ def show_checkpoint(*, size: int | None) -> None:
 @sequence_argument
 @size_option
 def prove_entry(*, sequence: int, size: int | None) -> None:
-    """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head."""
+    """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head.
+
+    Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
+    """
     desk = open_desk()
     from registry.models import LogEntry
 
@@ -154,7 +157,8 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     if row is None:
         raise NotFoundError(f"The log has no entry {sequence}.")
     path = desk.house.log.inclusion(sequence, head.size)
-    echo_json({**_entry(row), "size": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
+    shown = {name: value for name, value in _entry(row).items() if name != "details"}  # names nobody that it needn't
+    echo_json({**shown, "size": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
 
 
 @log_command.command("consistency", epilog=examples("exhibit log consistency 120", "exhibit log consistency 120 300"))
