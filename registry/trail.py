@@ -19,8 +19,10 @@ class Evidence(StrEnum):
     MANIFEST = "manifest"
     DEPOSIT = "deposit record"
     REPORT = "report"
+    CAPTURE = "file of a capture"
     CASE = "case"
     PAPER = "draft paper"
+    SHEET = "signed exhibit sheet"
 
 
 class Way(StrEnum):

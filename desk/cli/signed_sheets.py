@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from desk.cli.frame import examples, json_option, open_desk, owner_option
+from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, say
 
@@ -24,11 +24,13 @@ def sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json
     """
     folder = made_folder(out)
     desk = open_desk()
-    from registry import owned
+    from registry import owned, trail
     from workers.signed import signed_name, signed_sheet
 
     row = owned.bundle(desk.owner(owner), case, number)
     data = signed_sheet(desk.house, row)
+    about = {"bundle": row.number, "case": case}
+    trail.accessed(trail.Evidence.SHEET, trail.Way.TAKEN, row.case.owner, by=person(), **about)
     path = folder / signed_name(row)
     with written_whole(path) as file:
         file.write(data)

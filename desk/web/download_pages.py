@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import forbidden, may_decide, member_view, takes
+from desk.web.access import forbidden, may_decide, member_view, sees, takes
 from desk.web.paging import page_of
 from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
@@ -73,6 +73,10 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     if file is None or digest is None or digest not in house().blobs:
         raise Http404
     shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
+    if shown:
+        sees(request, owner, number)
+    else:
+        takes(request, Evidence.CAPTURE, owner, case=number, file=name)
     stream = house().blobs.open(digest)
     media_type = file["media_type"] if shown else "application/octet-stream"
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
@@ -109,6 +113,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     except ServiceMissingError as error:
         messages.error(request, f"{error} {error.hint}")
         return redirect("case", slug=owner.slug, number=case)
+    takes(request, Evidence.SHEET, owner, bundle=number, case=case)
     headers = {"Content-Disposition": f'attachment; filename="{signed_name(row)}"'}
     return HttpResponse(data, content_type="application/pdf", headers=headers)
 

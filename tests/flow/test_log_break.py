@@ -4,19 +4,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from desk.cli.trust import own_trust
 from evidence.seen import checkpoints_in
 from evidence.verdict import State
 from evidence.verify import verify
-from registry.models import LogCheckpoint, Owner
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from registry.log import submit
+from registry.models import AnchorReceipt, LogCheckpoint, Owner, StepState
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
 from workers import proofs
 from workers.bundles import assemble
 from workers.inline import Inline
 from workers.log_history import Compared, check_against, new_origin
-from workers.steps.log import sign_checkpoint
+from workers.steps.log import sequence_log, sign_checkpoint
 
 
 @pytest.fixture
@@ -55,3 +59,22 @@ def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: In
     assert len(checkpoints_in(broken)) >= 2
     outcomes = {one.outcome for one in check_against(inline.house, [broken])}
     assert outcomes == {Compared.CONTINUED, Compared.EARLIER_NAME}
+
+
+def test_a_checkpoint_of_the_new_name_renews_one_of_the_old(inline: Inline, broken: Path) -> None:
+    assert broken.exists()
+    old = LogCheckpoint.objects.exclude(origin="example.org/second").latest("size")
+    for number in range(2):
+        submit(EntryType.CASE, {"number": number})
+    sequence_log(inline.house)
+    later = sign_checkpoint(inline.house)
+    assert later is not None
+    digest = Digest.of(later.note.encode())
+    AnchorReceipt.objects.create(kind="rfc3161", witness="w", digest=digest, checkpoint=later, state=StepState.DONE)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        aged = "UPDATE registry_logcheckpoint SET made_at = made_at - interval '10 years' WHERE id = %s"
+        cursor.execute(aged, [old.pk])
+        cursor.execute("SET session_replication_role = DEFAULT")
+    old.refresh_from_db()
+    assert proofs.renewal_of(old) == later

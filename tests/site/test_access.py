@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
-from registry.models import Bundle, Membership, Owner, Report, Role, Sighting, User, Watch
+from exhibit.entries import EntryType
+from registry.models import Bundle, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import wiring
 from workers.deposits import make_deposit
@@ -100,6 +101,16 @@ def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
         answer = scene.alice.get(address)
         assert answer.getvalue() is not None
         assert answer.status_code == expected, address
+
+
+def test_each_file_that_a_member_takes_is_an_entry_of_the_log(scene: Scene) -> None:
+    taken = LogSubmission.objects.filter(type=EntryType.ACCESS)
+    for name, address in scene.addresses().items():
+        before = taken.count()
+        answer = scene.alice.get(address)
+        assert answer.getvalue() is not None
+        if answer.headers.get("Content-Disposition", "").startswith("attachment"):
+            assert taken.count() == before + 1, name
 
 
 def test_a_stranger_gets_404_on_every_page_and_file(scene: Scene) -> None:
