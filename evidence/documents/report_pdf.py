@@ -51,7 +51,7 @@ PICTURE_SIDE, CARD_SIDE = 1000, 400
 """Pixels of the longer side of a picture that stands alone in its row."""
 CONTENTS_FROM = 4
 """Cases from which on a table of contents helps."""
-DRAWN = ((("side-by-side",), 98), (("overlay", "difference"), 50))
+DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
 ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
 
 
