@@ -1,19 +1,16 @@
-"""Where on a rendered page an image is shown: found by its address, measured by the browser, boxed on a screenshot."""
+"""Where on a rendered page an image is shown: found by its address, measured by the browser."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw
 from playwright.async_api import Error
+
+from evidence.boxes import Place
 
 if TYPE_CHECKING:
     from playwright.async_api import ElementHandle, Frame, Page
 
 MOST_PLACES = 20
-MARGIN, HALO, LINE = 9, 3, 5
-COLOUR = (214, 0, 42)
 HOWS = ("shown", "background", "offered", "linked")
 """How a page uses an image: shows its bytes, has it as a background, offers it beside others of another size
 (``srcset``), or links to it around a smaller one. The first that is found counts."""
@@ -61,29 +58,6 @@ _FIND = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the image is on the page, in CSS pixels from its upper left corner.
-
-    Attributes:
-        how: ``shown``, ``background``, ``offered`` or ``linked``.
-        x: left edge.
-        y: upper edge.
-        width: of the element.
-        height: of the element.
-    """
-
-    how: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def plain(self) -> dict[str, Any]:
-        """For a record."""
-        return asdict(self)
-
-
 async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
     """The elements that show one of these addresses, in all frames, by the first way of use that is found at all.
 
@@ -121,33 +95,3 @@ async def measure(elements: Sequence[tuple[str, "ElementHandle"]]) -> list[Place
         if box is not None and box["width"] >= 1 and box["height"] >= 1:
             places.append(Place(how, *(round(box[key], 1) for key in ("x", "y", "width", "height"))))
     return places
-
-
-def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
-    """The screenshot with a line around each place; nothing else is changed.
-
-    Args:
-        screenshot: PNG, one pixel for each CSS pixel.
-        places: on the page.
-        top: where on the page the screenshot begins, pixels.
-    """
-    with Image.open(BytesIO(screenshot)) as opened:
-        image = opened.convert("RGB")
-    draw = ImageDraw.Draw(image)
-    for place in places:
-        left, upper = place.x - MARGIN, place.y - top - MARGIN
-        right, lower = place.x + place.width + MARGIN, place.y - top + place.height + MARGIN
-        for grown, colour in ((HALO, (255, 255, 255)), (0, COLOUR)):
-            corners = (left - grown, upper - grown, right + grown, lower + grown)
-            draw.rectangle(_inside(corners, image.size), outline=colour, width=LINE + 2 * grown)
-    out = BytesIO()
-    image.save(out, "PNG", compress_level=2)  # a third of the usual time, for a tenth more bytes
-    return out.getvalue()
-
-
-def _inside(corners: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The rectangle as far as it lies on the picture, so that an edge beyond it still shows."""
-    width, height = size
-    left, right = (min(max(one, 0.0), width - 1.0) for one in corners[0::2])
-    upper, lower = (min(max(one, 0.0), height - 1.0) for one in corners[1::2])
-    return left, upper, right, lower

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import Error
 
+from evidence.boxes import Place, boxed
 from evidence.browser.limits import BrowserLimits
 from evidence.browser.loading import page_height, scroll_back
-from evidence.browser.places import Place, boxed, find_elements, measure
+from evidence.browser.places import find_elements, measure
 from exhibit.ports import CapturedFile
 
 if TYPE_CHECKING:

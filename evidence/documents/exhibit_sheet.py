@@ -19,6 +19,7 @@ from evidence.documents.pdf import document_pdf
 from evidence.documents.phrases import load_phrases
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.proofs import sheet_proofs
+from evidence.documents.screens import screens_sections
 from evidence.documents.typesetting import TypesetFile
 from evidence.documents.wording import Wording, zone_named
 from evidence.facts import CaseFacts
@@ -58,6 +59,7 @@ def _sections(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wordi
         claimant_section(facts, wording, 1),
         work_section(facts, wording, 1),
         sightings_section(facts, wording, 1, ROOM),
+        *screens_sections(facts, pictures, album, wording, 1),
         comparison_section(facts, pictures, album, wording, 1, ROOM),
         licence_section(facts, wording, 1),
         decision_section(facts, wording, 1),

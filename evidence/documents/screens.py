@@ -1,0 +1,44 @@
+"""How the pages looked: of each place the last screenshot with the picture boxed, as far as the sheet has room."""
+
+from evidence.boxes import cutting
+from evidence.documents.blocks import Block, Plates, Section, Text
+from evidence.documents.comparison import plate, plates_height
+from evidence.documents.pictures import Album, Pictures
+from evidence.documents.wording import Wording
+from evidence.facts import CaseFacts, SightingFacts
+from exhibit.errors import UnreadablePictureError
+
+MOST, HEIGHT = 6, 190
+"""Screenshots of a sheet, and most millimetres of each."""
+NAME = "/screenshot-boxed.png"
+
+
+def screens_sections(
+    facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording, level: int
+) -> tuple[Section, ...]:
+    """A section with the screenshots, or none when no page was captured with a browser."""
+    blocks: list[Block] = []
+    for sighting in facts.sightings:
+        path, time = _last(sighting, wording)
+        if not path or len(blocks) >= 2 * MOST:
+            continue
+        blocks.append(Text(wording.say("capture.screen", n=sighting.number, time=time, path=path)))
+        found = {path: _cut(pictures[path])} if path in pictures else {}
+        shown = plate(path, "screenshot-boxed", found, album, wording, 1)
+        blocks.append(Plates((shown,), plates_height((shown,), album, HEIGHT)))
+    return (Section(wording.say("heading.screens"), tuple(blocks), level),) if blocks else ()
+
+
+def _last(sighting: SightingFacts, wording: Wording) -> tuple[str, str]:
+    for capture in reversed(sighting.captures):
+        path = next((one for one in capture.files if one.endswith(NAME)), "")
+        if path:
+            return path, wording.time(capture.finished)
+    return "", ""
+
+
+def _cut(data: bytes) -> bytes:
+    try:
+        return cutting(data)
+    except UnreadablePictureError:
+        return data  # the plate says why it can't be shown

@@ -1,0 +1,44 @@
+"""Lines around places on screenshots, and the part of a long screenshot that a sheet shows."""
+
+from io import BytesIO
+
+from PIL import Image
+
+from evidence.boxes import COLOUR, CUT_HEIGHT, Place, boxed, cutting
+
+
+def screenshot(height: int) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (1280, height), "white").save(out, "PNG")
+    return out.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(BytesIO(data)).convert("RGB")
+
+
+def test_a_short_screenshot_is_shown_whole() -> None:
+    data = screenshot(CUT_HEIGHT)
+    assert cutting(data) == data
+
+
+def test_of_a_long_screenshot_the_part_around_the_first_line_is_shown() -> None:
+    places = [Place("shown", 100, 5000, 300, 200), Place("shown", 100, 9000, 300, 200)]
+    part = opened(cutting(boxed(screenshot(12_000), places)))
+    assert part.size == (1280, CUT_HEIGHT)
+    assert part.getpixel((93, 250 + 100)) == COLOUR
+    assert part.crop((0, 0, 1280, 240)).getcolors() == [(1280 * 240, (255, 255, 255))]
+
+
+def test_a_line_at_the_end_of_a_page_is_shown_too() -> None:
+    part = opened(cutting(boxed(screenshot(8000), [Place("shown", 100, 7900, 300, 90)])))
+    assert part.size == (1280, CUT_HEIGHT)
+    assert part.getpixel((93, CUT_HEIGHT - 50)) == COLOUR
+
+
+def test_without_a_line_the_beginning_is_shown() -> None:
+    assert opened(cutting(screenshot(8000))).size == (1280, CUT_HEIGHT)
+
+
+def test_a_place_beyond_the_picture_has_a_line_at_its_edge() -> None:
+    assert opened(boxed(screenshot(900), [Place("shown", -50, 100, 300, 200)])).getpixel((2, 200)) == COLOUR
