@@ -15,12 +15,17 @@ from urllib.parse import unquote, urlsplit
 
 HOSTS: Final = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 REDIRECTS: Final = "_redirects"
+BROWSERS: Final = "Mozilla/"
+"""What the user agents of browsers begin with."""
 TYPES: Final = {".webp": "image/webp", ".xml": "application/xml", ".txt": "text/plain; charset=utf-8"}
 
 
 @dataclass(slots=True)
 class Served:
-    """Sites while they are served: where each is reached, and what was asked of it (`METHOD /path`), in order."""
+    """Sites while they are served: where each is reached, and what was asked of it (`METHOD /path`), in order.
+
+    What browsers ask isn't listed: a capture loads a page with all its parts, those too that robots.txt keeps from crawlers.
+    """
 
     bases: tuple[str, ...]
     requests: tuple[list[str], ...] = field(repr=False)
@@ -84,7 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        self.server.requests.append(f"{self.command} {path}")
+        if not self.headers.get("User-Agent", "").startswith(BROWSERS):
+            self.server.requests.append(f"{self.command} {path}")
         target = self.server.redirect(path)
         if target is not None:
             self._send(HTTPStatus.FOUND, {"Location": target}, b"")
