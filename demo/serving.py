@@ -24,7 +24,7 @@ TYPES: Final = {".webp": "image/webp", ".xml": "application/xml", ".txt": "text/
 class Served:
     """Sites while they are served: where each is reached, and what was asked of it (`METHOD /path`), in order.
 
-    What browsers ask isn't listed: a capture loads a page with all its parts, those too that robots.txt keeps from crawlers.
+    What browsers ask isn't listed: a capture loads all parts of a page, those too that robots.txt keeps from crawlers.
     """
 
     bases: tuple[str, ...]
