@@ -131,11 +131,15 @@ def _settings(folders: Folders) -> dict[str, str]:
 
 
 def _configuration() -> str:
-    """Allow the three loopback addresses of the sites, and no other private address; look often at what waits."""
+    """Allow the three loopback addresses of the sites, and no other private address; look often at what waits.
+
+    Captures are made without a browser, which would take three seconds of each; the environment can name one.
+    """
     networks = ", ".join(f'"{host}/32"' for host in HOSTS)
     return f"""contact = "demo@example.org"
 allowed_networks = [{networks}]
 web_port = {free_port()}
+capture_browser = "none"
 tick_seconds = 1
 checkpoint_seconds = 5
 """
