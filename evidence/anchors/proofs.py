@@ -116,6 +116,17 @@ def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:  # noqa: ANN401 -
     )
 
 
+def further_attestations(proof: bytes) -> tuple[str, ...]:
+    """What a proof names besides blocks, in words: calendars that it waits for, and what isn't known here."""
+    found = set()
+    for _, attestation in read_proof(proof).all_attestations():
+        if isinstance(attestation, PendingAttestation):
+            found.add(attestation.uri)
+        elif not isinstance(attestation, BitcoinBlockHeaderAttestation):
+            found.add(f"something of the kind {attestation.TAG.hex()}")
+    return tuple(sorted(found))
+
+
 def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - the library has no types
     """Each part of a timestamp that waits for a calendar, with the calendar's URL."""
     for attestation in stamp.attestations:

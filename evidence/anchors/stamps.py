@@ -26,6 +26,8 @@ from exhibit.errors import IntegrityError
 
 MAX_REPLY = 1 << 20
 MAX_CERTIFICATES = 32
+VERSIONS = ("v3", "v4", "v5")
+"""Of signed data that isn't plain (RFC 5652, 5.1)."""
 GRANTED = ("granted", "granted_with_mods")
 UNREADABLE = (
     ValueError,
@@ -193,6 +195,8 @@ def _read(reply: bytes) -> Stamp:
     if response["status"]["status"].native not in GRANTED:
         raise IntegrityError(f"The authority refused to stamp: {refusal(reply)}.")
     signed = response["time_stamp_token"]["content"]
+    if signed["version"].native not in VERSIONS:
+        raise IntegrityError("The timestamp reply has a version that can't be.")
     info_bytes = signed["encap_content_info"]["content"].parsed.dump()
     info = tsp.TSTInfo.load(info_bytes, strict=True)
     imprint = info["message_imprint"]

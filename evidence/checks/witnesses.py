@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
 from evidence.anchors.headers import parse_header
-from evidence.anchors.proofs import verify_proof
+from evidence.anchors.proofs import further_attestations, verify_proof
 from evidence.anchors.stamps import load_certificates, verify_reply
 from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.checks.contents import check_unread
@@ -146,7 +146,9 @@ def _check_blocks(
         except (PendingProofError, UnknownWitnessError):
             continue
         dated = f"dated {time:%Y-%m-%d %H:%M:%S} UTC (the clocks of blocks are right within some two hours)"
-        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}."
+        others = further_attestations(proof)
+        also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
+        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}.{also}"
         return Check(name, State.PASSED, sentence, time, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
 

@@ -22,6 +22,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode
+from tests.assets.broken_vectors import BASE, FOLDER, joined
 from tests.assets.browser import CHROMIUM, Chromium, Tab
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.renewals import make_renewed
@@ -424,3 +425,16 @@ def test_a_later_checkpoint_renews_in_the_page_as_by_python(
         assert told == by_python(path, renewed.scene.trust)
         assert f"renewal:{renewed.size}" in told[1]
     assert told[0] == "failed"
+
+
+@pytest.mark.slow
+def test_broken_bundles_for_other_verifiers_read_alike(browser: Chromium, tmp_path: Path) -> None:
+    trust = load_trust(FOLDER / f"{BASE}.trust.json")
+    page = Page(browser.tab(), trust, tmp_path)
+    base = (FOLDER / f"{BASE}.zip").read_bytes()
+    for vector in json.loads((FOLDER / "broken.json").read_text("utf-8")):
+        path = tmp_path / "broken.zip"
+        path.write_bytes(joined(base, vector["pieces"]))
+        outcome, states = page.check(path)
+        assert {name: state for name, state in states.items() if state != "passed"} == vector["not_passed"]
+        assert outcome == WORDS[ExitCode(vector["exit_code"])], vector["name"]

@@ -37,13 +37,13 @@ class OtsReader {
   }
 }
 
-/** What a proof leads to: `{digest, blocks: [{height, root}], pending}`. */
+/** What a proof leads to: `{digest, blocks: [{height, root}], others}`. */
 async function readOts(bytes) {
   if (bytes.length > MAX_OTS) throw new Broken("The OpenTimestamps proof is too long.");
   const reader = new OtsReader(bytes);
   if (!same(reader.take(OTS_MAGIC.length), OTS_MAGIC) || reader.number() !== 1) throw new Broken("The OpenTimestamps proof can't be read.");
   if (reader.take(1)[0] !== 8) throw new Broken("The OpenTimestamps proof isn't about a SHA-256 digest.");
-  const found = { digest: reader.take(32), blocks: [], pending: 0, strange: false };
+  const found = { digest: reader.take(32), blocks: [], others: new Set(), strange: false };
   await readTimestamp(reader, found.digest, found, 256);
   if (reader.place !== bytes.length) throw new Broken("The OpenTimestamps proof can't be read.");
   found.blocks.sort((one, other) => one.height - other.height);
@@ -65,8 +65,12 @@ async function readTimestamp(reader, message, found, left) {
 function readAttestation(reader, message, found) {
   const kind = hex(reader.take(8));
   const payload = new OtsReader(reader.text(8192));
-  if (kind !== PENDING && kind !== BITCOIN) return;
-  if (kind === PENDING && !/^[A-Za-z0-9._/:-]*$/.test(textOf(payload.text(1000), "A calendar's address"))) throw new Broken("The OpenTimestamps proof can't be read.");
+  if (kind !== PENDING && kind !== BITCOIN) return void found.others.add(`something of the kind ${kind}`);
+  if (kind === PENDING) {
+    const address = textOf(payload.text(1000), "A calendar's address");
+    if (!/^[A-Za-z0-9._/:-]*$/.test(address)) throw new Broken("The OpenTimestamps proof can't be read.");
+    found.others.add(address);
+  }
   const height = kind === BITCOIN ? payload.number() : 0;
   if (payload.place !== payload.bytes.length) throw new Broken("The OpenTimestamps proof can't be read.");
   if (kind === BITCOIN && message) found.blocks.push({ height, root: message });
@@ -118,7 +122,7 @@ async function checkBlocks(proof, wanted, headers, trust) {
   if (!held.length) throw new Unchecked(`pending: The header of Bitcoin block ${found.blocks.map((block) => block.height).join(", ")} isn't at hand.`);
   for (const chain of trust.chains) {
     const good = held.find(({ header }) => isPinned(chain, header));
-    if (good) return { chain, height: good.height, time: good.header.time };
+    if (good) return { chain, height: good.height, time: good.header.time, others: [...found.others].sort() };
   }
   throw new UnknownWitness(`block ${held[0].height} meets the rule of no pinned chain.`);
 }

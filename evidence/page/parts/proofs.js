@@ -208,9 +208,10 @@ async function receiptCheck(inspection, record, subjects) {
     }
     if (record.kind !== "opentimestamps") return notChecked(name, `This page doesn't read receipts of the kind ${JSON.stringify(record.kind.slice(0, 40))}; use the Python verifier.`);
     const headers = new Map(material.map(([file, bytes]) => [/^block-([0-9]{1,9})\.header$/.exec(file), bytes]).filter(([match]) => match).map(([match, bytes]) => [Number(match[1]), bytes]));
-    const { chain, height, time } = await checkBlocks(proof, record.digest, headers, inspection.trust);
+    const { chain, height, time, others } = await checkBlocks(proof, record.digest, headers, inspection.trust);
+    const also = others.length ? ` The proof also names ${others.join(", ").slice(0, 200)}, which isn't needed.` : "";
     const dated = `dated ${moment(time)} (the clocks of blocks are right within some two hours)`;
-    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}.`, { time, ...developmentOf(chain) });
+    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}.${also}`, { time, ...developmentOf(chain) });
   } catch (error) {
     return checkOf(name, error);
   }

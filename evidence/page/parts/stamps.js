@@ -185,6 +185,7 @@ async function readReply(bytes) {
   const [kind, wrapped] = inside(token);
   if (oid(kind) !== "1.2.840.113549.1.7.2") throw unreadable();
   const parts = inside(inside(expect(wrapped, 0xa0))[0]);
+  if (![3, 4, 5].includes(content(expect(parts[0], 2))[0])) throw new Broken("The timestamp reply has a version that can't be.");
   const [infoKind, infoWrapped] = inside(parts[2]);
   const info = content(expect(inside(infoWrapped)[0], 4));
   const certificates = parts.filter((one) => one.tag === 0xa0).flatMap(inside).slice(0, MAX_CERTIFICATES).map((one) => readCertificate(encoded(one)));
