@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
+from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.models import Bundle, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -33,7 +34,9 @@ class Scene:
         self.bundle = self.case.bundles.create(number=1)
         file = {"name": "a.csv", "media_type": "text/csv", "digest": inline.house.blobs.put(b"a").hex, "size": 1}
         self.capture = self.case.captures.get()
-        self.capture.files = [file | {"role": "network"}]
+        self.capture.files = [file | {"role": "screenshot-boxed"}]
+        self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
+        self.capture.started_at = self.capture.finished_at = now()
         self.capture.save()
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         self.alice, self.bob = (
@@ -111,6 +114,15 @@ def test_each_file_that_a_member_takes_is_an_entry_of_the_log(scene: Scene) -> N
         assert answer.getvalue() is not None
         if answer.headers.get("Content-Disposition", "").startswith("attachment"):
             assert taken.count() == before + 1, name
+
+
+def test_a_case_says_how_its_places_stand_and_shows_how_the_page_looked(scene: Scene) -> None:
+    page = scene.alice.get(scene.addresses()["case"]).content.decode()
+    assert "still online" in page
+    assert f'<img class="page" src="{scene.addresses()["captured"]}"' in page
+    file = scene.alice.get(scene.addresses()["captured"])
+    assert file.getvalue() == b"a"
+    assert file.headers["Content-Disposition"].startswith("attachment")
 
 
 def test_a_stranger_gets_404_on_every_page_and_file(scene: Scene) -> None:
