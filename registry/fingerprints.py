@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from exhibit.errors import WrongUseError
@@ -33,13 +32,18 @@ class Change:
     removes: int | None
 
 
-@cache
+_IDS: dict[Space, int] = {}
+"""Rows of spaces that are committed: one of a transaction under way is seen by no other, and may never come to be."""
+
+
 def space_id(space: Space) -> int:
     """The row of a space, made on first use.
 
     Raises:
         WrongUseError: vectors of this name and version are kept that were measured in another way.
     """
+    if space in _IDS:
+        return _IDS[space]
     stated = {
         "metric": Metric(space.metric),
         "width": space.width,
@@ -52,6 +56,7 @@ def space_id(space: Space) -> int:
             f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}.",
             hint="Go on with the version of Exhibit that made them, or register the works in a new data folder.",
         )
+    transaction.on_commit(lambda: _IDS.update({space: row.pk}))
     return row.pk
 
 
@@ -165,7 +170,7 @@ def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) ->
 
 def forget_cached_spaces() -> None:
     """Forget the rows of spaces, for processes that change their database."""
-    space_id.cache_clear()
+    _IDS.clear()
 
 
 __all__ = [
