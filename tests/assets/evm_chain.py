@@ -6,6 +6,7 @@ receipts and their tries come from py-evm.
 
 import contextlib
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +25,9 @@ from eth_utils import ValidationError
 from evidence.anchors.evm import EvmAnchor
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.clock import now
+
+# importing eth raises it for the whole process, in which other tests run, too: deep JSON ends CPython 3.11.2 then
+sys.setrecursionlimit(1000)
 
 FORKS: dict[str, type[VM]] = {"berlin": BerlinVM, "london": LondonVM, "cancun": CancunVM}
 WEALTH = 10**24
