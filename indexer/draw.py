@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from PIL import Image
 
+from exhibit.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg
 from indexer.draw_difference import difference
 from indexer.draw_overlay import overlay
 from indexer.draw_pair import Pair, Pixels
@@ -69,7 +70,9 @@ SUFFIXES: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": 
 
 
 def jpeg(pixels: Pixels) -> bytes:
-    """A file with full colour resolution, so that thin coloured lines stay sharp."""
+    """A file with full colour resolution, so that thin coloured lines stay sharp, and with a thumbnail for reports."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    picture = Image.fromarray(pixels)
+    exif = exif_with(small_jpeg(picture, THUMBNAIL_SIDE))
+    picture.save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True, exif=exif)
     return file.getvalue()

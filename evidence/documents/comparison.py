@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from evidence.documents.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
-from evidence.documents.pictures import Album, Pictures
+from evidence.documents.pictures import DRAWINGS, Album, Pictures
 from evidence.documents.wording import Wording, figure, percent
 from evidence.facts import CalibrationFacts, CaseFacts, MatchFacts
 from exhibit.errors import UnreadablePictureError
@@ -101,7 +101,7 @@ def plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wordi
     if data is None:
         return Plate(None, wording.say("picture.missing"), caption, caption)
     try:
-        return Plate(album.place(data, across), "", caption, caption)
+        return Plate(album.place(data, across, drawing=role in DRAWINGS), "", caption, caption)
     except UnreadablePictureError as error:
         reason = wording.phrases.word("refused", error.reason)
         return Plate(None, wording.say("picture.unreadable", reason=reason), caption, caption)

@@ -10,16 +10,18 @@ from evidence.documents.typesetting import TypesetFile
 from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
+from exhibit.thumbnails import THUMBNAIL_SIDE, small_jpeg, thumbnail_of
 
 Pictures = Mapping[str, bytes]
 """Exact bytes by the path inside the bundle, as the facts name it."""
 
-JPEG_QUALITY = 84
 SHOWN_LIMITS = Limits()
+DRAWINGS = frozenset({"side-by-side", "overlay", "difference", "points"})
+"""Roles of the pictures that Exhibit makes itself."""
 
 
 @lru_cache(maxsize=64)
-def small_jpeg(data: bytes, side: int) -> bytes:
+def shrunk(data: bytes, side: int) -> bytes:
     """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
 
     The last ones are remembered: a case is typeset in each language from the same pictures.
@@ -27,12 +29,7 @@ def small_jpeg(data: bytes, side: int) -> bytes:
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
     """
-    pixels = decode(data, SHOWN_LIMITS, at_least=side).pixels
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    out = io.BytesIO()
-    picture.save(out, format="JPEG", quality=JPEG_QUALITY)
-    return out.getvalue()
+    return small_jpeg(Image.fromarray(decode(data, SHOWN_LIMITS, at_least=side).pixels), side)
 
 
 class Album:
@@ -46,12 +43,13 @@ class Album:
         self._side = side
         self._small: dict[str, bytes | UnreadablePictureError] = {}
 
-    def place(self, data: bytes, across: int = 1) -> str:
+    def place(self, data: bytes, across: int = 1, *, drawing: bool = False) -> str:
         """Take a picture in; returns the path under which the template finds it.
 
         Args:
             data: exact bytes.
             across: pictures that share its row.
+            drawing: whether Exhibit made it, so that its thumbnail shows what it shows.
 
         Raises:
             UnreadablePictureError: the bytes can't be decoded within the limits.
@@ -59,7 +57,7 @@ class Album:
         side = self._side // across
         path = f"pictures/{Digest.of(data).hex}-{side}.jpg"
         if path not in self._small:
-            self._small[path] = self._shrink(data, side)
+            self._small[path] = self._shrink(data, side, drawing=drawing)
         kept = self._small[path]
         if isinstance(kept, UnreadablePictureError):
             raise kept
@@ -78,8 +76,11 @@ class Album:
         kept = self._small.items()
         return tuple(TypesetFile(path, small) for path, small in kept if isinstance(small, bytes))
 
-    def _shrink(self, data: bytes, side: int) -> bytes | UnreadablePictureError:
+    def _shrink(self, data: bytes, side: int, *, drawing: bool) -> bytes | UnreadablePictureError:
+        carried = thumbnail_of(data) if drawing and side == THUMBNAIL_SIDE else None
+        if carried is not None:
+            return carried
         try:
-            return small_jpeg(data, side)
+            return shrunk(data, side)
         except UnreadablePictureError as error:
             return error

@@ -45,10 +45,11 @@ from evidence.documents.report_json import render_report_json
 from evidence.documents.standing import own_unchecked
 from evidence.documents.typesetting import TypesetFile
 from evidence.documents.wording import Wording, zone_named
+from exhibit.thumbnails import THUMBNAIL_SIDE
 
 DATA_FILE = "report.json"
-PICTURE_SIDE, CARD_SIDE = 1000, 400
-"""Pixels of the longer side of a picture that stands alone in its row."""
+PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
+"""Pixels of the longer side of a picture that stands alone in its row; drawings bring that of a card with them."""
 CONTENTS_FROM = 4
 """Cases from which on a table of contents helps."""
 DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))

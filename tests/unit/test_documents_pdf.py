@@ -14,10 +14,11 @@ from PIL import Image
 
 from evidence.documents import render_exhibit_sheet, render_report_json, render_report_pdf
 from evidence.documents.fonts import embedded_fonts, installed_fonts
-from evidence.documents.pictures import Album, small_jpeg
+from evidence.documents.pictures import Album, shrunk
 from evidence.documents.typesetting import missing_glyphs, showable
 from evidence.facts import CaseFacts
 from exhibit.errors import ServiceMissingError, UnreadablePictureError
+from exhibit.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg
 from tests.unit.documents_sample import NOON, encoded, landscape, sample_case, sample_pictures, sample_report
 
 
@@ -183,8 +184,18 @@ def test_pictures_are_bounded_and_set_once() -> None:
         assert max(small.size) == 320
 
 
+def test_only_a_drawing_is_shown_by_the_thumbnail_that_it_carries() -> None:
+    other = small_jpeg(Image.new("RGB", (90, 60), "red"), 400)
+    whole = io.BytesIO()
+    landscape(3).save(whole, "JPEG", exif=exif_with(other))
+    for is_drawing in (True, False):
+        album = Album(THUMBNAIL_SIDE)
+        album.place(whole.getvalue(), drawing=is_drawing)
+        assert (album.files[0].data == other) is is_drawing
+
+
 def test_a_small_picture_is_not_made_larger() -> None:
-    with Image.open(io.BytesIO(small_jpeg(encoded(Image.new("RGB", (40, 30))), 320))) as small:
+    with Image.open(io.BytesIO(shrunk(encoded(Image.new("RGB", (40, 30))), 320))) as small:
         assert small.size == (40, 30)
 
 

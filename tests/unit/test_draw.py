@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from exhibit.errors import UnreadablePictureError, WrongUseError
+from exhibit.thumbnails import THUMBNAIL_SIDE, thumbnail_of
 from indexer.draw import SUFFIXES, View, draw, draw_png
 from indexer.draw_difference import HIGHLIGHT, differing
 from indexer.draw_marks import CORNERS, OUTLINE
@@ -216,3 +217,13 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence() -> None:
         Pair.of(DATA, b"nothing", [IDENTITY])
     with pytest.raises(WrongUseError):
         pair(PICTURE, np.zeros((3, 3)))
+
+
+def test_a_drawing_brings_its_thumbnail_with_it() -> None:
+    data = draw(View.OVERLAY, pair(PICTURE.crop(CROP), CROPPED))
+    thumbnail = thumbnail_of(data)
+    assert thumbnail is not None
+    with Image.open(BytesIO(thumbnail)) as small, Image.open(BytesIO(data)) as whole:
+        assert max(small.size) == THUMBNAIL_SIDE
+        again = whole.resize(small.size, Image.Resampling.LANCZOS)
+        assert np.abs(np.asarray(small, float) - np.asarray(again, float)).mean() < 4
