@@ -13,14 +13,14 @@ from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_open
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import NotFoundError, ServiceMissingError
+from exhibit.errors import NotFoundError
 from registry.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
+from workers.documents import in_each_language, languages_of
 from workers.facts import software, work_facts
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, log_proof, witness_facts
 from workers.registrations import submission_of
-from workers.steps.seal import DOCUMENT_LANGUAGES
 from workers.steps.witness import receipt_of
 from workers.wiring import House
 
@@ -117,7 +117,7 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
         bundle=number,
         owner=OwnerFacts(work.owner.name, work.owner.contact),
         party=PartyFacts(DEPOSIT_PARTY, ""),
-        language=DOCUMENT_LANGUAGES[house.config.languages[0]],
+        language=languages_of(house)[0],
         opened_at=work.registered_at,
         written_at=moment,
         software=software(),
@@ -147,18 +147,11 @@ def _witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
 def _records(house: House, facts: CaseFacts) -> list[ContentFile]:
     """The record in each of the installation's languages; one whose font is missing is left out."""
     pictures = {one.file: _bytes_of(house, one.digest) for one in facts.work.pictures}
-    records = []
-    for place, code in enumerate(house.config.languages):
-        language = DOCUMENT_LANGUAGES[code]
-        try:
-            pdf = render_deposit_record(facts, pictures, language, time_zone=house.config.time_zone)
-        except ServiceMissingError:
-            if place == 0:
-                raise
-            continue
-        path = RECORD if place == 0 else RECORD.replace(".pdf", f".{language}.pdf")
-        records.append(ContentFile(path, RECORD_ROLE, "application/pdf", house.blobs.put(pdf)))
-    return records
+
+    def render(language: str) -> bytes:
+        return render_deposit_record(facts, pictures, language, time_zone=house.config.time_zone)
+
+    return in_each_language(house, render, RECORD, RECORD_ROLE)
 
 
 def _bytes_of(house: House, digest: Digest) -> bytes:

@@ -201,6 +201,27 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """How a language is set, and what the foot of every page says in it.
+
+    Attributes:
+        lang: for typst.
+        region: for typst.
+        tracking: letter spacing of the kicker, in em.
+        speaker_style: ``italic`` or ``normal``.
+        footer: on every page.
+        page_of: with ``{page}`` and ``{pages}``.
+    """
+
+    lang: str
+    region: str
+    tracking: float
+    speaker_style: str
+    footer: str
+    page_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Everything that the template needs, except fonts.
 
@@ -212,12 +233,7 @@ class Document:
         heading: large.
         subtitle: below the heading.
         header: right side of each page's header.
-        footer: on every page.
-        page_of: with ``{page}`` and ``{pages}``.
-        lang: for typst.
-        region: for typst.
-        tracking: letter spacing of the kicker, in em.
-        speaker_style: ``italic`` or ``normal``.
+        language: how its text is set.
         large_headings: whether sections of level 1 are chapters.
         contents: title of the table of contents, or empty for none.
         opening: blocks below the title.
@@ -232,12 +248,7 @@ class Document:
     heading: str
     subtitle: str
     header: str
-    footer: str
-    page_of: str
-    lang: str
-    region: str
-    tracking: float
-    speaker_style: str
+    language: Setting
     large_headings: bool
     contents: str
     opening: tuple[Block, ...]

@@ -147,7 +147,6 @@ def _check(wording: Wording) -> Section:
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
     say = wording.say
-    chinese = say("document.lang") == "zh"
     work = facts.work
     notice = Callout(say("deposit.notice_title"), say("deposit.notice"))
     return Document(
@@ -160,12 +159,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
             "deposit.subtitle", work=work.number, number=facts.bundle, owner=wording.clipped(facts.owner.name, 120)
         ),
         header=say("deposit.header"),
-        footer=say("document.footer"),
-        page_of=say("document.page_of", page="{page}", pages="{pages}"),
-        lang=say("document.lang"),
-        region=say("document.region"),
-        tracking=0.2 if chinese else 0.08,
-        speaker_style="normal" if chinese else "italic",
+        language=wording.setting(),
         large_headings=False,
         contents="",
         opening=(notice, *development_warning(facts.witnesses, wording)),

@@ -86,7 +86,6 @@ def _about(facts: CaseFacts, wording: Wording) -> Section:
 
 def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
     say = wording.say
-    chinese = say("document.lang") == "zh"
     return Document(
         title=wording.clipped(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
         author=f"{facts.software.name} {facts.software.version}",
@@ -95,12 +94,7 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         heading=wording.clipped(facts.work.title or say("document.unknown"), 200),
         subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
         header=say("sheet.header"),
-        footer=say("document.footer"),
-        page_of=say("document.page_of", page="{page}", pages="{pages}"),
-        lang=say("document.lang"),
-        region=say("document.region"),
-        tracking=0.2 if chinese else 0.08,
-        speaker_style="normal" if chinese else "italic",
+        language=wording.setting(),
         large_headings=False,
         contents="",
         opening=(*demonstration_warning(facts, wording), *development_warning(facts.witnesses, wording)),

@@ -147,7 +147,6 @@ def _document(
     case: SealedFacts, name: str, sections: tuple[Section, ...], wording: Wording, notices: tuple[Block, ...]
 ) -> Document:
     say, facts = wording.say, case.facts
-    chinese = say("document.lang") == "zh"
     return Document(
         title=wording.clipped(f"{say(f'{name}.header')} · {facts.number}", 200),
         author=f"{facts.software.name} {facts.software.version}",
@@ -158,12 +157,7 @@ def _document(
             "paper.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clipped(facts.party.name, 80)
         ),
         header=say(f"{name}.header"),
-        footer=say("document.footer"),
-        page_of=say("document.page_of", page="{page}", pages="{pages}"),
-        lang=say("document.lang"),
-        region=say("document.region"),
-        tracking=0.2 if chinese else 0.08,
-        speaker_style="normal",
+        language=wording.setting(),
         large_headings=False,
         contents="",
         opening=notices,

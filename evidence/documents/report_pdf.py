@@ -207,7 +207,6 @@ def _label(position: int) -> str:
 
 def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
     say = wording.say
-    chinese = say("document.lang") == "zh"
     first, last = wording.day(report.period_start), wording.day(report.period_end)
     return Document(
         title=wording.clipped(report.title or say("report.header"), 200),
@@ -217,12 +216,7 @@ def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ..
         heading=wording.clipped(report.title or say("report.header"), 200),
         subtitle=say("report.subtitle", owner=wording.clipped(report.owner.name, 120), first=first, last=last),
         header=say("report.header"),
-        footer=say("document.footer"),
-        page_of=say("document.page_of", page="{page}", pages="{pages}"),
-        lang=say("document.lang"),
-        region=say("document.region"),
-        tracking=0.2 if chinese else 0.08,
-        speaker_style="normal" if chinese else "italic",
+        language=wording.setting(),
         large_headings=True,
         contents=say("report.contents") if len(report.cases) >= CONTENTS_FROM else "",
         opening=_warnings(report, wording),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from evidence.documents.blocks import Line, Row, Speaker, Style, lines
+from evidence.documents.blocks import Line, Row, Setting, Speaker, Style, lines
 from evidence.documents.phrases import Phrases
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
@@ -29,6 +29,18 @@ class Wording:
     def say(self, key: str, **values: object) -> str:
         """A sentence of the catalogue."""
         return self.phrases.say(key, **values)
+
+    def setting(self) -> Setting:
+        """How the language is set."""
+        chinese = self.say("document.lang") == "zh"
+        return Setting(
+            lang=self.say("document.lang"),
+            region=self.say("document.region"),
+            tracking=0.2 if chinese else 0.08,
+            speaker_style="normal" if chinese else "italic",
+            footer=self.say("document.footer"),
+            page_of=self.say("document.page_of", page="{page}", pages="{pages}"),
+        )
 
     def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
         """A labelled value; an empty one reads "not stated"."""

@@ -18,9 +18,9 @@ from exhibit.errors import ExhibitError
 from registry import owned, steps
 from registry.models import Case, Owner, Report, Sighting, StepState
 from workers.coverage import coverage_of
+from workers.documents import languages_of
 from workers.facts import software
 from workers.report_cases import ShownCase, shown_case
-from workers.steps.seal import DOCUMENT_LANGUAGES
 from workers.texts import not_checked
 from workers.wiring import House
 
@@ -65,7 +65,7 @@ def _make(house: House, report: Report) -> list[dict[str, object]] | None:
     numbers = _begun(report)
     volumes = volumes_of(len(numbers))
     over = time.monotonic() + WORK_SECONDS
-    languages = [DOCUMENT_LANGUAGES[code] for code in house.config.languages]
+    languages = languages_of(house)
     with ReportFolder(_folder(house, report), languages) as folder:
         head = folder.head(lambda: _head(house, report, languages[0]))
         missing = [volume for volume in volumes if not folder.is_made(volume)]

@@ -12,18 +12,18 @@ from evidence.stand_ins import stand_in
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError, ServiceMissingError
+from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import matching, steps, witnesses
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, SealingKey, StepState
+from workers.documents import in_each_language, languages_of
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
-DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}
 
 
 def request_bundle(case: Case) -> Bundle:
@@ -62,7 +62,7 @@ def _is_under_way(case: Case) -> bool:
 def _seal(house: House, bundle: Bundle) -> None:
     """1. Gather facts. 2. Draw and typeset. 3. Seal and sign. 4. Rows, and an entry of the log, in one transaction."""
     case = bundle.case
-    language = DOCUMENT_LANGUAGES[house.config.languages[0]]
+    language = languages_of(house)[0]
     gathered = gather(house, case, bundle=bundle.number, language=language, sealed=True)
     files = [*gathered.files, *_drawings(house, gathered)]
     files += _sheets(house, gathered, files)
@@ -125,15 +125,8 @@ def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> l
     pictures = {file.path: house.blobs.get(file.digest) for file in files if file.media_type.startswith("image/")}
     pictures |= {one.file: house.blobs.get(one.digest) for one in facts.work.pictures}
     pictures |= {one.picture.file: house.blobs.get(one.picture.digest) for one in facts.sightings}
-    sheets = []
-    for place, code in enumerate(house.config.languages):
-        language = DOCUMENT_LANGUAGES[code]
-        try:
-            pdf = render_exhibit_sheet(facts, pictures, language, time_zone=house.config.time_zone)
-        except ServiceMissingError:
-            if place == 0:
-                raise
-            continue
-        path = "data/exhibit.pdf" if place == 0 else f"data/exhibit.{language}.pdf"
-        sheets.append(ContentFile(path, "exhibit-sheet", "application/pdf", house.blobs.put(pdf)))
-    return sheets
+
+    def render(language: str) -> bytes:
+        return render_exhibit_sheet(facts, pictures, language, time_zone=house.config.time_zone)
+
+    return in_each_language(house, render, "data/exhibit.pdf", "exhibit-sheet")
