@@ -10,18 +10,33 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
-from bench import crawling, crowd, evidence, fingerprints, pairs, reports, retrieval, retroactive, tampering, whole  # noqa: E402 - after the threads are set
+from bench import (  # noqa: E402 - after the threads are set
+    crawling,
+    crowd,
+    evidence,
+    fingerprints,
+    log,
+    pairs,
+    reports,
+    retrieval,
+    retroactive,
+    tampering,
+    whole,
+    witnesses,
+)
 from bench.edited import photos_in  # noqa: E402
 from bench.matching.questions import Folders, roles  # noqa: E402
-from bench.matching.run import Choice, Titled, measure_cost  # noqa: E402
+from bench.matching.run import Choice, measure_cost  # noqa: E402
 from bench.matching.run import measure as measure_matching  # noqa: E402
-from bench.table import Row, keep, machine, show  # noqa: E402
+from bench.table import Row, Titled, keep, machine, show  # noqa: E402
 
 OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
 EXAMPLES = """examples:
   python -m bench fingerprints crawling --photos ~/photos
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
+  python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
+  python -m bench witnesses log
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
   python -m bench retrieval --photos ~/photos --entries 1000000
   python -m bench retroactive --photos ~/photos --entries 100000
@@ -32,7 +47,10 @@ EXAMPLES = """examples:
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-LONG = ("retrieval", "retroactive", "whole", "reports", "crowd", "matching", "cost", "tampering", "evidence")
+LONG = (
+    "retrieval", "retroactive", "whole", "reports", "crowd", "matching", "cost", "tampering", "evidence", "witnesses",
+    "log",
+)  # fmt: skip
 """What takes so long that it has to be asked for by name."""
 CROWD, CROWD_ASKED = 100_000, 100
 """Works of the largest crowd, and how many of them are asked for."""
@@ -73,6 +91,10 @@ def _measured(options: argparse.Namespace, photos: Sequence[Path]) -> Iterator[T
         yield "tampering", f"{options.changes:,} changes", tampering.measure(options.changes, options.seed)
     if "evidence" in options.what:
         yield from evidence.measure(options.bundles, options.cases)
+    if "witnesses" in options.what:
+        yield from witnesses.measure(options.stamps)
+    if "log" in options.what:
+        yield from log.measure()
     if "matching" in options.what:
         yield from measure_matching(_choice(options), options.out, options.jobs)
 
@@ -148,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")
     parser.add_argument("--bundles", type=int, default=500, help="that evidence seals")
+    parser.add_argument("--stamps", type=int, default=300, help="digests that witnesses gives to each of them")
     parser.add_argument("--reported", type=int, default=1000, help="cases in the report of whole, at most; 0 for none")
     parser.add_argument("--cases", type=int, nargs="+", default=[10, 1000, 10_000], help="cases of each of the reports")
     matching = parser.add_argument_group(

@@ -1,6 +1,6 @@
 """What evidence costs: sealing with everything on the disk, and verifying, beside what other programs need.
 
-Reports have a module of their own; captures are measured by ``bench.captures`` where it is there.
+Captures and reports have modules of their own.
 """
 
 import os
@@ -9,16 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import bagit
 
-from bench import reports
-from bench.table import Row
+from bench import captures, reports
+from bench.table import Row, Titled
 from evidence.bundle import AnchorProof, Proofs, checkpoint_digest, write_bundle
 from evidence.logproofs import LogProof
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
@@ -29,12 +27,10 @@ from exhibit.ports import Receipt
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.stamping import stamping
 
-Table = tuple[str, str, list[Row]]
 PAYLOAD = 200_000
-CAPTURES = "bench.captures"
 
 
-def measure(bundles: int, cases: Sequence[int]) -> Iterator[Table]:
+def measure(bundles: int, cases: Sequence[int]) -> Iterator[Titled]:
     """Each table as it is ready: its name, its title, its rows.
 
     Args:
@@ -46,8 +42,7 @@ def measure(bundles: int, cases: Sequence[int]) -> Iterator[Table]:
         paths, row = sealed(scene, bundles)
         yield "sealing", "Bundles sealed, with everything on the disk", [row]
         yield "verifying", "Verifying one bundle", list(verified(scene, paths))
-    if find_spec(CAPTURES) is not None:
-        yield "captures", "Captures", list(import_module(CAPTURES).measure())
+    yield "captures", "Captures", captures.measure()
     yield "reports", "Reports (PDF, CSV, XLSX, JSON)", reports.measure(cases)
 
 

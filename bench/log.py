@@ -1,34 +1,28 @@
-"""``python -m bench.log``: the append-only log and the keys: numbering, proving, replaying, serving, encrypting."""
+"""The append-only log and the keys: numbering, proving, replaying, serving, encrypting."""
 
-import argparse
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.product import Product
-from bench.table import Row, machine, show
+from bench.table import Row, Titled
 
 ENTRIES = 20_000
 KEYS = 1000
 ASKED = 200
 
 
-def main() -> None:
-    """Measure in a folder that is gone afterwards, and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m bench.log", description=__doc__)
-    parser.add_argument("--entries", type=int, default=ENTRIES)
-    parser.add_argument("--keys", type=int, default=KEYS)
-    options = parser.parse_args()
+def measure() -> Iterator[Titled]:
+    """Measure in a folder that is gone afterwards; each table as it is ready."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         os.environ |= {"EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings"}
         with Product() as product:
-            print(machine())
-            show(f"{options.entries:,} entries", _log(product, options.entries))
-            show("Keys", _keys(product, options.keys))
+            yield "log", f"{ENTRIES:,} entries", _log(product, ENTRIES)
+            yield "keys", "Keys", _keys(product, KEYS)
 
 
 def _log(product: Product, count: int) -> list[Row]:
@@ -103,7 +97,3 @@ def _seconds(act: Callable[[], object]) -> float:
     begun = time.perf_counter()
     act()
     return time.perf_counter() - begun
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 Row = Mapping[str, object]
+Titled = tuple[str, str, Sequence[Row]]
+"""A table: its name as a file, its title, its rows."""
 
 
 def show(title: str, rows: Sequence[Row]) -> None:

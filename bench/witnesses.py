@@ -1,50 +1,41 @@
-"""What witnesses cost: ``python -m bench.witnesses``, against development witnesses and a real EVM on this machine."""
+"""What witnesses cost, against development witnesses and a real EVM on this machine."""
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from bench.table import Row, keep, machine, show
+from bench.table import Row, Titled
 from evidence.anchors import rlp
 from evidence.anchors.blocks import JsonRpcBlocks
-from evidence.anchors.evm import EvmAnchor
-from evidence.anchors.evm_account import EvmAccount
 from evidence.anchors.opentimestamps import OpenTimestampsAnchor
 from evidence.anchors.patricia import check_proof, prove
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.digests import Digest
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
 from exhibit.ports import Anchor, Receipt
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+from tests.assets.evm_ledger import SESSION, running_ledger
 
 T = TypeVar("T")
 
-SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)))
+IN_BLOCKS = 20
+"""Digests that the chain is given, each in a block of its own."""
 BUSY_BLOCK = 300
 """Transactions of the block whose receipt proof is timed."""
 
 
-def main() -> None:
-    """Measure, print, keep."""
-    parser = argparse.ArgumentParser(prog="python -m bench.witnesses", description=__doc__)
-    parser.add_argument("--stamps", type=int, default=300, help="digests that are given to each witness")
-    parser.add_argument("--out", type=Path, default=Path("bench-out"))
-    options = parser.parse_args()
-    print(machine())
+def measure(stamps: int) -> Iterator[Titled]:
+    """Each table as it is ready.
+
+    Args:
+        stamps: digests that are given to each witness; 20 to the chain.
+    """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [_authority(folder / "a", options.stamps), _calendar(folder / "c", options.stamps), _ledger()]
-    show("Witnesses", rows)
-    keep(options.out, "witnesses", rows)
-    rows = [_busy_block()]
-    show(f"A receipt proof in a block of {BUSY_BLOCK} transactions", rows)
-    keep(options.out, "receipt-proof", rows)
+        yield "witnesses", "Witnesses", [_authority(folder / "a", stamps), _calendar(folder / "c", stamps), _ledger()]
+    yield "receipt-proof", f"A receipt proof in a block of {BUSY_BLOCK} transactions", [_busy_block()]
 
 
 def _authority(folder: Path, count: int) -> Row:
@@ -65,34 +56,14 @@ def _calendar(folder: Path, count: int) -> Row:
 
 
 def _ledger() -> Row:
-    account = EvmAccount(b"\x07" * 32)
-    chain = EvmChain([account.address])
-    with running_evm_chain(chain) as url:
-        anchor = _evm(chain, url, account, b"")
-        anchor = _evm(chain, url, account, deployed(chain, anchor))
+    with running_ledger() as ledger:
         begun = time.perf_counter()
-        receipts = {}
-        for number in range(20):
-            digest = Digest.of(number.to_bytes(4, "big"))
-            receipt = anchor.upgrade(digest, anchor.submit(digest))
-            chain.mine()
-            receipts[digest] = anchor.upgrade(digest, receipt)
+        digests = [Digest.of(number.to_bytes(4, "big")) for number in range(IN_BLOCKS)]
+        receipts = {digest: ledger.complete(digest) for digest in digests}
         seconds = (time.perf_counter() - begun) / len(receipts)
-        used = int(chain._receipts(chain.tip)[0]["cumulativeGasUsed"], 16)  # noqa: SLF001 - of the only transaction
-    return _row("EVM chain (py-evm)", anchor, seconds, receipts, f"{used:,}")
-
-
-def _evm(chain: EvmChain, url: str, account: EvmAccount, contract: bytes) -> EvmAnchor:
-    return EvmAnchor(
-        "e",
-        url,
-        chain=chain.chain_id,
-        contract=contract,
-        unlock=lambda: account,
-        confirmations=1,
-        development=True,
-        session=SESSION,
-    )
+        chain = ledger.chain
+        used = int(chain._receipts(chain.tip - 1)[0]["cumulativeGasUsed"], 16)  # noqa: SLF001 - of the only transaction
+        return _row("EVM chain (py-evm)", ledger.anchor(), seconds, receipts, f"{used:,}")
 
 
 def _submitted(anchor: Anchor, count: int) -> tuple[float, dict[Digest, Receipt]]:
@@ -125,7 +96,3 @@ def _timed(act: Callable[[], T]) -> tuple[float, T]:
     begun = time.perf_counter()
     found = act()
     return time.perf_counter() - begun, found
-
-
-if __name__ == "__main__":
-    main()

@@ -18,12 +18,10 @@ from bench.matching.registered import Registered
 from bench.matching.retrievers import Retriever
 from bench.matching.stages import stages
 from bench.progress import Progress
-from bench.table import Row
+from bench.table import Row, Titled
 from indexer.edits import EDITS, OVERLAYS, PAGES
 from indexer.spaces import PIPELINE
 
-Titled = tuple[str, str, list[Row]]
-"""Name of the file, title, rows."""
 NO_FOLDERS = Folders()
 MOST_PAIRS = 5
 """Under overlays, for each unrelated photo."""

@@ -5,7 +5,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,16 @@ from evidence.slices import SliceTree
 from evidence.trust import load_trust
 from evidence.verify import verify
 from exhibit.entries import canonical, commit
+from tests.assets.changes import Change, flipped, without
 from tests.assets.tampering import files_of, rebagged
 
 FOLDER = Path(__file__).parent / "vectors"
 BASE = "bundle-facts-2"
 BLOCK = 24
-Files = dict[str, bytes]
 TSR, OTS = "proofs/anchors/manifest-test-authority.tsr", "proofs/anchors/checkpoint-test-chain.ots"
 
 
-def flipped(name: str, find: Callable[[bytes], int] = lambda data: len(data) // 2) -> Callable[[Files], Files]:
-    """One bit of one file."""
-
-    def change(files: Files) -> Files:
-        data = bytearray(files[name])
-        data[find(files[name])] ^= 1
-        return {**files, name: bytes(data)}
-
-    return change
-
-
-def without(name: str) -> Callable[[Files], Files]:
-    """One file less."""
-    return lambda files: {other: data for other, data in files.items() if other != name}
-
-
-BROKEN: dict[str, Callable[[Files], Files]] = {
+BROKEN: dict[str, Change] = {
     "a sealed picture changed": flipped("data/work/01.jpg"),
     "the facts changed": flipped("data/facts.json"),
     "the manifest changed": flipped("data/manifest.json"),

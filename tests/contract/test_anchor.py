@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.blocks import JsonRpcBlocks
-from evidence.anchors.evm import EvmAnchor
-from evidence.anchors.evm_account import EvmAccount
 from evidence.anchors.opentimestamps import OpenTimestampsAnchor
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.development.authority import running_authority
@@ -24,7 +22,7 @@ from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
 from exhibit.ports import Anchor, ReceiptState
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+from tests.assets.evm_ledger import running_ledger
 
 DIGEST = Digest.of(b"checkpoint")
 SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
@@ -62,29 +60,12 @@ def calendar(tmp_path: Path) -> Iterator[Witnessed]:
 
 @pytest.fixture
 def evm_chain() -> Iterator[Witnessed]:
-    account = EvmAccount(b"\x07" * 32)
-    chain = EvmChain([account.address])
-
-    def anchor(url: str, contract: bytes) -> EvmAnchor:
-        return EvmAnchor(
-            "chain",
-            url,
-            chain=chain.chain_id,
-            contract=contract,
-            unlock=lambda: account,
-            confirmations=1,
-            development=True,
-            session=SESSION,
-        )
-
-    with running_evm_chain(chain) as url:
-        contract = deployed(chain, anchor(url, b""))
-        present = anchor(url, contract)
-        absent = anchor("http://127.0.0.1:9", contract)
+    with running_ledger() as ledger:
+        present, absent = ledger.anchor(), ledger.anchor(url="http://127.0.0.1:9")
 
         def speak() -> None:
             present.upgrade(DIGEST, present.submit(DIGEST))
-            chain.mine()
+            ledger.chain.mine()
 
         yield Witnessed(present, speak, absent)
 

@@ -8,6 +8,7 @@ import pytest
 
 from exhibit.config import Config
 from registry import fingerprints
+from tests.assets.bundles import Scene, make_scene
 from workers.inline import Inline
 
 
@@ -17,3 +18,15 @@ def inline(db: None, config: Config, tmp_path: Path) -> Iterator[Inline]:
     fingerprints.forget_cached_spaces()
     yield Inline(replace(config, data_dir=tmp_path, retention_days=30))
     fingerprints.forget_cached_spaces()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A sealed case with log, keys and witnesses of its own."""
+    return make_scene(tmp_path_factory.mktemp("scene"))
+
+
+@pytest.fixture(scope="module")
+def bundle(scene: Scene) -> Path:
+    """Its bundle."""
+    return scene.write(scene.folder / "bundle.zip")

@@ -15,20 +15,10 @@ from evidence.verdict import State, Verdict
 from evidence.verify import require, verify
 from exhibit.clock import now
 from exhibit.errors import ExitCode, WrongUseError
-from tests.assets.bundles import Scene, make_scene
+from tests.assets.bundles import Scene
 from tests.assets.tampering import files_of, zipped
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "bundle-format.md"
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(tmp_path_factory.mktemp("scene"))
-
-
-@pytest.fixture(scope="module")
-def bundle(scene: Scene) -> Path:
-    return scene.write(scene.folder / "bundle.zip")
 
 
 @pytest.fixture

@@ -23,14 +23,9 @@ from evidence.verify import verify
 from exhibit.calibration import FIGURES, HELD, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
-from tests.assets.bundles import CALIBRATION, Scene, make_scene, resealed
+from tests.assets.bundles import CALIBRATION, Scene, resealed
 
 NAME = "probability:01"
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(tmp_path_factory.mktemp("scene"))
 
 
 @pytest.fixture(scope="module")

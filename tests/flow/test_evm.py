@@ -5,102 +5,60 @@ import dataclasses
 import json
 import os
 import shutil
-import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rlp as other_rlp
-from click.testing import CliRunner
 from Crypto.Hash import keccak as other_keccak
-from eth_keyfile import create_keyfile_json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from desk.cli.anchors import anchor_command
 from evidence.anchors.evm import CONTRACT, EvmAnchor, bytecode
-from evidence.anchors.evm_account import EvmAccount, account_from_environment, account_from_file, checksummed
+from evidence.anchors.evm_account import EvmAccount
 from evidence.anchors.evm_proofs import EvmProof, read_pending, verify_proof
 from evidence.development.server import Answer, LoopbackServer, Question
 from evidence.errors import PendingProofError
 from exhibit.clock import now
-from exhibit.config import load_config
 from exhibit.digests import Digest
-from exhibit.errors import ConfigError, ExhibitError, IntegrityError, NotFoundError, RefusedError, ServiceMissingError
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, RefusedError, ServiceMissingError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
-from tests.assets.evm_chain import FORKS, EvmChain, deployed, running_evm_chain
+from tests.assets.evm_chain import FORKS, EvmChain, running_evm_chain
+from tests.assets.evm_ledger import ACCOUNT, SESSION, Ledger, running_ledger
 from tests.processes import wait_until
-from workers.wiring import House
 
 DIGEST = Digest.of(b"checkpoint")
-KEY = b"\x07" * 32
-ACCOUNT = EvmAccount(KEY)
-SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 ANVIL = os.environ.get("ANVIL") or shutil.which("anvil")
 ANVIL_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The first account of every anvil; it is in anvil's own documentation and holds nothing."""
 
 
-class Running:
-    """A chain with our contract, and its address on loopback."""
-
-    def __init__(self, chain: EvmChain, url: str, price: int | None) -> None:
-        self.chain = chain
-        self.url = url
-        self.price = price
-        self.contract = deployed(chain, self.anchor(contract=b""))
-
-    def anchor(self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "") -> EvmAnchor:
-        return EvmAnchor(
-            "chain",
-            url or self.url,
-            chain=self.chain.chain_id,
-            contract=self.contract if contract is None else contract,
-            unlock=lambda: ACCOUNT,
-            confirmations=confirmations,
-            gas_price=self.price,
-            development=True,
-            session=SESSION,
-        )
-
-    def complete(self, digest: Digest = DIGEST) -> Receipt:
-        anchor = self.anchor()
-        receipt = anchor.upgrade(digest, anchor.submit(digest))
-        self.chain.mine()
-        return anchor.upgrade(digest, receipt)
-
-
 @pytest.fixture
-def running() -> Iterator[Running]:
-    chain = EvmChain([ACCOUNT.address])
-    with running_evm_chain(chain) as url:
-        yield Running(chain, url, None)
+def running() -> Iterator[Ledger]:
+    with running_ledger() as ledger:
+        yield ledger
 
 
 @pytest.fixture(scope="module")
 def kept() -> Receipt:
-    chain = EvmChain([ACCOUNT.address])
-    with running_evm_chain(chain) as url:
-        running = Running(chain, url, None)
-        others = [Digest.of(bytes([number])) for number in range(5)]
-        for other in others:
-            running.anchor().upgrade(other, running.anchor().submit(other))
-        return running.complete()
+    with running_ledger() as ledger:
+        for number in range(5):
+            other = Digest.of(bytes([number]))
+            ledger.anchor().upgrade(other, ledger.anchor().submit(other))
+        return ledger.complete(DIGEST)
 
 
 @pytest.mark.parametrize("fork", FORKS)
 def test_a_receipt_is_complete_when_enough_blocks_lie_above(fork: str) -> None:
     chain = EvmChain([ACCOUNT.address], fork)
     with running_evm_chain(chain) as url:
-        running = Running(chain, url, 0 if fork == "berlin" else None)
+        running = Ledger(chain, url, 0 if fork == "berlin" else None)
         anchor = running.anchor(confirmations=3)
         receipt = anchor.submit(DIGEST)
         assert (receipt.kind, receipt.state, receipt.development) == ("evm", ReceiptState.PENDING, True)
@@ -118,7 +76,7 @@ def test_a_receipt_is_complete_when_enough_blocks_lie_above(fork: str) -> None:
 def test_a_chain_without_fees_and_with_a_seal_in_its_headers_is_served() -> None:
     chain = EvmChain([], "berlin", chain_id=20261, seal=bytes(32))
     with running_evm_chain(chain) as url:
-        complete = Running(chain, url, 0).complete()
+        complete = Ledger(chain, url, 0).complete(DIGEST)
     assert complete.state is ReceiptState.COMPLETE
     assert chain.chain.get_vm().state.get_balance(ACCOUNT.address) == 0
 
@@ -138,13 +96,13 @@ def test_other_code_finds_the_same_log_by_the_same_proof(kept: Receipt) -> None:
     assert len(nodes) > 1
 
 
-def test_nothing_is_sent_before_the_receipt_has_been_kept(running: Running) -> None:
+def test_nothing_is_sent_before_the_receipt_has_been_kept(running: Ledger) -> None:
     running.anchor().submit(DIGEST)
     assert "eth_sendRawTransaction" not in running.chain.asked[running.chain.asked.index("eth_call") :]
     assert running.chain.pool == {}
 
 
-def test_a_process_that_died_after_sending_sends_the_same_again(running: Running) -> None:
+def test_a_process_that_died_after_sending_sends_the_same_again(running: Ledger) -> None:
     receipt = running.anchor().submit(DIGEST)
     for _ in range(3):
         running.anchor().upgrade(DIGEST, receipt)
@@ -154,7 +112,7 @@ def test_a_process_that_died_after_sending_sends_the_same_again(running: Running
     assert len(running.chain.pool) == 1
 
 
-def test_a_digest_that_was_given_twice_has_one_log_and_two_good_receipts(running: Running) -> None:
+def test_a_digest_that_was_given_twice_has_one_log_and_two_good_receipts(running: Ledger) -> None:
     first, second = running.anchor(), running.anchor()
     one = first.submit(DIGEST)
     first.upgrade(DIGEST, one)
@@ -168,7 +126,7 @@ def test_a_digest_that_was_given_twice_has_one_log_and_two_good_receipts(running
     assert [receipt.state for receipt in done] == [ReceiptState.COMPLETE] * 3
 
 
-def test_receipts_that_wanted_the_same_turn_come_one_after_the_other(running: Running) -> None:
+def test_receipts_that_wanted_the_same_turn_come_one_after_the_other(running: Ledger) -> None:
     digests = [Digest.of(bytes([number])) for number in range(4)]
     anchor = running.anchor()
     receipts = [anchor.submit(digest) for digest in digests]
@@ -180,7 +138,7 @@ def test_receipts_that_wanted_the_same_turn_come_one_after_the_other(running: Ru
 
 
 def test_a_transaction_that_pays_too_little_is_signed_anew_for_the_same_turn(
-    running: Running, monkeypatch: pytest.MonkeyPatch
+    running: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anchor = running.anchor()
     receipt = anchor.submit(DIGEST)
@@ -195,19 +153,19 @@ def test_a_transaction_that_pays_too_little_is_signed_anew_for_the_same_turn(
     assert anchor.upgrade(DIGEST, renewed).state is ReceiptState.COMPLETE
 
 
-def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Running) -> None:
+def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Ledger) -> None:
     running.chain.mutes.add("eth_getBlockReceipts")
-    assert running.complete().state is ReceiptState.COMPLETE
+    assert running.complete(DIGEST).state is ReceiptState.COMPLETE
 
 
-def test_a_node_of_another_chain_is_refused(running: Running) -> None:
+def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
     anchor = running.anchor()
     anchor._chain = 1
     with pytest.raises(ConfigError, match="of the chain 1337, not 1"):
         anchor.submit(DIGEST)
 
 
-def test_without_a_contract_it_is_said_how_to_make_one(running: Running) -> None:
+def test_without_a_contract_it_is_said_how_to_make_one(running: Ledger) -> None:
     with pytest.raises(ConfigError, match="exhibit anchor deploy chain"):
         running.anchor(contract=b"").submit(DIGEST)
     with pytest.raises(ServiceMissingError, match="no contract of ours"):
@@ -217,7 +175,7 @@ def test_without_a_contract_it_is_said_how_to_make_one(running: Running) -> None
 def test_an_account_without_money_hears_what_the_node_says() -> None:
     chain = EvmChain([])
     with running_evm_chain(chain) as url, pytest.raises(ServiceMissingError, match="The node refused"):
-        Running(chain, url, None)
+        Ledger(chain, url, None)
 
 
 @contextlib.contextmanager
@@ -243,7 +201,7 @@ def lying(chain: EvmChain, method: str, change: Callable[[Any], object]) -> Iter
     ],
 )
 def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(
-    running: Running, method: str, change: Callable[[Any], object], words: str
+    running: Ledger, method: str, change: Callable[[Any], object], words: str
 ) -> None:
     receipt = running.anchor().submit(DIGEST)
     running.anchor().upgrade(DIGEST, receipt)
@@ -255,26 +213,26 @@ def test_a_node_that_lies_or_has_blocks_of_another_form_is_found_out(
 @pytest.mark.parametrize(
     "answer", ["[]", "null", "{}", "<html>", '{"error": 1}', '{"result": "0xzz"}', '{"result": 7}']
 )
-def test_a_node_that_talks_nonsense_is_a_missing_service(running: Running, answer: str) -> None:
+def test_a_node_that_talks_nonsense_is_a_missing_service(running: Ledger, answer: str) -> None:
     server = LoopbackServer()
     with server.running(lambda _: Answer(answer.encode())), pytest.raises(ServiceMissingError):
         running.anchor(url=server.url).submit(DIGEST)
 
 
-def test_a_providers_key_in_the_address_is_never_shown(running: Running) -> None:
+def test_a_providers_key_in_the_address_is_never_shown(running: Ledger) -> None:
     with pytest.raises(ServiceMissingError) as raised:
         running.anchor(url="http://127.0.0.1:9/v3/secret-of-mine").submit(DIGEST)
     assert "secret-of-mine" not in str(raised.value)
 
 
-def test_a_private_address_is_refused_without_a_setting(running: Running) -> None:
+def test_a_private_address_is_refused_without_a_setting(running: Ledger) -> None:
     anchor = running.anchor()
     anchor._node._session = guarded_session(Guard(), timeout=5)
     with pytest.raises(RefusedError):
         anchor.submit(DIGEST)
 
 
-def test_a_pending_receipt_says_so_and_another_digest_fails(running: Running, kept: Receipt) -> None:
+def test_a_pending_receipt_says_so_and_another_digest_fails(running: Ledger, kept: Receipt) -> None:
     receipt = running.anchor().submit(DIGEST)
     with pytest.raises(PendingProofError):
         verify_proof(receipt.proof, DIGEST)
@@ -321,7 +279,7 @@ def test_a_flipped_bit_never_gives_another_block(kept: Receipt, data: st.DataObj
         assert found.chain != good.chain or found.hash != good.hash or found == good
 
 
-def test_the_contract_is_the_one_whose_source_lies_beside_it(running: Running) -> None:
+def test_the_contract_is_the_one_whose_source_lies_beside_it(running: Ledger) -> None:
     described = json.loads(CONTRACT.read_text("utf-8"))
     code = running.chain.chain.get_vm().state.get_code(running.contract)
     assert code.hex() == described["runtime_bytecode"].removeprefix("0x")
@@ -366,92 +324,3 @@ def test_anvil_agrees(fork: str, tmp_path: Path) -> None:
 
 def _listening(log: Path) -> str:
     return next((line.split()[-1] for line in log.read_text().splitlines() if line.startswith("Listening on")), "")
-
-
-def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
-    plain, locked, word = tmp_path / "plain", tmp_path / "locked.json", tmp_path / "word"
-    plain.write_text(f"0x{KEY.hex()}\n")
-    with pytest.raises(ConfigError, match="chmod 600"):
-        account_from_file(plain)
-    plain.chmod(stat.S_IRUSR)
-    locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
-    word.write_text("open sesame\n")
-    assert account_from_file(plain).address == account_from_file(locked, word).address == ACCOUNT.address
-    assert account_from_environment("KEY", {"KEY": KEY.hex()}).address == ACCOUNT.address
-    word.write_text("guessed")
-    for password in (None, word):
-        with pytest.raises(ConfigError) as raised:
-            account_from_file(locked, password)
-        assert "guessed" not in str(raised.value)
-
-
-@pytest.mark.parametrize("text", ["no key", "00" * 32, "07" * 31, "ff" * 32, ""])
-def test_what_is_no_key_is_refused_without_repeating_it(tmp_path: Path, text: str) -> None:
-    (tmp_path / "key").write_text(text)
-    (tmp_path / "key").chmod(0o600)
-    from_files = [partial(account_from_file, tmp_path / name) for name in ("key", "absent")]
-    for call in (*from_files, partial(account_from_environment, "KEY", {"KEY": text})):
-        with pytest.raises(ConfigError) as raised:
-            call()
-        assert not text or text not in str(raised.value)
-
-
-def test_the_key_stands_in_no_text_of_the_account(running: Running) -> None:
-    assert repr(ACCOUNT) == f"EvmAccount({checksummed(ACCOUNT.address)})"
-    assert KEY.hex() not in repr(vars(ACCOUNT))
-    assert KEY not in running.anchor().submit(DIGEST).proof
-
-
-def test_an_address_has_the_capitals_of_eip_55() -> None:
-    for address in ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"):
-        assert checksummed(bytes.fromhex(address[2:])) == address
-
-
-def test_without_the_optional_part_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "eth_keys", None)
-    with pytest.raises(ServiceMissingError, match="runtime evm") as raised:
-        EvmAccount(KEY)
-    assert not raised.value.retry
-
-
-class EagerChain(EvmChain):
-    """A chain that makes a block of each transaction at once."""
-
-    def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802 - the name of JSON-RPC
-        found = super().eth_sendRawTransaction(raw)
-        self.mine()
-        return found
-
-
-def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chain = EagerChain([ACCOUNT.address])
-    (tmp_path / "key").write_text(KEY.hex())
-    (tmp_path / "key").chmod(0o600)
-    monkeypatch.setenv("EXHIBIT_DATA", str(tmp_path))
-    with running_evm_chain(chain) as url:
-        table = f'[[anchors]]\nkind = "evm"\nname = "ledger"\nurls = "{url}"\nchain_id = 1337\nkey_file = "key"\n'
-        (tmp_path / "exhibit.toml").write_text(table)
-        made = CliRunner().invoke(anchor_command, ["deploy", "ledger"])
-        assert made.exit_code == 0, made.output
-        line = made.stdout.splitlines()[-1]
-        (tmp_path / "exhibit.toml").write_text(f"{table}{line}\nconfirmations = 1\ndevelopment = true\n")
-        [anchor] = House(load_config()).anchors
-        assert anchor.examine().endswith("at today's price.")
-        receipt = anchor.submit(DIGEST)
-        anchor.upgrade(DIGEST, receipt)
-        assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
-        transaction = made.stderr.split()[2]
-        again = CliRunner().invoke(anchor_command, ["deploy", "ledger", "--transaction", transaction])
-        assert again.stdout == made.stdout
-    unknown = CliRunner().invoke(anchor_command, ["deploy", "another"])
-    assert isinstance(unknown.exception, NotFoundError)
-    assert "key" not in made.output
-
-
-def test_an_account_that_is_nearly_empty_is_told(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "can pay for some" in running.anchor().examine()
-    monkeypatch.setattr(running.chain, "eth_getBalance", lambda *_: hex(10**13))
-    with pytest.raises(ServiceMissingError, match=r"can pay for \d more checkpoints"):
-        running.anchor().examine()

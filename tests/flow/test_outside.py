@@ -24,11 +24,6 @@ Files = dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(tmp_path_factory.mktemp("scene"))
-
-
-@pytest.fixture(scope="module")
 def roots(scene: Scene) -> Path:
     path = scene.folder / "roots.pem"
     path.write_bytes(scene.root_pem)

@@ -13,16 +13,11 @@ from evidence.trust import Trust, TrustedKey
 from evidence.verdict import Check, State
 from evidence.verify import verify
 from exhibit.clock import now
-from tests.assets.bundles import LABEL, OWNER, Scene, make_scene
+from tests.assets.bundles import LABEL, OWNER, Scene
 from tests.assets.tampering import files_of, zipped
 
 DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 STEM = DEVICE.public_key.hex()[:16]
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(tmp_path_factory.mktemp("scene"))
 
 
 def revoked(scene: Scene, since: datetime) -> Trust:

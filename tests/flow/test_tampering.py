@@ -34,16 +34,6 @@ from tests.assets.tampering import files_of, packed, rebagged
 FLIPS = 1000
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return make_scene(tmp_path_factory.mktemp("scene"))
-
-
-@pytest.fixture(scope="module")
-def bundle(scene: Scene) -> Path:
-    return scene.write(scene.folder / "bundle.zip")
-
-
 def failures(verdict: Verdict) -> set[str]:
     return {check.name for check in verdict.failures}
 

@@ -1,0 +1,119 @@
+"""Changes of a bundle's files, and those of which each verifier says the same."""
+
+import hashlib
+import json
+from collections.abc import Callable
+
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+
+Files = dict[str, bytes]
+Change = Callable[[Files], Files]
+
+
+def part(share: float) -> Callable[[bytes], int]:
+    """The place so far into the file."""
+    return lambda data: int(len(data) * share)
+
+
+def flipped(name: str, find: Callable[[bytes], int] = part(0.5)) -> Change:  # noqa: B008 - a function
+    """One bit of one file."""
+
+    def change(files: Files) -> Files:
+        data = bytearray(files[name])
+        data[find(files[name])] ^= 1
+        return {**files, name: bytes(data)}
+
+    return change
+
+
+def without(name: str) -> Change:
+    """One file less."""
+    return lambda files: {other: data for other, data in files.items() if other != name}
+
+
+def with_file(name: str, data: bytes) -> Change:
+    """One file more, or another in its place."""
+    return lambda files: {**files, name: data}
+
+
+def edited(name: str, change: Callable[[dict[str, object]], object]) -> Change:
+    """JSON with other values."""
+
+    def edit(files: Files) -> Files:
+        plain = json.loads(files[name])
+        change(plain)
+        return {**files, name: canonical(plain)}
+
+    return edit
+
+
+def facts_and_manifest(change: Callable[[dict[str, object]], object]) -> Change:
+    """Facts changed, with the manifest made to fit: everything but what is signed or logged."""
+
+    def edit(files: Files) -> Files:
+        new = edited("data/facts.json", change)(files)
+        data = new["data/facts.json"]
+
+        def fit(manifest: dict[str, object]) -> None:
+            for file in manifest["files"]:  # type: ignore[attr-defined]
+                if file["path"] == "data/facts.json":
+                    digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
+                    file.update(size=len(data), **digests)
+
+        return edited("data/manifest.json", fit)(new)
+
+    return edit
+
+
+EVM = "proofs/anchors/evm-checkpoint-test-ledger.json"
+STAMP: dict[str, Callable[[bytes], int]] = {
+    "head": lambda _: 1,
+    "time": lambda data: data.index(b"\x18", data.index(b"\x04\x20")) + 9,
+    "digest": lambda data: data.index(b"\x04\x20") + 9,
+    "signature": lambda data: len(data) - 3,
+}
+CHANGES: dict[str, Change] = {
+    **{f"{name} flipped": flipped(name) for name in (
+        "bagit.txt", "bag-info.txt", "tagmanifest-sha256.txt", "verify.py", "data/facts.json", "data/exhibit.pdf",
+        "data/manifest.json", "data/work/01.jpg", "data/matches/01/alignment.json", "data/calibrations/01.json",
+        "proofs/signature", "proofs/key.json", "proofs/key.pem", "proofs/log/entry.json",
+        "proofs/log/inclusion.json", "proofs/log/consistency.json", "proofs/log/checkpoint",
+        "proofs/anchors/manifest-test-authority.tsr", "proofs/anchors/checkpoint-test-chain.ots",
+        "proofs/anchors/index.json",
+    )},
+    **{
+        f"{name} stamp flipped in its {what}": flipped(f"proofs/anchors/{name}-test-authority.tsr", find)
+        for name in ("manifest", "checkpoint")
+        for what, find in STAMP.items()
+    },
+    **{
+        f"block proof flipped at {place}": flipped("proofs/anchors/checkpoint-test-chain.ots", part(place / 8))
+        for place in range(8)
+    },
+    **{
+        f"receipt of a chain flipped at {place}": flipped(EVM, part(place / 8))
+        for place in range(8)
+    },
+    **{f"checkpoint flipped at {place}": flipped("proofs/log/checkpoint", part(place / 8)) for place in range(8)},
+    "facts missing": without("data/facts.json"),
+    "manifest missing": without("data/manifest.json"),
+    "signature missing": without("proofs/signature"),
+    "picture missing": without("data/work/01.jpg"),
+    "log missing": without("proofs/log/entry.json"),
+    "checkpoint missing": without("proofs/log/checkpoint"),
+    "receipt missing": without("proofs/anchors/manifest-test-authority.tsr"),
+    "a file too many": with_file("data/extra.txt", b"x"),
+    "a file too many among the proofs": with_file("proofs/material/extra.html", b"x"),
+    "another program": with_file("READ-ME.exe", b"x"),
+    "facts of another case": facts_and_manifest(lambda facts: facts.update(number="C-8")),
+    "an unknown field": facts_and_manifest(lambda facts: facts.update(extra=1)),
+    "a field of another type": facts_and_manifest(lambda facts: facts.update(bundle="1")),
+    "deep JSON": with_file("proofs/log/entry.json", b"[" * 100_000 + b"]" * 100_000),
+    "JSON with a name twice": with_file("proofs/log/inclusion.json", b'{"index":2,"index":2,"path":[],"size":3}'),
+    "no UTF-8": with_file("proofs/log/checkpoint", b"\xff\xfe\n\n\n"),
+    "a huge file of JSON": with_file("proofs/log/entry.json", b'"' + b"x" * (17 << 20) + b'"'),
+    "another schema": edited("data/manifest.json", lambda manifest: manifest.update(format="exhibit-bundle/9")),
+    "a receipt twice": with_file("proofs/anchors/index.json", b"[]"),
+    "withheld facts": with_file("proofs/withheld.json", canonical({"files": ["data/facts.json"], "reason": ""})),
+}  # fmt: skip

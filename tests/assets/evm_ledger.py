@@ -1,0 +1,61 @@
+"""A test chain on which our contract stands, and an account that pays for entries in it."""
+
+import contextlib
+from collections.abc import Iterator
+
+from evidence.anchors.evm import EvmAnchor
+from evidence.anchors.evm_account import EvmAccount
+from exhibit.digests import Digest
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from exhibit.ports import Receipt
+from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+
+KEY = b"\x07" * 32
+ACCOUNT = EvmAccount(KEY)
+SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
+
+
+class Ledger:
+    """A chain with our contract, and its address on loopback.
+
+    Args:
+        chain: already served.
+        url: where.
+        price: of gas; asked of the node when absent.
+    """
+
+    def __init__(self, chain: EvmChain, url: str, price: int | None = None) -> None:
+        self.chain = chain
+        self.url = url
+        self.price = price
+        self.contract = deployed(chain, self.anchor(contract=b""))
+
+    def anchor(self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "") -> EvmAnchor:
+        """An anchor of the account, at another address or for another contract when one is given."""
+        return EvmAnchor(
+            "chain",
+            url or self.url,
+            chain=self.chain.chain_id,
+            contract=self.contract if contract is None else contract,
+            unlock=lambda: ACCOUNT,
+            confirmations=confirmations,
+            gas_price=self.price,
+            development=True,
+            session=SESSION,
+        )
+
+    def complete(self, digest: Digest) -> Receipt:
+        """A receipt for a digest, with a block above it."""
+        anchor = self.anchor()
+        receipt = anchor.upgrade(digest, anchor.submit(digest))
+        self.chain.mine()
+        return anchor.upgrade(digest, receipt)
+
+
+@contextlib.contextmanager
+def running_ledger() -> Iterator[Ledger]:
+    """A ledger for the length of the ``with`` block."""
+    chain = EvmChain([ACCOUNT.address])
+    with running_evm_chain(chain) as url:
+        yield Ledger(chain, url)

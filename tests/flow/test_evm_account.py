@@ -1,0 +1,119 @@
+"""The account that pays for entries in a chain, its key, and the command that makes the contract."""
+
+import json
+import stat
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from eth_keyfile import create_keyfile_json
+
+from desk.cli.anchors import anchor_command
+from evidence.anchors.evm_account import EvmAccount, account_from_environment, account_from_file, checksummed
+from exhibit.config import load_config
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
+from exhibit.ports import ReceiptState
+from tests.assets.evm_chain import EvmChain, running_evm_chain
+from tests.assets.evm_ledger import ACCOUNT, KEY, Ledger, running_ledger
+from workers.wiring import House
+
+DIGEST = Digest.of(b"checkpoint")
+
+
+@pytest.fixture
+def running() -> Iterator[Ledger]:
+    with running_ledger() as ledger:
+        yield ledger
+
+
+def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
+    plain, locked, word = tmp_path / "plain", tmp_path / "locked.json", tmp_path / "word"
+    plain.write_text(f"0x{KEY.hex()}\n")
+    with pytest.raises(ConfigError, match="chmod 600"):
+        account_from_file(plain)
+    plain.chmod(stat.S_IRUSR)
+    locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
+    word.write_text("open sesame\n")
+    assert account_from_file(plain).address == account_from_file(locked, word).address == ACCOUNT.address
+    assert account_from_environment("KEY", {"KEY": KEY.hex()}).address == ACCOUNT.address
+    word.write_text("guessed")
+    for password in (None, word):
+        with pytest.raises(ConfigError) as raised:
+            account_from_file(locked, password)
+        assert "guessed" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["no key", "00" * 32, "07" * 31, "ff" * 32, ""])
+def test_what_is_no_key_is_refused_without_repeating_it(tmp_path: Path, text: str) -> None:
+    (tmp_path / "key").write_text(text)
+    (tmp_path / "key").chmod(0o600)
+    from_files = [partial(account_from_file, tmp_path / name) for name in ("key", "absent")]
+    for call in (*from_files, partial(account_from_environment, "KEY", {"KEY": text})):
+        with pytest.raises(ConfigError) as raised:
+            call()
+        assert not text or text not in str(raised.value)
+
+
+def test_the_key_stands_in_no_text_of_the_account(running: Ledger) -> None:
+    assert repr(ACCOUNT) == f"EvmAccount({checksummed(ACCOUNT.address)})"
+    assert KEY.hex() not in repr(vars(ACCOUNT))
+    assert KEY not in running.anchor().submit(DIGEST).proof
+
+
+def test_an_address_has_the_capitals_of_eip_55() -> None:
+    for address in ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"):
+        assert checksummed(bytes.fromhex(address[2:])) == address
+
+
+def test_without_the_optional_part_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "eth_keys", None)
+    with pytest.raises(ServiceMissingError, match="runtime evm") as raised:
+        EvmAccount(KEY)
+    assert not raised.value.retry
+
+
+class EagerChain(EvmChain):
+    """A chain that makes a block of each transaction at once."""
+
+    def eth_sendRawTransaction(self, raw: str) -> str:  # noqa: N802 - the name of JSON-RPC
+        found = super().eth_sendRawTransaction(raw)
+        self.mine()
+        return found
+
+
+def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = EagerChain([ACCOUNT.address])
+    (tmp_path / "key").write_text(KEY.hex())
+    (tmp_path / "key").chmod(0o600)
+    monkeypatch.setenv("EXHIBIT_DATA", str(tmp_path))
+    with running_evm_chain(chain) as url:
+        table = f'[[anchors]]\nkind = "evm"\nname = "ledger"\nurls = "{url}"\nchain_id = 1337\nkey_file = "key"\n'
+        (tmp_path / "exhibit.toml").write_text(table)
+        made = CliRunner().invoke(anchor_command, ["deploy", "ledger"])
+        assert made.exit_code == 0, made.output
+        line = made.stdout.splitlines()[-1]
+        (tmp_path / "exhibit.toml").write_text(f"{table}{line}\nconfirmations = 1\ndevelopment = true\n")
+        [anchor] = House(load_config()).anchors
+        assert anchor.examine().endswith("at today's price.")
+        receipt = anchor.submit(DIGEST)
+        anchor.upgrade(DIGEST, receipt)
+        assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
+        transaction = made.stderr.split()[2]
+        again = CliRunner().invoke(anchor_command, ["deploy", "ledger", "--transaction", transaction])
+        assert again.stdout == made.stdout
+    unknown = CliRunner().invoke(anchor_command, ["deploy", "another"])
+    assert isinstance(unknown.exception, NotFoundError)
+    assert "key" not in made.output
+
+
+def test_an_account_that_is_nearly_empty_is_told(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "can pay for some" in running.anchor().examine()
+    monkeypatch.setattr(running.chain, "eth_getBalance", lambda *_: hex(10**13))
+    with pytest.raises(ServiceMissingError, match=r"can pay for \d more checkpoints"):
+        running.anchor().examine()
