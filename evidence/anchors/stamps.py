@@ -153,11 +153,15 @@ def find_root(
 
 
 def _check_pool(pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> None:
-    """Refuse a certificate that came along and was changed: nobody of its issuer's name has signed it.
+    """Refuse a certificate that came along and was changed: nobody of its issuer's name has signed it, or its
+    signature stands under another text as well.
 
     One whose issuer didn't come along, such as a cross-signed root, can't be checked and does no harm.
     """
+    by_signature = {one.signature: one for one in (*pool, *roots)}
     for one in pool:
+        if by_signature[one.signature] != one:
+            raise IntegrityError(f"Two certificates carry one signature, so one was changed: {name_of(one)}.")
         named = [issuer for issuer in (*pool, *roots) if issuer.subject == one.issuer]
         if named and not any(_issued(issuer, one) for issuer in named):
             raise IntegrityError(f"A certificate that came with the timestamp was changed: {name_of(one)}.")

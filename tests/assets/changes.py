@@ -72,6 +72,7 @@ STAMP: dict[str, Callable[[bytes], int]] = {
     "time": lambda data: data.index(b"\x18", data.index(b"\x04\x20")) + 9,
     "digest": lambda data: data.index(b"\x04\x20") + 9,
     "signature": lambda data: len(data) - 3,
+    "last certificate": lambda data: data.rindex(b"\x30\x82", 0, len(data) - 700) + 60,
 }
 CHANGES: dict[str, Change] = {
     **{f"{name} flipped": flipped(name) for name in (

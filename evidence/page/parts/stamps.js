@@ -245,9 +245,11 @@ async function seemsIssued(issuer, subject, gaps) {
   }
 }
 
-/** Refuse a certificate that came along and was changed: nobody of its issuer's name has signed it. */
+/** Refuse a certificate that came along and was changed: nobody of its issuer's name has signed it, or its signature stands under another text as well. */
 async function checkPool(pool, roots) {
+  const bySignature = new Map([...pool, ...roots].map((one) => [hex(one.signature), hex(one.bytes)]));
   for (const one of pool) {
+    if (bySignature.get(hex(one.signature)) !== hex(one.bytes)) throw new Broken(`Two certificates carry one signature, so one was changed: ${nameOf(one)}.`);
     const named = [...pool, ...roots].filter((issuer) => issuer.subject === one.issuer);
     const gaps = [];
     let signed = false;
