@@ -10,7 +10,7 @@ from evidence.documents.wording import Wording, percent
 from evidence.facts import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
 from exhibit.types import Decision
 
-STANDING_LIMITS = ("interested", "similarity", "time", "context", "verify")
+STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
 
 
 def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:

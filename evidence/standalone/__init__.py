@@ -9,6 +9,7 @@ _EARLIER: dict[str, frozenset[str]] = {
     "VERIFY.md": frozenset(
         {
             "389fe03b89f1387599b697252b00fdfa6c3ae3ea278fdbaa0dba7d8c79602bba",
+            "1ebc1267462ccc916e6b4be5158257af64f93df495acf1c9d897b101d8f8bcb4",
             "a688594b13e4c4e196fd08e3323c9ca922bb9e9f2fe940c0e5c6ccd36bef3788",
         }
     ),
