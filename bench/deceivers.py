@@ -26,7 +26,7 @@ from evidence.manifest import MANIFEST_PATH, Manifest, SealingKey
 from evidence.sealing import seal_opening
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from tests.assets.bundles import Scene, logged, make_scene, resealed
+from tests.assets.bundles import RECORDS, Scene, logged, make_scene, resealed
 from tests.assets.stamping import stamping
 from tests.assets.tampering import files_of, packed, rebagged
 
@@ -216,7 +216,7 @@ def edited_manifest(world: World, draw: Random) -> Change:
 
 def another_key(world: World, draw: Random) -> Change:
     """A sealed file changed, and everything signed anew by another key."""
-    name = draw.choice(["data/facts.json", "data/exhibit.pdf", "data/work/01.jpg", "data/sightings/01/network.json"])
+    name = draw.choice(["data/facts.json", "data/exhibit.pdf", "data/work/01.jpg", RECORDS[1]])
     key = KeySigner(Ed25519PrivateKey.generate())
     public = key.public_key.hex()
     files = resealed_by_hand({**world.files, name: spoilt(world.files[name], draw)}, draw, public=public)

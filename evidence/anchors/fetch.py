@@ -41,7 +41,7 @@ def ask(
         response = session.request(method, url, data=body, headers=dict(headers or {}), auth=auth, stream=True)
         return response.status_code, read_limited(response, limit)
     except requests.RequestException as error:
-        raise ServiceMissingError(f"{_place(url)} doesn't answer.", hint="It is asked again later.") from error
+        raise ServiceMissingError(f"{_place(url)} doesn't answer.") from error
     except RefusedError as error:
         if error.reason in {"too-slow", "too-many-bytes", "unresolvable"}:
             raise ServiceMissingError(f"{_place(url)} doesn't answer: {error.message}") from error

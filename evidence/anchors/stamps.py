@@ -153,10 +153,10 @@ def find_root(
 
 
 def _check_pool(pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> None:
-    """Refuse a certificate that came along and was changed: nobody of its issuer's name has signed it, or its
-    signature stands under another text as well.
+    """Refuse a certificate that came along and was changed.
 
-    One whose issuer didn't come along, such as a cross-signed root, can't be checked and does no harm.
+    Nobody of its issuer's name has signed it, or its signature stands under another text as well. One whose issuer
+    didn't come along, such as a cross-signed root, can't be checked and does no harm.
     """
     by_signature = {one.signature: one for one in (*pool, *roots)}
     for one in pool:

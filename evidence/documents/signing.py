@@ -94,9 +94,13 @@ def _stamper(authority: Authority) -> "TimeStamper":
         """Asks over the guarded session, once for each signature and once for the size of an answer."""
 
         async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-            status, body = ask(authority.session, authority.url, req.dump(), _HEADERS)
+            hint = "The PDF wasn't signed: its signature needs a time. Try again when the authority answers."
+            try:
+                status, body = ask(authority.session, authority.url, req.dump(), _HEADERS)
+            except ServiceMissingError as error:
+                raise ServiceMissingError(error.message, hint=hint) from error
             if status != OK:
-                raise ServiceMissingError(f"The time-stamping authority answered with {status}.", hint="Try again.")
+                raise ServiceMissingError(f"The time-stamping authority answered with status {status}.", hint=hint)
             return tsp.TimeStampResp.load(body)
 
     return Guarded()  # type: ignore[no-untyped-call,unused-ignore]  # as above

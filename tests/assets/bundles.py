@@ -44,6 +44,7 @@ from evidence.log import Log
 from evidence.sealing import ContentFile, SealedCase, SealInput, calibration_path, seal, seal_opening
 from evidence.slices import SliceTree, record_leaf
 from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLedger, TrustedLog
+from evidence.wire import Exchange, write_warc
 from exhibit.blobs import FolderBlobStore
 from exhibit.calibration import Bound, Calibration, calibrated
 from exhibit.clock import now
@@ -59,6 +60,7 @@ from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 
 LABEL = "started for tests, without legal weight"
 OWNER = "Ann's Pictures"
+RECORDS = tuple(f"data/sightings/01/capture-1/{name}" for name in ("exchange.warc", "network.json"))
 HALF_MIRRORED: Matrix = ((-2.0, 0.0, 158.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
 """From a picture of 80 pixels' width to the one of 160 that it is the mirrored half of."""
 CALIBRATION = Calibration(
@@ -210,12 +212,21 @@ def empty_pdf() -> bytes:
     return data + head + table + b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
 
 
+def _record_of_the_page() -> bytes:
+    request = b"GET / HTTP/1.1\r\nHost: copies.example\r\n\r\n"
+    response = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<p>A field.</p>"
+    asked = Exchange(
+        url="https://copies.example/", peer="203.0.113.9", request=bytearray(request), response=bytearray(response)
+    )
+    return write_warc([asked], {"software": "tests"})
+
+
 def _attachments(seed: int) -> dict[str, bytes]:
     small = encoded(textured(seed, (40, 30)), "PNG")
     return {
         "data/exhibit.pdf": empty_pdf(),
-        "data/sightings/01/exchange.warc": b"WARC/1.1\r\n\r\n",
-        "data/sightings/01/network.json": b'{"peer":"203.0.113.9"}',
+        RECORDS[0]: _record_of_the_page(),
+        RECORDS[1]: b'{"peer":"203.0.113.9"}',
         "data/matches/01/overlay.png": small,
         "data/matches/01/side-by-side.png": small,
     }
@@ -286,7 +297,7 @@ def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
     others = [replace(record, image_url=f"https://copies.example/{number}.jpg") for number in range(2)]
     tree = SliceTree([record_leaf(item) for item in (*others, record)])
     proof: SliceProof = tree.prove(2, record, logged(log, EntryType.SLICE, tree.opening({"crawl": "9"})))
-    files = ("data/sightings/01/exchange.warc", "data/sightings/01/network.json")
+    files = RECORDS
     later = seen + timedelta(hours=1)
     return SightingFacts(
         number=1,

@@ -2,12 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.assets.bundles import Scene, make_scene
+from tests.assets.bundles import RECORDS, Scene, make_scene
+from tests.assets.changes import Change, Files, flipped
 from tests.assets.tampering import files_of, rebagged
 from tools import verify_outside
 from tools.verify_outside import Outcome, outcomes, sections
@@ -20,7 +20,7 @@ BYTES, BAG, SIGNATURE = (
 )
 STAMPS, BLOCKS = "Stamps of time-stamping authorities", "Bitcoin blocks"
 LOG, LEDGERS = "The place in the log, by sigstore's verifier", "Receipts of EVM chains"
-Files = dict[str, bytes]
+WEB = "Records of the web"
 
 
 @pytest.fixture(scope="module")
@@ -49,32 +49,20 @@ def whole(scene: Scene) -> Files:
 def test_every_program_that_is_here_passes_a_whole_bundle(scene: Scene, roots: Path) -> None:
     states = found(scene.write(scene.folder / "again.zip"), roots)
     assert {one.title: one.words for one in states.values() if one.state == "FAILED"} == {}
-    always = [BYTES, BAG, BLOCKS, LEDGERS, *([SIGNATURE, STAMPS] if shutil.which("openssl") else [])]
+    always = [BYTES, BAG, BLOCKS, LEDGERS, WEB, *([SIGNATURE, STAMPS] if shutil.which("openssl") else [])]
     assert {states[title].state for title in always} == {"passed"}
     assert all(one.words for one in states.values() if one.state == "not run")
 
 
-def flipped(name: str, place: Callable[[bytes], int]) -> Callable[[Files], Files]:
-    def change(files: Files) -> Files:
-        data = bytearray(files[name])
-        data[place(files[name])] ^= 1
-        return {**files, name: bytes(data)}
-
-    return change
-
-
-def middle(data: bytes) -> int:
-    return len(data) // 2
-
-
-CHANGES: dict[str, tuple[Callable[[Files], Files], set[str]]] = {
-    "a manifest": (flipped("data/manifest.json", middle), {SIGNATURE, STAMPS}),
-    "a signature": (flipped("proofs/signature", middle), {SIGNATURE}),
+CHANGES: dict[str, tuple[Change, set[str]]] = {
+    "a manifest": (flipped("data/manifest.json"), {SIGNATURE, STAMPS}),
+    "a signature": (flipped("proofs/signature"), {SIGNATURE}),
     "a stamp": (flipped("proofs/anchors/manifest-test-authority.tsr", lambda data: len(data) - 3), {STAMPS}),
     "a checkpoint": (
         flipped("proofs/log/checkpoint", lambda data: data.index(b"\n", 25) + 4),
         {STAMPS, BLOCKS, LEDGERS},
     ),
+    "a record": (flipped(RECORDS[0]), {WEB}),
     "a block": (flipped("proofs/material/block-1.header", lambda _: 40), {BLOCKS}),
 }
 
@@ -92,7 +80,7 @@ def test_a_change_is_found_although_the_bag_was_made_to_fit(
 
 
 def test_a_changed_byte_alone_is_found_by_the_digests(whole: Files, roots: Path, tmp_path: Path) -> None:
-    states = found(written(flipped("data/work/01.jpg", middle)(whole), tmp_path), roots)
+    states = found(written(flipped("data/work/01.jpg")(whole), tmp_path), roots)
     assert {states[BYTES].state, states[BAG].state} == {"FAILED"}
     assert "data/work/01.jpg" in states[BYTES].words
 
@@ -127,7 +115,7 @@ def test_the_page_names_a_program_for_every_section() -> None:
 def test_the_command_ends_with_1_when_something_failed(
     whole: Files, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = written(flipped("data/work/01.jpg", middle)(whole), tmp_path)
+    folder = written(flipped("data/work/01.jpg")(whole), tmp_path)
     monkeypatch.setattr(sys, "argv", ["verify_outside.py", str(folder), "--roots", str(roots), "--regtest"])
     assert verify_outside.main() == 1
     assert "FAILED    Every byte" in capsys.readouterr().out
