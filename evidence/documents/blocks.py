@@ -180,6 +180,7 @@ class Section:
         label: what links point to, or empty.
         running: what the page header says from here on, or empty for no change.
         new_page: whether it starts a page.
+        together: whether it stays on one page, heading and all: what is signed, with the lines to sign on.
     """
 
     title: str
@@ -189,6 +190,7 @@ class Section:
     running: str = ""
     new_page: bool = False
     outlined: bool = True
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

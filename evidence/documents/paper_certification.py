@@ -47,6 +47,7 @@ def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
                 Text(say("us902.without")),
                 blanks(wording, "date", "place", "signature", "name"),
             ),
+            together=True,
         ),
     )
     notice = Callout(say("us902.notice_title"), say("us902.notice"))

@@ -31,7 +31,7 @@ def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     )
     sections += [
         Section(say("heading.unchecked"), (unchecked,)),
-        Section(say("environment.complete"), complete),
+        Section(say("environment.complete"), complete, together=True),
     ]
     notice = Callout(say("environment.notice_title"), say("environment.notice"))
     return paper_pdf(case, "environment", tuple(sections), wording, fonts, draft_notice(wording), notice)

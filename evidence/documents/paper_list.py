@@ -33,7 +33,7 @@ def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     submitter = blanks(wording, "submitter", "signature", "date")
     sections = (
         Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),), running=running(case, wording)),
-        Section(say("cnlist.sign"), (blanks(wording, "matter", "translation"), submitter)),
+        Section(say("cnlist.sign"), (blanks(wording, "matter", "translation"), submitter), together=True),
     )
     notice = Callout(say("cnlist.notice_title"), say("cnlist.notice"))
     return paper_pdf(case, "cnlist", sections, wording, fonts, draft_notice(wording), notice)

@@ -25,7 +25,7 @@ def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
         Section(say("privacy.gdpr"), (Bullets(gdpr),)),
         Section(say("privacy.pipl"), (Bullets(pipl),)),
-        Section(say("privacy.decide"), decide),
+        Section(say("privacy.decide"), decide, together=True),
     )
     notice = Callout(say("privacy.draft_title"), say("paper.draft"))
     return paper_pdf(case, "privacy", sections, wording, fonts, notice)

@@ -26,8 +26,12 @@ def text_of(pdf: bytes) -> str:
     return " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
 
 
+def paper_bytes(kind: str, language: str = "en") -> bytes:
+    return render_paper(kind, sample_sealed(), language=language)
+
+
 def paper(kind: str, language: str = "en") -> str:
-    return text_of(render_paper(kind, sample_sealed(), language=language))
+    return text_of(paper_bytes(kind, language))
 
 
 def test_the_command_knows_every_paper() -> None:
@@ -132,3 +136,18 @@ def test_a_paper_in_a_language_without_a_font_says_what_is_missing() -> None:
 def test_an_unknown_paper_is_refused_with_those_that_exist() -> None:
     with pytest.raises(WrongUseError, match="us-902"):
         render_paper("affidavit", sample_sealed())
+
+
+@pytest.mark.parametrize(
+    ("kind", "heading"),
+    [
+        ("us-902", "us902.declaration"),
+        ("cn-evidence-list", "cnlist.sign"),
+        ("cn-environment", "environment.complete"),
+        ("personal-data", "privacy.decide"),
+    ],
+)
+def test_what_is_signed_stands_on_the_page_of_the_signature(kind: str, heading: str) -> None:
+    pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(paper_bytes(kind))).pages]
+    signed = next(page for page in pages if "Signature" in page)
+    assert load_phrases("en").say(heading) in signed
