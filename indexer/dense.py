@@ -14,6 +14,7 @@ from PIL import Image
 from indexer.features import Features, grey_scaling
 from indexer.masks import without
 from indexer.orientation import Box, scale_at_centre
+from indexer.scaling import size_of
 from indexer.single_thread import cv2
 
 WINDOW = 12
@@ -67,7 +68,7 @@ def dense_agreement(
         marked: the same; no window counts whose centre lies there, though others may reach into them.
     """
     seen = windows(found, registered, transform, masked)
-    counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, registered.thumbnail))
+    counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
     textured, agreeing = int((seen.textured & counts).sum()), int((seen.agreeing & counts).sum())
     return Agreement(agreeing / textured if textured else 0.0, textured)
 
@@ -77,7 +78,7 @@ def windows(
 ) -> Windows:
     """What :func:`dense_agreement` counts, with the same arguments, window by window."""
     warped, mask = laid_on(found, registered, transform)
-    valid = without(mask, masked, grey_scaling(registered, registered.thumbnail)).astype(np.float32)
+    valid = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail))).astype(np.float32)
     one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
     mean_one, mean_other = _means(one), _means(other)
     variance_one = _means(one * one) - mean_one * mean_one
@@ -111,12 +112,13 @@ def laid_on(
         Grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
     """
     grey, thumbnail = found.grey, registered.thumbnail
-    between = grey_scaling(registered, thumbnail) @ transform @ np.linalg.inv(grey_scaling(found, grey))
+    to_thumbnail = grey_scaling(registered, size_of(thumbnail)) @ transform
+    between = to_thumbnail @ np.linalg.inv(grey_scaling(found, size_of(grey)))
     factor = scale_at_centre(between, grey.shape)
     if factor < 1:
         size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
         reduced = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-        between = grey_scaling(registered, thumbnail) @ transform @ np.linalg.inv(grey_scaling(found, reduced))
+        between = to_thumbnail @ np.linalg.inv(grey_scaling(found, size_of(reduced)))
         grey = reduced
     size = thumbnail.shape[::-1]
     warped = cv2.warpPerspective(grey, between, size, flags=cv2.INTER_LINEAR)

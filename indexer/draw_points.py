@@ -72,7 +72,7 @@ def matched_details(pair: Pair) -> tuple[Floats, Floats]:
 
 
 def _scaling(features: Features) -> Floats:
-    return grey_scaling(features, features.grey)
+    return grey_scaling(features, features.grey_size)
 
 
 def _spread(points: Floats, missed: Floats, pair: Pair) -> NDArray[np.intp]:

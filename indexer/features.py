@@ -90,6 +90,7 @@ class Features:
         inset: a picture laid upon the picture (:mod:`indexer.insets`), or ``None``; with panels nobody looks.
         hash_variants: uint8, shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of
             each panel and of the inset.
+        grey_size: width and height of the grey picture.
         space: of the embeddings.
         marked: rectangles in original pixels that other works of the owner share (:mod:`indexer.marks`); what lies
             outside has to agree, too.
@@ -102,12 +103,14 @@ class Features:
     panels: tuple[Box, ...]
     inset: Box | None
     hash_variants: NDArray[np.uint8]
+    grey_size: tuple[int, int]
     later_grey: Later[NDArray[np.uint8]] = field(repr=False)
     later_local: Later[LocalFeatures] = field(repr=False)
     later_quick: Later[LocalFeatures] = field(repr=False)
     later_embeddings: Later[NDArray[np.float32]] = field(repr=False)
     later_tiles: Later[NDArray[np.float32]] = field(repr=False)
     later_low_information: Later[tuple[str, ...]] = field(repr=False)
+    later_masked: Later[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR
     marked: tuple[Box, ...] = ()
 
@@ -175,10 +178,10 @@ class Features:
         """Why this picture can't be matched safely (:mod:`indexer.information`); empty when it can."""
         return self.later_low_information.value
 
-    @cached_property
+    @property
     def masked(self) -> tuple[Box, ...]:
         """Rectangles in original pixels in which nothing counts when a picture is compared with this work."""
-        return masked_boxes(self.grey, self.low_information, (self.info.width, self.info.height))
+        return self.later_masked.value
 
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:
@@ -229,6 +232,7 @@ def extract(
     small = shrink(image)
     structure = quality(small)
     local = Later(lambda: local_features(grey, size, detail.keypoints))
+    little = Later(lambda: low_information(grey, structure, local.value.strong, min(size)))
     reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
     return Features(
         digest=Digest.of(data),
@@ -238,12 +242,14 @@ def extract(
         panels=inside,
         inset=laid,
         hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *within]),
+        grey_size=(grey.shape[1], grey.shape[0]),
         later_grey=Later(lambda: grey),
         later_local=local,
         later_quick=Later(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
         later_embeddings=Later(lambda: embedding.embeddings(pixels, reduced, descriptor)),
         later_tiles=Later(lambda: embedding.tiles(pixels, descriptor)),
-        later_low_information=Later(lambda: low_information(grey, structure, local.value.strong, min(size))),
+        later_low_information=little,
+        later_masked=Later(lambda: masked_boxes(grey, little.value, size)),
         space=descriptor.space,
     )
 
@@ -269,9 +275,9 @@ def _hash_variants(
     return np.concatenate(variants)
 
 
-def grey_scaling(features: Features, grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The 3×3 transform from a picture's original pixels to those of a smaller form of it."""
-    across, down = grey.shape[1] / features.info.width, grey.shape[0] / features.info.height
+def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float64]:
+    """The 3×3 transform from a picture's original pixels to those of a smaller form of it, of this width and height."""
+    across, down = size[0] / features.info.width, size[1] / features.info.height
     return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
 
 

@@ -32,6 +32,8 @@ def to_bytes(features: Features) -> bytes:
         "quality": features.quality,
         "strong": features.local.strong,
         "low_information": features.low_information,
+        "grey": features.grey_size,
+        "masked": [_edges(box) for box in features.masked],
         "content": None if box is None else _edges(box),
         "panels": [_edges(panel) for panel in features.panels],
         "inset": None if features.inset is None else _edges(features.inset),
@@ -75,7 +77,7 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
     info, grey = PictureInfo(*about["info"]), parts["grey"]
     later_grey, size = Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
     local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
-    reasons = tuple(about["low_information"])
+    reasons, masked = tuple(about["low_information"]), tuple(Box(*edges) for edges in about["masked"])
     vectors, tiles = parts["embeddings"].astype(np.float32), parts["tiles"].astype(np.float32)
     return Features(
         digest=Digest.from_hex(about["digest"]),
@@ -85,12 +87,14 @@ def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
         panels=tuple(Box(*edges) for edges in about["panels"]),
         inset=None if about["inset"] is None else Box(*about["inset"]),
         hash_variants=parts["hash_variants"],
+        grey_size=(about["grey"][0], about["grey"][1]),
         later_grey=later_grey,
         later_local=Later(lambda: local),
         later_quick=Later(lambda: quick_features(later_grey.value, size)),
         later_embeddings=Later(lambda: vectors),
         later_tiles=Later(lambda: tiles),
         later_low_information=Later(lambda: reasons),
+        later_masked=Later(lambda: masked),
         space=space,
     )
 

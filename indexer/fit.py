@@ -111,7 +111,7 @@ def measure_fit(found: Features, registered: Features, transform: NDArray[np.flo
         registered: the work's picture.
         transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
     """
-    to_found, to_registered = grey_scaling(found, found.grey), grey_scaling(registered, registered.grey)
+    to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
     between = to_registered @ transform @ np.linalg.inv(to_found)
     masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
     patches = _looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)

@@ -71,11 +71,11 @@ def correspondences(
     local = _unmasked(registered)
     if min(len(found.local), len(local)) < LEAST_MATCHES:
         return
-    registered_points = moved(local.points, grey_scaling(registered, registered.grey))
-    flip = np.array([[-1.0, 0, found.grey.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
+    registered_points = moved(local.points, grey_scaling(registered, registered.grey_size))
+    flip = np.array([[-1.0, 0, found.grey_size[0] - 1], [0, 1, 0], [0, 0, 1]])
     for mirrored in ways:
         rows = found.local.mirrored_units if mirrored else found.local.units
-        frame = flip @ grey_scaling(found, found.grey) if mirrored else grey_scaling(found, found.grey)
+        frame = flip @ grey_scaling(found, found.grey_size) if mirrored else grey_scaling(found, found.grey_size)
         pairs = _ratio_matches(rows, local.units)
         if len(pairs) >= LEAST_MATCHES:
             found_points = moved(found.local.points[pairs[:, 0]], frame)
@@ -99,7 +99,7 @@ def support(found: Features, registered: Features, transform: NDArray[np.float64
     mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
     for matches in correspondences(found, registered):
         if matches.mirrored == mirrored:
-            between = grey_scaling(registered, registered.grey) @ transform @ np.linalg.inv(matches.frame)
+            between = grey_scaling(registered, registered.grey_size) @ transform @ np.linalg.inv(matches.frame)
             return replace(_measured(matches, between, registered), transform=transform)
     return Alignment(transform, 0)
 
@@ -173,7 +173,7 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
     """How well a transform between the points of the correspondences holds."""
     missed = np.linalg.norm(moved(matches.found, between) - matches.registered, axis=1)
     agrees = missed <= TOLERANCE
-    original = np.linalg.inv(grey_scaling(registered, registered.grey)) @ between @ matches.frame
+    original = np.linalg.inv(grey_scaling(registered, registered.grey_size)) @ between @ matches.frame
     return Alignment(
         transform=original / original[2, 2],
         inliers=_distinct(matches.found[agrees], matches.registered[agrees]),

@@ -20,3 +20,8 @@ def at_most(pixels: NDArray[np.uint8], side: int, how: int = cv2.INTER_AREA) -> 
         return pixels
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     return np.asarray(cv2.resize(pixels, size, interpolation=how))
+
+
+def size_of(pixels: NDArray[np.uint8]) -> tuple[int, int]:
+    """Width and height."""
+    return pixels.shape[1], pixels.shape[0]
