@@ -20,6 +20,9 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
 MAX_PROOF = 1 << 18
+NUMBER_BYTES = 7
+"""That a number may take in a proof: 49 bits, far more than any height or length needs."""
+
 UNREADABLE = (
     DeserializationError,
     ValueError,
@@ -76,7 +79,8 @@ def read_proof(proof: bytes) -> Any:  # noqa: ANN401 - the library has no types
     if len(proof) > MAX_PROOF:
         raise IntegrityError("The OpenTimestamps proof is too long.")
     with _readable("The OpenTimestamps proof can't be read."):
-        file = DetachedTimestampFile.deserialize(BytesDeserializationContext(proof))
+        file = DetachedTimestampFile.deserialize(_Context(proof))
+        _check_heights(file.timestamp)
     if not isinstance(file.file_hash_op, OpSHA256):
         raise IntegrityError("The OpenTimestamps proof isn't about a SHA-256 digest.")
     return file.timestamp
@@ -93,9 +97,10 @@ def write_proof(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
 def read_stamp(data: bytes, commitment: bytes) -> Any:  # noqa: ANN401 - the library has no types
     """A calendar's answer about a commitment; raises ``IntegrityError`` when it can't be read."""
     with _readable("The calendar's answer can't be read."):
-        context = BytesDeserializationContext(data)
+        context = _Context(data)
         stamp = Timestamp.deserialize(context, commitment)
         context.assert_eof()
+        _check_heights(stamp)
     return stamp
 
 
@@ -134,6 +139,25 @@ def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - t
             yield stamp, attestation.uri
     for below in stamp.ops.values():
         yield from pending_stamps(below)
+
+
+class _Context(BytesDeserializationContext):  # type: ignore[misc] # the library has no types
+    """The library's reader, which would read a number of any length, for seconds."""
+
+    def read_varuint(self) -> int:
+        value = 0
+        for place in range(NUMBER_BYTES):
+            byte = self.fd_read(1)[0]
+            value |= (byte & 0x7F) << 7 * place
+            if byte < 0x80:
+                return value
+        raise DeserializationError("a number is too long")
+
+
+def _check_heights(stamp: Any) -> None:  # noqa: ANN401 - the library has no types
+    """Attestations are read without :class:`_Context`."""
+    if any(height >> 7 * NUMBER_BYTES for height, _ in block_attestations(stamp)):
+        raise DeserializationError("a height is too large")
 
 
 def _check_block(commitment: bytes, data: bytes, network: Network, minimum_difficulty: float) -> datetime:

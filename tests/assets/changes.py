@@ -66,7 +66,15 @@ def facts_and_manifest(change: Callable[[dict[str, object]], object]) -> Change:
     return edit
 
 
+def giant_height(files: Files) -> Files:
+    """A proof that names a block whose height has 6,000 digits."""
+    magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"
+    named = b"\x00" + bytes.fromhex("0588960d73d71901") + b"\xb8\x17" + b"\xff" * 2999 + b"\x01"
+    return {**files, OTS: magic + Digest.of(files["proofs/log/checkpoint"]).raw + named}
+
+
 EVM = "proofs/anchors/evm-checkpoint-test-ledger.json"
+OTS = "proofs/anchors/checkpoint-test-chain.ots"
 STAMP: dict[str, Callable[[bytes], int]] = {
     "head": lambda _: 1,
     "time": lambda data: data.index(b"\x18", data.index(b"\x04\x20")) + 9,
@@ -89,13 +97,19 @@ CHANGES: dict[str, Change] = {
         for what, find in STAMP.items()
     },
     **{
-        f"block proof flipped at {place}": flipped("proofs/anchors/checkpoint-test-chain.ots", part(place / 8))
+        f"block proof flipped at {place}": flipped(OTS, part(place / 8))
         for place in range(8)
     },
     **{
         f"receipt of a chain flipped at {place}": flipped(EVM, part(place / 8))
         for place in range(8)
     },
+    **{
+        f"receipt of a chain with a {field} below zero": edited(EVM, lambda receipt, field=field: receipt.update({field: -1}))
+        for field in ("chain", "transaction", "log")
+    },
+    "a long receipt of a chain": edited(EVM, lambda receipt: receipt.update(nodes=["00" * (1 << 16)])),
+    "a block of a giant height": giant_height,
     **{f"checkpoint flipped at {place}": flipped("proofs/log/checkpoint", part(place / 8)) for place in range(8)},
     "facts missing": without("data/facts.json"),
     "manifest missing": without("data/manifest.json"),

@@ -259,6 +259,8 @@ def test_a_log_of_another_transaction_or_of_another_digest_does_not_count(kept: 
         dataclasses.replace(proof, transaction=0),
         dataclasses.replace(proof, log=1),
         dataclasses.replace(proof, log=-1),
+        dataclasses.replace(proof, transaction=-1),
+        dataclasses.replace(proof, chain=-1),
         dataclasses.replace(proof, nodes=()),
     ):
         with pytest.raises(IntegrityError):

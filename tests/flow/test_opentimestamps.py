@@ -5,6 +5,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -269,6 +270,20 @@ def test_bytes_that_are_no_proof_are_refused_with_a_sentence(junk: bytes) -> Non
     for data in (junk, magic + junk, magic + DIGEST.raw + junk, magic + DIGEST.raw + b"\xf2" + junk):
         with pytest.raises(IntegrityError):
             opentimestamps.verify_proof(data, DIGEST, {}, "main")
+
+
+def test_a_number_of_any_length_is_refused_at_once() -> None:
+    magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08" + DIGEST.raw
+    giant = Timestamp(DIGEST.raw)
+    giant.attestations.add(BitcoinBlockHeaderAttestation(10**6000))
+    with pytest.raises(IntegrityError, match="can't be read"):
+        opentimestamps.verify_proof(proofs.write_proof(giant), DIGEST, {}, "main")
+    with pytest.raises(IntegrityError, match="can't be read"):
+        proofs.read_stamp(proofs.write_stamp(giant), DIGEST.raw)
+    began = time.monotonic()
+    with pytest.raises(IntegrityError, match="can't be read"):
+        opentimestamps.verify_proof(magic + b"\xf0" + b"\xff" * 200_000, DIGEST, {}, "main")
+    assert time.monotonic() - began < 0.5
 
 
 def test_blocks_that_anybody_can_make_count_in_development_only(chain: Chain) -> None:

@@ -1,5 +1,6 @@
 /* Receipts of EVM chains: a block header, and a proof that a log lies in its receipts (Ethereum Yellow Paper, 4.3, appendices B to D). */
 
+const MAX_LEDGER_RECEIPT = 1 << 17;
 const MASK = (1n << 64n) - 1n;
 const rotated = (lane, by) => ((lane << by) | (lane >> (64n - by))) & MASK;
 
@@ -146,16 +147,18 @@ function trieValue(root, key, nodes) {
 
 /** The pinned block that holds a log of a digest: `{ledger, number, time}`. */
 function checkLedger(proof, wanted, trust) {
+  if (proof.length > MAX_LEDGER_RECEIPT) throw new Broken(`The receipt has ${proof.length} bytes, more than the ${MAX_LEDGER_RECEIPT} that are read.`);
   const read = parseCanonical(proof, "The receipt");
   const pending = read && read.format === "exhibit-evm-pending/1";
   checkSchema(read, pending ? "evm-pending" : "evm", "The receipt");
   if (read.digest !== wanted) throw new Broken(`The receipt is about another digest: ${read.digest}.`);
   if (pending) throw new Unchecked("pending: The transaction isn't confirmed yet.");
+  if (Math.min(read.chain, read.transaction, read.log) < 0) throw new Broken("The receipt holds a number below zero.");
   const header = fromHex(read.header);
   const fields = listOf(rlp(header));
   if (fields.length < 15) throw new Broken("The block header lacks fields.");
   const [root, number, seconds] = [bytesOf(fields[5]), numberOf(fields[8]), numberOf(fields[11])];
-  if (root.length !== 32 || seconds > 253402300799n || read.transaction < 0) throw new Broken("The block header has a field that can't be.");
+  if (root.length !== 32 || seconds > 253402300799n) throw new Broken("The block header has a field that can't be.");
   const place = [];
   for (let rest = read.transaction; rest; rest = Math.floor(rest / 256)) place.unshift(rest % 256);
   const key = place.length === 1 && place[0] < 0x80 ? place : [0x80 + place.length, ...place];
