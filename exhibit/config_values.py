@@ -70,8 +70,13 @@ redis_url = url("redis", "rediss", "redis+socket")
 def web_url(value: object) -> str:
     """An address of a site, without a slash at its end; an empty text stays empty."""
     given = url("http", "https")(value).rstrip("/")
-    if given and not urlsplit(given).hostname:
+    parts = urlsplit(given)
+    if given and not parts.hostname:
         raise ValueError(f"{given!r} names no host")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"{parts.netloc.rpartition('@')[2]!r} names a port that can't be") from None
     return given
 
 

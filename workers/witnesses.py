@@ -36,7 +36,7 @@ def anchor_of(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: 
     """
     try:
         return ADAPTERS[given.kind](given, session_for(given, allowed_networks, user_agent))
-    except (ConfigError, OSError) as error:
+    except (ConfigError, OSError, ValueError) as error:
         return BrokenAnchor(given, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
 
 

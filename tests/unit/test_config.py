@@ -150,6 +150,8 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
         ('roots = "roots.pem"', "", "roots.*missing"),
         ('roots = "roots.pem"', 'roots = "absent.pem"', r"absent\.pem"),
         ('urls = ["https://a.example", "https://b.example/"]', "", "urls is missing"),
+        ("127.0.0.1:8332", "127.0.0.1:83321", r"'127\.0\.0\.1:83321' names a port that can't be"),
+        ("127.0.0.1:9/tsr", "127.0.0.1:nine/tsr", "names a port that can't be"),
         ("development", "trial", "trial"),
         ("https://b.example/", "file:///etc/passwd", "http"),
         ("development = true", "development = true\nbitcoin_source = 'http://x'", "bitcoin_source.*rfc3161"),

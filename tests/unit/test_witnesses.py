@@ -82,3 +82,6 @@ def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_p
             act()
     (tmp_path / "roots.pem").unlink()
     assert isinstance(anchor_of(config.anchors[0], (), "tests"), BrokenAnchor)
+    wrong = AnchorConfig(kind="opentimestamps", name="typo", urls=("http://10.0.0.1:85450",))
+    with pytest.raises(ConfigError, match="Port out of range"):
+        anchor_of(wrong, (), "tests").submit(Digest(bytes(32)))
