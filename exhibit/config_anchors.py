@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import cast
 
@@ -162,7 +162,9 @@ def _path(table: dict[str, object], key: str) -> Path | None:
 
 
 def _day(value: object) -> str:
-    """A date, as TOML's own kind or as text."""
+    """A date, as TOML's own kind or as text; of a moment, its day."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
     if isinstance(value, date):
         return value.isoformat()
     given = values.text(value)

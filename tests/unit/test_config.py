@@ -141,6 +141,13 @@ def test_anchors_are_tables_of_the_file(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("day", ["2026-11-01", '"2026-11-01"', "2026-11-01T10:00:00", "2026-11-01 10:00:00Z"])
+def test_the_day_of_the_operators_list_is_a_day_however_it_is_written(tmp_path: Path, day: str) -> None:
+    (tmp_path / "roots.pem").write_text("-")
+    [stamping, _] = loaded(tmp_path, ANCHORS.replace("development = true", f"qualified = {day}")).anchors
+    assert stamping.qualified == "2026-11-01"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
