@@ -106,7 +106,7 @@ def _certificate(der: bytes) -> dict[str, Any]:
         described["issuer"] = certificate.issuer.rfc4514_string()
         described["not_before"] = rfc3339(certificate.not_valid_before_utc)
         described["not_after"] = rfc3339(certificate.not_valid_after_utc)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         described["unreadable"] = True
     return described
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from warcio.archiveiterator import ArchiveIterator
@@ -19,6 +19,7 @@ from exhibit.clock import rfc3339
 WARC = "archive/data.warc"
 INDEX = "indexes/index.cdxj"
 PAGES = "pages/pages.jsonl"
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,11 @@ def _index(warc: bytes) -> bytes:
         if record.rec_type != "response" or record.http_headers is None:
             continue
         url = record.rec_headers.get_header("WARC-Target-URI")
-        digest = _digest(record.content_stream().read())
         fields = {
             "url": url,
             "mime": record.http_headers.get_header("Content-Type", "").partition(";")[0].strip() or "unk",
             "status": record.http_headers.get_statuscode(),
-            "digest": digest,
+            "digest": _digest_of(record.raw_stream),
             "length": str(records.get_record_length()),
             "offset": str(records.get_record_offset()),
             "filename": WARC.rpartition("/")[2],
@@ -105,11 +105,19 @@ def _pages(page: WaczPage, moment: str) -> bytes:
     head = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
     identity = hashlib.sha256(f"{page.url} {moment}".encode()).hexdigest()[:32]
     line = {"id": identity, "url": page.url, "ts": moment, "title": page.title}
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (head, line)).encode()
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (head, line)).encode("utf-8", "replace")
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace")
+
+
+def _digest_of(body: BinaryIO) -> str:
+    """Of a response's body as it was on the wire: what undoing its encodings gives may be of any size."""
+    digest = hashlib.sha256()
+    while piece := body.read(_PIECE):
+        digest.update(piece)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _digest(data: bytes) -> str:

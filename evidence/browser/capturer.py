@@ -1,6 +1,7 @@
 """Capturing a page with a browser: how it looked, beside what was served, in one go."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ METHOD = (
 THREADS = 6
 IMAGE_SECONDS = 20.0
 TRIES = 2
+LOGGER = logging.getLogger(__name__)
 CLOSE_SECONDS = 5.0
 
 
@@ -103,10 +105,13 @@ class BrowserCapturer:
         for _ in range(TRIES):
             try:
                 seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected))
+                return self._captured(started, seen, image_url, expected)
             except ServiceMissingError as error:
                 trouble = error.message
-            else:
-                return self._captured(started, seen, image_url, expected)
+            except Exception:  # whatever a page has brought this program to, the visit isn't lost
+                LOGGER.exception("The capture of %s with a browser failed.", page_url)
+                trouble = "this program failed at the page."
+                break
         captured = self._plain.capture(page_url, image_url, expected)
         return replace(captured, sentence=f"{captured.sentence} Visited without a browser: {trouble}")
 

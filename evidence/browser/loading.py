@@ -21,6 +21,7 @@ ANSWER_SECONDS = 5.0
 """How long a page's scripts may keep a question to the page waiting."""
 
 HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
+SIGNS = ("a password field", "a check of visitors")
 WALLS = """
 () => {
   const seen = (e) => { const b = e.getBoundingClientRect(); return b.width > 1 && b.height > 1 };
@@ -87,7 +88,7 @@ async def page_height(page: "Page") -> int:
 async def wall_signs(page: "Page") -> list[str]:
     """What on the page asks for a login or for a proof that the visitor is a person."""
     said = await _asked(page.evaluate(WALLS))
-    return [sign for sign in said if sign in {"a password field", "a check of visitors"}] if said else []
+    return [sign for sign in SIGNS if sign in said] if isinstance(said, list) else []
 
 
 async def _asked(question: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - whatever a page's script says

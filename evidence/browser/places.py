@@ -78,8 +78,10 @@ async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "E
     found = []
     for pair in (await listed.get_properties()).values():
         parts = await pair.get_properties()
+        if not {"0", "1"} <= parts.keys():
+            continue  # the page has put something of its own into the answer
         element, how = parts["0"].as_element(), await parts["1"].json_value()
-        if element is not None and how in range(len(HOWS)):
+        if element is not None and isinstance(how, int) and how in range(len(HOWS)):
             found.append((HOWS[how], element))
     return found
 

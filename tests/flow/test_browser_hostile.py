@@ -174,6 +174,37 @@ def test_hostile_pages_end_and_keep_what_was_served(
     assert calm.method == "browser"
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>document.title='A \\ud800 shop'</script>",
+        "<script>Array.prototype.flatMap=()=>[[1],{0:document.body,1:1.5},{0:document.body,1:-0}]</script>",
+        "<input type=password><script>Array.prototype.push=function(){this[0]={}}</script>",
+        "<link rel=stylesheet href=br.css>",
+    ],
+)
+def test_pages_that_set_traps_for_this_program_are_captured_with_the_browser(
+    capturer: BrowserCapturer, site: Site, html: str
+) -> None:
+    site.routes["/br.css"] = Answer(b"no such", media_type="text/css", headers=(("Content-Encoding", "br"),))
+    site.page("/", f'<!doctype html><img src="photo.jpg">{html}')
+    captured = visit(capturer, site)
+    assert (captured.outcome, captured.method) == ("captured", "browser"), captured.sentence
+
+
+def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
+    capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("0")
+
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    monkeypatch.setattr("evidence.browser.capturer.judged", fail)
+    captured = visit(capturer, site)
+    assert (captured.outcome, captured.method) == ("captured", "http")
+    assert captured.sentence.endswith("Visited without a browser: this program failed at the page.")
+
+
 def test_a_page_that_asks_for_too_much_is_cut_short(site: Site) -> None:
     site.page("/", "<!doctype html><img src=photo.jpg>" + "".join(f'<img src="/{n}.jpg">' for n in range(30)))
     for number in range(30):

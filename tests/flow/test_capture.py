@@ -26,8 +26,11 @@ from PIL import Image
 from warcio.archiveiterator import ArchiveIterator
 
 from evidence.capture import DEFAULT_LIMITS, CaptureLimits, HttpCapturer
+from evidence.surroundings import certificates_of
+from evidence.visits import Step, Visit
 from exhibit.digests import Digest
 from exhibit.guard import Guard
+from exhibit.http import ConnectionFacts
 from exhibit.ports import Captured
 
 OPEN = Guard(allowed_networks=("127.0.0.0/8",))
@@ -381,6 +384,18 @@ def test_the_certificate_chain_is_written_down(certified: Callable[[], tuple[ssl
     assert tls["version"].startswith("TLSv1")
     chain = [(base64.b64decode(each["der"]), each["sha256"], each["subject"]) for each in tls["chain"]]
     assert chain == [(der, hashlib.sha256(der).hexdigest(), "CN=shop")]
+
+
+def test_a_certificate_of_no_known_version_is_written_down_as_unreadable(
+    certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
+) -> None:
+    _, _, der = certified()
+    strange = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+    connection = ConnectionFacts("shop", (), "203.0.113.5", 443, "TLSv1.3", None, (strange,))
+    moment = dt.datetime.now(dt.UTC)
+    step = Step("https://shop/", 200, (), moment, moment, connection)
+    (described,) = certificates_of([Visit("https://shop/", (step,))])
+    assert (described["unreadable"], base64.b64decode(described["der"])) == (True, strange)
 
 
 def test_a_certificate_that_nobody_vouches_for_ends_the_visit(
