@@ -68,7 +68,7 @@ def deposit_name(deposit: Deposit) -> str:
 
 def assemble_deposit(house: House, deposit: Deposit, out: BinaryIO) -> None:
     """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet."""
-    sealed = _sealed(house, deposit)
+    sealed = sealed_deposit(house, deposit)
     facts = _sealed_facts(house, sealed)
     checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(house, [deposit.submission])
     submission = LogSubmission.objects.select_related("entry", "opening").get(pk=deposit.submission_id)
@@ -83,11 +83,12 @@ def assemble_deposit(house: House, deposit: Deposit, out: BinaryIO) -> None:
 def record_files(house: House, deposit: Deposit) -> dict[str, bytes]:
     """The record itself as PDF, by name, one for each language."""
     stem = deposit_name(deposit)
-    named = [file for file in _sealed(house, deposit).manifest.files if file.role == RECORD_ROLE]
+    named = [file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE]
     return {f"{stem}{file.path.removeprefix('data/deposit-record')}": house.blobs.get(file.sha256) for file in named}
 
 
-def _sealed(house: House, deposit: Deposit) -> SealedCase:
+def sealed_deposit(house: House, deposit: Deposit) -> SealedCase:
+    """Manifest and signature of a deposit record."""
     return SealedCase(Manifest.from_json(house.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
 
 
@@ -99,7 +100,7 @@ def _sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
 
 def _says_the_same(house: House, deposit: Deposit, work: Work) -> bool:
     """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
-    sealed = _sealed_facts(house, _sealed(house, deposit))
+    sealed = _sealed_facts(house, sealed_deposit(house, deposit))
     present = work_facts(work, sealed.work.registration)
     return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
 

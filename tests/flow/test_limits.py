@@ -18,7 +18,7 @@ from evidence.verify import verify
 from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import RefusedError
+from exhibit.errors import NotFoundError, RefusedError
 from registry.budgets import left
 from registry.models import (
     BlockedDigest,
@@ -40,6 +40,7 @@ from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch
 from workers.bundles import assemble
+from workers.deposits import make_deposit, record_files
 from workers.inline import Inline
 from workers.steps import crawl
 from workers.steps.decide import confirm
@@ -176,6 +177,32 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
     assert Refusal.objects.get(crawl__number=2, reason="blocked").url == shop.url(COPY)
     pdf = next(one for one in Report.objects.get(pk=report.pk).files if one["media_type"] == "application/pdf")
     assert Digest.from_hex(pdf["digest"]) not in house.house.blobs
+
+
+def test_a_purge_leaves_no_picture_of_a_registered_work(house: Inline, crawled: Owner, tmp_path: Path) -> None:
+    work = crawled.works.get()
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    deposit = make_deposit(house.house, work, by="Ann")
+    begun = request_report(crawled, preparer="Ann")
+    begun.progress = {"cases": [1], "volumes": 1, "begun": 1}
+    begun.save()
+    folder = house.house.config.data_dir / "reports" / str(begun.pk)
+    folder.mkdir(parents=True)
+    (folder / "volume-1.en.pdf").write_bytes(b"shows it")
+
+    purge(house.house, work.pictures.get().digest, by="Ann", reason="An order of a court.")
+
+    verdict = verified(house, Bundle.objects.get(), tmp_path)
+    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert {"file:data/work/01.jpg", "file:data/work/01-reduced.jpg", "file:data/exhibit.pdf"} <= withheld
+    assert not verdict.failures
+    with pytest.raises(NotFoundError):
+        record_files(house.house, deposit)
+    assert not folder.exists()
+    house.run_until_idle()
+    begun.refresh_from_db()
+    assert (begun.state, begun.progress["cases"]) == ("done", [1])
 
 
 def verified(inline: Inline, bundle: Bundle, folder: Path) -> Verdict:

@@ -2,17 +2,21 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from evidence.documents.report import IN_A_VOLUME
+from evidence.documents.volumes import MadeFile
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import Case, Owner, Report
+from registry.steps import MAX_ATTEMPTS
 from tests.flow.rows import owner, photograph, register
 from workers.inline import Inline
 from workers.steps import report as step
 from workers.steps.report import make_reports, request_report
+from workers.wiring import House
 
 CASES = IN_A_VOLUME + 2
 
@@ -69,3 +73,39 @@ def test_a_report_whose_time_is_over_is_gone_on_with(
     report.refresh_from_db()
     assert (report.state, report.progress["begun"]) == ("done", 2)
     assert len(numbers_in(inline, report)) == CASES  # as it was when it was begun
+
+
+def test_a_purge_has_a_report_begun_again(inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = request_report(studio, preparer="Ann")
+    kept = step._kept
+
+    def purged_at_the_end(house: House, file: MadeFile) -> dict[str, object]:
+        monkeypatch.setattr(step, "_kept", kept)
+        Report.objects.filter(pk=report.pk).update(progress={})  # as a purge does
+        return kept(house, file)
+
+    monkeypatch.setattr(step, "_kept", purged_at_the_end)
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, report.files, report.progress) == ("todo", [], {})
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert (report.state, len(report.files)) == ("done", 5)
+
+
+def test_a_volume_that_kills_its_worker_again_and_again_is_given_up(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = request_report(studio, preparer="Ann")
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(step, "_volume", killed)
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(SystemExit):
+            make_reports(inline.house, [report.pk])
+        Report.objects.filter(pk=report.pk).update(claimed_at=now() - timedelta(days=1))
+    make_reports(inline.house, [report.pk])
+    report.refresh_from_db()
+    assert report.state == "failed"

@@ -3,14 +3,27 @@
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry import fingerprints as vectors
 from registry.log import submit
-from registry.models import BlockedDigest, Bundle, BytesState, Capture, Case, Match, Picture, Report
+from registry.models import (
+    BlockedDigest,
+    Bundle,
+    BytesState,
+    Capture,
+    Case,
+    Deposit,
+    Match,
+    Picture,
+    Report,
+    StepState,
+)
 from workers.bundles import sealed_case, sealed_facts
+from workers.deposits import RECORD_ROLE, sealed_deposit
+from workers.steps.report import clear_folder
 from workers.wiring import House
 
 SHOWING = {"exchange", "captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml", "dom"}
@@ -20,16 +33,20 @@ SHOWING = {"exchange", "captured-image", "wacz", "screenshot", "screenshot-boxed
 def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
 
-    Captures that carry the bytes, drawings and documents that show them, in cases and reports, go with them. What was
-    sealed keeps its proofs: a bundle says then which of its files are withheld, and why.
+    Captures that carry the bytes, reduced pictures, drawings and documents that show them, in cases, deposit records
+    and reports, go with them. What was sealed keeps its proofs: a bundle says then which of its files are withheld,
+    and why. A report that is being made is begun again.
 
     Returns:
         Whether the bytes were here.
     """
+    begun_again: list[Report] = []
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
-        shown = set() if picture is None else {*_shown_by(house, picture)} - {digest}
+        shown = set()
         if picture is not None:
+            begun_again = _begin_reports_again(picture)
+            shown = {*_shown_by(house, picture)} - {digest}
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
@@ -37,34 +54,63 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
         rows = [BlockedDigest(digest=one, reason=reason) for one in sorted({digest, *shown})]
         BlockedDigest.objects.bulk_create(rows, ignore_conflicts=True)
         submit(EntryType.PURGE, {"by": by, "digest": digest.hex, "reason": reason})
+    for report in begun_again:
+        clear_folder(house, report)
     for one in shown:
         house.blobs.remove(one)
     return house.blobs.remove(digest)
 
 
+def _cases(picture: Picture) -> QuerySet[Case]:
+    """The cases that have to do with the picture: a match with it, a visit that met it, a work that it belongs to."""
+    matched = Match.objects.filter(Q(found=picture) | Q(registered=picture))
+    about = Q(case_sightings__match__in=matched) | Q(captures__in=_carrying(picture))
+    return Case.objects.filter(about | Q(work__work_pictures__picture=picture)).distinct()
+
+
+def _carrying(picture: Picture) -> QuerySet[Capture]:
+    """The visits that met the picture."""
+    return Capture.objects.filter(Q(files__contains=[{"digest": picture.digest.hex}]) | Q(sighting__picture=picture))
+
+
+def _begin_reports_again(picture: Picture) -> list[Report]:
+    """Have reports that aren't finished begun again: their volumes up to now may show the picture."""
+    reports = list(Report.objects.filter(owner__cases__in=_cases(picture)).exclude(state=StepState.DONE).distinct())
+    Report.objects.filter(pk__in=[one.pk for one in reports]).exclude(state=StepState.DONE).update(progress={})
+    return reports
+
+
 def _shown_by(house: House, picture: Picture) -> Iterator[Digest]:
-    """Files that carry or show the picture: its small copy, and of captures, bundles and reports."""
+    """Files that carry or show the picture: its small copy, and of captures, bundles, deposit records and reports."""
     if picture.thumbnail is not None:
         yield picture.thumbnail
-    carries = Q(files__contains=[{"digest": picture.digest.hex}]) | Q(sighting__picture=picture)
-    for row in Capture.objects.filter(carries).select_related("sighting"):
-        inline = row.sighting.image_url.startswith("data:")
-        roles = SHOWING | {"page"} if inline else SHOWING
-        yield from (Digest.from_hex(one["digest"]) for one in row.files if one["role"] in roles)
-    matched = Match.objects.filter(Q(found=picture) | Q(registered=picture))
-    cases = Case.objects.filter(case_sightings__match__in=matched).distinct()
-    for bundle in Bundle.objects.filter(case__in=cases).exclude(seal_digest=None):
-        yield from _documents(house, bundle, picture.digest)
-    for report in Report.objects.filter(owner__cases__in=cases).distinct():
+    captured = {*_captured(picture)}
+    yield from captured
+    for bundle in Bundle.objects.filter(case__in=_cases(picture)).exclude(seal_digest=None):
+        yield from _documents(house, bundle, picture.digest, captured)
+    for deposit in Deposit.objects.filter(work__work_pictures__picture=picture).distinct():
+        files = sealed_deposit(house, deposit).manifest.files
+        yield from (file.sha256 for file in files if file.role == RECORD_ROLE)
+    for report in Report.objects.filter(owner__cases__in=_cases(picture)).distinct():
         yield from (Digest.from_hex(one["digest"]) for one in report.files if one["media_type"] == "application/pdf")
 
 
-def _documents(house: House, bundle: Bundle, digest: Digest) -> Iterator[Digest]:
-    """Drawings of matches with the picture, and the exhibit sheets, of one bundle."""
+def _captured(picture: Picture) -> Iterator[Digest]:
+    for row in _carrying(picture).select_related("sighting"):
+        inline = row.sighting.image_url.startswith("data:")
+        roles = SHOWING | {"page"} if inline else SHOWING
+        yield from (Digest.from_hex(one["digest"]) for one in row.files if one["role"] in roles)
+
+
+def _documents(house: House, bundle: Bundle, digest: Digest, captured: set[Digest]) -> Iterator[Digest]:
+    """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle."""
     sealed = sealed_case(house, bundle)
     facts = sealed_facts(house, sealed)
     matches = [one for one in facts.matches if digest in (one.work_picture, one.picture)]
     drawings = {path for one in matches for path in one.drawings.values()}
-    for file in sealed.manifest.files:
-        if file.path in drawings or file.role == "exhibit-sheet":
+    files = sealed.manifest.files
+    reduced = {file.stand_in for file in files if file.sha256 == digest}
+    sheet = matches or any(file.sha256 in captured for file in files)
+    for file in files:
+        if file.path in drawings | reduced or (sheet and file.role == "exhibit-sheet"):
             yield file.sha256

@@ -46,14 +46,20 @@ def make_reports(house: House, ids: Sequence[int]) -> None:
         except ExhibitError as error:
             steps.fail(Report, pk, str(error), retry=error.retry)
             continue
-        if files is None:
-            steps.wait(Report, pk, now())
-            house.hint("report", [pk])
+        except FileNotFoundError:
+            if _is_being_made(pk):
+                raise
+            files = None  # a purge has removed what was made until now
+        if files is not None and _finish(report, files):
+            clear_folder(house, report)
             continue
-        with transaction.atomic():
-            Report.objects.filter(pk=pk).update(files=files)
-            steps.finish(Report, [pk])
-        shutil.rmtree(_folder(house, report), ignore_errors=True)
+        steps.wait(Report, pk, now())
+        house.hint("report", [pk])
+
+
+def clear_folder(house: House, report: Report) -> None:
+    """Remove what was made of a report that isn't finished."""
+    shutil.rmtree(_folder(house, report), ignore_errors=True)
 
 
 def _make(house: House, report: Report) -> list[dict[str, object]] | None:
@@ -62,7 +68,7 @@ def _make(house: House, report: Report) -> list[dict[str, object]] | None:
     Returns:
         The report's files in the blob store; ``None`` when the time is over before everything is made.
     """
-    numbers = _begun(report)
+    numbers = _begun(house, report)
     volumes = volumes_of(len(numbers))
     over = time.monotonic() + WORK_SECONDS
     languages = languages_of(house)
@@ -70,10 +76,9 @@ def _make(house: House, report: Report) -> list[dict[str, object]] | None:
         head = folder.head(lambda: _head(house, report, languages[0]))
         missing = [volume for volume in volumes if not folder.is_made(volume)]
         for volume in missing:
-            if time.monotonic() > over and volume is not missing[0]:
+            if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
                 folder.wait()
                 return None
-            _tell(report, volume)
             cases = _volume(house, report.owner, numbers, volume, languages[0])
             whole = replace(head, cases=tuple(one.case for one in cases))
             folder.add(volume, whole, {one.case.facts.number: one.pictures for one in cases})
@@ -81,9 +86,10 @@ def _make(house: House, report: Report) -> list[dict[str, object]] | None:
         return [_kept(house, file) for file in files]
 
 
-def _begun(report: Report) -> list[int]:
+def _begun(house: House, report: Report) -> list[int]:
     """The numbers of its cases, written down when it is begun, so that all its volumes are of one piece."""
     if "cases" not in report.progress:
+        clear_folder(house, report)
         shown = owned.cases(report.owner).exclude(decision=Case.Decision.CLEARED)
         numbers = list(shown.values_list("number", flat=True))
         report.progress = {"cases": numbers, "volumes": len(volumes_of(len(numbers))), "begun": 0}
@@ -92,11 +98,33 @@ def _begun(report: Report) -> list[int]:
     return cases
 
 
-def _tell(report: Report, volume: Volume) -> None:
-    """Write down which volume is begun: for people, and as a sign of life."""
+def _tell(report: Report, volume: Volume) -> bool:
+    """Write down which volume is begun: for people, and as a sign of life; only a new volume is a new beginning.
+
+    Returns:
+        Whether the report is still being made; a purge has it begun again, since its volumes may show what was purged.
+    """
+    rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
+    if report.progress["begun"] == volume.number:
+        return bool(rows.update(claimed_at=now()))
     report.progress["begun"] = volume.number
-    rows = Report.objects.filter(pk=report.pk, state=StepState.DOING)
-    rows.update(progress=report.progress, claimed_at=now(), attempts=1)
+    return bool(rows.update(progress=report.progress, claimed_at=now(), attempts=1))
+
+
+def _is_being_made(pk: int) -> bool:
+    """Whether no purge has had the report begun again."""
+    return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
+
+
+def _finish(report: Report, files: list[dict[str, object]]) -> bool:
+    """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
+    with transaction.atomic():
+        Report.objects.select_for_update(no_key=True).get(pk=report.pk)
+        if not _is_being_made(report.pk):
+            return False
+        Report.objects.filter(pk=report.pk).update(files=files)
+        steps.finish(Report, [report.pk])
+        return True
 
 
 def _folder(house: House, report: Report) -> Path:
