@@ -1,10 +1,30 @@
 """A case that was found, confirmed and sealed, for tests of what comes afterwards."""
 
-from registry.models import Bundle, Owner
+from dataclasses import replace
+
+from registry import crawling
+from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.inline import Inline
+from workers.steps.crawl import opening
 from workers.steps.decide import confirm
 from workers.steps.match import match_pictures
+
+WORK = photograph(1)
+
+
+def asked_bundle(inline: Inline, *found: bytes) -> Bundle:
+    """The bundle that was asked for when a case about copies of :data:`WORK` was confirmed: it can be sealed now."""
+    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    studio = owner("studio")
+    register(inline.house, studio, WORK)
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, found or [copy_of(WORK)]))
+    Capture.objects.update(state="failed")  # nobody answers at this address
+    part = CrawlSlice.objects.get()
+    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+    confirm(inline.house, Case.objects.get(), by="Ann", reason="A copy.")
+    return Bundle.objects.get()
 
 
 def sealed_bundle(inline: Inline, of: Owner | None = None, seed: int = 1) -> Bundle:

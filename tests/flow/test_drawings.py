@@ -1,6 +1,5 @@
 """The drawings of a match from the rows to the bundle and the report."""
 
-from dataclasses import replace
 from io import BytesIO
 
 import pytest
@@ -9,35 +8,22 @@ from pypdf import PdfReader
 
 from exhibit.digests import Digest
 from indexer.draw import View
-from registry import crawling
-from registry.models import Bundle, Capture, Case, CrawlSlice
-from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
+from registry.models import Bundle, Case
+from tests.flow.rows import jpeg
+from tests.flow.sealed import WORK, asked_bundle
 from workers.bundles import sealed_case, sealed_facts
 from workers.inline import Inline
 from workers.papers import draft_paper, paper_name
-from workers.steps.crawl import opening
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
 from workers.steps.report import make_reports, request_report
 from workers.steps.seal import seal_bundles
-
-WORK = photograph(1)
 
 
 def sealed(inline: Inline, found: bytes = b"") -> Bundle:
     """A bundle about a mirrored copy, or about this picture."""
-    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
-    studio = owner("studio")
-    register(inline.house, studio, WORK)
-    planned, epoch = claimed_slice(studio)
-    found = found or jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [found]))
-    Capture.objects.update(state="failed")  # nobody answers at this address
-    part = CrawlSlice.objects.get()
-    assert crawling.finish_slice(part.pk, part.epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
-    confirm(inline.house, Case.objects.get(), by="Ann", reason="A copy.")
-    seal_bundles(inline.house, list(Bundle.objects.values_list("pk", flat=True)))
-    return Bundle.objects.get()
+    bundle = asked_bundle(inline, found or jpeg(ImageOps.mirror(Image.open(BytesIO(WORK))), 70))
+    seal_bundles(inline.house, [bundle.pk])
+    bundle.refresh_from_db()
+    return bundle
 
 
 def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: Inline) -> None:

@@ -24,6 +24,7 @@ from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
+OPENED_AGAIN = "The case was opened again before the bundle was sealed. Confirming it asks for another."
 
 
 def request_bundle(case: Case) -> Bundle:
@@ -39,8 +40,7 @@ def seal_bundles(house: House, ids: Sequence[int]) -> None:
     for pk in steps.claim(Bundle, ids, house.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
         if bundle.case.decision != Case.Decision.CONFIRMED:
-            sentence = "The case was opened again before the bundle was sealed. Confirming it asks for another."
-            steps.fail(Bundle, pk, sentence, retry=False)
+            steps.fail(Bundle, pk, OPENED_AGAIN, retry=False)
             continue
         if _is_under_way(bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
@@ -72,7 +72,11 @@ def _seal(house: House, bundle: Bundle) -> None:
     contents = SealInput(gathered.facts, tuple(files))
     sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=house.blobs)
     with transaction.atomic():
+        present = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
+            return
+        if (present.decision, present.decided_at) != (case.decision, case.decided_at):
+            steps.fail(Bundle, bundle.pk, OPENED_AGAIN, retry=False)
             return
         still_counts(key)
         _record(house, bundle, sealed, key)
