@@ -15,7 +15,7 @@ class BrowserLimits:
         scroll_seconds: for scrolling through it.
         resource_seconds: for each thing that the page asks for.
         resource_bytes: of each thing that the page asks for.
-        all_bytes: of all that the page asks for.
+        all_bytes: of all that the page asks for; what is under way when they are used up is still taken.
         requests: that the page makes.
         height: of the screenshot, pixels; Chromium can't draw more than 16,384 in one piece.
         file_bytes: of each file that the browser makes of the page.

@@ -8,6 +8,7 @@ with a page that leads on to where it lies, so that its own links and its origin
 import asyncio
 import html
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -100,6 +101,7 @@ class Traffic:
         self._ahead: dict[str, Recorded] = {}
         self._asked = 0
         self._bytes = 0
+        self._counting = threading.Lock()
         self._in_flight = 0
         self._quiet_since = time.monotonic()
         self._closed = False
@@ -148,6 +150,10 @@ class Traffic:
         recorded = self._ahead.pop(url, None)
         if recorded is None:
             recorded = await self._fetch(request, url)
+        if recorded is None:
+            self.refuse(request.url, request.resource_type, "too-many-bytes")
+            await route.abort("blockedbyclient")
+            return
         if self._closed:
             await route.abort("timedout")
             return
@@ -181,22 +187,29 @@ class Traffic:
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
 
-    async def _fetch(self, request: "Request", url: str) -> Recorded:
+    async def _fetch(self, request: "Request", url: str) -> Recorded | None:
+        """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
         self._asked += 1
         headers = await request.all_headers()
         cookies = _cookies(url, headers.pop("cookie", ""))
         question = GET if request.method == "GET" else Question(request.method, request.post_data_buffer)
-        most = min(self._limits.resource_bytes, self._limits.all_bytes - self._bytes)
         end = time.monotonic() + self._limits.resource_seconds
 
         def left() -> float:
             return 0.0 if self._closed else min(self._seconds(), end - time.monotonic())
 
-        def fetch() -> Recorded:
-            return self._visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+        def fetch() -> Recorded | None:
+            most = min(self._limits.resource_bytes, self._limits.all_bytes - self._bytes)
+            if most <= 0:
+                return None
+            recorded = self._visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+            with self._counting:
+                self._bytes += _size(recorded)
+            return recorded
 
         recorded = await asyncio.get_running_loop().run_in_executor(self._pool, fetch)
-        self._bytes += len(recorded.visit.body or b"")
+        if recorded is None:
+            return None
         self.resources.append(Resource(request.resource_type, recorded, _is_page(request)))
         if len(recorded.visit.steps) > 1:
             await request.frame.page.context.add_cookies(_set_on_the_way(cookies))
@@ -232,6 +245,12 @@ class Traffic:
         if failed is not None:
             return replace(failed, url=page_url)
         return Visit(page_url, failure="The page couldn't be asked for.", reason="not-asked", failed_at=page_url)
+
+
+def _size(recorded: Recorded) -> int:
+    """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
+    came = sum(len(one.response) for one in recorded.exchanges)
+    return max(came, len(recorded.visit.body or b""))
 
 
 def _is_page(request: "Request") -> bool:

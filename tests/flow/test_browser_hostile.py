@@ -216,6 +216,19 @@ def test_a_page_that_asks_for_too_much_is_cut_short(site: Site) -> None:
     assert len(record(captured)["resources"]) == 10
 
 
+def test_all_bytes_of_a_page_are_counted_also_of_what_is_too_large(site: Site) -> None:
+    """A thousand pictures over their own limit would otherwise bring a thousand times as much as may come."""
+    site.page("/", "<!doctype html>" + "".join(f'<img src="/{n}.jpg">' for n in range(60)))
+    for number in range(60):  # no length is declared, so that each is read up to its limit
+        site.routes[f"/{number}.jpg"] = Answer(bytes(300_000), media_type="image/jpeg", length=-1)
+    small = capturer_with(resource_bytes=100_000, all_bytes=1_000_000, seconds=30)
+    captured = visit(small, site, image="/none.jpg")
+    small.close()
+    assert refused(captured) == {("image", "too-many-bytes")}
+    assert len(file(captured, "wacz")) < 1_000_000 + 6 * 200_000
+    assert ("image", "too-many-bytes") in {(one["kind"], one["reason"]) for one in record(captured)["not_loaded"]}
+
+
 def test_one_browser_serves_many_captures_and_a_killed_one_is_replaced(site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
     ours = capturer_with(seconds=15)
