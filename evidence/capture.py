@@ -1,14 +1,14 @@
 """Capturing a page and one of its images over HTTP: the wire-exact record, what was served, and the surroundings."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from requests.cookies import RequestsCookieJar
 
-from evidence.outcomes import inline_image, judge, names_image, picture_name, referrer
+from evidence.outcomes import inline_bodies, inline_image, judge, names_image, picture_name, referrer
 from evidence.surroundings import describe
 from evidence.visitor import Visitor
 from evidence.visits import Visit
@@ -89,7 +89,9 @@ class HttpCapturer:
         }
         files = self._files(page, image, warc, facts)
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        return Captured(outcome, sentence, started, finished, digest, files)
+        return Captured(
+            outcome, sentence, started, finished, digest, files, digests=digests_in([page.body, image.body])
+        )
 
     def _visit_both(self, page_url: str, image_url: str, expected: Digest) -> tuple[Visit, Visit, bytes]:
         left = left_until(time.monotonic() + self._limits.seconds)
@@ -122,6 +124,13 @@ def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
         name, media_type = picture_name(image.body)
         files.append(CapturedFile("captured-image", name, media_type, image.body))
     return tuple(files)
+
+
+def digests_in(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
+    """Of bodies, and of the images that are written inside of them."""
+    came = [body for body in bodies if body]
+    inside = (image for body in came for _, image in inline_bodies(body))
+    return frozenset(Digest.of(data) for data in (*came, *inside))
 
 
 def left_until(end: float) -> Callable[[], float]:

@@ -225,6 +225,8 @@ class Captured:
         image: digest of the image bytes that were served now, or ``None``.
         files: what is kept.
         method: ``http``, or ``browser`` when the page was rendered.
+        digests: of everything that the files carry or show: page, image, all that the page asked for, and images that
+            are written inside of these.
     """
 
     outcome: str
@@ -234,6 +236,7 @@ class Captured:
     image: Digest | None
     files: tuple[CapturedFile, ...]
     method: str = "http"
+    digests: frozenset[Digest] = frozenset()
 
 
 class Capturer(Protocol):

@@ -21,7 +21,15 @@ from evidence.browser.running import RunningBrowser
 from evidence.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
 from evidence.browser.shots import Photographer
 from evidence.browser.traffic import Resource, Traffic
-from evidence.capture import DEFAULT_LIMITS, IMAGE_ACCEPT, CaptureLimits, HttpCapturer, left_until, served_files
+from evidence.capture import (
+    DEFAULT_LIMITS,
+    IMAGE_ACCEPT,
+    CaptureLimits,
+    HttpCapturer,
+    digests_in,
+    left_until,
+    served_files,
+)
 from evidence.outcomes import inline_bodies, inline_image, names_image, referrer
 from evidence.surroundings import certificates_of, describe
 from evidence.visitor import Visitor
@@ -184,7 +192,8 @@ class BrowserCapturer:
             *seen.shots.files,
         )
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
-        return Captured(outcome, sentence, started, finished, digest, files, method="browser")
+        digests = digests_in([*(one.visit.body for one in seen.traffic.resources), image.body, seen.dom])
+        return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
     def _image(self, seen: Seen, image_url: str, expected: Digest) -> tuple[Visit, tuple[Exchange, ...]]:
         """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.

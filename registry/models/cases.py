@@ -80,6 +80,7 @@ class Capture(Claimable):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     files = models.JSONField(default=list, blank=True, help_text="list of {role, name, media_type, digest, size}")
+    digests = models.JSONField(default=list, blank=True, help_text="of everything that the files carry or show, in hex")
     next_at = models.DateTimeField(null=True, blank=True, help_text="when the place is to be visited again")
 
     class Meta:

@@ -118,6 +118,14 @@ def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCaptur
     assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"]
 
 
+def test_it_is_told_what_else_the_page_holds(capturer: BrowserCapturer, site: Site) -> None:
+    inside = base64.b64encode(picture(8)).decode()
+    site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><img src=other.jpg>')
+    site.routes["/s.css"] = Answer(f"p{{background:url(data:image/jpeg;base64,{inside})}}".encode(), "text/css")
+    other = site.image("/other.jpg", 9)
+    assert visit(capturer, site).digests >= {Digest.of(one) for one in (PICTURE, other, picture(8))}
+
+
 def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><body style="margin:0"><div style="height:30000px"></div><img src="photo.jpg">')
     captured = visit(capturer, site)

@@ -1,6 +1,7 @@
 """What is kept and for how long, what may not be stored, and where crawling stops."""
 
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -224,9 +225,50 @@ def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(house: Inline, sh
     house.run_until_idle()
     capture = Capture.objects.get()
     assert capture.outcome == "image-changed"
-    assert capture.sentence.endswith("The operator's blocklist names these bytes; they weren't kept.")
+    assert capture.sentence.endswith(
+        "The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
+    )
     assert [file["role"] for file in capture.files] == ["network"]
     assert not any(bad in path.read_bytes() for path in house.house.config.data_dir.rglob("*") if path.is_file())
+
+
+def test_a_capture_keeps_nothing_of_a_page_with_another_picture_that_is_blocked(house: Inline, shop: Shop) -> None:
+    page_with_another_inside(shop)
+    BlockedDigest.objects.create(digest=Digest.of(ANOTHER), reason="Unlawful.")
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    assert [file["role"] for file in Capture.objects.get().files] == ["network"]
+    assert not holding(house, ANOTHER)
+
+
+def test_a_purge_finds_captures_of_pages_that_show_the_picture_beside_another(house: Inline, shop: Shop) -> None:
+    page_with_another_inside(shop)
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    roles = {Digest.from_hex(file["digest"]): file["role"] for file in Capture.objects.get().files}
+    assert holding(house, ANOTHER)
+    purge(house.house, Digest.of(ANOTHER), by="Ann", reason="An order of a court.")
+    assert not holding(house, ANOTHER)
+    assert {role for digest, role in roles.items() if digest in house.house.blobs} == {"network"}
+
+
+ANOTHER = photograph(60)
+
+
+def page_with_another_inside(shop: Shop) -> None:
+    code = b64encode(ANOTHER).decode()
+    shop.serve("/", f'<img src="{COPY}"><img src="data:image/jpeg;base64,{code}">'.encode(), "text/html")
+
+
+def holding(house: Inline, data: bytes) -> list[Path]:
+    """The files that hold the bytes, as they are or as they stand in a page."""
+    forms = (data, b64encode(data))
+    every = (path for path in house.house.config.data_dir.rglob("*") if path.is_file())
+    return [path for path in every if any(form in path.read_bytes() for form in forms)]
 
 
 def test_blocked_bytes_are_neither_crawled_nor_registered(house: Inline, shop: Shop) -> None:

@@ -62,6 +62,7 @@ def _capture(house: House, pk: int) -> None:
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,
+            digests=sorted(one.hex for one in captured.digests),
             next_at=recaptures.next_visit(outcomes, captured.finished, house.config.recapture_days),
         )
         again = f"Visited again, {AGAIN[standing]}: " if row.number > 1 else ""
@@ -85,8 +86,10 @@ def _unvisited(sighting: Sighting) -> Captured | None:
 
 def _allowed(captured: Captured) -> Captured:
     """The capture without what shows or carries bytes that may not be stored."""
-    if not blocked([Digest.of(file.data) for file in captured.files]):
+    if not blocked([*captured.digests, *(Digest.of(file.data) for file in captured.files)]):
         return captured
-    sentence = f"{captured.sentence} The operator's blocklist names these bytes; they weren't kept."
+    sentence = (
+        f"{captured.sentence} The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
+    )
     kept = tuple(file for file in captured.files if file.role == "network")
-    return replace(captured, sentence=sentence, image=None, files=kept)
+    return replace(captured, sentence=sentence, image=None, files=kept, digests=frozenset())

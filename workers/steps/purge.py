@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from evidence.outcomes import inline_bodies
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry import fingerprints as vectors
@@ -40,13 +41,13 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     Returns:
         Whether the bytes were here.
     """
-    begun_again: list[Report] = []
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
-        shown = set()
+        begun_again = _begin_reports_again(digest)
+        shown = {*_shown_by(house, digest)} - {digest}
         if picture is not None:
-            begun_again = _begin_reports_again(picture)
-            shown = {*_shown_by(house, picture)} - {digest}
+            if picture.thumbnail is not None:
+                shown.add(picture.thumbnail)
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
@@ -61,45 +62,51 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     return house.blobs.remove(digest)
 
 
-def _cases(picture: Picture) -> QuerySet[Case]:
+def _cases(digest: Digest) -> QuerySet[Case]:
     """The cases that have to do with the picture: a match with it, a visit that met it, a work that it belongs to."""
-    matched = Match.objects.filter(Q(found=picture) | Q(registered=picture))
-    about = Q(case_sightings__match__in=matched) | Q(captures__in=_carrying(picture))
-    return Case.objects.filter(about | Q(work__work_pictures__picture=picture)).distinct()
+    matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
+    about = Q(case_sightings__match__in=matched) | Q(captures__in=_carrying(digest))
+    return Case.objects.filter(about | Q(work__work_pictures__picture__digest=digest)).distinct()
 
 
-def _carrying(picture: Picture) -> QuerySet[Capture]:
-    """The visits that met the picture."""
-    return Capture.objects.filter(Q(files__contains=[{"digest": picture.digest.hex}]) | Q(sighting__picture=picture))
+def _carrying(digest: Digest) -> QuerySet[Capture]:
+    """The visits that met the picture, also where it was something else on the page."""
+    met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
+    return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
 
 
-def _begin_reports_again(picture: Picture) -> list[Report]:
+def _begin_reports_again(digest: Digest) -> list[Report]:
     """Have reports that aren't finished begun again: their volumes up to now may show the picture."""
-    reports = list(Report.objects.filter(owner__cases__in=_cases(picture)).exclude(state=StepState.DONE).distinct())
+    reports = list(Report.objects.filter(owner__cases__in=_cases(digest)).exclude(state=StepState.DONE).distinct())
     Report.objects.filter(pk__in=[one.pk for one in reports]).exclude(state=StepState.DONE).update(progress={})
     return reports
 
 
-def _shown_by(house: House, picture: Picture) -> Iterator[Digest]:
-    """Files that carry or show the picture: its small copy, and of captures, bundles, deposit records and reports."""
-    if picture.thumbnail is not None:
-        yield picture.thumbnail
-    captured = {*_captured(picture)}
+def _shown_by(house: House, digest: Digest) -> Iterator[Digest]:
+    """Files that carry or show the picture, of captures, bundles, deposit records and reports."""
+    captured = {*_captured(house, digest)}
     yield from captured
-    for bundle in Bundle.objects.filter(case__in=_cases(picture)).exclude(seal_digest=None):
-        yield from _documents(house, bundle, picture.digest, captured)
-    for deposit in Deposit.objects.filter(work__work_pictures__picture=picture).distinct():
+    for bundle in Bundle.objects.filter(case__in=_cases(digest)).exclude(seal_digest=None):
+        yield from _documents(house, bundle, digest, captured)
+    for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
         files = sealed_deposit(house, deposit).manifest.files
         yield from (file.sha256 for file in files if file.role == RECORD_ROLE)
-    for report in Report.objects.filter(owner__cases__in=_cases(picture)).distinct():
+    for report in Report.objects.filter(owner__cases__in=_cases(digest)).distinct():
         yield from (Digest.from_hex(one["digest"]) for one in report.files if one["media_type"] == "application/pdf")
 
 
-def _captured(picture: Picture) -> Iterator[Digest]:
-    for row in _carrying(picture).select_related("sighting"):
-        inline = row.sighting.image_url.startswith("data:")
-        roles = SHOWING | {"page"} if inline else SHOWING
-        yield from (Digest.from_hex(one["digest"]) for one in row.files if one["role"] in roles)
+def _captured(house: House, digest: Digest) -> Iterator[Digest]:
+    for row in _carrying(digest):
+        for role, file in ((one["role"], Digest.from_hex(one["digest"])) for one in row.files):
+            if role in SHOWING or (role == "page" and _holds(house, file, digest)):
+                yield file
+
+
+def _holds(house: House, page: Digest, digest: Digest) -> bool:
+    """Whether the image is written inside a page."""
+    if page not in house.blobs:
+        return False
+    return any(Digest.of(image) == digest for _, image in inline_bodies(house.blobs.get(page)))
 
 
 def _documents(house: House, bundle: Bundle, digest: Digest, captured: set[Digest]) -> Iterator[Digest]:
