@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from registry.models import Capture, Case, Sighting, StepState
 
@@ -71,19 +72,26 @@ def outcomes_before(capture: Capture) -> list[str]:
     return list(earlier.filter(state=StepState.DONE).order_by("-number").values_list("outcome", flat=True))
 
 
-def start_due(moment: datetime, most: int = 100) -> list[int]:
+def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
     """Ask for the visits whose time has come; a place is asked for once, whoever calls.
+
+    Places of cases that aren't followed keep their time, and are visited when the case is opened again. A visit that
+    failed is made again after the first pause.
+
+    Args:
+        moment: now.
+        days: the first pause; 0 for none after a failure.
+        most: so many at once.
 
     Returns:
         Captures that wait now.
     """
     made = []
     with transaction.atomic():
-        due = Capture.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related("case")
-        for last in due.filter(next_at__lte=moment).order_by("next_at")[:most]:
+        rows = Capture.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+        due = rows.filter(_due(moment, days), case__decision__in=FOLLOWED).order_by("next_at", "pk")
+        for last in due.select_related("case")[:most]:
             Capture.objects.filter(pk=last.pk).update(next_at=None)
-            if last.case.decision not in FOLLOWED:
-                continue
             again, _ = Capture.objects.get_or_create(
                 case=last.case,
                 page_key=last.page_key,
@@ -93,6 +101,15 @@ def start_due(moment: datetime, most: int = 100) -> list[int]:
             )
             made.append(again.pk)
     return made
+
+
+def _due(moment: datetime, days: int) -> Q:
+    come = Q(next_at__lte=moment)
+    if not days:
+        return come
+    place = {name: OuterRef(name) for name in ("case", "page_key", "image_key")}
+    followed = Exists(Capture.objects.filter(**place, number__gt=OuterRef("number")))
+    return come | (Q(state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days)) & ~followed)
 
 
 def standings(case: Case) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]:

@@ -19,6 +19,7 @@ from workers.steps.capture import capture_sightings
 from workers.steps.decide import clear, confirm
 from workers.steps.match import match_pictures
 
+DAYS = 7
 THEN = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -81,7 +82,7 @@ def case(inline: Inline, site: Site) -> Case:
 def visit_again(inline: Inline) -> list[int]:
     """Let the time of the next visits come, and make them."""
     Capture.objects.exclude(next_at=None).update(next_at=now() - timedelta(seconds=1))
-    waiting = recaptures.start_due(now())
+    waiting = recaptures.start_due(now(), DAYS)
     capture_sightings(inline.house, waiting)
     return waiting
 
@@ -96,7 +97,7 @@ def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(inline: Inl
     assert first.next_at is not None
     assert first.finished_at is not None
     assert first.next_at - first.finished_at == timedelta(days=7)
-    assert recaptures.start_due(now()) == []
+    assert recaptures.start_due(now(), DAYS) == []
     visit_again(inline)
     assert standing_of(case) == "online"
     site.routes["/image-0.jpg"] = Answer(photograph(5), media_type="image/jpeg")
@@ -121,9 +122,9 @@ def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: Inline
 
 def test_asking_twice_gives_the_same_rows(inline: Inline, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
-    first = recaptures.start_due(now())
+    first = recaptures.start_due(now(), DAYS)
     Capture.objects.filter(number=1).update(next_at=now() - timedelta(seconds=1))  # as a restored row would have it
-    assert recaptures.start_due(now()) == first
+    assert recaptures.start_due(now(), DAYS) == first
     assert case.captures.count() == 2
 
 
@@ -137,6 +138,21 @@ def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inl
     case.refresh_from_db()
     clear(case, by="ann", reason="", copies=False)
     assert visit_again(inline) == []
+    case.refresh_from_db()
+    reopen(case, by="ann", reason="A mistake.")
+    assert len(visit_again(inline)) == 1
+
+
+def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: Inline, case: Case) -> None:
+    Capture.objects.update(state="failed", next_at=None, claimed_at=now() - timedelta(days=DAYS - 1))
+    assert recaptures.start_due(now(), DAYS) == []
+    Capture.objects.update(claimed_at=now() - timedelta(days=DAYS + 1))
+    assert recaptures.start_due(now(), 0) == []
+    made = recaptures.start_due(now(), DAYS)
+    assert recaptures.start_due(now(), DAYS) == []
+    capture_sightings(inline.house, made)
+    assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "failed"), (2, "done")]
+    assert Capture.objects.exclude(next_at=None).count() == 1
 
 
 def test_the_tick_starts_what_is_due(inline: Inline, case: Case) -> None:

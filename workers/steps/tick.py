@@ -44,7 +44,7 @@ def tick(house: House) -> None:
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
-    recaptures.start_due(now())
+    recaptures.start_due(now(), house.config.recapture_days)
     for step, model, size in BATCHES:
         if house.queued(step) >= MOST_MESSAGES:
             continue
