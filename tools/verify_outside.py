@@ -11,11 +11,13 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,10 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "verify-by-hand.md"
 _SECTION = re.compile(r"^## (?P<title>.+?)\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+MINIMUM_DIFFICULTY = 5e13
+"""What blocks of the main chain have taken since 2024; without a node, easier headers aren't passed on to ``ots``."""
+FREE_EXPANSION, MAX_EXPANSION = 64 << 20, 100
+_DIFFICULTY_ONE = 0xFFFF << 208
 _LINES = re.compile(r"^```sh\n(?P<lines>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -64,24 +70,31 @@ def sections(page: str) -> list[Section]:
     return found
 
 
-def check(folder: Path, environment: Mapping[str, str]) -> Iterator[Outcome]:
-    """Run every section in an unpacked bundle."""
+def check(folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str]) -> Iterator[Outcome]:
+    """Run every section in an unpacked bundle; a remark is added to what is said of a section with this need."""
     for section in sections(PAGE.read_text("utf-8")):
         lacking = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
         if lacking:
             yield Outcome(section.title, "not run", "; ".join(lacking))
             continue
         run = subprocess.run(
-            ["sh", "-eu", "-c", section.lines], cwd=folder, env=environment, capture_output=True, text=True, check=False
+            ["sh", "-eu", "-c", section.lines],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
         state = "passed" if run.returncode == 0 else "FAILED"
-        yield Outcome(section.title, state, (run.stdout + run.stderr).strip())
+        said = [remarks[need] for need in section.needs if need in remarks]
+        yield Outcome(section.title, state, "\n".join([*said, run.stdout + run.stderr]).strip())
 
 
 def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
     """Why a section can't be run, or an empty string."""
     if need.startswith("python3:"):
-        line = ["python3", "-c", f"import {need.partition(':')[2]}"]
+        line = ["python3", "-I", "-c", f"import {need.partition(':')[2]}"]
         done = subprocess.run(line, env=environment, capture_output=True, check=False)
         return f"the Python library {need.partition(':')[2]} isn't installed" if done.returncode else ""
     if need.startswith("ByteRange:"):
@@ -94,12 +107,24 @@ def _lacks(need: str, folder: Path, environment: Mapping[str, str]) -> str:
     return "" if shutil.which(need, path=environment["PATH"]) else f"{need} isn't installed"
 
 
+def headers_of(folder: Path) -> dict[int, bytes]:
+    """The block headers that the bundle brings, by height."""
+    paths = {path.stem.partition("-")[2]: path for path in folder.glob("proofs/material/block-*.header")}
+    known = {int(height): path for height, path in paths.items() if re.fullmatch("[0-9]{1,9}", height)}
+    return {height: path.read_bytes() for height, path in sorted(known.items()) if path.stat().st_size == 80}
+
+
+def difficulty(header: bytes) -> float:
+    """How much harder than the easiest target of the main chain a header was to make; 0 when it misses its own."""
+    (bits,) = struct.unpack_from("<I", header, 72)
+    exponent, mantissa = bits >> 24, bits & 0xFFFFFF
+    target = mantissa << 8 * (exponent - 3) if 3 <= exponent <= 32 and mantissa <= 0x7FFFFF else 0
+    return _DIFFICULTY_ONE / target if 0 < int(_name(header), 16) <= target else 0.0
+
+
 @contextmanager
-def blocks_of(folder: Path) -> Iterator[str]:
-    """The calls of a Bitcoin node that ``ots`` makes, answered from the headers that the bundle brings."""
-    headers = {}
-    for path in folder.glob("proofs/material/block-*.header"):
-        headers[int(path.stem.partition("-")[2])] = path.read_bytes()
+def blocks_of(headers: Mapping[int, bytes]) -> Iterator[str]:
+    """The calls of a Bitcoin node that ``ots`` makes, answered from these headers."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(headers))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -127,7 +152,11 @@ def _handler(headers: Mapping[int, bytes]) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             call = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             result = answer(call["method"], call.get("params") or [])
-            error = None if result is not None else {"code": -8, "message": "the bundle brings no such block"}
+            error = (
+                None
+                if result is not None
+                else {"code": -8, "message": "the bundle brings no such block, or one with too little work"}
+            )
             body = json.dumps({"result": result, "error": error, "id": call.get("id")}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
@@ -145,25 +174,50 @@ def _name(header: bytes) -> str:
     return hashlib.sha256(hashlib.sha256(header).digest()).digest()[::-1].hex()
 
 
+class NoBundleError(Exception):
+    """What was given can't be unpacked; the message says why."""
+
+
 @contextmanager
 def unpacked(bundle: Path) -> Iterator[Path]:
-    """The folder itself, or what a ZIP holds."""
-    if bundle.is_dir():
-        yield bundle
-        return
+    """The folder with the bundle's files: the one given, or what a ZIP holds; raises ``NoBundleError``."""
     with tempfile.TemporaryDirectory() as name:
+        folder = bundle if bundle.is_dir() else Path(name)
+        if not bundle.is_dir():
+            _extract(bundle, folder)
+        inside = [path for path in folder.iterdir() if path.is_dir() and (path / "bagit.txt").is_file()]
+        if not (folder / "bagit.txt").is_file() and len(inside) != 1:
+            raise NoBundleError(f"{bundle} holds no bagit.txt: it isn't a bundle.")
+        yield folder if (folder / "bagit.txt").is_file() else inside[0]
+
+
+def _extract(bundle: Path, folder: Path) -> None:
+    try:
         with zipfile.ZipFile(bundle) as packed:
-            packed.extractall(name)
-        yield Path(name)
+            if (
+                sum(info.file_size for info in packed.infolist())
+                > FREE_EXPANSION + MAX_EXPANSION * bundle.stat().st_size
+            ):
+                raise NoBundleError(f"{bundle} would unpack to more than any bundle does.")
+            packed.extractall(folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise NoBundleError(f"{bundle} can't be unpacked as a ZIP: {error}") from error
 
 
 def outcomes(bundle: Path, roots: Path | None, node: str, *, regtest: bool) -> list[Outcome]:
-    """What became of every section."""
-    with unpacked(bundle) as folder, tempfile.TemporaryDirectory() as work, blocks_of(folder) as source:
-        given = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
-        given["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        return list(check(folder, {**os.environ, **given, "PATH": path}))
+    """What became of every section; raises ``NoBundleError``."""
+    with unpacked(bundle) as folder, tempfile.TemporaryDirectory() as work:
+        brought = {height: (data, difficulty(data)) for height, data in headers_of(folder).items()}
+        least = 0.0 if regtest else MINIMUM_DIFFICULTY
+        good = {height: data for height, (data, done) in brought.items() if done > 0 and done >= least}
+        with blocks_of(good) as source:
+            given = {"ROOTS": str(roots.resolve()) if roots else "", "NODE": node or source, "WORK": work}
+            given["OTS_CHAIN"] = "--btc-regtest" if regtest else ""
+            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            told = [f"block {height}, {_name(data)}: difficulty {done:.3g}" for height, (data, done) in brought.items()]
+            told.append("without NODE, nothing shows that a block belongs to the chain")
+            remarks = {} if node else {"NODE": "\n".join(told)}
+            return list(check(folder, {**os.environ, **given, "PATH": path}, remarks))
 
 
 def main() -> int:
@@ -173,21 +227,34 @@ def main() -> int:
     )
     parser.add_argument("bundle", type=Path, help="the ZIP, or the folder it was unpacked into")
     parser.add_argument("--roots", type=Path, help="root certificates of authorities that you trust, one PEM file")
-    parser.add_argument("--node", default="", help="a Bitcoin node of yours; else the headers in the bundle answer")
+    parser.add_argument(
+        "--node",
+        default="",
+        help="a Bitcoin node of yours; else the headers in the bundle answer, once their work is checked",
+    )
     parser.add_argument("--regtest", action="store_true", help="the blocks are of a chain for trials")
     options = parser.parse_args()
     if not options.bundle.exists():
         print(f"error: there is no {options.bundle}", file=sys.stderr)
         return 2
-    found = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
+    try:
+        found = outcomes(options.bundle, options.roots, options.node, regtest=options.regtest)
+    except NoBundleError as error:
+        print(f"error: {_shown(str(error))}", file=sys.stderr)
+        return 2
     for one in found:
-        first, *rest = one.words.splitlines() or [""]
+        first, *rest = map(_shown, one.words.splitlines() or [""])
         print(f"{one.state:<8}  {one.title}: {first}")
         for line in rest if one.state == "FAILED" else rest[:6]:
             print(f"          {line}")
     counted = {state: sum(one.state == state for one in found) for state in ("passed", "FAILED", "not run")}
     print(", ".join(f"{count} {state}" for state, count in counted.items()))
     return 1 if counted["FAILED"] else 0
+
+
+def _shown(text: str) -> str:
+    """Text without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Check this bundle with Python alone (3.8 or newer, no packages, no network).
 
-    python3 verify.py            the folder in which this file lies
-    python3 verify.py PATH       another unpacked folder, or a ZIP
+    python3 -I verify.py         the folder in which this file lies
+    python3 -I verify.py PATH    another unpacked folder, or a ZIP
+
+With -I Python takes nothing from the folder in which you are: a file of the bundle could bear the name of one of
+Python's own.
 
 Checked here: every digest, the bag, the seal digest, the log's entry and its place under the log's checkpoint, and that
 the sealed figures and the sealed calibration give the sealed probabilities. That the calibration's bounds follow from
@@ -16,25 +19,36 @@ from __future__ import annotations
 import base64
 import calendar
 import hashlib
+import io
 import json
 import math
 import re
 import sys
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO, Any, Iterator, Tuple, Union  # noqa: UP035 - Python 3.8
 
 PIECE = 1 << 20
 LIMIT = 16 << 20
+MAX_EXPANSION = 100
 MANIFEST = "data/manifest.json"
 FACTS = "data/facts.json"
 OWN_TAGS = {"tagmanifest-sha256.txt"}
 HELD = {"low-information", "collage", "page", "negative", "lens", "mark"}
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class BrokenError(Exception):
     """A check failed; the message says which."""
+
+
+UNREADABLE = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ArithmeticError, ValueError,
+    KeyError, TypeError, IndexError, AttributeError,
+)  # fmt: skip
 
 
 class Folder:
@@ -57,10 +71,14 @@ class Zip:
 
     def __init__(self, path: str) -> None:
         self.zip = zipfile.ZipFile(path)
-        names = [info.filename for info in self.zip.infolist() if not info.filename.endswith("/")]
-        self.names = set(names)
-        if len(self.names) != len(names):
+        files = [info for info in self.zip.infolist() if not info.filename.endswith("/")]
+        self.names = {info.filename for info in files}
+        if len(self.names) != len(files):
             raise BrokenError("a name stands twice in the ZIP")
+        if sum(info.file_size for info in files) > 4 * LIMIT + MAX_EXPANSION * Path(path).stat().st_size:
+            raise BrokenError("the ZIP would unpack to more than any bundle does")
+        if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in files):
+            raise BrokenError("the ZIP is packed by a method that isn't read here: unpack it first")
 
     def open(self, name: str) -> IO[bytes]:
         """A file for reading bytes."""
@@ -73,8 +91,8 @@ Digests = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
 
 def digests(bundle: Bundle, name: str) -> Digests:
     """Size, SHA-256 and SHA-512 of a file."""
-    if name not in bundle.names:
-        raise BrokenError(f"{name} is missing")
+    if not NAME.fullmatch(name):
+        raise BrokenError(f"a name that a bundle can't have: {name[:80]!a}")
     sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
     with bundle.open(name) as file:
         for piece in iter(lambda: file.read(PIECE), b""):
@@ -93,6 +111,26 @@ def read(bundle: Bundle, name: str) -> bytes:
     if len(data) > LIMIT:
         raise BrokenError(f"{name} is too large")
     return data
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON."""
+    if len(dict(pairs)) != len(pairs):
+        raise BrokenError("a name stands twice in one object")
+    return dict(pairs)
+
+
+def load(bundle: Bundle, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """The JSON of a small file."""
+    return json.loads(read(bundle, name).decode(), object_pairs_hook=unique)
+
+
+def load_canonical(bundle: Bundle, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """The JSON of a small file without fractions, in its one form."""
+    value = load(bundle, name)
+    if canonical(value) != read(bundle, name):
+        raise BrokenError(f"{name} isn't in its one canonical form (RFC 8785)")
+    return value
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -119,9 +157,11 @@ def check_bag(bundle: Bundle, found: dict[str, Digests]) -> str:
 
 def check_manifest(bundle: Bundle, found: dict[str, Digests]) -> str:
     """Every sealed file against the manifest."""
-    manifest = json.loads(read(bundle, MANIFEST).decode())
+    manifest = load_canonical(bundle, MANIFEST)
     withheld = withheld_from(bundle)
     listed = {MANIFEST}
+    if not withheld <= {entry["path"] for entry in manifest["files"]} - {FACTS, MANIFEST}:
+        raise BrokenError("the list of withheld files names files that can't be withheld")
     for entry in manifest["files"]:
         listed.add(entry["path"])
         if entry["path"] in withheld and entry["path"] not in found:
@@ -139,38 +179,38 @@ def withheld_from(bundle: Bundle) -> set[str]:
     """Sealed files that this copy of the bundle says it doesn't hold."""
     if "proofs/withheld.json" not in bundle.names:
         return set()
-    return set(json.loads(read(bundle, "proofs/withheld.json").decode())["files"])
+    return set(load_canonical(bundle, "proofs/withheld.json")["files"])
 
 
 def check_entry(bundle: Bundle, found: dict[str, Digests]) -> str:
     """The log's entry: what it commits to is this seal."""
-    entry = json.loads(read(bundle, "proofs/log/entry.json").decode())
+    entry, key = load_canonical(bundle, "proofs/log/entry.json"), load_canonical(bundle, MANIFEST)["key"]["public"]
+    signature = read(bundle, "proofs/signature").hex()
+    if entry["type"] != "seal" or not HASH.fullmatch(entry["salt"]):
+        raise BrokenError("the log's entry isn't about a seal, or has a salt that can't be one")
     commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(entry["opening"])).hexdigest()
     if commitment != entry["commitment"]:
         raise BrokenError("the log's entry commits to something else")
-    if entry["opening"]["manifest"] != found[MANIFEST][1]:
-        raise BrokenError("the log's entry is about another seal digest")
-    if entry["opening"]["signature"] != read(bundle, "proofs/signature").hex():
-        raise BrokenError("the log's entry is about another signature")
-    return f"entry {entry['sequence']} of the log commits to this seal digest and signature"
+    if entry["opening"] != {"key": key, "manifest": found[MANIFEST][1], "signature": signature}:
+        raise BrokenError("the log's entry is about another seal digest, key or signature")
+    return f"entry {entry['sequence']} of the log commits to this seal digest, key and signature"
 
 
 def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: ARG001 - called like the others
     """The entry's place under the checkpoint's root (RFC 9162, 2.1.3.2)."""
-    entry = json.loads(read(bundle, "proofs/log/entry.json").decode())
-    proof = json.loads(read(bundle, "proofs/log/inclusion.json").decode())
+    entry, proof = (load_canonical(bundle, f"proofs/log/{name}.json") for name in ("entry", "inclusion"))
     lines = read(bundle, "proofs/log/checkpoint").decode().split("\n")
     root, size = base64.b64decode(lines[2]), int(lines[1])
     leaf = canonical({"commitment": entry["commitment"], "time": entry["time"], "type": entry["type"]})
     current = hashlib.sha256(b"\x00" + leaf).digest()
     position_in_log = position = entry["sequence"]
     last = size - 1
-    if proof["size"] != size or proof["index"] != position or not 0 <= position <= last:
+    if (proof["size"], proof["index"], type(position)) != (size, position, int) or not 0 <= position <= last:
         raise BrokenError("the inclusion proof is about another entry or checkpoint")
     for text in proof["path"]:
         sibling = bytes.fromhex(text)
-        if last == 0:
-            raise BrokenError("the inclusion proof is too long")
+        if last == 0 or not HASH.fullmatch(text):
+            raise BrokenError("the inclusion proof is too long, or holds something that is no hash")
         if position % 2 or position == last:
             current = hashlib.sha256(b"\x01" + sibling + current).digest()
             while position and not position % 2:
@@ -185,7 +225,7 @@ def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: 
 
 def check_probability(bundle: Bundle, found: dict[str, Digests]) -> str:
     """Every probability follows from the figures and the calibration that the facts name."""
-    facts = json.loads(read(bundle, FACTS).decode())
+    facts = load(bundle, FACTS)
     calibrations: dict[str, Any] = {}
     withheld, counted, left = withheld_from(bundle), 0, 0
     for stated in facts.get("calibrations", ()):
@@ -214,10 +254,14 @@ def stated_calibration(bundle: Bundle, found: dict[str, Digests], stated: dict[s
     """A calibration of which the facts say what it says itself."""
     if found.get(stated["file"], ("", ""))[1] != stated["digest"]:
         raise BrokenError(f"{stated['file']} isn't the calibration that the facts state")
-    calibration: dict[str, Any] = json.loads(read(bundle, stated["file"]).decode())
-    told = {**calibration["bounds"], **{name: calibration[name] for name in ("name", "made", "data")}}
+    calibration: dict[str, Any] = load(bundle, stated["file"])
+    bounds, scores = calibration["bounds"], [score for score, _ in calibration["knots"]]
+    rising = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
+    if calibration["format"] != "exhibit-calibration/1" or set(bounds) != {"certain", "review"} or not rising:
+        raise BrokenError(f"{stated['file']} isn't a calibration, or contradicts itself")
+    told = {**bounds, **{name: calibration[name] for name in ("name", "made", "data")}}
     for name, value in told.items():
-        if stated[name] != value:
+        if canonical(stated[name]) != canonical(value):
             raise BrokenError(f"the facts state another {name} of the calibration than {stated['file']}")
     return calibration
 
@@ -242,6 +286,8 @@ def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     }
     terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
     score, knots = calibration["intercept"] + math.fsum(terms), calibration["knots"]
+    if not math.isfinite(score):
+        raise BrokenError("the figures are beyond what can be computed")
     left, low = knots[0]
     for right, high in knots:
         if score < right:
@@ -262,9 +308,11 @@ def lines_for_the_rest(bundle: Bundle) -> Iterator[str]:
     key = "openssl pkeyutl -verify -pubin -inkey proofs/key.pem -rawin"
     yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
     if "proofs/anchors/index.json" in bundle.names:
-        for record in json.loads(read(bundle, "proofs/anchors/index.json").decode()):
+        for record in load_canonical(bundle, "proofs/anchors/index.json"):
+            if not HASH.fullmatch(record["digest"]) or not {record["file"], *record["material"]} <= bundle.names:
+                raise BrokenError("the list of receipts names a file that isn't there, or no digest")
             mark = " (development)" if record["development"] else ""
-            yield f"{record['file']}, by {record['witness']}{mark}:"
+            yield f"{record['file']}, called {record['witness'][:60]!r}{mark}:"
             yield from ("    " + line for line in anchor_lines(bundle, record))
     yield "digests and bag, once more by other programs:"
     yield "    sha256sum --check --quiet manifest-sha256.txt tagmanifest-sha256.txt"
@@ -273,26 +321,27 @@ def lines_for_the_rest(bundle: Bundle) -> Iterator[str]:
 
 
 def anchor_lines(bundle: Bundle, record: dict[str, Any]) -> Iterator[str]:
-    """The commands for one receipt."""
+    """The commands for one receipt whose names and digest were checked."""
     if record["kind"] == "evm":
         yield "ask a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;"
         yield "any Ethereum library follows nodes from its root of receipts to the log of " + record["digest"]
-        return
-    if record["kind"] != "rfc3161":
+    elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
-        return
-    at = stamped(read(bundle, record["file"]))
-    when = f" -attime {at}" if at else ""
-    chain = [name for name in record["material"] if "/certificate-" in name]
-    if chain:
-        yield f"cat {' '.join(chain)} > ../chain.pem"
-    helpers = " -untrusted ../chain.pem" if chain else ""
-    yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{helpers}{when}"
+    elif record["kind"] == "rfc3161":
+        at = stamped(read(bundle, record["file"]))
+        when = f" -attime {at}" if at else ""
+        chain = [name for name in record["material"] if "/certificate-" in name]
+        if chain:
+            yield f"cat {' '.join(chain)} > ../chain.pem"
+        helpers = " -untrusted ../chain.pem" if chain else ""
+        yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{helpers}{when}"
+    else:
+        yield "a kind of receipt that isn't known here"
 
 
 def say(text: str) -> None:
-    """One line to the reader."""
-    sys.stdout.write(text + "\n")
+    """One line to the reader; what a terminal would obey or not show is replaced."""
+    sys.stdout.write("".join(sign if sign.isprintable() else "?" for sign in text) + "\n")
 
 
 def run(bundle: Bundle) -> int:
@@ -315,7 +364,7 @@ def run(bundle: Bundle) -> int:
         except BrokenError as error:
             code = 1
             say(f"FAILED       {name}: {error}")
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        except UNREADABLE as error:
             code = 1
             say(f"FAILED       {name}: a file can't be read ({type(error).__name__})")
     say("not checked  signatures and witnesses of time: see the lines below; ROOT.pem is the root certificate of the")
@@ -328,7 +377,8 @@ def run(bundle: Bundle) -> int:
 def main(arguments: list[str]) -> int:
     """Open the folder or ZIP and check it."""
     if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
-        say(__doc__)
+        for line in __doc__.splitlines():
+            say(line)
         return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
     path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
     try:
@@ -339,10 +389,12 @@ def main(arguments: list[str]) -> int:
     except BrokenError as error:
         say(f"FAILED       {error}")
         return 1
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         say(f"FAILED       the bundle can't be read: {error}")
         return 1
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))

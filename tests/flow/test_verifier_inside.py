@@ -1,0 +1,121 @@
+"""verify.py of the bundle against a bundle that lies to it, or that wants more than to be checked."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import evidence.standalone
+from exhibit.entries import canonical
+from tests.assets.bundles import Scene
+from tests.assets.changes import Change, Files, edited, flipped, with_file, without
+from tests.assets.tampering import files_of, packed, rebagged, zipped
+
+VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"
+ANCHORS = "proofs/anchors/index.json"
+
+
+@pytest.fixture(scope="module")
+def whole(scene: Scene) -> Files:
+    return files_of(scene.write(scene.folder / "bundle.zip"))
+
+
+def told(path: Path) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, "-I", str(VERIFIER), str(path)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def listed(**changes: object) -> Change:
+    """The list of receipts with one more, of which these fields are other ones."""
+
+    def change(files: Files) -> Files:
+        [first, *rest] = json.loads(files[ANCHORS])
+        return {**files, ANCHORS: canonical([first, *rest, {**first, **changes}])}
+
+    return change
+
+
+def withheld(*names: str) -> Change:
+    """A copy that says that it leaves these files out, and does."""
+
+    def change(files: Files) -> Files:
+        kept = {name: data for name, data in files.items() if name not in names}
+        return {**kept, "proofs/withheld.json": canonical({"files": list(names), "reason": ""})}
+
+    return change
+
+
+def test_a_whole_bundle_passes(whole: Files, tmp_path: Path) -> None:
+    code, text = told(packed(tmp_path / "b.zip", whole))
+    assert (code, "FAILED" in text) == (0, False)
+    assert "openssl ts -verify -digest" in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        listed(digest="00;echo INJECTED"),
+        listed(file="proofs/x; echo INJECTED"),
+        listed(file="../INJECTED"),
+        listed(material=["proofs/material/certificate-$(echo INJECTED)"]),
+        listed(kind="INJECTED;", digest="f" * 63),
+    ],
+)
+def test_nothing_unchecked_stands_in_a_command(whole: Files, tmp_path: Path, change: Change) -> None:
+    code, text = told(packed(tmp_path / "b.zip", rebagged(change(whole))))
+    assert code == 1
+    assert "INJECTED" not in text
+
+
+def test_what_a_terminal_would_obey_is_replaced(whole: Files, tmp_path: Path) -> None:
+    code, text = told(packed(tmp_path / "b.zip", rebagged(listed(witness="x\x1b[2J\u202ey\nrm -r")(whole))))
+    assert code == 0
+    assert not set(text) & {"\x1b", "\u202e"}
+    assert not [line for line in text.splitlines() if line.startswith("rm")]
+    (tmp_path / "c.zip").write_bytes(zipped({**whole, "proofs/\x1b[2J": b""}))
+    code, text = told(tmp_path / "c.zip")
+    assert (code, "\x1b" in text) == (1, False)
+
+
+FAILURES: dict[str, tuple[Change, str]] = {
+    "facts withheld": (withheld("data/facts.json"), "manifest: the list of withheld files"),
+    "the manifest withheld": (
+        with_file("proofs/withheld.json", canonical({"files": ["data/manifest.json"], "reason": ""})),
+        "manifest: the list of withheld files",
+    ),
+    "what was never sealed withheld": (withheld("data/more.txt"), "manifest: the list of withheld files"),
+    "an entry of another type": (edited("proofs/log/entry.json", lambda one: one.update(type="case")), "entry: "),
+    "a manifest that is written otherwise": (
+        lambda files: {**files, "data/manifest.json": files["data/manifest.json"] + b"\n"},
+        "manifest: data/manifest.json isn't in its one canonical form",
+    ),
+    "a name twice": (with_file("proofs/log/inclusion.json", b'{"index":2,"index":2}'), "inclusion: a name stands"),
+    "a short hash": (
+        edited("proofs/log/inclusion.json", lambda one: one.update(path=["00"])),
+        "inclusion: the inclusion proof is too long, or holds something that is no hash",
+    ),
+    "a file too many": (with_file("data/extra.txt", b"x"), "manifest: data/ holds a file that wasn't sealed"),
+    "a picture changed": (flipped("data/work/01.jpg"), "manifest: data/work/01.jpg isn't the file that was sealed"),
+    "a picture missing": (without("data/work/01.jpg"), "manifest: data/work/01.jpg isn't the file"),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_a_lie_is_named_and_never_a_trace(whole: Files, tmp_path: Path, what: str) -> None:
+    change, words = FAILURES[what]
+    code, text = told(packed(tmp_path / "b.zip", rebagged(change(whole))))
+    assert code == 1
+    assert f"FAILED       {words}" in text
+
+
+def test_damaged_and_oversized_zips_are_refused_in_words(whole: Files, tmp_path: Path) -> None:
+    good = zipped(whole)
+    place = good.index(b"data/work/01.jpg") + 60
+    (tmp_path / "damaged.zip").write_bytes(good[:place] + bytes(40) + good[place + 40 :])
+    (tmp_path / "bomb.zip").write_bytes(zipped({"data/manifest.json": bytes(80 << 20)}))
+    for name in ("damaged", "bomb"):
+        code, text = told(tmp_path / f"{name}.zip")
+        assert (code, text.startswith("FAILED")) == (1, True), name
