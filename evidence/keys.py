@@ -1,6 +1,5 @@
 """Ed25519 keys (RFC 8032): the log's own in a file, an owner's sealing key encrypted at rest. No key can be printed."""
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -52,16 +51,19 @@ class FileSigner(KeySigner):
     Args:
         path: a PKCS#8 PEM file, mode 0600.
 
+    Attributes:
+        path: the same.
+        made: whether the key was made here, just now: it has signed nothing yet.
+
     Raises:
         ConfigError: the file can't be read, is open to others, or holds no Ed25519 key.
     """
 
-    __slots__ = ("path",)
+    __slots__ = ("made", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
-            _write_new_key(path)
+        self.made = not path.exists() and _write_new_key(path)
         super().__init__(_read_key(path))
 
 
@@ -112,8 +114,8 @@ def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
     return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
 
 
-def _write_new_key(path: Path) -> None:
-    """Write a new key beside the path and link it into place, so that two starters agree on one."""
+def _write_new_key(path: Path) -> bool:
+    """Write a new key beside the path and link it into place, so that two starters agree on one; whether it is this."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -123,10 +125,21 @@ def _write_new_key(path: Path) -> None:
             file.write(pem)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
+        path.hardlink_to(draft)
+        _sync(path.parent)
+    except FileExistsError:
+        return False
     finally:
         draft.unlink()
+    return True
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _read_key(path: Path) -> Ed25519PrivateKey:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from evidence import merkle
 from evidence.heads import Head, HeadFile
+from evidence.keys import FileSigner
 from evidence.notes import Note, check_name, parse_note, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
 from exhibit.errors import IntegrityError, WrongUseError
@@ -19,8 +20,33 @@ _UNSURE = (
 )
 
 
+_LOST_KEY = (
+    "Put secrets/log.key back from your backup. If it is lost, begin a new name: exhibit log new-origin --reason TEXT"
+)
+
+
 class BrokenHistoryError(IntegrityError):
     """The log isn't, or may not be, what it was at its last head: nothing is signed until that is settled."""
+
+
+def log_key(path: Path, head: Path, origin: str) -> FileSigner:
+    """The log's own key out of its file, made when it is absent.
+
+    A key that is made here has signed nothing, and the file of the head says so from then on: with a key that came
+    from elsewhere, as from a backup, nothing is signed without that file.
+
+    Args:
+        path: the key's file.
+        head: the file of the head.
+        origin: the log's name.
+
+    Raises:
+        ConfigError: the file of the key can't be used.
+    """
+    signer = FileSigner(path)
+    if signer.made and not head.exists():
+        HeadFile(head).write(sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
+    return signer
 
 
 class Log:
@@ -31,7 +57,8 @@ class Log:
         signer: the log's own key.
         origin: the log's name, such as ``example.org/log``; a new one after a break.
         head: a file that remembers the head signed last, apart from the store: with a store that was set back to an
-            earlier state nothing is signed any more. Nothing is remembered without it.
+            earlier state nothing is signed any more, nor without the file, which :func:`log_key` makes with the key.
+            Nothing is remembered if no file is named.
         left: names that the log had before a break, and that it never signs under again.
     """
 
@@ -93,22 +120,24 @@ class Log:
         """Make sure that the log continues all that it knows to have signed: in its store, and in the file of its head.
 
         Raises:
-            BrokenHistoryError: it doesn't, or the file is missing or was copied here, so that it can't be told.
+            BrokenHistoryError: it doesn't, or can't know: the file is missing, damaged or was copied here.
         """
         latest = self._store.latest_checkpoint()
         if latest is not None:
             self.check_known(latest)
         if self._head is None:
             return
-        head = self._head.read()
-        if head is None:
-            if latest is not None:
-                raise BrokenHistoryError(
-                    f"The file of the log's head is missing. {latest.size} entries are known to have been signed; "
-                    "whether more were can't be told.",
-                    hint=_UNSURE,
-                )
-            return
+        try:
+            head = self._head.read()
+        except IntegrityError as error:
+            raise BrokenHistoryError(f"{error.message} What was signed last can't be told.", hint=_UNSURE) from error
+        if head is None:  # a key that was made here came with one
+            size = 0 if latest is None else latest.size
+            raise BrokenHistoryError(
+                f"The file of the log's head is missing. {size} entries are known to have been signed; "
+                "whether more were can't be told.",
+                hint=_UNSURE,
+            )
         self.check_known(head.checkpoint)
         if head.moved:
             raise BrokenHistoryError(
@@ -129,10 +158,17 @@ class Log:
         """Make sure that a checkpoint that this log's key has signed belongs to what the log knows of itself.
 
         Raises:
-            BrokenHistoryError: the log doesn't know its name, or has it as the present one and doesn't continue it.
+            BrokenHistoryError: another key has signed it, or the log doesn't know its name, or has it as the present
+                one and doesn't continue it.
         """
         if seen.origin in self.left:
             return  # that is over, and recorded
+        try:
+            verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
+        except IntegrityError as error:
+            raise BrokenHistoryError("The log's key isn't the one that signed before.", hint=_LOST_KEY) from error
+        if seen.size == 0:
+            return  # nothing was signed yet, whatever the name was to be
         if seen.origin != self.origin:
             raise BrokenHistoryError(
                 f"A head was signed under the name {seen.origin}, which this log doesn't know: it is older.",
@@ -141,8 +177,15 @@ class Log:
         self.check_continues(seen)
 
     def head(self) -> Head | None:
-        """What the file of the head says; ``None`` without one."""
-        return None if self._head is None else self._head.read()
+        """What the file of the head says; ``None`` without one that can be read."""
+        try:
+            return None if self._head is None else self._head.read()
+        except IntegrityError:
+            return None
+
+    def empty_head(self) -> SignedCheckpoint:
+        """The head of no entries: what is remembered while nothing was signed yet."""
+        return sign_note(self.origin, 0, merkle.EMPTY_ROOT, self._signer)
 
     def remember(self, checkpoint: SignedCheckpoint) -> None:
         """Remember a head that was signed or seen outside: what doesn't continue it isn't signed any more."""

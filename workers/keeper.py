@@ -102,9 +102,16 @@ def keep(config: Config) -> None:
 
 
 def main() -> int:
-    """Keep the servers of this process's configuration; 0 also when another process keeps them already."""
+    """Keep the servers of this process's configuration; 0 also when another process keeps them already.
+
+    With a command after it: run that command with servers that answer and nothing else, as a restore needs it.
+    """
     try:
-        keep(load_config())
+        config = load_config()
+        if command := sys.argv[1:]:
+            with ensure_servers(config):
+                return subprocess.run(command, check=False).returncode
+        keep(config)
     except ServersBusyError:
         return 0
     except ExhibitError as error:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
+from evidence.heads import Head
 from evidence.log import BrokenHistoryError, Log
 from evidence.notes import check_name, parse_verifier_key, verifier_key, verify_note
 from evidence.seen import checkpoints_in
@@ -65,7 +66,9 @@ def check_against(house: House, files: Iterable[Path]) -> list[Comparison]:
         files: bundles, or files with a checkpoint each.
     """
     notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
-    return [_compare(house.log, note) for note in notes]
+    with transaction.atomic():
+        hold(Lock.LOG)  # whoever signs remembers a head as well
+        return [_compare(house.log, note) for note in notes]
 
 
 def _compare(log: Log, text: str) -> Comparison:
@@ -89,13 +92,13 @@ def _compare(log: Log, text: str) -> Comparison:
     return Comparison(name, seen.size, Compared.EARLIER_NAME, sentence)
 
 
-def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint | None:
+def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint:
     """State that nothing was signed beyond what is known here, and go on under the same name; an entry says so.
 
     For a log whose data folder was moved, or put back without loss.
 
     Returns:
-        The head that is known; ``None`` when nothing was ever signed.
+        The head that is known; one of no entries when nothing was ever signed.
 
     Raises:
         BrokenHistoryError: what is known says otherwise: then only a new name helps.
@@ -104,16 +107,15 @@ def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint | Non
         hold(Lock.LOG)
         log = house.log
         head = log.head()
-        newest = _newest(log)
+        newest = _newest(log) or log.empty_head()
+        log.check_known(newest)
         if head is not None:
             log.check_known(head.checkpoint)
-            if newest is None or (head.checkpoint.origin == log.origin and head.checkpoint.size > newest.size):
+            if head.checkpoint.origin == log.origin and head.checkpoint.size > newest.size:
                 newest = head.checkpoint
-        if newest is None:
-            return None
         opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
         submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
-    log.remember(newest)
+    _settle(house, newest, before=head)
     return newest
 
 
@@ -148,10 +150,17 @@ def new_origin(house: House, *, by: str, reason: str, name: str = "") -> str:
             if one not in origins():  # nothing was signed in this database yet, or a restore has lost the name
                 begin_origin(one)
         begin_origin(new, submission)
-    if settled := head.checkpoint if head is not None else newest:
-        house.log.remember(settled)
+    _settle(house, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
     sequence_log(house)
     return new
+
+
+def _settle(house: House, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
+    """Remember a head anew, now that its entry is written down, unless one was signed or shown since."""
+    with transaction.atomic():
+        hold(Lock.LOG)
+        if house.log.head() == before:
+            house.log.remember(checkpoint)
 
 
 def _newest(log: Log) -> SignedCheckpoint | None:

@@ -103,9 +103,10 @@ class House:
 
     @cached_property
     def _log_signer(self) -> Signer:
-        from evidence.keys import FileSigner  # noqa: PLC0415
+        from evidence.log import log_key  # noqa: PLC0415
 
-        return FileSigner(self.config.data_dir / "secrets" / "log.key")
+        folder = self.config.data_dir
+        return log_key(folder / "secrets" / "log.key", folder / "log.head", self.config.log_origin)
 
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:

@@ -219,7 +219,7 @@ def accept_log_head(*, reason: str) -> None:
     from workers.log_history import accept_head
 
     head = accept_head(desk.house, by=person(), reason=reason)
-    say("Nothing was ever signed." if head is None else f"Signing goes on after the head of {head.size} entries.")
+    say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
 
 
 @log_command.command("new-origin", epilog=examples('exhibit log new-origin --reason "restored the backup of Monday"'))

@@ -19,7 +19,9 @@ from exhibit.secrets import master_key
 from registry.models import Owner
 from tests.assets.command_line import CHECKOUT, CommandLine
 from tests.flow.stack import connected_to
+from tests.processes import wait_until
 from workers.addresses import database_url
+from workers.keeper import are_kept
 from workers.keys import document_key, sealing_key
 from workers.programs import postgres_programs
 from workers.servers import EmbeddedServers
@@ -217,3 +219,58 @@ def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
         cli.run("log", "accept-head", "--reason", "moved to a new disk")
         assert installation.log(1)[1] == ""
         assert cli.ask("log", "status")["stopped"] == ""
+
+
+@pytest.mark.slow
+def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: Installation, open_folder: Path) -> None:
+    seen, dump, data = open_folder / "seen.txt", open_folder / "exhibit.dump", installation.data
+    with installation.up():
+        installation.log(5)
+        installation.dump(dump)
+        note, _ = installation.log(4)
+        seen.write_text(note, "utf-8")
+    secrets = open_folder / "secrets"
+    (data / "secrets").rename(secrets)
+
+    def begin_anew() -> None:
+        subprocess.run(["rm", "-r", "--", data], check=True)
+        data.mkdir(mode=0o711)
+        subprocess.run(["cp", "--recursive", "--preserve=mode", secrets, data / "secrets"], check=True)
+
+    begin_anew()
+    with installation.up():  # workers before the rows
+        assert "is missing. 0 entries" in installation.log(3)[1]
+        assert "is missing" in installation.cli.ask("log", "status", code=1)["stopped"]
+
+    begin_anew()  # as docs/operator.md says
+    words = ["--dbname", database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
+    restore = [str(postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
+    command = [sys.executable, "-m", "workers.keeper", *restore]
+    subprocess.run(command, cwd=CHECKOUT, env=installation.cli.environ, check=True, timeout=120)
+    wait_until(lambda: not are_kept(load_config({"EXHIBIT_DATA": str(data)})))
+    with installation.up():
+        cli = installation.cli
+        assert "is missing. 5 entries" in installation.log(7)[1]
+        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert "aren't those it has signed" in installation.log(1)[1]
+        cli.run("log", "new-origin", "--reason", "The disk was lost.")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "verify")["problems"] == []
+
+
+@pytest.mark.slow
+def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_was_signed(
+    installation: Installation,
+) -> None:
+    cli = installation.cli
+    with installation.up():
+        cli.run("log", "status")
+        (installation.data / "log.head").unlink()
+        assert "is missing" in installation.log(1)[1]
+        cli.run("log", "accept-head", "--reason", "Nothing was ever signed.")
+        assert installation.log(1)[1] == ""
+        assert cli.ask("log", "verify")["problems"] == []
+        (installation.data / "log.head").write_bytes(b"\xff")
+        assert "can't be read" in installation.log(1)[1]
+        cli.run("log", "accept-head", "--reason", "A disk with errors.")
+        assert installation.log(1)[1] == ""
