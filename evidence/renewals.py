@@ -4,6 +4,7 @@ A certificate expires and a hash ages; a receipt of a later checkpoint renews wh
 later tree is shown to continue the earlier one (RFC 9162, 2.1.4).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from evidence.notes import parse_note
 from exhibit.entries import canonical
 
 RENEWALS_PATH = "proofs/log/renewals.json"
+LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")
+"""Paths of the later checkpoints in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)

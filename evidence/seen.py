@@ -9,9 +9,10 @@ from evidence.container import Contents, read_all
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH
 from evidence.notes import MAX_NOTE, parse_note
+from evidence.renewals import LATER_CHECKPOINT
 from evidence.verify import opened
 from evidence.zipread import is_zip
-from exhibit.errors import WrongUseError
+from exhibit.errors import IntegrityError, WrongUseError
 
 
 def checkpoints_in(path: Path) -> list[str]:
@@ -28,17 +29,24 @@ def checkpoints_in(path: Path) -> list[str]:
             with opened(path) as contents:
                 return list(dict.fromkeys(_of_bundle(contents)))
         with path.open("rb") as file:
-            text = file.read(MAX_NOTE + 1).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+            data = file.read(MAX_NOTE + 1)
+    except OSError as error:
         raise WrongUseError(f"{path} is neither a bundle nor a checkpoint that can be read.") from error
-    parse_note(text)
-    return [text]
+    return [_note(data, path.name)]
+
+
+def _note(data: bytes, name: str) -> str:
+    try:
+        text = data.decode("utf-8")
+        parse_note(text)
+    except (UnicodeDecodeError, IntegrityError) as error:
+        raise IntegrityError(f"{name} isn't a signed note, as a checkpoint is.") from error
+    return text
 
 
 def _of_bundle(contents: Contents) -> list[str]:
-    found = []
-    if CHECKPOINT_PATH in contents.names:
-        found.append(read_all(contents, CHECKPOINT_PATH, MAX_NOTE).decode("utf-8"))
+    names = [name for name in sorted(contents.names) if name == CHECKPOINT_PATH or LATER_CHECKPOINT.fullmatch(name)]
+    found = [_note(read_all(contents, name, MAX_NOTE), name) for name in names]
     if FACTS_PATH in contents.names:
         facts = CaseFacts.from_json(read_all(contents, FACTS_PATH, MAX_JSON_BYTES))
         found += [proof.checkpoint for _, proof in log_proofs(facts)]

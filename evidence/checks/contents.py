@@ -1,6 +1,5 @@
 """Checks of bytes: the sealed files against the manifest, the bag, the tools and the container."""
 
-import re
 from collections.abc import Iterator
 
 from evidence.bundle import (
@@ -21,7 +20,7 @@ from evidence.bundle import (
 from evidence.checks.inspection import Inspection
 from evidence.container import Contents, Member, read_all, zip_chunks
 from evidence.manifest import FACTS_PATH, MANIFEST_PATH, ManifestFile
-from evidence.renewals import RENEWALS_PATH
+from evidence.renewals import LATER_CHECKPOINT, RENEWALS_PATH
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict import CONTAINER_CHANGED, Check, State, failed, not_checked, passed
 from exhibit.digests import Digest
@@ -29,7 +28,6 @@ from exhibit.digests import Digest
 MAX_TAG_BYTES = 8 << 20
 BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", TAG_MANIFEST)
 ALWAYS = (SIGNATURE_PATH, KEY_PATH, KEY_PEM_PATH)
-_LATER = re.compile(r"proofs/log/checkpoint-[0-9]+")
 READ = (*ALWAYS, ENTRY_PATH, INCLUSION_PATH, CHECKPOINT_PATH, CONSISTENCY_PATH, ANCHORS_PATH, WITHHELD_PATH)
 
 
@@ -58,7 +56,7 @@ def check_unread(inspection: Inspection, receipts: frozenset[str]) -> Iterator[C
 
 def _is_one_of_many(name: str, present: list[str]) -> bool:
     """Whether a counter-signature, or a later checkpoint that the list of them may name."""
-    later = RENEWALS_PATH in present and (name == RENEWALS_PATH or _LATER.fullmatch(name) is not None)
+    later = RENEWALS_PATH in present and (name == RENEWALS_PATH or LATER_CHECKPOINT.fullmatch(name) is not None)
     return later or name.startswith(COUNTERSIGNATURES)
 
 

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle import Proofs
+from evidence.bundle import CHECKPOINT_PATH, Proofs
 from evidence.checks.renewals import MAX_RENEWALS
 from evidence.renewals import RENEWALS_PATH
+from evidence.seen import checkpoints_in
 from evidence.verdict import Check, State, Verdict
 from evidence.verify import verify
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from exhibit.errors import ExitCode
+from exhibit.errors import ExitCode, IntegrityError
 from registry.log import submit
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import make_scene
@@ -46,6 +47,18 @@ def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renew
     stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
     assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
     assert f"stamped the later checkpoint of {renewed.size} entries" in stamp.sentence
+
+
+def test_every_checkpoint_of_a_renewed_bundle_is_held_against_the_log(renewed: Renewed, tmp_path: Path) -> None:
+    seen = checkpoints_in(renewed.write(tmp_path / "renewed.zip"))
+    [renewal] = renewed.proofs.renewals
+    assert renewal.checkpoint in seen
+    assert len(set(seen)) == len(seen) >= 2
+    files = files_of(tmp_path / "renewed.zip")
+    for name in (CHECKPOINT_PATH, f"proofs/log/checkpoint-{renewed.size}"):
+        wrong = packed(tmp_path / "wrong.zip", files | {name: b"\xff"})
+        with pytest.raises(IntegrityError, match=f"{name} isn't a signed note"):
+            checkpoints_in(wrong)
 
 
 def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(
