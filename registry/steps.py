@@ -55,10 +55,10 @@ def finish(model: type[Claimable], ids: Iterable[int]) -> None:
     model._default_manager.filter(pk__in=list(ids)).update(state=StepState.DONE, not_before=None, error="")  # noqa: SLF001 - Django's public name
 
 
-def wait(model: type[Claimable], pk: int, until: datetime) -> None:
-    """Put a claimed row off for a reason that is no failure: it counts as no attempt."""
+def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:
+    """Put a claimed row off for a reason that is no failure, told in a sentence: it counts as no attempt."""
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
-    claimed.update(state=StepState.TODO, not_before=until, attempts=0)
+    claimed.update(state=StepState.TODO, not_before=until, attempts=0, error=sentence)
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:

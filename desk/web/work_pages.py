@@ -16,6 +16,7 @@ from desk.masks import masks
 from desk.past import search_in_words
 from desk.web.access import forbidden, may_decide, member_view, said, takes
 from desk.web.paging import page_of
+from evidence.log import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
@@ -80,7 +81,11 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
     row = owned.deposit(owner, number, deposit)
     with ExitStack() as opened:
         file = opened.enter_context(tempfile.TemporaryFile())
-        deposits.assemble_deposit(house(), row, file)
+        try:
+            deposits.assemble_deposit(house(), row, file)
+        except BrokenHistoryError as error:  # no head that covers it can be signed
+            messages.error(request, str(error))
+            return redirect("work", slug=owner.slug, number=number)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         opened.pop_all()  # the response closes it
     file.seek(0)

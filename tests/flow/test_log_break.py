@@ -13,13 +13,13 @@ from evidence.verify import verify
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.log import submit
-from registry.models import AnchorReceipt, LogCheckpoint, Owner, StepState
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Owner, StepState
 from tests.flow.rows import owner
-from tests.flow.sealed import sealed_bundle
+from tests.flow.sealed import sealed, sealed_bundle
 from workers import proofs
 from workers.bundles import assemble
 from workers.inline import Inline
-from workers.log_history import Compared, check_against, new_origin
+from workers.log_history import Compared, accept_head, check_against, new_origin
 from workers.steps.log import sequence_log, sign_checkpoint
 
 
@@ -59,6 +59,21 @@ def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: In
     assert len(checkpoints_in(broken)) >= 2
     outcomes = {one.outcome for one in check_against(inline.house, [broken])}
     assert outcomes == {Compared.CONTINUED, Compared.EARLIER_NAME}
+
+
+def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: Inline) -> None:
+    studio = owner("studio")
+    sealed_bundle(inline, studio)
+    head = inline.house.config.data_dir / "log.head"
+    head.unlink()
+    with pytest.raises(AssertionError, match="is missing"):
+        sealed_bundle(inline, studio, 2)
+    bundle = Bundle.objects.get(case__work__number=2)
+    assert (bundle.state, bundle.attempts) == (StepState.TODO, 0)
+    assert "log accept-head" in bundle.error
+    accept_head(inline.house, by="Ann", reason="a test")
+    Bundle.objects.update(not_before=None, error="")
+    assert sealed(inline, bundle).state == StepState.DONE
 
 
 def test_a_checkpoint_of_the_new_name_renews_one_of_the_old(inline: Inline, broken: Path) -> None:

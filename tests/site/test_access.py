@@ -116,6 +116,14 @@ def test_each_file_that_a_member_takes_is_an_entry_of_the_log(scene: Scene) -> N
             assert taken.count() == before + 1, name
 
 
+def test_a_record_that_no_head_can_cover_is_explained(scene: Scene) -> None:
+    address = scene.addresses()["deposit"]
+    (scene.inline.house.config.data_dir / "log.head").unlink()
+    answer = scene.alice.get(address, follow=True)
+    assert answer.status_code == 200
+    assert "log accept-head" in answer.content.decode()
+
+
 def test_a_case_says_how_its_places_stand_and_shows_how_the_page_looked(scene: Scene) -> None:
     page = scene.alice.get(scene.addresses()["case"]).content.decode()
     assert "still online" in page

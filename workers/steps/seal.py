@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from evidence.documents import render_exhibit_sheet
+from evidence.log import BrokenHistoryError
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from evidence.stand_ins import stand_in
 from exhibit.clock import now
@@ -24,6 +25,7 @@ from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
+WAIT_FOR_LOG = timedelta(minutes=1)
 OPENED_AGAIN = "The case was opened again before the bundle was sealed. Confirming it asks for another."
 
 
@@ -47,6 +49,8 @@ def seal_bundles(house: House, ids: Sequence[int]) -> None:
             continue
         try:
             _seal(house, bundle)
+        except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
+            steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, str(error))
         except ExhibitError as error:
             steps.fail(Bundle, pk, str(error), retry=error.retry)
 
