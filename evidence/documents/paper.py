@@ -21,6 +21,7 @@ from evidence.documents.blocks import (
     Style,
     Table,
 )
+from evidence.documents.case_sections import demonstration_warning, development_warning
 from evidence.documents.fonts import FontSet
 from evidence.documents.pdf import document_pdf
 from evidence.documents.typesetting import TypesetFile
@@ -81,9 +82,10 @@ def paper_pdf(
         sections: its content.
         wording: its language.
         fonts: where glyphs come from.
-        notices: what a reader must not miss, below the title.
+        notices: what a reader must not miss, below the title; what warns of demonstrations and trials follows them.
     """
-    document = _document(case, name, sections, wording, notices)
+    warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
+    document = _document(case, name, sections, wording, (*notices, *warnings))
     files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
     return document_pdf(document, files, wording.phrases.language, fonts, case.made_at)
 

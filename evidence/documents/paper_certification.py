@@ -13,6 +13,7 @@ from evidence.documents.paper import (
     running,
     system_rows,
 )
+from evidence.documents.proofs import witness_blocks
 from evidence.documents.standing import own_unchecked, standing_unchecked
 from evidence.documents.wording import Wording
 from evidence.facts import SightingFacts
@@ -39,6 +40,7 @@ def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         Section(say("us902.accurate"), (Bullets(accurate), blanks(wording, "checks_made", lines=3))),
         Section(say("us902.recorded"), tuple(_recorded(one, wording) for one in case.facts.sightings)),
         Section(say("us902.copied"), (algorithm, *file_table(case, wording), compared)),
+        Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
         Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),
         Section(
             say("us902.declaration"),

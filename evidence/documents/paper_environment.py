@@ -6,7 +6,7 @@ The records are the bundle's own ``network.json`` files. Whatever isn't in them 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evidence.documents.blocks import Bullets, Callout, Row, Rows, Section, Style, Text
+from evidence.documents.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Style, Text
 from evidence.documents.fonts import FontSet
 from evidence.documents.paper import NetworkRecord, SealedFacts, blanks, draft_notice, paper_pdf, plain_row, running
 from evidence.documents.wording import Wording
@@ -23,6 +23,9 @@ def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     sections = [
         _record(number, record, case, wording) for number, record in enumerate(case.networks[:SHOWN_RECORDS], 1)
     ] or [Section(say("heading.sightings"), (Text(say("environment.none")),), running=running(case, wording))]
+    if len(case.networks) > SHOWN_RECORDS:
+        counts = {"shown": SHOWN_RECORDS, "all": len(case.networks), "path": case.networks[-1].path}
+        sections.append(Section(say("heading.sightings"), (Quiet(say("environment.more_records", **counts)),)))
     unchecked = Bullets(tuple(say(f"environment.{key}") for key in NOT_CHECKED))
     complete = (
         blanks(wording, "operator", "machine", "route"),
@@ -41,8 +44,11 @@ def _record(number: int, record: NetworkRecord, case: SealedFacts, wording: Word
     plain = record.plain
     exchanges = [one for one in _items(plain.get("exchanges")) if isinstance(one, Mapping)]
     time = _time(exchanges[0].get("sent"), wording) if exchanges else wording.say("document.no_time")
-    blocks = [Rows(tuple(_machine(record, wording)), together=False)]
+    blocks: list[Block] = [Rows(tuple(_machine(record, wording)), together=False)]
     blocks += [Rows(tuple(_exchange(one, wording))) for one in exchanges[:SHOWN_EXCHANGES]]
+    if len(exchanges) > SHOWN_EXCHANGES:
+        counts = {"shown": SHOWN_EXCHANGES, "all": len(exchanges), "path": record.path}
+        blocks.append(Quiet(wording.say("environment.more_exchanges", **counts)))
     title = wording.say("environment.capture", n=number, time=time)
     return Section(title, tuple(blocks), running=running(case, wording))
 

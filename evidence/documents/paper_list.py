@@ -15,7 +15,9 @@ from evidence.facts import SightingFacts
 from evidence.manifest import MANIFEST_PATH
 from evidence.sealing import match_folder, sighting_folder
 
-LONGEST = 160
+LONGEST_TITLE = 160
+LONGEST_ADDRESS = 2000
+"""Characters: more would not stay on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class _Item:
     words: str
     source: str
     files: tuple[str, ...]
+    address: str = ""
 
 
 def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
@@ -42,10 +45,11 @@ def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
 def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
     first, *rest = item.files
     files = wording.say("cnlist.many", path=first, n=len(rest)) if rest else first
+    address = (Line(wording.clipped(item.address, LONGEST_ADDRESS), Style.MONO),) if item.address else ()
     return (
         Cell((Line(str(number)),)),
-        Cell((Line(wording.clipped(item.words, LONGEST)), Line(files, Style.MONO))),
-        Cell((Line(wording.clipped(item.source, LONGEST)),)),
+        Cell((Line(item.words), *address, Line(files, Style.MONO))),
+        Cell((Line(item.source),)),
         Cell((Line(""), Line(""), Line(f"（{wording.say('paper.open')}）", Style.QUIET))),
     )
 
@@ -53,7 +57,8 @@ def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
 def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
     facts, say = case.facts, wording.say
     for picture in facts.work.pictures:
-        words = say("cnlist.work", title=facts.work.title, width=picture.width, height=picture.height)
+        title = wording.clipped(facts.work.title, LONGEST_TITLE)
+        words = say("cnlist.work", title=title, width=picture.width, height=picture.height)
         yield _Item(words, say("cnlist.work_source", day=wording.day(facts.work.registered_at)), (picture.file,))
     if facts.work.registration is not None:
         yield _Item(say("cnlist.registration"), say("cnlist.proofs_source"), ("data/work/registration.json",))
@@ -67,15 +72,24 @@ def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
     if sheets:
         yield _Item(say("cnlist.sheet"), say("cnlist.made"), sheets)
     yield _Item(say("cnlist.seal", digest=case.seal.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH))
-    yield _Item(say("cnlist.proofs", n=len(case.witnesses)), say("cnlist.proofs_source"), ("proofs/",))
+    yield _Item(_witnesses(case, wording), say("cnlist.proofs_source"), ("proofs/",))
+
+
+def _witnesses(case: SealedFacts, wording: Wording) -> str:
+    """How many witnesses have answered in full, each counted once; those for development apart."""
+    complete = [one for one in case.witnesses if one.state == "complete"]
+    outside = {(one.kind, one.name) for one in complete if not one.development}
+    trials = {(one.kind, one.name) for one in complete if one.development}
+    words = wording.say("cnlist.proofs", n=len(outside))
+    return words + wording.say("cnlist.development", n=len(trials)) if trials else words
 
 
 def _of_sighting(sighting: SightingFacts, wording: Wording) -> Iterator[_Item]:
     say, folder = wording.say, sighting_folder(sighting.number)
-    url = wording.clipped(sighting.page_url or sighting.image_url, LONGEST // 2)
-    words = say("cnlist.sighting", url=url, time=wording.time(sighting.first_seen))
+    words = say("cnlist.sighting", time=wording.time(sighting.first_seen))
+    address = sighting.page_url or sighting.image_url
     peer = sighting.peer or say("document.unknown")
-    yield _Item(words, say("cnlist.sighting_source", peer=peer), (sighting.picture.file,))
+    yield _Item(words, say("cnlist.sighting_source", peer=peer), (sighting.picture.file,), address)
     if sighting.slice is not None:
         yield _Item(say("cnlist.slice"), say("cnlist.proofs_source"), (f"{folder}/slice.json",))
     for capture in sighting.captures:

@@ -55,5 +55,5 @@ def render_paper(
     paper = PAPERS.get(kind)
     if paper is None:
         raise WrongUseError(f"There is no paper {kind!r}.", hint=f"Choose one of: {', '.join(PAPERS)}.")
-    wording = Wording(load_phrases(language or paper.language), zone_named(time_zone))
+    wording = Wording(load_phrases(language or paper.language), zone_named(time_zone), clip="paper.clipped")
     return paper.make(case, wording, fonts or installed_fonts())

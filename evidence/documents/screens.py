@@ -1,7 +1,7 @@
 """How the pages looked: of each place the last screenshot with the picture boxed, as far as the sheet has room."""
 
 from evidence.boxes import cutting
-from evidence.documents.blocks import Block, Plates, Section, Text
+from evidence.documents.blocks import Block, Plates, Quiet, Section, Text
 from evidence.documents.comparison import plate, plates_height
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.wording import Wording
@@ -18,14 +18,16 @@ def screens_sections(
 ) -> tuple[Section, ...]:
     """A section with the screenshots, or none when no page was captured with a browser."""
     blocks: list[Block] = []
-    for sighting in facts.sightings:
-        path, time = _last(sighting, wording)
-        if not path or len(blocks) >= 2 * MOST:
-            continue
-        blocks.append(Text(wording.say("capture.screen", n=sighting.number, time=time, path=path)))
+    last = [(one.number, *_last(one, wording)) for one in facts.sightings]
+    there = [one for one in last if one[1]]
+    for number, path, time in there[:MOST]:
+        blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         found = {path: _cut(pictures[path])} if path in pictures else {}
         shown = plate(path, "screenshot-boxed", found, album, wording, 1)
         blocks.append(Plates((shown,), plates_height((shown,), album, HEIGHT)))
+    if len(there) > MOST:
+        words = wording.say("capture.more_screens", shown=MOST, all=len(there), path=there[-1][1])
+        blocks.append(Quiet(words))
     return (Section(wording.say("heading.screens"), tuple(blocks), level),) if blocks else ()
 
 

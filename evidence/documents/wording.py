@@ -21,10 +21,12 @@ class Wording:
     Attributes:
         phrases: the language.
         zone: in which local times are shown beside UTC, or ``None``.
+        clip: the sentence that says where the rest of a long text lies.
     """
 
     phrases: Phrases
     zone: ZoneInfo | None = None
+    clip: str = "document.clipped"
 
     def say(self, key: str, **values: object) -> str:
         """A sentence of the catalogue."""
@@ -75,7 +77,7 @@ class Wording:
         """The text, cut after ``limit`` characters with a note of how many follow."""
         if len(text) <= limit:
             return text
-        return self.say("document.clipped", text=text[:limit], n=len(text) - limit)
+        return self.say(self.clip, text=text[:limit], n=len(text) - limit)
 
     def aligned(self, verification: Verification) -> str:
         """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""

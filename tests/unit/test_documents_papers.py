@@ -151,3 +151,50 @@ def test_what_is_signed_stands_on_the_page_of_the_signature(kind: str, heading: 
     pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(paper_bytes(kind))).pages]
     signed = next(page for page in pages if "Signature" in page)
     assert load_phrases("en").say(heading) in signed
+
+
+def test_the_certification_says_of_crawls_and_captures_what_each_of_them_does() -> None:
+    text = paper("us-902")
+    assert "A crawl does not check certificates." in text
+    assert "bytes of other pictures are removed after a time that the operator sets" in text
+    assert "Example Time Authority" in text  # the witnesses stand in the paper itself
+    silent = text_of(render_paper("us-902", replace(sample_sealed(), witnesses=()), language="en"))
+    assert "Not checked: no witness had answered when this document was made" in silent
+
+
+def test_the_list_counts_each_outside_witness_that_has_answered_once_and_trials_apart() -> None:
+    case = sample_sealed()
+    outside, trial, pending = case.witnesses
+    twice = replace(case, witnesses=(outside, replace(outside, subject="checkpoint"), trial, pending))
+    text = text_of(render_paper("cn-evidence-list", twice, language="en"))
+    assert "outside witnesses that have answered in full: 1; witnesses for development, without legal weight: 1" in text
+
+
+@pytest.mark.parametrize("kind", PAPERS)
+def test_every_paper_warns_of_witnesses_for_development_and_of_the_demonstration_switch(kind: str) -> None:
+    assert "its time binds nobody" in paper(kind)
+    assert "No person examined this case" not in paper(kind)
+    case = sample_sealed()
+    shown = replace(case, facts=replace(case.facts, decision=replace(case.facts.decision, demonstration=True)))
+    assert "No person examined this case" in text_of(render_paper(kind, shown, language="en"))
+
+
+def test_what_a_paper_leaves_out_is_said_with_the_file_that_holds_it() -> None:
+    exchanges = [{**NETWORK["exchanges"][0], "url": f"https://shop.example/{n}"} for n in range(10)]
+    case = sample_sealed({**NETWORK, "exchanges": exchanges})
+    [record] = case.networks
+    text = text_of(render_paper("cn-environment", replace(case, networks=(record,) * 41), language="en"))
+    assert f"The first 8 of 10 requests are listed here; the file {record.path} in the bundle holds all." in text
+    assert "The first 40 of 41 records are listed here" in text
+
+
+def test_the_list_shows_addresses_whole_and_names_no_attached_data_for_what_it_cuts() -> None:
+    case = sample_sealed()
+    [sighting] = case.facts.sightings
+    address = "https://shop.example/" + "a-long-way/" * 30 + "end"
+    work = replace(case.facts.work, title="Long " * 100)
+    facts = replace(case.facts, work=work, sightings=(replace(sighting, page_url=address),))
+    text = text_of(render_paper("cn-evidence-list", replace(case, facts=facts), language="en"))
+    assert address in text.replace(" ", "")
+    assert "more characters in the bundle)" in text
+    assert "attached data" not in text

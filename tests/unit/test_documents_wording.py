@@ -276,7 +276,7 @@ def test_local_times_are_left_out_without_a_zone() -> None:
 
 
 def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
-    sealed = "sealed in the bundle; anyone can compute them again"
+    sealed = "sealed in the bundle. From them anyone can compute again"
     assert sealed in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))
     assert sealed not in text_of(render_exhibit_sheet(replace(sample_case(), bundle=0), sample_pictures(), "en"))
 
