@@ -274,6 +274,7 @@ class LicenceCheckFacts:
         covered: whether a record covers the use.
         result: one sentence.
         reasons: for each record that came near, why it does or doesn't cover the use.
+        partly: whether records cover some of the sightings and not all.
     """
 
     checked_at: datetime
@@ -281,6 +282,12 @@ class LicenceCheckFacts:
     covered: bool
     result: str
     reasons: tuple[str, ...]
+    partly: bool = field(default=False, metadata=LATER)
+
+    @property
+    def extent(self) -> str:
+        """``all``, ``some`` or ``none``: how many of the sightings records cover."""
+        return "all" if self.covered else "some" if self.partly else "none"
 
 
 @dataclass(frozen=True, slots=True)

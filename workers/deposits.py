@@ -7,7 +7,7 @@ from django.db.models import Max
 
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
 from evidence.documents import DEPOSIT_PARTY, render_deposit_record
-from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts, WitnessFacts
+from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts
 from evidence.manifest import FACTS_PATH, Manifest
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from exhibit.clock import now
@@ -19,7 +19,7 @@ from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from workers.documents import in_each_language, languages_of
 from workers.facts import software, work_facts
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
-from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, log_proof, witness_facts
+from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, checkpoint_witnesses, log_proof
 from workers.registrations import submission_of
 from workers.steps.witness import receipt_of
 from workers.wiring import House
@@ -127,7 +127,7 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
         decision=DecisionFacts("open", "", None, "", demonstration=False),
-        witnesses=_witnesses(checkpoint),
+        witnesses=checkpoint_witnesses(checkpoint),
         not_checked=(),
     )
 
@@ -138,11 +138,6 @@ def _registered_under(house: House, work: Work) -> LogCheckpoint | None:
     if submission is None:
         return None
     return best_covering(submission.pk) or checkpoint_covering(house, [submission])
-
-
-def _witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
-    rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
-    return tuple(witness_facts(row, "checkpoint") for row in rows)
 
 
 def _records(house: House, facts: CaseFacts) -> list[ContentFile]:

@@ -44,7 +44,7 @@ from registry import calibrations, descriptors
 from registry import sightings as seen
 from registry.licences import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
-from workers.proofs import checkpoint_covering, log_proof
+from workers.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.provenance import provenance_of
 from workers.registrations import submission_of
 from workers.steps.crawl import record_of
@@ -128,7 +128,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         matches=shown,
         licence_check=_licence_check(case, rows),
         decision=DecisionFacts(case.decision, case.decided_by, case.decided_at, case.reason, case.demonstration),
-        witnesses=(),
+        witnesses=checkpoint_witnesses(proofs.checkpoint),
         not_checked=not_checked(language),
         calibrations=_calibrations(house, shown, sealed=sealed),
     )
@@ -353,10 +353,8 @@ def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFact
         words = next((reason for reason in reversed(why.values()) if reason), "it covers the use")
         words = f"it covers {len(fits)} of {len(why)} sightings" if 0 < len(fits) < len(why) else words
         reasons.append(f"Licence {licence.number} ({licence.licensee}): {words}.")
-    result = "The owner's licences cover no such use."
-    if len(left) < len(places):
-        result = "The owner's licences cover some of the sightings, not all." if left else _COVERED
-    return LicenceCheckFacts(moment, len(licences), not left, result, tuple(reasons))
+    check = LicenceCheckFacts(moment, len(licences), not left, "", tuple(reasons), partly=0 < len(left) < len(places))
+    return replace(check, result=f"The owner's licences cover {_COVERED[check.extent]}.")
 
 
-_COVERED = "The owner's licences cover the use."
+_COVERED = {"all": "the use", "some": "some of the sightings, not all", "none": "no such use"}

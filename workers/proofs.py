@@ -137,6 +137,12 @@ def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
     return tuple(witness_facts(row, subject) for row, subject in rows)
 
 
+def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
+    """The witnesses of a checkpoint and how far they are; none without one."""
+    rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
+    return tuple(witness_facts(row, "checkpoint") for row in rows)
+
+
 def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
     """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
     return WitnessFacts(row.kind, row.witness, row.development, _state(row), subject, row.time, row.qualified)

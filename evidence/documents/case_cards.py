@@ -67,7 +67,7 @@ def _rows(case: ReportCase, wording: Wording) -> list[Row]:
     match = _shown(facts)
     if match is not None:
         rows += _measured(match, wording)
-    licence = "covered" if facts.licence_check.covered else "none"
+    licence = {"all": "covered", "some": "some", "none": "none"}[facts.licence_check.extent]
     searched = wording.time(facts.licence_check.checked_at)
     rows.append(wording.row("licences", Speaker.RECORDED, wording.say(f"card.licence_{licence}", time=searched)))
     return [*rows, *_sealed(case, wording)]

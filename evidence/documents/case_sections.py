@@ -139,17 +139,15 @@ def comparison_section(
 def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """The search of the owner's licences."""
     check = facts.licence_check
-    if check.covered:
-        result = wording.say("licence.covers", licence=check.result)
-    else:
-        result = wording.say("licence.none_covers", time=wording.time(check.checked_at))
+    sentence = {"all": "covers", "some": "covers_some", "none": "none_covers"}[check.extent]
+    result = wording.say(f"licence.{sentence}", time=wording.time(check.checked_at))
     rows = [
         wording.row("licence_result", Speaker.RECORDED, result),
         wording.row("records", Speaker.RECORDED, str(check.searched)),
         wording.time_row("searched_at", check.checked_at),
     ]
     if check.reasons:
-        rows.append(wording.row("reason", Speaker.RECORDED, *check.reasons))
+        rows.append(wording.row("licence_notes", Speaker.RECORDED, *check.reasons))
     return Section(wording.say("heading.licences"), (Rows(tuple(rows)),), level)
 
 

@@ -132,7 +132,9 @@ def _proofs(facts: CaseFacts, wording: Wording) -> Section:
             style=Style.MONO,
         ),
     )
-    return Section(wording.say("deposit.proofs"), (Rows(rows), *witness_blocks(facts.witnesses, wording)))
+    return Section(
+        wording.say("deposit.proofs"), (Rows(rows), *witness_blocks(facts.witnesses, wording, "covered_no_later"))
+    )
 
 
 def _unchecked(wording: Wording) -> Section:

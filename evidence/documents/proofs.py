@@ -13,7 +13,7 @@ def sheet_proofs(facts: CaseFacts, wording: Wording, level: int) -> Section:
     blocks: list[Block] = []
     if rows := log_rows(facts, wording):
         blocks.append(Rows(rows, together=False))
-    blocks += witness_blocks(facts.witnesses, wording)
+    blocks += witness_blocks(facts.witnesses, wording, "covered_no_later")
     blocks.append(Quiet(wording.say("witness.later")))
     return Section(wording.say("heading.proofs"), tuple(blocks), level)
 
@@ -44,15 +44,21 @@ def log_rows(facts: CaseFacts, wording: Wording) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording) -> list[Block]:
-    """A table of witnesses; development witnesses are labelled in their row."""
+def witness_blocks(witnesses: Sequence[WitnessFacts], wording: Wording, meaning: str = "no_later") -> list[Block]:
+    """A table of witnesses; development witnesses are labelled in their row.
+
+    Args:
+        witnesses: whom to list.
+        wording: the document's language.
+        meaning: the phrase that says what existed no later than their times.
+    """
     if not witnesses:
         return [Text(wording.say("witness.none"))]
     head = tuple(wording.say(f"column.{name}") for name in ("witness", "state", "time", "weight"))
     rows = tuple(_witness_cells(witness, wording) for witness in witnesses)
     blocks: list[Block] = [Table(head, rows, (4, 2, 4, 4))]
     if any(witness.state == "complete" for witness in witnesses):
-        blocks.append(Quiet(wording.say("witness.no_later")))
+        blocks.append(Quiet(wording.say(f"witness.{meaning}")))
     if any(witness.state == "pending" for witness in witnesses):
         blocks.append(Quiet(wording.say("witness.pending_note")))
     return blocks

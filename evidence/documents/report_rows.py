@@ -138,7 +138,7 @@ def _decided(case: ReportCase) -> list[Value]:
     return [
         check.searched,
         check.checked_at,
-        _yes(answer=check.covered),
+        {"all": "yes", "some": "some", "none": "no"}[check.extent],
         decision.decision,
         decision.by,
         decision.at,

@@ -1,13 +1,19 @@
 """What is sealed of a case, from its rows."""
 
-import pytest
+from io import BytesIO
 
-from registry.models import Case
+import pytest
+from pypdf import PdfReader
+
+from evidence.bundle import checkpoint_digest
+from registry.models import AnchorReceipt, Case
 from tests.flow.sealed import asked_bundle
+from workers.bundles import sealed_case, sealed_facts
 from workers.facts import Gathered, gather
 from workers.inline import Inline
 from workers.steps import seal
 from workers.steps.decide import confirm, reopen
+from workers.steps.log import sequence_log, sign_checkpoint
 
 
 def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirmed(
@@ -26,3 +32,23 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
     bundle.refresh_from_db()
     assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, seal.OPENED_AGAIN)
     assert bundle.case.bundles.count() == 2
+
+
+def test_the_sheet_names_the_witnesses_of_the_checkpoint_over_the_crawl(inline: Inline) -> None:
+    bundle = asked_bundle(inline)
+    sequence_log(inline.house)
+    checkpoint = sign_checkpoint(inline.house)
+    assert checkpoint is not None
+    row = {"kind": "rfc3161", "witness": "Authority", "digest": checkpoint_digest(checkpoint.note)}
+    AnchorReceipt.objects.create(**row, checkpoint=checkpoint, state="done", time=checkpoint.made_at)
+    seal.seal_bundles(inline.house, [bundle.pk])
+    bundle.refresh_from_db()
+    case = sealed_case(inline.house, bundle)
+    [witness] = sealed_facts(inline.house, case).witnesses
+    assert (witness.name, witness.state, witness.subject) == ("Authority", "complete", "checkpoint")
+    sheet = next(file for file in case.manifest.files if file.role == "exhibit-sheet")
+    pages = PdfReader(BytesIO(inline.house.blobs.get(sheet.sha256))).pages
+    text = " ".join(" ".join(page.extract_text().split()) for page in pages)
+    assert "What this checkpoint covers existed no later than" in text
+    assert "The sealed bytes existed" not in text
+    assert "no witness had answered" not in text

@@ -88,10 +88,11 @@ def test_the_search_of_the_licences_is_the_one_of_this_moment(inline: Inline) ->
     check = gather(inline.house, case, bundle=0, language="en", sealed=False).facts.licence_check
     assert (check.searched, check.covered) == (2, False)
     assert check.reasons[0] == "Licence 1 (A): it covers 1 of 2 sightings."
-    assert "some" in check.result
+    assert (check.result, check.partly) == ("The owner's licences cover some of the sightings, not all.", True)
     keep_licences(studio, [NewLicence("C", domain="shop.example")])
     later = gather(inline.house, case, bundle=0, language="en", sealed=False).facts.licence_check
-    assert (later.searched, later.covered) == (3, True)
+    assert (later.searched, later.covered, later.partly) == (3, True, False)
+    assert later.result == "The owner's licences cover the use."
     assert later.checked_at > check.checked_at
 
 

@@ -1,5 +1,6 @@
 """What documents say: who speaks, which words never appear, and that both languages say the same."""
 
+import csv
 import io
 import re
 import string
@@ -226,12 +227,31 @@ def test_an_open_case_says_that_nobody_has_decided() -> None:
     assert "Open: no person has decided" in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
 
 
-def test_a_licensed_use_says_which_licence_covers_it() -> None:
+@pytest.mark.parametrize(
+    ("language", "covers", "words"),
+    [
+        ("en", "yes", "cover this use."),
+        ("en", "some", "cover some of these sightings, not all."),
+        ("en", "no", "cover no such use."),
+        ("zh-Hans", "yes", "其中有许可涵盖此项使用"),
+        ("zh-Hans", "some", "涵盖部分发现，并非全部"),
+    ],
+)
+def test_the_licences_are_said_to_cover_all_some_or_none_of_it(language: str, covers: str, words: str) -> None:
+    if language not in shown_languages():
+        pytest.skip("no font for it is here")
     case = sample_case()
-    check = replace(case.licence_check, covered=True, result="Licence 7, prints-and-more.example, until 2027-01-01.")
-    text = text_of(render_exhibit_sheet(replace(case, licence_check=check), sample_pictures(), "en"))
-    assert "A licence of the owner covers this use: Licence 7" in text
-    assert "cover no such use" not in text
+    reasons = ("Licence 7 (Prints): it covers 1 of 2 sightings.",)
+    check = replace(case.licence_check, covered=covers == "yes", partly=covers == "some")
+    check = replace(check, result="As it is sealed.", reasons=reasons)
+    text = text_of(render_exhibit_sheet(replace(case, licence_check=check), sample_pictures(), language))
+    assert words.replace(" ", "") in text.replace(" ", "")
+    assert "As it is sealed" not in text  # the sheet says it in its own language, once
+    assert load_phrases(language).say("label.licence_notes").replace(" ", "") in text.replace(" ", "")
+    report, _ = sample_report(1)
+    told = replace(report, cases=(replace(report.cases[0], facts=replace(case, licence_check=check)),))
+    [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
+    assert line["licence_covers"] == covers
 
 
 def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
