@@ -16,7 +16,7 @@ from exhibit.ports import SignedCheckpoint, Signer
 ED25519 = b"\x01"
 MAX_NOTE = 1 << 16
 MAX_SIGNATURES = 64
-_NAME = re.compile(r"[^\s+]+")
+_NAME = re.compile(r"[!-*,-~]{1,200}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIGNATURE_LINE = re.compile(r"— (\S+) (\S+)")
@@ -57,7 +57,7 @@ class Note:
 
 
 def check_name(name: str) -> str:
-    """The name itself when it can name a log and its key: no white space and no plus sign; else ``WrongUseError``."""
+    """The name itself if it can name a log and its key: visible ASCII characters, no plus; else ``WrongUseError``."""
     if not _NAME.fullmatch(name):
         raise WrongUseError(f"{name!r} can't name a log.", hint="Use one such as example.org/log, without spaces or +.")
     return name

@@ -63,7 +63,7 @@ class Config:
     direct_stamps_a_day: int = _setting(100, values.whole_number(0))
     languages: tuple[str, ...] = _setting(("en", "zh-hans"), values.languages)
     time_zone: str = _setting("UTC", values.time_zone)
-    log_origin: str = _setting("exhibit.localhost/log", values.text)
+    log_origin: str = _setting("exhibit.localhost/log", values.log_name)
     checkpoint_seconds: int = _setting(600, values.whole_number(1, 86_400))
     step_timeout_seconds: int = _setting(600, values.whole_number(2, 86_400))
     tick_seconds: int = _setting(5, values.whole_number(1, 3_600))

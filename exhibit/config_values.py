@@ -33,8 +33,8 @@ def truth(value: object) -> bool:
     return known
 
 
-def whole_number(lowest: int, highest: int = 2**63 - 1) -> Callable[[object], int]:
-    """A check for whole numbers within limits, both included."""
+def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], int]:
+    """A check for whole numbers within limits, both included; larger ones have no canonical JSON (RFC 8785)."""
 
     def check(value: object) -> int:
         try:
@@ -85,6 +85,14 @@ def contact(value: object) -> str:
     given = text(value)
     if given and not re.fullmatch(r"https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+", given):
         raise ValueError(f"{given!r} is neither an e-mail address nor a web address")
+    return given
+
+
+def log_name(value: object) -> str:
+    """The name of a log, the first line of its heads: visible ASCII characters without a plus sign."""
+    given = text(value)
+    if not re.fullmatch(r"[!-*,-~]{1,200}", given):
+        raise ValueError(f"{given!r} isn't a name such as example.org/log, without spaces and plus signs")
     return given
 
 

@@ -10,7 +10,9 @@ import pytest
 
 from exhibit import secrets
 from exhibit.config import AnchorConfig, Config, environment_name, load_config
+from exhibit.entries import canonical
 from exhibit.errors import ConfigError, ExitCode
+from workers.configuration import plain_configuration
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -70,6 +72,10 @@ def test_lists_stand_in_the_environment_with_commas(tmp_path: Path) -> None:
         ("EXHIBIT_DEBUG", "maybe"),
         ("EXHIBIT_PUBLIC_URL", "ftp://x"),
         ("EXHIBIT_OPERATOR_NAME", "two\nlines"),
+        ("EXHIBIT_LOG_ORIGIN", "Our Log"),
+        ("EXHIBIT_LOG_ORIGIN", "example.org/log+1"),
+        ("EXHIBIT_LOG_ORIGIN", "example.org/\x7f"),
+        ("EXHIBIT_OWNER_QUOTA_BYTES", str(2**53)),
     ],
 )
 def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: str, value: str) -> None:
@@ -84,6 +90,11 @@ def test_a_wrong_value_stops_with_the_name_of_its_setting(tmp_path: Path, name: 
 def test_a_value_of_a_wrong_type_in_the_file_stops_with_the_name_of_its_setting(tmp_path: Path, toml: str) -> None:
     with pytest.raises(ConfigError, match=rf"{toml.split(maxsplit=1)[0]} in .*exhibit\.toml"):
         loaded(tmp_path, toml)
+
+
+def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> None:
+    config = loaded(tmp_path, EXHIBIT_OWNER_QUOTA_BYTES=str(2**53 - 1))
+    assert b"9007199254740991" in canonical(plain_configuration(config))
 
 
 def test_a_password_in_a_wrong_url_is_not_repeated(tmp_path: Path) -> None:

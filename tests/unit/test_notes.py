@@ -118,3 +118,11 @@ def test_a_name_that_would_break_the_format_is_refused(name: str) -> None:
 def test_a_broken_verifier_key_is_refused(vkey: str) -> None:
     with pytest.raises(WrongUseError):
         verify_note(NOTE, vkey)
+
+
+@pytest.mark.parametrize("name", ["", "our log", "a+b", "a\x7fb", "a\x85b", "a\u200bb", "x" * 201])
+def test_a_name_that_no_log_can_have_is_refused_wherever_it_comes_from(name: str) -> None:
+    with pytest.raises(WrongUseError):
+        verifier_key(name, SIGNER.public_key)
+    with pytest.raises(IntegrityError):
+        parse_note(NOTE.replace("example.org/log\n7", f"{name}\n7"))

@@ -57,7 +57,7 @@ function parseNote(text) {
   const body = text.slice(0, place + 1);
   const [origin, size, root = ""] = body.split("\n");
   const raw = fromBase64(root);
-  if (!/^[^\s+]+$/.test(origin) || !/^(0|[1-9][0-9]{0,18})$/.test(size || "") || !raw || raw.length !== 32 || !Number.isSafeInteger(Number(size)))
+  if (!/^[!-*,-~]{1,200}$/.test(origin) || !/^(0|[1-9][0-9]{0,18})$/.test(size || "") || !raw || raw.length !== 32 || !Number.isSafeInteger(Number(size)))
     throw wrong("doesn't state a name, a size and a root");
   const lines = text.slice(place + 2, -1).split("\n");
   if (lines.length > 64) throw wrong("has too many signatures");
