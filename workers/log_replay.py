@@ -1,16 +1,19 @@
 """The whole log replayed: leaves, nodes, heads, signatures, and what the entries commit to, as far as it is kept."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
 
+from django.db import connection, transaction
 from django.db.models import Q
 
 from evidence import merkle
 from evidence.notes import verify_note
+from exhibit.clock import rfc3339
 from exhibit.digests import Digest
-from exhibit.entries import Entry, EntryType, canonical, commit
+from exhibit.entries import canonical, commit
 from exhibit.errors import ExhibitError
 from registry.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
 from workers.wiring import House
@@ -54,26 +57,38 @@ def replay(house: House) -> Replayed:
     Two hashes and five rows an entry: some seconds for 100,000.
     """
     found = Replayed()
-    heads = _Heads(house, found)
-    tree = _Tree(found)
-    heads.reach(tree, 0)
-    for rows in _chunks():
-        openings = {one.submission_id: one for one in LogOpening.objects.filter(submission__entry__in=rows)}
-        submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
-        for row in rows:
-            _check_row(found, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
-            tree.append(row)
-            heads.reach(tree, row.sequence + 1)
-        tree.compare(rows[0].sequence)
-    found.entries = tree.size
-    tree.end()
-    heads.end(tree.size)
-    _check_left_out(found)
+    with _one_moment():
+        heads = _Heads(house, found)
+        tree = _Tree(found)
+        heads.reach(tree, 0)
+        for rows in _chunks():
+            openings = _openings(found, rows)
+            submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
+            for row in rows:
+                _check_row(found, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
+                tree.append(row)
+                heads.reach(tree, row.sequence + 1)
+            tree.compare(rows[0].sequence)
+        found.entries = tree.size
+        tree.end()
+        heads.end(tree.size)
+        _check_left_out(found)
     try:
-        house.log.check_history()
+        house.log.check_history()  # afterwards: the head signed last may be younger than what was read
     except ExhibitError as error:
         found.say(error.message)
     return found
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """Everything is read as it was at one moment, though more is logged meanwhile; in a transaction, as that has it."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
 
 
 def _chunks() -> Iterator[list[LogEntry]]:
@@ -82,6 +97,26 @@ def _chunks() -> Iterator[list[LogEntry]]:
     while rows := list(LogEntry.objects.filter(sequence__gte=begin, sequence__lt=begin + CHUNK).order_by("sequence")):
         yield rows
         begin += CHUNK
+
+
+def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
+    """What entries open to, by submission."""
+    try:
+        return {one.submission_id: one for one in LogOpening.objects.filter(submission__entry__in=rows)}
+    except ValueError:  # one holds a number that Python doesn't read; which one is that?
+        return dict(_opening_by_opening(found, rows))
+
+
+def _opening_by_opening(found: Replayed, rows: list[LogEntry]) -> Iterator[tuple[int, LogOpening]]:
+    for row in rows:
+        try:
+            yield from ((one.submission_id, one) for one in LogOpening.objects.filter(submission__entry=row))
+        except ValueError:
+            _say_unreadable(found, row)
+
+
+def _say_unreadable(found: Replayed, row: LogEntry) -> None:
+    found.say(f"The opening of entry {row.sequence} can't be read.")
 
 
 def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None, opening: LogOpening | None) -> None:
@@ -95,10 +130,21 @@ def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None,
         found.erased += 1
         return
     found.openings += 1
-    if commit(opening.content, bytes(opening.salt))[0] != commitment:
-        found.say(f"Entry {row.sequence} commits to something else than its opening.")
-    elif opening.details is not None and opening.content.get("details") != Digest.of(canonical(opening.details)).hex:
-        found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
+    try:
+        if commit(opening.content, bytes(opening.salt))[0] != commitment:
+            found.say(f"Entry {row.sequence} commits to something else than its opening.")
+        elif (
+            opening.details is not None and opening.content.get("details") != Digest.of(canonical(opening.details)).hex
+        ):
+            found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
+    except (ValueError, TypeError, AttributeError):  # no opening that was ever written
+        _say_unreadable(found, row)
+
+
+def _leaf_hash(row: LogEntry) -> bytes:
+    """The hash of what the row holds, of a type that there isn't too."""
+    fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
+    return merkle.leaf_hash(canonical(fields))
 
 
 class _Tree:
@@ -115,7 +161,7 @@ class _Tree:
         if row.sequence != self.size:
             self._found.say(f"Entry {self.size} is missing: entry {row.sequence} follows.")
             self.size = row.sequence
-        leaf = Entry(EntryType(row.type), row.time, bytes(row.commitment)).leaf_hash
+        leaf = _leaf_hash(row)
         for level, index, value in merkle.completed_nodes(row.sequence, leaf, self._node):
             self._edge[level] = (index, value)
             self._fresh[level, index] = value

@@ -1,7 +1,10 @@
 """The log replayed as a whole: it says that it is whole, and names each thing that isn't."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from django.db import connection
@@ -9,6 +12,7 @@ from django.db import connection
 from evidence.log import BrokenHistoryError
 from evidence.seen import checkpoints_in
 from exhibit.clock import now
+from exhibit.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from registry.log import erase_opening, submit
@@ -89,12 +93,49 @@ def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_its
         ),
         ("UPDATE registry_logopening SET details = jsonb_set(details, '{by}', '\"Bob\"')", "The details of entry 0"),
         ("DELETE FROM registry_lognode", "is missing"),
+        ("UPDATE registry_logentry SET type = 'gift' WHERE sequence = 4", "subtree 4 at level 0"),
+        ("UPDATE registry_logopening SET content = '[1]'", "The opening of entry 0 can't be read"),
+        (
+            "UPDATE registry_logopening SET content = jsonb_build_object('n', 2::numeric ^ 60)",
+            "of entry 0 can't be read",
+        ),
+        ("UPDATE registry_logopening SET content = '{\"n\": 1e5000}'", "of entry 0 can't be read"),
+        ("UPDATE registry_logopening SET details = '[1]'", "The details of entry 0"),
     ],
 )
 def test_whatever_was_changed_by_force_is_named(grown: Inline, statement: str, words: str) -> None:
     forced(statement)
     problems = replay(grown.house).problems
     assert any(words in one for one in problems), problems
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_that_grows_while_it_is_read_is_whole(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline = Inline(replace(config, data_dir=tmp_path))
+    monkeypatch.setattr(log_replay, "CHUNK", 8)
+    grow(inline, 20)
+    chunks = log_replay._chunks
+
+    def growing() -> Iterator[list[LogEntry]]:
+        for rows in chunks():
+            yield rows
+            grower = Thread(target=in_another_session, args=[lambda: grow(inline, 3)])
+            grower.start()
+            grower.join()
+
+    monkeypatch.setattr(log_replay, "_chunks", growing)
+    found = replay(inline.house)
+    assert (found.problems, found.entries, found.checkpoints) == ([], 20, 1)
+    assert LogEntry.objects.count() == 29
+
+
+def in_another_session(act: Callable[[], None]) -> None:
+    try:
+        act()
+    finally:
+        connection.close()
 
 
 def test_a_submission_that_never_got_an_entry_is_named(grown: Inline) -> None:
