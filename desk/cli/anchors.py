@@ -59,6 +59,8 @@ def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health 
 def _line(desk: Desk, one: dict[str, Any]) -> tuple[object, ...]:
     answered = moment(parse_rfc3339(one["answered_at"]), desk.zone) if one["answered_at"] else "never"
     state = "" if one["configured"] else "not configured any more"
+    if one["error"]:
+        state = one["error"]
     if one["silent_since"]:
         state = f"silent since {moment(parse_rfc3339(one['silent_since']), desk.zone)}: {one['error']}"
     return one["name"], one["kind"], answered, one["owed"], state

@@ -60,10 +60,17 @@ class AnchorReceipt(Claimable):
 
 
 class WitnessState(models.Model):
-    """How an outside witness has answered lately. While it is silent, all that waits for it waits together."""
+    """How an outside witness has answered one question lately. While it is silent, all that waits waits together."""
+
+    class Question(models.TextChoices):
+        """What it is asked: to take a digest, or whether a receipt is complete."""
+
+        SUBMIT = "submit"
+        UPGRADE = "upgrade"
 
     kind = models.CharField(max_length=16)
     witness = models.CharField(max_length=100)
+    question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
     answered_at = models.DateTimeField(null=True, blank=True)
     silent_since = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
@@ -71,7 +78,7 @@ class WitnessState(models.Model):
     error = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness"], name="witness_state_identity")]
+        constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
 
 
 class Report(Claimable):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 
 from exhibit.digests import Digest
 from exhibit.entries import canonical
@@ -105,7 +106,7 @@ CHANGES: dict[str, Change] = {
         for place in range(8)
     },
     **{
-        f"receipt of a chain with a {field} below zero": edited(EVM, lambda receipt, field=field: receipt.update({field: -1}))
+        f"receipt of a chain with a {field} below zero": edited(EVM, partial(dict.update, **{field: -1}))
         for field in ("chain", "transaction", "log")
     },
     "a long receipt of a chain": edited(EVM, lambda receipt: receipt.update(nodes=["00" * (1 << 16)])),

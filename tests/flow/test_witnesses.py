@@ -27,9 +27,10 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
-from registry import witnesses
+from registry import steps, witnesses
 from registry.log import submit
-from registry.models import AnchorReceipt, Bundle, Case, WitnessState, Work
+from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
+from registry.witnesses import Question
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.flow.rows import owner
 from workers.inline import Inline
@@ -53,12 +54,21 @@ class MoodyAnchor:
         self.name = name
         self.asked = 0
         self.mood: Exception | None = None
+        self.seen: list[Digest] = []
+        self.hard: dict[Digest, Exception] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         self.asked += 1
+        self.seen.append(digest)
         if self.mood is not None:
             raise self.mood
         return Receipt(self.kind, self.name, False, ReceiptState.COMPLETE, digest.raw, (), now())  # noqa: FBT003 - a field
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
+        self.seen.append(digest)
+        if digest in self.hard:
+            raise self.hard[digest]
+        return receipt
 
 
 @pytest.fixture
@@ -85,7 +95,10 @@ def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_
         ask_witnesses(inline.house, rows)
         state = WitnessState.objects.get()
         assert state.ask_after is not None
-        assert set(AnchorReceipt.objects.values_list("not_before", "error")) == {(state.ask_after, "Nobody is there.")}
+        later, *others = AnchorReceipt.objects.order_by("-not_before")
+        assert {(row.not_before, row.error) for row in others} == {(state.ask_after, "Nobody is there.")}
+        assert later.not_before is not None
+        assert later.not_before > state.ask_after  # the one that was asked lets the others go first
         pauses.append(round((state.ask_after - now()) / timedelta(minutes=1)))
     assert moody.asked == 9
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
@@ -118,6 +131,101 @@ def test_a_witness_that_answers_wrongly_isnt_silent(inline: Inline, moody: Moody
     assert moody.asked == 2
     assert not WitnessState.objects.exclude(silent_since=None).exists()
     assert set(AnchorReceipt.objects.values_list("error", flat=True)) == {"The reply is about something else."}
+    [shown] = witnesses.health().values()
+    assert (shown.error, shown.answered_at, shown.ask_after) == ("The reply is about something else.", None, None)
+    moody.mood = None
+    ask_witnesses(inline.house, asked_for(b"3"))
+    [shown] = witnesses.health().values()
+    assert shown.error == ""
+
+
+def test_a_source_of_blocks_that_is_away_keeps_no_digest_from_the_calendars(inline: Inline, moody: MoodyAnchor) -> None:
+    [old] = asked_for(b"old")
+    AnchorReceipt.objects.update(proof=b"pending")
+    moody.hard[Digest.of(b"old")] = ServiceMissingError("The Bitcoin node doesn't answer.")
+    ask_witnesses(inline.house, [old])
+    [new] = asked_for(b"new")
+    ask_witnesses(inline.house, [new])
+    assert AnchorReceipt.objects.get(pk=new).state == "done"
+    [shown] = witnesses.health().values()
+    assert shown.silent_since is not None
+    assert shown.answered_at is not None
+    assert shown.error == "The Bitcoin node doesn't answer."
+
+
+def test_what_is_new_goes_first_and_a_receipt_that_always_fails_keeps_no_other_waiting(
+    inline: Inline, moody: MoodyAnchor
+) -> None:
+    old, young = asked_for(b"old", b"young")
+    AnchorReceipt.objects.update(proof=b"pending")
+    moody.hard[Digest.of(b"old")] = ServiceMissingError("The node refused it.")
+    rows = [old, young, *asked_for(b"new")]
+    ask_witnesses(inline.house, rows)
+    assert moody.seen == [Digest.of(b"new"), Digest.of(b"old")]
+    WitnessState.objects.update(ask_after=now())
+    waiting = AnchorReceipt.objects.exclude(state="done")
+    first = waiting.order_by("not_before").values_list("not_before", flat=True)[0]
+    for row in waiting:
+        assert row.not_before is not None
+        assert first is not None
+        row.not_before -= first - now()
+        row.save()
+    assert steps.due_ids(AnchorReceipt, inline.house.stale_after, 9) == [young]
+    AnchorReceipt.objects.filter(pk=old).update(not_before=now())
+    ask_witnesses(inline.house, rows)
+    assert moody.seen[2:] == [Digest.of(b"young"), Digest.of(b"old")]
+
+
+@pytest.mark.parametrize("broken", [OverflowError("int too large"), RecursionError(), StopIteration()])
+def test_an_answer_that_nobody_expected_puts_that_receipt_off_alone(
+    inline: Inline, moody: MoodyAnchor, broken: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, young = asked_for(b"old", b"young")
+    AnchorReceipt.objects.update(proof=b"pending")
+    moody.hard[Digest.of(b"old")] = broken
+    ask_witnesses(inline.house, [old, young])
+    assert moody.seen == [Digest.of(b"old"), Digest.of(b"young")]
+    assert AnchorReceipt.objects.get(pk=old).error == f"Asking broke off: {type(broken).__name__}."
+    assert "moody" in caplog.text
+
+
+def test_a_receipt_over_which_workers_die_is_claimed_alone_and_never_given_up(
+    inline: Inline, moody: MoodyAnchor
+) -> None:
+    deadly, other = asked_for(b"deadly", b"other")
+    AnchorReceipt.objects.filter(pk=deadly).update(attempts=7)
+    ask_witnesses(inline.house, [deadly, other])
+    assert moody.seen == [Digest.of(b"other")]
+    ask_witnesses(inline.house, [deadly, other])
+    assert moody.seen == [Digest.of(b"other"), Digest.of(b"deadly")]
+
+
+def test_an_older_receipt_is_asked_for_less_often_up_to_once_a_day(inline: Inline, moody: MoodyAnchor) -> None:
+    def pause(age: timedelta) -> timedelta:
+        Bundle.objects.update(sealed_at=now() - age)
+        AnchorReceipt.objects.update(not_before=None)
+        ask_witnesses(inline.house, [pk])
+        until = AnchorReceipt.objects.get(pk=pk).not_before
+        assert until is not None
+        return timedelta(seconds=round((until - now()).total_seconds()))
+
+    [pk] = asked_for(b"pending")
+    AnchorReceipt.objects.update(proof=b"pending", bundle=sealed_bundle(b"pending"))
+    hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 1, 5, 100, 10_000)]
+    assert hours == [1 / 6, 1 / 6, 0.5, 10, 24]
+    moody.hard[Digest.of(b"pending")] = IntegrityError("The reply is about something else.")
+    hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 100)]
+    assert hours == [1 / 12, 10]
+
+
+def test_a_task_ends_before_sealing_has_to_wait_for_long(
+    inline: Inline, moody: MoodyAnchor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.steps.witness.TASK_SECONDS", -1.0)
+    rows = asked_for(b"1", b"2")
+    ask_witnesses(inline.house, rows)
+    assert moody.asked == 0
+    assert steps.due_ids(AnchorReceipt, inline.house.stale_after, 9) == rows
 
 
 def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(inline: Inline, moody: MoodyAnchor) -> None:
@@ -144,6 +252,26 @@ def test_who_was_overtaken_writes_nothing(inline: Inline, moody: MoodyAnchor) ->
     ask_witnesses(inline.house, [pk])
     row = AnchorReceipt.objects.get(pk=pk)
     assert (row.state, bytes(row.proof or b"")) == ("done", b"of the other")
+
+
+@pytest.mark.parametrize("outcome", ["answer", "silence", "error"])
+def test_who_was_overtaken_leaves_the_claims_of_its_successor_alone(
+    inline: Inline, moody: MoodyAnchor, outcome: str
+) -> None:
+    first, second = asked_for(b"1", b"2")
+    taken = now() + timedelta(seconds=1)
+
+    def overtaken(digest: Digest) -> Receipt:
+        AnchorReceipt.objects.update(claimed_at=taken)
+        moody.seen.append(digest)
+        if outcome != "answer":
+            raise ServiceMissingError("Nobody.") if outcome == "silence" else IntegrityError("Wrong.")
+        return Receipt("rfc3161", "moody", False, ReceiptState.COMPLETE, b"late", (), now())  # noqa: FBT003 - a field
+
+    moody.submit = overtaken  # type: ignore[method-assign]
+    ask_witnesses(inline.house, [first, second])
+    assert len(moody.seen) == 1
+    assert set(AnchorReceipt.objects.values_list("state", "claimed_at", "proof")) == {("doing", taken, None)}
 
 
 def test_a_receipt_is_never_given_up(inline: Inline, moody: MoodyAnchor) -> None:
@@ -250,17 +378,19 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
         assert sent == 1 + len(digests)  # the contract's own, and one for each digest
 
 
+def sealed_bundle(seal: bytes, number: int = 1) -> Bundle:
+    studio = Owner.objects.filter(slug="studio").first() or owner("studio")
+    work, _ = Work.objects.get_or_create(owner=studio, number=1, defaults={"title": "A work", "registered_at": now()})
+    case = Case.objects.create(owner=studio, work=work, number=number, party=f"{number}.example", opened_at=now())
+    return Bundle.objects.create(case=case, number=1, seal_digest=Digest.of(seal), sealed_at=now())
+
+
 def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(inline: Inline, moody: MoodyAnchor) -> None:
-    studio = owner("studio")
     limited = Inline(replace(inline.house.config, direct_stamps_a_day=2)).house
     limited.__dict__["anchors"] = (moody,)
-    work = Work.objects.create(owner=studio, number=1, title="A work", registered_at=now())
     for number in range(4):
-        case = Case.objects.create(
-            owner=studio, work=work, number=number + 1, party=f"{number}.example", opened_at=now()
-        )
         digest = Digest.of(bytes([number]))
-        bundle = Bundle.objects.create(case=case, number=1, seal_digest=digest, sealed_at=now())
+        bundle = sealed_bundle(bytes([number]), number + 1)
         _stamp_directly(limited, bundle, digest)
     assert AnchorReceipt.objects.filter(bundle__isnull=False).count() == 2
     Bundle.objects.update(sealed_at=now() - timedelta(days=2))
@@ -269,8 +399,8 @@ def test_so_many_bundles_a_day_are_stamped_directly_as_is_set(inline: Inline, mo
 
 
 def test_the_command_says_how_each_witness_has_answered(inline: Inline) -> None:
-    witnesses.note_answer("rfc3161", "well")
-    witnesses.note_silence("evm", "ill", "The node doesn't answer.")
+    witnesses.note_answer("rfc3161", "well", Question.SUBMIT)
+    witnesses.note_silence("evm", "ill", Question.UPGRADE, "The node doesn't answer.")
     asked_for(b"1", b"2", witness="ill", kind="evm")
     [ill, well] = [_told(key, None, one) for key, one in witnesses.health().items()]
     assert (ill["name"], ill["owed"], ill["error"], ill["configured"]) == ("ill", 2, "The node doesn't answer.", False)

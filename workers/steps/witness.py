@@ -1,8 +1,10 @@
 """Asking the outside witnesses, and asking again until their receipts are complete."""
 
 import base64
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
@@ -10,50 +12,99 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.ports import Anchor, Receipt, ReceiptState
 from registry import steps, witnesses
-from registry.models import AnchorReceipt
+from registry.models import AnchorReceipt, StepState, WitnessState
 from workers.wiring import House
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
 RETRY_WRONG = timedelta(minutes=5)
-"""Until a witness is asked again that answered, but wrongly."""
+"""At least until a witness is asked again that answered, but wrongly."""
+
+SHARE_OF_AGE = 10
+"""A receipt is asked for again when it has become older by a tenth: the older it is, the less hurry there is."""
 
 UNKNOWN = timedelta(hours=1)
 """Until a witness that isn't configured any more is looked for again: it may come back."""
 
+TASK_SECONDS = 60.0
+"""After so long no further question is begun: sealing waits for the same processes."""
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+Question = WitnessState.Question
+
 
 def ask_witnesses(house: House, ids: Sequence[int]) -> None:
-    """Submit what is new, upgrade what is pending. A silent witness is asked again later; nothing waits for it."""
+    """Submit what is new, upgrade what is pending. A silent witness is asked again later; nothing waits for it.
+
+    Submitting goes first, and a witness that doesn't answer the one question may still answer the other: digests are
+    given to calendars while the source of blocks is away.
+    """
     anchors = {(anchor.kind, anchor.name): anchor for anchor in house.anchors}
-    silent: dict[Anchor, tuple[datetime, str]] = {}
+    silent: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
     witnesses.forgive(ids)
-    for pk in steps.claim(AnchorReceipt, ids, house.stale_after):
-        row = AnchorReceipt.objects.get(pk=pk)
+    until = time.monotonic() + TASK_SECONDS
+    for row in _in_turn(AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, house.stale_after))):
+        if not _is_mine(row):
+            continue  # this batch took so long that somebody else has it now
         anchor = anchors.get((row.kind, row.witness))
         if anchor is None:
-            _put_off(pk, f"The witness {row.witness} isn't configured any more.", now() + UNKNOWN)
+            _put_off(row, f"The witness {row.witness} isn't configured any more.", now() + UNKNOWN)
             continue
-        silence = silent.get(anchor) or witnesses.silence_of(anchor.kind, anchor.name) or _ask(row, anchor)
-        if silence is not None:  # each further question would wait as long, and others wait behind them
-            silent[anchor] = silence
-            _put_off(pk, silence[1], silence[0])
+        if time.monotonic() > until:
+            _put_off(row, "", now())
+            continue
+        asked = (anchor, question_of(row))
+        silence = silent.get(asked) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
+        if silence is None:
+            silence = _ask(row, anchor)
+        else:  # each further question would wait as long, and others wait behind them
+            _put_off(row, silence[1], silence[0])
+        if silence is not None:
+            silent[asked] = silence
 
 
-def _put_off(pk: int, error: str, until: datetime) -> None:
-    AnchorReceipt.objects.filter(pk=pk).update(error=error)
-    steps.wait(AnchorReceipt, pk, until)
+def question_of(row: AnchorReceipt) -> Question:
+    """What is asked next for a receipt."""
+    return Question.SUBMIT if row.proof is None else Question.UPGRADE
+
+
+def _in_turn(rows: Iterable[AnchorReceipt]) -> list[AnchorReceipt]:
+    """What is new first, then those that have waited longest: one that always fails is put off longer than the rest."""
+    return sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk))
+
+
+def _is_mine(row: AnchorReceipt) -> bool:
+    """Whether the claim of this batch still stands."""
+    return AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at).exists()
+
+
+def _put_off(row: AnchorReceipt, error: str, until: datetime) -> None:
+    """Let go of a row for a reason that is no failure of this program, unless somebody else has taken over."""
+    mine = AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
+    mine.update(state=StepState.TODO, not_before=until, attempts=0, error=error)
 
 
 def _ask(row: AnchorReceipt, anchor: Anchor) -> tuple[datetime, str] | None:
     """Ask for one receipt; until when the witness is left in peace, and why, when it doesn't answer."""
+    who = (anchor.kind, anchor.name, question_of(row))
     try:
         receipt = anchor.submit(row.digest) if row.proof is None else anchor.upgrade(row.digest, receipt_of(row))
     except ServiceMissingError as error:
         longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.LONGEST_PAUSE
-        return witnesses.note_silence(anchor.kind, anchor.name, str(error), longest), str(error)
+        until = witnesses.note_silence(*who, str(error), longest)
+        _put_off(row, str(error), until + (until - now()))  # the others go first, in case it's only this one's
+        return until, str(error)
     except ExhibitError as error:
-        _put_off(row.pk, str(error), now() + (ASK_DEVELOPMENT_AGAIN if anchor.development else RETRY_WRONG))
+        witnesses.note_error(*who, str(error))
+        _put_off(row, str(error), now() + _pause(row, anchor, RETRY_WRONG))
         return None
-    witnesses.note_answer(anchor.kind, anchor.name)
+    except Exception as error:
+        logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
+        sentence = f"Asking broke off: {type(error).__name__}."
+        witnesses.note_error(*who, sentence)
+        _put_off(row, sentence, now() + _pause(row, anchor, RETRY_WRONG))
+        return None
+    witnesses.note_answer(*who)
     _keep(row, anchor, receipt)
     return None
 
@@ -74,8 +125,16 @@ def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt) -> None:
         if receipt.state == ReceiptState.COMPLETE:
             steps.finish(AnchorReceipt, [row.pk])
         else:
-            pause = ASK_DEVELOPMENT_AGAIN if anchor.development else anchor.patience
-            steps.wait(AnchorReceipt, row.pk, now() + pause)
+            steps.wait(AnchorReceipt, row.pk, now() + _pause(row, anchor, anchor.patience))
+
+
+def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
+    """How long to wait before a receipt is asked for again."""
+    if anchor.development:
+        return ASK_DEVELOPMENT_AGAIN
+    begun = row.checkpoint.made_at if row.checkpoint is not None else row.bundle.sealed_at if row.bundle else None
+    age = timedelta(0) if begun is None else now() - begun
+    return min(max(least, age / SHARE_OF_AGE), witnesses.DAY)
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:
