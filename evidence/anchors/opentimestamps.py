@@ -6,6 +6,7 @@ with the receipt: with it the proof is checked without any server.
 
 import fnmatch
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,20 +20,25 @@ from evidence.anchors.blocks import BlockSource
 from evidence.anchors.fetch import ask
 from evidence.anchors.proofs import (
     block_attestations,
+    headers_in,
+    merged,
     pending_stamps,
     read_proof,
     read_stamp,
     verify_proof,
-    write_proof,
 )
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
 
-__all__ = ["OpenTimestampsAnchor", "headers_in", "verify_proof"]
-
 KIND = "opentimestamps"
 NONCE_BYTES = 16
+MAX_ANSWER = 10_000
+"""Bytes of a calendar's answer, as the usual client takes them."""
+
+SILENT_FOR = 120.0
+"""Seconds for which a calendar that didn't answer isn't asked for anything: each question would wait as long."""
+
 CONFIRMATIONS = {"main": 6, "regtest": 1}
 KNOWN_CALENDARS = ("*.calendar.opentimestamps.org", "*.calendar.eternitywall.com", "*.calendar.catallaxy.com")
 _HEADERS = {"Accept": "application/vnd.opentimestamps.v1", "Content-Type": "application/x-www-form-urlencoded"}
@@ -76,6 +82,7 @@ class OpenTimestampsAnchor:
         self._calendars = tuple(url.rstrip("/") for url in calendars)
         self._blocks = block_source
         self._session = session
+        self._silent_until: dict[str, float] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         """Give the digest, behind a nonce, to every calendar; the receipt is pending.
@@ -83,17 +90,19 @@ class OpenTimestampsAnchor:
         Raises:
             ServiceMissingError: no calendar took it.
         """
-        stamp = Timestamp(digest.raw)
-        tip = stamp.ops.add(OpAppend(secrets.token_bytes(NONCE_BYTES))).ops.add(OpSHA256())
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        commitment = _nonced(digest, nonce)[1]
+        proof = b""
         failures = []
         for calendar in self._calendars:
             try:
-                tip.merge(self._from_calendar(f"{calendar}/digest", tip.msg, tip.msg))
+                answer = self._from_calendar(f"{calendar}/digest", commitment, commitment)
+                proof = merged(read_proof(proof) if proof else _nonced(digest, nonce)[0], answer)
             except ExhibitError as error:
                 failures.append(error.message)
-        if len(failures) == len(self._calendars):
+        if not proof:
             raise ServiceMissingError(f"No calendar of {self.name} took the digest: {' '.join(failures)}")
-        return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, write_proof(stamp))
+        return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
         """Ask the calendars for what is pending; complete once a block with enough blocks above it attests the digest.
@@ -109,13 +118,13 @@ class OpenTimestampsAnchor:
         stamp = read_proof(receipt.proof)
         if stamp.msg != digest.raw:
             raise IntegrityError("The receipt is about another digest.")
-        for part, calendar in list(pending_stamps(stamp)):
-            if self._is_known(calendar):
-                self._ask_for(part, calendar)
-        grown = write_proof(stamp)
+        grown = receipt.proof
+        for part, calendar in pending_stamps(stamp):
+            if self._is_known(calendar) and not block_attestations(part):
+                grown = self._asked(grown, part.msg, calendar)
         known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
         try:
-            witnessed = self._witnessed(grown, digest, [height for height, _ in block_attestations(stamp)])
+            witnessed = self._witnessed(grown, digest)
         except ServiceMissingError:
             if known is receipt:
                 raise
@@ -148,34 +157,44 @@ class OpenTimestampsAnchor:
             return False
         return True
 
-    def _witnessed(self, proof: bytes, digest: Digest, heights: Sequence[int]) -> tuple[int, bytes, datetime] | None:
+    def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
         """Height, header and time of the lowest block that holds the digest and is deep enough."""
+        heights = list(dict.fromkeys(height for height, _ in block_attestations(read_proof(proof))))
         if not heights or self._blocks is None:
             return None
         deep_enough = self._blocks.tip() - CONFIRMATIONS[self._blocks.network] + 1
-        failure: IntegrityError | None = None
+        failure: ExhibitError | None = None
         for height in heights:
             if height > deep_enough:
                 continue
-            header = self._blocks.header(height)
             try:
+                header = self._blocks.header(height)
                 return height, header, verify_proof(proof, digest, {height: header}, self._blocks.network)[1]
-            except IntegrityError as error:
-                failure = error
+            except (IntegrityError, ServiceMissingError) as error:
+                failure = failure or error
         if failure is not None:
             raise failure
         return None
 
-    def _ask_for(self, part: Timestamp, calendar: str) -> None:
+    def _asked(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
+        """The proof with what a calendar has to add about a part of it; as it was, when that is nothing of use."""
         try:
-            part.merge(self._from_calendar(f"{calendar}/timestamp/{part.msg.hex()}", part.msg))
+            answer = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
+            return merged(read_proof(proof), answer)
         except ExhibitError:
-            return
+            return proof
 
     def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
-        status, answer = ask(self._session, url, posted, _HEADERS)
+        calendar = urlsplit(url).netloc
+        if time.monotonic() < self._silent_until.get(calendar, 0.0):
+            raise ServiceMissingError(f"{calendar} didn't answer a moment ago.")
+        try:
+            status, answer = ask(self._session, url, posted, _HEADERS, limit=MAX_ANSWER)
+        except ServiceMissingError:
+            self._silent_until[calendar] = time.monotonic() + SILENT_FOR
+            raise
         if status != 200:
-            raise ServiceMissingError(f"{urlsplit(url).netloc} answered with status {status}.")
+            raise ServiceMissingError(f"{calendar} answered with status {status}.")
         return read_stamp(answer, commitment)
 
     def _is_known(self, calendar: str) -> bool:
@@ -185,11 +204,7 @@ class OpenTimestampsAnchor:
         return calendar.rstrip("/") in self._calendars or (parts.scheme == "https" and known)
 
 
-def headers_in(material: Sequence[tuple[str, bytes]]) -> dict[int, bytes]:
-    """The block headers among a receipt's material, ``block-<height>.header``, by height."""
-    found = {}
-    for name, data in material:
-        height = name.removeprefix("block-").removesuffix(".header")
-        if name == f"block-{height}.header" and height.isdecimal() and len(height) < 10:
-            found[int(height)] = data
-    return found
+def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:
+    """The beginning of a proof, and what calendars are given."""
+    stamp = Timestamp(digest.raw)
+    return stamp, stamp.ops.add(OpAppend(nonce)).ops.add(OpSHA256()).msg

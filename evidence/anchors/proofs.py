@@ -1,7 +1,7 @@
 """OpenTimestamps proofs, read and checked offline against block headers."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -50,12 +50,13 @@ def verify_proof(
         minimum_difficulty: what a block of ``main`` needs.
 
     Returns:
-        The height and the time of the earliest block that attests the digest.
+        The height and the time of the earliest block that attests the digest; what else a calendar may have named
+        wrongly does no harm.
 
     Raises:
         PendingProofError: no block attests it yet, or the header of none of those that do is given.
-        UnknownWitnessError: the block isn't of the main chain, by the work behind it.
-        IntegrityError: the proof is broken, or about another digest, or a header doesn't fit.
+        UnknownWitnessError: no block is of the main chain, by the work behind it.
+        IntegrityError: the proof is broken, or about another digest, or no header fits.
     """
     stamp = read_proof(proof)
     if stamp.msg != digest.raw:
@@ -63,15 +64,17 @@ def verify_proof(
     attested = block_attestations(stamp)
     if not attested:
         raise PendingProofError("The proof is still pending: no Bitcoin block attests it yet.")
-    checked = [
-        (height, _check_block(commitment, headers[height], network, minimum_difficulty))
-        for height, commitment in attested
-        if height in headers
-    ]
-    if not checked:
-        heights = ", ".join(str(height) for height, _ in attested)
-        raise PendingProofError(f"The header of Bitcoin block {heights} isn't at hand.")
-    return checked[0]
+    failure: IntegrityError | None = None
+    for height, commitment in attested:
+        if height in headers:
+            try:
+                return height, _check_block(commitment, headers[height], network, minimum_difficulty)
+            except IntegrityError as error:
+                failure = failure or error
+    if failure is not None:
+        raise failure
+    heights = ", ".join(str(height) for height, _ in attested)
+    raise PendingProofError(f"The header of Bitcoin block {heights} isn't at hand.")
 
 
 def read_proof(proof: bytes) -> Any:  # noqa: ANN401 - the library has no types
@@ -87,11 +90,27 @@ def read_proof(proof: bytes) -> Any:  # noqa: ANN401 - the library has no types
 
 
 def write_proof(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
-    """The ``.ots`` file of a timestamp of a SHA-256 digest."""
+    """The ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
     context = BytesSerializationContext()
-    DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
+    with _readable("The OpenTimestamps proof can't be written."):
+        DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
     written: bytes = context.getbytes()
     return written
+
+
+def merged(stamp: Any, answer: Any) -> bytes:  # noqa: ANN401 - the library has no types
+    """The ``.ots`` file of a timestamp, grown by what a calendar answered about one of its parts.
+
+    Raises:
+        IntegrityError: together they would be too long or too deep to be read again.
+    """
+    with _readable("The calendar's answer doesn't fit into the proof."):
+        for part in list(_parts(stamp)):
+            if part.msg == answer.msg:
+                part.merge(answer)
+    grown = write_proof(stamp)
+    read_proof(grown)
+    return grown
 
 
 def read_stamp(data: bytes, commitment: bytes) -> Any:  # noqa: ANN401 - the library has no types
@@ -134,11 +153,26 @@ def further_attestations(proof: bytes) -> tuple[str, ...]:
 
 def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - the library has no types
     """Each part of a timestamp that waits for a calendar, with the calendar's URL."""
-    for attestation in stamp.attestations:
-        if isinstance(attestation, PendingAttestation):
-            yield stamp, attestation.uri
+    for part in _parts(stamp):
+        for attestation in part.attestations:
+            if isinstance(attestation, PendingAttestation):
+                yield part, attestation.uri
+
+
+def headers_in(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
+    """The block headers among a receipt's material, files such as ``block-900000.header``, by height."""
+    found = {}
+    for name, data in material:
+        height = name.removeprefix("block-").removesuffix(".header")
+        if name == f"block-{height}.header" and height.isdecimal() and len(height) < 10:
+            found[int(height)] = data
+    return found
+
+
+def _parts(stamp: Any) -> Iterator[Any]:  # noqa: ANN401 - the library has no types
+    yield stamp
     for below in stamp.ops.values():
-        yield from pending_stamps(below)
+        yield from _parts(below)
 
 
 class _Context(BytesDeserializationContext):  # type: ignore[misc] # the library has no types

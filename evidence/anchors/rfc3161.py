@@ -1,5 +1,6 @@
 """The anchor of timestamp authorities (RFC 3161): a signed statement by a named party that a digest existed."""
 
+import contextlib
 import hashlib
 import re
 import secrets
@@ -34,7 +35,10 @@ MAX_REVOCATION_LIST = 700_000
 """DER bytes of a revocation list that is kept: its PEM still fits what a verifier reads of one file."""
 
 KEPT_FOR = 600.0
-"""Seconds for which a fetched revocation list serves further stamps."""
+"""Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
+
+MOST_LISTS = 8
+"""Revocation lists that are asked for with one stamp."""
 
 _HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
@@ -80,7 +84,7 @@ class Rfc3161Anchor:
             raise ConfigError(f"The root certificates of {name} can't be read.") from error
         if not self._roots:
             raise ConfigError(f"The timestamp authority {name} has no root certificate.")
-        self._fetched: dict[str, tuple[float, bytes]] = {}
+        self._fetched: dict[str, tuple[float, bytes | None]] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         """Have the digest stamped; the receipt is complete at once, and checked.
@@ -128,23 +132,22 @@ class Rfc3161Anchor:
         chain = [*stamp.certificates, *([root] if root else [])]
         for certificate in dict.fromkeys(chain):
             yield _named("certificate", certificate.public_bytes(Encoding.PEM))
-        for url in dict.fromkeys(url for certificate in chain for url in _revocation_urls(certificate)):
+        named = dict.fromkeys(url for certificate in chain for url in _revocation_urls(certificate))
+        for url in list(named)[:MOST_LISTS]:
             fetched = self._revocation_list(url)
             if fetched is not None:
                 yield _named("crl", fetched)
 
     def _revocation_list(self, url: str) -> bytes | None:
         """A revocation list as PEM, or ``None`` when it can't be had: the stamp stands without it."""
-        since, kept = self._fetched.get(url, (-KEPT_FOR, b""))
+        since, kept = self._fetched.get(url, (-KEPT_FOR, None))
         if time.monotonic() - since < KEPT_FOR:
             return kept
-        try:
+        pem = None
+        with contextlib.suppress(ExhibitError, *UNREADABLE):
             status, data = ask(self._session, url)
-            if status != 200 or len(data) > MAX_REVOCATION_LIST:
-                return None
-            pem = _crl(data).public_bytes(Encoding.PEM)
-        except (ExhibitError, *UNREADABLE):
-            return None
+            if status == 200 and len(data) <= MAX_REVOCATION_LIST:
+                pem = _crl(data).public_bytes(Encoding.PEM)
         self._fetched[url] = (time.monotonic(), pem)
         return pem
 

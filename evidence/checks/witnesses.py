@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
 from evidence.anchors.headers import parse_header
-from evidence.anchors.proofs import further_attestations, verify_proof
+from evidence.anchors.proofs import further_attestations, headers_in, verify_proof
 from evidence.anchors.stamps import load_certificates, verify_reply
 from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.checks.contents import check_unread
@@ -137,13 +137,13 @@ def _check_blocks(
     inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes], what: str
 ) -> Check:
     """OpenTimestamps: one pinned chain whose rule the attesting block meets."""
-    headers = _headers(material)
+    headers = headers_in(material.items())
     height, _ = verify_proof(proof, record.digest, headers, "regtest")
     for chain in inspection.trust.chains:
         known = {number: data for number, data in headers.items() if _is_pinned(chain, data)}
         try:
             height, time = verify_proof(proof, record.digest, known, chain.network, chain.minimum_difficulty)
-        except (PendingProofError, UnknownWitnessError):
+        except IntegrityError:  # of what is pinned; as a whole it holds
             continue
         dated = f"dated {time:%Y-%m-%d %H:%M:%S} UTC (the clocks of blocks are right within some two hours)"
         others = further_attestations(proof)
@@ -168,16 +168,6 @@ def _check_ledger(inspection: Inspection, name: str, record: AnchorRecord, proof
 
 def _shown(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _headers(material: dict[str, bytes]) -> dict[int, bytes]:
-    """Block headers by height, from files such as ``block-900000.header``."""
-    found = {}
-    for name, data in material.items():
-        height = name.removeprefix("block-").removesuffix(".header")
-        if name == f"block-{height}.header" and height.isdecimal() and len(height) < 10:
-            found[int(height)] = data
-    return found
 
 
 def _is_pinned(chain: TrustedChain, header: bytes) -> bool:

@@ -14,7 +14,8 @@ from evidence.anchors.evm import EvmAnchor
 from evidence.anchors.evm_account import EvmAccount
 from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
 from evidence.anchors.headers import parse_header
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor, headers_in
+from evidence.anchors.opentimestamps import OpenTimestampsAnchor
+from evidence.anchors.proofs import headers_in
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
 from evidence.checks.probability import calibration_facts

@@ -5,6 +5,9 @@ import json
 from collections.abc import Callable
 from functools import partial
 
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
+
+from evidence.anchors.proofs import block_attestations, read_proof, write_proof
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 
@@ -74,6 +77,14 @@ def giant_height(files: Files) -> Files:
     return {**files, OTS: magic + Digest.of(files["proofs/log/checkpoint"]).raw + named}
 
 
+def wrong_path(files: Files) -> Files:
+    """A proof that leads to its block, and by another way to something else that it says is that block."""
+    stamp = read_proof(files[OTS])
+    [(height, _)] = block_attestations(stamp)
+    stamp.attestations.add(BitcoinBlockHeaderAttestation(height))
+    return {**files, OTS: write_proof(stamp)}
+
+
 EVM = "proofs/anchors/evm-checkpoint-test-ledger.json"
 OTS = "proofs/anchors/checkpoint-test-chain.ots"
 STAMP: dict[str, Callable[[bytes], int]] = {
@@ -111,6 +122,7 @@ CHANGES: dict[str, Change] = {
     },
     "a long receipt of a chain": edited(EVM, lambda receipt: receipt.update(nodes=["00" * (1 << 16)])),
     "a block of a giant height": giant_height,
+    "a wrong path to a block besides the right one": wrong_path,
     **{f"checkpoint flipped at {place}": flipped("proofs/log/checkpoint", part(place / 8)) for place in range(8)},
     "facts missing": without("data/facts.json"),
     "manifest missing": without("data/manifest.json"),

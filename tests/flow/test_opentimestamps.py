@@ -18,7 +18,8 @@ from opentimestamps.core.timestamp import Timestamp
 from evidence.anchors import opentimestamps, proofs
 from evidence.anchors.blocks import EsploraBlocks, JsonRpcBlocks
 from evidence.anchors.headers import parse_header
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor, headers_in
+from evidence.anchors.opentimestamps import OpenTimestampsAnchor
+from evidence.anchors.proofs import headers_in
 from evidence.development.chain import Chain, running_chain
 from evidence.development.server import Answer, LoopbackServer, Question
 from evidence.errors import PendingProofError, UnknownWitnessError
@@ -82,7 +83,7 @@ def test_a_receipt_is_pending_until_a_block_attests_it(anchor: OpenTimestampsAnc
 
 
 def test_a_complete_receipt_is_checked_without_any_server(complete: Receipt) -> None:
-    height, time = opentimestamps.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "regtest")
+    height, time = proofs.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "regtest")
     assert (height, time) == (1, complete.time)
 
 
@@ -219,12 +220,12 @@ def test_blocks_come_by_themselves_when_asked_to(tmp_path: Path) -> None:
 
 def test_a_block_of_the_trial_chain_is_an_unknown_witness_on_the_main_chain(complete: Receipt) -> None:
     with pytest.raises(UnknownWitnessError, match="too easy"):
-        opentimestamps.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "main")
+        proofs.verify_proof(complete.proof, DIGEST, headers_in(complete.material), "main")
 
 
 def test_a_missing_header_leaves_the_proof_open(complete: Receipt) -> None:
     with pytest.raises(PendingProofError, match="block 1 isn't at hand"):
-        opentimestamps.verify_proof(complete.proof, DIGEST, {2: bytes(80)}, "regtest")
+        proofs.verify_proof(complete.proof, DIGEST, {2: bytes(80)}, "regtest")
 
 
 def test_another_blocks_header_fails(complete: Receipt, chain: Chain) -> None:
@@ -232,12 +233,12 @@ def test_another_blocks_header_fails(complete: Receipt, chain: Chain) -> None:
     header = chain.blocks.header(1)
     assert header is not None
     with pytest.raises(IntegrityError, match="doesn't hold what"):
-        opentimestamps.verify_proof(complete.proof, DIGEST, {1: header}, "regtest")
+        proofs.verify_proof(complete.proof, DIGEST, {1: header}, "regtest")
 
 
 def test_another_digest_fails(complete: Receipt) -> None:
     with pytest.raises(IntegrityError, match="another digest"):
-        opentimestamps.verify_proof(complete.proof, Digest.of(b""), headers_in(complete.material), "regtest")
+        proofs.verify_proof(complete.proof, Digest.of(b""), headers_in(complete.material), "regtest")
 
 
 @given(data=st.data())
@@ -245,7 +246,7 @@ def test_a_flipped_bit_of_the_proof_never_goes_through(complete: Receipt, data: 
     changed = bytearray(complete.proof)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        found = opentimestamps.verify_proof(bytes(changed), DIGEST, headers_in(complete.material), "regtest")
+        found = proofs.verify_proof(bytes(changed), DIGEST, headers_in(complete.material), "regtest")
         assert found == (1, complete.time)
     except IntegrityError as error:
         assert error.message.endswith(".")  # noqa: PT017 - the calendar's address isn't part of what is proved
@@ -260,7 +261,7 @@ def test_a_flipped_bit_of_the_header_never_moves_the_time(complete: Receipt, dat
     if int.from_bytes(header.hash, "little") <= header.target:
         return  # one in two: on the trial chain work is free
     with pytest.raises(IntegrityError, match="no proof of work"):
-        opentimestamps.verify_proof(complete.proof, DIGEST, {1: bytes(changed)}, "regtest")
+        proofs.verify_proof(complete.proof, DIGEST, {1: bytes(changed)}, "regtest")
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -269,7 +270,7 @@ def test_bytes_that_are_no_proof_are_refused_with_a_sentence(junk: bytes) -> Non
     magic = b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08"
     for data in (junk, magic + junk, magic + DIGEST.raw + junk, magic + DIGEST.raw + b"\xf2" + junk):
         with pytest.raises(IntegrityError):
-            opentimestamps.verify_proof(data, DIGEST, {}, "main")
+            proofs.verify_proof(data, DIGEST, {}, "main")
 
 
 def test_a_number_of_any_length_is_refused_at_once() -> None:
@@ -277,12 +278,12 @@ def test_a_number_of_any_length_is_refused_at_once() -> None:
     giant = Timestamp(DIGEST.raw)
     giant.attestations.add(BitcoinBlockHeaderAttestation(10**6000))
     with pytest.raises(IntegrityError, match="can't be read"):
-        opentimestamps.verify_proof(proofs.write_proof(giant), DIGEST, {}, "main")
+        proofs.verify_proof(proofs.write_proof(giant), DIGEST, {}, "main")
     with pytest.raises(IntegrityError, match="can't be read"):
         proofs.read_stamp(proofs.write_stamp(giant), DIGEST.raw)
     began = time.monotonic()
     with pytest.raises(IntegrityError, match="can't be read"):
-        opentimestamps.verify_proof(magic + b"\xf0" + b"\xff" * 200_000, DIGEST, {}, "main")
+        proofs.verify_proof(magic + b"\xf0" + b"\xff" * 200_000, DIGEST, {}, "main")
     assert time.monotonic() - began < 0.5
 
 

@@ -291,8 +291,18 @@ def test_a_revocation_list_serves_several_stamps_and_one_that_is_too_long_is_lef
         anchor = anchor_to(server.url, elsewhere.root_pem)
         for _ in range(3):
             receipt = anchor.submit(DIGEST)
-    assert asked.count("/issuing.crl") == 1
+    assert sorted(path for path in asked if path.endswith(".crl")) == ["/issuing.crl", "/root.crl"]
     assert sum(name.startswith("crl-") for name, _ in receipt.material) == 1
+
+
+def test_only_some_revocation_lists_are_asked_for_with_one_stamp(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rfc3161, "_revocation_urls", lambda _: [f"{authority.url}/{number}" for number in range(50)])
+    asked: list[str] = []
+    monkeypatch.setattr(Rfc3161Anchor, "_revocation_list", lambda _, url: asked.append(url))
+    anchor_to(authority.url, authority.root_pem).submit(DIGEST)
+    assert len(asked) == rfc3161.MOST_LISTS
 
 
 def test_an_anchor_without_roots_does_not_start() -> None:

@@ -111,20 +111,30 @@ async function checkBlocks(proof, wanted, headers, trust) {
   if (!found.blocks.length && found.strange) throw new Unchecked("This page doesn't know an operation that the proof uses.");
   if (!found.blocks.length) throw new Unchecked("pending: The proof is still pending: no Bitcoin block attests it yet.");
   const held = [];
+  let failure = null;
   for (const block of found.blocks)
-    if (headers.has(block.height)) {
-      const header = await readHeader(headers.get(block.height));
-      const work = littleEndian(header.hash);
-      if (!(work > 0n && work <= header.target)) throw new Broken("The block header has no proof of work: it was changed, or made up.");
-      if (!same(header.root, block.root)) throw new Broken(`The block ${header.name} doesn't hold what the proof leads to.`);
-      held.push({ ...block, header });
-    }
+    if (headers.has(block.height))
+      try {
+        held.push({ ...block, header: await checkBlock(block, headers.get(block.height)) });
+      } catch (error) {
+        if (!(error instanceof Broken)) throw error;
+        failure = failure || error;
+      }
+  if (!held.length && failure) throw failure;
   if (!held.length) throw new Unchecked(`pending: The header of Bitcoin block ${found.blocks.map((block) => block.height).join(", ")} isn't at hand.`);
   for (const chain of trust.chains) {
     const good = held.find(({ header }) => isPinned(chain, header));
     if (good) return { chain, height: good.height, time: good.header.time, others: [...found.others].sort() };
   }
   throw new UnknownWitness(`block ${held[0].height} meets the rule of no pinned chain.`);
+}
+
+async function checkBlock(block, bytes) {
+  const header = await readHeader(bytes);
+  const work = littleEndian(header.hash);
+  if (!(work > 0n && work <= header.target)) throw new Broken("The block header has no proof of work: it was changed, or made up.");
+  if (!same(header.root, block.root)) throw new Broken(`The block ${header.name} doesn't hold what the proof leads to.`);
+  return header;
 }
 
 function isPinned(chain, header) {
