@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Add the question to what is known of a witness."""
 
-    dependencies = [("registry", "0014_canaries")]
+    dependencies = [("registry", "0015_capture_digests")]
 
     operations = [
         migrations.AddField(
