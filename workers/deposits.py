@@ -1,5 +1,6 @@
 """Deposit records: what was declared of a work and its exact bytes, sealed, logged and assembled like a bundle."""
 
+from functools import partial
 from typing import BinaryIO
 
 from django.db import transaction
@@ -11,7 +12,6 @@ from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFac
 from evidence.manifest import FACTS_PATH, Manifest
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from exhibit.clock import now
-from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log import submit
@@ -19,6 +19,7 @@ from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from workers.documents import in_each_language, languages_of
 from workers.facts import software, work_facts
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
+from workers.lazy_pictures import LazyPictures
 from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, checkpoint_witnesses, log_proof
 from workers.registrations import submission_of
 from workers.steps.witness import receipt_of
@@ -142,20 +143,15 @@ def _registered_under(house: House, work: Work) -> LogCheckpoint | None:
 
 def _records(house: House, facts: CaseFacts) -> list[ContentFile]:
     """The record in each of the installation's languages; one whose font is missing is left out."""
-    pictures = {one.file: _bytes_of(house, one.digest) for one in facts.work.pictures}
+    if any(one.digest not in house.blobs for one in facts.work.pictures):
+        sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
+        raise NotFoundError(sentence, hint="Register the same file again.")
+    pictures = LazyPictures({one.file: partial(house.blobs.get, one.digest) for one in facts.work.pictures})
 
     def render(language: str) -> bytes:
         return render_deposit_record(facts, pictures, language, time_zone=house.config.time_zone)
 
     return in_each_language(house, render, RECORD, RECORD_ROLE)
-
-
-def _bytes_of(house: House, digest: Digest) -> bytes:
-    try:
-        return house.blobs.get(digest)
-    except NotFoundError as error:
-        sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
-        raise NotFoundError(sentence, hint="Register the same file again.") from error
 
 
 def _anchors(checkpoint: LogCheckpoint) -> tuple[AnchorProof, ...]:

@@ -1,39 +1,20 @@
 """One case as a report shows it: its facts, and its pictures when they are asked for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from evidence.documents import ReportCase
 from evidence.facts import CaseFacts, PictureFacts
-from exhibit.errors import NotFoundError
 from indexer.draw import View, draw
 from indexer.draw_pair import Pair
 from registry.models import Bundle, Case, LogEntry, Match
 from workers.bundles import sealed_case, sealed_facts
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
+from workers.lazy_pictures import LazyPictures
 from workers.proofs import witnesses_of
 from workers.wiring import House
-
-
-class LazyPictures(Mapping[str, bytes]):
-    """Pictures by their path, each read or drawn when it is asked for; one that isn't there any more isn't in it."""
-
-    def __init__(self, made: Mapping[str, Callable[[], bytes]]) -> None:
-        self._made = made
-
-    def __getitem__(self, path: str) -> bytes:
-        try:
-            return self._made[path]()
-        except NotFoundError as error:
-            raise KeyError(path) from error
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._made)
-
-    def __len__(self) -> int:
-        return len(self._made)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Mapping
-from functools import lru_cache
 
 from PIL import Image
 
@@ -20,7 +19,10 @@ DRAWINGS = frozenset({"side-by-side", "overlay", "difference", "points"})
 """Roles of the pictures that Exhibit makes itself."""
 
 
-@lru_cache(maxsize=64)
+_REMEMBERED = 64
+_small: dict[tuple[Digest, int], bytes] = {}
+
+
 def shrunk(data: bytes, side: int) -> bytes:
     """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
 
@@ -29,7 +31,14 @@ def shrunk(data: bytes, side: int) -> bytes:
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
     """
-    return small_jpeg(Image.fromarray(decode(data, SHOWN_LIMITS, at_least=side).pixels), side)
+    key = Digest.of(data), side
+    small = _small.pop(key, None)
+    if small is None:
+        small = small_jpeg(Image.fromarray(decode(data, SHOWN_LIMITS, at_least=side).pixels), side)
+    _small[key] = small
+    for oldest in list(_small)[:-_REMEMBERED]:
+        _small.pop(oldest, None)
+    return small
 
 
 class Album:

@@ -22,7 +22,8 @@ def screens_sections(
     there = [one for one in last if one[1]]
     for number, path, time in there[:MOST]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
-        found = {path: _cut(pictures[path])} if path in pictures else {}
+        data = pictures.get(path)
+        found = {} if data is None else {path: _cut(data)}
         shown = plate(path, "screenshot-boxed", found, album, wording, 1)
         blocks.append(Plates((shown,), plates_height((shown,), album, HEIGHT)))
     if len(there) > MOST:

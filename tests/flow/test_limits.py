@@ -138,12 +138,18 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(house: Inli
     blobs = house.house.blobs
     assert isinstance(blobs, FolderBlobStore)
     old, young = (blobs.root / "incoming" / name for name in ("old", "young"))
+    reports = house.house.config.data_dir / "reports"
+    asked, failed = (request_report(Owner.objects.get(), preparer="Ann") for _ in range(2))
+    Report.objects.filter(pk=failed.pk).update(state="failed")
+    for report in (asked, failed):
+        (reports / str(report.pk)).mkdir(parents=True)
     for path in (old, young):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))
     sweep(house.house)
     assert [path.name for path in spool.iterdir()] == [f"slice-{under_way}-1"]
     assert (old.exists(), young.exists()) == (False, True)
+    assert [path.name for path in reports.iterdir()] == [str(asked.pk)]
 
 
 def test_a_purge_removes_bytes_everywhere_and_blocks_them(

@@ -227,3 +227,15 @@ def test_a_hundred_cases_take_seconds() -> None:
     pdf = render_report_pdf(facts, by_case, "en")
     assert time.perf_counter() - started < 30
     assert len(reader(pdf).pages) > 100 / 3
+
+
+def test_small_pictures_are_remembered_by_digest_and_the_large_ones_are_not_kept() -> None:
+    data = encoded(Image.new("RGB", (400, 300), "red"))
+    small = shrunk(data, 100)
+    assert shrunk(bytes(bytearray(data)), 100) is small
+    assert shrunk(data, 50) is not small
+    for shade in range(70):
+        shrunk(encoded(Image.new("RGB", (40, 30), (shade, 0, 0)), "PNG"), 20)
+    again = shrunk(data, 100)
+    assert again == small
+    assert again is not small  # it was forgotten meanwhile

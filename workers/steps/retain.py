@@ -1,7 +1,9 @@
 """What expires, what killed processes leave behind, and when crawling has to stop because the disk is nearly full."""
 
 import shutil
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -9,7 +11,18 @@ from django.db.models import Exists, OuterRef
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.models import BytesState, CaseSighting, CrawlSlice, Match, Picture, Sighting, StepState, WorkPicture
+from registry.models import (
+    BytesState,
+    CaseSighting,
+    CrawlSlice,
+    Match,
+    Picture,
+    Report,
+    Sighting,
+    StepState,
+    WorkPicture,
+)
+from registry.models.steps import Claimable
 from workers.previews import preview
 from workers.wiring import House
 
@@ -63,11 +76,17 @@ def _thumbnail(house: House, row: Picture) -> Digest | None:
 
 
 def sweep(house: House) -> None:
-    """Remove what killed processes have left behind: half-written bytes, and spools of slices that are over."""
+    """Remove what was left behind: half-written bytes, spools of slices and parts of reports that are over."""
     house.blobs.sweep()
-    over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
-    folders = {path: int(path.name.split("-")[1]) for path in (house.config.data_dir / "spool").glob("slice-*-*")}
-    gone = set(over.filter(pk__in=folders.values()).values_list("pk", flat=True))
-    for path, slice_id in folders.items():
-        if slice_id in gone:
+    spools = (house.config.data_dir / "spool").glob("slice-*-*")
+    _remove_ended(CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
+    _remove_ended(Report, {path: int(path.name) for path in (house.config.data_dir / "reports").glob("[0-9]*")})
+
+
+def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
+    """Remove the folders whose rows, by primary key, have ended."""
+    rows = model._default_manager.filter(pk__in=folders.values())  # noqa: SLF001 - Django's public name
+    ended = set(rows.filter(state__in=[StepState.DONE, StepState.FAILED]).values_list("pk", flat=True))
+    for path, pk in folders.items():
+        if pk in ended:
             shutil.rmtree(path, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Max
@@ -22,6 +23,7 @@ from workers.documents import in_each_language, languages_of
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
+from workers.lazy_pictures import LazyPictures
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
@@ -130,9 +132,10 @@ def _drawings(house: House, gathered: Gathered) -> list[ContentFile]:
 def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
     """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
     facts = gathered.facts
-    pictures = {file.path: house.blobs.get(file.digest) for file in files if file.media_type.startswith("image/")}
-    pictures |= {one.file: house.blobs.get(one.digest) for one in facts.work.pictures}
-    pictures |= {one.picture.file: house.blobs.get(one.picture.digest) for one in facts.sightings}
+    shown = {file.path: file.digest for file in files if file.media_type.startswith("image/")}
+    shown |= {one.file: one.digest for one in facts.work.pictures}
+    shown |= {one.picture.file: one.picture.digest for one in facts.sightings}
+    pictures = LazyPictures({path: partial(house.blobs.get, digest) for path, digest in shown.items()})
 
     def render(language: str) -> bytes:
         return render_exhibit_sheet(facts, pictures, language, time_zone=house.config.time_zone)
