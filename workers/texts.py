@@ -1,8 +1,7 @@
 """Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
 
-from math import floor
-
 from evidence.documents import standing_unchecked
+from evidence.documents.wording import floored, percent
 from exhibit.calibration import Calibration
 from exhibit.types import Verification
 
@@ -20,10 +19,10 @@ def words_of(one: Verification, calibration: Calibration | None = None) -> tuple
     if one.transform is None:
         words.append("The pictures could not be laid onto each other.")
     else:
-        shown = f"The found picture shows {_percent(one.overlap_work)} of the registered picture's area"
-        words.append(f"{shown}, which fills {_percent(one.overlap_picture)} of the found picture.")
+        shown = f"The found picture shows {percent(one.overlap_work)} of the registered picture's area"
+        words.append(f"{shown}, which fills {percent(one.overlap_picture)} of the found picture.")
         words.append(
-            f"Where both have texture, {_percent(one.dense)} of the blocks agree; {one.inliers} distinct points agree."
+            f"Where both have texture, {percent(one.dense)} of the blocks agree; {one.inliers} distinct points agree."
         )
     if one.mirrored:
         words.append("It is mirrored.")
@@ -42,12 +41,6 @@ def probability_of(one: Verification, calibration: Calibration | None) -> str:
     if one.probability is None or calibration is None:
         return "The probability has not been calibrated."
     bound = calibration.bound(one.decision)
-    return (
-        f"Probability of a copy, as measured on other pictures: {one.probability:.4f} (calibration {calibration.name}; "
-        f"{bound.in_words})."
-    )
-
-
-def _percent(share: float) -> str:
-    """A share in whole percent, rounded down, as the documents show it."""
-    return f"{floor(share * 100)}%"
+    figure = f"{floored(one.probability, 4):.4f}"
+    measured = f"Probability of a copy, as measured on other pictures: {figure}"
+    return f"{measured} (calibration {calibration.name}; {bound.in_words})."

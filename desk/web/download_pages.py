@@ -13,7 +13,7 @@ from desk.web.access import forbidden, may_decide, member_view, sees, takes
 from desk.web.paging import page_of
 from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import ExhibitError, NotFoundError
 from registry import owned
 from registry.models import Bundle, Owner
 from registry.trail import Evidence
@@ -58,8 +58,12 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     file = next((one for one in report.files if one["name"] == name), None)
     if file is None:
         raise Http404
+    try:
+        stream = house().blobs.open(Digest.from_hex(file["digest"]))
+    except NotFoundError:
+        messages.error(request, f"{name} showed a picture that was removed for good. Ask for another report.")
+        return redirect("downloads", slug=owner.slug)
     takes(request, Evidence.REPORT, owner, report=number, file=name)
-    stream = house().blobs.open(Digest.from_hex(file["digest"]))
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
@@ -93,8 +97,8 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
         raise Http404
     try:
         data = draft_paper(house(), row, paper)
-    except ServiceMissingError as error:
-        messages.error(request, f"{error} {error.hint}")
+    except ExhibitError as error:
+        messages.error(request, str(error))
         return redirect("case", slug=owner.slug, number=number)
     takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
     headers = {"Content-Disposition": f'attachment; filename="{paper_name(row, paper)}"'}
@@ -110,8 +114,8 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
         raise Http404
     try:
         data = signed_sheet(house(), row)
-    except ServiceMissingError as error:
-        messages.error(request, f"{error} {error.hint}")
+    except ExhibitError as error:
+        messages.error(request, str(error))
         return redirect("case", slug=owner.slug, number=case)
     takes(request, Evidence.SHEET, owner, bundle=number, case=case)
     headers = {"Content-Disposition": f'attachment; filename="{signed_name(row)}"'}

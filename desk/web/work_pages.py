@@ -16,7 +16,6 @@ from desk.masks import masks
 from desk.past import search_in_words
 from desk.web.access import forbidden, may_decide, member_view, said, takes
 from desk.web.paging import page_of
-from evidence.log import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
@@ -83,7 +82,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
         file = opened.enter_context(tempfile.TemporaryFile())
         try:
             deposits.assemble_deposit(house(), row, file)
-        except BrokenHistoryError as error:  # no head that covers it can be signed
+        except ExhibitError as error:
             messages.error(request, str(error))
             return redirect("work", slug=owner.slug, number=number)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
@@ -97,7 +96,12 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 @member_view
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
     """The record itself, in the installation's first language."""
-    files = deposits.record_files(house(), owned.deposit(owner, number, deposit))
+    row = owned.deposit(owner, number, deposit)
+    try:
+        files = deposits.record_files(house(), row)
+    except ExhibitError as error:
+        messages.error(request, str(error))
+        return redirect("work", slug=owner.slug, number=number)
     takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
     name, data = min(files.items(), key=lambda one: len(one[0]))
     disposition = f'attachment; filename="{name}"'

@@ -8,6 +8,7 @@ from datetime import datetime
 from evidence.documents.report import ReportCase, ReportFacts
 from evidence.documents.report_rows import COLUMNS, Column, Value, case_rows
 from evidence.documents.typesetting import showable
+from evidence.documents.wording import floored
 from exhibit.clock import rfc3339
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -51,7 +52,7 @@ def _written(lines: Iterable[list[str]]) -> str:
 
 def _shown(value: Value, column: Column) -> str:
     if isinstance(value, float):
-        return f"{value:.{column.digits}f}"
+        return f"{floored(value, column.digits):.{column.digits}f}"
     if isinstance(value, datetime):
         return rfc3339(value)
     return "" if value is None else safe_cell(value) if isinstance(value, str) else str(value)

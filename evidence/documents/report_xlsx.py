@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from evidence.documents.report import ReportCase, ReportFacts
 from evidence.documents.report_rows import COLUMNS, Column, Value, case_rows
 from evidence.documents.typesetting import showable
+from evidence.documents.wording import floored
 
 MOST_ROWS = 1_048_576
 """Rows of one sheet, as the format has it; further ones stand on another."""
@@ -28,6 +29,8 @@ MADE = (1980, 1, 1, 0, 0, 0)
 
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+"""What a spreadsheet would read as the code of a character (ECMA-376 part 1, 22.9.2.19, ``ST_Xstring``)."""
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -128,12 +131,15 @@ def _cell(value: Value, column: Column) -> str:
         return f'<c s="{_TIME}"><v>{_serial(value)}</v></c>'
     if isinstance(value, str):
         return _text(value, 0)
+    if isinstance(value, float):
+        value = floored(value, column.digits)
     style = _STYLE_OF_DIGITS[column.digits]
     return f'<c s="{style}"><v>{value!r}</v></c>' if style else f"<c><v>{value!r}</v></c>"
 
 
 def _text(value: str, style: int) -> str:
     shown = _NOT_XML.sub("\ufffd", showable(value, frozenset()))[:MOST_CHARACTERS]
+    shown = _ESCAPE.sub("_x005F_", shown)
     styled = f' s="{style}"' if style else ""
     return f'<c t="inlineStr"{styled}><is><t xml:space="preserve">{escape(shown)}</t></is></c>'
 

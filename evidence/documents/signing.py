@@ -13,8 +13,9 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evidence.anchors.fetch import ask
+from evidence.anchors.stamps import read_reply, refusal
 from evidence.document_keys import DocumentKey
-from exhibit.errors import ExhibitError, ServiceMissingError
+from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
@@ -61,6 +62,7 @@ def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority:
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter  # noqa: PLC0415 - optional
     from pyhanko.pdf_utils.misc import PdfError  # noqa: PLC0415 - optional
     from pyhanko.sign import fields, signers  # noqa: PLC0415 - optional
+    from pyhanko.sign.timestamps import TimestampRequestError  # noqa: PLC0415 - optional
 
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD, md_algorithm=DIGEST, subfilter=fields.SigSeedSubFilter.PADES, name=name, reason=reason
@@ -69,6 +71,8 @@ def sign_pdf(pdf: bytes, key: DocumentKey, *, name: str, reason: str, authority:
     try:
         writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
         out = signers.sign_pdf(writer, metadata, signer=_signer(key), timestamper=stamper)
+    except TimestampRequestError as error:  # granted with modifications, which the library doesn't take
+        raise ServiceMissingError(f"The time-stamping authority's answer can't be used: {error}.") from error
     except (PdfError, ValueError) as error:
         raise ExhibitError(f"The PDF can't be signed: {error}.") from error
     signed: bytes = out.getvalue()
@@ -86,6 +90,18 @@ def _signer(key: DocumentKey) -> Any:  # noqa: ANN401 - pyhanko's, optional
     return signers.SimpleSigner(certificate, keys.PrivateKeyInfo.load(private), store)
 
 
+def _check_reply(body: bytes, nonce: int, hint: str) -> None:
+    try:
+        reason = refusal(body)
+        if reason is not None:
+            raise ServiceMissingError(f"The time-stamping authority refused: {reason}.", hint=hint)
+        if read_reply(body).nonce != nonce:
+            raise ServiceMissingError("The time-stamping authority answered another request.", hint=hint)
+    except IntegrityError as error:
+        sentence = f"The time-stamping authority gave an answer that doesn't hold: {error.message}"
+        raise ServiceMissingError(sentence, hint=hint) from error
+
+
 def _stamper(authority: Authority) -> "TimeStamper":
     from asn1crypto import tsp  # noqa: PLC0415 - with the rest
     from pyhanko.sign.timestamps import TimeStamper  # noqa: PLC0415 - optional
@@ -101,6 +117,7 @@ def _stamper(authority: Authority) -> "TimeStamper":
                 raise ServiceMissingError(error.message, hint=hint) from error
             if status != OK:
                 raise ServiceMissingError(f"The time-stamping authority answered with status {status}.", hint=hint)
+            _check_reply(body, req["nonce"].native, hint)
             return tsp.TimeStampResp.load(body)
 
     return Guarded()  # type: ignore[no-untyped-call,unused-ignore]  # as above

@@ -96,7 +96,12 @@ def percent(share: float) -> str:
 
 def figure(share: float) -> str:
     """Three decimals, the rest cut off: 0.9499 is ``0.949``."""
-    return f"{math.floor(share * 1000 + 1e-9) / 1000:.3f}"
+    return f"{floored(share, 3):.3f}"
+
+
+def floored(value: float, digits: int) -> float:
+    """The number with so many decimals, the rest cut off: nothing is rounded up."""
+    return math.floor(value * 10**digits + 1e-9) / 10**digits
 
 
 def zone_named(name: str) -> ZoneInfo | None:

@@ -1,5 +1,6 @@
 """The report as XLSX, read by another program: real numbers and times, and nothing that is ever computed."""
 
+import csv
 import io
 import zipfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
-from evidence.documents import ReportFacts
+from evidence.documents import ReportFacts, render_report_csv
 from evidence.documents.report_rows import COLUMNS
 from evidence.documents.report_xlsx import XlsxRows, render_report_xlsx, write_xlsx, xlsx_rows
 from tests.unit.documents_sample import sample_report
@@ -100,3 +101,31 @@ def test_a_report_without_cases_is_a_sheet_with_its_head() -> None:
     out = io.BytesIO()
     write_xlsx(out, [XlsxRows(b"", 0)])
     assert opened(out.getvalue()).max_row == 1
+
+
+def test_what_looks_like_a_code_of_a_character_stays_as_it_is() -> None:
+    with zipfile.ZipFile(io.BytesIO(render_report_xlsx(with_context("img_x202E_gpj.exe and _x_")))) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert "img_x005F_x202E_gpj.exe and _x_" in sheet
+    assert "\u202e" not in str(column(opened(render_report_xlsx(with_context("img_x202E_gpj.exe"))), "context"))
+
+
+def test_no_number_is_rounded_up() -> None:
+    report, _ = sample_report(1)
+    [case] = report.cases
+    [match] = case.facts.matches
+    measured = replace(match.verification, dense=0.29, overlap_work=0.99999, probability=0.9999999)
+    facts = replace(case.facts, matches=(replace(match, verification=measured),))
+    told = replace(report, cases=(replace(case, facts=facts),))
+    sheet = opened(render_report_xlsx(told))
+    assert [column(sheet, name)[0] for name in ("dense_share", "aligned_share_of_registered", "probability")] == [
+        0.29,
+        0.9999,
+        0.999999,
+    ]
+    [line] = csv.DictReader(render_report_csv(told).decode("utf-8-sig").splitlines())
+    assert (line["dense_share"], line["aligned_share_of_registered"], line["probability"]) == (
+        "0.2900",
+        "0.9999",
+        "0.999999",
+    )

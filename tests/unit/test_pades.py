@@ -6,12 +6,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 pytest.importorskip("pyhanko", reason="the optional part pades isn't installed")
 
-from asn1crypto import pem, x509
+from asn1crypto import core, pem, tsp, x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
@@ -27,6 +28,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
+from tests.assets.site import Answer, Site
 from tests.unit.documents_sample import sample_case, sample_pictures
 
 MASTER = bytes(range(32))
@@ -116,3 +118,31 @@ def test_pdfsig_calls_the_signature_valid(key: DocumentKey, sheet: bytes, tmp_pa
     assert "Signature Validation: Signature is Valid." in said
     assert "ETSI.CAdES.detached" in said
     assert "Total document signed" in said
+
+
+def test_an_answer_that_is_no_stamp_a_refusal_and_a_stamp_for_somebody_else_are_each_told(
+    key: DocumentKey, sheet: bytes, authority: TrialAuthority
+) -> None:
+    guarded = asked(authority)
+    request = tsp.TimeStampReq(
+        {
+            "version": "v1",
+            "message_imprint": {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": bytes(32)},
+            "nonce": 7,
+            "cert_req": True,
+        }
+    )
+    another = guarded.session.post(guarded.url, data=request.dump()).content
+    refused = tsp.PKIStatusInfo({"status": "rejection", "status_string": ["too many"]})
+    answers = {
+        b"<html>": "doesn't hold|isn't a timestamp reply",
+        core.Sequence.load(b"\x30" + bytes([len(refused.dump())]) + refused.dump()).dump(): "refused: too many",
+        another: "answered another request",
+    }
+    with Site() as site:
+        guard = Guard(allowed_networks=("127.0.0.0/8",), allowed_ports=frozenset((urlsplit(site.url()).port or 0,)))
+        one = Authority(site.url("/"), guarded_session(guard, user_agent="test"))
+        for body, said in answers.items():
+            site.routes["/"] = Answer(body, "application/timestamp-reply")
+            with pytest.raises(ServiceMissingError, match=said):
+                sign_pdf(sheet, key, name="L", reason="S", authority=one)
