@@ -13,7 +13,16 @@ SETTINGS = {
     "rfc3161": _COMMON | {"roots", "qualified"},
     "opentimestamps": _COMMON | {"bitcoin_source", "bitcoin_credentials", "bitcoin_explorer"},
     "evm": _COMMON
-    | {"chain_id", "contract", "key_file", "password_file", "key_variable", "confirmations", "gas_price"},
+    | {
+        "chain_id",
+        "contract",
+        "key_file",
+        "password_file",
+        "key_variable",
+        "confirmations",
+        "gas_price",
+        "max_gas_price",
+    },
 }
 """Which settings each kind of anchor has."""
 
@@ -39,6 +48,7 @@ class AnchorConfig:
         key_variable: name of the environment variable that holds the key, in place of a file.
         confirmations: blocks, the transaction's own among them, after which the chain's word counts.
         gas_price: wei for a unit of gas; what the node suggests, if ``None``.
+        max_gas_price: wei for a unit of gas above which nothing is signed; no limit, if ``None``.
         development: without legal weight; said so wherever a receipt is shown.
     """
 
@@ -58,6 +68,7 @@ class AnchorConfig:
     key_variable: str = ""
     confirmations: int = 64
     gas_price: int | None = None
+    max_gas_price: int | None = None
     development: bool = False
 
     @property
@@ -124,6 +135,7 @@ def _of_kind(name: str, table: dict[str, object]) -> AnchorConfig:
         key_variable=values.text(table.get("key_variable", "")),
         confirmations=values.whole_number(1, 100_000)(table.get("confirmations", 64)),
         gas_price=values.whole_number(0)(table["gas_price"]) if "gas_price" in table else None,
+        max_gas_price=values.whole_number(1)(table["max_gas_price"]) if "max_gas_price" in table else None,
         development=values.truth(table.get("development", False)),
     )
     _check(made)
@@ -154,6 +166,8 @@ def _check_chain(made: AnchorConfig) -> None:
         raise ValueError("one of key_file and key_variable has to name the account's key")
     if made.password_file is not None and made.key_file is None:
         raise ValueError("password_file is for a key_file")
+    if made.gas_price is not None and made.max_gas_price is not None:
+        raise ValueError("gas_price and max_gas_price exclude each other")
 
 
 def _path(table: dict[str, object], key: str) -> Path | None:

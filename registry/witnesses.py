@@ -62,8 +62,9 @@ def note_error(kind: str, witness: str, question: Question, error: str) -> None:
 
 
 def _note_speech(kind: str, witness: str, question: Question, error: str) -> None:
-    fresh = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
-    fresh |= {} if error else {"answered_at": now()}
+    fresh: dict[str, object] = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
+    if not error:
+        fresh["answered_at"] = now()
     WitnessState.objects.update_or_create(kind=kind, witness=witness, question=question, defaults=fresh)
 
 

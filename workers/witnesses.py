@@ -142,6 +142,7 @@ def evm_anchor(given: AnchorConfig, session: requests.Session) -> "EvmAnchor":
         unlock=lambda: _account(given),
         confirmations=given.confirmations,
         gas_price=given.gas_price,
+        max_gas_price=given.max_gas_price,
         development=given.development,
         session=session,
     )

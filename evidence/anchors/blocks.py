@@ -46,7 +46,10 @@ class JsonRpcBlocks:
 
     def tip(self) -> int:
         """The height of the newest block."""
-        return int(self._call("getblockcount"))
+        found = self._call("getblockcount")
+        if type(found) is not int:
+            raise ServiceMissingError("The Bitcoin node answered with something that isn't a height.")
+        return found
 
     def header(self, height: int) -> bytes:
         """The 80 bytes of the header at a height."""
@@ -64,7 +67,7 @@ class JsonRpcBlocks:
         try:
             answer = json.loads(body)
             error, result = answer["error"], answer["result"]
-        except (ValueError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError, RecursionError) as problem:
             raise ServiceMissingError(f"The Bitcoin node answered with status {status}, not as a node.") from problem
         if error is not None or result is None:
             raise ServiceMissingError(f"The Bitcoin node refused {method}: {error}.")

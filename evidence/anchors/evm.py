@@ -6,17 +6,16 @@ loses it nor sends a second one. The contract ignores a digest that it has alrea
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from evidence.anchors import rlp
 from evidence.anchors.evm_account import EvmAccount, checksummed
-from evidence.anchors.evm_node import EvmNode, RefusedCallError
+from evidence.anchors.evm_node import EvmNode, Fate, RefusedCallError
 from evidence.anchors.evm_proofs import EvmPending, EvmProof, read_pending, verify_proof
 from evidence.anchors.keccak import keccak256
 from exhibit.digests import Digest
@@ -30,6 +29,9 @@ SEARCHED_BLOCKS = 200
 
 GAS = 46_000
 """Units of gas for a checkpoint, rounded up."""
+
+MOST_GAS = 4 * GAS
+"""What no transaction for a checkpoint may use, whatever the node says."""
 
 FEW = 10
 """Checkpoints that the account should be able to pay for; fewer is a lack."""
@@ -49,6 +51,7 @@ class EvmAnchor:
         unlock: opens the account that pays; called when something has to be signed.
         confirmations: blocks from the transaction's own on until the receipt is complete, at least 1.
         gas_price: wei for a unit of gas; what the node suggests, if ``None``.
+        max_gas_price: nothing is signed while the node suggests more; no limit, if ``None``.
         development: true for a chain without weight.
         session: a guarded session.
     """
@@ -67,6 +70,7 @@ class EvmAnchor:
         unlock: Callable[[], EvmAccount],
         confirmations: int,
         gas_price: int | None = None,
+        max_gas_price: int | None = None,
         development: bool,
         session: requests.Session,
     ) -> None:
@@ -78,6 +82,7 @@ class EvmAnchor:
         self._contract = contract
         self._confirmations = confirmations
         self._gas_price = gas_price
+        self._max_gas_price = max_gas_price
 
     @cached_property
     def account(self) -> EvmAccount:
@@ -88,7 +93,7 @@ class EvmAnchor:
         """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
 
         Raises:
-            ServiceMissingError: the node doesn't answer, or knows no such contract.
+            ServiceMissingError: the node doesn't answer, knows no such contract, or asks for too much.
             ConfigError: the node is of another chain.
         """
         self._check_contract()
@@ -97,10 +102,11 @@ class EvmAnchor:
         return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
-        """Send what wasn't sent, sign anew what was overtaken, and complete once enough blocks lie above.
+        """Send what wasn't sent, sign anew what was overtaken or failed, and complete once enough blocks lie above.
 
         Raises:
-            ServiceMissingError: the node doesn't answer, or refuses the transaction, such as for want of funds.
+            ServiceMissingError: the node doesn't answer, or refuses the transaction, such as for want of funds; or the
+                chain has included it, and it failed again with more gas.
             IntegrityError: the receipt is about another digest, or what the node gives doesn't fit together.
         """
         if receipt.state is ReceiptState.COMPLETE:
@@ -153,7 +159,7 @@ class EvmAnchor:
             ConfigError: the node is of another chain.
         """
         self._check_chain()
-        raw = self._transaction(b"", bytecode())
+        raw = self._transaction(b"", bytecode(), self._needed(b"", bytecode()))
         return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
 
     def deployed(self, transaction: str) -> bytes | None:
@@ -167,57 +173,95 @@ class EvmAnchor:
 
     def _sent(self, pending: EvmPending) -> EvmPending:
         """The same once the node has its transaction; another one, not sent yet, when its turn is past."""
-        if not pending.transaction:
-            return replace(pending, transaction=self._signed(pending.digest))
-        nonce, price = _turn_of(pending.transaction)
+        sent = _terms_of(pending.transaction)
+        if sent is None or (pending.chain, sent.to) != (self._chain, self._contract):
+            return self._renewed(pending)  # also when the settings name another chain or contract by now
         if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
-            suggested = self._price()
-            if self._gas_price is None and suggested >= DEARER * price > 0:
-                return replace(pending, transaction=self._signed(pending.digest, nonce))
-            return pending
+            fate = self._node.fate_of(_hash_of(pending.transaction))
+            if fate is not None and fate.failed:
+                if 2 * sent.gas > MOST_GAS:
+                    raise ServiceMissingError("The chain included the transaction, and it failed.")
+                return self._renewed(pending, gas=2 * sent.gas)
+            return self._at_todays_price(pending, sent) if fate is None else pending
         try:
             self._node.call("eth_sendRawTransaction", "0x" + pending.transaction.hex())
         except RefusedCallError:
-            if self._count("latest") > nonce or self._count("pending") > nonce:
-                return replace(pending, transaction=self._signed(pending.digest))
+            if self._count("latest") > sent.nonce:
+                return self._renewed(pending)
+            if self._count("pending") > sent.nonce:
+                return pending  # its turn is taken by one that waits, perhaps by itself: a second one would pay twice
             raise
         return pending
 
+    def _at_todays_price(self, pending: EvmPending, sent: "_Terms") -> EvmPending:
+        """One that waits, signed anew for the same turn when gas has become dearer."""
+        if self._gas_price is not None:
+            return pending
+        suggested = self._suggested()
+        if self._is_too_dear(suggested) or not suggested >= DEARER * sent.price > 0:
+            return pending
+        return self._renewed(pending, nonce=sent.nonce)
+
     def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
         """The proof of the log that tells of the digest, or ``None`` while it isn't deep enough."""
-        mine = self._node.call("eth_getTransactionReceipt", _hash_of(pending.transaction)) or {}
-        log = next(iter(mine.get("logs", [])), None) or self._log_of_another(pending.digest, time)
-        if log is None:
+        told = self._node.fate_of(_hash_of(pending.transaction))
+        if told is None or not told.logged:
+            told = self._log_of_another(pending.digest, time)
+        if told is None or self._head() - told.block + 1 < self._confirmations:
             return None
-        depth = self._node.number("eth_blockNumber") - int(log["blockNumber"], 16) + 1
-        if depth < self._confirmations:
-            return None
-        return self._node.proof_of(self._chain, pending.digest, str(log["transactionHash"]))
+        return self._node.proof_of(self._chain, pending.digest, told.transaction)
 
-    def _log_of_another(self, digest: Digest, time: int) -> dict[str, Any] | None:
+    def _log_of_another(self, digest: Digest, time: int) -> Fate | None:
         """The log when somebody else gave the digest to the contract first."""
         first = self._node.block_at(time)
-        return self._node.find_log(self._contract, digest, first, first + SEARCHED_BLOCKS)
+        return self._node.find_log(self._contract, digest, first, min(first + SEARCHED_BLOCKS, self._head()))
 
-    def _signed(self, digest: Digest, nonce: int | None = None) -> bytes:
-        return self._transaction(self._contract, keccak256(b"anchor(bytes32)")[:4] + digest.raw, nonce)
+    def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
+        signed = self._signed(pending.digest, nonce=nonce, gas=gas)
+        return replace(pending, chain=self._chain, transaction=signed)
 
-    def _transaction(self, to: bytes, data: bytes, nonce: int | None = None) -> bytes:
+    def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
+        data = keccak256(b"anchor(bytes32)")[:4] + digest.raw
+        needed = self._needed(self._contract, data)
+        if needed > MOST_GAS:
+            raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MOST_GAS:,}.")
+        return self._transaction(self._contract, data, max(needed, gas), nonce)
+
+    def _needed(self, to: bytes, data: bytes) -> int:
+        """Units of gas for a call, with a quarter to spare."""
         asked = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
         if to:
             asked["to"] = "0x" + to.hex()
         needed = self._node.number("eth_estimateGas", asked)
+        return needed + needed // 4
+
+    def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
         return self.account.sign(
             chain=self._chain,
             nonce=self._count("pending") if nonce is None else nonce,
             gas_price=self._price(),
-            gas=needed + needed // 4,
+            gas=gas,
             to=to,
             data=data,
         )
 
     def _price(self) -> int:
-        return self._node.number("eth_gasPrice") if self._gas_price is None else self._gas_price
+        if self._gas_price is not None:
+            return self._gas_price
+        suggested = self._suggested()
+        if self._is_too_dear(suggested):
+            limit = f"max_gas_price is {self._max_gas_price:,}"
+            raise ServiceMissingError(f"{self.name} waits: a unit of gas costs {suggested:,} wei, and {limit}.")
+        return suggested
+
+    def _suggested(self) -> int:
+        return self._node.number("eth_gasPrice")
+
+    def _is_too_dear(self, price: int) -> bool:
+        return self._max_gas_price is not None and price > self._max_gas_price
+
+    def _head(self) -> int:
+        return self._node.number("eth_blockNumber")
 
     def _count(self, block: str) -> int:
         return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)
@@ -243,7 +287,19 @@ def _hash_of(transaction: bytes) -> str:
     return "0x" + keccak256(transaction).hex()
 
 
-def _turn_of(transaction: bytes) -> tuple[int, int]:
-    """Nonce and gas price of a signed legacy transaction."""
-    fields = rlp.as_list(rlp.decode(transaction))
-    return rlp.as_number(fields[0]), rlp.as_number(fields[1])
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a signed transaction says."""
+
+    nonce: int
+    price: int
+    gas: int
+    to: bytes
+
+
+def _terms_of(transaction: bytes) -> _Terms | None:
+    """What a signed legacy transaction says; ``None`` of an absent one."""
+    if not transaction:
+        return None
+    nonce, price, gas, to, *_ = rlp.as_list(rlp.decode(transaction))
+    return _Terms(rlp.as_number(nonce), rlp.as_number(price), rlp.as_number(gas), rlp.as_bytes(to))

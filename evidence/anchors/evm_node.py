@@ -3,21 +3,22 @@
 import contextlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import requests
 
 from evidence.anchors import rlp
 from evidence.anchors.evm_proofs import EVENT, EvmProof
-from evidence.anchors.fetch import ask
+from evidence.anchors.fetch import MAX_ANSWER, ask
 from evidence.anchors.keccak import keccak256
 from evidence.anchors.patricia import prove
 from evidence.anchors.rlp import Item
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
 
-MAX_BLOCK = 64 << 20
-"""Bytes of an answer with all receipts of a block."""
+MAX_RECEIPTS = 64 << 20
+"""Bytes of an answer with receipts, such as all of a block."""
 
 _NUMBERS = frozenset(
     ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
@@ -41,11 +42,36 @@ _HEADER = (
 )
 _LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
 """Fields that forks have added behind these, since London."""
-_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,  # JSON that is nested without end
+)
 
 
 class RefusedCallError(ServiceMissingError):
     """The node answered that it won't, with its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a transaction.
+
+    Attributes:
+        transaction: its hash.
+        block: the number of the block that holds it.
+        failed: whether it changed nothing but its sender's purse.
+        logged: whether it logged anything.
+    """
+
+    transaction: str
+    block: int
+    failed: bool = False
+    logged: bool = True
 
 
 class EvmNode:
@@ -60,8 +86,13 @@ class EvmNode:
         self._url = url
         self._session = session
 
-    def call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
+    def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
         """One call.
+
+        Args:
+            method: which.
+            parameters: its own.
+            limit: most bytes of the answer.
 
         Raises:
             RefusedCallError: the node says why it won't.
@@ -69,7 +100,7 @@ class EvmNode:
         """
         question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
         headers = {"Content-Type": "application/json"}
-        status, body = ask(self._session, self._url, question, headers, limit=MAX_BLOCK)
+        status, body = ask(self._session, self._url, question, headers, limit=limit)
         try:
             answer = json.loads(body)
             if answer.get("error") is not None:
@@ -96,7 +127,8 @@ class EvmNode:
         found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
         if not isinstance(found, str) or len(found) != 66:
             raise ServiceMissingError(f"The chain has no contract of ours at 0x{contract.hex()}.")
-        return int(found, 16)
+        with _readable("eth_call"):
+            return int(found, 16)
 
     def block_at(self, time: int) -> int:
         """The number of the first block whose time is at least this, by bisection."""
@@ -106,8 +138,17 @@ class EvmNode:
             low, high = (middle + 1, high) if self._time(middle) < time else (low, middle)
         return low
 
-    def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> dict[str, Any] | None:
-        """The log that tells of a digest in these blocks, or ``None``."""
+    def fate_of(self, transaction: str) -> Fate | None:
+        """What became of a transaction, or ``None`` while it isn't in a block; raises ``ServiceMissingError``."""
+        receipt = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
+        if receipt is None:
+            return None
+        with _readable("eth_getTransactionReceipt"):
+            failed = receipt.get("status") is not None and int(receipt["status"], 16) == 0
+            return Fate(transaction, int(receipt["blockNumber"], 16), failed, bool(receipt["logs"]))
+
+    def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> Fate | None:
+        """The transaction whose log tells of a digest in these blocks, or ``None``; raises ``ServiceMissingError``."""
         wanted = {
             "address": "0x" + contract.hex(),
             "topics": ["0x" + EVENT.hex(), "0x" + digest.hex],
@@ -115,7 +156,8 @@ class EvmNode:
             "toBlock": hex(last),
         }
         found = self.call("eth_getLogs", wanted)
-        return found[0] if found else None
+        with _readable("eth_getLogs"):
+            return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None
 
     def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
         """The proof that a mined transaction told of a digest.
@@ -125,7 +167,7 @@ class EvmNode:
             ServiceMissingError: the node doesn't give the whole block.
         """
         try:
-            mine = self.call("eth_getTransactionReceipt", transaction)
+            mine = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
             block = self.call("eth_getBlockByHash", mine["blockHash"], False)  # noqa: FBT003 - the node's own parameter
             encoded = [encode_receipt(receipt) for receipt in self._receipts(block)]
             header = encode_header(block)
@@ -141,12 +183,13 @@ class EvmNode:
 
     def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
         try:
-            found: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"])
+            found: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
             if isinstance(found, list) and len(found) == len(block["transactions"]):
                 return sorted(found, key=lambda each: int(each["transactionIndex"], 16))
         except RefusedCallError:
             pass  # an older node: one by one
-        return [self.call("eth_getTransactionReceipt", each) for each in block["transactions"]]
+        one_by_one = block["transactions"]
+        return [self.call("eth_getTransactionReceipt", each, limit=MAX_RECEIPTS) for each in one_by_one]
 
     def _time(self, number: int) -> int:
         block = self.call("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - the node's own parameter
@@ -202,7 +245,18 @@ def encode_receipt(receipt: dict[str, Any]) -> bytes:
 
 def _log_of(logs: Sequence[dict[str, Any]], digest: Digest) -> int:
     wanted = [EVENT, digest.raw]
-    return next(place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == wanted)
+    places = [place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == wanted]
+    if not places:
+        raise IntegrityError("The transaction has no log of the digest.")
+    return places[0]
+
+
+@contextlib.contextmanager
+def _readable(method: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise ServiceMissingError(f"The node answered {method} with something that can't be read.") from error
 
 
 def _field(name: str, text: str) -> bytes:

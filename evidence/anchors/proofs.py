@@ -175,13 +175,13 @@ def _parts(stamp: Any) -> Iterator[Any]:  # noqa: ANN401 - the library has no ty
         yield from _parts(below)
 
 
-class _Context(BytesDeserializationContext):  # type: ignore[misc] # the library has no types
+class _Context(BytesDeserializationContext):
     """The library's reader, which would read a number of any length, for seconds."""
 
     def read_varuint(self) -> int:
         value = 0
         for place in range(NUMBER_BYTES):
-            byte = self.fd_read(1)[0]
+            byte: int = self.fd_read(1)[0]
             value |= (byte & 0x7F) << 7 * place
             if byte < 0x80:
                 return value

@@ -143,7 +143,9 @@ class EvmChain:
         return self._block(self.chain.get_canonical_block_by_number(int(number, 16)))
 
     def eth_getLogs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: N802
-        first, last = int(wanted["fromBlock"], 16), min(int(wanted["toBlock"], 16), self.tip)
+        first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
+        if last > self.tip:
+            raise ValidationError("block range extends beyond current head block")
         logs = [
             log for number in range(first, last + 1) for receipt in self._receipts(number) for log in receipt["logs"]
         ]

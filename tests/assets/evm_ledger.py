@@ -31,7 +31,9 @@ class Ledger:
         self.price = price
         self.contract = deployed(chain, self.anchor(contract=b""))
 
-    def anchor(self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "") -> EvmAnchor:
+    def anchor(
+        self, *, confirmations: int = 1, contract: bytes | None = None, url: str = "", most: int | None = None
+    ) -> EvmAnchor:
         """An anchor of the account, at another address or for another contract when one is given."""
         return EvmAnchor(
             "chain",
@@ -41,6 +43,7 @@ class Ledger:
             unlock=lambda: ACCOUNT,
             confirmations=confirmations,
             gas_price=self.price,
+            max_gas_price=most,
             development=True,
             session=SESSION,
         )

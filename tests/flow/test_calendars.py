@@ -9,7 +9,7 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAtt
 from opentimestamps.core.op import OpAppend
 from opentimestamps.core.timestamp import Timestamp
 
-from evidence.anchors import opentimestamps, proofs
+from evidence.anchors import fetch, opentimestamps, proofs
 from evidence.anchors.opentimestamps import OpenTimestampsAnchor
 from evidence.development.chain import Chain, running_chain
 from evidence.development.server import Answer, LoopbackServer, Question
@@ -98,7 +98,7 @@ def test_a_wrong_path_to_the_same_block_hides_no_good_one(chain: Chain) -> None:
 
 def test_a_silent_calendar_is_not_waited_for_again_at_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    real = opentimestamps.ask
+    real = fetch.ask
 
     def watched(session: object, url: str, *given: object, **named: object) -> tuple[int, bytes]:
         asked.append(url)

@@ -95,10 +95,10 @@ def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_
         ask_witnesses(inline.house, rows)
         state = WitnessState.objects.get()
         assert state.ask_after is not None
-        later, *others = AnchorReceipt.objects.order_by("-not_before")
+        last, *others = AnchorReceipt.objects.order_by("-not_before")
         assert {(row.not_before, row.error) for row in others} == {(state.ask_after, "Nobody is there.")}
-        assert later.not_before is not None
-        assert later.not_before > state.ask_after  # the one that was asked lets the others go first
+        assert last.not_before is not None
+        assert last.not_before > state.ask_after  # the one that was asked lets the others go first
         pauses.append(round((state.ask_after - now()) / timedelta(minutes=1)))
     assert moody.asked == 9
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]

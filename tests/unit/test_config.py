@@ -219,6 +219,7 @@ def test_a_chain_is_configured_with_files_that_lie_in_the_data_folder(tmp_path: 
         ('key_file = "secrets/chain.json"', 'key_variable = "KEY"', "password_file is for a key_file"),
         ("0x5FbD", "5FbD", "40 hexadecimal digits"),
         ("gas_price = 0", "gas_price = -1", "-1 isn't between"),
+        ("gas_price = 0", "gas_price = 0\nmax_gas_price = 9", "gas_price and max_gas_price exclude each other"),
         ("gas_price = 0", "confirmations = 0", "0 isn't between"),
         ("gas_price = 0", 'roots = "roots.pem"', "roots isn't a setting of an anchor of the kind evm"),
     ],
