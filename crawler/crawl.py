@@ -65,8 +65,8 @@ class Crawl:
             write=write,
             spool=Spool(job.bytes_dir),
             guard=Guard(allowed_networks=job.allowed_networks),
-            budget=Budget(job.limits),
             scope=job.whole_scope(),
+            budget=Budget(job.limits),
         )
 
     @property

@@ -1,9 +1,11 @@
 """Sources that are files: a folder of pictures, and WARC files. Nothing is asked of the network."""
 
+import os
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -22,77 +24,130 @@ from exhibit.errors import ExitCode, WrongUseError
 Record: TypeAlias = Any
 """A record of warcio, which has no types."""
 
+Outcome: TypeAlias = PageLine | RefusalLine | None
+Step: TypeAlias = tuple[str, Outcome]
+"""How far a source has been read, and what that gave."""
+
 _WARCS = (".warc", ".warc.gz")
 
 
 def read_files(crawl: Crawl) -> ExitCode:
     """Read the job's folders and WARC files; each picture becomes a page line of one sighting.
 
+    At least one file or record is read, however short the time is, so that one job after the other comes to the end.
+
     Raises:
         WrongUseError: a path isn't there.
     """
+    reason, position = "finished", ""
+    for position, line in _read(crawl):
+        if line is not None:
+            _write(crawl, replace(line, position=position))
+        if crawl.budget.spent or crawl.budget.seconds_left <= 0:
+            reason = crawl.budget.spent or "budget-seconds"
+            break
+    crawl.write(EndLine(reason=reason, counts=crawl.budget.counts(), position=position))
+    return ExitCode.DONE
+
+
+def _read(crawl: Crawl) -> Iterator[Step]:
+    """What each file or record of the sources comes to, and the position behind it."""
     for source in crawl.job.sources:
         path = source.path
         if path is None or not path.exists():
             raise WrongUseError(f"job.sources: there is no {path}.")
-        lines = _folder(crawl, path) if source.kind is SourceKind.FOLDER else _warcs(crawl, path)
-        if not all(_write(crawl, line) for line in lines):
-            break
-    crawl.write(EndLine(reason=crawl.budget.spent or "finished", counts=crawl.budget.counts()))
-    return ExitCode.DONE
+        yield from (_folder if source.kind is SourceKind.FOLDER else _warcs)(crawl, path, source.after)
 
 
-def _write(crawl: Crawl, line: PageLine | RefusalLine) -> bool:
-    """Write a line; false when the budget is spent."""
+def _write(crawl: Crawl, line: PageLine | RefusalLine) -> None:
     if isinstance(line, RefusalLine):
         crawl.budget.refuse(line.reason)
     else:
         crawl.budget.line(len(line.sightings), Counter())
     crawl.write(line)
-    return not crawl.budget.spent
 
 
-def _folder(crawl: Crawl, folder: Path) -> Iterator[PageLine | RefusalLine]:
-    """Every file below a folder, in the order of their paths."""
-    for path in [folder] if folder.is_file() else sorted(one for one in folder.rglob("*") if not one.is_dir()):
-        uri = path.absolute().as_uri()
-        if path.is_symlink() or not path.is_file():
-            yield RefusalLine(url=uri, reason="link", sentence="Links and special files in a folder aren't read.")
+def _folder(crawl: Crawl, folder: Path, after: str) -> Iterator[Step]:
+    """Every file below a folder; the position is the file's path below it."""
+    for path in _files(folder, Path(after).parts):
+        if (position := _below(folder, path)) != after:
+            yield position, _file(crawl, path)
+
+
+def _below(folder: Path, path: Path) -> str:
+    return path.name if path == folder else str(path.relative_to(folder))
+
+
+def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
+    """The files below a folder in the order of their paths, from one on, whose parts are given; or the one file itself.
+
+    Each folder is listed when it comes to it: a large archive would take minutes to list as a whole.
+    """
+    if folder.is_file():
+        yield folder
+        return
+    listed: list[os.DirEntry[str]] = []
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda one: one.name)
+    for entry in listed:
+        if last and entry.name < last[0]:
             continue
-        with path.open("rb") as stream:
-            data = stream.read(crawl.job.limits.max_picture_bytes + 1)
-        yield _line(crawl, uri, data, _Origin(found_in="file", context=path.stem))
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), last[1:] if last and entry.name == last[0] else ())
+        elif not entry.is_dir():
+            yield Path(entry.path)
 
 
-def _warcs(crawl: Crawl, path: Path) -> Iterator[PageLine | RefusalLine]:
-    """Every response and resource that is an image in the WARC files (ISO 28500)."""
-    for name in [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.name.endswith(_WARCS)):
-        with name.open("rb") as stream:
-            yield from _warc(crawl, name, stream)
+def _file(crawl: Crawl, path: Path) -> PageLine | RefusalLine:
+    uri = path.absolute().as_uri()
+    if path.is_symlink() or not path.is_file():
+        return RefusalLine(url=uri, reason="link", sentence="Links and special files in a folder aren't read.")
+    with path.open("rb") as stream:
+        data = stream.read(crawl.job.limits.max_picture_bytes + 1)
+    return _line(crawl, uri, data, _Origin(found_in="file", context=path.stem))
 
 
-def _warc(crawl: Crawl, path: Path, stream: BinaryIO) -> Iterator[PageLine | RefusalLine]:
+def _warcs(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
+    """Every response and resource that is an image in the WARC files (ISO 28500).
+
+    The position is where the record begins in its file, and the file's path below the folder.
+    """
+    offset, _, last = after.partition(" ")
+    for file in _files(path, Path(last).parts):
+        if file != path and not file.name.endswith(_WARCS):
+            continue
+        name = _below(path, file)
+        with file.open("rb") as stream:
+            for begin, line in _warc(crawl, file, stream, int(offset) if name == last else None):
+                yield f"{begin} {name}", line
+
+
+def _warc(crawl: Crawl, path: Path, stream: BinaryIO, after: int | None) -> Iterator[tuple[int, Outcome]]:
     try:
-        for record in ArchiveIterator(stream):
-            if record.rec_type in ("response", "resource"):
-                yield from _record(crawl, record)
+        stream.seek(after or 0)
+        records = ArchiveIterator(stream)
+        if after is not None:
+            next(records, None)  # it has been read
+        for record in records:
+            begin = records.offset
+            yield begin, _record(crawl, record) if record.rec_type in ("response", "resource") else None
     except (ArchiveLoadFailed, EOFError, OSError, zlib.error) as error:
         sentence = f"The file can't be read further: {error}."
-        yield RefusalLine(url=path.absolute().as_uri(), reason="unreadable", sentence=sentence)
+        yield path.stat().st_size, RefusalLine(url=path.absolute().as_uri(), reason="unreadable", sentence=sentence)
 
 
-def _record(crawl: Crawl, record: Record) -> Iterator[PageLine | RefusalLine]:
+def _record(crawl: Crawl, record: Record) -> PageLine | RefusalLine | None:
     """The line of a record; none for what is no image and never claimed to be one."""
     http = record.http_headers
     code = str(http.get_statuscode() or "") if http is not None else ""
     status = int(code) if code.isdecimal() and len(code) == 3 else 0
     url = str(record.rec_headers.get_header("WARC-Target-URI") or "")
     if not url or (http is not None and status != 200):
-        return
+        return None
     declared = str((http or record.rec_headers).get_header("Content-Type") or "").partition(";")[0].strip().lower()
     data = record.content_stream().read(crawl.job.limits.max_picture_bytes + 1)
     if sniff(data) in (Content.OTHER, Content.VECTOR) and not declared.startswith("image/"):
-        return
+        return None
     origin = _Origin(
         found_in="warc",
         media_type=declared,
@@ -101,7 +156,7 @@ def _record(crawl: Crawl, record: Record) -> Iterator[PageLine | RefusalLine]:
         peer=str(record.rec_headers.get_header("WARC-IP-Address") or ""),
         fetched_at=_date(str(record.rec_headers.get_header("WARC-Date") or "")),
     )
-    yield _line(crawl, url, data, origin)
+    return _line(crawl, url, data, origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

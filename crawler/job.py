@@ -47,12 +47,15 @@ class Source:
         url: an ``http`` or ``https`` address.
         urls: addresses of pages.
         path: a folder of pictures, or a WARC file or a folder of them.
+        after: how far an earlier job has read them, as the ``position`` of its last line says; what lies before isn't
+            read again.
     """
 
     kind: SourceKind
     url: str = ""
     urls: tuple[str, ...] = ()
     path: Path | None = None
+    after: str = ""
 
     def __post_init__(self) -> None:
         needed = {SourceKind.LIST: "urls", SourceKind.FOLDER: "path", SourceKind.WARC: "path"}.get(self.kind, "url")

@@ -126,6 +126,7 @@ class PageLine:
         sightings: the images.
         refusals: the images that weren't kept.
         signals: what the page said to machines.
+        position: how far a source that is a file has been read with this line; empty for all others.
     """
 
     url: str
@@ -143,16 +144,26 @@ class PageLine:
     sightings: tuple[Sighting, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     signals: Signals = field(default_factory=Signals)
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalLine:
-    """An address of the job or its frontier that gave no page line. ``page_url`` is where it was found, or empty."""
+    """An address of the job or its frontier that gave no page line.
+
+    Attributes:
+        url: as it was given or found.
+        page_url: where it was found, or empty.
+        reason: a short stable word.
+        sentence: what happened, for a reader.
+        position: as in a page line.
+    """
 
     url: str
     page_url: str = ""
     reason: str
     sentence: str
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +193,12 @@ class EndLine:
         reason: ``finished``, ``budget-pages``, ``budget-images``, ``budget-bytes``, ``budget-seconds``, ``memory``,
             ``stopped`` or ``error``.
         counts: what was done.
+        position: as in a page line.
     """
 
     reason: str
     counts: Counts
+    position: str = ""
 
 
 Line: TypeAlias = PageLine | RefusalLine | EndLine

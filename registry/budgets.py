@@ -44,8 +44,8 @@ def left(crawl: Crawl) -> Left:
         "bytes": int(budget.get("bytes", _MANY_BYTES)) - sum(int(counts.get("bytes", 0)) for counts in ended),
         "seconds": (until - now()).total_seconds(),
     }
-    # what is left may be too little for anything more: then a slice has ended for that reason
-    held = {str(counts.get("reason", "")) for counts in ended}
+    # what is left may be too little for anything more: then a slice has ended for that reason; a slice has its own time
+    held = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
     spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in held)]
     return Left(
         pages=max(0, int(budget.get("pages", _MUCH)) - crawl.pages - leased),

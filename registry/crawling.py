@@ -49,6 +49,7 @@ class NewUrl:
         depth: links followed since the source.
         page_url: for an image of a sitemap or a feed, the page that shows it.
         context: the words that stood beside it there.
+        position: how far a folder or a WARC file has been read.
     """
 
     url: str
@@ -56,6 +57,7 @@ class NewUrl:
     depth: int
     page_url: str = ""
     context: str = ""
+    position: str = ""
 
     @property
     def key(self) -> bytes:
@@ -320,7 +322,13 @@ def running_crawls() -> list[int]:
 def leased_urls(slice_id: int) -> list[NewUrl]:
     """The URLs that a slice still has to work off."""
     rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "id")
-    return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context) for row in rows]
+    return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context, row.position) for row in rows]
+
+
+def keep_position(of: CrawlSlice, key: bytes, position: str) -> None:
+    """Record how far a slice, held by this transaction, has read a folder or a WARC file: a later one goes on there."""
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key=key)
+    leased.update(position=position, attempts=0)
 
 
 def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State) -> None:

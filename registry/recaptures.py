@@ -109,7 +109,7 @@ def _due(moment: datetime, days: int) -> Q:
         return come
     place = {name: OuterRef(name) for name in ("case", "page_key", "image_key")}
     followed = Exists(Capture.objects.filter(**place, number__gt=OuterRef("number")))
-    return come | (Q(state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days)) & ~followed)
+    return come | Q(~followed, state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days))
 
 
 def standings(case: Case) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]:

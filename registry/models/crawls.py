@@ -90,6 +90,7 @@ class FrontierUrl(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="urls")
     attempts = models.PositiveSmallIntegerField(default=0)
+    position = models.TextField(blank=True, db_default="", help_text="how far a folder or a WARC file has been read")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["crawl", "key"], name="frontier_url_identity")]

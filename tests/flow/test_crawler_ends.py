@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from crawler.lines import EndLine, PageLine, read_lines
+from crawler.budget import Budget
+from crawler.crawl import Crawl
+from crawler.files import read_files
+from crawler.job import Job, Limits
+from crawler.lines import EndLine, Line, PageLine, read_lines
 from exhibit.digests import Digest
 from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start, whole_job
 from tests.assets.site import Answer, Site, picture
@@ -203,6 +207,57 @@ def test_a_folder_is_read_without_any_network(tmp_path: Path) -> None:
         (photos / "notes.txt").as_uri(): "not-an-image",
         (photos / "link.jpg").as_uri(): "link",
     }
+
+
+def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
+    """The addresses that jobs without any time bring, one after the other, each going on where the last one came to."""
+    read: list[list[str]] = []
+    after = ""
+    while True:
+        sources = [{**source, "after": after}]
+        made = Job.from_json(json.dumps({"bytes_dir": str(tmp_path / "bytes"), "sources": sources}))
+        lines: list[Line] = []
+        crawl_of = Crawl.of(made, lines.append)
+        crawl_of.budget = Budget(Limits(seconds=0.1))
+        time.sleep(0.1)
+        read_files(crawl_of)
+        read.append([one.url for one in lines if not isinstance(one, EndLine)])
+        end = lines[-1]
+        assert isinstance(end, EndLine)
+        if end.reason == "finished":
+            return read
+        after = end.position
+
+
+def test_a_folder_is_read_in_as_many_jobs_as_it_takes(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "b").mkdir(parents=True)
+    paths = [photos / name for name in ("b/1.jpg", "b/2.txt", "a.jpg", "c.jpg")]
+    for number, path in enumerate(paths):
+        path.write_bytes(picture(number))
+    read = in_short_jobs(tmp_path, {"kind": "folder", "path": str(photos)})
+    assert read == [[one.as_uri()] for one in sorted(paths)] + [[]]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_archives_are_read_in_as_many_jobs_as_it_takes(tmp_path: Path, packed: bool) -> None:  # noqa: FBT001
+    suffix = ".warc.gz" if packed else ".warc"
+    for name in "ab":
+        records = [
+            warc_record(f"http://example.org/{name}1.jpg", "200 OK", "image/jpeg", picture(1)),
+            warc_record("http://example.org/", "200 OK", "text/html", b"<p>page"),
+            warc_record(f"http://example.org/{name}2.jpg", "200 OK", "image/jpeg", picture(2)),
+            *([b"\x1f\x8bcut off"] if packed else []),
+        ]
+        (tmp_path / f"{name}{suffix}").write_bytes(
+            b"".join(one if packed or not one.startswith(b"\x1f") else gzip.decompress(one) for one in records)
+        )
+    read = in_short_jobs(tmp_path, {"kind": "warc", "path": str(tmp_path)})
+    expected = []
+    for name in "ab":
+        expected += [[f"http://example.org/{name}1.jpg"], [], [f"http://example.org/{name}2.jpg"]]
+        expected += [[(tmp_path / f"{name}{suffix}").as_uri()]] if packed else []
+    assert read == [*expected, []]
 
 
 def warc_record(url: str, status: str, media_type: str, body: bytes) -> bytes:

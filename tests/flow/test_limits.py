@@ -3,17 +3,19 @@
 import os
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
-from itertools import chain, count, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db.models import F
 from PIL import Image
 
+from crawler.job import Job
 from evidence.verdict import Verdict
 from evidence.verify import verify
 from exhibit.blobs import FolderBlobStore
@@ -34,6 +36,7 @@ from registry.models import (
     Refusal,
     Report,
     Sighting,
+    StepState,
     Watch,
 )
 from tests.assets.command_line import CommandLine
@@ -41,9 +44,10 @@ from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch
 from workers.bundles import assemble
+from workers.crawl_child import crawl_child
 from workers.deposits import make_deposit, record_files
 from workers.inline import Inline
-from workers.steps import crawl
+from workers.steps import crawl, plan
 from workers.steps.decide import confirm
 from workers.steps.purge import purge
 from workers.steps.report import request_report
@@ -350,13 +354,44 @@ def folder(house: Inline, tmp_path: Path) -> Path:
     return made
 
 
+def crawl_only(house: Inline) -> list[dict[str, Any]]:
+    """Crawl without matching what comes; returns what each slice counted."""
+    plan.start_due_crawls(house.house)
+    while Crawl.objects.get().state != StepState.DONE:
+        for made in CrawlSlice.objects.filter(state=StepState.TODO):
+            crawl.crawl_slice(house.house, made.pk)
+        plan.plan_crawls(house.house, [Crawl.objects.get().pk])
+    return list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))
+
+
+def test_a_folder_of_any_size_is_imported_slice_by_slice(
+    house: Inline, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = (folder / "00.png").read_bytes()
+    for number in range(60, 400):
+        (folder / f"{number}.png").write_bytes(data + b"%d" % number)
+    Watch.objects.update(budget={"seconds": 3600})
+    monkeypatch.setattr(crawl, "SLICE_SECONDS", 0.1)
+    counts = crawl_only(house)
+    assert len(counts) > 1
+    assert {one["reason"] for one in counts[:-1]} == {"budget-seconds"}
+    assert sum(one["images"] for one in counts) == Sighting.objects.count() == 400
+    assert Crawl.objects.get().reason == "finished"
+
+
 @pytest.mark.usefixtures("folder")
-def test_a_folder_is_imported_as_a_whole_however_long_it_takes(house: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = count(step=5)
-    monkeypatch.setattr(crawl, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
-    house.run_until_idle()
-    assert next(seconds) > crawl.SLICE_SECONDS + crawl.SECONDS_OVER
-    assert (CrawlSlice.objects.get().counts["reason"], Sighting.objects.count()) == ("finished", 60)
+def test_a_folder_whose_reader_dies_again_and_again_is_read_on_from_where_it_came_to(
+    house: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def dying(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[bytes | None]]:
+        with crawl_child(job, spool, pause=pause) as lines:
+            yield islice((line for line in lines if line is not None), 8)
+
+    monkeypatch.setattr(crawl, "crawl_child", dying)
+    counts = crawl_only(house)
+    assert [one["images"] for one in counts] == [8] * 7 + [4]
+    assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 60)
 
 
 @pytest.mark.usefixtures("folder")

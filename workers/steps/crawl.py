@@ -28,7 +28,7 @@ from workers.wiring import House, contact_fields
 
 SLICE_SECONDS = 240.0
 SECONDS_OVER = 60.0
-"""A child that is silent about its end for so long after its time is killed; one that reads files has time for each."""
+"""A child that is silent about its end for so long after its time is killed."""
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
@@ -46,8 +46,15 @@ PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget
 
 @dataclass(slots=True)
 class Batch:
-    """Lines on their way into the rows."""
+    """Lines on their way into the rows.
 
+    Attributes:
+        file: the frontier's key of the folder or WARC file that they come from, or ``None``.
+        position: how far that has been read with them; empty when it is no further than before.
+    """
+
+    file: bytes | None = None
+    position: str = ""
     pages: list[PageLine] = field(default_factory=list)
     refused: list[RefusalLine] = field(default_factory=list)
 
@@ -56,6 +63,7 @@ class Batch:
 
     def add(self, line: PageLine | RefusalLine) -> None:
         """Take up a line."""
+        self.position = line.position
         if isinstance(line, PageLine):
             self.pages.append(line)
         else:
@@ -95,32 +103,34 @@ def remove_spools(house: House, slice_id: int) -> None:
 
 def run_child(house: House, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
     """Start the child and bring home what it finds; returns what was counted, and why it ended."""
-    job = job_of(house, row, spool)
-    if job is None:
+    urls = crawling.leased_urls(row.pk)
+    if not urls:
         return {"reason": "finished"}
+    file = next((one for one in urls if one.kind in FILE_KINDS), None)
+    job = job_of(house, row, spool, urls, file)
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, house.stale_after.total_seconds() / 4)) as lines:
-        counts = bring_home(house, row.pk, epoch, lines, spool, reads_files=job.reads_files)
-    if job.reads_files and _was_read(str(counts["reason"])):
-        with transaction.atomic():  # a file is read as a whole: its lines name pictures, not itself
+        counts = bring_home(house, row.pk, epoch, lines, spool, file=None if file is None else file.key)
+    if file is not None and _was_read(str(counts["reason"])):
+        with transaction.atomic():  # its lines name pictures, not itself
             held = crawling.hold_slice(row.pk, epoch)
             if held is not None:
-                keys = [one.key for one in crawling.leased_urls(row.pk)]
-                crawling.mark_urls(held, keys, FrontierUrl.State.DONE)
+                crawling.mark_urls(held, [file.key], FrontierUrl.State.DONE)
     return counts
 
 
 def _was_read(reason: str) -> bool:
-    """Whether a file was read to its end, or as far as the watch's budget goes."""
-    return reason == "finished" or reason.startswith("budget-")
+    """Whether a file was read to its end, or as far as the watch's budget goes; else the next slice goes on there."""
+    return reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
 
 
-def job_of(house: House, row: CrawlSlice, spool: Path) -> Job | None:
-    """The child's job: exactly the slice's URLs; the frontier stays here. ``None`` when nothing is left to do."""
-    urls = crawling.leased_urls(row.pk)
-    if not urls:
-        return None
+def job_of(
+    house: House, row: CrawlSlice, spool: Path, urls: Sequence[crawling.NewUrl], file: crawling.NewUrl | None
+) -> Job:
+    """The child's job: one folder or WARC file, or exactly the slice's URLs; the frontier stays here."""
     watch, config = row.crawl.watch, house.config
-    sources = tuple(Source(kind=SourceKind(one.kind), path=Path(one.url)) for one in urls if one.kind in FILE_KINDS)
+    sources: tuple[Source, ...] = ()
+    if file is not None:
+        sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
     found_in = BEFORE if is_past(watch) else ""
     targets = tuple(
         Target(
@@ -178,26 +188,32 @@ def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
 
 
 def bring_home(
-    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, reads_files: bool
+    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, file: bytes | None
 ) -> dict[str, object]:
     """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
 
-    A folder or an archive may be of any size, so a child that reads files hangs only when it says nothing.
+    Args:
+        house: adapters and configuration.
+        slice_id: the slice.
+        epoch: under which the caller claimed it.
+        lines: as the child writes them; ``None`` for each pause.
+        spool: where the bytes lie.
+        file: the frontier's key of the folder or WARC file that is read, or ``None``.
 
     Returns:
         What the child counted; or what came home and why nothing more did.
     """
-    batch, counted = Batch(), {"pages": 0, "images": 0, "bytes": 0}
+    batch, counted = Batch(file), {"pages": 0, "images": 0, "bytes": 0}
     since = kept = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
         if isinstance(line, EndLine):
+            batch.position = line.position
             keep_batch(house, slice_id, epoch, batch, spool)
             return {**json.loads(text or b"")["counts"], "reason": line.reason}
         if line is not None:
             batch.add(line)
             _count(line, counted)
-            since = time.monotonic() if reads_files else since
         if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
             continue
         kept = time.monotonic()
@@ -224,7 +240,7 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
     Returns:
         Whether the slice is still this claimer's.
     """
-    if not len(batch):
+    if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
     seen = [(page, one) for page in batch.pages for one in page.sightings]
     blocked = sightings.blocked({one.digest for _, one in seen})
@@ -244,10 +260,13 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
                 house.blobs.put_file(spool / "bytes" / digest.hex)
         _keep_refusals(row, refused)
         _mark(row, batch)
+        if batch.file is not None and batch.position:
+            crawling.keep_position(row, batch.file, batch.position)
         if waiting:
             transaction.on_commit(lambda: house.hint("match", waiting))
     batch.pages.clear()
     batch.refused.clear()
+    batch.position = ""
     return True
 
 
