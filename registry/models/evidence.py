@@ -46,6 +46,7 @@ class AnchorReceipt(Claimable):
     bundle = models.ForeignKey(Bundle, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts")
     digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
     proof = models.BinaryField(null=True, blank=True)
+    grown_at = models.DateTimeField(null=True, blank=True, help_text="when the proof last changed")
     material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
     time = models.DateTimeField(null=True, blank=True)
     qualified = models.CharField(

@@ -55,6 +55,7 @@ class MoodyAnchor:
         self.asked = 0
         self.mood: Exception | None = None
         self.seen: list[Digest] = []
+        self.growth = b""
         self.hard: dict[Digest, Exception] = {}
 
     def submit(self, digest: Digest) -> Receipt:
@@ -68,7 +69,7 @@ class MoodyAnchor:
         self.seen.append(digest)
         if digest in self.hard:
             raise self.hard[digest]
-        return receipt
+        return replace(receipt, proof=receipt.proof + self.growth)
 
 
 @pytest.fixture
@@ -200,7 +201,9 @@ def test_a_receipt_over_which_workers_die_is_claimed_alone_and_never_given_up(
     assert moody.seen == [Digest.of(b"other"), Digest.of(b"deadly")]
 
 
-def test_an_older_receipt_is_asked_for_less_often_up_to_once_a_day(inline: Inline, moody: MoodyAnchor) -> None:
+def test_a_receipt_for_which_nothing_comes_is_asked_for_less_often_up_to_once_a_day(
+    inline: Inline, moody: MoodyAnchor
+) -> None:
     def pause(age: timedelta) -> timedelta:
         Bundle.objects.update(sealed_at=now() - age)
         AnchorReceipt.objects.update(not_before=None)
@@ -216,6 +219,13 @@ def test_an_older_receipt_is_asked_for_less_often_up_to_once_a_day(inline: Inlin
     moody.hard[Digest.of(b"pending")] = IntegrityError("The reply is about something else.")
     hours = [pause(timedelta(hours=age)) / timedelta(hours=1) for age in (0, 100)]
     assert hours == [1 / 12, 10]
+    moody.hard.clear()
+    moody.growth = b"something new"
+    assert pause(timedelta(hours=100)) == timedelta(minutes=10)
+    moody.growth = b""
+    assert pause(timedelta(hours=100)) == timedelta(minutes=10)
+    AnchorReceipt.objects.update(grown_at=now() - timedelta(hours=5))
+    assert pause(timedelta(hours=100)) == timedelta(minutes=30)
 
 
 def test_a_task_ends_before_sealing_has_to_wait_for_long(

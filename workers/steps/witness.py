@@ -19,8 +19,8 @@ ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
 RETRY_WRONG = timedelta(minutes=5)
 """At least until a witness is asked again that answered, but wrongly."""
 
-SHARE_OF_AGE = 10
-"""A receipt is asked for again when it has become older by a tenth: the older it is, the less hurry there is."""
+SHARE_OF_WAIT = 10
+"""A receipt is asked for again after a tenth of the time for which nothing has come: the longer, the less hurry."""
 
 UNKNOWN = timedelta(hours=1)
 """Until a witness that isn't configured any more is looked for again: it may come back."""
@@ -115,8 +115,11 @@ def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt) -> None:
         mine = AnchorReceipt.objects.select_for_update(no_key=True)
         if not mine.filter(pk=row.pk, state=row.state, claimed_at=row.claimed_at).exists():
             return
+        if receipt.proof != bytes(row.proof or b""):
+            row.grown_at = now()
         AnchorReceipt.objects.filter(pk=row.pk).update(
             proof=receipt.proof,
+            grown_at=row.grown_at,
             material={name: base64.b64encode(data).decode() for name, data in receipt.material},
             time=receipt.time,
             qualified=anchor.qualified,
@@ -133,8 +136,8 @@ def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
     if anchor.development:
         return ASK_DEVELOPMENT_AGAIN
     begun = row.checkpoint.made_at if row.checkpoint is not None else row.bundle.sealed_at if row.bundle else None
-    age = timedelta(0) if begun is None else now() - begun
-    return min(max(least, age / SHARE_OF_AGE), witnesses.DAY)
+    since = row.grown_at or begun or now()
+    return min(max(least, (now() - since) / SHARE_OF_WAIT), witnesses.DAY)
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:
