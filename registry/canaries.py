@@ -15,6 +15,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
 from exhibit.urls import normalise, url_key
+from registry import trail
 from registry.licences import NewLicence, keep_licences
 from registry.models import Canary, Crawl, Match, Owner, Refusal, Sighting, StepState, Watch, Work
 
@@ -71,15 +72,21 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
         if known is not None:
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
-        keep_licences(owner, [NewLicence(LICENSEE, (work,), url_pattern=normal.replace("*", ""), reason=REASON)])
+        permitted = NewLicence(LICENSEE, (work,), url_pattern=normal.replace("*", ""), reason=REASON)
+        keep_licences(owner, [permitted], by=by)
+        trail.changed(
+            "canary planted", by=by, owner=owner, about={"canary": number, "url": normal, "work": work.number}
+        )
         return Canary.objects.create(
             owner=owner, number=number, work=work, watch=watch, url=normal, key=key, added_by=by, added_at=now()
         )
 
 
-def withdraw(canary: Canary) -> None:
+def withdraw(canary: Canary, *, by: str) -> None:
     """Expect it no longer; earlier crawls keep what they made of it. Its licence stays."""
-    Canary.objects.filter(pk=canary.pk, removed_at=None).update(removed_at=now())
+    with transaction.atomic():
+        if Canary.objects.filter(pk=canary.pk, removed_at=None).update(removed_at=now()):
+            trail.changed("canary withdrawn", by=by, owner=canary.owner, about={"canary": canary.number})
 
 
 def active(owner: Owner) -> QuerySet[Canary]:

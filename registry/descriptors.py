@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
+from registry import trail
 from registry.fingerprints import Collection, space_id
 from registry.locks import Lock, hold
 from registry.models import (
@@ -165,6 +166,7 @@ def switch_to(model: DescriptorModel) -> bool:
             return False
         choice.serving, choice.building = model, None
         choice.save(update_fields=["serving", "building"])
+        trail.changed("network serves", by="", about={"network": str(model), "digest": model.digest.hex})
     return True
 
 

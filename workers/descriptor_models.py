@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
 from exhibit.clock import now, rfc3339
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.card import plain_card, read_card
@@ -73,7 +75,7 @@ class Measured:
     beside: Recall
 
 
-def add_model(house: House, file: Path, card: Path) -> DescriptorModel:
+def add_model(house: House, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
     """Add a network that a user has, after trying it.
 
     Raises:
@@ -87,7 +89,11 @@ def add_model(house: House, file: Path, card: Path) -> DescriptorModel:
     new = DescriptorModel(
         name=told.name, version=told.version, digest=digest, size=len(data), card=plain_card(told)
     )  # fmt: skip
-    return descriptors.keep_model(new, found.space)
+    with transaction.atomic():
+        kept = descriptors.keep_model(new, found.space)
+        if kept is new:
+            trail.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
+    return kept
 
 
 def measure_model(
@@ -140,16 +146,18 @@ def use_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
         building = house.descriptors.building_row
         if building is None:
             raise WrongUseError(f"{row} is in use already.")
-        descriptors.stop_building(building)
-        trail.changed("network kept", by=by, about={"network": str(row)})
+        with transaction.atomic():
+            descriptors.stop_building(building)
+            trail.changed("network kept", by=by, about={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
         raise WrongUseError(
             f"{row} hasn't been measured, so nobody knows what it finds.",
             hint=f"Measure it: exhibit model measure {_id(row)}",
         )
-    descriptors.start_building(row)
-    trail.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
+    with transaction.atomic():
+        descriptors.start_building(row)
+        trail.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
     house.descriptors.refresh()
     house.hint("refingerprint", [row.pk])
     return row
@@ -167,8 +175,9 @@ def drop_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
     if house.descriptors.is_present(row):
         raise WrongUseError(f"{row} comes with this version of Exhibit.")
     descriptor, digest = house.descriptors.of(row), row.digest
-    descriptors.remove_model(row)
-    trail.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
+    with transaction.atomic():
+        descriptors.remove_model(row)
+        trail.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
     shared = DescriptorModel.objects.filter(digest=digest).exists() or Picture.objects.filter(digest=digest).exists()
     if not shared:
         house.blobs.remove(digest)

@@ -73,5 +73,5 @@ def remove_canaries(*, numbers: tuple[int, ...], owner: str | None) -> None:
 
     of = desk.owner(owner)
     for row in [owned.canary(of, number) for number in numbers]:
-        canaries.withdraw(row)
+        canaries.withdraw(row, by=person())
     say(f"Removed: {', '.join(map(str, numbers))}.")

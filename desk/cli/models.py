@@ -52,7 +52,7 @@ def add_model(*, file: Path, card: Path, as_json: bool) -> None:
     desk = open_desk()
     from workers import descriptor_models
 
-    row = descriptor_models.add_model(desk.house, file, card)
+    row = descriptor_models.add_model(desk.house, file, card, by=person())
     if as_json:
         echo_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size})
         return

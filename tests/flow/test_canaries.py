@@ -86,7 +86,7 @@ def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: Inlin
     assert canaries.plant(work, made, shop.url("/planted#top"), by="Bob") == canary
     run_now(made)
     inline.run_until_idle()
-    canaries.withdraw(canary)
+    canaries.withdraw(canary, by="Ann")
     run_now(made)
     inline.run_until_idle()
     first, second, third = Crawl.objects.order_by("number")

@@ -1,17 +1,21 @@
 """Another network comes into use while the present one serves, and everything is found as before."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.db import transaction
 from django.db.models import F
 
 from demo.pictures import textured
+from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.card import plain_card, read_card, space_of
 from indexer.descriptor import BUILT_IN
+from registry import descriptors, trail
 from registry.descriptors import keep_model
 from registry.models import (
     BytesState,
@@ -20,6 +24,7 @@ from registry.models import (
     DescriptorModel,
     FingerprintRow,
     IndexChange,
+    LogOpening,
     Picture,
 )
 from tests.assets.networks import CARD, network
@@ -109,6 +114,40 @@ def test_a_network_serves_once_it_has_described_everything(
     drop_model(house, "colours")
     assert not FingerprintRow.objects.filter(space__name="colours").exists()
     assert states(inline) == {"descriptor": "serving"}
+    told = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what__startswith="network")
+    assert [(one.content["what"], one.details["network"]) for one in told.order_by("pk")] == [
+        ("network added", "colours 1"),
+        ("network brought into use", "colours 1"),
+        ("network serves", "colours 1"),
+        ("network brought into use", "descriptor 1"),
+        ("network serves", "descriptor 1"),
+        ("network removed", "colours 1"),
+    ]
+
+
+def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
+    inline: Inline, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = inline.house
+    model_states(house)  # the one that came with the software is there
+
+    def refused(act: Callable[[], object]) -> None:
+        stood = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
+        with monkeypatch.context() as patched:
+            patched.setattr(trail, "submit", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                act()
+        found = [list(table._default_manager.order_by("pk").values()) for table in (DescriptorModel, DescriptorChoice)]
+        assert found == stood
+
+    refused(lambda: add_model(house, *files))
+    row = add_model(house, *files)
+    DescriptorModel.objects.update(measurement={})
+    refused(lambda: use_model(house, "colours"))
+    use_model(house, "colours")
+    refused(lambda: use_model(house, "descriptor"))
+    refused(lambda: descriptors.switch_to(row))
+    refused(lambda: drop_model(house, "colours"))
 
 
 def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
