@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from psycopg.types.json import Jsonb
 
 from exhibit.calibration import calibrated
@@ -133,8 +133,9 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
 
 
 def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
-    sightings = Sighting.objects.in_bulk([sighting for _, sighting, _ in rows])
+    sightings = Sighting.objects.select_related("picture").in_bulk([sighting for _, sighting, _ in rows])
     moment = now()
+    gained: list[CaseSighting] = []
     likely: list[Sighting] = []
     for match, sighting_id, decision in rows:
         sighting = sightings[sighting_id]
@@ -146,8 +147,10 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
         )
         row.match_id = match
         row.save()
+        gained.append(row)
         if row.licence_id is None and decision == Decision.CERTAIN:
             likely.append(sighting)
+    trail.extended(case, gained)
     apply_ledger(case)
     return [pk for sighting in likely if (pk := first_capture(case, sighting)) is not None]
 
@@ -191,9 +194,7 @@ def search_ledger(owner: Owner) -> list[Case]:
     ):
         with transaction.atomic():
             case = Case.objects.select_for_update(no_key=True).get(pk=pk)
-            for row in case.case_sightings.filter(licence=None).select_related("sighting"):
-                licence = covering_licence(case.work, row.sighting)
-                CaseSighting.objects.filter(pk=row.pk).update(licence=licence, licences_searched_at=now())
+            _search(case, case.case_sightings.filter(licence=None))
             apply_ledger(case)
             if case.decision == Case.Decision.LICENSED:
                 decided.append(case)
@@ -202,9 +203,19 @@ def search_ledger(owner: Owner) -> list[Case]:
 
 def search_again(case: Case) -> None:
     """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction."""
-    for row in case.case_sightings.select_related("sighting"):
-        licence = covering_licence(case.work, row.sighting)
-        CaseSighting.objects.filter(pk=row.pk).update(licence=licence, licences_searched_at=now())
+    _search(case, case.case_sightings.all())
+
+
+def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
+    """Search the ledger for some of a case's sightings; what changes by that is an entry of the log."""
+    changed = []
+    for row in rows.select_related("sighting__picture").order_by("pk"):
+        before, row.licence = row.licence_id, covering_licence(case.work, row.sighting)
+        row.licences_searched_at = now()
+        row.save(update_fields=["licence", "licences_searched_at"])
+        if row.licence_id != before:
+            changed.append(row)
+    trail.extended(case, changed)
 
 
 def decide(

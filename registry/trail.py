@@ -3,13 +3,13 @@
 The openings name nobody: who it was stands in the details, apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
 from exhibit.entries import EntryType
 from registry.log import submit
-from registry.models import Bundle, Case, Owner
+from registry.models import Bundle, Case, CaseSighting, Owner
 
 
 class Evidence(StrEnum):
@@ -69,9 +69,25 @@ def opened(case: Case) -> None:
     _of_case(case, "opened", {"party": case.party, "work": case.work.number})
 
 
-def captured(case: Case, outcome: str) -> None:
-    """Put a visit for a case into the log."""
-    _of_case(case, "captured", {"outcome": outcome})
+def extended(case: Case, rows: Iterable[CaseSighting]) -> None:
+    """Put into the log which sightings a case gained, with which match, and which licence covers each from now on."""
+    told = [
+        {
+            "licence": None if row.licence is None else row.licence.number,
+            "match": row.match_id,
+            "picture": row.sighting.picture.digest.hex,
+            "sighting": row.sighting_id,
+        }
+        for row in rows
+    ]
+    if told:
+        _of_case(case, "extended", {"sightings": told})
+
+
+def captured(case: Case, outcome: str, files: Iterable[Mapping[str, Any]]) -> None:
+    """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
+    kept = [{"digest": one["digest"], "role": one["role"]} for one in files]
+    _of_case(case, "captured", {"files": kept, "outcome": outcome})
 
 
 def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:

@@ -67,7 +67,7 @@ def _capture(house: House, pk: int) -> None:
         )
         again = f"Visited again, {AGAIN[standing]}: " if row.number > 1 else ""
         matching.record(row.case, "captured", "", again + captured.sentence)
-        trail.captured(row.case, captured.outcome)
+        trail.captured(row.case, captured.outcome, files)
         steps.finish(Capture, [pk])
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.update(not_before=None)
