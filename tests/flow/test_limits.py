@@ -10,6 +10,7 @@ from io import BytesIO
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db.models import F
@@ -22,6 +23,7 @@ from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
+from registry import rules
 from registry.budgets import left
 from registry.models import (
     BlockedDigest,
@@ -214,6 +216,22 @@ def test_a_purge_leaves_no_picture_of_a_registered_work(house: Inline, crawled: 
     house.run_until_idle()
     begun.refresh_from_db()
     assert (begun.state, begun.progress["cases"]) == ("done", [1])
+
+
+def test_a_purge_that_was_killed_before_it_removed_the_bytes_is_ended_by_the_next_sweep(
+    house: Inline, crawled: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, only_blocked = copy_of(photograph(1)), crawled.works.get().pictures.get().digest
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(FolderBlobStore, "remove", Mock(side_effect=KeyboardInterrupt))
+        purge(house.house, Digest.of(copy), by="Ann", reason="An order of a court.")
+    assert stored(house, copy)
+    rules.block(only_blocked, by="Ann", reason="asked")
+    sweep(house.house)
+    assert not any(
+        copy in path.read_bytes() for path in (house.house.config.data_dir / "blobs").rglob("*") if path.is_file()
+    )
+    assert only_blocked in house.house.blobs
 
 
 def verified(inline: Inline, bundle: Bundle, folder: Path) -> Verdict:

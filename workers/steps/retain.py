@@ -12,6 +12,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry.models import (
+    BlockedDigest,
     BytesState,
     CaseSighting,
     CrawlSlice,
@@ -76,8 +77,9 @@ def _thumbnail(house: House, row: Picture) -> Digest | None:
 
 
 def sweep(house: House) -> None:
-    """Remove what was left behind: half-written bytes, spools of slices and parts of reports that are over."""
+    """Remove what was left behind: half-written and purged bytes, spools of slices and parts of reports that are over."""
     house.blobs.sweep()
+    _remove_purged(house)
     spools = (house.config.data_dir / "spool").glob("slice-*-*")
     _remove_ended(CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
     _remove_ended(Report, {path: int(path.name) for path in (house.config.data_dir / "reports").glob("[0-9]*")})
@@ -90,3 +92,10 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
     for path, pk in folders.items():
         if pk in ended:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_purged(house: House) -> None:
+    """Remove blocked bytes that a purge was killed before it removed; a picture that is only blocked stays."""
+    kept = Picture.objects.filter(digest=OuterRef("digest"), bytes_state=BytesState.STORED)
+    for digest in BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True):
+        house.blobs.remove(digest)
