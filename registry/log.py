@@ -1,7 +1,7 @@
 """The append-only log in PostgreSQL: submissions in any transaction, sequence numbers from one appender."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -75,23 +75,27 @@ def begin_origin(name: str, submission: LogSubmission | None = None) -> None:
     LogOrigin.objects.create(name=name, began_at=now(), submission=submission)
 
 
-def erase_opening(sequence: int, *, by: str, reason: str) -> bool:
-    """Erase what an entry commits to, as a person may ask for. The leaf stays and tells nothing; another entry says so.
+def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:
+    """Erase what entries commit to, as a person may ask for. Their leaves stay and tell nothing; one entry says so.
 
     Returns:
-        Whether anything was there to erase.
+        Those of the entries where anything was there to erase.
 
     Raises:
-        NotFoundError: there is no such entry.
+        NotFoundError: there is no such entry; nothing is erased then.
     """
+    wanted = set(sequences)
     with transaction.atomic():
-        entry = LogEntry.objects.filter(sequence=sequence).first()
-        if entry is None:
-            raise NotFoundError(f"The log has no entry {sequence}.")
-        erased, _ = LogOpening.objects.filter(submission=entry.submission_id).delete()
+        entries = dict(LogEntry.objects.filter(sequence__in=wanted).values_list("sequence", "submission"))
+        if missing := sorted(wanted - set(entries)):
+            raise NotFoundError(f"The log has no entry {missing[0]}.")
+        kept = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
+        there = set(kept.values_list("submission", flat=True))
+        erased = sorted(sequence for sequence, submission in entries.items() if submission in there)
         if erased:
-            submit(EntryType.PURGE, {"entry": sequence, "what": "opening"}, details={"by": by, "reason": reason})
-        return bool(erased)
+            kept.delete()
+            submit(EntryType.PURGE, {"entries": erased, "what": "opening"}, details={"by": by, "reason": reason})
+        return erased
 
 
 class PostgresLogStore:

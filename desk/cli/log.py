@@ -237,16 +237,25 @@ def begin_new_origin(*, reason: str, name: str) -> None:
     say("Hand out its public key: exhibit trust FILE")
 
 
-@log_command.command("erase", epilog=examples('exhibit log erase 17 --reason "asked for by mail"'))
-@sequence_argument
+@log_command.command(
+    "erase",
+    epilog=examples(
+        'exhibit log erase 17 --reason "asked for by mail"', 'exhibit log erase 17 23 40 --reason "asked for by mail"'
+    ),
+)
+@click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
 @reason_option
-def erase_entry(*, sequence: int, reason: str) -> None:
-    """Erase for good what entry SEQUENCE commits to; the entry stays, tells nothing, and the log stays whole.
+def erase_entries(*, sequences: tuple[int, ...], reason: str) -> None:
+    """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
 
     Bundles made from then on can't show what was erased.
     """
     open_desk()
-    from registry.log import erase_opening
+    from registry.log import erase_openings
 
-    erased = erase_opening(sequence, by=person(), reason=reason)
-    say(f"What entry {sequence} opens to is erased." if erased else f"Entry {sequence} was erased before.")
+    erased = erase_openings(sequences, by=person(), reason=reason)
+    before = sorted({*sequences} - {*erased})
+    if erased:
+        say(f"Erased what these entries open to: {', '.join(map(str, erased))}.")
+    if before:
+        say(f"Erased before: {', '.join(map(str, before))}.")

@@ -133,7 +133,7 @@ def test_registrations_and_decisions_are_submitted_to_the_log(inline: Inline) ->
     register(inline.house, studio, data)
     Licence.objects.create(owner=studio, number=1, licensee="A shop", domain="shop.example")
     match_pictures(inline.house, see(inline, studio, copy_of(data)))
-    assert [row.type for row in LogSubmission.objects.order_by("pk")] == ["registration", "case", "decision"]
+    assert [row.type for row in LogSubmission.objects.order_by("pk")] == ["registration", "case", "case", "decision"]
 
 
 def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: Inline) -> None:

@@ -115,7 +115,7 @@ def test_a_network_serves_once_it_has_described_everything(
     assert not FingerprintRow.objects.filter(space__name="colours").exists()
     assert states(inline) == {"descriptor": "serving"}
     told = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what__startswith="network")
-    assert [(one.content["what"], one.details["network"]) for one in told.order_by("pk")] == [
+    assert [(one.content["what"], (one.details or {})["network"]) for one in told.order_by("pk")] == [
         ("network added", "colours 1"),
         ("network brought into use", "colours 1"),
         ("network serves", "colours 1"),

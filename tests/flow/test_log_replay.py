@@ -15,7 +15,7 @@ from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
-from registry.log import erase_opening, submit
+from registry.log import erase_openings, submit
 from registry.models import LogCheckpoint, LogEntry, LogOpening, LogOrigin
 from workers import log_replay
 from workers.inline import Inline
@@ -59,16 +59,16 @@ def test_an_empty_log_is_whole(inline: Inline) -> None:
 
 
 def test_erasing_what_an_entry_opens_to_leaves_the_log_whole_and_is_an_entry_itself(grown: Inline) -> None:
-    assert erase_opening(5, by="Ann", reason="asked for by mail")
-    assert not erase_opening(5, by="Ann", reason="again")
-    with pytest.raises(NotFoundError):
-        erase_opening(99, by="Ann", reason="x")
+    assert erase_openings([9, 5, 5], by="Ann", reason="asked for by mail") == [5, 9]
+    assert erase_openings([5], by="Ann", reason="again") == []
+    with pytest.raises(NotFoundError, match="99"):
+        erase_openings([7, 99], by="Ann", reason="x")
     sequence_log(grown.house)
     sign_checkpoint(grown.house)
     found = replay(grown.house)
-    assert (found.problems, found.entries, found.erased) == ([], 22, 1)
+    assert (found.problems, found.entries, found.erased) == ([], 22, 2)
     [told] = LogOpening.objects.filter(submission__type=EntryType.PURGE)
-    assert told.content["entry"] == 5
+    assert told.content["entries"] == [5, 9]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What else is in the log: who took or saw evidence, what became of a case, who changed what is set."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,15 +15,30 @@ from desk.cli.frame import Desk
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
-from registry import calibrations, licences, people, rules, watching
-from registry.models import Bundle, LogOpening, LogSubmission, Membership, Owner, Role, User
+from registry import calibrations, canaries, licences, people, rules, watching
+from registry.matching import search_again, search_ledger
+from registry.models import (
+    Bundle,
+    Canary,
+    HostDenial,
+    Licence,
+    LogOpening,
+    LogSubmission,
+    Membership,
+    Owner,
+    Role,
+    User,
+)
 from tests.assets.bundles import CALIBRATION
-from tests.flow.rows import owner
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import sealed_bundle
 from workers.configuration import plain_configuration, witness_configuration
 from workers.inline import Inline
 from workers.log_replay import replay
 from workers.steps.log import sequence_log, sign_checkpoint
+from workers.steps.match import match_pictures
+from workers.steps.purge import purge
+from workers.steps.register import remove_work
 
 
 def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -88,9 +104,48 @@ def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
 
 def test_opening_and_visiting_a_case_are_entries(bundle: Bundle) -> None:
     found = told(EntryType.CASE)
-    assert [opening["what"] for opening, _ in found] == ["opened", "captured"]
+    assert [opening["what"] for opening, _ in found] == ["opened", "extended", "captured"]
     assert found[0][1]["party"] == bundle.case.party
     assert bundle.case.party not in str(found[0][0])
+    row = bundle.case.case_sightings.get()
+    picture = row.sighting.picture.digest.hex
+    [gained] = found[1][1]["sightings"]
+    assert gained == {"licence": None, "match": row.match_id, "picture": picture, "sighting": row.sighting_id}
+    capture = bundle.case.captures.get()
+    assert found[2][1]["files"] == [{"digest": one["digest"], "role": one["role"]} for one in capture.files]
+    assert len(capture.files) > 0
+
+
+def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    case = studio.cases.get()
+    licences.keep_licences(studio, [licences.NewLicence("A", domain="shop.example")])
+    for _ in range(2):
+        search_ledger(studio)
+    studio.licences.update(domain="other.example")
+    for _ in range(2):
+        search_again(case)
+    found = [details["sightings"] for opening, details in told(EntryType.CASE) if opening["what"] == "extended"]
+    assert [[one["licence"] for one in rows] for rows in found] == [[None], [1], [None]]
+    assert case.case_sightings.get().licence is None
+
+
+def test_openings_of_purges_and_removals_name_nobody(inline: Inline) -> None:
+    work = register(inline.house, owner("studio"), photograph(1)).work
+    remove_work(work, by="Ann Example")
+    digest = work.pictures.get().digest
+    purge(inline.house, digest, by="Bob Example", reason="Asked by Carol Example")
+    sequence_log(inline.house)
+    assert log_openings_naming("Example") == []
+    assert told(EntryType.REGISTRATION)[-1][1]["by"] == "Ann Example"
+    assert told(EntryType.PURGE)[-1][1]["by"] == "Bob Example"
+
+
+def log_openings_naming(name: str) -> list[dict[str, Any]]:
+    return [row.content for row in LogOpening.objects.all() if name in str(row.content)]
 
 
 def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: Inline) -> None:
@@ -159,10 +214,38 @@ def test_the_logged_configuration_holds_no_password(inline: Inline) -> None:
 def test_an_entry_is_written_with_its_opening_or_not_at_all(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
     studio: Owner = owner("studio")
 
+    work = register(inline.house, studio, photograph(1)).work
+    source = [("site", "http://shop.example/")]
+    watch = watching.add_watch(studio, "shop", source, every=timedelta(days=1), budget={}, politeness={}, by="Ann")
+    canary = canaries.plant(work, watch, "http://shop.example/planted", by="Ann")
+    before = LogSubmission.objects.count()
+    deeds: list[Callable[[], object]] = [
+        lambda: rules.deny("shop.example", by="Ann", reason="asked"),
+        lambda: canaries.plant(work, watch, "http://shop.example/other", by="Ann"),
+        lambda: canaries.withdraw(canary, by="Ann"),
+    ]
+
     def broken(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(LogOpening.objects, "create", broken)
-    with pytest.raises(KeyboardInterrupt):
-        rules.deny("shop.example", by="Ann", reason="asked")
-    assert LogSubmission.objects.filter(owner=studio).count() == LogSubmission.objects.count() == 0
+    def rows() -> list[object]:
+        return [list(table._default_manager.order_by("pk").values()) for table in (HostDenial, Canary, Licence)]
+
+    stood = rows()
+    with monkeypatch.context() as patched:
+        patched.setattr(LogOpening.objects, "create", broken)
+        for deed in deeds:
+            with pytest.raises(KeyboardInterrupt):
+                deed()
+            assert rows() == stood
+    assert LogSubmission.objects.count() == before
+    canaries.withdraw(canary, by="Ann")
+    canaries.withdraw(canary, by="Ann")
+    found = told(EntryType.SETTING)
+    assert [opening["what"] for opening, _ in found] == [
+        "watch added",
+        "licences added",
+        "canary planted",
+        "canary withdrawn",
+    ]
+    assert {details["by"] for _, details in found} == {"Ann"}

@@ -54,7 +54,7 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
         house.features.remove(digest)
         rows = [BlockedDigest(digest=one, reason=reason) for one in sorted({digest, *shown})]
         BlockedDigest.objects.bulk_create(rows, ignore_conflicts=True)
-        submit(EntryType.PURGE, {"by": by, "digest": digest.hex, "reason": reason})
+        submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details={"by": by, "reason": reason})
     for report in begun_again:
         clear_folder(house, report)
     for one in shown:

@@ -96,8 +96,8 @@ def remove_work(work: Work, *, by: str) -> None:
         elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         still = set(elsewhere.values_list("picture_id", flat=True))
         vectors.remove_from(vectors.Collection.WORKS, [picture for picture in pictures if picture not in still])
-        opening = {"by": by, "owner": owner.slug, "removed": True, "work": work.number}
-        submit(EntryType.REGISTRATION, opening, owner)
+        opening = {"owner": owner.slug, "removed": True, "work": work.number}
+        submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
 def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> tuple[Work, Features]:

@@ -77,7 +77,7 @@ def _thumbnail(house: House, row: Picture) -> Digest | None:
 
 
 def sweep(house: House) -> None:
-    """Remove what was left behind: half-written and purged bytes, spools of slices and parts of reports that are over."""
+    """Remove what was left behind: half-written and purged bytes, spools of slices and parts of reports that ended."""
     house.blobs.sweep()
     _remove_purged(house)
     spools = (house.config.data_dir / "spool").glob("slice-*-*")
