@@ -34,6 +34,8 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             bytes_received=received[crawl.pk],
             refused=tuple(refused[crawl.pk]),
             canaries=len(planted.get(crawl.pk, ())),
+            ended=crawl.reason,
+            further=tuple(one["url"] for one in crawl.watch.sources[1:]),
             canaries_found=sum(one.outcome is canaries.Outcome.FOUND for one in planted.get(crawl.pk, ())),
         )
         for crawl in crawls

@@ -77,7 +77,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.time_row("first_seen", sighting.first_seen),
         wording.time_row("last_seen", sighting.last_seen),
         wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
-        wording.row("capture", Speaker.RECORDED, *_captures(sighting.captures, wording)),
+        wording.row("capture", Speaker.RECORDED, *capture_lines(sighting.captures, wording)),
         wording.row("found_picture", Speaker.RECORDED, size),
         *_provenance_rows(sighting.provenance, wording),
         wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
@@ -104,18 +104,17 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
     return tuple(rows)
 
 
-def _captures(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
+def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
+    """Each visit in a line, and what was observed in the words of its record; that there was none, where none was."""
     if not captures:
         return [wording.say("capture.none")]
-    return [
-        wording.say(
-            "capture.line",
-            outcome=wording.phrases.word("capture", capture.outcome),
-            time=wording.time(capture.finished),
-            method=wording.phrases.word("fetched", capture.method),
-        )
-        for capture in captures
-    ]
+    told = []
+    for one in captures:
+        outcome, method = wording.phrases.word("capture", one.outcome), wording.phrases.word("fetched", one.method)
+        told.append(wording.say("capture.line", outcome=outcome, time=wording.time(one.finished), method=method))
+        if one.sentence:
+            told.append(wording.say("capture.told", sentence=one.sentence))
+    return told
 
 
 def comparison_section(

@@ -125,8 +125,8 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
     if calibration is not None:
         rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
     if verification.reasons:
-        reasons = wording.say("document.joined").join(verification.reasons)
-        rows.append(wording.row("held_back", Speaker.RECORDED, reasons))
+        remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
+        rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))
     rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
     return Rows(tuple(rows))
 

@@ -8,6 +8,8 @@ from evidence.documents.report import CrawlCoverage, RefusalCount, ReportFacts
 from evidence.documents.wording import Wording
 
 SHOWN_CRAWLS = 60
+SHOWN_SOURCES = 4
+LONGEST_SOURCE = 160
 
 
 def coverage_section(report: ReportFacts, wording: Wording) -> Section:
@@ -60,15 +62,23 @@ def _reasons(kind: str, counts: Iterable[RefusalCount], wording: Wording) -> lis
 def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
     finished = wording.say("report.unfinished") if crawl.finished is None else wording.time(crawl.finished)
     found = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
+    ended = (Line(wording.phrases.word("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
     return (
-        Cell((Line(wording.clipped(crawl.source, 160), Style.MONO), Line(crawl.kind, Style.QUIET))),
-        Cell((Line(wording.time(crawl.started)), Line(finished))),
+        Cell((*_sources(crawl, wording), Line(crawl.kind, Style.QUIET))),
+        Cell((Line(wording.time(crawl.started)), Line(finished), *ended)),
         Cell((Line(f"{crawl.pages:,}"),)),
         Cell((Line(f"{crawl.pictures:,}"),)),
         Cell((Line(f"{crawl.refused_count:,}"),)),
         Cell((Line(f"{crawl.failed_count:,}"),)),
         Cell((Line(found if crawl.canaries else "—"),)),
     )
+
+
+def _sources(crawl: CrawlCoverage, wording: Wording) -> tuple[Line, ...]:
+    every = (crawl.source, *crawl.further)
+    shown = tuple(Line(wording.clipped(one, LONGEST_SOURCE), Style.MONO) for one in every[:SHOWN_SOURCES])
+    left = len(every) - len(shown)
+    return (*shown, Line(wording.say("card.more_places", n=left), Style.QUIET)) if left else shown
 
 
 def _reason(reason: str, wording: Wording) -> str:

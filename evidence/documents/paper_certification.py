@@ -1,7 +1,7 @@
 """Draft certification under Federal Rules of Evidence 902(13) and 902(14), in the form of 28 U.S.C. § 1746."""
 
 from evidence.documents.blocks import Bullets, Callout, Rows, Section, Style, Text
-from evidence.documents.case_sections import STANDING_LIMITS
+from evidence.documents.case_sections import STANDING_LIMITS, capture_lines
 from evidence.documents.fonts import FontSet
 from evidence.documents.paper import (
     SealedFacts,
@@ -57,15 +57,6 @@ def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
 
 
 def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
-    captures = [
-        wording.say(
-            "capture.line",
-            outcome=wording.phrases.word("capture", one.outcome),
-            time=wording.time(one.finished),
-            method=wording.phrases.word("fetched", one.method),
-        )
-        for one in sighting.captures
-    ]
     answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
     rows = (
         plain_row(wording, "label.sighting", str(sighting.number), style=Style.STRONG),
@@ -74,7 +65,7 @@ def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
         plain_row(wording, "label.first_seen", wording.both_times(sighting.first_seen)),
         plain_row(wording, "label.last_seen", wording.both_times(sighting.last_seen)),
         plain_row(wording, "label.status", answer),
-        plain_row(wording, "label.capture", *(captures or [wording.say("capture.none")])),
+        plain_row(wording, "label.capture", *capture_lines(sighting.captures, wording)),
         plain_row(wording, "label.digest", sighting.picture.digest.hex, style=Style.MONO),
     )
     return Rows(rows)

@@ -34,7 +34,20 @@ class RefusalCount:
         return self.reason in FAILED or self.reason.startswith("http-")
 
 
-FAILED = ("timeout", "unreachable", "unresolvable", "too-many-redirects", "truncated", "broken", "too-slow")
+FAILED = (
+    "timeout",
+    "unreachable",
+    "unresolvable",
+    "redirects",
+    "too-many-redirects",
+    "incomplete",
+    "broke-off",
+    "bad-encoding",
+    "error",
+    "truncated",
+    "broken",
+    "too-slow",
+)
 """Reasons that say that something was asked for and didn't come whole, besides HTTP errors; others say that it wasn't
 asked for or kept, by a rule."""
 
@@ -54,6 +67,8 @@ class CrawlCoverage:
         refused: what wasn't fetched or kept, by reason; what failed is among it.
         canaries: known copies that the owner had planted for this watch when it began.
         canaries_found: how many of them it found.
+        ended: why it ended, in a word, such as ``finished`` or ``budget-pages``; empty while it runs.
+        further: where else it started.
     """
 
     source: str
@@ -66,6 +81,8 @@ class CrawlCoverage:
     refused: tuple[RefusalCount, ...]
     canaries: int = field(default=0, metadata=LATER)
     canaries_found: int = field(default=0, metadata=LATER)
+    ended: str = field(default="", metadata=LATER)
+    further: tuple[str, ...] = field(default=(), metadata=LATER)
 
     @property
     def failed_count(self) -> int:

@@ -207,10 +207,26 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
 
 def sample_coverage() -> tuple[CrawlCoverage, ...]:
     """Two crawls with refusals."""
-    refused = (RefusalCount("robots", 12), RefusalCount("private-address", 1), RefusalCount("unreadable", 3))
+    refused = (
+        RefusalCount("robots", 12),
+        RefusalCount("private-address", 1),
+        RefusalCount("unreadable", 3),
+        RefusalCount("incomplete", 2),
+    )
     start = NOON - timedelta(days=2, hours=1)
     return (
-        CrawlCoverage("https://www.prints-and-more.example/", "site", start, NOON, 214, 1630, 301_220_114, refused),
+        CrawlCoverage(
+            "https://www.prints-and-more.example/",
+            "site",
+            start,
+            NOON,
+            214,
+            1630,
+            301_220_114,
+            refused,
+            ended="budget-pages",
+            further=("https://prints.example/a", "https://b.example/"),
+        ),
         CrawlCoverage("https://news.example/feed.xml", "feed", start, None, 31, 77, 12_400_000, refused[:1]),
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
+import crawler
 import evidence.documents
 from evidence.documents import (
     render_exhibit_sheet,
@@ -20,10 +21,12 @@ from evidence.documents import (
 )
 from evidence.documents.fonts import installed_fonts
 from evidence.documents.phrases import Phrases, languages, load_phrases
+from evidence.documents.report import FAILED
 from evidence.documents.wording import Wording, figure, percent, zone_named
 from evidence.facts import LANGUAGES
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
+from indexer.wording import REASONS as REMARKS
 from tests.unit.documents_sample import (
     NOON,
     sample_case,
@@ -307,3 +310,54 @@ def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> 
     assert text.count("Who operates the site or the account: not checked.") == 1
     assert "One of its own." in text
     assert "未核查" not in text
+
+
+REASONS = re.compile(
+    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", f?"'
+    r'|\), "([a-z-]+)", "|\("([a-z-]+)", "The job'
+)
+"""How the crawler and what it stands on name the reason of a refusal."""
+
+
+def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
+    root = Path(crawler.__file__).parents[1]
+    sources = [*root.glob("crawler/*.py"), *root.glob("exhibit/*.py"), root / "registry" / "crawling.py"]
+    found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
+    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "timeout", "robots", "budget"} <= found
+    for language in languages():
+        known = load_phrases(language).sentences
+        assert {reason for reason in found if f"refused.{reason}" not in known} == set()
+    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "error", "timeout"} <= set(FAILED)
+
+
+def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_whole(report: str) -> None:
+    squeezed = report.replace(" ", "")
+    assert "https://prints.example/ahttps://b.example/" in squeezed
+    assert "ended:pagesofitsbudgetusedup" in squeezed
+    _, _, failed = report.partition("Asked for, and not received whole")
+    assert "broke off before all bytes had come 2" in failed
+
+
+@pytest.mark.parametrize("language", languages())
+def test_every_remark_of_a_comparison_has_its_words(language: str) -> None:
+    known = load_phrases(language).sentences
+    assert {key.removeprefix("remark.") for key in known if key.startswith("remark.")} == set(REMARKS)
+
+
+def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> None:
+    case = sample_case()
+    [match] = case.matches
+    noted = replace(match, verification=replace(match.verification, reasons=("same-bytes", "mark")))
+    text = text_of(render_exhibit_sheet(replace(case, matches=(noted,)), sample_pictures(), "en"))
+    assert "Remarks the two files have the same bytes" in text
+    assert "same-bytes" not in text
+    assert "Held back" not in text
+
+
+def test_what_a_visit_met_is_told_in_the_words_of_its_record() -> None:
+    case = sample_case()
+    [sighting] = case.sightings
+    sentence = "The site asks for a login (status 403), so the page wasn't seen; it may be there for others."
+    wall = replace(sighting.captures[0], outcome="unreachable", sentence=sentence)
+    shown = replace(case, sightings=(replace(sighting, captures=(wall,)),))
+    assert sentence in text_of(render_exhibit_sheet(shown, sample_pictures(), "en")).replace("’", "'")
