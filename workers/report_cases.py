@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from evidence.documents import ReportCase
+from evidence.documents.report import PlaceStanding
 from evidence.facts import CaseFacts, PictureFacts
 from indexer.draw import View, draw
 from indexer.draw_pair import Pair
-from registry.models import Bundle, Case, LogEntry, Match
+from registry import recaptures
+from registry.models import Bundle, Case, LogEntry, Match, Sighting
 from workers.bundles import sealed_case, sealed_facts
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
@@ -26,21 +28,43 @@ class ShownCase:
 
 
 def shown_case(house: House, case: Case, language: str) -> ShownCase:
-    """What was sealed last, or the facts of now where nothing is sealed or the decision is another since."""
+    """What was sealed last, or the facts of now where nothing is sealed or another decision was made since."""
     bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
-    if bundle is None or case.decision != Case.Decision.CONFIRMED:
-        gathered = gather(house, case, bundle=0, language=language, sealed=False)
-        pictures = {**_originals(house, gathered.facts), **_drawn(house, gathered)}
-        return ShownCase(ReportCase(gathered.facts, None, None, ()), LazyPictures(pictures))
+    if bundle is None:
+        return _present(house, case, None, language)
     sealed = sealed_case(house, bundle)
     facts = sealed_facts(house, sealed)
+    if (facts.decision.decision, facts.decision.at) != (case.decision, case.decided_at):
+        return _present(house, case, bundle, language)
     pictures = {
         file.path: partial(house.blobs.get, file.sha256)
         for file in sealed.manifest.files
         if file.media_type.startswith("image/") and "/capture-" not in file.path
     }
-    shown = ReportCase(facts, bundle.seal_digest, _sequence(bundle), witnesses_of(bundle))
-    return ShownCase(shown, LazyPictures(pictures))
+    proofs = bundle.seal_digest, _sequence(bundle), witnesses_of(bundle)
+    return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
+
+
+def _present(house: House, case: Case, sealed: Bundle | None, language: str) -> ShownCase:
+    """The facts of now, with the seal of an earlier decision if there is one."""
+    gathered = gather(house, case, bundle=0, language=language, sealed=False)
+    pictures = LazyPictures({**_originals(house, gathered.facts), **_drawn(house, gathered)})
+    if sealed is None:
+        return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
+    proofs = sealed.seal_digest, _sequence(sealed), witnesses_of(sealed)
+    return ShownCase(ReportCase(gathered.facts, *proofs, earlier=True), pictures)
+
+
+def _standings(case: Case) -> tuple[PlaceStanding, ...]:
+    """How the places stood when they were visited last."""
+    last = recaptures.standings(case).values()
+    addresses = Sighting.objects.in_bulk([visit.sighting_id for _, visit in last])
+    found = []
+    for standing, visit in last:
+        assert visit.finished_at is not None
+        place = addresses[visit.sighting_id]
+        found.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
+    return tuple(found)
 
 
 def _sequence(bundle: Bundle) -> int | None:

@@ -1,5 +1,6 @@
 """A case on a third of a page: what a report of many cases shows of each."""
 
+from collections import Counter
 from dataclasses import replace
 
 from evidence.documents.blocks import Card, Line, Plate, Row, Speaker, Style
@@ -64,6 +65,7 @@ def _rows(case: ReportCase, wording: Wording) -> list[Row]:
     rows = [wording.row("decision", _decider(facts), decision_words(facts, wording), style=Style.STRONG)]
     if first is not None:
         rows += _seen(facts, first, wording)
+    rows += _standing(case, wording)
     match = _shown(facts)
     if match is not None:
         rows += _measured(match, wording)
@@ -94,6 +96,17 @@ def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]
     return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
 
 
+def _standing(case: ReportCase, wording: Wording) -> list[Row]:
+    """How many places stood how when they were visited last, with the last of those visits."""
+    if not case.standings:
+        return []
+    counted = Counter(one.standing for one in case.standings)
+    words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counted.items())]
+    told = wording.say("document.joined").join(words)
+    time = wording.time(max(one.at for one in case.standings))
+    return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=told, time=time))]
+
+
 def _measured(match: MatchFacts, wording: Wording) -> list[Row]:
     measured = match.verification
     probability = wording.say("match.not_calibrated")
@@ -112,6 +125,11 @@ def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
         return [wording.row("seal", Speaker.RECORDED, wording.say("card.not_sealed"))]
     return [
         wording.row("seal", Speaker.RECORDED, case.seal.hex, style=Style.MONO),
+        *(
+            [wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision"))]
+            if case.earlier
+            else []
+        ),
         wording.row("witnessed", Speaker.RECORDED, _witnessed(case.witnesses, wording)),
     ]
 

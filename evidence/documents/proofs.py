@@ -23,6 +23,8 @@ def report_proofs(case: ReportCase, wording: Wording, level: int) -> Section:
     rows = list(log_rows(case.facts, wording))
     seal = case.seal.hex if case.seal is not None else ""
     rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
+    if case.earlier:
+        rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
     if case.seal_sequence is not None:
         rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
     blocks: list[Block] = [Rows(tuple(rows), together=False), *witness_blocks(case.witnesses, wording)]

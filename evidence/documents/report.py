@@ -121,6 +121,23 @@ class ReportSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceStanding:
+    """How a place stood when it was visited last.
+
+    Attributes:
+        page_url: the page.
+        image_url: the image.
+        standing: ``online``, ``changed``, ``removed`` or ``unseen``.
+        at: when that visit ended, aware, UTC.
+    """
+
+    page_url: str
+    image_url: str
+    standing: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReportCase:
     """One case in a report, with what is known after its newest bundle was sealed.
 
@@ -129,12 +146,16 @@ class ReportCase:
         seal: digest of the newest bundle's manifest, or ``None`` while nothing is sealed.
         seal_sequence: number of the seal's entry in the log, or ``None``.
         witnesses: outside witnesses and their states when the report was made.
+        earlier: whether that bundle was sealed under another decision than the facts state.
+        standings: how the places stood when they were visited last, which may be after the seal.
     """
 
     facts: CaseFacts
     seal: Digest | None
     seal_sequence: int | None
     witnesses: tuple[WitnessFacts, ...]
+    earlier: bool = field(default=False, metadata=LATER)
+    standings: tuple[PlaceStanding, ...] = field(default=(), metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

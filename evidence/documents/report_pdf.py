@@ -10,6 +10,7 @@ from evidence.documents.blocks import (
     Figure,
     Figures,
     Line,
+    Quiet,
     Rows,
     Section,
     Speaker,
@@ -181,12 +182,28 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
         heading,
         comparison_section(facts, pictures, album, wording, 2, ROOM),
         sightings_section(facts, wording, 2, ROOM),
+        *_standings(case, wording),
         licence_section(facts, wording, 2),
         decision_section(facts, wording, 2),
         work_section(facts, wording, 2),
         report_proofs(case, wording, 2),
         *_case_unchecked(facts.not_checked, wording),
     ]
+
+
+def _standings(case: ReportCase, wording: Wording) -> list[Section]:
+    """How each place stood when it was visited last."""
+    rows = []
+    for one in case.standings[: ROOM.sightings]:
+        standing = wording.phrases.word("standing", one.standing)
+        words = wording.say("standing.line", standing=standing, time=wording.time(one.at))
+        rows.append(wording.row("last_visit", Speaker.RECORDED, words, one.page_url or one.image_url))
+    if not rows:
+        return []
+    blocks: list[Block] = [Rows(tuple(rows), together=False)]
+    if len(case.standings) > len(rows):
+        blocks.append(Quiet(wording.say("document.listed_of", shown=len(rows), all=len(case.standings))))
+    return [Section(wording.say("heading.standing"), tuple(blocks), 2)]
 
 
 def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Section]:

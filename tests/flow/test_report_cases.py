@@ -1,10 +1,13 @@
 """A case in a report: what it shows of what can't be had any more."""
 
-from registry.models import Case, Report
+from exhibit.clock import now
+from registry.models import Capture, Case, Report
 from tests.flow.sealed import asked_bundle
 from workers.inline import Inline
 from workers.report_cases import shown_case
+from workers.steps.decide import confirm, reopen
 from workers.steps.report import make_reports, request_report
+from workers.steps.seal import seal_bundles
 
 
 def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(inline: Inline) -> None:
@@ -23,3 +26,29 @@ def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(i
     report = request_report(case.owner, preparer="Ann")
     make_reports(inline.house, [report.pk])
     assert Report.objects.values_list("state", "error").get() == ("done", "")
+
+
+def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: Inline) -> None:
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.house, [bundle.pk])
+    bundle.refresh_from_db()
+    case = Case.objects.get()
+    shown = shown_case(inline.house, case, "en").case
+    assert (shown.seal, shown.earlier, shown.facts.bundle) == (bundle.seal_digest, False, 1)
+    reopen(case, by="Ann", reason="A mistake.")
+    case.refresh_from_db()
+    again = shown_case(inline.house, case, "en").case
+    assert (again.seal, again.earlier, again.facts.decision.decision) == (bundle.seal_digest, True, "open")
+    confirm(inline.house, case, by="Bob", reason="No mistake.")
+    case.refresh_from_db()
+    third = shown_case(inline.house, case, "en").case
+    assert (third.earlier, third.facts.decision.by) == (True, "Bob")
+
+
+def test_a_sealed_case_says_how_its_place_stands_since(inline: Inline) -> None:
+    bundle = asked_bundle(inline)
+    seal_bundles(inline.house, [bundle.pk])
+    moment = now()
+    Capture.objects.update(state="done", outcome="page-gone", started_at=moment, finished_at=moment)
+    [place] = shown_case(inline.house, Case.objects.get(), "en").case.standings
+    assert (place.standing, place.at, place.page_url) == ("removed", moment, "http://shop.example/page-0")

@@ -11,7 +11,7 @@ import pytest
 
 from evidence.documents import ReportFacts, render_report_csv, render_report_json, render_report_pdf
 from evidence.documents.fonts import embedded_fonts
-from evidence.documents.report import AT_LENGTH, IN_A_VOLUME, Volume
+from evidence.documents.report import AT_LENGTH, IN_A_VOLUME, PlaceStanding, Volume
 from evidence.documents.report_xlsx import render_report_xlsx
 from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
 from exhibit.errors import ServiceMissingError
@@ -138,3 +138,16 @@ def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
 def test_a_report_ends_with_what_its_words_mean(cards: str) -> None:
     assert "Words and figures in this document" in cards
     assert "Nobody looked. It doesn't mean that there is nothing." in cards
+
+
+@pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
+def test_a_report_says_under_which_decision_was_sealed_and_how_the_places_stand(cases: int) -> None:
+    facts, pictures = sample_report(cases)
+    place = PlaceStanding("https://shop.example/", "https://shop.example/a.jpg", "removed", facts.generated_at)
+    told = replace(facts, cases=tuple(replace(one, earlier=True, standings=(place,)) for one in facts.cases))
+    text = text_of(render_report_pdf(told, pictures, "en"))
+    assert text.count("under an earlier decision; what stands here is as of now") == cases
+    assert text.count("the picture or the page had gone") == cases
+    plain = text_of(render_report_pdf(facts, pictures, "en"))
+    assert "earlier decision" not in plain
+    assert "Last visit" not in plain
