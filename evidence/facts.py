@@ -163,6 +163,8 @@ class WorkFacts:
         registration: the log entry of the registration, or ``None``.
         pictures: master and versions.
         attachments: certificates and chain of title.
+        earlier_registration: in a deposit record, when somebody else had registered the same or a nearly same picture
+            here before; nothing else of it is told.
     """
 
     number: str
@@ -175,6 +177,7 @@ class WorkFacts:
     registration: LogProof | None
     pictures: tuple[PictureFacts, ...]
     attachments: tuple[AttachmentFacts, ...] = ()
+    earlier_registration: datetime | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

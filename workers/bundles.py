@@ -48,7 +48,7 @@ def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
         NotFoundError: it hasn't been sealed yet.
     """
     sealed = sealed_case(house, bundle)
-    _write(house, bundle, sealed, _purged(house, sealed), out)
+    _write(house, bundle, sealed, purged(house, sealed), out)
 
 
 def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: BinaryIO) -> None:
@@ -69,9 +69,9 @@ def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: B
     if not originals:
         sentence = f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures."
         raise WrongUseError(sentence, hint="Confirm the case again: a new bundle has them.")
-    purged = _purged(house, sealed)
-    files = sorted({*originals, *(purged.files if purged else ())})
-    words = " ".join(filter(None, (reason, purged.reason if purged else "")))
+    gone = purged(house, sealed)
+    files = sorted({*originals, *(gone.files if gone else ())})
+    words = " ".join(filter(None, (reason, gone.reason if gone else "")))
     _write(house, bundle, sealed, Withheld(tuple(files), words), out)
 
 
@@ -80,8 +80,8 @@ def _write(house: House, bundle: Bundle, sealed: SealedCase, withheld: Withheld 
     write_bundle(out, sealed, replace(proofs, withheld=withheld), house.blobs)
 
 
-def _purged(house: House, sealed: SealedCase) -> Withheld | None:
-    """The files that a purge has removed."""
+def purged(house: House, sealed: SealedCase) -> Withheld | None:
+    """The files that a purge has removed, or ``None`` where it has removed none."""
     missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in house.blobs}
     blocked = dict(BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason"))
     gone = sorted(path for path, digest in missing.items() if digest in blocked)

@@ -1,28 +1,29 @@
 """Deposit records: what was declared of a work and its exact bytes, sealed, logged and assembled like a bundle."""
 
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from django.db import transaction
 from django.db.models import Max
 
-from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.bundle import write_bundle
 from evidence.documents import DEPOSIT_PARTY, render_deposit_record
-from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, OwnerFacts, PartyFacts
-from evidence.manifest import FACTS_PATH, Manifest
+from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, LogProof, OwnerFacts, PartyFacts, WorkFacts
+from evidence.manifest import Manifest
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
+from workers.bundles import purged, sealed_facts
 from workers.documents import in_each_language, languages_of
 from workers.facts import software, work_facts
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.lazy_pictures import LazyPictures
-from workers.proofs import best_covering, checkpoint_covering, checkpoint_sizes, checkpoint_witnesses, log_proof
+from workers.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
 from workers.registrations import submission_of
-from workers.steps.witness import receipt_of
 from workers.wiring import House
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
@@ -68,23 +69,28 @@ def deposit_name(deposit: Deposit) -> str:
 
 
 def assemble_deposit(house: House, deposit: Deposit, out: BinaryIO) -> None:
-    """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet."""
+    """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet.
+
+    What has been purged is withheld, and said so.
+    """
     sealed = sealed_deposit(house, deposit)
-    facts = _sealed_facts(house, sealed)
     checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(house, [deposit.submission])
     submission = LogSubmission.objects.select_related("entry", "opening").get(pk=deposit.submission_id)
-    earlier = sorted(size for size in checkpoint_sizes(facts) if size < checkpoint.size)
-    consistency = tuple(ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier)
-    proofs = Proofs(
-        entry=log_proof(house, submission, checkpoint), consistency=consistency, anchors=_anchors(checkpoint)
-    )
-    write_bundle(out, sealed, proofs, house.blobs)
+    proofs = grown_proofs(house, submission, checkpoint, sealed_facts(house, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=purged(house, sealed)), house.blobs)
 
 
 def record_files(house: House, deposit: Deposit) -> dict[str, bytes]:
-    """The record itself as PDF, by name, one for each language."""
+    """The record itself as PDF, by name, one for each language.
+
+    Raises:
+        NotFoundError: it showed a picture that was purged.
+    """
     stem = deposit_name(deposit)
     named = [file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE]
+    if any(file.sha256 not in house.blobs for file in named):
+        sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
+        raise NotFoundError(sentence, hint="Its ZIP keeps the proofs, and says what was removed.")
     return {f"{stem}{file.path.removeprefix('data/deposit-record')}": house.blobs.get(file.sha256) for file in named}
 
 
@@ -93,16 +99,10 @@ def sealed_deposit(house: House, deposit: Deposit) -> SealedCase:
     return SealedCase(Manifest.from_json(house.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
 
 
-def _sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
-    file = sealed.manifest.file(FACTS_PATH)
-    assert file is not None
-    return CaseFacts.from_json(house.blobs.get(file.sha256))
-
-
 def _says_the_same(house: House, deposit: Deposit, work: Work) -> bool:
     """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
-    sealed = _sealed_facts(house, sealed_deposit(house, deposit))
-    present = work_facts(work, sealed.work.registration)
+    sealed = sealed_facts(house, sealed_deposit(house, deposit))
+    present = _work(work, sealed.work.registration)
     return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
 
 
@@ -123,7 +123,7 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
         opened_at=work.registered_at,
         written_at=moment,
         software=software(),
-        work=work_facts(work, proof),
+        work=_work(work, proof),
         sightings=(),
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
@@ -131,6 +131,13 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
         witnesses=checkpoint_witnesses(checkpoint),
         not_checked=(),
     )
+
+
+def _work(work: Work, registration: LogProof | None) -> WorkFacts:
+    """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
+    first = work.conflicts.order_by("earlier_registered_at").first()
+    earlier = None if first is None else first.earlier_registered_at
+    return replace(work_facts(work, registration), earlier_registration=earlier)
 
 
 def _registered_under(house: House, work: Work) -> LogCheckpoint | None:
@@ -152,9 +159,3 @@ def _records(house: House, facts: CaseFacts) -> list[ContentFile]:
         return render_deposit_record(facts, pictures, language, time_zone=house.config.time_zone)
 
     return in_each_language(house, render, RECORD, RECORD_ROLE)
-
-
-def _anchors(checkpoint: LogCheckpoint) -> tuple[AnchorProof, ...]:
-    digest = checkpoint_digest(checkpoint.note)
-    rows = checkpoint.receipts.exclude(proof=None).order_by("witness")
-    return tuple(AnchorProof(digest, receipt_of(row)) for row in rows)

@@ -1,12 +1,12 @@
 """Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from evidence.bundle import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
 from evidence.renewals import Renewal
 from evidence.sealing import SealedCase
-from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogSubmission, StepState
@@ -75,19 +75,33 @@ def best_covering(submission: int) -> LogCheckpoint | None:
 
 
 def proofs_of(house: House, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
-    """Everything that has grown around a seal until now."""
+    """Everything that has grown around a bundle's seal until now."""
     checkpoint = best_checkpoint(bundle)
-    if checkpoint is None or bundle.submission is None:
-        return Proofs(anchors=_anchors(bundle, sealed.seal, None), countersignatures=_countersignatures(bundle))
+    grown = Proofs()
+    if checkpoint is not None and bundle.submission is not None:
+        grown = grown_proofs(house, bundle.submission, checkpoint, facts)
+    direct = bundle.receipts.exclude(proof=None).order_by("witness")
+    stamps = tuple(AnchorProof(sealed.seal, receipt_of(row)) for row in direct)
+    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=_countersignatures(bundle))
+
+
+def grown_proofs(house: House, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
+    """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
+
+    Args:
+        house: ports.
+        submission: of the seal.
+        checkpoint: one that covers it.
+        facts: as sealed; the checkpoint is shown to continue those that stand in them.
+    """
     later = renewal_of(checkpoint)
-    earlier = sorted({size for size in checkpoint_sizes(facts) if size < checkpoint.size})
+    earlier = sorted(size for size in checkpoint_sizes(facts) if size < checkpoint.size)
     return Proofs(
-        entry=log_proof(house, bundle.submission, checkpoint),
+        entry=log_proof(house, submission, checkpoint),
         consistency=tuple(
             ConsistencyProof(size, tuple(house.log.consistency(size, checkpoint.size))) for size in earlier
         ),
-        anchors=(*_anchors(bundle, sealed.seal, checkpoint), *([] if later is None else _receipts(later))),
-        countersignatures=_countersignatures(bundle),
+        anchors=(*_receipts(checkpoint), *([] if later is None else _receipts(later))),
         renewals=() if later is None else (_renewal(house, checkpoint, later),),
     )
 
@@ -114,12 +128,6 @@ def checkpoint_sizes(facts: CaseFacts) -> set[int]:
     if facts.work.registration is not None:
         proofs.append(facts.work.registration)
     return {proof.size for proof in proofs}
-
-
-def _anchors(bundle: Bundle, seal: Digest, checkpoint: LogCheckpoint | None) -> tuple[AnchorProof, ...]:
-    direct = bundle.receipts.exclude(proof=None).order_by("witness")
-    proofs = [AnchorProof(seal, receipt_of(row)) for row in direct]
-    return (*proofs, *([] if checkpoint is None else _receipts(checkpoint)))
 
 
 def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:

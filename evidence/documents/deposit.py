@@ -88,9 +88,12 @@ def _declared(facts: CaseFacts, wording: Wording) -> Section:
 
 
 def _recorded(facts: CaseFacts, wording: Wording) -> Section:
+    earlier = facts.work.earlier_registration
+    known = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
     rows = (
         wording.row("work_number", Speaker.RECORDED, facts.work.number),
         wording.time_row("registered_at", facts.work.registered_at),
+        *(wording.row("earlier_registration", Speaker.RECORDED, words) for words in known),
         wording.row("record", Speaker.RECORDED, str(facts.bundle)),
         wording.time_row("made_at", facts.written_at),
         wording.row("software", Speaker.RECORDED, f"{facts.software.name} {facts.software.version}"),

@@ -101,7 +101,8 @@ def figure(share: float) -> str:
 
 def floored(value: float, digits: int) -> float:
     """The number with so many decimals, the rest cut off: nothing is rounded up."""
-    return math.floor(value * 10**digits + 1e-9) / 10**digits
+    steps = float(10**digits)
+    return math.floor(value * steps + 1e-9) / steps
 
 
 def zone_named(name: str) -> ZoneInfo | None:

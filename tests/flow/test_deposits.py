@@ -3,20 +3,25 @@
 import io
 import zipfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pypdf
 import pytest
 
+from evidence.bundle import checkpoint_digest
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH
 from evidence.verdict import State
 from evidence.verify import verify
 from exhibit.errors import NotFoundError
-from registry.models import BytesState, Deposit, LogOpening, Work
+from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from tests.flow.rows import owner, photograph, register
+from workers import proofs
 from workers.deposits import assemble_deposit, deposit_name, make_deposit, record_files
 from workers.inline import Inline
+from workers.steps.log import sequence_log, sign_checkpoint
+from workers.steps.purge import purge
 
 PICTURE = photograph(1)
 
@@ -70,6 +75,48 @@ def test_the_record_creates_no_right_and_says_so(inline: Inline, work: Work) -> 
     assert "Not examined; creates no right" in text
     assert work.pictures.get().digest.hex in text
     assert "Title, author, holder, dates and registrations: not checked" in text
+
+
+def test_a_known_earlier_registration_is_told_with_its_date_and_nothing_more(inline: Inline, work: Work) -> None:
+    later = register(inline.house, owner("agency"), PICTURE, title="Hills").work
+    ((_, pdf),) = record_files(inline.house, make_deposit(inline.house, later, by="Bob")).items()
+    text = " ".join(" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
+    day = f"{work.registered_at:%Y-%m-%d}"
+    assert f"an earlier registration of the same or a nearly same picture exists here, dated {day} recorded" in text
+    assert "Studio" not in text
+    ((_, own),) = record_files(inline.house, make_deposit(inline.house, work, by="Ann")).items()
+    assert "earlier registration" not in " ".join(p.extract_text() for p in pypdf.PdfReader(io.BytesIO(own)).pages)
+
+
+def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gone(
+    inline: Inline, work: Work, tmp_path: Path
+) -> None:
+    deposit = make_deposit(inline.house, work, by="Ann")
+    purge(inline.house, work.pictures.get().digest, by="Ann", reason="An order of a court.")
+    verdict = verify(assembled(inline, deposit, tmp_path))
+    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert withheld == {"file:data/work/01.jpg", "file:data/deposit-record.pdf"}
+    assert not verdict.failures
+    with pytest.raises(NotFoundError, match="removed for good"):
+        record_files(inline.house, deposit)
+
+
+def test_a_record_holds_what_renews_its_proofs(
+    inline: Inline, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proofs, "RENEWED_AFTER", timedelta(0))
+    deposit = make_deposit(inline.house, work, by="Ann")
+    assembled(inline, deposit, tmp_path)
+    first = LogCheckpoint.objects.order_by("-size")[0]
+    register(inline.house, owner("later"), photograph(2))
+    sequence_log(inline.house)
+    later = sign_checkpoint(inline.house)
+    assert later is not None
+    for one in (first, later):
+        row = {"kind": "evm", "witness": "Chain", "digest": checkpoint_digest(one.note), "proof": b"{}"}
+        AnchorReceipt.objects.create(**row, checkpoint=one, state="done", time=one.made_at)
+    with zipfile.ZipFile(assembled(inline, deposit, tmp_path)) as archive:
+        assert f"proofs/log/checkpoint-{later.size}" in archive.namelist()
 
 
 def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline: Inline, work: Work) -> None:
