@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.digests import Digest
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
 from exhibit.types import Space
 from indexer.card import Card, Resize, space_of
 from indexer.onnx_file import keeps_data_elsewhere
@@ -36,6 +36,14 @@ class Descriptor:
         self.card = card
         self.space = space
         self._load = load
+
+    def open(self) -> None:
+        """Open the network now, so that damage in its file is told apart from damage in a picture.
+
+        Raises:
+            ExhibitError: its file has gone or can't be opened.
+        """
+        self._session  # noqa: B018 - opened by that
 
     def vectors(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Describe pictures or parts of pictures.
@@ -70,7 +78,13 @@ class Descriptor:
 
     @cached_property
     def _session(self) -> Any:  # noqa: ANN401 - the runtime has no types
-        return opened(self._load())
+        data = self._load()
+        try:
+            return opened(data)
+        except Exception as error:  # the runtime's own errors have no common root
+            raise IntegrityError(
+                f"The network {self.space.id} can't be opened.", hint="Restore its file, or use another network."
+            ) from error
 
 
 def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from exhibit.errors import IntegrityError
+from exhibit.errors import IntegrityError, ServiceMissingError
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -83,17 +83,22 @@ def manifest_to_replace(folder: Path, space: str) -> Manifest:
 
 
 def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
-    """Swap the manifest atomically; everything that it names must be written by then.
+    """Swap the manifest atomically; everything that it names must be written by then, and is on the disk before it.
 
     Files that it doesn't name are removed, but for those in ``keep``: its predecessor's, which a slow reader may be
     about to open. What is mapped stays readable until the reader lets go.
     """
+    for path in folder.iterdir():
+        if {path.name, path.stem} & manifest.files:
+            _settle(path)
     temporary = folder / f".{NAME}.new"
     with temporary.open("w") as file:
         json.dump({"format": FORMAT, **asdict(manifest)}, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
+    _settle(folder)
     temporary.replace(folder / NAME)
+    _settle(folder)
     wanted = manifest.files | keep
     for path in folder.iterdir():
         if path.name.startswith(("segment-", "gone-")) and not {path.name, path.stem} & wanted:
@@ -102,8 +107,26 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
 
 @contextmanager
 def writer(folder: Path) -> Iterator[None]:
-    """Wait for the sole right to write in this folder, and hold it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    """Wait for the sole right to write in this folder, and hold it.
+
+    Raises:
+        ServiceMissingError: what is done under it fails at the disk; the folder is as it was.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except (OSError, RuntimeError) as error:  # FAISS says it with the latter
+        said = str(error).strip().splitlines()[-1][:200]
+        hint = "Make room on the disk, open the folder, or run the rebuild of the index."
+        raise ServiceMissingError(f"The index {folder.name} can't be written: {said}.", hint=hint) from error
+
+
+def _settle(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -73,8 +73,8 @@ class Works(Protocol[Key]):
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], Key]:
         """Whose vector each candidate is, by space and number; what has gone is left out."""
 
-    def features(self, work: Key) -> Features:
-        """What was measured of a registered picture; raises ``ExhibitError`` when it can't be had."""
+    def features(self, work: Key) -> Features | None:
+        """What was measured of a registered picture; ``None`` when it can't be had, and is left out."""
 
 
 def find_works(
@@ -95,9 +95,6 @@ def find_works(
 
     Returns:
         Each compared registered picture once, in the order of promise; also those that turned out unlike.
-
-    Raises:
-        ExhibitError: a registered picture's features can't be had.
     """
     search = _Search(found, load, works, limits)
     search.compare(found, hash_candidates([found], works.hashes)[0] if hashed is None else hashed)
@@ -176,7 +173,9 @@ class _Search(Generic[Key]):
         closer = found is not self._found
         new = [work for work in self._named(candidates) if self._is_open(work, again=closer)]
         for work in new:
-            self.compared[work] = compare(found, self._load, self._works.features(work), self._limits)
+            registered = self._works.features(work)
+            if registered is not None:
+                self.compared[work] = compare(found, self._load, registered, self._limits)
 
     def _is_open(self, work: Key, *, again: bool) -> bool:
         known = self.compared.get(work)
@@ -205,10 +204,10 @@ class _Search(Generic[Key]):
 
     def _outside(self, local: LocalFeatures, work: Key, verification: Verification) -> LocalFeatures:
         """The features that show no copy of a work."""
-        info = self._works.features(work).info
+        registered = self._works.features(work)
         for transform in (verification.transform, *verification.further):
-            if transform is not None:
-                local = local.outside(np.array(transform), (info.width, info.height))
+            if transform is not None and registered is not None:
+                local = local.outside(np.array(transform), (registered.info.width, registered.info.height))
         return local
 
 

@@ -6,6 +6,7 @@ and one of them writes its tail down now and then. The folder is a cache; the ro
 
 import copy
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -66,6 +67,10 @@ class VoteIndex:
     def descriptors(self) -> int:
         """How many descriptors lie in its rows, those that are gone among them."""
         return sum(int(rows.index.ntotal) for rows in (*self._segments, self._tail))
+
+    def counts(self) -> dict[int, int]:
+        """How many descriptors each work has."""
+        return dict(chain.from_iterable(rows.counts() for rows in (*self._segments, self._tail)))
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in (*self._segments, self._tail))

@@ -101,6 +101,15 @@ class VoteRows:
         distances, numbers = self.index.search(queries, k, params=probes)
         return distances, numbers
 
+    def counts(self) -> Iterator[tuple[int, int]]:
+        """(number, how many descriptors) of each work that isn't gone, as the lists hold them."""
+        lists = self.index.invlists
+        sizes = [lists.list_size(one) for one in range(self.index.nlist)]
+        held = [faiss.rev_swig_ptr(lists.get_ids(one), size) for one, size in enumerate(sizes) if size]
+        numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *held]), return_counts=True)
+        there = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+        return ((number, there.get(number, 0)) for number in self.numbers[~self.gone].tolist())
+
     def compact(self) -> None:
         """Take out what is gone; only for rows in memory."""
         if self.gone.any():
@@ -182,8 +191,8 @@ def opened(folder: Path, manifest: Manifest) -> list[VoteRows]:
 def merged(
     folder: Path, entries: Sequence[SegmentEntry], gone: Sequence[NDArray[np.int64]], tail: VoteRows
 ) -> VoteRows:
-    """Segments read into memory, without the numbers that are gone, and the tail behind them."""
-    rows = tail
+    """Segments read into memory, without the numbers that are gone, and behind them the tail, which stays as it is."""
+    rows = VoteRows(tail.numbers, faiss.clone_index(tail.index)) if entries else tail  # merging empties what it takes
     for entry, without in zip(reversed(entries), reversed(gone), strict=True):
         older = open_segment(folder, entry.name, mapped=False)
         older.remove(without)

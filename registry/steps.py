@@ -14,6 +14,7 @@ SUSPECT_FROM = 2
 """A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
 
 FIRST_PAUSE = timedelta(seconds=5)
+HELD_UP_FOR = timedelta(minutes=1)
 
 
 def due(stale_after: timedelta) -> Q:
@@ -59,6 +60,24 @@ def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -
     """Put a claimed row off for a reason that is no failure, told in a sentence: it counts as no attempt."""
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
     claimed.update(state=StepState.TODO, not_before=until, attempts=0, error=sentence)
+
+
+def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str) -> None:
+    """Put claimed rows off because of something that all of them need; none of them is given up for that.
+
+    Args:
+        model: which rows.
+        ids: the rows; those that have ended meanwhile stay as they are.
+        sentence: what is amiss, for the operator.
+    """
+    claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)  # noqa: SLF001 - Django's public name
+    claimed.update(state=StepState.TODO, not_before=now() + HELD_UP_FOR, attempts=0, error=sentence)
+
+
+def held_up(model: type[Claimable]) -> str:
+    """What rows wait for that were held up; empty when there are none."""
+    rows = model._default_manager.filter(state=StepState.TODO, attempts=0, not_before__isnull=False)  # noqa: SLF001 - Django's public name
+    return rows.exclude(error="").order_by("-not_before").values_list("error", flat=True).first() or ""
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:

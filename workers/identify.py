@@ -84,7 +84,10 @@ def identify(house: House, owner: Owner, data: bytes) -> Answer:
     house.descriptors.refresh()
     found = extract(data, house.limits, descriptor=house.descriptors.serving)
     house.indexes.refresh(Collection.WORKS)
-    compared = find_works(found, lambda: data, _WorksOf(house, owner), house.limits)
+    own = _WorksOf(house, owner)
+    compared = find_works(found, lambda: data, own, house.limits)
+    for damage in own.damaged.values():
+        raise damage
     shown = {picture: one for picture, one in compared if one.decision is not Decision.NONE}
     rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
     works = [_found(row, shown[row.picture_id]) for row in rows]

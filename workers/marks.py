@@ -5,12 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from django.db.models import OuterRef, Subquery
+
+from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from indexer.features import Features
 from indexer.marks import MOST_OTHERS, Shared, is_comparable, marks_of, shared_windows
 from indexer.orientation import Box
 from indexer.pages import PAGE
-from registry.models import Owner, WorkPicture
+from registry.models import Owner, Picture, WorkPicture
 from workers.wiring import House
 
 MOST_MARKED = 4
@@ -63,13 +66,37 @@ def find_marks(house: House, owner: Owner, features: Features) -> Marks:
     return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
 
 
-def with_marks(features: Features) -> Features:
-    """A registered picture's features with its marks, as its first registration has them.
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a comparison needs to know of a registered picture.
 
-    The first counts, so that nobody who registers the same picture later takes anything from it.
+    Attributes:
+        digest: of its bytes.
+        marks: rectangles of its marks, as its first registration has them.
     """
-    rows = WorkPicture.objects.filter(picture__digest=features.digest, work__removed_at=None)
-    marks = rows.order_by("work__registered_at", "pk").values_list("marks", flat=True).first()
+
+    digest: Digest
+    marks: list[Edges]
+
+
+def registered(pictures: Iterable[int]) -> dict[int, Registered]:
+    """What is known of registered pictures, by their primary keys, in one query.
+
+    The marks of the first registration count, so that nobody who registers the same picture later takes anything from
+    it.
+    """
+    wanted = list(pictures)
+    if not wanted:
+        return {}
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    first = Subquery(living.order_by("work__registered_at", "pk").values("marks")[:1])
+    rows = Picture.objects.filter(pk__in=wanted).values_list("pk", "digest", first)
+    return {pk: Registered(digest, marks or []) for pk, digest, marks in rows}
+
+
+def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
+    """A registered picture's features with its marks."""
+    marks = list(marks)
     if not marks:
         return features
     width, height = features.info.width, features.info.height

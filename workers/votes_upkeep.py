@@ -1,6 +1,7 @@
 """Looking after the local votes: works that were registered before there were any, and a codec of one's own."""
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from workers.wiring import House
 BATCH, MOST_AT_ONCE = 20, 2_000
 DAMAGED = "damaged"
 """Why a picture can't be read whose bytes aren't those that were stored."""
+MOST_TOLD = 10
+"""Problems of one kind that a check tells."""
 LEAST_FOR_A_CODEC = 2_000
 """Works from which an installation has a codec of its own."""
 
@@ -85,7 +88,18 @@ def problems(house: House) -> Iterator[str]:
     damaged = check_votes(votes_folder(house))
     yield from damaged
     if not damaged:
-        yield from held_against_rows(VoteIndex(votes_folder(house)), Collection.WORKS, ROOTSIFT, VOTES_PAGE)
+        index = VoteIndex(votes_folder(house))
+        yield from held_against_rows(index, Collection.WORKS, ROOTSIFT, VOTES_PAGE)
+        yield from islice(_with_other_counts(index), MOST_TOLD)
+
+
+def _with_other_counts(index: VoteIndex) -> Iterator[str]:
+    """Works of which the index holds more or fewer local features than the rows."""
+    counts = index.counts()
+    for number, descriptors in chain.from_iterable(_rows(index.sequence)):
+        held = counts.get(number)
+        if held is not None and held != len(descriptors):
+            yield f"Of number {number} it holds {held} local features where the rows have {len(descriptors)}."
 
 
 def _measure(house: House, pictures: list[int]) -> int:

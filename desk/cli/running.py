@@ -119,7 +119,9 @@ def status_command(*, as_json: bool) -> None:
 
     status, disk = running_status(config), disk_check(config)
     given = bool(config.database_url and config.redis_url)
-    waiting, background, stopped = _work() if status is not None or given else ({}, [], "")
+    work = (
+        _work() if status is not None or given else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
+    )
     workers = status is not None or (given and _workers_answer())
     answer: dict[str, Any] = {
         "running": workers,
@@ -128,9 +130,7 @@ def status_command(*, as_json: bool) -> None:
         "processes": {} if status is None else status.processes,
         "data": str(config.data_dir),
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
-        "waiting": waiting,
-        "background": background,
-        "log_stopped": stopped,
+        **work,
     }
     if as_json:
         echo_json(answer)
@@ -146,13 +146,18 @@ def _workers_answer() -> bool:
     return workers_answer()
 
 
-def _work() -> tuple[dict[str, dict[str, int]], list[dict[str, Any]], str]:
-    """Rows by step: how many wait, are being worked off, and were given up; how far long work is; the log's trouble."""
+def _work() -> dict[str, Any]:
+    """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
     desk = open_desk()
     from workers.background import going_on
-    from workers.steps.backlog import backlog
+    from workers.steps.backlog import backlog, held_up
 
-    return backlog(), [asdict(one) for one in going_on(desk.house)], desk.house.log.stopped()
+    return {
+        "waiting": backlog(),
+        "held_up": held_up(),
+        "background": [asdict(one) for one in going_on(desk.house)],
+        "log_stopped": desk.house.log.stopped(),
+    }
 
 
 def _show_status(answer: dict[str, Any]) -> None:
@@ -172,6 +177,8 @@ def _show_status(answer: dict[str, Any]) -> None:
         table(("work", "waiting", "under way", "given up"), rows)
     elif answer["waiting"]:
         say("Nothing waits.")
+    for step, sentence in answer["held_up"].items():
+        say(f"Held up: {STEPS.get(step, step)}. {sentence}")
     for one in answer["background"]:
         say(f"In the background: {one['done']:,} of {one['total']:,} {one['what']}.")
 

@@ -1,6 +1,8 @@
 """The index of local votes: it says what counting by hand says, whatever happened to it, and notices damage."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import ExhibitError, IntegrityError, WrongUseError
 from indexer.local_features import MIRROR
+from indexer.manifest import read_manifest
+from indexer.spaces import ROOTSIFT
 from indexer.votes import NEIGHBOURS, Vote, count_votes
 from indexer.votes_codec import codec_digest, empty_like, lists_for, shipped_codec, train_codec, units
 from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
@@ -52,6 +56,11 @@ def by_hand(works: dict[int, int], query: NDArray[np.uint8]) -> dict[int, float]
 
 def weights(votes: list[Vote]) -> dict[int, float]:
     return {vote.number: vote.weight for vote in votes}
+
+
+def full(_: int) -> None:
+    """As a disk that has no room left."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def filled(folder: Path, *seeds: int) -> VoteIndex:
@@ -163,6 +172,43 @@ def test_a_writer_that_was_overtaken_takes_the_newer_state(tmp_path: Path) -> No
     fast.flush(3)
     slow.flush(2)
     assert (slow.sequence, len(slow)) == (3, 3)
+
+
+def test_a_flush_that_failed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = filled(tmp_path, 1, 2)
+    index.upsert([(3, descriptors(3)), (4, descriptors(4))])
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.manifest.os.fsync", full)
+        with pytest.raises(ExhibitError, match="can't be written"):
+            index.flush(4)
+    assert index.votes(descriptors(3))[0].number == 3
+    index.flush(4)
+    again = VoteIndex(tmp_path)
+    assert again.counts() == dict.fromkeys((1, 2, 3, 4), 30)
+    assert again.votes(descriptors(3))[0].number == 3
+
+
+def test_what_the_manifest_names_is_on_the_disk_before_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, settled = filled(tmp_path, *range(1, 11)), set[str]()
+
+    def noted(descriptor: int) -> None:
+        if not named(tmp_path) >= {"segment-00000002-0000"}:
+            settled.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr("indexer.manifest.os.fsync", noted)
+    index.upsert([(11, descriptors(11))])
+    index.remove(numbers(1))
+    index.flush(11)
+    wanted = {path.name for path in tmp_path.iterdir() if {path.name, path.stem} & named(tmp_path)}
+    assert any(name.startswith("gone-") for name in wanted)
+    assert settled >= {*wanted, tmp_path.name}
+
+
+def named(folder: Path) -> set[str]:
+    """What the manifest names."""
+    return read_manifest(folder, ROOTSIFT.id).files
 
 
 def test_small_segments_become_one_and_nothing_is_left_behind(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from django.db import transaction
+from PIL import Image
 
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -32,7 +34,7 @@ from registry.models import (
     WorkPicture,
 )
 from registry.sightings import NewSighting, keep_sightings
-from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.facts import gather
 from workers.inline import Inline
 from workers.steps.capture import capture_sightings
@@ -219,10 +221,17 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
         register(inline.house, studio, photograph(number))
     damage(inline, photograph(1))
     inline.house.features.remove(Digest.of(photograph(1)))
-    waiting = seen(inline, studio, copy_of(photograph(1)), copy_of(photograph(2)))
-    match_pictures(inline.house, waiting)
-    assert Case.objects.get().work.number == 2
-    assert sorted(Picture.objects.filter(pk__in=waiting).values_list("state", flat=True)) == ["done", "todo"]
+    crop = jpeg(Image.open(BytesIO(photograph(2))).crop((60, 40, 290, 210)))  # both works have some votes
+    given = [copy_of(photograph(1)), copy_of(photograph(2)), crop]
+    match_pictures(inline.house, seen(inline, studio, *given))
+    case = Case.objects.get()
+    assert (case.work.number, case.case_sightings.count()) == (2, 2)
+    rows = [Picture.objects.get(digest=Digest.of(one)) for one in given]
+    assert [(row.state, bool(row.searched)) for row in rows] == [("done", False), ("done", True), ("done", False)]
+    inline.house.blobs.remove(Digest.of(photograph(1)))
+    inline.house.blobs.put(photograph(1))
+    match_pictures(inline.house, seen(inline, studio, copy_of(photograph(1)), name="again"))
+    assert set(Case.objects.values_list("work__number", flat=True)) == {1, 2}
 
 
 def test_a_denied_host_is_not_captured_either(inline: Inline) -> None:

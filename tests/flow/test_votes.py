@@ -12,13 +12,15 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Decision
 from indexer.features import extract
 from indexer.search import find_works
-from indexer.spaces import LOCAL, PIPELINE
-from registry.fingerprints import Collection
+from indexer.spaces import LOCAL, PIPELINE, ROOTSIFT
+from indexer.votes_index import rebuild_votes
+from registry.fingerprints import Collection, last_change, living
 from registry.models import Case, FingerprintRow, Match, Owner, Picture, Work
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers import searches, votes_upkeep
 from workers.facts import gather
 from workers.index_upkeep import check_indexes, index_states, rebuild_indexes
+from workers.indexes import sets_of
 from workers.inline import Inline
 from workers.steps.match import RegisteredWorks, match_pictures
 from workers.steps.register import remove_work
@@ -93,6 +95,17 @@ def test_a_damaged_segment_is_told_and_made_again_from_the_rows(inline: Inline, 
     list(rebuild_indexes(inline.house))
     assert [one.problems for one in check_indexes(inline.house) if one.space == "rootsift@1"] == [()]
     assert found_in(House(inline.house.config), sheet(4)) == {"Work 4"}
+
+
+def test_a_work_with_fewer_local_features_than_its_rows_is_told(inline: Inline, studio: Owner) -> None:
+    last = last_change(Collection.WORKS, ROOTSIFT)
+    (rows,) = [sets_of(batch) for batch in living(Collection.WORKS, ROOTSIFT, last)]
+    first, descriptors = rows[0]
+    rebuild_votes(votes_upkeep.votes_folder(inline.house), [[(first, descriptors[:0]), *rows[1:]]], last)
+    (told,) = votes_upkeep.problems(inline.house)
+    assert told == f"Of number {first} it holds 0 local features where the rows have {len(descriptors)}."
+    list(rebuild_indexes(inline.house))
+    assert list(votes_upkeep.problems(inline.house)) == []
 
 
 def test_a_large_installation_gets_a_codec_of_its_own(

@@ -2,7 +2,8 @@
 
 from django.db.models import Count, Q
 
-from registry.models import StepState
+from registry import steps
+from registry.models import Picture, StepState, WorkPicture
 from workers.steps.tick import BATCHES
 
 
@@ -15,3 +16,9 @@ def backlog() -> dict[str, dict[str, int]]:
     }
     open_rows = ~Q(state=StepState.DONE)
     return {step: model._default_manager.filter(open_rows).aggregate(**counts) for step, model, _ in BATCHES}  # noqa: SLF001 - Django's public name
+
+
+def held_up() -> dict[str, str]:
+    """What all rows of a step wait for, by step; steps that nothing holds up are left out."""
+    told = {"match": steps.held_up(Picture), "search": steps.held_up(WorkPicture)}
+    return {step: sentence for step, sentence in told.items() if sentence}

@@ -1,7 +1,9 @@
 """Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from django.db import transaction
 
@@ -19,7 +21,7 @@ from registry import fingerprints as vectors
 from registry import matching, steps
 from registry.models import Picture
 from workers.descriptors import SwitchedError
-from workers.marks import with_marks
+from workers.marks import Registered, registered, with_marks
 from workers.searches import search_mark
 from workers.wiring import House
 
@@ -43,34 +45,51 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
     2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
     3. Search the works, as they are after that commit; verify the candidates.
     4. Keep the matches and open the cases, with the pictures locked, so that no sighting slips through.
+
+    Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
     """
     begun = now()
     claimed = steps.claim(Picture, ids, house.stale_after)
     if not claimed:
         return
+    try:
+        _match(house, claimed)
+    except SwitchedError:
+        steps.give_back(Picture, claimed, begun)
+    except ExhibitError as error:  # an index or the network, which all of them need
+        steps.hold_up(Picture, claimed, str(error))
+
+
+def _match(house: House, claimed: Sequence[int]) -> None:
     house.descriptors.refresh()
     mark = search_mark()
     known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
     _finish(house, sorted(known), [], mark)
-    claimed = [pk for pk in claimed if pk not in known]
-    measured = _measure(house, claimed)
-    try:
-        _keep_fingerprints(house, measured)
-    except SwitchedError:
-        steps.give_back(Picture, claimed, begun)
-        return
+    house.descriptors.serving.open()
+    measured = _measure(house, [pk for pk in claimed if pk not in known])
+    _keep_fingerprints(house, measured)
     house.indexes.refresh(Collection.WORKS)
-    measured, rows = _compared(house, measured)
-    _finish(house, [one.row.pk for one in measured], rows, mark)
+    compared, partly, rows = _compared(house, measured)
+    _finish(house, compared, rows, mark, partly)
 
 
-def _finish(house: House, pictures: Sequence[int], rows: Sequence[tuple[int, int, Verification]], mark: str) -> None:
-    """Keep the matches of pictures, open the cases, and note that the pictures are done."""
+def _finish(
+    house: House,
+    pictures: Sequence[int],
+    rows: Sequence[tuple[int, int, Verification]],
+    mark: str,
+    partly: Sequence[int] = (),
+) -> None:
+    """Keep the matches of pictures, open the cases, and note that the pictures are done.
+
+    Those that were compared in part are searched for again when they are seen again.
+    """
     with transaction.atomic():
         matching.lock_pictures(pictures)
         matching.keep_matches(rows)
         captures = matching.open_cases(found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
+        Picture.objects.filter(pk__in=partly).update(searched="")
         steps.finish(Picture, pictures)
     house.hint("capture", captures)
 
@@ -95,10 +114,10 @@ def _features(house: House, row: Picture) -> Features:
 
 
 def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
+    rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
     with transaction.atomic():
         matching.lock_pictures(one.row.pk for one in measured)
         house.descriptors.check_serving()
-        rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
         vectors.keep_fingerprints(house.indexes.spaces, rows)
         for one in measured:
             info = one.features.info
@@ -107,34 +126,56 @@ def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
         vectors.add_to(Collection.PICTURES, [one.row.pk for one in measured], PICTURE_PARTS)
 
 
-def _compared(house: House, measured: Sequence[Measured]) -> tuple[list[Measured], list[tuple[int, int, Verification]]]:
-    """Those that could be compared, and what came of it; damage in one registered picture stops nobody else."""
-    works = RegisteredWorks(house)
-    hashed = hash_candidates([one.features for one in measured], works.hashes)
-    compared, rows = [], []
+def _compared(
+    house: House, measured: Sequence[Measured]
+) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
+    """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
+
+    Returns:
+        The pictures that were compared, those of them for which a registered picture couldn't be had, and what came of
+        it: (registered, found, verification).
+    """
+    hashed = hash_candidates([one.features for one in measured], RegisteredWorks(house).hashes)
+    compared, partly = [], []
+    rows: list[tuple[int, int, Verification]] = []
     for one, candidates in zip(measured, hashed, strict=True):
+        works = RegisteredWorks(house)
         try:
             rows += _verified(house, one, works, candidates)
         except ExhibitError as error:
             steps.fail(Picture, one.row.pk, str(error), retry=True)
-        else:
-            compared.append(one)
-    return compared, rows
+            continue
+        compared.append(one.row.pk)
+        for damage in works.damaged.values():
+            partly.append(one.row.pk)
+            _tell_once(str(damage))
+    return compared, partly, rows
 
 
 def _verified(
     house: House, one: Measured, works: "RegisteredWorks", hashed: Sequence[Candidate]
 ) -> list[tuple[int, int, Verification]]:
-    """(registered, found, verification) for each candidate; what is kept of a pair already stays."""
+    """(registered, found, verification) for each candidate."""
     compared = find_works(one.features, lambda: house.blobs.get(one.row.digest), works, house.limits, hashed)
-    return [(registered, one.row.pk, verification) for registered, verification in compared]
+    return [(work, one.row.pk, verification) for work, verification in compared]
+
+
+@cache
+def _tell_once(sentence: str) -> None:
+    logging.getLogger(__name__).error("A registered picture can't be compared with what is found: %s", sentence)
 
 
 class RegisteredWorks:
-    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.Works``."""
+    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.Works``.
+
+    Attributes:
+        damaged: those whose features couldn't be had, and why.
+    """
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._known: dict[int, Registered] = {}
+        self.damaged: dict[int, ExhibitError] = {}
 
     @property
     def hashes(self) -> VectorIndex:
@@ -153,18 +194,32 @@ class RegisteredWorks:
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number."""
-        return self._house.indexes.pictures(Collection.WORKS, candidates)
+        owners = self._house.indexes.pictures(Collection.WORKS, candidates)
+        self._known |= registered(set(owners.values()) - self._known.keys())
+        return owners
 
-    def features(self, work: int) -> Features:
-        """What was measured of a registered picture."""
-        return registered_features(self._house, Picture.objects.values_list("digest", flat=True).get(pk=work))
+    def features(self, work: int) -> Features | None:
+        """What was measured of a registered picture; ``None`` when its files are damaged or have gone."""
+        try:
+            return _features_of(self._house, self._known[work])
+        except ExhibitError as error:
+            if error.retry:  # what all of them need is missing
+                raise
+            self.damaged[work] = error
+            return None
 
 
-def compared(house: House, found: Features, registered: Features) -> Verification:
+def compared(house: House, found: Features, work: Features) -> Verification:
     """Verify a pair, and look closer where the first look leaves a doubt that a second may end."""
-    return compare(found, lambda: house.blobs.get(found.digest), registered, house.limits)
+    return compare(found, lambda: house.blobs.get(found.digest), work, house.limits)
 
 
 def registered_features(house: House, digest: Digest) -> Features:
     """What was measured of a registered picture, from the cache or from its bytes, with its marks."""
-    return with_marks(house.features.get(digest, lambda: house.blobs.get(digest)))
+    (known,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
+    return _features_of(house, known)
+
+
+def _features_of(house: House, known: Registered) -> Features:
+    features = house.features.get(known.digest, lambda: house.blobs.get(known.digest))
+    return with_marks(features, known.marks)

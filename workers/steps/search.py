@@ -73,10 +73,15 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
     if not claimed:
         return
     until = time.monotonic() + SECONDS
-    house.descriptors.refresh()
-    house.indexes.refresh(Collection.PICTURES)
-    sought = list(_sought(house, claimed))
-    _resembling(house, sought)
+    try:
+        house.descriptors.refresh()
+        house.descriptors.serving.open()
+        house.indexes.refresh(Collection.PICTURES)
+        sought = list(_sought(house, claimed))
+        _resembling(house, sought)
+    except ExhibitError as error:  # an index or the network, which all of them need
+        steps.hold_up(WorkPicture, claimed, str(error))
+        return
     for place, one in enumerate(sought):
         try:
             if place and time.monotonic() > until:
