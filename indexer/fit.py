@@ -252,12 +252,20 @@ def _corrected(
     source, target = patches.found[patches.held], patches.registered[patches.held]
     if len(source) < LEAST_PATCHES:
         return None
-    if len(source) >= 2 * LEAST_PATCHES:
-        change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.999)
-    else:
-        change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
-        change = None if change is None else np.vstack([change, [0, 0, 1]])
+    change = _change(source, target)
     return None if change is None else np.asarray(np.linalg.inv(placing) @ change @ placing @ between)
+
+
+def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
+    """The transform between places in the frame, or ``None`` where none can be had."""
+    try:
+        if len(source) >= 2 * LEAST_PATCHES:
+            change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.999)
+            return None if change is None else np.asarray(change)
+        change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
+    except cv2.error:
+        return None
+    return None if change is None else np.vstack([change, [0, 0, 1]])
 
 
 def _share_in_place(patches: _Patches) -> float:

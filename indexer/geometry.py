@@ -160,9 +160,12 @@ def _free(matches: Correspondences, found: Features, registered: Features) -> Al
 
 def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
     """Only turned, scaled and moved: few points fit a perspective that isn't there."""
-    transform, _ = cv2.estimateAffinePartial2D(
-        matches.found, matches.registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, confidence=0.999
-    )
+    try:
+        transform, _ = cv2.estimateAffinePartial2D(
+            matches.found, matches.registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, confidence=0.999
+        )
+    except cv2.error:
+        return None
     if transform is None:
         return None
     between = np.vstack([transform, [0, 0, 1]])
@@ -182,7 +185,10 @@ def _measured(matches: Correspondences, between: NDArray[np.float64], registered
 
 def _affine(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
     """Where perspective only fits noise (a work that is small on a page), an affine transform holds."""
-    transform, _ = cv2.estimateAffine2D(found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
+    try:
+        transform, _ = cv2.estimateAffine2D(found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
+    except cv2.error:
+        return None
     return None if transform is None else np.vstack([transform, [0, 0, 1]])
 
 

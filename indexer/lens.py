@@ -69,7 +69,10 @@ def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> 
     x, y = np.meshgrid(np.linspace(0, size[0] - 1, GRID), np.linspace(0, size[1] - 1, GRID))
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     target = moved(straight(points, bend, size[::-1]), transform)
-    nearest, _ = cv2.findHomography(points.astype(np.float32), target, 0)
+    try:
+        nearest, _ = cv2.findHomography(points.astype(np.float32), target, 0)
+    except cv2.error:
+        return transform
     return transform if nearest is None else np.asarray(nearest, np.float64)
 
 

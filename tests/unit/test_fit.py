@@ -8,9 +8,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from exhibit.types import Decision
+from indexer import geometry, lens
 from indexer.features import Features, extract
 from indexer.fit import measure_fit
 from indexer.rules import Figures, decide
+from indexer.single_thread import cv2
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(61)
@@ -32,6 +34,20 @@ def test_a_rough_transform_is_corrected(registered: Features) -> None:
     corners = np.array([[0, 0, 1], [479, 0, 1], [479, 359, 1], [0, 359, 1]]) @ fit.transform.T
     assert corners[:, :2] / corners[:, 2:] == pytest.approx(np.array([[0, 0], [479, 0], [479, 359], [0, 359]]), abs=0.3)
     assert (fit.in_place > 0.95, fit.drift < 0.1, fit.patches > 200) == (True, True, True)
+
+
+def unable(*_: object, **__: object) -> None:
+    """As OpenCV on points that it can't work with."""
+    raise cv2.error
+
+
+def test_points_that_opencv_cannot_work_with_are_no_end(registered: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = found(PICTURE)
+    for name in ("findHomography", "estimateAffine2D", "estimateAffinePartial2D"):
+        monkeypatch.setattr(f"indexer.single_thread.cv2.{name}", unable)
+    assert measure_fit(copy, registered, np.eye(3)).transform == pytest.approx(np.eye(3))
+    assert geometry.align(copy, registered) is None
+    assert lens.flat(np.eye(3), -0.1, (480, 360)) == pytest.approx(np.eye(3))
 
 
 def test_a_blurred_copy_lies_in_place(registered: Features) -> None:
