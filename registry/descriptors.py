@@ -182,8 +182,8 @@ def remove_model(model: DescriptorModel) -> None:
     All or nothing; a network that serves by now is refused by the database, and keeps its vectors.
     """
     with transaction.atomic():
+        stop_building(model)  # the choice before the index, as whoever measures pictures has them
         hold(Lock.INDEX)
-        stop_building(model)
         IndexChange.objects.filter(space=model.space_id).delete()
         FingerprintRow.objects.filter(space=model.space_id).delete()
         model.delete()

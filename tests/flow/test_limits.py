@@ -52,6 +52,7 @@ from workers.inline import Inline
 from workers.steps import crawl, plan
 from workers.steps.decide import confirm
 from workers.steps.purge import purge
+from workers.steps.register import remove_work
 from workers.steps.report import request_report
 from workers.steps.retain import expire_bytes, sweep
 
@@ -438,6 +439,8 @@ def test_an_owner_whose_quota_is_used_up_registers_nothing_more(house: Inline) -
     assert refused.value.reason == "quota"
     assert studio.works.count() == 1
     assert not stored(house, photograph(2))
+    remove_work(studio.works.get(), by="Ann")
+    assert register(house.house, studio, photograph(2)).new
     register(house.house, agency, photograph(2))
 
 

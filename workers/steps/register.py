@@ -1,5 +1,6 @@
 """Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from exhibit.errors import RefusedError
 from indexer.features import Features, fingerprints, local_fingerprint
 from indexer.spaces import ROOTSIFT, WORK_PARTS
 from registry import fingerprints as vectors
+from registry.locks import Lock, hold
 from registry.log import submit
 from registry.models import BytesState, Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
 from registry.sightings import blocked, keep_pictures
@@ -68,17 +70,17 @@ def register_work(house: House, owner: Owner, data: bytes, declared: NewWork) ->
     digest = Digest.of(data)
     if blocked([digest]):
         raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
-    earlier = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).first()
-    if earlier is not None:
-        return Registered(earlier, new=False, low_information=tuple(earlier.low_information), earlier=_date(earlier))
+    if (earlier := _earlier(owner, digest)) is not None:
+        return _told(earlier, new=False)
     _check_quota(house, owner, len(data))
     house.descriptors.refresh()
     try:
-        work, features = _registered(house, owner, data, declared)
+        registered = _registered(house, owner, data, declared)
     except SwitchedError:  # measured again with the network that serves now
-        work, features = _registered(house, owner, data, declared)
-    house.hint("search", list(work.work_pictures.values_list("pk", flat=True)))
-    return Registered(work, new=True, low_information=features.low_information, earlier=_date(work))
+        registered = _registered(house, owner, data, declared)
+    if registered.new:
+        house.hint("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
+    return registered
 
 
 def remove_work(work: Work, *, by: str) -> None:
@@ -93,6 +95,7 @@ def remove_work(work: Work, *, by: str) -> None:
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
             return
         pictures = list(work.pictures.values_list("pk", flat=True))
+        hold(Lock.INDEX)  # whoever registers the same picture at this moment is seen here, or sees that it is gone
         elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         still = set(elsewhere.values_list("picture_id", flat=True))
         vectors.remove_from(vectors.Collection.WORKS, [picture for picture in pictures if picture not in still])
@@ -100,27 +103,43 @@ def remove_work(work: Work, *, by: str) -> None:
         submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
-def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> tuple[Work, Features]:
+def _earlier(owner: Owner, digest: Digest) -> Work | None:
+    """The owner's own work of this picture, if there is one."""
+    return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
+
+
+def _told(work: Work, *, new: bool) -> Registered:
+    first = work.conflicts.order_by("earlier_registered_at").first()
+    return Registered(
+        work,
+        new=new,
+        low_information=tuple(work.low_information),
+        earlier=None if first is None else first.earlier_registered_at,
+    )
+
+
+def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> Registered:
     digest = Digest.of(data)
     features = house.features.get(digest, lambda: data)
     house.blobs.put(data)
     marks = find_marks(house, owner, features)
     with transaction.atomic():
-        work = _keep(house, owner, len(data), features, declared)
+        picture = keep_pictures([(digest, len(data), now())])[digest]
+        house.descriptors.check_serving()
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        if (earlier := _earlier(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
+            return _told(earlier, new=False)
+        work, near = _keep(house, owner, picture, features, declared)
         _keep_marks(work, features, marks)
         if digest not in house.blobs:  # retention may have removed them before their row was locked
             house.blobs.put(data)
-        _note_conflicts(house, work, features)
-    return work, features
-
-
-def _date(work: Work) -> datetime | None:
-    first = work.conflicts.order_by("earlier_registered_at").first()
-    return None if first is None else first.earlier_registered_at
+        _note_conflicts(work, features, near)
+        return _told(work, new=True)
 
 
 def _check_quota(house: House, owner: Owner, size: int) -> None:
-    used = Picture.objects.filter(work_pictures__work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
+    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
+    used = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
     quota = owner.quota_bytes or house.config.owner_quota_bytes
     if used + size > quota:
         raise RefusedError(
@@ -130,12 +149,13 @@ def _check_quota(house: House, owner: Owner, size: int) -> None:
         )
 
 
-def _keep(house: House, owner: Owner, size: int, features: Features, declared: NewWork) -> Work:
-    """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction."""
+def _keep(house: House, owner: Owner, picture: int, features: Features, declared: NewWork) -> tuple[Work, set[int]]:
+    """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
+
+    Returns:
+        The work, and the registered pictures that look the same, as all others had registered them before.
+    """
     digest = features.digest
-    picture = keep_pictures([(digest, size, now())])[digest]
-    house.descriptors.check_serving()
-    Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
     number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
     Picture.objects.filter(pk=picture).update(
@@ -162,9 +182,11 @@ def _keep(house: House, owner: Owner, size: int, features: Features, declared: N
     WorkPicture.objects.create(work=work, picture_id=picture)
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
     vectors.keep_fingerprints((*house.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
+    hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
+    near = _near_same(house, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
-    return work
+    return work, near
 
 
 def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
@@ -188,21 +210,21 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
     }
 
 
-def _note_conflicts(house: House, work: Work, features: Features) -> None:
+def _note_conflicts(work: Work, features: Features, near: Iterable[int]) -> None:
     """Note earlier registrations of the same or a near-same picture by somebody else."""
-    same = Work.objects.filter(pictures__digest=features.digest, removed_at=None).exclude(owner=work.owner)
-    kinds = dict.fromkeys(same.values_list("pk", flat=True), RegistrationConflict.Kind.SAME)
-    if not features.low_information:
-        for other in _near_same(house, work, features):
-            kinds.setdefault(other, RegistrationConflict.Kind.NEAR)
+    others = Work.objects.filter(removed_at=None).exclude(owner=work.owner)
+    same = others.filter(pictures__digest=features.digest).values_list("pk", flat=True)
+    alike = others.filter(pictures__in=near).values_list("pk", flat=True)
+    kinds = dict.fromkeys(alike, RegistrationConflict.Kind.NEAR) | dict.fromkeys(same, RegistrationConflict.Kind.SAME)
     for earlier in Work.objects.filter(pk__in=kinds, registered_at__lte=work.registered_at):
         RegistrationConflict.objects.create(
             work=work, earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=earlier.registered_at
         )
 
 
-def _near_same(house: House, work: Work, features: Features) -> list[int]:
+def _near_same(house: House, features: Features) -> set[int]:
+    """Registered pictures that look the same; plain ones, which all look alike, are asked for none."""
+    if features.low_information:
+        return set()
     house.indexes.refresh(vectors.Collection.WORKS)
-    pictures = house.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)
-    others = Work.objects.filter(pictures__in=pictures, removed_at=None).exclude(owner=work.owner).exclude(pk=work.pk)
-    return list(others.distinct().values_list("pk", flat=True))
+    return house.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)
