@@ -84,7 +84,8 @@ class Bound:
     @property
     def in_words(self) -> str:
         """The bound as it is printed everywhere."""
-        counted = f"from {self.photographs:,} photographs with {self.failed:,} false alarms"
+        searched = f"from {self.photographs:,} photographs, each searched for among the other {self.photographs - 1:,}"
+        counted = f"{searched}, with {self.failed:,} false alarms"
         return f"at most {self.per_million:,} false alarms in a million pictures, 95%, {counted}"
 
 

@@ -102,7 +102,7 @@ def find_works(
         voices = vote_candidates(found.quick, works.votes), descriptor_candidates(found, works.descriptors)
         search.compare(found, in_turns(*voices))
         search.ask_what_is_left()
-        if found.panels and not search.settled and max(found.info.width, found.info.height) > CLOSER_FROM:
+        if not search.settled and _has_more_to_show(found):
             closer = extract(load(), limits, CLOSER)
             search.compare(closer, vote_candidates(closer.quick, works.votes))
         if not search.shown:
@@ -129,6 +129,33 @@ def compare(
             return glance
     first = verify(found, registered)
     return second_look(first, load(), registered, limits) if first.decision is Decision.REVIEW else first
+
+
+def compare_alone(
+    found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
+) -> Verification:
+    """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
+
+    A page or a collage that shows nothing of the work is compared again from twice the size.
+
+    Args:
+        found: the picture that may be a copy.
+        load: gives its exact bytes.
+        registered: the work's picture.
+        limits: for decoding.
+
+    Raises:
+        ExhibitError: the bytes can't be had or decoded.
+    """
+    first = compare(found, load, registered, limits)
+    if first.decision is not Decision.NONE or not _has_more_to_show(found):
+        return first
+    return compare(extract(load(), limits, CLOSER), load, registered, limits)
+
+
+def _has_more_to_show(found: Features) -> bool:
+    """Whether a picture is a page or a collage that a closer look shows more of."""
+    return bool(found.panels) and max(found.info.width, found.info.height) > CLOSER_FROM
 
 
 def _upright_negative(found: Features) -> Features:

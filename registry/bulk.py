@@ -14,6 +14,7 @@ def copy_into(
     *,
     conflict: Sequence[str],
     update: Sequence[str] = (),
+    where: str = "",
 ) -> int:
     """Insert many rows; must run inside a transaction.
 
@@ -23,6 +24,7 @@ def copy_into(
         rows: one value a column; JSON goes in as :class:`psycopg.types.json.Jsonb`.
         conflict: the unique key; a row that is there stays, but for the columns of ``update``.
         update: columns that a later row overwrites.
+        where: SQL that says of which rows, by ``EXCLUDED`` and the table's name; all without it.
 
     Returns:
         How many rows were inserted or updated.
@@ -38,7 +40,7 @@ def copy_into(
         with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(temporary, names)) as copy:
             for row in rows:
                 copy.write_row([storable(value) if isinstance(value, str) else value for value in row])
-        cursor.execute(_insert(table, names, temporary, conflict, update))
+        cursor.execute(_insert(table, names, temporary, conflict, update, where))
         count: int = cursor.rowcount
         cursor.execute(sql.SQL("DROP TABLE {}").format(temporary))
     return count
@@ -50,12 +52,19 @@ def storable(text: str, most: int | None = None) -> str:
 
 
 def _insert(
-    table: str, names: sql.Composed, temporary: sql.Identifier, conflict: Sequence[str], update: Sequence[str]
+    table: str,
+    names: sql.Composed,
+    temporary: sql.Identifier,
+    conflict: Sequence[str],
+    update: Sequence[str],
+    where: str,
 ) -> sql.Composed:
     action = sql.SQL("NOTHING")
     if update:
         overwrite = (sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in update)
         action = sql.SQL("UPDATE SET {}").format(sql.SQL(", ").join(overwrite))  # type: ignore[assignment]
+        if where:
+            action += sql.SQL(" WHERE ") + sql.SQL(where)
     return sql.SQL(
         "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action}"
     ).format(

@@ -40,7 +40,8 @@ def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) 
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
 
-    A pair that is there stays as it is. Inside a transaction.
+    A pair that is there stays as it is, unless nothing was found of it before and a closer look found something.
+    Inside a transaction.
     """
     columns = (
         "registered_id", "found_id", "pipeline", "decision", "hamming", "inliers", "dense", "transform", "mirrored",
@@ -63,6 +64,8 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
             for registered, found, one in measured
         ],
         conflict=("registered_id", "found_id", "pipeline"),
+        update=columns[3:],
+        where="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
     )  # fmt: skip
 
 

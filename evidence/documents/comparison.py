@@ -142,6 +142,7 @@ def _calibration(verification: Verification, calibration: CalibrationFacts, word
     is_certain = verification.decision is Decision.CERTAIN
     bound = calibration.certain if is_certain else calibration.review
     counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
+    counts["others"] = f"{bound.photographs - 1:,}"
     named = wording.say(
         "match.calibration", name=calibration.name, data=calibration.data, digest=calibration.digest.hex
     )

@@ -173,7 +173,8 @@ def test_what_would_be_measured_can_be_asked_first(order: Order) -> None:
 def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
     shown = dict(told(outcome))
     assert shown["certain"].startswith("at most 132,9")
-    assert "false alarms in a million pictures, 95%, from 21 photographs with 0 false alarms" in shown["certain"]
+    assert "false alarms in a million pictures, 95%, from 21 photographs, each searched for" in shown["certain"]
+    assert "among the other 20, with 0 false alarms" in shown["certain"]
     assert json.loads(outcome.calibration.to_json())["bounds"]["certain"]["failed"] == 0
 
 

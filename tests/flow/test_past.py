@@ -8,15 +8,20 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from PIL import Image
 
 from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.digests import Digest
+from exhibit.types import Decision, Verification
+from indexer.spaces import PIPELINE
 from registry import fingerprints, revisits
+from registry.matching import keep_matches
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
 from tests.assets.site import Answer, Site
+from tests.assets.textured import encoded, textured
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import FAST, LOOPBACK, Shop, watch
 from workers.inline import Inline
@@ -204,6 +209,34 @@ def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_t
     assert set(Match.objects.values_list("registered__work_pictures__work__title", flat=True)) == {"Work 0"}
     inline.run_until_idle()
     assert Case.objects.count() == 2
+
+
+def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first(inline: Inline) -> None:
+    page = Image.new("RGB", (960, 720), "white")
+    for number in range(4):
+        page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))
+    small = textured(3, (400, 300)).resize((160, 120), Image.Resampling.LANCZOS)
+    page.paste(small, (90, 20))
+    studio, data = owner("studio"), encoded(page, "JPEG")
+    bring(inline.house, *claimed_slice(studio), [data])
+    inline.run_until_idle()
+    register(inline.house, studio, encoded(textured(3, (400, 300))))
+    inline.run_until_idle()
+    assert Match.objects.get().decision != "none"
+    assert Case.objects.count() == 1
+
+
+def test_a_pair_of_which_nothing_was_found_takes_what_a_later_search_finds_and_keeps_that(inline: Inline) -> None:
+    studio = owner("studio")
+    work = register(inline.house, studio, photograph(0)).work.pictures.get()
+    (found,) = bring(inline.house, *claimed_slice(studio), [copy_of(photograph(0))])
+    one = Verification(Decision.NONE, 200, 0, 0.0, None, False, 0, 0.0, 0.0, None, PIPELINE)  # noqa: FBT003 - a field
+    said = []
+    for decision in (Decision.NONE, Decision.REVIEW, Decision.CERTAIN, Decision.NONE):
+        with transaction.atomic():
+            keep_matches([(work.pk, found, replace(one, decision=decision))])
+        said.append(Match.objects.get().decision)
+    assert said == ["none", "review", "review", "review"]
 
 
 def seen_again(inline: Inline, data: bytes) -> None:

@@ -14,7 +14,7 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Verification
 from indexer.candidates import Candidate, hash_candidates
 from indexer.features import Features, extract, fingerprints
-from indexer.search import compare, find_works
+from indexer.search import compare_alone, find_works
 from indexer.spaces import PHASH, PICTURE_PARTS
 from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
@@ -210,8 +210,8 @@ class RegisteredWorks:
 
 
 def compared(house: House, found: Features, work: Features) -> Verification:
-    """Verify a pair, and look closer where the first look leaves a doubt that a second may end."""
-    return compare(found, lambda: house.blobs.get(found.digest), work, house.limits)
+    """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
+    return compare_alone(found, lambda: house.blobs.get(found.digest), work, house.limits)
 
 
 def registered_features(house: House, digest: Digest) -> Features:
