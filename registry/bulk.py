@@ -59,12 +59,12 @@ def _insert(
     update: Sequence[str],
     where: str,
 ) -> sql.Composed:
-    action = sql.SQL("NOTHING")
+    action: sql.Composable = sql.SQL("NOTHING")
     if update:
         overwrite = (sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in update)
-        action = sql.SQL("UPDATE SET {}").format(sql.SQL(", ").join(overwrite))  # type: ignore[assignment]
+        action = sql.SQL("UPDATE SET {}").format(sql.SQL(", ").join(overwrite))
         if where:
-            action += sql.SQL(" WHERE ") + sql.SQL(where)
+            action = sql.SQL("{} WHERE {}").format(action, sql.SQL(where))
     return sql.SQL(
         "INSERT INTO {table} ({names}) SELECT {names} FROM {temporary} ORDER BY {key} ON CONFLICT ({key}) DO {action}"
     ).format(

@@ -1,5 +1,6 @@
 """How far work is that goes on in the background."""
 
+from registry.fingerprints import Collection
 from registry.models import FingerprintRow, WorkPicture
 from tests.flow.rows import owner, photograph, register
 from workers import votes_upkeep
@@ -35,4 +36,5 @@ def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: 
     inline.house.blobs.put(photograph(1))
     list(rebuild_indexes(inline.house))
     assert going_on(inline.house) == []
+    inline.house.indexes.refresh(Collection.WORKS)
     assert len(inline.house.indexes.votes) == 2
