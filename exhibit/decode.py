@@ -16,6 +16,7 @@ threads. With the usual limits decoding stays below 1 GB: formats whose decoders
 have fewer pixels.
 """
 
+import struct
 import threading
 import time
 import warnings
@@ -26,7 +27,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError, features
+from PIL import BmpImagePlugin, Image, PngImagePlugin, UnidentifiedImageError, features
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pixels import is_blank, rgb_pixels
@@ -39,6 +40,8 @@ Image.init()  # Pillow registers some of these formats only on demand; a multi-p
 _ONE_AT_A_TIME = threading.RLock()
 _ORIENTATION_TAG = 0x0112
 _JPEG = ("JPEG", "MPO")
+_ICON, _ICON_HEADER, _ICON_ENTRY = b"\0\0\1\0", 6, 16
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MENDABLE = ("JPEG", "MPO", "PNG")
 _MIN_ROWS = 0.75
 _PIECE = 1024
@@ -150,6 +153,8 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBy
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            if data.startswith(_ICON):
+                _check_icon(stream, limits)
             with Image.open(stream, formats=FORMATS) as picture:
                 _check_size(picture, limits)
                 yield picture, stream
@@ -161,6 +166,28 @@ def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBy
             raise _not_a_picture(data) from error
         except Exception as error:  # a decoder that is fed hostile bytes may raise anything
             raise _broken(error) from error
+
+
+def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
+    """The limits for each picture in an icon file: opening one decodes it, whatever size the directory gives."""
+    (count,) = struct.unpack_from("<H", stream.getbuffer(), len(_ICON))
+    for number in range(count):
+        stream.seek(_ICON_HEADER + number * _ICON_ENTRY)
+        entry = stream.read(_ICON_ENTRY)
+        if len(entry) < _ICON_ENTRY:
+            break
+        (offset,) = struct.unpack_from("<I", entry, 12)
+        stream.seek(offset)
+        opener = PngImagePlugin.PngImageFile if stream.read(len(_PNG)) == _PNG else BmpImagePlugin.DibImageFile
+        stream.seek(offset)
+        try:
+            picture = opener(stream)  # reads the header
+        except UnreadablePictureError:
+            raise
+        except Exception:  # noqa: BLE001, S112 - a decoder that is fed hostile bytes may raise anything; it will again
+            continue
+        _check_size(picture, limits)
+    stream.seek(0)
 
 
 def _check_size(picture: Image.Image, limits: Limits) -> None:

@@ -94,6 +94,20 @@ def _pixel_bomb() -> bytes:
     return png(png_header(65_535, 65_535), (b"IDAT", zlib.compress(b"\x00" * 1000)), (b"IEND", b""))
 
 
+def _large() -> bytes:
+    return png(png_header(13_000, 13_000), (b"IDAT", zlib.compress(b"\x00" * 1000)), (b"IEND", b""))
+
+
+def _icon_bomb(inner: bytes) -> bytes:
+    """An icon whose directory says 16 x 16 pixels, and whose picture says more."""
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 16, 16, 0, 0, 1, 32, len(inner), 22) + inner
+
+
+def _dib_bomb() -> bytes:
+    """A bitmap without a file header, of many pixels that are run-length coded."""
+    return struct.pack("<IiiHHIIiiII", 40, 13_000, 13_000, 1, 8, 1, 0, 0, 0, 0, 0) + bytes(2000)
+
+
 def _transparent() -> bytes:
     picture = photo().convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
@@ -117,6 +131,9 @@ BAD_FILES = (
     BadFile("only_the_start.jpg", lambda: b"\xff\xd8\xff\xe0", "broken"),
     BadFile("flipped_bits.png", _flipped_bits, "broken"),
     BadFile("pixel_bomb.png", _pixel_bomb, "too-many-pixels"),
+    BadFile("pixel_bomb.ico", lambda: _icon_bomb(_pixel_bomb()), "too-long-side"),
+    BadFile("large_pixel_bomb.ico", lambda: _icon_bomb(_large()), "too-many-pixels"),
+    BadFile("bitmap_bomb.ico", lambda: _icon_bomb(_dib_bomb()), "too-many-pixels"),
     BadFile("text_bomb.png", _text_bomb, "text-bomb"),
     BadFile("wide.png", lambda: saved(Image.new("L", (60_000, 1), 9), "PNG"), "too-long-side"),
     BadFile("one_pixel.png", lambda: saved(Image.new("RGB", (1, 1), "red"), "PNG"), None),

@@ -62,6 +62,16 @@ def test_a_refusal_says_what_the_bytes_are(name: str, word: str) -> None:
         inspect(data)
 
 
+def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decoded(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
+    for name in ("pixel_bomb.ico", "large_pixel_bomb.ico", "bitmap_bomb.ico"):
+        with pytest.raises(UnreadablePictureError, match=r"pixels|side"):
+            decode(next(bad for bad in BAD_FILES if bad.name == name).make())
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_allowed_format_is_decoded(kind: str) -> None:
     data = saved(photo(), kind, quality=95, sizes=[(96, 64)])
