@@ -11,7 +11,7 @@ one session for one recording: a kept-alive connection stays with the recording 
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -59,19 +59,26 @@ class ConnectionFacts:
     certificates: tuple[bytes, ...] = ()
 
 
-def guarded_session(guard: Guard, *, timeout: float = 30.0, user_agent: str = USER_AGENT) -> requests.Session:
+def guarded_session(
+    guard: Guard,
+    *,
+    timeout: float = 30.0,
+    user_agent: str = USER_AGENT,
+    check: Callable[[str], None] = lambda _: None,
+) -> requests.Session:
     """A session whose every connection the guard has checked.
 
     Args:
         guard: says what may be reached.
         timeout: seconds to connect, seconds without a byte, and seconds until the last header, each.
         user_agent: the ``User-Agent`` header.
+        check: raises for a URL that isn't to be requested for another reason; asked before each redirect, too.
 
     Returns:
         A session that streams: read bodies with :func:`read_limited`, and close responses. Its requests raise
         ``RefusedError`` (the guard's reasons, ``too-slow``, ``too-many-redirects``) besides what ``requests`` raises.
     """
-    return _GuardedSession(guard, timeout, user_agent)
+    return _GuardedSession(guard, timeout, user_agent, check)
 
 
 def read_limited(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
@@ -125,9 +132,10 @@ def _wire(response: requests.Response) -> _Wire:
 
 
 class _GuardedSession(requests.Session):
-    def __init__(self, guard: Guard, timeout: float, user_agent: str) -> None:
+    def __init__(self, guard: Guard, timeout: float, user_agent: str, check: Callable[[str], None]) -> None:
         super().__init__()
         self.guard = guard
+        self.check = check
         self.trust_env = False
         self.max_redirects = MAX_REDIRECTS
         self.headers["User-Agent"] = user_agent
@@ -136,7 +144,9 @@ class _GuardedSession(requests.Session):
 
     def get_adapter(self, url: str | bytes) -> Any:  # noqa: ANN401 - the types of requests say a private class
         """Every request passes here, redirected ones too."""
-        self.guard.check_url(url if isinstance(url, str) else url.decode("utf-8", "replace"))
+        text = url if isinstance(url, str) else url.decode("utf-8", "replace")
+        self.guard.check_url(text)
+        self.check(text)
         return super().get_adapter(url)  # type: ignore[arg-type]  # bytes are what requests may pass on
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401

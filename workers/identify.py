@@ -110,22 +110,21 @@ def fetch(house: House, url: str) -> bytes:
         ServiceMissingError: the server can't be reached.
     """
     host = host_of(url)
-    if denied(host):
-        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
-    session = guarded_session(house.guard, user_agent=house.user_agent)
     try:
-        response = session.get(url)
-        for reached in map(host_of, (one.url for one in (*response.history, response))):
-            if denied(reached):
+        with guarded_session(house.guard, user_agent=house.user_agent, check=_not_denied) as session:
+            response = session.get(url)
+            if not response.ok:
                 response.close()
-                raise RefusedError(f"The operator's rules name {reached}.", reason="denied-host")
-        if not response.ok:
-            response.close()
-            raise RefusedError(f"{host} answers with status {response.status_code}.", reason="status")
-        return read_limited(response, house.limits.max_bytes)
+                raise RefusedError(f"{host} answers with status {response.status_code}.", reason="status")
+            return read_limited(response, house.limits.max_bytes)
     except requests.RequestException as error:
         hint = "Try again, or save the picture and name the file."
         raise ServiceMissingError(f"{host} can't be reached.", hint=hint) from error
+
+
+def _not_denied(url: str) -> None:
+    if denied(host := host_of(url)):
+        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
 
 
 class _WorksOf(RegisteredWorks):

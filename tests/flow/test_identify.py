@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from exhibit.config import load_config
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
 from indexer.wording import as_plain
-from registry.models import LogCheckpoint, Match, Picture
+from registry.models import HostDenial, LogCheckpoint, Match, Picture
 from tests.assets.command_line import CHECKOUT, CommandLine
 from tests.assets.documented import json_keys
 from tests.assets.site import Answer, Site
@@ -94,6 +95,19 @@ def test_an_address_is_fetched_through_the_guard_only(inline: Inline) -> None:
     for url in ("http://127.0.0.1:9/a.jpg", "file:///etc/passwd", "http://user:word@93.184.215.14/a.jpg"):
         with pytest.raises((RefusedError, ServiceMissingError)):
             fetch(inline.house, url)
+
+
+def test_a_host_that_the_operator_denies_is_not_asked_when_another_redirects_to_it(inline: Inline) -> None:
+    inline.house.config = replace(inline.house.config, allowed_networks=(LOOPBACK,))
+    with Site(host="127.0.0.7") as shop, Site(host="127.0.0.8") as denied:
+        shop.routes["/a.jpg"] = Answer(b"", status=302, headers=(("Location", denied.url("/a.jpg")),))
+        denied.routes["/a.jpg"] = Answer(encoded(HARBOUR), "image/png")
+        assert fetch(inline.house, shop.url("/a.jpg")) == encoded(HARBOUR)
+        HostDenial.objects.create(host="127.0.0.8", reason="opted out")
+        asked = len(denied.seen)
+        with pytest.raises(RefusedError, match=r"rules name 127\.0\.0\.8"):
+            fetch(inline.house, shop.url("/a.jpg"))
+        assert len(denied.seen) == asked == 1
 
 
 def test_what_is_no_picture_is_refused(inline: Inline) -> None:
