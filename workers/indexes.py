@@ -32,12 +32,14 @@ class Indexes:
 
     Args:
         folder: where the durable segments lie, a folder for each collection and space.
-        descriptor: tells the space of the descriptors that serve.
+        descriptor: tells the space of the descriptors that serve, and the row of their network: one that was removed
+            and added again has the same space, and changes that are counted anew.
     """
 
-    def __init__(self, folder: Path, descriptor: Callable[[], Space]) -> None:
+    def __init__(self, folder: Path, descriptor: Callable[[], tuple[Space, int]]) -> None:
         self._folder = folder
         self._descriptor = descriptor
+        self._network: int | None = None
         self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
         self._votes: VoteIndex | None = None
@@ -57,7 +59,7 @@ class Indexes:
     @property
     def spaces(self) -> tuple[Space, Space]:
         """What is searched at this moment: hashes and descriptors."""
-        return PHASH, self._descriptor()
+        return PHASH, self._descriptor()[0]
 
     def of(self, collection: Collection, space: Space) -> FaissIndex:
         """The index of a collection in a space, as of the last refresh.
@@ -73,10 +75,18 @@ class Indexes:
 
     def refresh(self, collection: Collection) -> None:
         """Take in everything that has been committed until now; a long tail is written down for all processes."""
+        self._forget_other_networks()
         for space in self.spaces:
             self._replay(self.of(collection, space), collection, space, _apply, PAGE, LONGEST_TAIL)
         if collection == Collection.WORKS:
             self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
+
+    def _forget_other_networks(self) -> None:
+        network = self._descriptor()[1]
+        if network != self._network:
+            lasting = {PHASH.id, ROOTSIFT.id}
+            self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
+            self._network = network
 
     def _replay(
         self,

@@ -10,6 +10,7 @@ from exhibit.config import AnchorConfig, Config, load_config
 from exhibit.decode import Limits
 from exhibit.guard import Guard
 from exhibit.ports import Anchor, BlobStore, Capturer, Signer
+from exhibit.types import Space
 
 if TYPE_CHECKING:
     from evidence.log import Log
@@ -90,7 +91,10 @@ class House:
         """What is searched."""
         from workers.indexes import Indexes  # noqa: PLC0415 - loads FAISS, after the fork
 
-        return Indexes(self.config.data_dir / "indexes", lambda: self.descriptors.serving.space)
+        def serving() -> tuple[Space, int]:
+            return self.descriptors.serving.space, self.descriptors.serving_row.pk
+
+        return Indexes(self.config.data_dir / "indexes", serving)
 
     @property
     def log(self) -> "Log":

@@ -17,6 +17,7 @@ from indexer.card import plain_card, read_card, space_of
 from indexer.descriptor import BUILT_IN
 from registry import descriptors, trail
 from registry.descriptors import keep_model
+from registry.fingerprints import Collection
 from registry.models import (
     BytesState,
     Case,
@@ -33,6 +34,8 @@ from workers.descriptor_models import add_model, drop_model, measure_model, mode
 from workers.descriptors import SwitchedError, start_shipped
 from workers.inline import Inline
 from workers.steps.refingerprint import describe_anew
+from workers.steps.register import remove_work
+from workers.wiring import House
 
 FEW_EDITS = ("jpeg70", "crop50")
 
@@ -148,6 +151,34 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
     refused(lambda: use_model(house, "descriptor"))
     refused(lambda: descriptors.switch_to(row))
     refused(lambda: drop_model(house, "colours"))
+
+
+def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_describes_now(
+    inline: Inline, files: tuple[Path, Path], photos: Path
+) -> None:
+    house, other = inline.house, House(inline.house.config)
+    studio = owner("studio")
+
+    def bring_into_use(name: str) -> None:
+        if name == "colours":
+            add_model(house, *files)
+            measure_model(house, "colours", photos, 3, quiet, FEW_EDITS)
+        use_model(house, name)
+        inline.run_until_idle()
+
+    def described() -> int:
+        other.descriptors.refresh()
+        other.indexes.refresh(Collection.WORKS)
+        return len(other.indexes.of(Collection.WORKS, other.descriptors.serving.space))
+
+    works = [register(house, studio, photograph(seed)).work for seed in (1, 2)]
+    bring_into_use("colours")
+    before = described()
+    bring_into_use("descriptor")
+    drop_model(house, "colours")
+    remove_work(works[0], by="Ann")
+    bring_into_use("colours")
+    assert described() == before / 2
 
 
 def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
