@@ -18,14 +18,18 @@ TASK_SECONDS = 570
 
 VISIBILITY_SECONDS = 600
 
+LONG_SECONDS = 24 * 3600
+"""After so long what takes hours at times is killed; no other worker is given its message."""
+
 RETAIN_SECONDS = 3600.0
-"""How often bytes are looked for that have been kept long enough."""
+"""How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
 QUEUES = {
     "exhibit.slice": "crawl",
     "exhibit.match": "match",
     "exhibit.search": "match",
     "exhibit.refingerprint": "match",
+    "exhibit.votes": "match",
     "exhibit.capture": "evidence",
     "exhibit.seal": "evidence",
     "exhibit.witness": "evidence",
@@ -71,6 +75,11 @@ def make_app(config: Config) -> Celery:
             },
             "retain": {
                 "task": "exhibit.retain",
+                "schedule": RETAIN_SECONDS,
+                "options": {"expires": RETAIN_SECONDS},
+            },
+            "votes": {
+                "task": "exhibit.votes",
                 "schedule": RETAIN_SECONDS,
                 "options": {"expires": RETAIN_SECONDS},
             },

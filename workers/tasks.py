@@ -1,7 +1,7 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
 from workers import votes_upkeep
-from workers.celery import app
+from workers.celery import LONG_SECONDS, app
 from workers.steps import capture, crawl, match, plan, refingerprint, report, retain, seal, search, tick, witness
 from workers.wiring import house
 
@@ -69,7 +69,12 @@ def tick_once() -> None:
 
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
-    """Remove bytes that have expired and what killed processes have left behind; let the local votes keep up."""
+    """Remove bytes that have expired and what killed processes have left behind."""
     retain.expire_bytes(house())
     retain.sweep(house())
+
+
+@app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
+def keep_up_votes() -> None:
+    """Let the local votes keep up with the works; a message that was lost is made good by the next one."""
     votes_upkeep.keep_up(house())

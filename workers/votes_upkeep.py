@@ -22,6 +22,7 @@ from registry.fingerprints import Collection
 from registry.locks import Lock, hold
 from registry.models import Picture
 from workers.indexes import VOTES_PAGE, held_against_rows, index_folder, sets_of
+from workers.locks import FileLock
 from workers.searches import count_anew
 from workers.steps.match import registered_features
 from workers.wiring import House
@@ -41,10 +42,19 @@ def votes_folder(house: House) -> Path:
 
 
 def keep_up(house: House) -> None:
-    """Measure some of what is missing, and train a codec when the works have become many more; in the background."""
-    measure_missing(house, MOST_AT_ONCE)
-    if outgrown(house):
-        rebuild(house)
+    """Measure some of what is missing, and train a codec when the works have become many more; in the background.
+
+    That may take hours for very many works. Whoever comes while another does it leaves it to that one.
+    """
+    lock = FileLock(house.config.data_dir / "votes.lock")
+    if not lock.take():
+        return
+    try:
+        measure_missing(house, MOST_AT_ONCE)
+        if outgrown(house):
+            rebuild(house)
+    finally:
+        lock.release()
 
 
 def measure_missing(house: House, most: int | None = None) -> int:
@@ -80,7 +90,8 @@ def rebuild(house: House) -> None:
 def outgrown(house: House) -> bool:
     """Whether the works have become so many more that another codec suits them."""
     index = VoteIndex(votes_folder(house))
-    return len(index) > LEAST_FOR_A_CODEC and lists_for(len(index)) > index.codec.nlist
+    lists = lists_for(len(index))
+    return len(index) > LEAST_FOR_A_CODEC and index.descriptors >= lists > index.codec.nlist
 
 
 def problems(house: House) -> Iterator[str]:
@@ -135,11 +146,12 @@ def _suitable_codec(house: House, upto: int) -> Any:  # noqa: ANN401 - FAISS has
         present = shipped_codec()
     if present.nlist == lists and codec_digest(present) != codec_digest(shipped_codec()):
         return present
-    return train_codec(_sample(upto, works, lists * FOR_EACH_LIST), lists)
+    sample = _sample(upto, works, lists * FOR_EACH_LIST)
+    return train_codec(sample, lists) if len(sample) >= lists else present
 
 
 def _sample(upto: int, works: int, wanted: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """So many descriptors, evenly from all works; the same for the same rows."""
     each = max(1, wanted // works)
-    sets = [descriptors[:each] for batch in _rows(upto) for _, descriptors in batch]
+    sets = [descriptors[:each].copy() for batch in _rows(upto) for _, descriptors in batch]
     return np.concatenate([np.zeros((0, WIDTH), np.uint8), *sets])

@@ -13,7 +13,8 @@ from exhibit.types import Decision
 from indexer.features import extract
 from indexer.search import find_works
 from indexer.spaces import LOCAL, PIPELINE, ROOTSIFT
-from indexer.votes_index import rebuild_votes
+from indexer.votes_codec import codec_digest, shipped_codec
+from indexer.votes_index import VoteIndex, rebuild_votes
 from registry.fingerprints import Collection, last_change, living
 from registry.models import Case, FingerprintRow, Match, Owner, Picture, Work
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
@@ -120,6 +121,16 @@ def test_a_large_installation_gets_a_codec_of_its_own(
     votes_upkeep.keep_up(inline.house)
     assert found_in(reader, sheet(4)) == {"Work 4"}
     assert reader.indexes.votes.codec.nlist == 1100
+    assert not votes_upkeep.outgrown(inline.house)
+
+
+def test_works_with_hardly_any_local_features_keep_the_codec_they_have(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.votes_upkeep.LEAST_FOR_A_CODEC", WORKS - 1)
+    monkeypatch.setattr("workers.votes_upkeep.lists_for", lambda _: 100_000)
+    list(rebuild_indexes(inline.house))
+    assert codec_digest(VoteIndex(votes_upkeep.votes_folder(inline.house)).codec) == codec_digest(shipped_codec())
     assert not votes_upkeep.outgrown(inline.house)
 
 
