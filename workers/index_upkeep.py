@@ -1,6 +1,6 @@
 """Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from indexer.spaces import PHASH, ROOTSIFT
 from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry.fingerprints import Collection
+from registry.models import WorkPicture
 from workers import votes_upkeep
 from workers.indexes import PAGE, held_against_rows, index_folder, rows_of
 from workers.wiring import House
@@ -47,6 +48,30 @@ class IndexState:
 def index_states(house: House) -> list[IndexState]:
     """Every index as it stands, without looking into its files."""
     return [*(_state(house, collection, space, ()) for collection, space in _each(house)), _votes_state(house, ())]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSize:
+    """What a registered work takes on disk beside its file, on average.
+
+    Attributes:
+        works: how many there are.
+        indexes: bytes in the indexes of works.
+        features: bytes of what was measured (``features/``), whatever version or network measured it.
+    """
+
+    works: int
+    indexes: int
+    features: int
+
+
+def work_size(house: House, states: Iterable[IndexState]) -> WorkSize:
+    """What a registered work takes on disk, by the indexes as they stand."""
+    works = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
+    indexes = sum(state.size for state in states if state.collection == Collection.WORKS)
+    measured = (house.config.data_dir / "features").rglob("*.npz")
+    features = sum(path.stat().st_size for path in measured)
+    return WorkSize(works, round(indexes / max(1, works)), round(features / max(1, works)))
 
 
 def check_indexes(house: House) -> list[IndexState]:

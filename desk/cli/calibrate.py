@@ -1,6 +1,7 @@
 """How figures become probabilities: measured on an archive of one's own."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def calibrate_command(
     from registry import calibrations
 
     calibrations.use(outcome.calibration, by=person())
+    shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
     _tell(outcome, as_json=as_json)
 
 

@@ -28,9 +28,18 @@ def show_stats(*, as_json: bool) -> None:
     Changes behind are newer than the files; whoever searches reads them from the rows.
     """
     desk = open_desk()
-    from workers.index_upkeep import index_states
+    from workers.index_upkeep import index_states, work_size
 
-    _show(index_states(desk.house), as_json=as_json)
+    states = index_states(desk.house)
+    each = work_size(desk.house, states)
+    if as_json:
+        echo_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)})
+        return
+    _show(states)
+    if each.works:
+        whole = size(each.indexes + each.features)
+        parts = f"{size(each.indexes)} in indexes, {size(each.features)} of measured features"
+        say(f"On disk each of {each.works:,} registered works takes {whole} beside its file: {parts}.")
 
 
 @index_command.command("check", epilog=examples("exhibit index check"))
@@ -41,7 +50,10 @@ def check_indexes(*, as_json: bool) -> None:
     from workers import index_upkeep
 
     states = index_upkeep.check_indexes(desk.house)
-    _show(states, as_json=as_json)
+    if as_json:
+        echo_json({"indexes": [asdict(state) for state in states]})
+    else:
+        _show(states)
     if any(state.problems for state in states):
         note("Make them again: exhibit index rebuild")
         finish(ExitCode.CHECK_FAILED)
@@ -61,10 +73,7 @@ def rebuild_indexes() -> None:
         say(f"Made {collection} in {space}.")
 
 
-def _show(states: "list[IndexState]", *, as_json: bool) -> None:
-    if as_json:
-        echo_json({"indexes": [asdict(state) for state in states]})
-        return
+def _show(states: "list[IndexState]") -> None:
     columns = ("searched", "space", "vectors", "changes behind", "size", "bytes a vector", "state")
     table(
         columns,

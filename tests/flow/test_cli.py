@@ -388,6 +388,10 @@ def test_what_upkeep_tells_as_json_has_the_keys_that_are_documented(cli: Command
     for command, name in ((("index", "stats"), "index"), (("model", "list"), "model")):
         rows = cli.ask(*command)[{"index": "indexes", "model": "models"}[name]]
         assert {frozenset(row) for row in rows} == {frozenset(json_keys(name))}
+    stats = cli.ask("index", "stats")
+    assert set(stats) == json_keys("`exhibit index stats`")
+    assert all(stats["each_work"].values())
+    assert "registered works takes" in cli.run("index", "stats").out
     shown = cli.run("calibrate", "show", "--json", code=None).answer
     assert set(shown) == json_keys("`exhibit calibrate show`")
     assert {frozenset(row) for row in shown["calibrations"]} <= {frozenset(json_keys("calibration"))}
