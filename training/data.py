@@ -16,7 +16,7 @@ Pixels = NDArray[np.uint8]
 
 LISTS = ("LICENSES.csv", "groups.csv")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-NOT_FOR_SHIPPED_WEIGHTS = re.compile(r"\bBY-(NC|SA|ND)\b|\bOSL\b|\bAFL\b|\bGPL\b|share-?alike", re.IGNORECASE)
+NOT_FOR_SHIPPED_WEIGHTS = re.compile(r"\bBY[- ](NC|SA|ND)\b|\bOSL\b|\bAFL\b|\b[AL]?GPL|share-?alike", re.IGNORECASE)
 NEAR_SAME = 4
 """Bits of a 64-bit perceptual hash within which two pictures count as one, unless a list calls them look-alikes."""
 SHORT, LONG = 320, 560

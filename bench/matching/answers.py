@@ -93,7 +93,9 @@ class Answers:
 
 
 def _code() -> str:
-    """A digest of the matching code: answers of other code are none of this run's."""
+    """A digest of the code that matches, edits and asks, and of its models: answers of other code aren't this run's."""
     root = Path(indexer.__file__).parent
-    files = sorted(path for path in root.rglob("*") if path.suffix in {".py", ".onnx"})
+    matching = (path for path in root.rglob("*") if path.suffix in {".py", ".onnx", ".faiss"})
+    beside = (*(root.parent / "exhibit").glob("*.py"), root.parent / "bench" / "edited.py")
+    files = sorted([*matching, *beside, *Path(__file__).parent.glob("*.py")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

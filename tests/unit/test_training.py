@@ -8,7 +8,7 @@ import pytest
 
 from tests.assets.textured import encoded, textured
 from training.batches import LOOK_ALIKES, Picker
-from training.data import Collection, Picture, collect
+from training.data import NOT_FOR_SHIPPED_WEIGHTS, Collection, Picture, collect
 from training.views import Job, Recipe, Studio
 
 COLUMNS = ("file", "source_repo", "source_path", "licence", "licence_clear", "category", "group", "expected", "phash64")
@@ -46,6 +46,15 @@ def test_only_pictures_with_a_clear_licence_that_asks_nothing_are_trained_on(fol
     assert [found.pictures[one].path.name for one in found.training] == ["0.jpg", "4.jpg"]
     assert [found.pictures[one].path.name for one in found.held_out] == ["3.jpg"]
     assert {one.category for one in found.pictures} == {"street", "food"}
+
+
+@pytest.mark.parametrize(
+    ("licence", "good"),
+    [("CC BY 4.0", True), ("CC0-1.0", True), ("MIT", True), ("CC-BY-SA-4.0", False), ("CC BY SA 4.0", False),
+     ("CC BY-NC 4.0", False), ("GPLv2", False), ("GPL-3.0-or-later", False), ("LGPL-2.1", False), ("AGPLv3", False)],
+)  # fmt: skip
+def test_licences_that_ask_more_than_a_name_are_left_out(licence: str, *, good: bool) -> None:
+    assert (NOT_FOR_SHIPPED_WEIGHTS.search(licence) is None) is good
 
 
 def test_a_picture_like_one_that_is_held_out_is_not_trained_on(folder: Path) -> None:
