@@ -102,12 +102,13 @@ def file_countersignature(house: House, bundle: Bundle, signature: bytes) -> Cou
         WrongUseError: the signature is by none of the owner's device keys that count.
     """
     manifest = sealed_case(house, bundle).manifest.to_json()
-    keys = bundle.case.owner.device_keys.filter(revoked_at=None)
-    key = next((one for one in keys if signs(bytes(one.public_key), signature, manifest)), None)
-    if key is None:
-        sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
-        raise WrongUseError(sentence, hint="`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest.")
-    with transaction.atomic():
+    with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
+        keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
+        key = next((one for one in keys if signs(bytes(one.public_key), signature, manifest)), None)
+        if key is None:
+            sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
+            hint = "`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest."
+            raise WrongUseError(sentence, hint=hint)
         row, new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
         if new:
             opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from django.db import transaction
@@ -24,6 +25,8 @@ from workers.wiring import House
 
 HOLDER = "operator"
 """Who controls the keys made here: the operator holds the master key that unlocks them."""
+
+_LOST = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
 
 T = TypeVar("T")
 HeldKey = TypeVar("HeldKey", SealingKey, DocumentKey)
@@ -77,6 +80,7 @@ def rotate(house: House, owner: Owner, use: Use, *, by: str, reason: str) -> Any
     """
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        hold(Lock.KEYS)  # before the rows, as whoever changes the master key does
         held = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
         for key in held.select_for_update():
             if key.active:
@@ -84,51 +88,72 @@ def rotate(house: House, owner: Owner, use: Use, *, by: str, reason: str) -> Any
         return (_new_sealing_key if use is Use.SEALING else _new_document_key)(house, owner)
 
 
-def change_master_key(house: House, *, by: str, reason: str) -> int:
+@dataclass(frozen=True, slots=True)
+class MasterKeyChange:
+    """What a change of the master key came to.
+
+    Attributes:
+        keys: under the new master key.
+        lost: public halves of keys that are used no more and that no master key opens; they stay as they are.
+    """
+
+    keys: int
+    lost: tuple[bytes, ...]
+
+
+def change_master_key(house: House, *, by: str, reason: str) -> MasterKeyChange:
     """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
 
     While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
     before need it from the backup of that time.
 
-    Returns:
-        How many keys there are.
+    Raises:
+        IntegrityError: a key that is in use opens with neither.
     """
     new = next_master_key(house.config)
     with transaction.atomic():
         hold(Lock.KEYS)
         _encrypt_all(house, new)
         _witness_change(new, by=by, reason=reason)
-    while not _adopted(house, new):
+    while (lost := _adopted(house, new)) is None:
         pass
-    return SealingKey.objects.count() + DocumentKey.objects.count()
+    return MasterKeyChange(SealingKey.objects.count() + DocumentKey.objects.count() - len(lost), lost)
 
 
-def _adopted(house: House, new: bytes) -> bool:
-    """Let the new master key take the old one's place, unless a key was made under the old one meanwhile."""
+def _adopted(house: House, new: bytes) -> tuple[bytes, ...] | None:
+    """Let the new master key take the old one's place, unless a key was made under the old one meanwhile.
+
+    Returns:
+        The public halves of the keys that neither opens; ``None`` when it has to be tried again.
+    """
     with transaction.atomic():
         hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
-        if _encrypt_all(house, new):
-            return False
+        changed, lost = _encrypt_all(house, new)
+        if changed:
+            return None
         adopt_next_master_key(house.config)
-        return True
+        return lost
 
 
-def _encrypt_all(house: House, new: bytes) -> int:
-    """Encrypt what isn't under the new master key yet; returns how many keys that were."""
-    old, changed = master_key(house.config), 0
+def _encrypt_all(house: House, new: bytes) -> tuple[int, tuple[bytes, ...]]:
+    """Encrypt what isn't under the new master key yet; how many keys that were, and which neither opens."""
+    old, changed, lost = master_key(house.config), 0, []
     rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
     for row in rows:
         present = bytes(row.encrypted_private_key)
         try:
             again = encrypt_again(present, old, new)
         except IntegrityError as error:
+            if not row.active:
+                lost.append(bytes(row.public_key))
+                continue
             named = bytes(row.public_key).hex()[:16]
-            raise IntegrityError(f"The key {named} opens with neither master key.", hint=error.hint) from error
+            raise IntegrityError(f"The key {named} opens with neither master key.", hint=_LOST) from error
         if again != present:
             row.encrypted_private_key = again
             row.save(update_fields=["encrypted_private_key"])
             changed += 1
-    return changed
+    return changed, tuple(lost)
 
 
 def _witness_change(new: bytes, *, by: str, reason: str) -> None:

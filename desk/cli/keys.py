@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from registry.keys import AnyKey
 
 USES = ("sealing", "documents")
+AFTERWARDS = {
+    "sealing": "The next seal makes a new key. Those who check need to know: exhibit key export FILE",
+    "documents": "The next signed PDF makes a new key. Tell readers of PDFs who have its certificate: no list does.",
+    "device": "No signature of it is filed any more. Those who check need to know: exhibit key export FILE",
+}
 MOST_BYTES = 1 << 16
 use_option = click.option("--use", type=click.Choice(USES), default="sealing", show_default=True, help="Which key.")
 
@@ -73,11 +78,11 @@ def revoke_key(*, key: str, owner: str | None, reason: str) -> None:
     What it signed stands where a witness saw it before. The time is in the log and in `exhibit key export`.
     """
     desk = open_desk()
-    from registry.keys import key_named, revoke
+    from registry.keys import key_named, revoke, use_of
 
-    since = revoke(key_named(desk.owner(owner), key), by=person(), reason=reason)
-    say(f"Revoked since {moment(since, desk.zone)}. The next seal makes a new key.")
-    say("Those who check need to know: exhibit key export FILE")
+    row = key_named(desk.owner(owner), key)
+    since = revoke(row, by=person(), reason=reason)
+    say(f"Revoked since {moment(since, desk.zone)}. {AFTERWARDS[use_of(row)]}")
 
 
 @key_command.command("add", epilog=examples("exhibit key add laptop device.pub --owner studio-example"))
@@ -130,6 +135,9 @@ def write_certificate(*, file: Any, owner: str | None) -> None:  # noqa: ANN401 
     row = of.document_keys.order_by("-pk").first()
     if row is None:
         raise NotFoundError(f"{of.name} has no key for documents yet.", hint="exhibit key rotate --use documents")
+    if row.revoked_at is not None:
+        sentence = f"{of.name}'s key for documents was revoked: {moment(row.revoked_at, desk.zone)}."
+        raise NotFoundError(sentence, hint="Make the next one: exhibit key rotate --use documents")
     file.write(load_der_x509_certificate(bytes(row.certificate)).public_bytes(Encoding.PEM))
 
 
@@ -143,8 +151,11 @@ def change_master(*, reason: str) -> None:
     desk = open_desk()
     from workers.keys import change_master_key
 
-    count = change_master_key(desk.house, by=person(), reason=reason)
-    say(f"{counted(count, 'key')} lie under the new master key. Back up the folder secrets now.")
+    made = change_master_key(desk.house, by=person(), reason=reason)
+    say(f"{counted(made.keys, 'key')} under the new master key. Back up the folder secrets now.")
+    if made.lost:
+        named = ", ".join(one.hex()[:16] for one in made.lost)
+        say(f"Left as they were, because no master key opens them and they are used no more: {named}")
 
 
 def _plain(key: "AnyKey") -> dict[str, Any]:

@@ -5,27 +5,32 @@ import copy
 import io
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import KeyUsage
 from django.core import serializers
 
+from desk.cli.frame import Desk
+from desk.cli.keys import key_command
 from evidence.at_rest import SEALING, decrypt
 from evidence.keys import KeySigner, unlock
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.secrets import adopt_next_master_key, master_key, next_master_key
-from registry.keys import Use, add_device_key, key_named, keys_of, retire, revoke
+from registry.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
+from registry.locks import Lock
 from registry.models import LogOpening, Owner, SealingKey
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed, sealed_bundle
 from workers import keys
 from workers.bundles import assemble
 from workers.inline import Inline
-from workers.keys import change_master_key, document_key, rotate, sealing_key, signer_of
+from workers.keys import MasterKeyChange, change_master_key, document_key, rotate, sealing_key, signer_of
 from workers.steps.decide import confirm, reopen
 from workers.wiring import House
 
@@ -119,7 +124,7 @@ def test_a_key_for_documents_signs_with_a_certificate_that_says_who_holds_it(inl
 def test_all_keys_open_with_a_new_master_key_alone(inline: Inline, studio: Owner) -> None:
     key, certificate = sealing_key(inline.house, studio), document_key(inline.house, studio).certificate
     old, before = master_key(inline.house.config), bytes(key.encrypted_private_key)
-    assert change_master_key(inline.house, by="Ann", reason="an operator left") == 2
+    assert change_master_key(inline.house, by="Ann", reason="an operator left") == MasterKeyChange(2, ())
     key.refresh_from_db()
     assert bytes(key.encrypted_private_key) != before
     assert master_key(inline.house.config) != old
@@ -146,7 +151,7 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
     key.refresh_from_db()
     assert signer_of(inline.house, key).public_key == bytes(key.public_key)
     late = sealing_key(inline.house, owner("late"))  # under the old one still
-    assert change_master_key(inline.house, by="Ann", reason="left") == 2
+    assert change_master_key(inline.house, by="Ann", reason="left") == MasterKeyChange(2, ())
     for row in (key, late):
         row.refresh_from_db()
         assert signer_of(inline.house, row).public_key == bytes(row.public_key)
@@ -165,8 +170,51 @@ def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: Inli
     adopt_next_master_key(inline.house.config)
     with pytest.raises(IntegrityError, match="can't be unlocked"):
         signer_of(inline.house, key)
-    with pytest.raises(IntegrityError, match="neither master key"):
+    with pytest.raises(IntegrityError, match=r"neither master key.*key rotate"):
         change_master_key(inline.house, by="Ann", reason="lost")
+    new = rotate(inline.house, studio, Use.SEALING, by="Ann", reason="lost")
+    lost = bytes(key.encrypted_private_key)
+    assert change_master_key(inline.house, by="Ann", reason="lost") == MasterKeyChange(1, (bytes(key.public_key),))
+    new.refresh_from_db()
+    key.refresh_from_db()
+    assert isinstance(new, SealingKey)
+    assert signer_of(inline.house, new).public_key == bytes(new.public_key)
+    assert bytes(key.encrypted_private_key) == lost
+    change_master_key(inline.house, by="Ann", reason="again")
+
+
+@pytest.mark.parametrize(
+    ("use", "words"), [("sealing", "next seal"), ("documents", "readers of PDFs"), ("device", "No signature of it")]
+)
+def test_who_revokes_a_key_is_told_what_follows(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, use: str, words: str
+) -> None:
+    desk = Desk(inline.house.config)
+    desk.__dict__["house"] = inline.house
+    monkeypatch.setattr("desk.cli.keys.open_desk", lambda: desk)
+    sealing_key(inline.house, studio)
+    document_key(inline.house, studio)
+    add_device_key(studio, "laptop", bytes(32), by="Ann")
+    run, file = CliRunner().invoke, str(tmp_path / "studio.pem")
+    assert run(key_command, ["certificate", file]).exit_code == 0
+    [key] = [bytes(one.public_key).hex() for one in keys_of() if use_of(one) == use]
+    revoked = run(key_command, ["revoke", key, "--reason", "stolen"])
+    assert words in revoked.output
+    again = run(key_command, ["certificate", file])
+    assert isinstance(again.exception, NotFoundError if use == "documents" else type(None))
+    if use == "documents":
+        assert "was revoked: 20" in str(again.exception)
+
+
+def test_keys_are_rotated_with_the_lock_before_the_rows(
+    inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealing_key(inline.house, studio)
+    order: list[object] = []
+    monkeypatch.setattr(keys, "hold", order.append)
+    monkeypatch.setattr(keys, "retire", lambda *_, **__: order.append("a row"))
+    rotate(inline.house, studio, Use.SEALING, by="Ann", reason="x")
+    assert order[:2] == [Lock.KEYS, "a row"]
 
 
 def test_a_key_is_found_by_the_first_digits_of_its_public_half(inline: Inline, studio: Owner) -> None:
