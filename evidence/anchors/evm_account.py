@@ -60,7 +60,9 @@ class EvmAccount:
 
 
 def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
-    """An account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits that only this user may read.
+    """An account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits.
+
+    Only this user may read the digits, or the file with the password.
 
     Raises:
         ConfigError: the file can't be read, is open to others, or the password doesn't fit; says nothing of the key.
@@ -69,8 +71,7 @@ def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
         text = path.read_text("ascii")
         if text.lstrip().startswith("{"):
             return EvmAccount(_decrypted(path, text, password))
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"{path} may be read by others.", hint=f"Run: chmod 600 {path}")
+        _check_private(path)
         return EvmAccount(_from_hex(text))
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"The account's key in {path} can't be read.") from None
@@ -90,9 +91,15 @@ def checksummed(address: bytes) -> str:
     return "0x" + "".join(sign.upper() if mark >= "8" else sign for sign, mark in zip(digits, marks, strict=False))
 
 
+def _check_private(path: Path) -> None:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConfigError(f"{path} may be read by others.", hint=f"Run: chmod 600 {path}")
+
+
 def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
     if password is None:
         raise ConfigError(f"The key in {path} is encrypted.", hint="Set password_file.")
+    _check_private(password)
     words = password.read_text("utf-8").strip()
     try:
         key: bytes = _library("eth_keyfile").decode_keyfile_json(json.loads(text), words.encode())

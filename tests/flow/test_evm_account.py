@@ -38,6 +38,9 @@ def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
     plain.chmod(stat.S_IRUSR)
     locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
     word.write_text("open sesame\n")
+    with pytest.raises(ConfigError, match=r"word may be read by others"):
+        account_from_file(locked, word)
+    word.chmod(0o600)
     assert account_from_file(plain).address == account_from_file(locked, word).address == ACCOUNT.address
     assert account_from_environment("KEY", {"KEY": KEY.hex()}).address == ACCOUNT.address
     word.write_text("guessed")
