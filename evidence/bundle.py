@@ -239,20 +239,34 @@ def _check_withheld(manifest: Manifest, withheld: Withheld) -> None:
 def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     records = []
-    for anchor in proofs.anchors:
+    for anchor in _that_fit_together(proofs.anchors):
         receipt = anchor.receipt
         subject = PREFIXES.get(receipt.kind, "") + _subject(anchor.digest, sealed, proofs)
         stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
         path = f"proofs/anchors/{stem}{SUFFIXES[receipt.kind]}"
         material = {f"proofs/material/{name}": data for name, data in receipt.material}
-        if clash := [name for name, data in material.items() if files.get(name, data) != data]:
-            raise WrongUseError(f"Two receipts bring different files of the name {clash[0]}.")
         files.update({path: receipt.proof, **material})
         kind = (receipt.kind, receipt.witness, receipt.development)
         records.append(AnchorRecord(path, *kind, anchor.digest, tuple(sorted(material))))
     if records:
         files[ANCHORS_PATH] = canonical(to_plain(sorted(records, key=lambda record: record.file)))
     return files
+
+
+def _that_fit_together(anchors: tuple[AnchorProof, ...]) -> list[AnchorProof]:
+    """The receipts without those that bring another file of a name than an older one.
+
+    Names are of content or of a block's height: they clash when a trial chain was begun anew.
+    """
+    chosen: dict[str, bytes] = {}
+    left_out = []
+    for anchor in sorted(anchors, key=lambda one: (one.receipt.time is None, one.receipt.time)):
+        material = dict(anchor.receipt.material)
+        if any(chosen.get(name, data) != data for name, data in material.items()):
+            left_out.append(anchor)
+        else:
+            chosen.update(material)
+    return [anchor for anchor in anchors if anchor not in left_out]
 
 
 def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:

@@ -11,7 +11,6 @@ from evidence.anchors.rlp import Item
 from exhibit.errors import IntegrityError
 
 MAX_NODES = 64
-EMPTY_ROOT = keccak256(rlp.encode(b""))
 
 _Pairs = list[tuple[list[int], bytes]]
 

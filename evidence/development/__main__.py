@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"The port {options.port} can't be used: {error.strerror}.", file=sys.stderr)
+        what = f"The port {options.port}" if error.filename is None else error.filename
+        print(f"{what} can't be used: {error.strerror}.", file=sys.stderr)
         return ExitCode.SERVICE_MISSING
     return ExitCode.DONE
 

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -110,6 +111,21 @@ def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path)
     assert states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
     assert states(verdict)["match:01"] is State.NOT_CHECKED
     assert "data/work/01.jpg" in next(check.sentence for check in verdict.checks if check.name == "files")
+
+
+def test_a_trial_chain_that_was_begun_anew_stops_no_download(scene: Scene, tmp_path: Path) -> None:
+    [blocks] = [one for one in scene.proofs.anchors if one.receipt.kind == "opentimestamps"]
+    assert blocks.receipt.time is not None
+    [(name, header)] = blocks.receipt.material
+    younger = replace(
+        blocks.receipt, witness="anew", material=((name, header[::-1]),), time=blocks.receipt.time + timedelta(days=1)
+    )
+    proofs = replace(scene.proofs, anchors=(replace(blocks, receipt=younger), *scene.proofs.anchors))
+    verdict = verify(scene.write(tmp_path / "anew.zip", proofs), scene.trust)
+    assert not verdict.failures
+    names = {check.name for check in verdict.checks}
+    assert "anchor:checkpoint-test-chain.ots" in names
+    assert "anchor:checkpoint-anew.ots" not in names
 
 
 def test_the_facts_cannot_be_withheld(scene: Scene, tmp_path: Path) -> None:

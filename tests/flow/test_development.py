@@ -42,6 +42,15 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    arguments = [*COMMAND, "chain", "--folder", str(tmp_path / "file" / "chain")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert f"{tmp_path / 'file'}" in done.stderr
+    assert "port" not in done.stderr
+
+
 def test_help_shows_examples() -> None:
     done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
     assert "python -m evidence.development chain --folder" in done.stdout
