@@ -14,7 +14,7 @@ from typing import BinaryIO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from evidence.codec import to_plain
+from evidence.codec import Bytes32, to_plain
 from evidence.container import Member, member_of, zip_chunks
 from evidence.logproofs import LogProof
 from evidence.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
@@ -54,7 +54,7 @@ class ConsistencyProof:
     """
 
     size: int
-    path: tuple[bytes, ...]
+    path: tuple[Bytes32, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
+from exhibit.entries import canonical
 from exhibit.errors import ExhibitError
 
 T = TypeVar("T")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+
+Bytes32 = Annotated[bytes, 32]
+"""Bytes of a format of which there are exactly 32: hashes, salts and Ed25519 keys."""
 
 MAX_JSON_BYTES = 16 << 20
 MAX_PLAIN_DEPTH = 64
@@ -56,6 +60,18 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  
     except ValueError as error:
         raise FormatError(f"{what} isn't JSON that can be read: {_short(error)}.") from error
     return value
+
+
+def parse_canonical(data: bytes, *, what: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse JSON that has to be in its one canonical form (RFC 8785); raises ``FormatError``."""
+    plain = parse_json(data, what=what)
+    try:
+        same = canonical(plain) == data
+    except ValueError as error:
+        raise FormatError(f"{what} has no canonical form: {_short(error)}.") from error
+    if not same:
+        raise FormatError(f"{what} isn't in its one canonical form (RFC 8785).")
+    return plain
 
 
 def to_plain(value: Any) -> Any:  # noqa: ANN401 - any value of a format
@@ -167,7 +183,12 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
 }
-_TEXTS: dict[Any, Callable[[str], Any]] = {datetime: parse_rfc3339, Digest: Digest.from_hex, bytes: bytes.fromhex}
+_TEXTS: dict[Any, Callable[[str], Any]] = {
+    datetime: parse_rfc3339,
+    Digest: Digest.from_hex,
+    bytes: bytes.fromhex,
+    Bytes32: lambda text: Digest.from_hex(text).raw,
+}
 
 
 def _convert(function: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any converter
@@ -190,7 +211,7 @@ def _expect(holds: bool, plain: Any, where: str, wanted: str) -> Any:  # noqa: A
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

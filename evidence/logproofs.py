@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from evidence.codec import Bytes32
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType
 
@@ -27,11 +28,11 @@ class LogProof:
     sequence: int
     type: EntryType
     time: datetime
-    commitment: bytes
-    salt: bytes
+    commitment: Bytes32
+    salt: Bytes32
     opening: dict[str, Any]
     size: int
-    path: tuple[bytes, ...]
+    path: tuple[Bytes32, ...]
     checkpoint: str
 
     @property
@@ -80,5 +81,5 @@ class SliceProof:
     record: SightingRecord
     index: int
     count: int
-    path: tuple[bytes, ...]
+    path: tuple[Bytes32, ...]
     log: LogProof

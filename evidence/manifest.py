@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.codec import Bytes32, FormatError, from_plain, parse_json, to_plain
 from evidence.facts import SoftwareFacts
 from evidence.names import check_names
 from exhibit.digests import Digest
@@ -57,7 +57,7 @@ class SealingKey:
     """
 
     algorithm: str
-    public: bytes
+    public: Bytes32
     holder: str
 
     def __post_init__(self) -> None:

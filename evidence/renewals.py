@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evidence.codec import to_plain
+from evidence.codec import Bytes32, to_plain
 from evidence.notes import parse_note
 from exhibit.entries import canonical
 
@@ -27,7 +27,7 @@ class Renewal:
     """
 
     checkpoint: str
-    path: tuple[bytes, ...]
+    path: tuple[Bytes32, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RenewalRecord:
 
     file: str
     size: int
-    path: tuple[bytes, ...]
+    path: tuple[Bytes32, ...]
 
 
 def renewal_files(renewals: Sequence[Renewal]) -> dict[str, bytes]:

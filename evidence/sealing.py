@@ -164,20 +164,18 @@ def reduced_path(path: str) -> str:
     return str(original.with_name(f"{original.stem}-reduced.jpg"))
 
 
-def named_files(facts: CaseFacts) -> dict[str, Digest | None]:
-    """Every path that the facts name, with the digest where they state one."""
-    named: dict[str, Digest | None] = {picture.file: picture.digest for picture in facts.work.pictures}
-    named.update({attachment.file: attachment.digest for attachment in facts.work.attachments})
+def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
+    """Every mention of a path in the facts, with the digest where it states one; a path may be mentioned twice."""
+    pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
+    named: list[tuple[str, Digest | None]] = [(picture.file, picture.digest) for picture in pictures]
+    named += [(attachment.file, attachment.digest) for attachment in facts.work.attachments]
+    named += [(calibration.file, calibration.digest) for calibration in facts.calibrations]
     for sighting in facts.sightings:
-        named[sighting.picture.file] = sighting.picture.digest
-        named.update({path: None for capture in sighting.captures for path in capture.files})
+        named += [(path, None) for capture in sighting.captures for path in capture.files]
         if sighting.provenance is not None and sighting.provenance.file:
-            named[sighting.provenance.file] = None
-    for match in facts.matches:
-        named.update(dict.fromkeys(match.drawings.values()))
-    named.update({calibration.file: calibration.digest for calibration in facts.calibrations})
-    named.update(dict.fromkeys(derived_files(facts)))
-    return named
+            named.append((sighting.provenance.file, None))
+    named += [(path, None) for match in facts.matches for path in match.drawings.values()]
+    return [*named, *((path, None) for path in derived_files(facts))]
 
 
 def derived_files(facts: CaseFacts) -> dict[str, bytes]:
@@ -228,7 +226,7 @@ def _picture(path: str, digest: Digest, role: str) -> ContentFile:
 
 
 def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
-    for path, digest in named_files(facts).items():
+    for path, digest in named_files(facts):
         if path not in given:
             raise IntegrityError(f"The facts name {path}, which isn't among the files to seal.")
         if digest is not None and given[path] != digest:

@@ -11,7 +11,8 @@ from typing import Literal, Self
 
 from cryptography import x509
 
-from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.codec import Bytes32, FormatError, from_plain, parse_json, to_plain
+from evidence.notes import parse_verifier_key
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
@@ -108,7 +109,7 @@ class TrustedKey:
     """
 
     owner: str
-    public: bytes
+    public: Bytes32
     development: bool
     label: str
     use: Literal["sealing", "device"] = field(default="sealing", metadata=LATER)
@@ -160,7 +161,18 @@ class Trust:
                 raise FormatError(f"{what} has an entry for development without a label.")
         for authority in trust.authorities:
             _check_certificates(authority, what)
+        for log in trust.logs:
+            _check_log(log, what)
         return trust
+
+
+def _check_log(log: TrustedLog, what: str) -> None:
+    try:
+        parse_verifier_key(log.vkey)
+    except WrongUseError as error:
+        raise FormatError(
+            f"{what}: {log.vkey[:80]!a} isn't a log's public key: name+8 hexadecimal digits+base64."
+        ) from error
 
 
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:

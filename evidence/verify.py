@@ -10,7 +10,7 @@ from pathlib import Path
 from evidence.checks.case import check_case, read_facts
 from evidence.checks.contents import check_container, check_contents, container_members
 from evidence.checks.inspection import Inspection, inspect, measure
-from evidence.checks.proofs import check_log, check_signature
+from evidence.checks.proofs import check_log, check_signature, is_logged
 from evidence.checks.renewals import check_renewals
 from evidence.checks.signers import check_countersignatures, check_revocation
 from evidence.checks.witnesses import check_witnesses
@@ -62,12 +62,13 @@ def _checks(inspection: Inspection) -> Iterator[Check]:
     facts, check = read_facts(inspection)
     yield check
     yield from check_signature(inspection)
-    yield from check_log(inspection, facts)
+    logged = list(check_log(inspection, facts))
+    yield from logged
     yield from check_renewals(inspection)
-    witnessed = list(check_witnesses(inspection, facts))
-    yield from witnessed
-    yield from check_revocation(inspection, witnessed)
-    yield from check_countersignatures(inspection, witnessed)
+    witnessed = check_witnesses(inspection, facts, is_logged=is_logged(logged))
+    yield from witnessed.checks
+    yield from check_revocation(inspection, witnessed.logged)
+    yield from check_countersignatures(inspection)
     if facts is not None and check.state is State.PASSED:
         yield from check_case(inspection, facts)
 

@@ -5,6 +5,7 @@ here; the caller compares them by rebuilding the container. What could make two 
 twice, overlapping members, encryption, links) is refused. Structures: APPNOTE.TXT 6.3.10, 4.3.7 to 4.3.16.
 """
 
+import re
 import stat
 import struct
 import zlib
@@ -29,6 +30,8 @@ _DEFLATED = 8
 _ENCRYPTED = 0x2041
 _UNIX = 3
 _MAX_DIRECTORY = MAX_ENTRIES * 1024
+_TOP = re.compile(r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]")
+"""A folder around everything: any plain name, such as ``bundle (2)``, that leads nowhere else on any system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +101,20 @@ class ZipContents:
         if entry.method == _STORED:
             yield from self._packed(entry)
             return
-        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        unpacker, piece = zlib.decompressobj(-zlib.MAX_WBITS), b""
         try:
             for chunk in self._packed(entry):
                 piece = chunk
+                if unpacker.eof:
+                    break
                 while piece and not unpacker.eof:
                     yield unpacker.decompress(piece, CHUNK)
                     piece = unpacker.unconsumed_tail
             yield unpacker.flush()
         except zlib.error as error:
             raise ContainerError(f"{entry.name} can't be unpacked.") from error
+        if not unpacker.eof or unpacker.unused_data or piece:
+            raise ContainerError(f"{entry.name} can't be unpacked: it breaks off, or more lies behind it.")
 
     def _packed(self, entry: ZipEntry) -> Iterator[bytes]:
         position = entry.offset + _header_length(self._file, entry)
@@ -168,7 +175,7 @@ def _read_end64(file: BinaryIO, end: int) -> tuple[int, int, int]:
     file.seek(max(0, end - _LOCATOR64.size))
     raw = file.read(_LOCATOR64.size)
     if len(raw) == _LOCATOR64.size and raw[:4] == b"PK\x06\x07":
-        position = _LOCATOR64.unpack(raw)[2]
+        position = min(_LOCATOR64.unpack(raw)[2], end)
         file.seek(position)
         raw = file.read(_END64.size)
         if len(raw) == _END64.size and raw[:4] == b"PK\x06\x06":
@@ -182,7 +189,7 @@ def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
     made_by, flags, method = fields[1], fields[3], fields[4]
     packed, size, name_length, extra_length, comment_length = fields[8:13]
     name_end = position + _CENTRAL.size + name_length
-    name = raw[position + _CENTRAL.size : name_end].decode("utf-8", "backslashreplace")
+    name = _name(raw[position + _CENTRAL.size : name_end])
     if flags & _ENCRYPTED:
         raise ContainerError(f"The ZIP has an encrypted file: {name[:80]!a}.")
     if made_by >> 8 == _UNIX and stat.S_ISLNK(fields[15] >> 16):
@@ -194,6 +201,14 @@ def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
     extra = raw[name_end : name_end + extra_length]
     size, packed, offset = _large_values(extra, size, packed, fields[16])
     return ZipEntry(name, method, packed, size, offset), name_end + extra_length + comment_length
+
+
+def _name(raw: bytes) -> str:
+    """A member's name; older programs write names in other encodings, of which none is a bundle's."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _large_values(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
@@ -216,6 +231,8 @@ def _check_overlaps(file: BinaryIO, entries: list[ZipEntry], limit: int) -> None
     for entry in sorted(entries, key=lambda entry: entry.offset):
         if entry.offset < reached:
             raise ContainerError(f"The ZIP has files that overlap: {entry.name[:80]!a}.")
+        if entry.offset > limit:
+            raise ContainerError(f"The ZIP has a file that lies outside of it: {entry.name[:80]!a}.")
         reached = entry.offset + _header_length(file, entry) + entry.packed
         if reached > limit:
             raise ContainerError(f"The ZIP has a file that ends outside of it: {entry.name[:80]!a}.")
@@ -241,8 +258,8 @@ def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...]]:
     remarks = [f"{entry.name} was left by a file manager" for entry in entries if is_junk(entry.name)]
     tops = {entry.name.split("/", 1)[0] for entry in files}
     names = {entry.name for entry in files}
-    if len(tops) == 1 and f"{next(iter(tops))}/bagit.txt" in names:
-        top = tops.pop()
+    top = tops.pop() if len(tops) == 1 else ""
+    if f"{top}/bagit.txt" in names and _TOP.fullmatch(top):
         files = [replace(entry, name=entry.name[len(top) + 1 :]) for entry in files]
         remarks.append("everything lies in a folder of its own")
     check_names((entry.name for entry in files), what="The ZIP")

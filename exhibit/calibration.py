@@ -131,9 +131,12 @@ class Calibration:
         return self.certain if decision is Decision.CERTAIN else self.review
 
     def score(self, verification: Verification) -> float:
-        """The weighted sum of the figures."""
+        """The weighted sum of the figures; raises ``ValueError`` or ``ArithmeticError`` when they can't be figures."""
         measured = figures(verification, self.figures)
-        return self.intercept + math.fsum(weight * value for weight, value in zip(self.weights, measured, strict=True))
+        score = self.intercept + math.fsum(one * value for one, value in zip(self.weights, measured, strict=True))
+        if not math.isfinite(score):
+            raise ArithmeticError("a score has to be finite")
+        return score
 
     def probability(self, verification: Verification) -> float | None:
         """The probability of a copy; ``None`` for figures of another version, or that no calibration measures."""

@@ -26,6 +26,8 @@ from exhibit.errors import IntegrityError
 
 MAX_REPLY = 1 << 20
 MAX_CERTIFICATES = 32
+MAX_POOL = 2 * MAX_CERTIFICATES
+"""Certificates that came along with a reply, in it and beside it: each is compared with every other."""
 VERSIONS = ("v3", "v4", "v5")
 """Of signed data that isn't plain (RFC 5652, 5.1)."""
 GRANTED = ("granted", "granted_with_mods")
@@ -96,6 +98,8 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
         raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
     trusted = load_certificates(roots)
     helpers = load_certificates(intermediates)
+    if len(stamp.certificates) + len(helpers) > MAX_POOL:
+        raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
     if find_root(stamp, trusted, helpers) is None:
         raise UnknownWitnessError(
             f"The timestamp is signed by {name_of(stamp.signer)}, which no pinned root vouches for."

@@ -1,15 +1,17 @@
 """Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
 
 import numpy as np
 
 from evidence import merkle
 from evidence.checks.inspection import Inspection
-from evidence.checks.probability import check_probability
-from evidence.checks.proofs import UNKNOWN, check_log_proof, check_note, continues
-from evidence.codec import FormatError, to_plain
+from evidence.checks.probability import check_probability, read_calibrations
+from evidence.checks.proofs import UNKNOWN, OwnCheckpoint, check_log_proof, check_note, own_checkpoint
+from evidence.codec import FormatError, parse_canonical, to_plain
 from evidence.container import read_all
 from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts, WorkFacts
 from evidence.logproofs import LogProof, SliceProof
@@ -31,12 +33,16 @@ TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
 AREA_TOLERANCE = 0.01
 """Largest difference between a sealed and a recomputed share of an area."""
+MOST_COMPUTED = 200
+"""So many matches are computed anew; a bundle could list so many that a verifier would never end."""
 
 
 def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
     """The facts, and ``facts``: whether they fit manifest and files."""
     try:
-        facts = CaseFacts.from_json(inspection.read(FACTS_PATH), what=FACTS_PATH)
+        data = inspection.read(FACTS_PATH)
+        parse_canonical(data, what=FACTS_PATH)
+        facts = CaseFacts.from_json(data, what=FACTS_PATH)
     except FormatError as error:
         return None, failed("facts", error.message)
     return facts, _check_facts(inspection, facts)
@@ -44,13 +50,19 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
 
 def check_case(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     """``registration``, one ``slice:`` for each sighting, one ``match:`` and ``probability:`` for each match."""
-    yield _check_registration(inspection, facts.work)
+    own = own_checkpoint(inspection)
+    yield _check_registration(inspection, own, facts.work)
     for sighting in facts.sightings:
-        yield _check_slice(inspection, sighting)
-    for match in facts.matches:
-        yield _check_match(inspection, facts, match)
+        yield _check_slice(inspection, own, sighting)
+    registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
+    seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
+    calibrations = read_calibrations(inspection, facts)
+    decoded = lru_cache(maxsize=2)(partial(_decoded, inspection))
+    for place, match in enumerate(facts.matches):
+        pictures = (seen[match.picture], registered[match.work_picture])
+        yield _check_match(inspection, match, pictures, decoded if place < MOST_COMPUTED else None)
         if match.verification.probability is not None:
-            yield check_probability(inspection, facts, match)
+            yield check_probability(match, calibrations)
 
 
 def _check_facts(inspection: Inspection, facts: CaseFacts) -> Check:
@@ -60,35 +72,44 @@ def _check_facts(inspection: Inspection, facts: CaseFacts) -> Check:
         return failed("facts", "The facts are about another case than the manifest.")
     if facts.software != manifest.software:
         return failed("facts", "The facts state other software than the manifest.")
-    stated = {file.path: file.sha256 for file in manifest.files}
-    for path, digest in named_files(facts).items():
-        if path not in stated or (digest is not None and stated[path] != digest):
-            return failed("facts", f"The facts name {path}, which isn't sealed, or with another digest.")
-    for path, data in derived_files(facts).items():
-        if stated[path] != Digest.of(data):
-            return failed("facts", f"{path} says something else than the facts.")
-    if problem := _loose_match(facts):
+    if problem := _misfit(inspection, facts) or _loose_match(facts):
         return failed("facts", problem)
     counted = f"sightings: {len(facts.sightings)}, matches: {len(facts.matches)}"
     return passed("facts", f"The facts fit the manifest, and every file they name is sealed ({counted}).")
+
+
+def _misfit(inspection: Inspection, facts: CaseFacts) -> str:
+    """What the facts say of a file otherwise than the manifest, or an empty string."""
+    stated = {file.path: file for file in inspection.manifest.files}
+    for path, digest in named_files(facts):
+        if path not in stated or (digest is not None and stated[path].sha256 != digest):
+            return f"The facts name {path}, which isn't sealed, or with another digest."
+    for picture in (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)):
+        if stated[picture.file].size != picture.size:
+            return f"The facts state another size of {picture.file} than the manifest."
+    for path, data in derived_files(facts).items():
+        if stated[path].sha256 != Digest.of(data):
+            return f"{path} says something else than the facts."
+    return ""
 
 
 def _loose_match(facts: CaseFacts) -> str:
     """What a match points at that isn't there, or an empty string."""
     registered = {picture.digest for picture in facts.work.pictures}
     seen = {sighting.number: sighting.picture.digest for sighting in facts.sightings}
+    calibrations = {calibration.digest for calibration in facts.calibrations}
     if len(seen) != len(facts.sightings) or len({match.number for match in facts.matches}) != len(facts.matches):
         return "Two sightings or two matches have the same number."
     for match in facts.matches:
         shown = [seen.get(number) for number in match.sightings]
         if match.work_picture not in registered or not shown or any(digest != match.picture for digest in shown):
             return f"Match {match.number} is about a picture that no sighting of the case shows."
-        if (match.verification.probability is None) != (facts.calibration_of(match) is None):
+        if (match.verification.probability is not None) != (match.verification.calibration in calibrations):
             return f"Match {match.number} states a probability without its calibration, or the other way round."
     return ""
 
 
-def _check_registration(inspection: Inspection, work: WorkFacts) -> Check:
+def _check_registration(inspection: Inspection, own: OwnCheckpoint | None, work: WorkFacts) -> Check:
     name, proof = "registration", work.registration
     if proof is None:
         return not_checked(name, "The bundle holds no log entry of the registration.")
@@ -96,25 +117,27 @@ def _check_registration(inspection: Inspection, work: WorkFacts) -> Check:
     if problem:
         return failed(name, problem)
     words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to the work and its picture."
-    return _unvouched(inspection, name, proof) or passed(name, words)
+    return _unvouched(inspection, own, name, proof) or passed(name, words)
 
 
 def _registration_problem(work: WorkFacts, opening: dict[str, object]) -> str:
     """What the entry says otherwise than the facts, or an empty string."""
-    if opening.get("picture") not in {picture.digest.hex for picture in work.pictures}:
+    if opening.get("picture") not in [picture.digest.hex for picture in work.pictures]:
         return "The log's entry is about another picture than those of the work."
     stated: dict[str, object] = to_plain(work)
     told = {name: opening[name] for name in _DECLARED if name in opening}
     if "work" in opening:
-        told["number"] = str(opening["work"])
+        number = opening["work"]
+        told["number"] = str(number) if type(number) is int else number
     wrong = sorted(name for name, value in told.items() if stated[name] != value)
     return f"The log's entry states another {wrong[0]} than the facts." if wrong else ""
 
 
+_HASH = re.compile("[0-9a-f]{64}")
 _DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement")
 
 
-def _check_slice(inspection: Inspection, sighting: SightingFacts) -> Check:
+def _check_slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: SightingFacts) -> Check:
     name = f"slice:{sighting.number:02d}"
     proof = sighting.slice
     if proof is None:
@@ -127,24 +150,24 @@ def _check_slice(inspection: Inspection, sighting: SightingFacts) -> Check:
     words = f"The crawl recorded this sighting as of {seen:%Y-%m-%d %H:%M:%S} UTC: {place}."
     if (sighting.first_seen, sighting.last_seen) != (seen, seen):
         words += " First and last seen beyond that aren't shown by it."
-    return _unvouched(inspection, name, proof.log) or passed(name, words)
+    return _unvouched(inspection, own, name, proof.log) or passed(name, words)
 
 
-def _unvouched(inspection: Inspection, name: str, proof: LogProof) -> Check | None:
+def _unvouched(inspection: Inspection, own: OwnCheckpoint | None, name: str, proof: LogProof) -> Check | None:
     """Why the checkpoint over an earlier entry doesn't count, or ``None`` when it does.
 
-    It counts when a pinned log signed it, or when the bundle's own checkpoint continues it: then whatever shows the
-    time of the one covers the other.
+    It counts when a pinned log signed it, or when it signed the bundle's own checkpoint and that one continues it. A
+    log that nobody knows could state any time: its maker writes it when he likes.
     """
     note = parse_note(proof.checkpoint)
     signed = check_note(inspection.trust, name, note, proof.checkpoint)
     if signed.state is State.FAILED:
         return signed
-    if signed.state is State.PASSED or continues(inspection, note):
+    continued = own is not None and own.continues(note)
+    if signed.state is State.PASSED or (own is not None and own.signed and continued):
         return None
-    return not_checked(
-        name, f"{UNKNOWN}: no pinned log signed its checkpoint, and the bundle's own doesn't continue it."
-    )
+    how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
+    return not_checked(name, f"{UNKNOWN}: no pinned log signed its checkpoint, {how}.")
 
 
 def _slice_problem(sighting: SightingFacts, proof: SliceProof) -> str:
@@ -156,8 +179,8 @@ def _slice_problem(sighting: SightingFacts, proof: SliceProof) -> str:
         return "The crawl's record states other headers or another server than the facts."
     if not sighting.first_seen <= record.seen <= sighting.last_seen:
         return "The crawl's record has a time outside of first and last seen."
-    root = _root(proof.log.opening.get("root"))
-    if proof.log.opening.get("count") != proof.count or root is None:
+    root, count = _root(proof.log.opening.get("root")), proof.log.opening.get("count")
+    if type(count) is not int or count != proof.count or root is None:
         return "The slice's entry doesn't state a root and a count that fit."
     if not merkle.verify_inclusion(record_leaf(record), proof.index, proof.count, proof.path, root):
         return "The sighting isn't included in the slice that the log's entry commits to."
@@ -165,23 +188,26 @@ def _slice_problem(sighting: SightingFacts, proof: SliceProof) -> str:
 
 
 def _root(stated: object) -> bytes | None:
-    try:
-        return bytes.fromhex(stated) if isinstance(stated, str) else None
-    except ValueError:
-        return None
+    return bytes.fromhex(stated) if isinstance(stated, str) and _HASH.fullmatch(stated) else None
 
 
-def _check_match(inspection: Inspection, facts: CaseFacts, match: MatchFacts) -> Check:
+def _check_match(
+    inspection: Inspection,
+    match: MatchFacts,
+    pictures: tuple[PictureFacts, PictureFacts],
+    decoded: Callable[[str], DecodedPicture] | None,
+) -> Check:
+    """The check of a match by the found and the registered picture; nothing is computed without a way to decode."""
     name = f"match:{match.number:02d}"
-    registered = next(item for item in facts.work.pictures if item.digest == match.work_picture)
-    found = next(item.picture for item in facts.sightings if item.picture.digest == match.picture)
     if match.work_picture == match.picture:
         return passed(name, "The picture seen has exactly the bytes of the registered one.")
     if match.verification.transform is None:
         return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
+    if decoded is None:
+        return not_checked(name, f"Only the first {MOST_COMPUTED} matches are computed anew.")
     try:
-        files = [_shown(inspection, picture) for picture in (found, registered)]
-        return _recomputed(inspection, match, (found, registered), files)
+        files = [_shown(inspection, picture) for picture in pictures]
+        return _recomputed(match, pictures, files, [decoded(file) for file in files])
     except FormatError as error:
         return failed(name, error.message)
     except (ExhibitError, ArithmeticError, ValueError) as error:
@@ -190,11 +216,10 @@ def _check_match(inspection: Inspection, facts: CaseFacts, match: MatchFacts) ->
 
 
 def _recomputed(
-    inspection: Inspection, match: MatchFacts, pictures: tuple[PictureFacts, PictureFacts], files: list[str]
+    match: MatchFacts, pictures: tuple[PictureFacts, PictureFacts], files: list[str], decoded: list[DecodedPicture]
 ) -> Check:
-    """The check of a match by the found and the registered picture, each read from the file that shows it here."""
+    """The check of a match by both pictures, each as the file shows it that stands for it here."""
     name = f"match:{match.number:02d}"
-    decoded = [_decoded(inspection, file) for file in files]
     both = list(zip(pictures, decoded, files, strict=True))
     sizes = [_size_problem(stated, pixels) for stated, pixels, file in both if file == stated.file]
     if problem := next(filter(None, sizes), "") or _area_problem(match, *pictures):
@@ -212,9 +237,11 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
         FormatError: a file that isn't withheld isn't there as it was sealed.
         NotFoundError: it is withheld, and no reduced one is there.
     """
+    stated = inspection.manifest.file(picture.file)
+    if stated is not None and stated.sha256 != picture.digest:
+        raise FormatError(f"{picture.file} was sealed as another picture than the facts state.")
     if inspection.sealed(picture.file):
         return picture.file
-    stated = inspection.manifest.file(picture.file)
     if picture.file not in inspection.withheld or stated is None:
         raise FormatError(f"{picture.file} isn't there as it was sealed.")
     if stated.stand_in is None or not inspection.sealed(stated.stand_in):

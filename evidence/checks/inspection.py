@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from evidence.bundle import WITHHELD_PATH, Withheld
-from evidence.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_json
+from evidence.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
 from evidence.container import ContainerError, Contents, read_all
 from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
@@ -77,8 +77,8 @@ class Inspection:
         return read_all(self.contents, name, limit)
 
     def read_as(self, kind: type[T], name: str) -> T:
-        """A JSON file as a dataclass; raises ``FormatError``."""
-        return from_plain(kind, parse_json(self.read(name), what=name), where=name)
+        """A file of canonical JSON as a dataclass; raises ``FormatError``."""
+        return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
 
 
 def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
@@ -106,7 +106,7 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
     manifest = Manifest.from_json(data)
     withheld: frozenset[str] = frozenset()
     if WITHHELD_PATH in measured:
-        plain = parse_json(read_all(contents, WITHHELD_PATH, MAX_JSON_BYTES), what=WITHHELD_PATH)
+        plain = parse_canonical(read_all(contents, WITHHELD_PATH, MAX_JSON_BYTES), what=WITHHELD_PATH)
         withheld = frozenset(from_plain(Withheld, plain, where=WITHHELD_PATH).files)
     return Inspection(contents, trust, measured, broken, manifest, data, withheld)
 

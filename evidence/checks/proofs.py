@@ -1,7 +1,7 @@
 """Checks of what surrounds the seal: signature, key, and its place in the log."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from evidence.bundle import (
     key_files,
 )
 from evidence.checks.inspection import Inspection, log_proofs
-from evidence.codec import FormatError, from_plain, parse_json
+from evidence.codec import Bytes32, FormatError, from_plain, parse_canonical
 from evidence.errors import UnknownWitnessError
 from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
@@ -42,8 +42,8 @@ class EntryFile:
     sequence: int
     type: EntryType
     time: datetime
-    commitment: bytes
-    salt: bytes
+    commitment: Bytes32
+    salt: Bytes32
     opening: dict[str, Any]
 
 
@@ -53,7 +53,7 @@ class InclusionFile:
 
     index: int
     size: int
-    path: tuple[bytes, ...]
+    path: tuple[Bytes32, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +216,42 @@ def _included(proof: LogProof, note: Note) -> bool:
     return merkle.verify_inclusion(proof.entry.leaf_hash, proof.sequence, note.size, proof.path, note.root)
 
 
-def continues(inspection: Inspection, old: Note) -> bool:
-    """Whether the bundle's checkpoint is shown to continue an earlier one."""
+@dataclass(frozen=True, slots=True)
+class OwnCheckpoint:
+    """The bundle's checkpoint.
+
+    Attributes:
+        note: as read.
+        paths: for the size of an earlier checkpoint, the proof that this one continues it.
+        signed: whether a pinned log signed it.
+    """
+
+    note: Note
+    paths: dict[int, tuple[bytes, ...]]
+    signed: bool
+
+    def continues(self, old: Note) -> bool:
+        """Whether it is shown to continue an earlier checkpoint (RFC 9162, 2.1.4)."""
+        path = self.paths.get(old.size, ())
+        return merkle.verify_consistency(old.size, self.note.size, old.root, self.note.root, path)
+
+
+def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
+    """The bundle's checkpoint with what shows that it continues earlier ones; ``None`` when it can't be read."""
     try:
-        note = parse_note(read_checkpoint(inspection))
+        text = read_checkpoint(inspection)
+        note = parse_note(text)
         paths = {proof.size: proof.path for proof in _consistency_proofs(inspection)}
     except (FormatError, IntegrityError):
-        return False
-    return merkle.verify_consistency(old.size, note.size, old.root, note.root, paths.get(old.size, ()))
+        return None
+    signed = check_note(inspection.trust, "checkpoint", note, text).state is State.PASSED
+    return OwnCheckpoint(note, paths, signed)
+
+
+def is_logged(checks: Iterable[Check]) -> bool:
+    """Whether ``entry`` and ``inclusion`` passed: only then the bundle's checkpoint has to do with its seal."""
+    good = {check.name for check in checks if check.state is State.PASSED}
+    return good.issuperset({"entry", "inclusion"})
 
 
 def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: Note) -> Check:
@@ -250,5 +278,5 @@ def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: No
 def _consistency_proofs(inspection: Inspection) -> tuple[ConsistencyProof, ...]:
     if not inspection.has(CONSISTENCY_PATH):
         return ()
-    plain = parse_json(inspection.read(CONSISTENCY_PATH), what=CONSISTENCY_PATH)
+    plain = parse_canonical(inspection.read(CONSISTENCY_PATH), what=CONSISTENCY_PATH)
     return from_plain(_ConsistencyFile, {"proofs": plain}, where=CONSISTENCY_PATH).proofs

@@ -7,7 +7,7 @@ from evidence import merkle
 from evidence.bundle import CHECKPOINT_PATH, checkpoint_digest
 from evidence.checks.inspection import Inspection
 from evidence.checks.proofs import read_checkpoint
-from evidence.codec import FormatError, from_plain, parse_json
+from evidence.codec import FormatError, from_plain, parse_canonical
 from evidence.notes import MAX_NOTE, parse_note
 from evidence.renewals import RENEWALS_PATH, RenewalRecord
 from evidence.verdict import Check, State, failed, passed
@@ -38,7 +38,7 @@ def check_renewals(inspection: Inspection) -> Iterator[Check]:
 
 
 def renewed(inspection: Inspection) -> Mapping[Digest, str]:
-    """What witnesses of renewals were given, for those that hold, with words for it."""
+    """What witnesses of renewals were given, for those that continue the bundle's own checkpoint, with words for it."""
     if not inspection.has(RENEWALS_PATH) or not inspection.has(CHECKPOINT_PATH):
         return {}
     found = {}
@@ -50,7 +50,7 @@ def renewed(inspection: Inspection) -> Mapping[Digest, str]:
 
 
 def _records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
-    plain = parse_json(inspection.read(RENEWALS_PATH), what=RENEWALS_PATH)
+    plain = parse_canonical(inspection.read(RENEWALS_PATH), what=RENEWALS_PATH)
     records = from_plain(_RenewalsFile, {"records": plain}, where=RENEWALS_PATH).records
     if len(records) > MAX_RENEWALS or len({record.size for record in records}) != len(records):
         raise FormatError(f"{RENEWALS_PATH} lists a checkpoint twice, or more than {MAX_RENEWALS}.")

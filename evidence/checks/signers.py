@@ -1,8 +1,8 @@
 """Checks of who signed besides and until when a key counted: counter-signatures, and keys that were revoked."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -12,41 +12,38 @@ from evidence.bundle import COUNTERSIGNATURES
 from evidence.checks.inspection import Inspection
 from evidence.checks.proofs import UNKNOWN
 from evidence.codec import FormatError
-from evidence.trust import TrustedKey
 from evidence.verdict import Check, State, failed, not_checked, passed
 from exhibit.errors import ExhibitError, IntegrityError
 
 MOST = 64
+_NAME = re.compile(r"([0-9a-f]{16})\.(?:pem|sig)")
 MAX_PEM = 4096
 
 
-def check_revocation(inspection: Inspection, checks: Iterable[Check]) -> Iterator[Check]:
-    """``revoked``, when the pinned sealing key has been revoked: whether a witness saw the seal before that.
+def check_revocation(inspection: Inspection, logged: datetime | None) -> Iterator[Check]:
+    """``revoked``, when the pinned sealing key has been revoked: whether the log held the signature before that.
 
     Args:
         inspection: the bundle.
-        checks: those of the witnesses, with the time for the whole.
+        logged: the earliest time by which a witness shows that the log held the seal with its signature.
     """
     key = inspection.trust.key(inspection.manifest.key.public, "sealing")
-    if key is None or key.revoked is None:
-        return
-    seen = next((check.time for check in checks if check.name == "time"), None)
-    yield _judged("revoked", key, seen)
+    if key is not None and key.revoked is not None:
+        yield _judged(key.revoked, logged)
 
 
-def check_countersignatures(inspection: Inspection, checks: Iterable[Check]) -> Iterator[Check]:
+def check_countersignatures(inspection: Inspection) -> Iterator[Check]:
     """One ``countersignature:`` for each that the bundle holds."""
     names = [name for name in inspection.contents.names if name.startswith(COUNTERSIGNATURES)]
-    stems = sorted({PurePosixPath(name).stem for name in names})
-    if len(stems) > MOST or any(PurePosixPath(name).suffix not in {".pem", ".sig"} for name in names):
+    stems = {match[1] for name in names if (match := _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)))}
+    if len(stems) > MOST or any(not _NAME.fullmatch(name.removeprefix(COUNTERSIGNATURES)) for name in names):
         yield failed("countersignatures", f"{COUNTERSIGNATURES} holds other files, or more than {MOST} signatures.")
         return
-    seen = next((check.time for check in checks if check.name == "time"), None)
-    for stem in stems:
-        yield _check_countersignature(inspection, stem, seen)
+    for stem in sorted(stems):
+        yield _check_countersignature(inspection, stem)
 
 
-def _check_countersignature(inspection: Inspection, stem: str, seen: datetime | None) -> Check:
+def _check_countersignature(inspection: Inspection, stem: str) -> Check:
     name = f"countersignature:{stem}"
     try:
         public = _signer(inspection, stem)
@@ -58,7 +55,8 @@ def _check_countersignature(inspection: Inspection, stem: str, seen: datetime | 
     if key.owner != inspection.manifest.matter.owner:
         return failed(name, f"The device key is pinned as that of {key.owner}, not of the owner in the manifest.")
     if key.revoked is not None:
-        return _judged(name, key, seen)
+        since = f"The device key was revoked at {_shown(key.revoked)}"
+        return not_checked(name, f"{since}, and nothing in the bundle shows when this was signed.")
     sentence = f"Ed25519 over data/manifest.json by a device key of {key.owner} holds; the owner alone holds that key."
     return Check(name, State.PASSED, sentence, development=key.label if key.development else "")
 
@@ -77,15 +75,20 @@ def _signer(inspection: Inspection, stem: str) -> bytes:
         public.verify(signature, inspection.manifest_bytes)
     except InvalidSignature as error:
         raise IntegrityError("The counter-signature over data/manifest.json doesn't hold.") from error
+    if public.public_bytes_raw().hex()[:16] != stem:
+        raise FormatError(f"{COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
     return public.public_bytes_raw()
 
 
-def _judged(name: str, key: TrustedKey, seen: datetime | None) -> Check:
+def _judged(revoked: datetime, logged: datetime | None) -> Check:
     """Whether a key that was revoked had signed before: only a witness can tell, the bundle's own times can't."""
-    assert key.revoked is not None
-    since = f"The key was revoked at {key.revoked:%Y-%m-%d %H:%M:%S} UTC"
-    if seen is None:
-        return failed(name, f"{since}, and no pinned witness shows that anything of this existed before.")
-    if seen >= key.revoked:
-        return failed(name, f"{since}, and the earliest pinned witness is of {seen:%Y-%m-%d %H:%M:%S} UTC.")
-    return passed(name, f"{since}; a pinned witness saw the seal before, at {seen:%Y-%m-%d %H:%M:%S} UTC.")
+    since = f"The key was revoked at {_shown(revoked)}"
+    if logged is None:
+        return failed("revoked", f"{since}, and no pinned witness shows that the log held the signature before.")
+    if logged >= revoked:
+        return failed("revoked", f"{since}, and the earliest pinned witness of the log is of {_shown(logged)}.")
+    return passed("revoked", f"{since}; a pinned witness saw the log with the signature before, at {_shown(logged)}.")
+
+
+def _shown(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

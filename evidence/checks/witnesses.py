@@ -1,9 +1,8 @@
 """Checks of outside witnesses: each receipt by its own rules and the pinned roots, and the time for the whole."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
@@ -15,7 +14,7 @@ from evidence.checks.contents import check_unread
 from evidence.checks.inspection import Inspection, log_proofs
 from evidence.checks.proofs import UNKNOWN, read_checkpoint
 from evidence.checks.renewals import renewed
-from evidence.codec import FormatError, from_plain, parse_json
+from evidence.codec import FormatError, from_plain, parse_canonical
 from evidence.errors import PendingProofError, UnknownWitnessError
 from evidence.facts import CaseFacts
 from evidence.trust import TrustedChain
@@ -24,7 +23,9 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
 MAX_RECEIPT = 1 << 20
-MAX_ANCHORS = 64
+MAX_ANCHORS = MAX_MATERIAL = 64
+CLOCKS = timedelta(hours=2)
+"""By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
 _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
 
 
@@ -35,44 +36,67 @@ class _AnchorsFile:
     records: tuple[AnchorRecord, ...]
 
 
-def check_witnesses(inspection: Inspection, facts: CaseFacts | None) -> Iterator[Check]:
-    """One ``anchor:`` for each receipt, and ``time``."""
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """What the witnesses say.
+
+    Attributes:
+        checks: one ``anchor:`` for each receipt, and ``time``.
+        logged: the earliest time by which the log held the seal with its signature, or ``None``. A witness of the
+            manifest alone doesn't show that it was signed then.
+    """
+
+    checks: tuple[Check, ...]
+    logged: datetime | None = None
+
+
+def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> Witnessed:
+    """Check every receipt.
+
+    Args:
+        inspection: the bundle.
+        facts: with earlier checkpoints.
+        is_logged: whether the seal lies in the log under the bundle's checkpoint. Only then that checkpoint, and what
+            continues it, has to do with the seal.
+    """
     try:
         records = _records(inspection)
-        subjects = _subjects(inspection, facts)
+        subjects = _subjects(inspection, facts, is_logged=is_logged)
     except FormatError as error:
-        yield failed("anchors", error.message)
-        yield not_checked("time", "The list of receipts can't be read.")
-        return
-    checks = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
-    yield from check_unread(inspection, frozenset(path for one in records for path in (one.file, *one.material)))
-    yield from (check for _, check in checks)
-    yield _check_time([check for subject, check in checks if _is_of_the_whole(subject)])
+        return Witnessed((failed("anchors", error.message), not_checked("time", "The list of receipts can't be read.")))
+    pairs = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
+    unread = check_unread(inspection, frozenset(path for one in records for path in (one.file, *one.material)))
+    logged = [check for subject, check in pairs if _is_of_the_log(subject)]
+    time = _check_time([check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)])
+    return Witnessed((*unread, *(check for _, check in pairs), time), _check_time(logged).time)
 
 
-def _is_of_the_whole(subject: str) -> bool:
-    """Whether a witness of this has witnessed the seal; an earlier checkpoint came before it."""
-    return subject in {"manifest", "checkpoint"} or subject.startswith("later checkpoint")
+def _is_of_the_log(subject: str) -> bool:
+    """Whether a witness of this has witnessed a log that holds the seal; an earlier checkpoint came before it."""
+    return subject == "checkpoint" or subject.startswith("later checkpoint")
 
 
 def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
     if not inspection.has(ANCHORS_PATH):
         return ()
-    plain = parse_json(inspection.read(ANCHORS_PATH), what=ANCHORS_PATH)
+    plain = parse_canonical(inspection.read(ANCHORS_PATH), what=ANCHORS_PATH)
     records = from_plain(_AnchorsFile, {"records": plain}, where=ANCHORS_PATH).records
     if len(records) > MAX_ANCHORS or len({record.file for record in records}) != len(records):
         raise FormatError(f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
+    if any(len(one.material) > MAX_MATERIAL or len(set(one.material)) != len(one.material) for one in records):
+        raise FormatError(f"{ANCHORS_PATH} lists material of a receipt twice, or more than {MAX_MATERIAL} of it.")
     return records
 
 
-def _subjects(inspection: Inspection, facts: CaseFacts | None) -> dict[Digest, str]:
+def _subjects(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> dict[Digest, str]:
     """What may have been given to a witness, by digest: the manifest, the checkpoint, earlier and later ones."""
-    subjects: dict[Digest, str] = dict(renewed(inspection))
+    unrelated = "" if is_logged else "unrelated "
+    subjects = {digest: f"{unrelated}{words}" for digest, words in renewed(inspection).items()}
     if facts is not None:
         for name, proof in log_proofs(facts):
             subjects.setdefault(checkpoint_digest(proof.checkpoint), f"checkpoint of {name}")
     if inspection.has(CHECKPOINT_PATH):
-        subjects[checkpoint_digest(read_checkpoint(inspection))] = "checkpoint"
+        subjects[checkpoint_digest(read_checkpoint(inspection))] = f"{unrelated}checkpoint"
     subjects[inspection.seal] = "manifest"
     return subjects
 
@@ -145,11 +169,12 @@ def _check_blocks(
             height, time = verify_proof(proof, record.digest, known, chain.network, chain.minimum_difficulty)
         except IntegrityError:  # of what is pinned; as a whole it holds
             continue
-        dated = f"dated {time:%Y-%m-%d %H:%M:%S} UTC (the clocks of blocks are right within some two hours)"
+        dated = f"dated {_shown(time)} (the clocks of blocks are right within some two hours)"
         others = further_attestations(proof)
         also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
-        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}.{also}"
-        return Check(name, State.PASSED, sentence, time, chain.label if chain.development else "")
+        by = f"no later than {_shown(time + CLOCKS)}"
+        sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}: it existed {by}.{also}"
+        return Check(name, State.PASSED, sentence, time + CLOCKS, chain.label if chain.development else "")
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
 
 

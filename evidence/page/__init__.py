@@ -15,6 +15,7 @@ from typing import Any
 from evidence.anchors.evm_proofs import FORMAT as EVM_FORMAT
 from evidence.anchors.evm_proofs import PENDING_FORMAT, EvmPending, EvmProof
 from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
+from evidence.checks.probability import CalibrationFile
 from evidence.checks.proofs import EntryFile, InclusionFile
 from evidence.facts import FACTS_FORMATS, CaseFacts
 from evidence.manifest import MANIFEST_FORMAT, Manifest
@@ -22,6 +23,7 @@ from evidence.renewals import RenewalRecord
 from evidence.schemas import array_schema_of, schema_of
 from evidence.standalone import KNOWN_TOOLS
 from evidence.trust import TRUST_FORMAT, Trust, load_trust
+from exhibit.calibration import CALIBRATION_FORMAT
 
 WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
 VERSION = 3
@@ -90,6 +92,7 @@ def _schemas() -> dict[str, Any]:
         "consistency": array_schema_of(ConsistencyProof),
         "evm": schema_of(EvmProof, (EVM_FORMAT,)),
         "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
+        "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
         "anchors": array_schema_of(AnchorRecord),
         "renewals": array_schema_of(RenewalRecord),
     }

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from evidence.codec import may_lack
+from evidence.codec import Bytes32, may_lack
 from evidence.facts import FACTS_FORMATS, CaseFacts
 from evidence.manifest import MANIFEST_FORMAT, Manifest
 from exhibit.digests import Digest
@@ -29,6 +29,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     float: {"type": "number"},
     bytes: {"type": "string", "pattern": "^([0-9a-f]{2})*$"},
     Digest: {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    Bytes32: {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     datetime: {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"},
 }
 
@@ -87,7 +88,7 @@ def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: 
     name = kind.__name__
     if name not in definitions:
         definitions[name] = {}
-        hints = typing.get_type_hints(kind)
+        hints = typing.get_type_hints(kind, include_extras=True)
         fields = [field.name for field in dataclasses.fields(kind)]
         definitions[name] = {
             "type": "object",

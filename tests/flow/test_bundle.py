@@ -71,7 +71,14 @@ def test_proofs_grow_around_sealed_files_that_stay(scene: Scene, bundle: Path, t
 def test_without_pinned_trust_nobody_is_believed(bundle: Path) -> None:
     verdict = verify(bundle, load_trust())
     unknown = {check.name for check in verdict.checks if check.sentence.startswith("unknown witness")}
-    assert unknown == {"key", "checkpoint", "time", *(name for name in states(verdict) if name.startswith("anchor:"))}
+    assert unknown == {
+        "key",
+        "checkpoint",
+        "time",
+        "registration",
+        "slice:01",
+        *(name for name in states(verdict) if name.startswith("anchor:")),
+    }
     assert verdict.outcome is ExitCode.INCOMPLETE
 
 

@@ -14,7 +14,7 @@ from evidence.verdict import Check, State
 from evidence.verify import verify
 from exhibit.clock import now
 from tests.assets.bundles import LABEL, OWNER, Scene
-from tests.assets.tampering import files_of, zipped
+from tests.assets.tampering import files_of, packed, rebagged, zipped
 
 DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 STEM = DEVICE.public_key.hex()[:16]
@@ -46,7 +46,7 @@ def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scen
     found = check(path, later, "revoked")
     assert found is not None
     assert found.state is State.PASSED
-    assert "saw the seal before" in found.sentence
+    assert "saw the log with the signature before" in found.sentence
     assert not verify(path, later).failures
 
 
@@ -54,7 +54,7 @@ def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Sc
     found = check(scene.write(tmp_path / "b.zip"), revoked(scene, now() - timedelta(days=1)), "revoked")
     assert found is not None
     assert found.state is State.FAILED
-    assert "the earliest pinned witness is of" in found.sentence
+    assert "the earliest pinned witness of the log is of" in found.sentence
 
 
 def test_a_seal_of_a_revoked_key_without_any_pinned_witness_fails(scene: Scene, tmp_path: Path) -> None:
@@ -110,11 +110,32 @@ def test_a_device_of_another_owner_fails(scene: Scene, tmp_path: Path) -> None:
     assert found.state is State.FAILED
 
 
-def test_a_counter_signature_after_the_device_key_was_revoked_fails(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hours", [-24, 24])
+def test_nothing_shows_when_a_device_that_was_revoked_had_signed(scene: Scene, tmp_path: Path, hours: int) -> None:
     path = scene.write(tmp_path / "b.zip", counter_signed(scene))
-    found = check(path, with_device(scene, since=now() - timedelta(days=1)), f"countersignature:{STEM}")
+    found = check(path, with_device(scene, since=now() + timedelta(hours=hours)), f"countersignature:{STEM}")
     assert found is not None
-    assert found.state is State.FAILED
+    assert found.state is State.NOT_CHECKED
+    assert "nothing in the bundle shows when this was signed" in found.sentence
+
+
+def test_a_witness_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(scene: Scene, tmp_path: Path) -> None:
+    stamp = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest == scene.sealed.seal)
+    path = scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=stamp))
+    trust = revoked(scene, now() + timedelta(hours=3))
+    states = {one.name: one.state for one in verify(path, trust).checks}
+    assert (states["time"], states["revoked"]) == (State.PASSED, State.FAILED)
+
+
+def test_a_checkpoint_without_this_seal_shows_neither_time_nor_that_it_was_signed(scene: Scene, tmp_path: Path) -> None:
+    checkpoint = tuple(anchor for anchor in scene.proofs.anchors if anchor.digest != scene.sealed.seal)
+    files = files_of(scene.write(tmp_path / "b.zip", replace(scene.proofs, anchors=checkpoint)))
+    for name in ("entry", "inclusion"):
+        del files[f"proofs/log/{name}.json"]
+    trust = revoked(scene, now() + timedelta(hours=3))
+    checks = {one.name: one for one in verify(packed(tmp_path / "c.zip", rebagged(files)), trust).checks}
+    assert (checks["time"].state, checks["revoked"].state) == (State.NOT_CHECKED, State.FAILED)
+    assert "the unrelated checkpoint" in checks["anchor:checkpoint-test-authority.tsr"].sentence
 
 
 @pytest.mark.parametrize(
@@ -124,6 +145,8 @@ def test_a_counter_signature_after_the_device_key_was_revoked_fails(scene: Scene
         (f"proofs/countersignatures/{STEM}.sig", b"too short"),
         ("proofs/countersignatures/other.txt", b"x"),
         ("proofs/countersignatures/lonely.sig", bytes(64)),
+        (f"proofs/countersignatures/x/{STEM}.sig", bytes(64)),
+        (f"proofs/countersignatures/{STEM}.pem.sig", bytes(64)),
     ],
 )
 def test_broken_counter_signatures_are_named_and_never_a_trace(
@@ -134,3 +157,13 @@ def test_broken_counter_signatures_are_named_and_never_a_trace(
     path.write_bytes(zipped({**files, name: data}))
     failed = [one.name for one in verify(path, with_device(scene)).failures]
     assert any(one.startswith("countersignature") for one in failed)
+
+
+def test_a_counter_signature_that_bears_another_key_s_name_fails(scene: Scene, tmp_path: Path) -> None:
+    files = files_of(scene.write(tmp_path / "b.zip", counter_signed(scene)))
+    folder, other = "proofs/countersignatures", "0" * 16
+    renamed = {name.replace(f"{folder}/{STEM}", f"{folder}/{other}"): data for name, data in files.items()}
+    path = packed(tmp_path / "c.zip", rebagged(renamed))
+    found = check(path, with_device(scene), f"countersignature:{other}")
+    assert found is not None
+    assert found.state is State.FAILED

@@ -170,8 +170,11 @@ def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, t
     unknown = {check.name for check in verdict.checks if check.sentence.startswith("unknown witness")}
     assert not verdict.failures
     assert verdict.outcome is ExitCode.INCOMPLETE
-    assert unknown >= {"key", "checkpoint", "time", "anchor:checkpoint-test-chain.ots"}
-    assert len(unknown) == 7
+    dated = {"registration", "slice:01"}
+    assert unknown >= {"key", "checkpoint", "time", "anchor:checkpoint-test-chain.ots", *dated}
+    assert len(unknown) == 9
+    [registration] = [check for check in verdict.checks if check.name == "registration"]
+    assert "no pinned log signed its checkpoint, nor the bundle's own, which continues it" in registration.sentence
 
 
 def test_receipts_and_log_of_another_bundle_do_not_help(scene: Scene, bundle: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from evidence.trust import load_trust
 from evidence.verify import verify
 from evidence.zipread import ZipContents
 from exhibit.errors import ExitCode
+from tests.assets.hostile_zips import hostile_zips
+from tests.assets.tampering import zipped
 
 FILES = {"bagit.txt": b"BagIt-Version: 1.0\n", "data/a.txt": b"a" * 5000, "data/b/c.txt": b""}
 
@@ -239,3 +241,23 @@ def test_a_bundle_beyond_what_a_plain_zip_holds_is_not_begun() -> None:
 
 def test_checksums_are_those_of_the_bytes() -> None:
     assert member_of("a", b"abc").crc == zlib.crc32(b"abc")
+
+
+@pytest.mark.parametrize("what", hostile_zips())
+def test_a_hostile_zip_is_refused_in_words(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "hostile.zip"
+    path.write_bytes(hostile_zips()[what])
+    if what in {"text", "nothing"}:
+        with pytest.raises(NoBundleError):
+            verify(path, load_trust())
+    else:
+        assert verify(path, load_trust()).outcome is ExitCode.CHECK_FAILED
+
+
+@pytest.mark.parametrize("folder", ["bundle (2)/", "案件/", "Ann's case/", "C-7 - Copy/"])
+def test_a_folder_of_any_plain_name_may_lie_around_everything(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / "around.zip"
+    path.write_bytes(zipped({"bagit.txt": b"x", "data/a.txt": b"y"}, folder=folder))
+    contents = ZipContents(path)
+    assert contents.names == ("bagit.txt", "data/a.txt")
+    contents.close()

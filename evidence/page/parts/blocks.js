@@ -3,6 +3,8 @@
 const OTS_MAGIC = concat(utf8("\0OpenTimestamps\0\0Proof\0"), fromHex("bf89e2e884e89294"));
 const BITCOIN = "0588960d73d71901";
 const PENDING = "83dfe30d2ef90c8e";
+/** Bytes of a message and of an argument, as the library's. */
+const MAX_MESSAGE = 4096;
 const MAX_OTS = 1 << 18;
 const DIFFICULTY_ONE = 0xffffn << 208n;
 
@@ -78,9 +80,11 @@ function readAttestation(reader, message, found) {
 
 /** The next message; null after an operation that no calendar uses and that isn't computed here. */
 async function applyOperation(tag, reader, message, found) {
-  const argument = tag === 0xf0 || tag === 0xf1 ? reader.text(4096) : null;
+  const argument = tag === 0xf0 || tag === 0xf1 ? reader.text(MAX_MESSAGE) : null;
+  if (argument && !argument.length) throw new Broken("The OpenTimestamps proof can't be read.");
   if (![0x02, 0x03, 0x08, 0x67, 0xf0, 0xf1, 0xf2, 0xf3].includes(tag)) throw new Broken("The OpenTimestamps proof can't be read.");
   if (!message) return null;
+  if (message.length + (argument ? argument.length : 0) > MAX_MESSAGE || (tag === 0xf3 && 2 * message.length > MAX_MESSAGE)) throw new Broken("The OpenTimestamps proof can't be read.");
   if (tag === 0x08) return sha256(message);
   if (tag === 0x02) return digest("SHA-1", message);
   if (tag === 0xf0) return concat(message, argument);

@@ -2,6 +2,8 @@
 
 const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
 const HELD = ["low-information", "collage", "page", "negative", "lens", "mark"];
+const MOST_COMPUTED = 200;
+const MOST_CALIBRATIONS = 16;
 const DRAWINGS = ["overlay", "side_by_side", "difference", "points"];
 const FIGURES = {
   "log-inliers": (one) => Math.log1p(one.inliers),
@@ -37,6 +39,8 @@ async function factsProblem({ manifest, listed }, facts) {
   if (!equal(facts.software, manifest.software)) return "The facts state other software than the manifest.";
   for (const [path, value] of namedFiles(facts))
     if (!listed.has(path) || (value && listed.get(path).sha256 !== value)) return `The facts name ${path}, which isn't sealed, or with another digest.`;
+  for (const picture of [...facts.work.pictures, ...facts.sightings.map((one) => one.picture)])
+    if (listed.get(picture.file).size !== picture.size) return `The facts state another size of ${picture.file} than the manifest.`;
   for (const [path, value] of derivedFiles(facts))
     if (!listed.has(path) || listed.get(path).sha256 !== hex(await sha256(canonical(value)))) return `${path} says something else than the facts.`;
   return looseMatch(facts);
@@ -46,7 +50,10 @@ async function factsProblem({ manifest, listed }, facts) {
 function namedFiles(facts) {
   const pictures = [...facts.work.pictures, ...facts.sightings.map((one) => one.picture)];
   const named = [...pictures, ...facts.work.attachments, ...(facts.calibrations || [])].map((one) => [one.file, one.digest]);
-  for (const sighting of facts.sightings) for (const capture of sighting.captures) named.push(...capture.files.map((path) => [path, null]));
+  for (const sighting of facts.sightings) {
+    for (const capture of sighting.captures) named.push(...capture.files.map((path) => [path, null]));
+    if (sighting.provenance?.file) named.push([sighting.provenance.file, null]);
+  }
   for (const match of facts.matches) named.push(...DRAWINGS.filter((role) => stated(match[role])).map((role) => [match[role], null]));
   return named;
 }
@@ -77,12 +84,14 @@ const calibrationOf = (facts, match) => (facts.calibrations || []).find((one) =>
 
 /** `registration`, one `slice:` for each sighting, one `match:` and `probability:` for each match. */
 async function checkCase(inspection, facts, progress) {
-  const checks = [await registrationCheck(inspection, facts.work)];
-  for (const sighting of facts.sightings) checks.push(await sliceCheck(inspection, sighting));
+  const own = await ownCheckpoint(inspection);
+  const checks = [await registrationCheck(inspection, own, facts.work)];
+  for (const sighting of facts.sightings) checks.push(await sliceCheck(inspection, own, sighting));
+  const calibrations = await readCalibrations(inspection, facts);
   for (const [place, match] of facts.matches.entries()) {
     await progress(place, facts.matches.length, `match ${match.number}`);
-    checks.push(await matchCheck(inspection, facts, match));
-    if (stated(match.verification.probability)) checks.push(await probabilityCheck(inspection, facts, match));
+    checks.push(await matchCheck(inspection, facts, match, place));
+    if (stated(match.verification.probability)) checks.push(probabilityCheck(match, calibrations));
   }
   return checks;
 }
@@ -94,23 +103,27 @@ async function logProofProblem(proof, kind) {
   return (await isUnder(proof, parseNote(proof.checkpoint))) ? "" : "The entry isn't included under the checkpoint's root.";
 }
 
-/** Why the checkpoint over an earlier entry doesn't count, or null when it does. */
-async function unvouched(inspection, name, proof) {
+/**
+ * Why the checkpoint over an earlier entry doesn't count, or null when it does: when a pinned log signed it, or the
+ * bundle's own checkpoint that continues it. A log that nobody knows could state any time.
+ */
+async function unvouched(inspection, own, name, proof) {
   const note = parseNote(proof.checkpoint);
   const signed = await noteCheck(inspection.trust, name, note);
   if (signed.state === "failed") return signed;
-  if (signed.state === "passed" || (await continues(inspection, note))) return null;
-  return notChecked(name, `${UNKNOWN}: no pinned log signed its checkpoint, and the bundle's own doesn't continue it.`);
+  const continued = own !== null && (await continues(own, note));
+  if (signed.state === "passed" || (continued && own.signed)) return null;
+  return notChecked(name, `${UNKNOWN}: no pinned log signed its checkpoint, ${continued ? "nor the bundle's own, which continues it" : "and the bundle's own doesn't continue it"}.`);
 }
 
-async function registrationCheck(inspection, work) {
+async function registrationCheck(inspection, own, work) {
   const [name, proof] = ["registration", work.registration];
   if (!proof) return notChecked(name, "The bundle holds no log entry of the registration.");
   try {
     const problem = (await logProofProblem(proof, "registration")) || registrationProblem(work, proof.opening);
     if (problem) return failed(name, problem);
     const words = `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to the work and its picture.`;
-    return (await unvouched(inspection, name, proof)) || passed(name, words);
+    return (await unvouched(inspection, own, name, proof)) || passed(name, words);
   } catch (error) {
     return checkOf(name, error);
   }
@@ -119,12 +132,12 @@ async function registrationCheck(inspection, work) {
 function registrationProblem(work, opening) {
   if (!work.pictures.some((picture) => picture.digest === opening.picture)) return "The log's entry is about another picture than those of the work.";
   const told = DECLARED.filter((name) => Object.hasOwn(opening, name)).map((name) => [name, opening[name]]);
-  if (Object.hasOwn(opening, "work")) told.push(["number", String(opening.work)]);
+  if (Object.hasOwn(opening, "work")) told.push(["number", Number.isSafeInteger(opening.work) ? String(opening.work) : opening.work]);
   const wrong = told.find(([name, value]) => !equal(work[name], value));
   return wrong ? `The log's entry states another ${wrong[0]} than the facts.` : "";
 }
 
-async function sliceCheck(inspection, sighting) {
+async function sliceCheck(inspection, own, sighting) {
   const [name, proof] = [`slice:${two(sighting.number)}`, sighting.slice];
   if (!proof) return notChecked(name, "The bundle holds no log entry of the crawl that saw this picture.");
   try {
@@ -134,7 +147,7 @@ async function sliceCheck(inspection, sighting) {
     const place = `record ${proof.index + 1} of ${proof.count}, entry ${proof.log.sequence} of the log`;
     const beyond = sighting.first_seen !== seen || sighting.last_seen !== seen ? " First and last seen beyond that aren't shown by it." : "";
     const words = `The crawl recorded this sighting as of ${moment(new Date(seen))}: ${place}.${beyond}`;
-    return (await unvouched(inspection, name, proof.log)) || passed(name, words);
+    return (await unvouched(inspection, own, name, proof.log)) || passed(name, words);
   } catch (error) {
     return checkOf(name, error);
   }
@@ -155,6 +168,7 @@ async function sliceProblem(sighting, proof) {
 
 /** The picture of the case that stands for a sealed one here: itself, or its stand-in where it is withheld. */
 function shownPicture(inspection, picture) {
+  if (inspection.listed.get(picture.file)?.sha256 !== picture.digest) throw new Broken(`${picture.file} was sealed as another picture than the facts state.`);
   if (inspection.sealed(picture.file)) return { file: picture.file, reduced: false };
   const standIn = inspection.withheld.has(picture.file) && inspection.listed.get(picture.file)?.stand_in;
   if (standIn && inspection.sealed(standIn)) return { file: standIn, reduced: true };
@@ -177,11 +191,12 @@ async function picturesOf(inspection, facts, match) {
   return decoded;
 }
 
-async function matchCheck(inspection, facts, match) {
+async function matchCheck(inspection, facts, match, place) {
   const name = `match:${two(match.number)}`;
   const sealed = match.verification;
   if (match.work_picture === match.picture) return passed(name, "The picture seen has exactly the bytes of the registered one.");
   if (!stated(sealed.transform)) return notChecked(name, "No alignment was sealed, so there is nothing to compute anew.");
+  if (place >= MOST_COMPUTED) return notChecked(name, `Only the first ${MOST_COMPUTED} matches are computed anew.`);
   try {
     const [found, registered] = await picturesOf(inspection, facts, match);
     const transform = sealed.transform.flat();
@@ -199,24 +214,72 @@ async function matchCheck(inspection, facts, match) {
   }
 }
 
-async function probabilityCheck(inspection, facts, match) {
-  const name = `probability:${two(match.number)}`;
-  const file = calibrationOf(facts, match);
-  if (inspection.withheld.has(file.file)) return notChecked(name, `${file.file} is withheld from this copy.`);
+/** The calibrations that the facts name, each read once: by its digest, or the check that stands for all that rest on it. */
+async function readCalibrations(inspection, facts) {
+  const known = new Map();
+  for (const match of facts.matches) {
+    const file = stated(match.verification.probability) && calibrationOf(facts, match);
+    if (!file || known.has(file.digest)) continue;
+    const more = () => notChecked("probability", `Only ${MOST_CALIBRATIONS} calibrations are read.`);
+    known.set(file.digest, known.size < MOST_CALIBRATIONS ? await readCalibration(inspection, file) : more());
+  }
+  return known;
+}
+
+async function readCalibration(inspection, file) {
+  if (inspection.withheld.has(file.file)) return notChecked("probability", `${file.file} is withheld from this copy.`);
   try {
     const calibration = parseCanonical(await inspection.read(file.file), file.file);
+    checkSchema(calibration, "calibration", file.file);
+    checkCalibration(calibration, file.file);
     const told = { name: calibration.name, made: calibration.made, data: calibration.data, ...calibration.bounds };
     if (inspection.measured.get(file.file).sha256 !== file.digest || Object.keys(told).some((field) => !equal(told[field], file[field])))
-      return failed(name, `${file.file} isn't the calibration that the facts state.`);
-    const found = probabilityBy(calibration, match.verification);
-    const sealed = match.verification.probability;
-    if (found === null) return failed(name, "The calibration says nothing of such figures.");
-    const words = `sealed ${sealed.toFixed(4)}, recomputed ${found.toFixed(4)}`;
-    if (!(Math.abs(found - sealed) <= 0.0002)) return failed(name, `The figures and the calibration don't give the sealed probability: ${words}.`);
-    return passed(name, `The figures and the calibration ${calibration.name} give the sealed probability: ${words}.`);
+      return failed("probability", `${file.file} isn't the calibration that the facts state.`);
+    return calibration;
   } catch (error) {
-    return checkOf(name, error);
+    return checkOf("probability", error);
   }
+}
+
+/** What a schema can't say of a calibration. */
+function checkCalibration({ figures, weights, knots, prior, bounds }, what) {
+  const rises = knots.every(([score, value], place) => !place || (knots[place - 1][0] < score && knots[place - 1][1] <= value));
+  const named = new Set(figures).size === figures.length && figures.length === weights.length && figures.every((name) => Object.hasOwn(FIGURES, name));
+  const inside = knots.length && knots[0][1] >= 0 && knots[knots.length - 1][1] <= 1 && prior > 0 && prior < 1;
+  if (!rises || !named || !inside) throw new Broken(`${what} contradicts itself.`);
+  for (const bound of Object.values(bounds))
+    if (atMostInAMillion(bound.failed, bound.photographs) !== bound.at_most_in_a_million) throw new Broken(`${what} states another bound than its counts give.`);
+}
+
+/** One million times the one-sided 95% bound of Clopper and Pearson, rounded up. */
+function atMostInAMillion(count, trials) {
+  if (!(count >= 0 && count <= trials)) throw new Broken("A calibration counts more false alarms than photographs.");
+  if (count === trials) return 1e6;
+  if (count > 1e5) throw new Unchecked("The calibration counts more false alarms than this page computes a bound from.");
+  let [low, high] = [count / trials, 1];
+  for (let halving = 0; halving < 60; halving++) {
+    const middle = (low + high) / 2;
+    let [term, sum] = [trials * Math.log1p(-middle), 0];
+    for (let place = 0; place <= count; place++) {
+      sum += Math.exp(term);
+      term += Math.log((trials - place) / (place + 1)) + Math.log(middle) - Math.log1p(-middle);
+    }
+    [low, high] = sum > 0.05 ? [middle, high] : [low, middle];
+  }
+  return Math.min(1e6, Math.ceil(((low + high) / 2) * 1e6 - 1e-6));
+}
+
+function probabilityCheck(match, calibrations) {
+  const name = `probability:${two(match.number)}`;
+  const calibration = calibrations.get(match.verification.calibration);
+  if (calibration.state) return { ...calibration, name };
+  const found = probabilityBy(calibration, match.verification);
+  const sealed = match.verification.probability;
+  if (found === null) return failed(name, "The calibration says nothing of such figures.");
+  if (!Number.isFinite(found)) return failed(name, "The figures are beyond what can be computed.");
+  const words = `sealed ${sealed.toFixed(4)}, recomputed ${found.toFixed(4)}`;
+  if (!(Math.abs(found - sealed) <= 0.0002)) return failed(name, `The figures and the calibration don't give the sealed probability: ${words}.`);
+  return passed(name, `The figures and the calibration ${calibration.name} give the sealed probability: ${words}.`);
 }
 
 /** A weighted sum of figures, and the straight lines between the knots; null for what the calibration doesn't measure. */
@@ -224,6 +287,7 @@ function probabilityBy(calibration, figures) {
   if (figures.pipeline !== calibration.pipeline || figures.reasons.some((reason) => HELD.includes(reason))) return null;
   const { weights, knots } = calibration;
   const score = calibration.figures.reduce((sum, name, place) => sum + weights[place] * FIGURES[name](figures), calibration.intercept);
+  if (!Number.isFinite(score)) return NaN;
   let [left, low] = knots[0];
   if (score <= left) return low;
   for (const [right, high] of knots) {

@@ -7,6 +7,8 @@ const MAX_FILE = 512 << 20;
 const FULL32 = 0xffffffff;
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 const RESERVED = /(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\/|$)/i;
+/** A folder around everything: any plain name, such as "bundle (2)", that leads nowhere else on any system. */
+const TOP = /^[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]$/;
 const JUNK = ["__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"];
 
 /** What was given is no bundle at all. */
@@ -36,7 +38,7 @@ function tidy(entries, what) {
   let files = entries.filter((entry) => !entry.name.endsWith("/") && !isJunk(entry.name));
   const tops = new Set(files.map((entry) => entry.name.split("/")[0]));
   const [top] = tops;
-  if (tops.size === 1 && files.some((entry) => entry.name === `${top}/bagit.txt`)) {
+  if (tops.size === 1 && TOP.test(top) && files.some((entry) => entry.name === `${top}/bagit.txt`)) {
     files = files.map((entry) => ({ ...entry, name: entry.name.slice(top.length + 1) }));
     remarks.push("everything lies in a folder of its own");
   }
@@ -151,9 +153,10 @@ class ZipBundle {
   async findDirectory() {
     const length = this.file.size;
     const tail = await this.bytes(Math.max(0, length - 22 - 0xffff), 22 + 0xffff);
-    let found = tail.length - 22;
+    let found = tail.length - 4;
     while (found >= 0 && !(tail[found] === 0x50 && tail[found + 1] === 0x4b && tail[found + 2] === 5 && tail[found + 3] === 6)) found--;
-    if (found < 0) throw new NoBundle(`${this.title} isn't a ZIP. Give the ZIP as it was downloaded, or the folder that holds bagit.txt.`);
+    if (found < 0 && hex(await this.bytes(0, 4)) !== "504b0304") throw new NoBundle(`${this.title} isn't a ZIP. Give the ZIP as it was downloaded, or the folder that holds bagit.txt.`);
+    if (found < 0 || found + 22 > tail.length) throw new Broken("The ZIP's end is missing or damaged.");
     const fields = new DataView(tail.buffer, found);
     let end = length - tail.length + found;
     let size = fields.getUint32(12, true);
@@ -182,6 +185,7 @@ class ZipBundle {
     for (const entry of [...entries].sort((one, other) => one.offset - other.offset)) {
       const shown = JSON.stringify(entry.name.slice(0, 80));
       if (entry.offset < reached) throw new Broken(`The ZIP has files that overlap: ${shown}.`);
+      if (entry.offset > limit) throw new Broken(`The ZIP has a file that lies outside of it: ${shown}.`);
       const head = await this.view(entry.offset, 30);
       if (head.byteLength !== 30 || head.getUint32(0, true) !== 0x04034b50) throw new Broken(`The ZIP's own header of ${shown} is damaged.`);
       entry.data = entry.offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
@@ -195,7 +199,7 @@ function readDirectoryEntry(raw, place) {
   const fields = new DataView(raw.buffer, place);
   const nameEnd = place + 46 + fields.getUint16(28, true);
   const extraEnd = nameEnd + fields.getUint16(30, true);
-  const name = new TextDecoder().decode(raw.subarray(place + 46, nameEnd));
+  const name = entryName(raw.subarray(place + 46, nameEnd));
   const shown = JSON.stringify(name.slice(0, 80));
   if (fields.getUint16(8, true) & 0x2041) throw new Broken(`The ZIP has an encrypted file: ${shown}.`);
   if (fields.getUint16(4, true) >> 8 === 3 && ((fields.getUint32(38, true) >>> 16) & 0o170000) === 0o120000)
@@ -204,6 +208,15 @@ function readDirectoryEntry(raw, place) {
   if (method !== 0 && method !== 8) throw new Broken(`${shown} is packed by method ${method}, which isn't read here; unpack the ZIP first.`);
   const [size, packed, offset] = largeValues(raw.subarray(nameEnd, extraEnd), [24, 20, 42].map((at) => fields.getUint32(at, true)));
   return { name, method, size, packed, offset, next: extraEnd + fields.getUint16(32, true) };
+}
+
+/** A member's name; older programs write names in other encodings, of which none is a bundle's. */
+function entryName(bytes) {
+  try {
+    return textOf(bytes, "A name");
+  } catch {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  }
 }
 
 /** Size, packed size and offset, with those that stand in the ZIP64 extra field put in (APPNOTE.TXT 4.5.3). */

@@ -86,7 +86,7 @@ function checkManifest(manifest) {
   const sorted = [...paths].sort();
   if (paths.some((path, place) => path !== sorted[place] || !path.startsWith("data/"))) throw new Broken("The manifest's files aren't sorted, or lie outside of data/.");
   if (!paths.includes(FACTS)) throw new Broken(`The manifest doesn't list ${FACTS}.`);
-  if (manifest.files.some((file) => file.stand_in && !paths.includes(file.stand_in))) throw new Broken("The manifest names a stand-in that it doesn't list.");
+  if (manifest.files.some((file) => stated(file.stand_in) && !paths.includes(file.stand_in))) throw new Broken("The manifest names a stand-in that it doesn't list.");
   if (manifest.key.algorithm !== "Ed25519" || manifest.key.public.length !== 64) throw new Broken("the sealing key isn't an Ed25519 key");
   if (manifest.files.some((file) => file.size < 0 || file.sha512.length !== 128)) throw new Broken("The manifest states a size or a digest that can't be.");
 }

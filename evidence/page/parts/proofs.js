@@ -5,6 +5,8 @@ const CHECKPOINT = "proofs/log/checkpoint";
 const CONSISTENCY = "proofs/log/consistency.json";
 const ANCHORS = "proofs/anchors/index.json";
 const MAX_RECEIPT = 1 << 20;
+/** By so many milliseconds the time in a Bitcoin block's header may be too early. */
+const CLOCKS = 2 * 60 * 60 * 1000;
 
 const moment = (time) => time.toISOString().slice(0, 19).replace("T", " ") + " UTC";
 
@@ -129,39 +131,48 @@ async function consistencyCheck(inspection, facts, note) {
   }
 }
 
-/** Whether the bundle's checkpoint is shown to continue an earlier one. */
-async function continues(inspection, old) {
+/** The bundle's checkpoint, what shows that it continues earlier ones, and whether a pinned log signed it; or null. */
+async function ownCheckpoint(inspection) {
   try {
     const note = parseNote(await readCheckpoint(inspection));
     const paths = await consistencyPaths(inspection);
-    return await isContinued(old.size, note.size, old.root, note.root, paths.get(old.size) || []);
+    return { note, paths, signed: (await noteCheck(inspection.trust, "checkpoint", note)).state === "passed" };
   } catch {
-    return false;
+    return null;
   }
 }
 
-/** One `anchor:` for each receipt, and `time`. */
-async function checkWitnesses(inspection, facts) {
+/** Whether the bundle's checkpoint is shown to continue an earlier one. */
+const continues = (own, old) => isContinued(old.size, own.note.size, old.root, own.note.root, own.paths.get(old.size) || []);
+
+/** Whether `entry` and `inclusion` passed: only then the bundle's checkpoint has to do with its seal. */
+const isLogged = (checks) => ["entry", "inclusion"].every((name) => checks.some((check) => check.name === name && check.state === "passed"));
+
+/** `checks`: one `anchor:` for each receipt, and `time`; `logged`: the earliest time by which the log held the seal with its signature. */
+async function checkWitnesses(inspection, facts, logged) {
   let records = [];
   let subjects = new Map();
   try {
-    subjects = await renewed(inspection);
+    const unrelated = logged ? "" : "unrelated ";
+    subjects = new Map([...(await renewed(inspection))].map(([value, words]) => [value, unrelated + words]));
     if (inspection.has(ANCHORS)) records = await inspection.readJson(ANCHORS, "anchors");
     if (records.length > 64 || new Set(records.map((record) => record.file)).size !== records.length) throw new Broken(`${ANCHORS} lists a receipt twice, or more than 64.`);
+    if (records.some(({ material }) => material.length > 64 || new Set(material).size !== material.length)) throw new Broken(`${ANCHORS} lists material of a receipt twice, or more than 64 of it.`);
     for (const [name, proof] of facts ? proofsInFacts(facts) : []) {
       const value = hex(await sha256(utf8(proof.checkpoint)));
       if (!subjects.has(value)) subjects.set(value, `checkpoint of ${name}`);
     }
-    if (inspection.has(CHECKPOINT)) subjects.set(hex(await sha256(utf8(await readCheckpoint(inspection)))), "checkpoint");
+    if (inspection.has(CHECKPOINT)) subjects.set(hex(await sha256(utf8(await readCheckpoint(inspection)))), `${unrelated}checkpoint`);
     subjects.set(inspection.seal, "manifest");
   } catch (error) {
-    return [checkOf("anchors", error), notChecked("time", "The list of receipts can't be read.")];
+    return { checks: [checkOf("anchors", error), notChecked("time", "The list of receipts can't be read.")], logged: null };
   }
   const unread = checkUnread(inspection, records);
   const checks = [];
   for (const record of records) checks.push({ subject: subjects.get(record.digest), check: await anchorCheck(inspection, record, subjects) });
-  const counting = checks.filter(({ subject }) => /^(manifest$|checkpoint$|later checkpoint)/.test(subject));
-  return [...unread, ...checks.map(({ check }) => check), timeCheck(counting.map(({ check }) => check))];
+  const earliest = (pattern) => timeCheck(checks.filter(({ subject }) => pattern.test(subject)).map(({ check }) => check));
+  const time = earliest(/^(manifest$|checkpoint$|later checkpoint)/);
+  return { checks: [...unread, ...checks.map(({ check }) => check), time], logged: earliest(/^(checkpoint$|later checkpoint)/).time || null };
 }
 
 /** `proofs`, when some file under `proofs/` is read by no check: nobody vouches for it. */
@@ -211,7 +222,8 @@ async function receiptCheck(inspection, record, subjects) {
     const { chain, height, time, others } = await checkBlocks(proof, record.digest, headers, inspection.trust);
     const also = others.length ? ` The proof also names ${others.join(", ").slice(0, 200)}, which isn't needed.` : "";
     const dated = `dated ${moment(time)} (the clocks of blocks are right within some two hours)`;
-    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}.${also}`, { time, ...developmentOf(chain) });
+    const latest = new Date(time.getTime() + CLOCKS);
+    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}: it existed no later than ${moment(latest)}.${also}`, { time: latest, ...developmentOf(chain) });
   } catch (error) {
     return checkOf(name, error);
   }

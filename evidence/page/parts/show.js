@@ -215,7 +215,7 @@ function showTrust() {
 async function useTrust(file) {
   try {
     if (file.size > 1 << 20) throw new Broken("The trust list is too long.");
-    trust = readTrust(await file.text());
+    trust = await readTrust(await file.text());
     showTrust();
     tell("This trust list counts from now on; check the bundle again.");
   } catch (error) {

@@ -302,7 +302,8 @@ async function checkReply(reply, wanted, helpers, trust) {
     throw error instanceof Broken || error instanceof Unchecked ? error : unreadable();
   }
   if (stamp.digest !== wanted) throw new Broken(`The timestamp is about another digest: ${stamp.digest}.`);
-  const pool = [...stamp.certificates, ...helpers.flatMap(readCertificates)].slice(0, 2 * MAX_CERTIFICATES);
+  const pool = [...stamp.certificates, ...helpers.flatMap(readCertificates)];
+  if (pool.length > 2 * MAX_CERTIFICATES) throw new Broken(`More than ${2 * MAX_CERTIFICATES} certificates came with the timestamp.`);
   const gaps = [];
   for (const authority of trust.authorities) {
     const roots = authority.certificates.flatMap((text) => readCertificates(utf8(text)));

@@ -16,9 +16,9 @@ async function checkBundle(bundle, trust, progress) {
   const lists = `Canonical JSON (RFC 8785) that lists ${inspection.manifest.files.length} files; seal digest ${inspection.seal}.`;
   const checks = [passed("manifest", lists), ...(await checkContents(inspection))];
   const [facts, check] = await readFacts(inspection);
-  const witnessed = await checkWitnesses(inspection, facts);
-  const seen = witnessed.find((one) => one.name === "time")?.time || null;
-  checks.push(check, ...(await checkSignature(inspection)), ...(await checkLog(inspection, facts)), ...(await checkRenewals(inspection)), ...witnessed, ...(await checkSigners(inspection, seen)));
+  const log = await checkLog(inspection, facts);
+  const witnessed = await checkWitnesses(inspection, facts, isLogged(log));
+  checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, ...(await checkSigners(inspection, witnessed.logged)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
   return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, inspection, facts: sound };
@@ -44,7 +44,7 @@ function verdictOf(checks) {
 }
 
 /** A trust list, read as strictly as a bundle; throws Broken. */
-function readTrust(text) {
+async function readTrust(text) {
   let trust;
   try {
     trust = JSON.parse(text);
@@ -56,5 +56,7 @@ function readTrust(text) {
   const all = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...trust.logs, ...trust.keys];
   if (all.some((entry) => entry.development && !entry.label)) throw new Broken("The trust list has an entry for development without a label.");
   for (const authority of trust.authorities) for (const pem of authority.certificates) readCertificates(utf8(pem));
+  for (const log of trust.logs)
+    if (!(await parseVerifierKey(log.vkey))) throw new Broken(`The trust list has ${JSON.stringify(log.vkey.slice(0, 80))}, which isn't a log's public key.`);
   return trust;
 }

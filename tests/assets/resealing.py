@@ -1,0 +1,179 @@
+"""What an owner who deceives can do: seal anything at all with a key of his own, so that every digest and list fits."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.bundle import key_files
+from evidence.keys import KeySigner
+from evidence.manifest import Manifest
+from evidence.notes import sign_note
+from exhibit.clock import parse_rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import Entry, EntryType, canonical, commit
+from tests.assets.changes import Files
+from tests.assets.tampering import rebagged
+
+FACTS, MANIFEST = "data/facts.json", "data/manifest.json"
+Facts = dict[str, Any]
+Lie = Callable[[Facts, Files], None]
+"""Changes the facts and the files beside them; what repeats the facts is written anew afterwards."""
+
+
+def sealed_lie(files: Files, lie: Lie) -> Files:
+    """The bundle with a lie in it, sealed anew by a stranger's key; without log and witnesses."""
+    new = {name: data for name, data in files.items() if not name.startswith("proofs/")}
+    facts = json.loads(new[FACTS])
+    lie(facts, new)
+    if new[FACTS] == files[FACTS]:
+        new[FACTS] = canonical(facts)
+        _repeat(facts, new)
+    return signed(new)
+
+
+def signed(files: Files, change: Callable[[Facts], None] = lambda _: None) -> Files:
+    """The files with a manifest that fits them, after a change of it, and a signature."""
+    signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+    manifest = json.loads(files[MANIFEST])
+    known = {entry["path"]: entry for entry in manifest["files"]}
+    names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
+    manifest["files"] = [_listed(name, files[name], known.get(name, {})) for name in names]
+    manifest["key"]["public"] = signer.public_key.hex()
+    keys = key_files(Manifest.from_json(canonical(manifest)))
+    change(manifest)
+    data = canonical(manifest)
+    return rebagged({**files, MANIFEST: data, "proofs/signature": signer.sign(data), **keys})
+
+
+def logged_by_a_stranger(kind: EntryType, opening: dict[str, object], time: str) -> Facts:
+    """A proof of a log that holds one entry, by a key that nobody knows, in the form that facts have."""
+    commitment, salt = commit(opening)
+    entry = Entry(kind, parse_rfc3339(time), commitment)
+    signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
+    note = sign_note("log.stranger.example", 1, entry.leaf_hash, signer).note
+    return {
+        "sequence": 0, "type": str(kind), "time": time, "commitment": commitment.hex(), "salt": salt.hex(),
+        "opening": opening, "size": 1, "path": [], "checkpoint": note,
+    }  # fmt: skip
+
+
+def _repeat(facts: Facts, files: Files) -> None:
+    for match in facts["matches"]:
+        files[f"data/matches/{match['number']:02d}/alignment.json"] = canonical(match)
+    for sighting in facts["sightings"]:
+        if sighting["slice"] is not None:
+            files[f"data/sightings/{sighting['number']:02d}/slice.json"] = canonical(sighting["slice"])
+    if facts["work"]["registration"] is not None:
+        files["data/work/registration.json"] = canonical(facts["work"]["registration"])
+
+
+def _listed(name: str, data: bytes, known: Facts) -> Facts:
+    digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
+    other = {"role": "other", "media_type": "application/octet-stream", "stand_in": None}
+    return {**other, **known, "path": name, "size": len(data), **digests}
+
+
+def _figures(**changes: object) -> Lie:
+    return lambda facts, _: facts["matches"][0]["verification"].update(changes)
+
+
+def _registration(**changes: object) -> Lie:
+    """The registration stands in a log that nobody knows, with these fields of its opening."""
+
+    def lie(facts: Facts, _: Files) -> None:
+        registration = facts["work"]["registration"]
+        opening = {**registration["opening"], **changes}
+        facts["work"]["registration"] = logged_by_a_stranger(EntryType.REGISTRATION, opening, registration["time"])
+
+    return lie
+
+
+def _slice(change: Callable[[Facts], Facts]) -> Lie:
+    """The slice stands in a log that nobody knows, with another opening."""
+
+    def lie(facts: Facts, _: Files) -> None:
+        one = facts["sightings"][0]["slice"]
+        one["log"] = logged_by_a_stranger(EntryType.SLICE, change(one["log"]["opening"]), one["log"]["time"])
+
+    return lie
+
+
+def _calibration(**changes: object) -> Lie:
+    """Another calibration, of which the facts state what it says."""
+
+    def lie(facts: Facts, files: Files) -> None:
+        [stated] = facts["calibrations"]
+        plain = {**json.loads(files[stated["file"]]), **changes}
+        data = canonical(plain)
+        files[stated["file"]] = data
+        told = plain["bounds"] if isinstance(plain["bounds"], dict) else {}
+        stated.update(
+            digest=Digest.of(data).hex, **{name: told[name] for name in ("certain", "review") if name in told}
+        )
+        facts["matches"][0]["verification"]["calibration"] = stated["digest"]
+
+    return lie
+
+
+def _overlaid(facts: Facts, files: Files) -> None:
+    """The registered picture is a copy of the found one; a drawing that lies at the same path hides it."""
+    [picture], [sighting], [match] = facts["work"]["pictures"], facts["sightings"], facts["matches"]
+    found = sighting["picture"]
+    files[picture["file"]] = files[found["file"]]
+    picture.update(width=found["width"], height=found["height"], size=found["size"])
+    match.update(overlay=picture["file"])
+    match["verification"].update(
+        transform=[[1, 0, 0], [0, 1, 0], [0, 0, 1]], dense=1, overlap_work=1, overlap_picture=1
+    )
+
+
+def _spaced(facts: Facts, files: Files) -> None:
+    files[FACTS] = json.dumps(facts, sort_keys=True).encode()
+
+
+def _provenance(facts: Facts, _: Files) -> None:
+    texts = dict.fromkeys(("standing", "signer", "signed_at", "generator", "title"), "")
+    facts["sightings"][0]["provenance"] = {**texts, "problems": [], "file": "data/sightings/01/nothing.json"}
+
+
+LIES: dict[str, tuple[Lie, dict[str, str]]] = {
+    "nothing": (lambda *_: None, {"probability:01": "passed", "match:01": "passed", "registration": "passed"}),
+    "a registered picture that isn't the one": (_overlaid, {"facts": "failed"}),
+    "another size": (lambda facts, _: facts["work"]["pictures"][0].update(size=7), {"facts": "failed"}),
+    "facts that are written otherwise": (_spaced, {"facts": "failed"}),
+    "a day that isn't": (lambda facts, _: facts.update(opened_at="2026-02-30T00:00:00.000000Z"), {"facts": "failed"}),
+    "a year before all": (lambda facts, _: facts.update(opened_at="0001-01-01T00:00:00.000000Z"), {"facts": "failed"}),
+    "a number beyond all": (lambda facts, _: facts.update(bundle=1e21), {"facts": "failed"}),
+    "a record that isn't there": (_provenance, {"facts": "failed"}),
+    "a short hash": (lambda facts, _: facts["work"]["registration"]["path"].insert(0, "00"), {"facts": "failed"}),
+    "a short salt": (lambda facts, _: facts["work"]["registration"].update(salt="00"), {"facts": "failed"}),
+    "a log of its own": (_registration(), {"registration": "not checked"}),
+    "a picture that is a list": (_registration(picture=[]), {"registration": "failed"}),
+    "a number that is a list": (_registration(work=["W-1"]), {"registration": "failed"}),
+    "a slice of its own": (_slice(dict), {"slice:01": "not checked"}),
+    "a count that is true": (_slice(lambda one: {**one, "count": True}), {"slice:01": "failed"}),
+    "a root in capitals": (_slice(lambda one: {**one, "root": one["root"].upper()}), {"slice:01": "failed"}),
+    "a root with blanks": (_slice(lambda one: {**one, "root": f"{one['root']} "}), {"slice:01": "failed"}),
+    "fewer points than none": (_figures(inliers=-5), {"probability:01": "failed"}),
+    "one point less than none": (_figures(inliers=-1), {"probability:01": "failed"}),
+    "a figure beyond all": (_figures(dense=1.7e308), {"probability:01": "failed"}),
+    "weights beyond all": (_calibration(weights=[1.7e308, 1.7e308, 1.7e308]), {"probability:01": "failed"}),
+    "no bounds": (_calibration(bounds={}), {"probability:01": "failed"}),
+    "half of the bounds": (
+        _calibration(bounds={"certain": {"photographs": 400, "failed": 0, "at_most_in_a_million": 7462}}),
+        {"probability:01": "failed"},
+    ),
+    "a bound that is too small": (
+        _calibration(bounds={
+            name: {"photographs": 400, "failed": 0, "at_most_in_a_million": 7461} for name in ("certain", "review")
+        }),
+        {"probability:01": "failed"},
+    ),
+    "knots that fall": (_calibration(knots=[[0, 0.9], [1, 0.1]]), {"probability:01": "failed"}),
+    "no knots": (_calibration(knots=[]), {"probability:01": "failed"}),
+    "another format of a calibration": (_calibration(format="exhibit-calibration/9"), {"probability:01": "failed"}),
+    "a field too many": (_calibration(surprise=1), {"probability:01": "failed"}),
+}  # fmt: skip
