@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db.models import Q
+
 from evidence import merkle
 from evidence.log import Log
 from exhibit.types import Decision
@@ -23,6 +25,7 @@ from registry.models import (
     FrontierUrl,
     HostLease,
     LogEntry,
+    LogOpening,
     LogSubmission,
     Match,
     Owner,
@@ -41,6 +44,8 @@ def rows_of(owner: Owner) -> Rows:
     """Everything that a run has left for an owner, by kind, each kind sorted."""
     crawls = Crawl.objects.filter(watch__owner=owner)
     cases = Case.objects.filter(owner=owner)
+    # in how many steps a case gained its sightings depends on which pictures were matched together
+    gains = LogSubmission.objects.filter(owner=owner, opening__content__what="extended")
     seen = Sighting.objects.filter(crawl__in=crawls)
     pictures = Picture.objects.filter(sightings__in=seen).distinct()
     # which unlike pairs were looked at depends on what else was registered at that moment
@@ -76,7 +81,12 @@ def rows_of(owner: Owner) -> Rows:
             (one.case.work.number, one.number, one.state, [file["path"] for file in one.contents])
             for one in Bundle.objects.filter(case__in=cases)
         ],
-        "log": LogSubmission.objects.filter(owner=owner).exclude(type="slice").values_list("type"),
+        "log": LogSubmission.objects.filter(owner=owner).exclude(Q(type="slice") | Q(pk__in=gains)).values_list("type"),
+        "gained": [
+            (one["picture"], one["licence"])
+            for row in LogOpening.objects.filter(submission__in=gains)
+            for one in (row.details or {})["sightings"]
+        ],
     }
     return {name: sorted(map(tuple, values), key=repr) for name, values in rows.items()}
 
