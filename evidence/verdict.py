@@ -65,12 +65,14 @@ class Verdict:
         seal: the seal digest, or ``None`` when the manifest couldn't be read.
         trust_dated: date of the trust list that was used.
         checks: in the order of the bundle.
+        withheld: sealed files that this copy leaves out and says so.
     """
 
     bundle: str
     seal: Digest | None
     trust_dated: str
     checks: tuple[Check, ...]
+    withheld: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Check, ...]:
@@ -98,7 +100,8 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The whole in one or two sentences."""
-        return " ".join(filter(None, (self._result(), self._container_note(), self._development_note())))
+        notes = (self._result(), self._withheld_note(), self._container_note(), self._development_note())
+        return " ".join(filter(None, notes))
 
     def to_plain(self) -> dict[str, Any]:
         """Plain JSON data for programs."""
@@ -109,6 +112,7 @@ class Verdict:
             "outcome": words[self.outcome],
             "exit_code": int(self.outcome),
             "existed_no_later_than": rfc3339(self.existed_by) if self.existed_by else None,
+            "withheld": list(self.withheld),
             "development": list(self.development),
             "trust_dated": self.trust_dated,
             "sentence": self.sentence,
@@ -124,6 +128,11 @@ class Verdict:
             return f"Complete: nothing failed, and all of it existed no later than {_minute(self.existed_by)}."
         good = {check.name for check in self.checks if check.state is State.PASSED}
         return f"Incomplete: nothing failed; not shown: {', '.join(name for name in MINIMUM if name not in good)}."
+
+    def _withheld_note(self) -> str:
+        count = len(self.withheld)
+        words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
+        return f"{words} withheld from this copy." if count else ""
 
     def _container_note(self) -> str:
         container = next((check for check in self.checks if check.name == "container"), None)

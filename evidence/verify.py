@@ -19,7 +19,6 @@ from evidence.container import Contents, FolderContents, NoBundleError
 from evidence.trust import Trust, load_trust
 from evidence.verdict import Check, State, Verdict, failed, passed, require, worst
 from evidence.zipread import ZipContents, is_zip
-from exhibit.digests import Digest
 
 __all__ = ["Check", "NoBundleError", "State", "Verdict", "require", "verify"]
 
@@ -40,19 +39,20 @@ def verify(path: Path, trust: Trust | None = None) -> Verdict:
     pinned = load_trust() if trust is None else trust
     try:
         with opened(path) as contents:
-            seal, checks = _check_all(contents, pinned)
+            return _check_all(path.name, contents, pinned)
     except FormatError as error:
-        seal, checks = None, [failed("container", error.message)]
-    return Verdict(path.name, seal, pinned.dated, tuple(checks))
+        return Verdict(path.name, None, pinned.dated, (failed("container", error.message),))
 
 
-def _check_all(contents: Contents, trust: Trust) -> tuple[Digest | None, list[Check]]:
+def _check_all(name: str, contents: Contents, trust: Trust) -> Verdict:
     try:
         inspection = inspect(contents, trust)
     except FormatError as error:
-        return None, [_container(contents, State.FAILED), failed("manifest", error.message)]
+        checks = [_container(contents, State.FAILED), failed("manifest", error.message)]
+        return Verdict(name, None, trust.dated, tuple(checks))
     checks = list(_checks(inspection))
-    return inspection.seal, [_container(contents, worst(check.state for check in checks), inspection), *checks]
+    container = _container(contents, worst(check.state for check in checks), inspection)
+    return Verdict(name, inspection.seal, trust.dated, (container, *checks), inspection.left_out)
 
 
 def _checks(inspection: Inspection) -> Iterator[Check]:

@@ -7,7 +7,7 @@ import click
 
 from desk.cli.frame import examples, open_desk
 from desk.cli.show import say
-from exhibit.errors import WrongUseError
+from exhibit.errors import IntegrityError, WrongUseError
 
 if TYPE_CHECKING:
     from evidence.trust import Trust, TrustedKey
@@ -27,16 +27,16 @@ def trust_command(*, file: Path, label: str) -> None:
     Hand it to whoever checks bundles, by another way than the bundles themselves: a list that travels in a bundle
     says nothing. Keys that have been revoked stand in it with the time since when they don't count.
     """
-    desk = open_desk()
+    written = own_trust(open_desk().house, label).to_json()
     try:
-        file.write_bytes(own_trust(desk.house, label).to_json())
+        file.write_bytes(written)
     except OSError as error:
         raise WrongUseError(f"{file} can't be written: {error.strerror}.") from error
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
 
 def own_trust(house: "House", label: str) -> "Trust":
-    """The keys and roots that this installation vouches for."""
+    """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
     from evidence.trust import Trust, TrustedAuthority, TrustedLog, load_trust
     from exhibit.clock import now
 
@@ -44,7 +44,7 @@ def own_trust(house: "House", label: str) -> "Trust":
     note = label or "The keys of one installation, written by itself."
     label = label or trials_label(house)
     authorities = tuple(
-        TrustedAuthority(one.name, (one.roots.read_text("ascii"),), one.development, label)
+        TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
         for one in house.config.anchors
         if one.kind == "rfc3161" and one.roots is not None
     )
@@ -56,6 +56,21 @@ def own_trust(house: "House", label: str) -> "Trust":
         logs=tuple(TrustedLog(vkey, development, label) for vkey in house.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
     )
+
+
+def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
+    """The root certificates in a file, as PEM and without what else stands in it."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from evidence.anchors.stamps import load_certificates
+
+    try:
+        found = load_certificates([roots.read_bytes()])
+    except OSError as error:
+        raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
+    except IntegrityError as error:
+        raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
+    return tuple(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)
 
 
 def trials_label(house: "House") -> str:

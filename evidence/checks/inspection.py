@@ -61,6 +61,11 @@ class Inspection:
         """The seal digest."""
         return Digest.of(self.manifest_bytes)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The sealed files that this copy withholds and doesn't hold."""
+        return tuple(one.path for one in self.manifest.files if one.path in self.withheld and not self.has(one.path))
+
     def has(self, name: str) -> bool:
         """Whether the bundle has a file of this name."""
         return name in self.measured or name in self.broken

@@ -118,6 +118,8 @@ def test_a_copy_may_withhold_a_file_and_says_which(scene: Scene, tmp_path: Path)
     assert states(verdict)["file:data/work/01.jpg"] is State.NOT_CHECKED
     assert states(verdict)["match:01"] is State.NOT_CHECKED
     assert "data/work/01.jpg" in next(check.sentence for check in verdict.checks if check.name == "files")
+    assert "1 sealed file is withheld from this copy." in verdict.sentence
+    assert verdict.to_plain()["withheld"] == ["data/work/01.jpg"]
 
 
 def test_a_trial_chain_that_was_begun_anew_stops_no_download(scene: Scene, tmp_path: Path) -> None:

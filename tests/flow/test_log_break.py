@@ -8,10 +8,13 @@ from django.db import connection
 
 from desk.cli.trust import own_trust
 from evidence.seen import checkpoints_in
+from evidence.trust import load_trust
 from evidence.verdict import State
 from evidence.verify import verify
+from exhibit.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from exhibit.errors import WrongUseError
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Owner, StepState
 from tests.flow.rows import owner
@@ -53,6 +56,23 @@ def test_who_pins_the_new_name_alone_still_sees_the_registration_proven(inline: 
     assert checks["registration"].state is State.PASSED
     checks = {check.name: check for check in verify(broken, replace(trust, logs=())).checks}
     assert checks["checkpoint"].state is State.NOT_CHECKED
+
+
+def test_roots_are_written_without_what_else_their_file_says_and_named_when_they_cannot_be_read(
+    inline: Inline, tmp_path: Path
+) -> None:
+    [known, *_] = load_trust().authorities
+    roots = tmp_path / "roots.pem"
+    roots.write_text(f"# 根证书 of {known.name}\n{known.certificates[0]}", "utf-8")
+    authority = AnchorConfig(kind="rfc3161", name="ours", urls=("https://tsa.example/",), roots=roots)
+    inline.house.config = replace(inline.house.config, anchors=(authority,))
+    [written] = own_trust(inline.house, "").authorities
+    assert written.roots == known.roots[:1]
+    assert "根" not in written.certificates[0]
+    for spoil, words in ((lambda: roots.write_bytes(b"\xff"), "holds no root"), (roots.unlink, "can't be read")):
+        spoil()
+        with pytest.raises(WrongUseError, match=words):
+            own_trust(inline.house, "")
 
 
 def test_a_bundle_is_held_against_the_log_with_every_checkpoint_in_it(inline: Inline, broken: Path) -> None:

@@ -171,7 +171,9 @@ def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_p
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
     path = scene.write(tmp_path / "copy.zip", proofs)
     assert page.check(path) == by_python(path, scene.trust)
-    assert "data/work/01.jpg" in page.tab.ask(f"{RESULT}.textContent")
+    shown = page.tab.ask(f"{RESULT}.textContent")
+    assert "data/work/01.jpg" in shown
+    assert "1 sealed file is withheld from this copy." in shown
 
 
 def test_markup_in_titles_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
         ('"logs": []', '"logs": [], "extra": 1', "extra"),
         ("exhibit-trust/1", "exhibit-trust/2", "exhibit-trust/1"),
         ('"development": false', '"development": true', "label"),
+        ('"logs": []', '"logs": [{"vkey": "log.example+0+AA==", "development": false, "label": ""}]', "public key"),
+        (
+            '"keys": []',
+            '"keys": [{"owner": "Ann", "public": "00ff", "development": false, "label": ""}]',
+            "keys.0.: public",
+        ),
     ],
 )
 def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -64,6 +64,11 @@ class Inspection {
     return this.measured.has(name) || this.broken.has(name) || this.large.has(name);
   }
 
+  /** The sealed files that this copy withholds and doesn't hold. */
+  leftOut() {
+    return this.manifest.files.map((file) => file.path).filter((path) => this.withheld.has(path) && !this.has(path));
+  }
+
   /** Whether the manifest lists this file and the bundle holds exactly its bytes. */
   sealed(name) {
     return this.listed.has(name) && this.measured.has(name) && this.listed.get(name).sha256 === this.measured.get(name).sha256;

@@ -61,8 +61,8 @@ function showRefusal(title, error) {
   $("result").firstChild.focus();
 }
 
-function showResult(title, { checks, seal, inspection, facts }) {
-  const verdict = verdictOf(checks);
+function showResult(title, { checks, seal, withheld, inspection, facts }) {
+  const verdict = verdictOf(checks, withheld);
   tell("Done.");
   const sheet = [banner(verdict.outcome, plain(title), plain(verdict.sentence), MEANINGS[verdict.outcome])];
   sheet.push(make("p", { class: "seal" }, make("span", {}, "Seal digest"), make("code", {}, seal || "unknown")));
@@ -192,7 +192,7 @@ function saving(title, seal, verdict, checks) {
   const iso = (time) => time.toISOString().replace(/\.(\d{3})Z$/, ".$1000Z");
   const whole = {
     bundle: title, seal, outcome: verdict.outcome, exit_code: verdict.exitCode, existed_no_later_than: verdict.existed && iso(verdict.existed),
-    development: verdict.development, trust_dated: trust.dated, sentence: verdict.sentence,
+    withheld: verdict.withheld, development: verdict.development, trust_dated: trust.dated, sentence: verdict.sentence,
     checks: checks.map((check) => ({ ...check, ...(check.time ? { time: iso(check.time) } : {}) })),
   };
   const button = make("button", { type: "button" }, "Save this result as JSON");

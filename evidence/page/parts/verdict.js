@@ -3,7 +3,7 @@
 const MINIMUM = ["manifest", "files", "signature", "inclusion", "time"];
 const OUTCOMES = { complete: 0, failed: 1, incomplete: 4 };
 
-/** Every check of a bundle: `{checks, seal, inspection, facts}`. */
+/** Every check of a bundle: `{checks, seal, withheld, inspection, facts}`. */
 async function checkBundle(bundle, trust, progress) {
   const inspection = new Inspection(bundle, trust);
   await inspection.measure(progress);
@@ -11,7 +11,7 @@ async function checkBundle(bundle, trust, progress) {
     await inspection.readManifest();
   } catch (error) {
     const check = checkOf("manifest", error);
-    return { checks: [await checkContainer(inspection, [failed("manifest", "")]), check], seal: null, inspection, facts: null };
+    return { checks: [await checkContainer(inspection, [failed("manifest", "")]), check], seal: null, withheld: [], inspection, facts: null };
   }
   const lists = `Canonical JSON (RFC 8785) that lists ${inspection.manifest.files.length} files; seal digest ${inspection.seal}.`;
   const checks = [passed("manifest", lists), ...(await checkContents(inspection))];
@@ -21,11 +21,11 @@ async function checkBundle(bundle, trust, progress) {
   checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, ...(await checkSigners(inspection, witnessed.logged)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
-  return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, inspection, facts: sound };
+  return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, withheld: inspection.leftOut(), inspection, facts: sound };
 }
 
 /** What follows: `{outcome, exitCode, sentence, existed, development}`. */
-function verdictOf(checks) {
+function verdictOf(checks, withheld) {
   const failures = checks.filter((check) => check.state === "failed").map((check) => check.name);
   const good = new Set(checks.filter((check) => check.state === "passed").map((check) => check.name));
   const lacking = MINIMUM.filter((name) => !good.has(name));
@@ -40,7 +40,9 @@ function verdictOf(checks) {
   const container = checks.find((check) => check.name === "container");
   const changed = container?.sentence.startsWith("container changed") ? " Container changed, evidence intact." : "";
   const labels = development.length ? ` It rests on witnesses for development, which have no legal weight: ${development.join("; ")}.` : "";
-  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + changed + labels, existed, development };
+  const count = withheld.length;
+  const held = count ? ` ${count > 1 ? `${count} sealed files are` : "1 sealed file is"} withheld from this copy.` : "";
+  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + held + changed + labels, existed, withheld, development };
 }
 
 /** A trust list, read as strictly as a bundle; throws Broken. */
