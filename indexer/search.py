@@ -33,13 +33,18 @@ from indexer.features import CLOSER, DEFAULT_LIMITS, Features, extract
 from indexer.local_features import QUICK_SIDE, LocalFeatures
 from indexer.negative import negative
 from indexer.second_look import second_look
-from indexer.verify import HASH_REACH, verify
+from indexer.verify import verify
 from indexer.votes_index import VoteIndex
 
 EXPLAINED = 0.9
 """Share of a picture and of a work that a certain match shows, from which no other work is looked for."""
 PROMISING_INLIERS = 5
 """Quick features that agree, from which all features are measured."""
+PROMISING_HAMMING = 60
+"""Distance of hashes up to which they are measured as well. Beyond, the glance has judged the place that the hash says:
+of 101 copies that it saw nothing in within 90, all features saw nothing either, while among 10,000 works every fourth
+picture has a stranger within 90.
+"""
 GLANCE_FROM = 160
 """Long side of a picture, pixels, from which it is looked at a glance first."""
 LEFT = 40
@@ -239,5 +244,5 @@ class _Search(Generic[Key]):
 
 
 def _promises(glance: Verification) -> bool:
-    enough = glance.inliers >= PROMISING_INLIERS or glance.hamming <= HASH_REACH
+    enough = glance.inliers >= PROMISING_INLIERS or glance.hamming <= PROMISING_HAMMING
     return glance.decision is Decision.REVIEW or enough
