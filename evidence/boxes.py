@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from exhibit.decode import Limits, decode
@@ -14,8 +13,6 @@ MARGIN, HALO, LINE = 9, 3, 5
 COLOUR = (214, 0, 42)
 CUT_HEIGHT, ABOVE = 1600, 250
 """Pixels of a part, and how many of them are above the line."""
-LEAST_LINE = 12
-"""Pixels of the line's colour in a row that make it part of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Place:
 
 
 def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
-    """The screenshot with a line around each place; nothing else is changed.
+    """The screenshot with a line around each place that it shows; nothing else is changed.
 
     Args:
         screenshot: PNG, one pixel for each CSS pixel.
@@ -53,6 +50,10 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
         image = opened.convert("RGB")
     draw = ImageDraw.Draw(image)
     for place in places:
+        if place.x >= image.width or place.x + place.width <= 0:
+            continue
+        if place.y >= top + image.height or place.y + place.height <= top:
+            continue
         left, upper = place.x - MARGIN, place.y - top - MARGIN
         right, lower = place.x + place.width + MARGIN, place.y - top + place.height + MARGIN
         for grown, colour in ((HALO, (255, 255, 255)), (0, COLOUR)):
@@ -61,8 +62,12 @@ def boxed(screenshot: bytes, places: Sequence[Place], top: int = 0) -> bytes:
     return _png(image)
 
 
-def cutting(screenshot: bytes) -> bytes:
-    """Of a screenshot with lines the part around the first one, short enough for a page of paper; PNG.
+def cutting(screenshot: bytes, first: float = 0.0) -> bytes:
+    """Of a screenshot with lines the part around one place, short enough for a page of paper; PNG.
+
+    Args:
+        screenshot: PNG.
+        first: upper edge of the place, pixels from the screenshot's.
 
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
@@ -70,9 +75,7 @@ def cutting(screenshot: bytes) -> bytes:
     pixels = decode(screenshot, Limits()).pixels
     if pixels.shape[0] <= CUT_HEIGHT:
         return screenshot
-    lined = (pixels == np.array(COLOUR, np.uint8)).all(axis=2).sum(axis=1) >= LEAST_LINE
-    first = int(np.argmax(lined))  # the beginning of the page when there is no line
-    top = min(max(first - ABOVE, 0), pixels.shape[0] - CUT_HEIGHT)
+    top = min(max(int(first) - MARGIN - ABOVE, 0), pixels.shape[0] - CUT_HEIGHT)
     return _png(Image.fromarray(pixels[top : top + CUT_HEIGHT]))
 
 

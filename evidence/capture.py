@@ -11,7 +11,7 @@ from requests.cookies import RequestsCookieJar
 from evidence.outcomes import inline_bodies, inline_image, judge, names_image, picture_name, referrer
 from evidence.surroundings import describe
 from evidence.visitor import Visitor
-from evidence.visits import Visit
+from evidence.visits import Visit, nobody
 from evidence.wire import write_warc
 from exhibit import __version__
 from exhibit.clock import now, rfc3339
@@ -56,11 +56,14 @@ class HttpCapturer:
     def __init__(
         self, guard: Guard, user_agent: str, limits: CaptureLimits = DEFAULT_LIMITS, ca_bundle: Path | None = None
     ) -> None:
-        self._visitor = Visitor(guard, user_agent, ca_bundle)
+        self._guard = guard
+        self._user_agent = user_agent
         self._limits = limits
         self._ca_bundle = ca_bundle
 
-    def capture(self, page_url: str, image_url: str, expected: Digest) -> Captured:
+    def capture(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
+    ) -> Captured:
         """Visit the page, then the image, and record the exchange byte for byte as it was on the wire.
 
         Used again later, it tells whether the use has been removed, has changed, or goes on.
@@ -69,12 +72,13 @@ class HttpCapturer:
             page_url: where the image was seen.
             image_url: the image; ``data:TYPE;sha-256=HEX`` for one inside the page.
             expected: digest of the image's bytes as they were seen.
+            denied: says which hosts aren't asked, also behind a redirect.
 
         Returns:
             What was found. Whatever the sites do is an outcome, never an error.
         """
         started = now()
-        page, image, warc = self._visit_both(page_url, image_url, expected)
+        page, image, warc = self._visit_both(page_url, image_url, expected, denied)
         finished = now()
         outcome, sentence = judge(page, image, expected)
         named = names_image(page, image_url)
@@ -84,7 +88,7 @@ class HttpCapturer:
             "outcome": outcome,
             "started": rfc3339(started),
             "finished": rfc3339(finished),
-            "user_agent": self._visitor.user_agent,
+            "user_agent": self._user_agent,
             "page_names_image": named,
         }
         files = self._files(page, image, warc, facts)
@@ -93,18 +97,21 @@ class HttpCapturer:
             outcome, sentence, started, finished, digest, files, digests=digests_in([page.body, image.body])
         )
 
-    def _visit_both(self, page_url: str, image_url: str, expected: Digest) -> tuple[Visit, Visit, bytes]:
+    def _visit_both(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> tuple[Visit, Visit, bytes]:
+        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle, denied)
         left = left_until(time.monotonic() + self._limits.seconds)
         cookies = RequestsCookieJar()
-        asked = self._visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self._limits.page_bytes, left, cookies=cookies)
+        asked = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self._limits.page_bytes, left, cookies=cookies)
         page, exchanges = asked.visit, asked.exchanges
         if image_url[:5].lower() == "data:":
             image = inline_image(page, image_url, expected)
         else:
             headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
-            again = self._visitor.visit(image_url, headers, self._limits.image_bytes, left, cookies=cookies)
+            again = visitor.visit(image_url, headers, self._limits.image_bytes, left, cookies=cookies)
             image, exchanges = again.visit, exchanges + again.exchanges
-        return page, image, write_warc(exchanges, _information(self._visitor.user_agent))
+        return page, image, write_warc(exchanges, _information(self._user_agent))
 
     def _files(self, page: Visit, image: Visit, warc: bytes, facts: dict[str, Any]) -> tuple[CapturedFile, ...]:
         record = describe([page, image], METHOD, facts, self._ca_bundle)

@@ -186,7 +186,8 @@ class CaptureFacts:
 
     Attributes:
         method: how it was fetched, such as ``http`` or ``browser``.
-        outcome: ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
+        outcome: ``captured``, ``not-shown`` (served as before, but the rendered page didn't show it), ``page-gone``,
+            ``image-gone``, ``image-changed`` or ``unreachable``.
         sentence: what happened, in plain words.
         started: aware, UTC.
         finished: aware, UTC.

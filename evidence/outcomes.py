@@ -67,13 +67,22 @@ def _is_document(image: Visit) -> bool:
 
 
 def names_image(page: Visit, image_url: str) -> bool | None:
-    """Whether the page's HTML holds the last part of the image's address; ``None`` when there is no page to ask."""
+    """Whether the page's HTML holds the last part of the image's address, with its query, as it may be written there.
+
+    ``None`` when there is no page to ask, or when that part is too common to tell: no query, and no name of a file.
+    """
     if not page.served or page.body is None or image_url[:5].lower() == "data:":
         return None
     parts = _parts(image_url)
-    last = parts.path.rpartition("/")[2] or parts.path
+    last = parts.path.rpartition("/")[2]
+    if not parts.query and "." not in last:
+        return None
+    name = f"{last or '/'}?{parts.query}" if parts.query else last
     text = page.body.decode("utf-8", "replace")
-    return any(form and form in text for form in (last, unquote(last)))
+    forms = {
+        form for one in (name, unquote(name)) for form in (one, one.replace("&", "&amp;"), one.replace("&", r"\u0026"))
+    }
+    return any(re.search(re.escape(form) + r"(?![\w%])", text) for form in forms)
 
 
 def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:

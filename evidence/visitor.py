@@ -6,7 +6,7 @@ from pathlib import Path
 
 from requests.cookies import RequestsCookieJar
 
-from evidence.visits import GET, Question, Visit, visit
+from evidence.visits import GET, Question, Visit, nobody, visit
 from evidence.wire import Exchange, recording
 from exhibit.guard import Guard
 from exhibit.http import guarded_session
@@ -32,10 +32,18 @@ class Visitor:
         guard: says what may be reached.
         user_agent: the ``User-Agent`` header.
         ca_bundle: authorities (PEM) to check certificates against instead of certifi's.
+        denied: says which hosts aren't asked; may be asked by several threads.
     """
 
-    def __init__(self, guard: Guard, user_agent: str, ca_bundle: Path | None = None) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        user_agent: str,
+        ca_bundle: Path | None = None,
+        denied: Callable[[str], bool] = nobody,
+    ) -> None:
         self._guard = guard
+        self._denied = denied
         self._ca_bundle = ca_bundle
         self.user_agent = user_agent
 
@@ -67,7 +75,8 @@ class Visitor:
                 session.cookies = cookies
             if self._ca_bundle is not None:
                 session.verify = str(self._ca_bundle)
-            made = visit(session, url, headers, most, seconds, question)
-            if made.failure:
-                recorder.give_up(made.failed_at, made.reason)
+            made = visit(session, url, headers, most, seconds, question, self._denied)
+            # a request that never began leaves the answer before it whole
+            if len(recorder.exchanges) > len(made.steps) or (made.steps and made.failed_at == made.steps[-1].url):
+                recorder.give_up(made.reason)
         return Recorded(made, tuple(recorder.exchanges))

@@ -12,6 +12,7 @@ import requests
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.http import ConnectionFacts, connection_facts, read_limited
+from exhibit.urls import host_of
 
 MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -128,6 +129,11 @@ class Visit:
         return WALLS.get(self.status, "")
 
 
+def nobody(host: str) -> bool:  # noqa: ARG001 - as a list of denied hosts that is empty
+    """Deny no host."""
+    return False
+
+
 def visit(
     session: requests.Session,
     url: str,
@@ -135,6 +141,7 @@ def visit(
     max_bytes: int,
     seconds: Callable[[], float],
     question: Question = GET,
+    denied: Callable[[str], bool] = nobody,
 ) -> Visit:
     """Ask for an address, following redirects one by one.
 
@@ -145,6 +152,7 @@ def visit(
         max_bytes: of the body.
         seconds: says how much time is left.
         question: the method, and what is sent along.
+        denied: says which hosts aren't asked, also behind a redirect.
 
     Returns:
         What came of it; an address that can't or mustn't be reached is told, not raised.
@@ -154,6 +162,7 @@ def visit(
     try:
         for _ in range(MAX_STEPS):
             asked = urldefrag(asked).url
+            _check(host_of(asked), denied)
             step, response = _ask(session, asked, headers, seconds(), question)
             steps.append(step)
             target = response.headers.get("Location", "")
@@ -175,6 +184,11 @@ def visit(
     else:
         failure, reason = "The server redirects too often.", "too-many-redirects"
     return Visit(url, tuple(steps), None, failure, reason, asked)
+
+
+def _check(host: str, denied: Callable[[str], bool]) -> None:
+    if denied(host):
+        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
 
 
 def _ask(

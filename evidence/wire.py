@@ -85,10 +85,10 @@ class WireRecorder:
         """The response has been read, or given up."""
         self._open = False
 
-    def give_up(self, url: str, reason: str) -> None:
-        """Say that the last response isn't whole, if it is the one to this request and the reason is such."""
+    def give_up(self, reason: str) -> None:
+        """Say that the last response isn't whole, if the reason is such."""
         last = self.exchanges[-1] if self.exchanges else None
-        if last is not None and last.url == url and last.response:
+        if last is not None and last.response:
             last.truncated = TRUNCATED.get(reason, "")
 
 

@@ -1,6 +1,6 @@
 """The ports: what a room asks of the outside. A contract test in ``tests/contract`` holds for every adapter of each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -218,7 +218,8 @@ class Captured:
     """What a capture of a page and its image found.
 
     Attributes:
-        outcome: ``captured``, ``page-gone``, ``image-gone``, ``image-changed`` or ``unreachable``.
+        outcome: ``captured``, ``not-shown`` (served as before, but the rendered page doesn't show it), ``page-gone``,
+            ``image-gone``, ``image-changed`` or ``unreachable``.
         sentence: what happened, in plain words.
         started: aware, UTC.
         finished: aware, UTC.
@@ -242,8 +243,8 @@ class Captured:
 class Capturer(Protocol):
     """Visits a page and one of its images, and keeps what was served."""
 
-    def capture(self, page_url: str, image_url: str, expected: Digest) -> Captured:
-        """Visit now; a page that has gone is an outcome, not an error."""
+    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = ...) -> Captured:
+        """Visit now; a page that has gone is an outcome, not an error. ``denied`` says which hosts aren't asked."""
 
 
 class Renderer(Protocol[ReportT_contra]):

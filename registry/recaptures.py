@@ -25,9 +25,10 @@ FOLLOWED = (Case.Decision.OPEN, Case.Decision.CONFIRMED)
 
 
 class Standing(StrEnum):
-    """How a place stands, as the last visit found it."""
+    """How a place stands, as the last visit found it; hidden: the file is still there, the page doesn't show it."""
 
     ONLINE = "online"
+    HIDDEN = "hidden"
     CHANGED = "changed"
     REMOVED = "removed"
     UNSEEN = "unseen"
@@ -35,6 +36,7 @@ class Standing(StrEnum):
 
 _STANDINGS = {
     "captured": Standing.ONLINE,
+    "not-shown": Standing.HIDDEN,
     "image-changed": Standing.CHANGED,
     "image-gone": Standing.REMOVED,
     "page-gone": Standing.REMOVED,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +33,7 @@ from evidence.capture import (
 from evidence.outcomes import inline_bodies, inline_image, names_image, referrer
 from evidence.surroundings import certificates_of, describe
 from evidence.visitor import Visitor
-from evidence.visits import Visit
+from evidence.visits import Visit, nobody
 from evidence.wacz import WaczPage, write_wacz
 from evidence.wire import Exchange, write_warc
 from exhibit import __version__
@@ -93,13 +93,16 @@ class BrowserCapturer:
         self.browser.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def capture(self, page_url: str, image_url: str, expected: Digest) -> Captured:
+    def capture(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
+    ) -> Captured:
         """Visit page and image; record what was served and how it looked.
 
         Args:
             page_url: where the image was seen.
             image_url: the image; ``data:TYPE;sha-256=HEX`` for one inside the page.
             expected: digest of the image's bytes as they were seen.
+            denied: says which hosts aren't asked, for the page, for parts of it, and behind redirects.
 
         Returns:
             What was found. Whatever the sites do is an outcome, never an error.
@@ -108,27 +111,29 @@ class BrowserCapturer:
         try:
             self._guard.check_url(page_url)  # a browser also opens file: and its own pages
         except RefusedError:
-            return self._plain.capture(page_url, image_url, expected)
+            return self._plain.capture(page_url, image_url, expected, denied)
         trouble = ""
         for _ in range(TRIES):
             try:
-                seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected))
-                return self._captured(started, seen, image_url, expected)
+                seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected, denied))
+                return self._captured(started, seen, image_url, expected, denied)
             except ServiceMissingError as error:
                 trouble = error.message
             except Exception:  # whatever a page has brought this program to, the visit isn't lost
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
                 trouble = "this program failed at the page."
                 break
-        captured = self._plain.capture(page_url, image_url, expected)
+        captured = self._plain.capture(page_url, image_url, expected, denied)
         return replace(captured, sentence=f"{captured.sentence} Visited without a browser: {trouble}")
 
-    async def _see(self, browser: "Browser", page_url: str, image_url: str, expected: Digest) -> Seen:
+    async def _see(
+        self, browser: "Browser", page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> Seen:
         """One context, one page: load it, scroll through it, take pictures of it."""
         agent = f"{_browser_agent(browser.version)} {self._user_agent}"
         end = time.monotonic() + self._browser_limits.seconds
         traffic = Traffic(
-            Visitor(self._guard, agent, self._ca_bundle), self._browser_limits, self._pool, left_until(end)
+            Visitor(self._guard, agent, self._ca_bundle, denied), self._browser_limits, self._pool, left_until(end)
         )
         context = await browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT},
@@ -168,8 +173,10 @@ class BrowserCapturer:
         seen.dom = await photographer.dom()
         await photographer.take(_wanted(seen, image_url, expected))
 
-    def _captured(self, started: datetime, seen: Seen, image_url: str, expected: Digest) -> Captured:
-        image, exchanges = self._image(seen, image_url, expected)
+    def _captured(
+        self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> Captured:
+        image, exchanges = self._image(seen, image_url, expected, denied)
         finished = now()
         outcome, sentence = judged(seen, image, image_url, expected)
         facts = {
@@ -195,7 +202,9 @@ class BrowserCapturer:
         digests = digests_in([*(one.visit.body for one in seen.traffic.resources), image.body, seen.dom])
         return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
 
-    def _image(self, seen: Seen, image_url: str, expected: Digest) -> tuple[Visit, tuple[Exchange, ...]]:
+    def _image(
+        self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> tuple[Visit, tuple[Exchange, ...]]:
         """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.
 
         Servers choose the form of an image by what the visitor accepts. It is asked for as the crawl did, so that other
@@ -209,7 +218,7 @@ class BrowserCapturer:
         if given is not None:
             return given.visit, given.recorded.exchanges
         headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
-        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle)
+        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle, denied)
         end = time.monotonic() + IMAGE_SECONDS
         asked = visitor.visit(image_url, headers, self._limits.image_bytes, left_until(end))
         return asked.visit, asked.exchanges
@@ -262,9 +271,9 @@ async def _keep_alone(page: "Page", traffic: Traffic) -> None:
 
 
 def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
-    """The addresses under which the page may show the image."""
+    """The addresses under which the page may show the image: those at which the browser was given its bytes, if any."""
     if image_url[:5].lower() != "data:":
-        return [image_url, *seen.traffic.addresses_of({expected})]
+        return seen.traffic.addresses_of({expected}) or [image_url]
     styled = [one.visit.body or b"" for one in seen.traffic.resources if one.kind in {"document", "stylesheet"}]
     texts = [seen.dom, *styled]
     inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}

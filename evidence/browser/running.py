@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from playwright.async_api import Error, async_playwright
 
 from evidence.browser.limits import BrowserLimits
+from evidence.browser.places import ENGINE, ENGINE_NAME
 from exhibit.errors import ServiceMissingError
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class RunningBrowser:
         try:
             async with asyncio.timeout(LAUNCH_SECONDS):
                 self._playwright = await async_playwright().start()
+                await self._playwright.selectors.register(ENGINE_NAME, script=ENGINE, content_script=True)
                 self._browser = await self._playwright.chromium.launch(
                     executable_path=self._program,
                     chromium_sandbox=os.geteuid() != 0,  # it doesn't work for root

@@ -9,6 +9,16 @@ from evidence.outcomes import judge, names_image
 from evidence.visits import Visit
 from exhibit.digests import Digest
 
+USES = {
+    "shown": "shows it",
+    "background": "shows it",
+    "offered": "offers it in another size",
+    "linked": "links to it",
+}
+"""What a page does with the image, by how it uses its address."""
+USED = "uses its address"
+"""What is said where the browser was given other bytes there."""
+
 WIDTH, HEIGHT = 1280, 900
 """Of the window, pixels."""
 
@@ -50,11 +60,17 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
         return outcome, f"{sentence} The browser shows no picture of the page: {why}"
     if seen.shots.places:
         times = len(seen.shots.places)
-        return outcome, f"{sentence} The rendered page shows it at {'one place' if times == 1 else f'{times} places'}."
-    if seen.signs and not names_image(seen.page, image_url):
-        told = f"The page shows {' and '.join(seen.signs)}, and neither names nor shows the image"
+        where = f"at {'one place' if times == 1 else f'{times} places'}"
+        is_it = outcome == "captured" or seen.traffic.gave(expected)
+        return outcome, f"{sentence} The rendered page {USES[seen.shots.places[0].how] if is_it else USED} {where}."
+    if "place" in seen.shots.missing:
+        return outcome, f"{sentence} Whether the rendered page shows it couldn't be found out."
+    named = names_image(seen.page, image_url)
+    if seen.signs and not named:
+        not_seen = "neither names nor shows" if named is False else "doesn't show"
+        told = f"The page shows {' and '.join(seen.signs)}, and {not_seen} the image"
         return "unreachable", f"{told}; others may see another page. {sentence}"
-    return outcome, f"{sentence} The rendered page doesn't show it."
+    return "not-shown" if outcome == "captured" else outcome, f"{sentence} The rendered page doesn't show it."
 
 
 def rendered(seen: Seen) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,11 @@ class Photographer:
             async with asyncio.timeout(SHOT_SECONDS):
                 elements = await find_elements(self._page, wanted)
                 for _, element in elements[:1]:  # what is loaded when it comes into view
-                    await element.scroll_into_view_if_needed(timeout=2000)
+                    with suppress(Error):  # it can't be seen
+                        await element.scroll_into_view_if_needed(timeout=2000)
                 await scroll_back(self._page)
-                self.shots.places = await measure(elements)
+                size = self._page.viewport_size or {"width": 1280}
+                self.shots.places = await measure(elements, size["width"])
         except (Error, TimeoutError) as error:
             self.shots.missing["place"] = _why(error)
             await scroll_back(self._page)

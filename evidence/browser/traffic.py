@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from http.cookiejar import Cookie
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urlsplit
@@ -44,6 +46,7 @@ NOT_PASSED_ON = frozenset(
         "upgrade",
     }
 )
+TOO_SLOW = "The server gave no whole answer in time."
 MAX_MOVES = 5
 """Documents that the page's own frame may show one after the other."""
 
@@ -105,6 +108,7 @@ class Traffic:
         self._in_flight = 0
         self._quiet_since = time.monotonic()
         self._closed = False
+        self._asked_for_page = False
         self.resources: list[Resource] = []
         self.documents: list[Visit] = []
         self.refusals: list[Refusal] = []
@@ -190,8 +194,10 @@ class Traffic:
     async def _fetch(self, request: "Request", url: str) -> Recorded | None:
         """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
         self._asked += 1
+        self._asked_for_page |= _is_page(request)
         headers = await request.all_headers()
         cookies = _cookies(url, headers.pop("cookie", ""))
+        before: list[Cookie] = [*iter(cookies)]
         question = GET if request.method == "GET" else Question(request.method, request.post_data_buffer)
         end = time.monotonic() + self._limits.resource_seconds
 
@@ -210,9 +216,14 @@ class Traffic:
         recorded = await asyncio.get_running_loop().run_in_executor(self._pool, fetch)
         if recorded is None:
             return None
+        if self._closed:
+            return recorded
         self.resources.append(Resource(request.resource_type, recorded, _is_page(request)))
         if len(recorded.visit.steps) > 1:
-            await request.frame.page.context.add_cookies(_set_on_the_way(cookies))
+            for one in cookies:
+                if one not in before:
+                    with suppress(Error):  # one that the browser wouldn't take from the site either
+                        await request.frame.page.context.add_cookies([_handed_on(one)])
         return recorded
 
     async def _lead_on(self, route: "Route", recorded: Recorded) -> None:
@@ -236,6 +247,10 @@ class Traffic:
             if one.visit.served and one.visit.body and Digest.of(one.visit.body) in digests
         ]
 
+    def gave(self, expected: Digest) -> bool:
+        """Whether the browser was given bytes with this digest, at whatever address."""
+        return bool(self.addresses_of({expected}))
+
     def page_visit(self, page_url: str) -> Visit:
         """The page as one visit: every document that its frame asked for, the last one's body."""
         steps: list[Step] = [step for document in self.documents for step in document.steps]
@@ -244,6 +259,8 @@ class Traffic:
             return Visit(page_url, tuple(steps), self.documents[-1].body)
         if failed is not None:
             return replace(failed, url=page_url)
+        if self._asked_for_page:
+            return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
         return Visit(page_url, failure="The page couldn't be asked for.", reason="not-asked", failed_at=page_url)
 
 
@@ -289,10 +306,14 @@ def _cookies(url: str, header: str) -> RequestsCookieJar:
     return jar
 
 
-def _set_on_the_way(jar: RequestsCookieJar) -> list[Any]:
-    """Cookies that servers set in redirects, which the browser hasn't seen."""
-    return [
-        {"name": one.name, "value": one.value or "", "domain": one.domain, "path": one.path, "secure": one.secure}
-        for one in jar
-        if one.name and one.domain
-    ]
+def _handed_on(one: Cookie) -> Any:  # noqa: ANN401 - Playwright's own dictionary
+    """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
+    cookie: dict[str, Any] = {"name": one.name, "value": one.value or "", "domain": one.domain, "path": one.path}
+    cookie["secure"] = one.secure or one.name.startswith(("__Host-", "__Secure-"))
+    cookie["httpOnly"] = any(one.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    same_site = (one.get_nonstandard_attr("SameSite") or one.get_nonstandard_attr("samesite") or "").title()
+    if same_site in {"Strict", "Lax", "None"}:
+        cookie["sameSite"] = same_site
+    if one.expires is not None:
+        cookie["expires"] = one.expires
+    return cookie

@@ -1,5 +1,7 @@
 """How the pages looked: of each place the last screenshot with the picture boxed, as far as the sheet has room."""
 
+import json
+
 from evidence.boxes import cutting
 from evidence.documents.blocks import Block, Plates, Quiet, Section, Text
 from evidence.documents.comparison import plate, plates_height
@@ -11,6 +13,7 @@ from exhibit.errors import UnreadablePictureError
 MOST, HEIGHT = 6, 190
 """Screenshots of a sheet, and most millimetres of each."""
 NAME = "/screenshot-boxed.png"
+RECORD = "/network.json"
 
 
 def screens_sections(
@@ -23,7 +26,7 @@ def screens_sections(
     for number, path, time in there[:MOST]:
         blocks.append(Text(wording.say("capture.screen", n=number, time=time, path=path)))
         data = pictures.get(path)
-        found = {} if data is None else {path: _cut(data)}
+        found = {} if data is None else {path: _cut(data, first_place(pictures, path))}
         shown = plate(path, "screenshot-boxed", found, album, wording, 1)
         blocks.append(Plates((shown,), plates_height((shown,), album, HEIGHT)))
     if len(there) > MOST:
@@ -33,15 +36,26 @@ def screens_sections(
 
 
 def _last(sighting: SightingFacts, wording: Wording) -> tuple[str, str]:
+    """Path and time of the last screenshot of a page that used the picture's own bytes."""
     for capture in reversed(sighting.captures):
         path = next((one for one in capture.files if one.endswith(NAME)), "")
-        if path:
+        if path and capture.outcome == "captured":
             return path, wording.time(capture.finished)
     return "", ""
 
 
-def _cut(data: bytes) -> bytes:
+def first_place(pictures: Pictures, path: str) -> float:
+    """How far below the screenshot's upper edge the first place begins, by the capture's record."""
+    record = pictures.get(path.removesuffix(NAME) + RECORD)
     try:
-        return cutting(data)
+        rendered = json.loads(record or b"{}").get("rendered", {})
+        return float(rendered["image_places"][0]["y"]) - float(rendered["boxed_screenshot_from"])
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return 0.0
+
+
+def _cut(data: bytes, first: float) -> bytes:
+    try:
+        return cutting(data, first)
     except UnreadablePictureError:
         return data  # the plate says why it can't be shown

@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -108,6 +109,54 @@ def test_the_image_is_found_however_the_page_uses_it(
     assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == [how]
 
 
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        (
+            '<img src="small.jpg" srcset="small.jpg 1280w, photo.jpg 5000w" sizes="10px" width=90>',
+            "offers it in another",
+        ),
+        ('<a href="photo.jpg"><img src="small.jpg"></a>', "links to it at one place"),
+        ('<img src="photo.jpg" style="visibility:hidden">', "doesn't show it"),
+        ('<div style="opacity:0"><img src="photo.jpg"></div>', "doesn't show it"),
+        ('<img src="photo.jpg" style="position:absolute;left:-9999px">', "doesn't show it"),
+        ('<img src="photo.jpg" style="position:absolute;left:1300px">', "doesn't show it"),
+        ('<img src="photo.jpg" style="opacity:0"><a href="photo.jpg"><img src="small.jpg"></a>', "links to it"),
+    ],
+)
+def test_no_more_is_said_than_can_be_seen(capturer: BrowserCapturer, site: Site, html: str, words: str) -> None:
+    site.page("/", f"<!doctype html>{html}")
+    site.image("/small.jpg", 7)
+    captured = visit(capturer, site)
+    hidden = words == "doesn't show it"
+    assert (captured.outcome, words in captured.sentence) == ("not-shown" if hidden else "captured", True), (
+        captured.sentence
+    )
+    assert ("screenshot-boxed" in roles(captured)) is not hidden
+
+
+def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCapturer, site: Site) -> None:
+    site.page("/", '<!doctype html><img src="photo.jpg">')
+    site.routes["/photo.jpg"] = Answer(picture(8), media_type="image/jpeg")
+    captured = visit(capturer, site)
+    assert captured.outcome == "image-changed"
+    assert captured.sentence.endswith("The rendered page uses its address at one place.")
+
+
+def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserCapturer, site: Site) -> None:
+    cookies = ("__Host-a=1; Path=/", "__Secure-b=2", "plain=3; Path=/; HttpOnly; SameSite=Strict", "kept=5; Path=/")
+    site.page("/", '<!doctype html><script>document.cookie="kept=4"</script><img src="/old.jpg">')
+    site.routes["/old.jpg"] = Answer(
+        status=302, headers=(("Location", "/photo.jpg"), *(("Set-Cookie", one) for one in cookies))
+    )
+    site.page("/later", "")
+    begun = time.monotonic()
+    captured = visit(capturer, site)
+    assert time.monotonic() - begun < 10
+    assert captured.outcome == "captured"
+    assert "at one place" in captured.sentence
+
+
 def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCapturer, site: Site) -> None:
     code = base64.b64encode(PICTURE).decode()
     site.page(
@@ -208,7 +257,7 @@ def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed
         (Answer(b"<h1>gone</h1>", status=404), None, "page-gone", "status 404"),
         (Answer(b"<img src=photo.jpg>"), Answer(b"", status=404), "image-gone", "status 404"),
         (Answer(b"<img src=photo.jpg>"), Answer(picture(8), media_type="image/jpeg"), "image-changed", "other bytes"),
-        (Answer(b"<p>Sold out"), None, "captured", "doesn't show it"),
+        (Answer(b"<p>Sold out"), None, "not-shown", "doesn't show it"),
         (Answer(b"<h1>no</h1>", status=403), None, "unreachable", "refuses this visit"),
         (Answer(b"x", headers=(("cf-mitigated", "challenge"),)), None, "unreachable", "aren't programs"),
         (Answer(b"<form><input type=password></form>"), None, "unreachable", "a password field"),

@@ -192,6 +192,27 @@ def test_pages_that_set_traps_for_this_program_are_captured_with_the_browser(
     assert (captured.outcome, captured.method) == ("captured", "browser"), captured.sentence
 
 
+def test_a_denied_host_is_asked_for_no_part_of_a_page(capturer: BrowserCapturer, site: Site) -> None:
+    with Site() as other:
+        beyond = other.url("/").replace("127.0.0.1", "localhost")
+        site.page("/", f'<!doctype html><img src="photo.jpg"><img src="{beyond}x.jpg"><img src="/there">')
+        site.routes["/there"] = Answer(status=302, headers=(("Location", f"{beyond}y.jpg"),))
+        expected = Digest.of(PICTURE)
+        captured = capturer.capture(site.url("/"), site.url("/photo.jpg"), expected, {"localhost"}.__contains__)
+        assert other.seen == []
+    assert (captured.outcome, refused(captured)) == ("captured", {("image", "denied-host")})
+
+
+def test_a_page_that_gives_no_whole_answer_is_said_to_be_slow(site: Site) -> None:
+    site.routes["/"] = Answer(b"<p>", length=1000, pieces=60, pause=0.1)
+    slow = capturer_with(seconds=8, load_seconds=1, resource_seconds=20)
+    captured = visit(slow, site)
+    slow.close()
+    assert captured.outcome == "unreachable"
+    assert "The server gave no whole answer in time." in captured.sentence
+    assert [one["reason"] for one in record(captured)["failures"]] == ["too-slow"]
+
+
 def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -328,6 +328,25 @@ def test_an_answer_that_breaks_off_is_recorded_as_far_as_it_came(site: Site) -> 
     assert answer(PAGE)[:-9] + b"\r\n\r\nWARC/1.1" in warc
 
 
+def test_an_answer_that_breaks_off_is_marked_however_its_address_is_written(site: Site) -> None:
+    site.answers["/~shop"] = answer(PAGE)[:-9]
+    warc = file(capture(site, page="/%7eshop"), "exchange")
+    assert warc.count(b"WARC-Truncated: disconnect") == 1
+
+
+def test_a_denied_host_is_not_asked_behind_a_redirect_either(site: Site) -> None:
+    with Site().running() as other:
+        other.answers["/shop"] = answer(PAGE)
+        target = other.url.replace("127.0.0.1", "localhost")
+        site.answers["/shop"] = answer(b"", "302 Found", f"Location: {target}/shop\r\n")
+        guard = Guard(allowed_networks=("127.0.0.0/8",))
+        page, image = f"{site.url}/shop", f"{site.url}/red%20one.png"
+        captured = HttpCapturer(guard, AGENT).capture(page, image, Digest.of(PICTURE), {"localhost"}.__contains__)
+        assert other.asked == []
+    assert (captured.outcome, "rules name localhost" in captured.sentence) == ("unreachable", True)
+    assert [one["reason"] for one in network(captured)["failures"]] == ["denied-host"]
+
+
 def test_time_runs_out_for_everything_together(site: Site) -> None:
     captured = capture(site, limits=CaptureLimits(seconds=0))
     assert captured.outcome == "unreachable"

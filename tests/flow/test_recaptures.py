@@ -15,7 +15,7 @@ from registry.recaptures import Standing, next_visit
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.inline import Inline
-from workers.steps.capture import capture_sightings
+from workers.steps.capture import AGAIN, capture_sightings
 from workers.steps.decide import clear, confirm
 from workers.steps.match import match_pictures
 
@@ -43,6 +43,12 @@ def test_a_place_that_stays_away_is_left_alone() -> None:
     assert days("page-gone", "image-gone", "page-gone") is None
     assert days(*["unreachable"] * 4) == 56
     assert days(*["unreachable"] * 5) is None
+
+
+def test_a_page_that_dropped_the_picture_while_its_file_stays_is_a_standing_of_its_own() -> None:
+    assert recaptures.standing_of("not-shown") == "hidden"
+    assert days("not-shown", "captured", "captured") == 7
+    assert AGAIN.keys() == set(Standing)
 
 
 def test_no_pause_means_no_further_visit() -> None:

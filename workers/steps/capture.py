@@ -11,7 +11,7 @@ from exhibit.errors import ExhibitError
 from exhibit.ports import Captured
 from exhibit.urls import host_of
 from registry import matching, recaptures, steps, trail
-from registry.crawling import denied
+from registry.crawling import denials
 from registry.models import Bundle, Capture, Sighting, StepState
 from registry.recaptures import Standing
 from registry.sightings import blocked
@@ -19,6 +19,7 @@ from workers.wiring import House
 
 AGAIN = {
     Standing.ONLINE: "still online",
+    Standing.HIDDEN: "the file is still there, the page doesn't show it",
     Standing.CHANGED: "changed",
     Standing.REMOVED: "removed",
     Standing.UNSEEN: "not seen",
@@ -38,7 +39,7 @@ def _capture(house: House, pk: int) -> None:
     row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
     sighting = row.sighting
     captured = _unvisited(sighting) or _allowed(
-        house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest)
+        house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
     )
     files = [
         {
@@ -76,6 +77,7 @@ def _capture(house: House, pk: int) -> None:
 
 def _unvisited(sighting: Sighting) -> Captured | None:
     """What is recorded instead of a visit when a host of it is denied; ``None`` when none is."""
+    denied = denials()
     for host in (host_of(sighting.page_url), host_of(sighting.image_url)):
         if denied(host):
             moment = now()

@@ -132,7 +132,7 @@ def _drawings(house: House, gathered: Gathered) -> list[ContentFile]:
 def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
     """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
     facts = gathered.facts
-    shown = {file.path: file.digest for file in files if file.media_type.startswith("image/")}
+    shown = {file.path: file.digest for file in files if file.media_type.startswith("image/") or file.role == "network"}
     shown |= {one.file: one.digest for one in facts.work.pictures}
     shown |= {one.picture.file: one.picture.digest for one in facts.sightings}
     pictures = LazyPictures({path: partial(house.blobs.get, digest) for path, digest in shown.items()})
