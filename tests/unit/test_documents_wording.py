@@ -207,7 +207,10 @@ def test_witnesses_without_development_bring_no_warning() -> None:
 
 @pytest.mark.parametrize("language", shown_languages())
 def test_a_qualified_witness_is_named_so_by_the_operators_list_and_its_day_alone(language: str) -> None:
-    words = {"en": "qualified (eIDAS) according to the operator's list as of 2026-11-01", "zh-Hans": "截至 2026-11-01 的名录"}
+    words = {
+        "en": "qualified (eIDAS) according to the operator's list as of 2026-11-01",
+        "zh-Hans": "截至 2026-11-01 的名录",
+    }
     [first, *_] = sample_witnesses()
     for witness, times in ((replace(first, qualified="2026-11-01"), 1), (first, 0)):
         case = replace(sample_case(), witnesses=(witness,))
