@@ -23,6 +23,8 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 
 CALIBRATION_FORMAT = "exhibit-calibration/1"
+FIRST_NETWORK = "descriptor@1"
+"""The network with which calibrations were measured that name none."""
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
 HELD = frozenset({"low-information", "collage", "page", "negative", "lens", "mark"})
@@ -106,6 +108,7 @@ class Calibration:
         knots: score and probability, both rising.
         certain: false alarms among what is called certain.
         review: false alarms among what is put up for review.
+        network: name and version of the network whose search named the pairs; the JSON leaves out the first one.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Calibration:
     knots: tuple[tuple[float, float], ...]
     certain: Bound
     review: Bound
+    network: str = FIRST_NETWORK
 
     @cached_property
     def digest(self) -> Digest:
@@ -160,6 +164,7 @@ class Calibration:
                 "intercept": self.intercept,
                 "knots": [list(knot) for knot in self.knots],
                 "bounds": {"certain": _plain_bound(self.certain), "review": _plain_bound(self.review)},
+                **({} if self.network == FIRST_NETWORK else {"network": self.network}),
             }
         )
 
@@ -204,14 +209,20 @@ def _plain_bound(bound: Bound) -> dict[str, int]:
 
 
 def _fields(plain: dict[str, Any]) -> dict[str, Any]:
+    network = plain.pop("network", FIRST_NETWORK)
     if set(plain) != _FIELDS or plain.pop("format") != CALIBRATION_FORMAT:
         raise ValueError("other fields, or another format")
     bounds = plain.pop("bounds")
     texts, counts = ("name", "made", "pipeline", "data"), ("photographs",)
-    if any(type(plain[one]) is not str for one in texts) or any(type(plain[one]) is not int for one in counts):
+    if (
+        type(network) is not str
+        or any(type(plain[one]) is not str for one in texts)
+        or any(type(plain[one]) is not int for one in counts)
+    ):
         raise ValueError("a field of another type")
     return {
         **plain,
+        "network": network,
         "intercept": float(plain["intercept"]),
         "figures": tuple(plain["figures"]),
         "weights": tuple(map(float, plain["weights"])),

@@ -3,7 +3,7 @@
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exhibit.calibration import Calibration
@@ -21,6 +21,7 @@ from indexer.calibration import (
     one_by_one,
     read_photographs,
 )
+from indexer.descriptor import BUILT_IN, DescriptorFile
 from indexer.folders import Progress, Skipped, files_below
 from indexer.probability import Sample, false_alarms, fit
 from indexer.processes import in_processes
@@ -41,6 +42,7 @@ class Order:
         plan: what is measured.
         same: groups of files that show the same picture.
         jobs: processes.
+        network: the one that serves, where it isn't the one that comes along.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class Order:
     plan: Plan = field(default_factory=Plan)
     same: tuple[tuple[str, ...], ...] = ()
     jobs: int = 1
+    network: DescriptorFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,9 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
         WrongUseError: the folder can't be used, or holds too few photographs.
         ServiceMissingError: a process died, of memory most likely.
     """
-    photographs, skipped = read_photographs(order.folder, order.scratch, order.same, progress)
-    scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan)
+    descriptor = BUILT_IN if order.network is None else order.network.descriptor()
+    photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
+    scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
     samples = measure(scene, one_by_one if order.jobs == 1 else _in_processes(order.jobs), progress)
     searched = len({one.group for one in photographs})
     nearest = [one for one in samples if one.kind == NEAREST]
@@ -94,6 +98,7 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     edited = len({one.photograph for one in samples if one.copy})
     data = f"{order.data.rstrip('.')}: {searched:,} photographs searched for, {edited:,} of them edited, {day}."
     made = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
+    made = replace(made, network=descriptor.space.id)
     return Outcome(made, tuple(photographs), tuple(skipped), tuple(samples))
 
 
@@ -138,7 +143,7 @@ def told(outcome: Outcome) -> list[tuple[str, str]]:
         ("same overlay", f"{_shares(overlaid)}; these show different pictures"),
         ("certain", made.certain.in_words),
         ("review", made.review.in_words),
-        ("calibration", f"{made.name} ({made.digest.hex[:12]}), for {made.pipeline}"),
+        ("calibration", f"{made.name} ({made.digest.hex[:12]}), for {made.pipeline} with {made.network}"),
     ]
 
 

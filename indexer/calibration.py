@@ -25,11 +25,12 @@ from indexer import edits
 from indexer.brute import BruteForceIndex, rows_of
 from indexer.cache import FeatureCache
 from indexer.candidates import Candidate
+from indexer.descriptor import BUILT_IN, Descriptor, DescriptorFile
 from indexer.features import Features, extract, fingerprints
 from indexer.folders import Progress, Skipped, files_below
 from indexer.probability import LEAST_PHOTOGRAPHS, Sample
 from indexer.search import compare, find_works
-from indexer.spaces import DESCRIPTOR, PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
 from indexer.votes_index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
@@ -77,12 +78,18 @@ class Scene:
     scratch: Path
     photographs: tuple[Photograph, ...]
     plan: Plan
+    network: DescriptorFile | None = None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The network that serves: the one that comes along, where no other is named."""
+        return BUILT_IN if self.network is None else self.network.descriptor()
 
     @property
     def identity(self) -> str:
         """Changes with everything that the measurements depend on."""
         listed = [[one.digest.hex, one.group] for one in self.photographs]
-        text = json.dumps([PIPELINE, DESCRIPTOR.id, _sources().hex, dataclasses.asdict(self.plan), listed])
+        text = json.dumps([PIPELINE, self.descriptor.space.id, _sources().hex, dataclasses.asdict(self.plan), listed])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def edited(self) -> frozenset[int]:
@@ -93,7 +100,7 @@ class Scene:
 
 
 def read_photographs(
-    folder: Path, scratch: Path, same: Sequence[Sequence[str]], progress: Progress
+    folder: Path, scratch: Path, same: Sequence[Sequence[str]], descriptor: Descriptor, progress: Progress
 ) -> tuple[list[Photograph], list[Skipped]]:
     """Read every picture of a folder once and keep its features.
 
@@ -101,6 +108,7 @@ def read_photographs(
         folder: with photographs.
         scratch: for features; what it holds of an earlier run is used again.
         same: groups of paths, below the folder, that show the same picture.
+        descriptor: the network that describes them.
         progress: told how far it is.
 
     Returns:
@@ -112,7 +120,8 @@ def read_photographs(
     paths = files_below(folder)
     if unknown := sorted({path for group in same for path in group} - set(paths)):
         raise WrongUseError(f"{unknown[0]} isn't a file below {folder}.")
-    cache, read, skipped = FeatureCache(scratch, 1), dict[Digest, str](), list[Skipped]()
+    cache = FeatureCache(scratch, 1, descriptor=descriptor)
+    read, skipped = dict[Digest, str](), list[Skipped]()
     for done, path in enumerate(paths, 1):
         try:
             data = (folder / path).read_bytes()
@@ -168,7 +177,8 @@ class Bench:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
-        self.cache = FeatureCache(scene.scratch, 512)
+        self.space = scene.descriptor.space
+        self.cache = FeatureCache(scene.scratch, 512, descriptor=scene.descriptor)
         self.chosen = scene.edited()
         rows = [
             (number, one)
@@ -177,7 +187,7 @@ class Bench:
             if one.part in WORK_PARTS
         ]
         self.indexes, self.owners = {}, {}
-        for space in (PHASH, DESCRIPTOR):
+        for space in (PHASH, self.space):
             of_space = [(number, one.vector) for number, one in rows if one.space == space.id]
             self.indexes[space.id] = _index(space, [vector for _, vector in of_space])
             self.owners[space.id] = [number for number, _ in of_space]
@@ -256,7 +266,7 @@ class Others:
         own = [number for number, one in enumerate(bench.scene.photographs) if one.group == group]
         rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
         self.hashes = bench.indexes[PHASH.id].without(rows[PHASH.id])
-        self.descriptors = bench.indexes[DESCRIPTOR.id].without(rows[DESCRIPTOR.id])
+        self.descriptors = bench.indexes[bench.space.id].without(rows[bench.space.id])
         self.votes = bench.votes.without(rows[ROOTSIFT.id])
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:

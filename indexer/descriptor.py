@@ -1,6 +1,7 @@
 """A network that describes pictures: ours (``models/MODEL_CARD.md``), or one that a user brought with its card."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,31 @@ class Descriptor:
             raise IntegrityError(
                 f"The network {self.space.id} can't be opened.", hint="Restore its file, or use another network."
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorFile:
+    """A network of one's own in a file, for other processes, which open it themselves.
+
+    Attributes:
+        card: what it needs.
+        digest: of the file.
+        path: where it is.
+    """
+
+    card: Card
+    digest: Digest
+    path: Path
+
+    def descriptor(self) -> Descriptor:
+        """The network, opened on first use; raises ``IntegrityError`` then when the file has changed."""
+        return Descriptor(self.card, space_of(self.card, self.digest), self._bytes)
+
+    def _bytes(self) -> bytes:
+        data = self.path.read_bytes()
+        if Digest.of(data) != self.digest:
+            raise IntegrityError(f"The file of the network {self.card.name} has changed.", hint="Restore it.")
+        return data
 
 
 def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:

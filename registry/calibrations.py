@@ -5,11 +5,12 @@ from functools import lru_cache
 from django.db import transaction
 from django.db.models import F
 
-from exhibit.calibration import Calibration
+from exhibit.calibration import FIRST_NETWORK, Calibration
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import trail
+from registry.descriptors import choice_with
 from registry.models import CalibrationRow
 
 _FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
@@ -39,9 +40,15 @@ def use_shipped(*, by: str = "") -> None:
 
 
 def active(pipeline: str) -> Calibration | None:
-    """The one for figures of this version of the comparison: our own, used last, else the newest that came along."""
-    row = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST).first()
-    return None if row is None else _read(row.content)
+    """The one for figures of this version of the comparison, measured with the network that serves.
+
+    That is our own, used last, else the newest that came along.
+    """
+    choice = choice_with()
+    network = FIRST_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
+    rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
+    found = (_read(content) for content in rows.values_list("content", flat=True))
+    return next((one for one in found if one.network == network), None)
 
 
 def every() -> list[CalibrationRow]:

@@ -3,14 +3,14 @@
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exhibit.blobs import FolderBlobStore
 from exhibit.config import Config
 from exhibit.decode import Limits
 from exhibit.digests import Digest
@@ -18,7 +18,7 @@ from exhibit.errors import ExhibitError
 from workers.wiring import House
 
 if TYPE_CHECKING:
-    from indexer.descriptor import Descriptor
+    from indexer.descriptor import Descriptor, DescriptorFile
 
 WORTH_IT = 16
 """Pictures from which on the processes repay their start."""
@@ -27,9 +27,6 @@ AHEAD = 8
 """Pictures that each process may be ahead."""
 
 _LONGEST = 60.0
-
-Network = tuple[Mapping[str, Any], Digest]
-"""The card of a network of one's own that serves, and the digest of its file."""
 
 
 @contextmanager
@@ -45,8 +42,7 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
         yield lambda: None
         return
     house = House(config)
-    row = house.descriptors.serving_row
-    network = None if house.descriptors.is_present(row) else (row.card, row.digest)
+    network = house.descriptors.serving_file(config.data_dir)
     pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), initializer=_leave_signals)
     rest = iter(files)
     under_way: deque[Future[None]] = deque()
@@ -72,28 +68,18 @@ def _leave_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _measure(data_dir: Path, limits: Limits, network: Network | None, file: Path) -> None:
+def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", file: Path) -> None:
     from indexer.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, in this process only
 
     with suppress(ExhibitError, OSError):
         if file.stat().st_size <= limits.max_bytes:
             data = file.read_bytes()
-            cache = FeatureCache(data_dir / "features", 1, limits, _descriptor(data_dir, network))
+            cache = FeatureCache(data_dir / "features", 1, limits, _descriptor(network))
             cache.get(Digest.of(data), lambda: data)
 
 
-_descriptors: "dict[Digest | None, Descriptor]" = {}
-"""Those that this process has opened, by the digest of their file."""
+@cache
+def _descriptor(network: "DescriptorFile | None") -> "Descriptor":
+    from indexer.descriptor import BUILT_IN  # noqa: PLC0415 - as above
 
-
-def _descriptor(data_dir: Path, network: Network | None) -> "Descriptor":
-    from indexer.card import card_of, space_of  # noqa: PLC0415 - as above
-    from indexer.descriptor import BUILT_IN, Descriptor  # noqa: PLC0415
-
-    if network is None:
-        return BUILT_IN
-    card, digest = card_of(network[0]), network[1]
-    if digest not in _descriptors:
-        blobs = FolderBlobStore(data_dir / "blobs")
-        _descriptors[digest] = Descriptor(card, space_of(card, digest), lambda: blobs.get(digest))
-    return _descriptors[digest]
+    return BUILT_IN if network is None else network.descriptor()

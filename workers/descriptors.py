@@ -1,12 +1,15 @@
 """The networks of one process: which serves, which is being brought into use, by the rows as last looked at."""
 
+from pathlib import Path
+
 from django.db import transaction
 
+from exhibit.blobs import FolderBlobStore
 from exhibit.errors import ExhibitError
 from exhibit.ports import BlobStore
 from exhibit.types import Space
 from indexer.card import card_of, plain_card, space_of
-from indexer.descriptor import BUILT_IN, MODEL, Descriptor
+from indexer.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile
 from registry import descriptors
 from registry.models import DescriptorChoice, DescriptorModel
 
@@ -61,6 +64,13 @@ class Descriptors:
     def is_present(self, row: DescriptorModel) -> bool:
         """Whether a network is the one that comes with this version of the software."""
         return row.shipped and f"{row.name}@{row.version}" == BUILT_IN.space.id
+
+    def serving_file(self, data_dir: Path) -> DescriptorFile | None:
+        """The network that serves, for other processes; ``None`` for the one that comes with this version."""
+        row = self.serving_row
+        if self.is_present(row):
+            return None
+        return DescriptorFile(card_of(row.card), row.digest, FolderBlobStore(data_dir / "blobs").path(row.digest))
 
     def of(self, row: DescriptorModel) -> Descriptor:
         """The network of a row, opened on first use."""

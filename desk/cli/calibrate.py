@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def calibrate_command(
     groups = () if same is None else read_groups(same)
     scratch = desk.config.data_dir / "calibration"
     order = Order(folder, scratch, _named(folder), _described(folder), Plan(edited), groups, jobs)
+    order = replace(order, network=desk.house.descriptors.serving_file(desk.config.data_dir))
     outcome = _calibrated(order)
     from registry import calibrations
 
@@ -178,7 +180,7 @@ def show_calibrations(*, as_json: bool) -> None:
         table(columns, lines)
         say("In a million: at most so many false alarms in a million pictures, with 95% confidence.")
     if active is None:
-        note(f"There is no calibration for {PIPELINE} yet, so matches have no probability.")
+        note(f"There is no calibration for {PIPELINE} with the network in use yet, so matches have no probability.")
         note("Make one: exhibit calibrate --folder DIR")
         finish(ExitCode.INCOMPLETE)
 
@@ -202,6 +204,6 @@ def use_shipped() -> None:
     calibrations.use_shipped(by=person())
     active = calibrations.active(PIPELINE)
     if active is None:
-        say(f"None came with the software for {PIPELINE}: new matches have no probability.")
+        say(f"None came with the software for {PIPELINE} and the network in use: new matches have no probability.")
     else:
         say(f"New matches get their probability from {active.name}, which came with the software.")

@@ -16,7 +16,7 @@ from exhibit.errors import ExitCode, NotFoundError
 from indexer.spaces import PIPELINE
 from registry import calibrations
 from registry.log import submit
-from registry.models import Case, LogOpening, Match
+from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
 from tests.assets.bundles import CALIBRATION
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.accuracy import export_accuracy, present_accuracy
@@ -70,6 +70,19 @@ def test_a_later_calibration_is_for_later_matches_alone(inline: Inline, cases: l
     calibrations.use_shipped()
     assert calibrations.active(PIPELINE) != OWN
     assert set(Match.objects.exclude(calibration=None).values_list("calibration", flat=True)) == {OWN.digest}
+
+
+def test_while_another_network_serves_than_a_calibration_was_measured_with_it_says_nothing(
+    inline: Inline, cases: list[Case]
+) -> None:
+    other = replace(OWN, network="colours@1")
+    calibrations.use(other)
+    assert calibrations.active(PIPELINE) == OWN
+    inline.house.descriptors.refresh()
+    DescriptorModel.objects.filter(pk=inline.house.descriptors.serving_row.pk).update(name="colours", version="1")
+    assert calibrations.active(PIPELINE) == other
+    CalibrationRow.objects.filter(digest=other.digest).delete()
+    assert calibrations.active(PIPELINE) is None
 
 
 def test_the_calibration_used_last_is_listed_first_even_after_others_were_put_away(db: None) -> None:

@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import textured
-from exhibit.calibration import Bound, calibrated
-from exhibit.errors import WrongUseError
+from exhibit.calibration import FIRST_NETWORK, Bound, Calibration, calibrated
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
 from indexer import calibrate as calibrating
 from indexer import edits
 from indexer.__main__ import main
 from indexer.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
 from indexer.calibration import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
+from indexer.card import read_card
+from indexer.descriptor import BUILT_IN, DescriptorFile
 from indexer.probability import LEAST_PHOTOGRAPHS, Sample
 from indexer.spaces import PIPELINE
+from tests.assets.networks import CARD, network
 from tests.flow.rows import jpeg
 
 COUNT = LEAST_PHOTOGRAPHS + 1
@@ -75,7 +79,7 @@ def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome:
 
 
 def test_files_of_the_same_picture_take_no_strangers_place(archive: Path, tmp_path: Path) -> None:
-    photographs, _ = read_photographs(archive, tmp_path, [], quiet)
+    photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, quiet)
     group = photographs[0].group
     shown_often = [replace(one, group=group) if one.path < "10" else one for one in photographs]
     shown_once = [shown_often[0], *(one for one in shown_often if one.group != group)]
@@ -141,6 +145,21 @@ def test_an_interrupted_run_goes_on_where_it_was(order: Order, outcome: Outcome,
 def test_several_processes_give_the_same(order: Order, outcome: Outcome, tmp_path: Path) -> None:
     again = replace(order, scratch=features_alone(order.scratch, tmp_path), jobs=2)
     assert calibrate(again, quiet).calibration.digest == outcome.calibration.digest
+
+
+def test_another_network_that_serves_is_what_is_measured_and_named(order: Order, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(network())
+    (tmp_path / "net.toml").write_text(CARD)
+    file = DescriptorFile(read_card(CARD), Digest.of(network()), tmp_path / "net.onnx")
+    found = calibrate(replace(order, scratch=tmp_path / "scratch", network=file), quiet).calibration
+    assert found.network == "colours@1"
+    assert Calibration.from_json(found.to_json()) == found
+    assert b"network" not in replace(found, network=FIRST_NETWORK).to_json()
+    measured = {path.parent.parent.name for path in (tmp_path / "scratch").rglob("*.npz")}
+    assert measured == {f"{PIPELINE}-colours@1"}
+    (tmp_path / "net.onnx").write_bytes(network()[:-1])
+    with pytest.raises(IntegrityError, match="has changed"):
+        file.descriptor().open()
 
 
 def test_a_folder_that_is_too_small_is_refused_in_words(order: Order, tmp_path: Path) -> None:
