@@ -15,6 +15,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.card import plain_card, read_card, space_of
 from indexer.descriptor import BUILT_IN
+from indexer.spaces import PIPELINE
 from registry import descriptors, trail
 from registry.descriptors import keep_model
 from registry.fingerprints import Collection
@@ -30,6 +31,7 @@ from registry.models import (
 )
 from tests.assets.networks import CARD, network
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from workers.ahead import WORTH_IT, measured_ahead
 from workers.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
 from workers.descriptors import SwitchedError, start_shipped
 from workers.inline import Inline
@@ -179,6 +181,21 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
     remove_work(works[0], by="Ann")
     bring_into_use("colours")
     assert described() == before / 2
+
+
+def test_many_works_are_measured_ahead_with_the_network_that_serves(
+    inline: Inline, files: tuple[Path, Path], photos: Path
+) -> None:
+    house, given = inline.house, sorted(photos.iterdir())[:WORTH_IT]
+    add_model(house, *files)
+    measure_model(house, "colours", photos, 3, quiet, FEW_EDITS)
+    use_model(house, "colours")
+    inline.run_until_idle()
+    with measured_ahead(house.config, given) as wait:
+        for _ in given:
+            wait()
+    measured = [path.parent.parent.name for path in (house.config.data_dir / "features").rglob("*.npz")]
+    assert measured == [f"{PIPELINE}-colours@1"] * len(given)
 
 
 def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
