@@ -177,7 +177,7 @@ class Anchor(Protocol):
         kind: of receipt.
         name: as configured.
         development: without legal weight.
-        patience: how long to wait before asking again for what is pending.
+        patience: how long to wait at least before asking again for what is pending.
         qualified: ISO 8601 day as of which the operator's list names it as qualified (eIDAS), or empty.
     """
 

@@ -141,9 +141,9 @@ class EvmNode:
     def fate_of(self, transaction: str) -> Fate | None:
         """What became of a transaction, or ``None`` while it isn't in a block; raises ``ServiceMissingError``."""
         receipt = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
-        if receipt is None:
-            return None
         with _readable("eth_getTransactionReceipt"):
+            if receipt is None or receipt["blockNumber"] is None:
+                return None
             failed = receipt.get("status") is not None and int(receipt["status"], 16) == 0
             return Fate(transaction, int(receipt["blockNumber"], 16), failed, bool(receipt["logs"]))
 
