@@ -15,7 +15,7 @@ from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.locks import Lock, hold
-from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, Owner
+from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting, Owner
 
 WRITTEN_TOGETHER = 1000
 
@@ -56,7 +56,8 @@ def _with_digest(
 
 def unsequenced(limit: int) -> list[tuple[int, Entry]]:
     """Submissions without a sequence number, oldest first."""
-    rows = LogSubmission.objects.filter(entry=None).order_by("pk")[:limit]
+    waiting = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
+    rows = [one.submission for one in waiting]
     return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
 
 

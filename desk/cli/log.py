@@ -32,7 +32,7 @@ def log_status(*, as_json: bool) -> None:
     """
     desk = open_desk()
     from registry.log import PostgresLogStore
-    from registry.models import LogCheckpoint, LogSubmission
+    from registry.models import LogCheckpoint, LogWaiting
 
     log = desk.house.log
     newest = LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
@@ -40,7 +40,7 @@ def log_status(*, as_json: bool) -> None:
     told = {
         "origin": log.origin,
         "entries": PostgresLogStore().size(),
-        "waiting": LogSubmission.objects.filter(entry=None).count(),
+        "waiting": LogWaiting.objects.count(),
         "head": None if newest is None else _head(newest),
         "public_keys": log.vkeys(),
         "stopped": stopped,

@@ -16,7 +16,15 @@ from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
-from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission
+from registry.models.log import (
+    LogCheckpoint,
+    LogEntry,
+    LogNode,
+    LogOpening,
+    LogOrigin,
+    LogSubmission,
+    LogWaiting,
+)
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
@@ -57,6 +65,7 @@ __all__ = [
     "LogOpening",
     "LogOrigin",
     "LogSubmission",
+    "LogWaiting",
     "Match",
     "Membership",
     "Owner",

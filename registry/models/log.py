@@ -17,6 +17,12 @@ class LogSubmission(models.Model):
         indexes = [models.Index(fields=["type", "id"], name="log_submission_type")]
 
 
+class LogWaiting(models.Model):
+    """A submission without an entry. Triggers keep these rows: the sequencer needn't look through all submissions."""
+
+    submission = models.OneToOneField(LogSubmission, primary_key=True, on_delete=models.PROTECT, related_name="+")
+
+
 class LogOpening(models.Model):
     """What a commitment opens to. Erasing the row leaves the log whole and the leaf mute."""
 

@@ -5,8 +5,8 @@ from django.db import Error, connection, transaction
 
 from evidence import merkle
 from exhibit.entries import EntryType
-from registry.log import PostgresLogStore, submit
-from registry.models import LogEntry, LogOpening, LogSubmission
+from registry.log import PostgresLogStore, submit, unsequenced
+from registry.models import LogEntry, LogOpening, LogSubmission, LogWaiting
 from workers.inline import Inline
 from workers.steps.log import sequence_log, sign_checkpoint
 
@@ -57,3 +57,21 @@ def test_erasing_an_opening_leaves_the_proofs_whole(inline: Inline) -> None:
 def test_a_signed_head_is_not_signed_again_while_nothing_came(inline: Inline) -> None:
     logged(inline, 4)
     assert sign_checkpoint(inline.house) == sign_checkpoint(inline.house)
+
+
+def test_only_what_waits_is_looked_at_and_nothing_else_waits(inline: Inline) -> None:
+    logged(inline, 3)
+    assert not LogWaiting.objects.exists()
+    with transaction.atomic():
+        submit(EntryType.CASE, {"number": 3})
+        transaction.set_rollback(True)
+    assert not LogWaiting.objects.exists()
+    late = [submit(EntryType.CASE, {"number": number}).pk for number in range(4, 6)]
+    assert [pk for pk, _ in unsequenced(10)] == late == list(LogWaiting.objects.values_list("pk", flat=True))
+    assert [pk for pk, _ in unsequenced(1)] == late[:1]
+    with transaction.atomic():
+        assert sequence_log(inline.house) == 2
+        transaction.set_rollback(True)
+    assert LogWaiting.objects.count() == 2
+    assert sequence_log(inline.house) == 2
+    assert not LogWaiting.objects.exists()
