@@ -4,7 +4,7 @@ What a crawl made of a canary is read from its sightings and refusals whenever i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ from exhibit.types import Decision
 from exhibit.urls import normalise, url_key
 from registry import trail
 from registry.licences import NewLicence, keep_licences
-from registry.models import Canary, Crawl, Match, Owner, Refusal, Sighting, StepState, Watch, Work
+from registry.models import Canary, Crawl, Match, Owner, Refusal, Sighting, StepState, Watch, Work, WorkPicture
 
 LICENSEE, REASON = "canary", "A known copy on the owner's own page, for a watch to find."
 MATCHED = (Decision.CERTAIN, Decision.REVIEW)
@@ -82,6 +82,27 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
         )
 
 
+def note_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
+    """Record where the pages of canaries lead: what is seen there counts, and a licence for there is added as well.
+
+    Args:
+        watch: whose crawl visited them.
+        pages: the address that was visited, and the one that answered.
+    """
+    led = {url_key(url): normalise(final) for url, final in pages if url_key(url) != url_key(final)}
+    if not led:
+        return
+    for canary in Canary.objects.filter(watch=watch, removed_at=None, key__in=led).select_related("owner", "work"):
+        target = led[bytes(canary.key)]
+        if canary.leads_to != target:
+            keep_licences(canary.owner, [_licence(canary.work, target)])
+            Canary.objects.filter(pk=canary.pk).update(leads_to=target)
+
+
+def _licence(work: Work, url: str) -> NewLicence:
+    return NewLicence(LICENSEE, (work,), url_pattern=url.replace("*", ""), reason=REASON)
+
+
 def withdraw(canary: Canary, *, by: str) -> None:
     """Expect it no longer; earlier crawls keep what they made of it. Its licence stays."""
     with transaction.atomic():
@@ -95,13 +116,20 @@ def active(owner: Owner) -> QuerySet[Canary]:
 
 
 def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
-    """What each crawl made of the canaries that were planted when it began, by its key; others are left out."""
+    """What each crawl made of the canaries that were planted when it began, by its key; others are left out.
+
+    Asks the database as often for one as for thousands.
+    """
     watches = {crawl.watch_id for crawl in crawls}
     planted: dict[int, list[Canary]] = defaultdict(list)
     for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch").order_by("number"):
         planted[canary.watch_id].append(canary)
     expected = {crawl: [one for one in planted[crawl.watch_id] if _was_there(one, crawl)] for crawl in crawls}
-    return {crawl.pk: _of_crawl(crawl, canaries) for crawl, canaries in expected.items() if canaries}
+    expected = {crawl: canaries for crawl, canaries in expected.items() if canaries}
+    if not expected:
+        return {}
+    facts = _facts(expected)
+    return {crawl.pk: [_result(crawl, one, facts) for one in canaries] for crawl, canaries in expected.items()}
 
 
 def missed_lately(owner: Owner) -> list[tuple[Crawl, Result]]:
@@ -122,24 +150,55 @@ def _was_there(canary: Canary, crawl: Crawl) -> bool:
     return canary.added_at <= crawl.started_at and (canary.removed_at is None or canary.removed_at > crawl.started_at)
 
 
-def _of_crawl(crawl: Crawl, canaries: Iterable[Canary]) -> list[Result]:
-    return [_result(crawl, canary) for canary in canaries]
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What crawls saw and refused where canaries are.
+
+    Attributes:
+        seen: by crawl and page, the pictures, and whether each has been compared.
+        registered: the pictures of each work.
+        matched: pairs of a registered and a found picture.
+        refused: by crawl and page, why it wasn't visited.
+    """
+
+    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]
+    registered: Mapping[int, set[int]]
+    matched: set[tuple[int, int]]
+    refused: Mapping[tuple[int, bytes], str]
 
 
-def _result(crawl: Crawl, canary: Canary) -> Result:
-    seen = Sighting.objects.filter(crawl=crawl, page_key=canary.key)
-    pictures = set(seen.values_list("picture", flat=True))
-    registered = set(canary.work.work_pictures.values_list("picture", flat=True))
-    matched = Match.objects.filter(found__in=pictures, registered__in=registered, decision__in=MATCHED)
-    if pictures & registered or matched.exists():
+def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:
+    crawls = [crawl.pk for crawl in expected]
+    planted = [canary for canaries in expected.values() for canary in canaries]
+    keys = {key for canary in planted for key in _keys(canary)}
+    seen: dict[tuple[int, bytes], dict[int, bool]] = defaultdict(dict)
+    rows = Sighting.objects.filter(crawl__in=crawls, page_key__in=keys)
+    for crawl, key, picture, state in rows.values_list("crawl", "page_key", "picture", "picture__state"):
+        seen[crawl, bytes(key)][picture] = state not in (StepState.TODO, StepState.DOING)
+    registered: dict[int, set[int]] = defaultdict(set)
+    of_works = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
+    for work, picture in of_works.values_list("work", "picture"):
+        registered[work].add(picture)
+    found = {picture for pictures in seen.values() for picture in pictures}
+    known = set().union(*registered.values())
+    matches = Match.objects.filter(found__in=found, registered__in=known, decision__in=MATCHED)
+    refusals = Refusal.objects.filter(crawl__in=crawls, key__in=keys).order_by("-pk")
+    refused = {(crawl, bytes(key)): reason for crawl, key, reason in refusals.values_list("crawl", "key", "reason")}
+    return _Facts(seen, registered, set(matches.values_list("registered", "found")), refused)
+
+
+def _keys(canary: Canary) -> list[bytes]:
+    """Of the page as it was planted, and of where it led when it was last visited."""
+    return [bytes(canary.key), *([url_key(canary.leads_to)] if canary.leads_to else [])]
+
+
+def _result(crawl: Crawl, canary: Canary, facts: _Facts) -> Result:
+    keys = [(crawl.pk, key) for key in _keys(canary)]
+    pictures = {picture: compared for key in keys for picture, compared in facts.seen.get(key, {}).items()}
+    registered = facts.registered.get(canary.work_id, set())
+    if any(one in registered or any((own, one) in facts.matched for own in registered) for one in pictures):
         return Result(canary, Outcome.FOUND)
-    unmatched = seen.filter(picture__state__in=(StepState.TODO, StepState.DOING))
-    if crawl.finished_at is None or unmatched.exists():
+    if crawl.finished_at is None or not all(pictures.values()):
         return Result(canary, Outcome.WAITING)
-    if pictures:
-        return Result(canary, Outcome.NOT_FOUND)
-    refused = Refusal.objects.filter(crawl=crawl, key=canary.key).order_by("pk").first()
-    refused = refused or Refusal.objects.filter(crawl=crawl, page_url=canary.url).order_by("pk").first()
-    if refused is not None:
-        return Result(canary, Outcome.NOT_VISITED, refused.reason)
-    return Result(canary, Outcome.NOT_FOUND)
+    reason = "" if pictures else next((facts.refused[key] for key in keys if key in facts.refused), "")
+    return Result(canary, Outcome.NOT_VISITED if reason else Outcome.NOT_FOUND, reason)

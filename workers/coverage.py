@@ -33,7 +33,7 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             pictures=pictures.get(crawl.pk, 0),
             bytes_received=received[crawl.pk],
             refused=tuple(refused[crawl.pk]),
-            canaries=len(planted.get(crawl.pk, ())),
+            canaries=sum(one.outcome is not canaries.Outcome.WAITING for one in planted.get(crawl.pk, ())),
             ended=crawl.reason,
             further=tuple(one["url"] for one in crawl.watch.sources[1:]),
             canaries_found=sum(one.outcome is canaries.Outcome.FOUND for one in planted.get(crawl.pk, ())),

@@ -16,6 +16,7 @@ class Canary(models.Model):
     watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="canaries")
     url = models.TextField(help_text="the page that shows the copy")
     key = models.BinaryField(help_text="of the page's normalised URL")
+    leads_to = models.TextField(blank=True, help_text="where the page led when it was last visited, if elsewhere")
     added_by = models.CharField(max_length=300)
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)

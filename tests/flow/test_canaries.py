@@ -1,7 +1,8 @@
 """Canaries on a real local site: found, missed for each reason there is, counted in reports, and never a case."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -18,6 +20,7 @@ from registry.models import Canary, Case, Crawl, Owner, Report, Watch, Work
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch
+from workers.coverage import coverage_of
 from workers.inline import Inline
 from workers.steps.report import make_reports, request_report
 
@@ -71,6 +74,42 @@ def test_a_crawl_finds_a_canary_or_misses_it_for_a_reason(inline: Inline, work: 
     }
     missed = [result.canary.url for _, result in canaries.missed_lately(work.owner)]
     assert missed == [shop.url("/empty"), shop.url("/closed/planted"), shop.url("/nowhere")]
+
+
+def test_a_canary_is_found_where_its_page_leads_and_opens_no_question_there(
+    inline: Inline, work: Work, shop: Shop
+) -> None:
+    shop.page("/moved")
+    shop.page("/away/planted", "/copy.jpg")
+    shop.page("/", "/other.jpg")
+    shop.site.routes["/moved"] = Answer(status=301, headers=(("Location", "/away/planted"),))
+    shop.site.routes["/planted"] = Answer(b"")
+    planted(work, shop, "/moved")
+    inline.run_until_idle()
+    assert outcomes(Crawl.objects.get()) == {"moved": (Outcome.FOUND, "")}
+    assert Canary.objects.get().leads_to == shop.url("/away/planted")
+    licensed = Case.objects.filter(case_sightings__sighting__page_url=shop.url("/away/planted"))
+    assert set(licensed.values_list("decision", flat=True)) == {"licensed"}
+
+
+def test_a_page_that_was_visited_is_not_called_unvisited_for_an_image_that_was_refused(
+    inline: Inline, work: Work, shop: Shop
+) -> None:
+    shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
+    shop.page("/broken", "/gone.jpg")
+    planted(work, shop, "/broken")
+    inline.run_until_idle()
+    assert outcomes(Crawl.objects.get()) == {"broken": (Outcome.NOT_FOUND, "")}
+
+
+def test_many_canaries_are_asked_for_as_often_as_one(
+    work: Work, shop: Shop, django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    made = planted(work, shop, *(f"/{number}" for number in range(20)))
+    begun = [Crawl.objects.create(watch=made, number=number, started_at=now()) for number in range(1, 6)]
+    with django_assert_max_num_queries(6):
+        assert sum(len(one) for one in canaries.results(begun).values()) == 100
+    assert [one.canaries for one in coverage_of(begun)] == [0] * 5
 
 
 def test_a_canary_opens_no_question(inline: Inline, work: Work, shop: Shop) -> None:

@@ -15,7 +15,7 @@ from evidence.facts import SightingRecord
 from evidence.slices import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.urls import host_of, registrable_domain, url_key
-from registry import crawling, sightings
+from registry import canaries, crawling, sightings
 from registry.budgets import left
 from registry.bulk import storable
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
@@ -254,6 +254,7 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
         if row is None:
             return False
         crawling.add_urls(row.crawl_id, _links(batch.pages))
+        canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         for digest in came:  # retention may have removed them before their rows were locked
             if digest not in house.blobs:
