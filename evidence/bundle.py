@@ -5,6 +5,7 @@ The bag follows RFC 8493; every file outside of ``data/`` stands in ``tagmanifes
 """
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -218,12 +219,16 @@ def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, D
     }
     files = {
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
-        "bag-info.txt": "".join(f"{key}: {' '.join(value.split())}\n" for key, value in info.items()).encode(),
+        "bag-info.txt": "".join(f"{key}: {_one_line(value)}\n" for key, value in info.items()).encode(),
         "manifest-sha256.txt": _digest_lines(sha256),
         "manifest-sha512.txt": _digest_lines(sha512),
     }
     every = {**{name: digest.hex for name, digest in tags.items()}, **{n: Digest.of(d).hex for n, d in files.items()}}
     return {**files, TAG_MANIFEST: _digest_lines(every)}
+
+
+def _one_line(value: str) -> str:
+    return " ".join(filter(None, re.split("[ \t\r\n]+", value)))
 
 
 def _digest_lines(digests: Mapping[str, str]) -> bytes:

@@ -12,18 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from evidence.anchors.evm_proofs import FORMAT as EVM_FORMAT
-from evidence.anchors.evm_proofs import PENDING_FORMAT, EvmPending, EvmProof
-from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
-from evidence.checks.probability import CalibrationFile
-from evidence.checks.proofs import EntryFile, InclusionFile
-from evidence.facts import FACTS_FORMATS, CaseFacts
-from evidence.manifest import MANIFEST_FORMAT, Manifest
-from evidence.renewals import RenewalRecord
-from evidence.schemas import array_schema_of, schema_of
+from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
-from evidence.trust import TRUST_FORMAT, Trust, load_trust
-from exhibit.calibration import CALIBRATION_FORMAT
+from evidence.trust import Trust, load_trust
 
 WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
 VERSION = 3
@@ -56,7 +47,7 @@ def page(trust: Trust | None = None) -> bytes:
         style=_read("style.css"),
         script="(() => {\n'use strict';\n" + "\n".join(_read(f"parts/{name}.js") for name in PARTS) + "\n})();\n",
         data={
-            "schemas": _embedded(_schemas()),
+            "schemas": _embedded(schemas()),
             "tools": _embedded({name: sorted(known) for name, known in KNOWN_TOOLS.items()}),
             "trust": _embedded(json.loads(pinned.to_json())),
         },
@@ -79,23 +70,6 @@ def _filled(template: str, pieces: _Pieces) -> str:
         name, _, rest = part.partition("}}")
         filled += [places[name], rest]
     return "".join(filled)
-
-
-def _schemas() -> dict[str, Any]:
-    return {
-        "manifest": schema_of(Manifest, (MANIFEST_FORMAT,)),
-        "facts": schema_of(CaseFacts, FACTS_FORMATS),
-        "trust": schema_of(Trust, (TRUST_FORMAT,)),
-        "withheld": schema_of(Withheld),
-        "entry": schema_of(EntryFile),
-        "inclusion": schema_of(InclusionFile),
-        "consistency": array_schema_of(ConsistencyProof),
-        "evm": schema_of(EvmProof, (EVM_FORMAT,)),
-        "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
-        "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
-        "anchors": array_schema_of(AnchorRecord),
-        "renewals": array_schema_of(RenewalRecord),
-    }
 
 
 def _embedded(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -1,4 +1,4 @@
-"""The JSON Schemas (2020-12) of the sealed formats, made from the annotations that also read them.
+"""The JSON Schemas (2020-12) of all formats of a bundle, made from the annotations that also read them.
 
 ``python -m evidence.schemas`` writes them anew beside this file; a test compares.
 """
@@ -11,16 +11,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from evidence.anchors.evm_proofs import FORMAT as EVM_FORMAT
+from evidence.anchors.evm_proofs import PENDING_FORMAT, EvmPending, EvmProof
+from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
+from evidence.checks.probability import CalibrationFile
+from evidence.checks.proofs import EntryFile, InclusionFile
 from evidence.codec import Bytes32, may_lack
 from evidence.facts import FACTS_FORMATS, CaseFacts
 from evidence.manifest import MANIFEST_FORMAT, Manifest
+from evidence.renewals import RenewalRecord
+from evidence.trust import TRUST_FORMAT, Trust
+from exhibit.calibration import CALIBRATION_FORMAT
 from exhibit.digests import Digest
 
 FOLDER = Path(__file__).parent
-FORMATS: dict[str, tuple[type, tuple[str, ...]]] = {
-    "facts.json": (CaseFacts, FACTS_FORMATS),
-    "manifest.json": (Manifest, (MANIFEST_FORMAT,)),
-}
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _SCALARS: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -34,6 +39,24 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 }
 
 
+def schemas() -> dict[str, dict[str, Any]]:
+    """The schemas of all formats by their names: what is sealed, what stands around it, and the trust list."""
+    return {
+        "manifest": schema_of(Manifest, (MANIFEST_FORMAT,)),
+        "facts": schema_of(CaseFacts, FACTS_FORMATS),
+        "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
+        "entry": schema_of(EntryFile),
+        "inclusion": schema_of(InclusionFile),
+        "consistency": array_schema_of(ConsistencyProof),
+        "renewals": array_schema_of(RenewalRecord),
+        "anchors": array_schema_of(AnchorRecord),
+        "withheld": schema_of(Withheld),
+        "evm": schema_of(EvmProof, (EVM_FORMAT,)),
+        "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
+        "trust": schema_of(Trust, (TRUST_FORMAT,)),
+    }
+
+
 def schema_of(kind: type, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """The JSON Schema of a frozen dataclass.
 
@@ -43,22 +66,23 @@ def schema_of(kind: type, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
-    if not names:
-        return {**reference, "$defs": definitions}
-    top = definitions[kind.__name__]
-    definitions[kind.__name__] = {**top, "properties": {**top["properties"], "format": {"enum": list(names)}}}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": names[-1],
-        **reference,
-        "$defs": dict(sorted(definitions.items())),
-    }
+    if names:
+        top = definitions[kind.__name__]
+        definitions[kind.__name__] = {**top, "properties": {**top["properties"], "format": {"enum": list(names)}}}
+    title = names[-1] if names else kind.__name__
+    return {"$schema": _DIALECT, "title": title, **reference, "$defs": dict(sorted(definitions.items()))}
 
 
 def array_schema_of(kind: type) -> dict[str, Any]:
     """The JSON Schema of an array of frozen dataclasses."""
     one = schema_of(kind)
-    return {"type": "array", "items": {"$ref": one["$ref"]}, "$defs": one["$defs"]}
+    return {
+        "$schema": _DIALECT,
+        "title": f"{one['title']}, an array",
+        "type": "array",
+        "items": {"$ref": one["$ref"]},
+        "$defs": one["$defs"],
+    }
 
 
 def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - annotations are of any kind

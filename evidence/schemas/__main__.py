@@ -2,8 +2,8 @@
 
 import json
 
-from evidence.schemas import FOLDER, FORMATS, schema_of
+from evidence.schemas import FOLDER, schemas
 
-for file, (kind, names) in FORMATS.items():
-    (FOLDER / file).write_text(json.dumps(schema_of(kind, names), indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {file}")
+for name, schema in schemas().items():
+    (FOLDER / f"{name}.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {name}.json")

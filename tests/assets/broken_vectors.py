@@ -1,24 +1,30 @@
-"""Broken bundles for verifiers in other languages: each is a good one with a few bytes changed, told as pieces to join.
+"""Bundles for verifiers in other languages: each is a good one that was changed, told as pieces to join.
 
-``python -m tests.assets.broken_vectors`` writes ``vectors/broken.json`` and ``vectors/primitives.json`` anew.
+``python -m tests.assets.broken_vectors`` writes ``vectors/broken.json``, ``vectors/variants.json`` and
+``vectors/primitives.json`` anew.
 """
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence import merkle
+from evidence.bundle import public_pem
+from evidence.codec import to_plain
 from evidence.container import member_of, zip_chunks
 from evidence.keys import KeySigner
 from evidence.notes import sign_note, verifier_key
+from evidence.renewals import Renewal, renewal_files
 from evidence.slices import SliceTree
-from evidence.trust import load_trust
+from evidence.trust import Trust, load_trust
 from evidence.verify import verify
+from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical, commit
-from tests.assets.changes import Change, flipped, without
+from tests.assets.changes import Change, Files, flipped, without
 from tests.assets.tampering import files_of, rebagged
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -49,6 +55,53 @@ BROKEN: dict[str, Change] = {
         **files, "data/manifest.json": files["data/manifest.json"].replace(b"exhibit-bundle/1", b"exhibit-bundle/9")
     },
 }  # fmt: skip
+
+
+DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+LATER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(64, 96))))
+
+
+def _counter_signed(files: Files) -> Files:
+    stem = f"proofs/countersignatures/{DEVICE.public_key.hex()[:16]}"
+    signature = DEVICE.sign(files["data/manifest.json"])
+    return {**files, f"{stem}.pem": public_pem(DEVICE.public_key), f"{stem}.sig": signature}
+
+
+def _withheld(files: Files) -> Files:
+    listed = {"files": ["data/work/01.jpg"], "reason": "The original is for the court."}
+    return {**without("data/work/01.jpg")(files), "proofs/withheld.json": canonical(listed)}
+
+
+def _renewed(files: Files) -> Files:
+    """One more entry in the log, and the checkpoint over it; nobody pins who signed that one, and nobody has to."""
+    entry, proof = (json.loads(files[f"proofs/log/{name}.json"]) for name in ("entry", "inclusion"))
+    leaf = merkle.leaf_hash(canonical({name: entry[name] for name in ("commitment", "time", "type")}))
+    first, more = bytes.fromhex(proof["path"][0]), merkle.leaf_hash(b"one more")
+    nodes = {(1, 0): first, (0, 2): leaf, (0, 3): more}
+    root = merkle.node_hash(first, merkle.node_hash(leaf, more))
+    path = merkle.consistency(3, 4, lambda level, index: nodes[level, index])
+    note = sign_note("log.tests.example", 4, root, LATER).note
+    return {**files, **renewal_files([Renewal(note, tuple(path))])}
+
+
+def _keys(trust: Trust, revoked: str | None, *, device_revoked: str | None = None) -> list[dict[str, Any]]:
+    """The keys of the trust list with a device's, and with the times since when they don't count."""
+    [key] = trust.keys
+    of_device = replace(key, public=DEVICE.public_key, use="device")
+    times = [None if one is None else parse_rfc3339(one) for one in (revoked, device_revoked)]
+    pairs = zip((key, of_device), times, strict=True)
+    return [to_plain(replace(one, revoked=since)) for one, since in pairs]
+
+
+EARLY, LATE = "2000-01-01T00:00:00.000000Z", "2100-01-01T00:00:00.000000Z"
+VARIANTS: dict[str, tuple[Change, tuple[str | None, str | None]]] = {
+    "a sealed picture withheld": (_withheld, (None, None)),
+    "counter-signed": (_counter_signed, (None, None)),
+    "counter-signed by a device whose key was revoked": (_counter_signed, (None, LATE)),
+    "a sealing key revoked after the log was witnessed": (dict, (LATE, None)),
+    "a sealing key revoked before": (dict, (EARLY, None)),
+    "renewed by a later checkpoint": (_renewed, (None, None)),
+}
 
 
 def pieces(base: bytes, target: bytes) -> list[Any]:
@@ -83,25 +136,39 @@ def joined(base: bytes, parts: list[Any]) -> bytes:
 
 def broken(folder: Path) -> list[dict[str, Any]]:
     """Every broken bundle with what the verifier says of it."""
-    base, trust = FOLDER / f"{BASE}.zip", load_trust(FOLDER / f"{BASE}.trust.json")
+    trust = load_trust(FOLDER / f"{BASE}.trust.json")
+    return [_vector(folder, name, change, trust) for name, change in BROKEN.items()]
+
+
+def variants(folder: Path) -> list[dict[str, Any]]:
+    """Every unusual bundle that isn't broken, with the keys to pin and what the verifier says of it."""
+    trust = load_trust(FOLDER / f"{BASE}.trust.json")
     vectors = []
-    for name, change in BROKEN.items():
-        files = rebagged(change(files_of(base)))
-        data = b"".join(zip_chunks(member_of(path, content) for path, content in files.items()))
-        (folder / "broken.zip").write_bytes(data)
-        verdict = verify(folder / "broken.zip", trust)
-        states = {check.name: str(check.state) for check in verdict.checks if check.state != "passed"}
-        vectors.append(
-            {
-                "name": name,
-                "base": f"{BASE}.zip",
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "exit_code": int(verdict.outcome),
-                "not_passed": states,
-                "pieces": pieces(base.read_bytes(), data),
-            }
-        )
+    for name, (change, (revoked, device_revoked)) in VARIANTS.items():
+        keys = _keys(trust, revoked, device_revoked=device_revoked)
+        vectors.append({**_vector(folder, name, change, with_keys(trust, keys)), "keys": keys})
     return vectors
+
+
+def with_keys(trust: Trust, keys: list[dict[str, Any]]) -> Trust:
+    """The trust list with other keys."""
+    return Trust.from_json(canonical({**to_plain(trust), "keys": keys}))
+
+
+def _vector(folder: Path, name: str, change: Change, trust: Trust) -> dict[str, Any]:
+    base = FOLDER / f"{BASE}.zip"
+    files = rebagged(change(files_of(base)))
+    data = b"".join(zip_chunks(member_of(path, content) for path, content in files.items()))
+    (folder / "bundle.zip").write_bytes(data)
+    verdict = verify(folder / "bundle.zip", trust)
+    return {
+        "name": name,
+        "base": base.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "exit_code": int(verdict.outcome),
+        "not_passed": {check.name: str(check.state) for check in verdict.checks if check.state != "passed"},
+        "pieces": pieces(base.read_bytes(), data),
+    }
 
 
 def primitives() -> dict[str, Any]:
@@ -134,11 +201,12 @@ def primitives() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as name:
-        written = {"broken.json": broken(Path(name)), "primitives.json": primitives()}
+        made = Path(name)
+        written = {"broken.json": broken(made), "variants.json": variants(made), "primitives.json": primitives()}
     for file, value in written.items():
         (FOLDER / file).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -3,14 +3,16 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evidence.trust import load_trust
 from evidence.verify import verify
-from tests.assets.broken_vectors import FOLDER, joined, primitives
+from tests.assets.broken_vectors import FOLDER, joined, primitives, with_keys
 
 BROKEN = json.loads((FOLDER / "broken.json").read_text("utf-8"))
+VARIANTS = json.loads((FOLDER / "variants.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["name"])
@@ -24,6 +26,30 @@ def test_a_broken_bundle_is_told_as_the_vector_says(vector: dict[str, object], t
     assert int(verdict.outcome) == vector["exit_code"]
     assert {one.name: str(one.state) for one in verdict.checks if one.state != "passed"} == vector["not_passed"]
     assert vector["not_passed"]
+
+
+@pytest.mark.parametrize("vector", VARIANTS, ids=lambda vector: vector["name"])
+def test_an_unusual_bundle_is_told_as_the_vector_says(vector: dict[str, Any], tmp_path: Path) -> None:
+    data = joined((FOLDER / vector["base"]).read_bytes(), vector["pieces"])
+    assert hashlib.sha256(data).hexdigest() == vector["sha256"]
+    (tmp_path / "bundle.zip").write_bytes(data)
+    trust = load_trust((FOLDER / vector["base"]).with_suffix(".trust.json"))
+    verdict = verify(tmp_path / "bundle.zip", with_keys(trust, vector["keys"]))
+    assert int(verdict.outcome) == vector["exit_code"]
+    assert {one.name: str(one.state) for one in verdict.checks if one.state != "passed"} == vector["not_passed"]
+
+
+def test_the_unusual_bundles_say_what_they_are_there_for() -> None:
+    told = {vector["name"]: (vector["exit_code"], vector["not_passed"]) for vector in VARIANTS}
+    device = {"countersignature:03a107bff3ce10be": "not checked"}
+    assert told == {
+        "a sealed picture withheld": (0, {"file:data/work/01.jpg": "not checked", "match:01": "not checked"}),
+        "counter-signed": (0, {}),
+        "counter-signed by a device whose key was revoked": (0, device),
+        "a sealing key revoked after the log was witnessed": (0, {}),
+        "a sealing key revoked before": (1, {"revoked": "failed"}),
+        "renewed by a later checkpoint": (0, {}),
+    }
 
 
 def test_the_examples_of_building_blocks_are_those_that_the_code_gives() -> None:

@@ -18,7 +18,7 @@ from evidence.verify import verify
 from exhibit.clock import now
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode
-from tests.assets.broken_vectors import BASE, FOLDER, joined
+from tests.assets.broken_vectors import BASE, FOLDER, joined, with_keys
 from tests.assets.browser import CHROMIUM, Chromium, Tab
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.changes import CHANGES, flipped, part
@@ -325,6 +325,12 @@ def test_broken_bundles_for_other_verifiers_read_alike(browser: Chromium, tmp_pa
     trust = load_trust(FOLDER / f"{BASE}.trust.json")
     page = Page(browser.tab(), trust, tmp_path)
     base = (FOLDER / f"{BASE}.zip").read_bytes()
+    for vector in json.loads((FOLDER / "variants.json").read_text("utf-8")):
+        (tmp_path / "variant.zip").write_bytes(joined(base, vector["pieces"]))
+        told, states = Page(page.tab, with_keys(trust, vector["keys"]), tmp_path).check(tmp_path / "variant.zip")
+        assert {name: state for name, state in states.items() if state != "passed"} == vector["not_passed"]
+        assert told == WORDS[ExitCode(vector["exit_code"])], vector["name"]
+    page = Page(page.tab, trust, tmp_path)
     for vector in json.loads((FOLDER / "broken.json").read_text("utf-8")):
         path = tmp_path / "broken.zip"
         path.write_bytes(joined(base, vector["pieces"]))

@@ -5,23 +5,58 @@ import jsonschema
 import pytest
 
 from evidence.codec import to_plain
-from evidence.schemas import FOLDER, FORMATS, schema_of
+from evidence.schemas import FOLDER, schemas
+from evidence.trust import DEFAULT
 from tests.assets.bundles import make_scene
+from tests.assets.tampering import files_of
+
+VECTOR = Path(__file__).parents[1] / "assets" / "vectors" / "bundle-facts-2.zip"
+FILES = {
+    "manifest": "data/manifest.json",
+    "facts": "data/facts.json",
+    "calibration": "data/calibrations/01.json",
+    "entry": "proofs/log/entry.json",
+    "inclusion": "proofs/log/inclusion.json",
+    "consistency": "proofs/log/consistency.json",
+    "anchors": "proofs/anchors/index.json",
+}
 
 
-@pytest.mark.parametrize("file", sorted(FORMATS))
-def test_the_shipped_schema_is_the_one_that_the_code_gives(file: str) -> None:
-    kind, names = FORMATS[file]
-    shipped = json.loads((FOLDER / file).read_text("utf-8"))
-    assert shipped == schema_of(kind, names), "run python -m evidence.schemas"
-    jsonschema.Draft202012Validator.check_schema(shipped)
+def shipped(name: str) -> dict[str, object]:
+    schema: dict[str, object] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return schema
+
+
+@pytest.mark.parametrize("name", sorted(schemas()))
+def test_the_shipped_schema_is_the_one_that_the_code_gives(name: str) -> None:
+    assert shipped(name) == schemas()[name], "run python -m evidence.schemas"
+    jsonschema.Draft202012Validator.check_schema(shipped(name))
+
+
+def test_no_schema_is_shipped_that_the_code_does_not_give() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(schemas())
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_the_files_of_a_bundle_are_valid_by_their_schemas(name: str) -> None:
+    plain = json.loads(files_of(VECTOR)[FILES[name]])
+    validator = jsonschema.Draft202012Validator(shipped(name))
+    assert list(validator.iter_errors(plain)) == []
+    one = plain[0] if isinstance(plain, list) else plain
+    changed = {**one, "surprise": 1}
+    assert list(validator.iter_errors([changed] if isinstance(plain, list) else changed)) != []
+
+
+def test_the_shipped_trust_list_is_valid_by_its_schema() -> None:
+    validator = jsonschema.Draft202012Validator(shipped("trust"))
+    assert list(validator.iter_errors(json.loads(DEFAULT.read_text("utf-8")))) == []
 
 
 def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
-    documents = {"facts.json": to_plain(scene.facts), "manifest.json": to_plain(scene.sealed.manifest)}
-    for file, plain in documents.items():
-        validator = jsonschema.Draft202012Validator(json.loads((FOLDER / file).read_text("utf-8")))
+    documents = {"facts": to_plain(scene.facts), "manifest": to_plain(scene.sealed.manifest)}
+    for name, plain in documents.items():
+        validator = jsonschema.Draft202012Validator(shipped(name))
         assert list(validator.iter_errors(plain)) == []
         assert list(validator.iter_errors({**plain, "surprise": 1})) != []
         assert list(validator.iter_errors({**plain, "format": "another"})) != []

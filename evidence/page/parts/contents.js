@@ -144,7 +144,7 @@ async function bagFiles({ manifest, manifestBytes, withheld, measured, bundle })
   };
   const files = new Map([
     ["bagit.txt", utf8("BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n")],
-    ["bag-info.txt", utf8(Object.entries(info).map(([key, value]) => `${key}: ${value.split(/\s+/).filter(Boolean).join(" ")}\n`).join(""))],
+    ["bag-info.txt", utf8(Object.entries(info).map(([key, value]) => `${key}: ${value.split(/[ \t\r\n]+/).filter(Boolean).join(" ")}\n`).join(""))],
     ["manifest-sha256.txt", lines(all.map((file) => [file.sha256, file.path]))],
     ["manifest-sha512.txt", lines(all.map((file) => [file.sha512, file.path]))],
   ]);
