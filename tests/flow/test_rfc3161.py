@@ -98,7 +98,10 @@ def test_the_documented_commands_check_a_stamp_in_an_unpacked_bundle(tmp_path: P
     with zipfile.ZipFile(scene.write(tmp_path / "bundle.zip")) as archive:
         archive.extractall(tmp_path / "bundle")
     page = (Path(__file__).parents[2] / "docs" / "anchors.md").read_text("utf-8")
-    [commands] = re.findall(r"```\n(cat proofs/material.*?)```", page, re.DOTALL)
+    [commands] = re.findall(r"```\n(stamp=proofs/anchors.*?)```", page, re.DOTALL)
+    (tmp_path / "bundle" / "roots").mkdir()
+    roots = "\n".join(text for one in scene.trust.authorities for text in one.certificates)
+    (tmp_path / "bundle" / "roots" / "test-authority.pem").write_text(roots)
     commands = commands.replace("example-tsa", "test-authority")
     done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path / "bundle", capture_output=True, text=True, check=False)
     assert "Verification: OK" in done.stdout, done.stderr
