@@ -15,7 +15,19 @@ from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.errors import ExitCode
 from registry import crawling, fingerprints
-from registry.models import AnchorReceipt, Bundle, Capture, Case, Crawl, LogEntry, Owner, Picture, Refusal, Sighting
+from registry.models import (
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Case,
+    Crawl,
+    LogEntry,
+    LogOpening,
+    Owner,
+    Picture,
+    Refusal,
+    Sighting,
+)
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch, witnessed
@@ -119,11 +131,13 @@ def test_from_a_site_to_bundles_that_verify(world: tuple[Inline, Trust], shop: S
         assert verdict.outcome is ExitCode.DONE, verdict.sentence
         assert "no legal weight" in verdict.sentence
     types = list(LogEntry.objects.order_by("sequence").values_list("type", flat=True))
+    told = [one.content["what"] for one in LogOpening.objects.filter(submission__type="case")]
+    assert (told.count("opened"), told.count("captured")) == (COPIES, Capture.objects.count())
     assert {kind: types.count(kind) for kind in types} == {
         "registration": COPIES,
         "slice": 2,
         "setting": 1,  # the configuration
-        "case": COPIES + Capture.objects.count(),
+        "case": len(told),  # among them what each case gained, in one entry or several
         "decision": COPIES,
         "key": 1,
         "seal": COPIES,
