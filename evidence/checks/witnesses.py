@@ -205,7 +205,7 @@ def _check_time(checks: list[Check]) -> Check:
     """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first."""
     good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not good:
-        kinds = "no receipt is there" if not checks else f"no receipt of {len(checks)} is by a pinned witness"
+        kinds = "no receipt of this seal is there" if not checks else f"no receipt of {len(checks)} is by a pinned witness"
         return not_checked(
             "time", f"{'' if not checks else UNKNOWN + ': '}{kinds}, so nothing shows since when it exists."
         )

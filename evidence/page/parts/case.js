@@ -176,6 +176,16 @@ function shownPicture(inspection, picture) {
   throw new Broken(`${picture.file} isn't there as it was sealed.`);
 }
 
+/** A decoded picture; the last two are kept, since many matches show the same registered one. */
+async function decodedPicture(inspection, file) {
+  const kept = inspection.decoded;
+  const one = kept.get(file) || (await decodePicture(await inspection.read(file, 64 << 20)));
+  kept.delete(file);
+  kept.set(file, one);
+  if (kept.size > 2) kept.delete(kept.keys().next().value);
+  return one;
+}
+
 /** The two pictures of a match, decoded, with their full sizes. */
 async function picturesOf(inspection, facts, match) {
   const registered = facts.work.pictures.find((one) => one.digest === match.work_picture);
@@ -183,7 +193,7 @@ async function picturesOf(inspection, facts, match) {
   const decoded = [];
   for (const picture of [found, registered]) {
     const shown = shownPicture(inspection, picture);
-    const one = await decodePicture(await inspection.read(shown.file, 64 << 20));
+    const one = await decodedPicture(inspection, shown.file);
     if (!shown.reduced && (one.full[0] !== picture.width || one.full[1] !== picture.height))
       throw new Broken(`${picture.file} is ${one.full[0]}×${one.full[1]}, not as stated.`);
     decoded.push({ ...one, full: [picture.width, picture.height], reduced: shown.reduced });

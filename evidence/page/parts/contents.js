@@ -34,6 +34,7 @@ class Inspection {
     this.broken = new Map();
     this.large = new Map();
     this.withheld = new Set();
+    this.decoded = new Map();
   }
 
   async measure(progress) {

@@ -233,7 +233,7 @@ async function receiptCheck(inspection, record, subjects) {
 function timeCheck(checks) {
   const good = checks.filter((check) => check.time);
   if (!good.length) {
-    const kinds = checks.length ? `${UNKNOWN}: no receipt of ${checks.length} is by a pinned witness` : "no receipt is there";
+    const kinds = checks.length ? `${UNKNOWN}: no receipt of ${checks.length} is by a pinned witness` : "no receipt of this seal is there";
     return notChecked("time", `${kinds}, so nothing shows since when it exists.`);
   }
   const [first] = good.sort((one, other) => Boolean(one.development) - Boolean(other.development) || one.time - other.time);
