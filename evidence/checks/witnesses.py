@@ -22,6 +22,7 @@ from evidence.verdict import Check, State, failed, not_checked
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
+NO_RECEIPT = "no receipt of this seal is there"
 MAX_RECEIPT = 1 << 20
 MAX_ANCHORS = MAX_MATERIAL = 64
 CLOCKS = timedelta(hours=2)
@@ -205,10 +206,8 @@ def _check_time(checks: list[Check]) -> Check:
     """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first."""
     good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not good:
-        kinds = "no receipt of this seal is there" if not checks else f"no receipt of {len(checks)} is by a pinned witness"
-        return not_checked(
-            "time", f"{'' if not checks else UNKNOWN + ': '}{kinds}, so nothing shows since when it exists."
-        )
+        kinds = f"{UNKNOWN}: no receipt of {len(checks)} is by a pinned witness" if checks else NO_RECEIPT
+        return not_checked("time", f"{kinds}, so nothing shows since when it exists.")
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
     sentence = f"All of it existed no later than {time:%Y-%m-%d %H:%M:%S} UTC ({check.name.partition(':')[2]})."
     return Check("time", State.PASSED, sentence, time, check.development)
