@@ -316,7 +316,7 @@ def test_blocked_bytes_are_neither_crawled_nor_registered(house: Inline, shop: S
 
 
 def test_a_nearly_full_disk_stops_crawling_and_nothing_else(house: Inline, crawled: Owner, shop: Shop) -> None:
-    settle(house, disk_floor_bytes=2**60)
+    settle(house, disk_floor_bytes=2**52)
     asked = len(shop.site.seen)
     run_now(crawled.watches.get())
     register(house.house, crawled, photograph(3))
@@ -348,7 +348,7 @@ def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(house
         nonlocal requests
         requests += 1
         if requests == 5:
-            settle(house, disk_floor_bytes=2**60)
+            settle(house, disk_floor_bytes=2**52)
         if requests > 5:
             shop.site.routes["/robots.txt"] = Answer(b"", "text/plain")
 
