@@ -39,11 +39,11 @@ from indexer.votes_index import VoteIndex
 EXPLAINED = 0.9
 """Share of a picture and of a work that a certain match shows, from which no other work is looked for."""
 PROMISING_INLIERS = 5
-"""Quick features that agree, from which all features are measured."""
-PROMISING_HAMMING = 60
-"""Distance of hashes up to which they are measured as well. Beyond, the glance has judged the place that the hash says:
-of 101 copies that it saw nothing in within 90, all features saw nothing either, while among 10,000 works every fourth
-picture has a stranger within 90.
+"""Quick features that agree, from which all features are measured, if the pixels agree as well."""
+PROMISING_AGREEMENT = 0.35
+"""Share of windows that agree where the glance lays the picture. Of 5,000 edited copies of 66 photographs the glance
+missed nine that all features saw: nine quick features or more agreed there, and .44 of the windows. Of strangers with
+five quick features or more that agree, two thirds are below .35.
 """
 GLANCE_FROM = 160
 """Long side of a picture, pixels, from which it is looked at a glance first."""
@@ -244,5 +244,5 @@ class _Search(Generic[Key]):
 
 
 def _promises(glance: Verification) -> bool:
-    enough = glance.inliers >= PROMISING_INLIERS or glance.hamming <= PROMISING_HAMMING
-    return glance.decision is Decision.REVIEW or enough
+    placed = glance.inliers >= PROMISING_INLIERS and glance.dense >= PROMISING_AGREEMENT
+    return glance.decision is Decision.REVIEW or placed
