@@ -42,6 +42,22 @@ def member_view(view: OwnedView[P]) -> View:
     return checked
 
 
+def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
+    """As :func:`member_view`, for these roles; members with another are told that theirs doesn't permit it."""
+
+    def decorated(view: OwnedView[P]) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            assert isinstance(request.user, User)
+            if not request.user.memberships.filter(owner=owner, role__in=roles).exists():
+                return forbidden()
+            return view(request, owner, *args, **kwargs)
+
+        return member_view(checked)
+
+    return decorated
+
+
 def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
     assert isinstance(request.user, User)

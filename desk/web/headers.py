@@ -1,10 +1,10 @@
-"""What browsers are told of every answer: nothing but our own pictures, styles and forms belongs to a page."""
+"""What browsers are told of every answer: nothing but our own pictures, styles, scripts and forms belongs to a page."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-_SOURCES = "default-src 'none'; img-src 'self' data:; style-src 'self'"
+_SOURCES = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'"
 POLICY = f"{_SOURCES}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 
