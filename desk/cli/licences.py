@@ -8,12 +8,12 @@ import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.show import counted, echo_json, say, short, table
-from desk.tables import DeclaredLicence, read_licences
 from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
     from registry.licences import NewLicence
     from registry.models import Owner, Work
+    from workers.tables import DeclaredLicence
 
 
 @click.group("licence")
@@ -26,17 +26,18 @@ def licence_command() -> None:
 @owner_option
 @json_option
 def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
-    """Add the licences in the CSV table FILE, all or none, and look for them in the open cases.
+    """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
     Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for
     anything), valid_from, valid_until, reason. A line that is in the ledger already isn't added twice.
     """
-    lines = read_licences(file)
     desk = open_desk()
     from desk import shapes
     from registry.licences import keep_licences
     from registry.matching import search_ledger
+    from workers.tables import read_licences, table_bytes
 
+    lines = read_licences(file.name, table_bytes(file))
     of = desk.owner(owner)
     kept, new = keep_licences(of, _with_works(of, file.name, lines), by=person())
     decided = search_ledger(of)
@@ -50,7 +51,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
         say(f"They cover case {', '.join(str(case.number) for case in decided)}.")
 
 
-def _with_works(of: "Owner", table_name: str, lines: Sequence[DeclaredLicence]) -> list["NewLicence"]:
+def _with_works(of: "Owner", table_name: str, lines: "Sequence[DeclaredLicence]") -> list["NewLicence"]:
     """Find the works that each line names.
 
     Raises:

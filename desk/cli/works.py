@@ -10,13 +10,13 @@ from desk.cli.files import Given, pictures_in, read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import counted, echo_json, fields, moment, note, say, short, size, table, tracked
-from desk.tables import DeclaredWork, read_works
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Owner, Work
     from workers.steps.register import Registered
+    from workers.tables import DeclaredWork
 
 MOST_TITLE = 500
 MOST_NAME = 300
@@ -42,7 +42,7 @@ def work_command() -> None:
     "csv_file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What you declare of them: file, title, author, first_publication, rights, registrations.",
+    help="What you declare of them, CSV or XLSX: file, title, author, first_publication, rights, registrations.",
 )
 @json_option
 def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | None, as_json: bool) -> None:
@@ -51,11 +51,13 @@ def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | No
     A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
     A picture that is registered already stays the same work.
     """
-    declared = read_works(csv_file) if csv_file else {}
     files = pictures_in(paths)
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
+    from workers.tables import read_works, table_bytes
+
+    declared = read_works(csv_file.name, table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(owner)
     registered: list[tuple[str, Registered]] = []
     failed: list[dict[str, Any]] = []
@@ -74,7 +76,7 @@ def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | No
 
 
 def _registered(
-    desk: Desk, of: "Owner", files: Sequence[Given], declared: Mapping[str, DeclaredWork]
+    desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]"
 ) -> Iterator[tuple[str, "Registered | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
     from workers.ahead import measured_ahead
@@ -99,7 +101,7 @@ def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, An
     return [{**shapes.work(rows[one.work.pk]), "file": name, "new": one.new} for name, one in registered]
 
 
-def _new_work(one: Given, declared: Mapping[str, DeclaredWork]) -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
+def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]") -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
     from workers.steps.register import NewWork
 
     said = declared.get(one.name) or declared.get(one.path.name)

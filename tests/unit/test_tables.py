@@ -1,23 +1,37 @@
-from datetime import date
+import io
+import zipfile
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
-from desk.tables import MOST_BYTES, read_licences, read_works
 from exhibit.errors import WrongUseError
+from workers.sheets import MOST_BYTES, MOST_UNPACKED
+from workers.tables import DeclaredLicence, DeclaredWork, read_licences, read_works, table_bytes
 
 
-def table(folder: Path, text: str | bytes) -> Path:
-    path = folder / "table.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
+def works(text: str | bytes) -> dict[str, DeclaredWork]:
+    return read_works("table.csv", text if isinstance(text, bytes) else text.encode())
 
 
-def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes(tmp_path: Path) -> None:
+def licences(text: str) -> list[DeclaredLicence]:
+    return read_licences("table.csv", text.encode())
+
+
+def workbook(*rows: tuple[object, ...]) -> bytes:
+    book, out = Workbook(), io.BytesIO()
+    for row in rows:
+        book.worksheets[0].append(list(row))
+    book.save(out)
+    return out.getvalue()
+
+
+def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
     text = (
         '\ufefffile, title,first_publication,registrations\na.jpg,"One, ""and""\ntwo",1870,USCO|VA 1|2024-05-31;CN|7\n'
     )
-    (one,) = read_works(table(tmp_path, text)).values()
+    (one,) = works(text).values()
     assert (one.file, one.title, one.author, one.first_publication) == ("a.jpg", 'One, "and"\ntwo', "", "1870")
     assert one.registrations == (
         {"office": "USCO", "number": "VA 1", "date": "2024-05-31"},
@@ -28,36 +42,36 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "has no column 'file'"),
-        ("title\nx\n", "has no column 'file'"),
-        ("file,size\na,1\n", "has a column 'size' that isn't known"),
+        ("", "has no column “file”"),
+        ("title\nx\n", "has no column “file”"),
+        ("file,size\na,1\n", "has a column “size” that isn't known"),
         ("file,title\na\n", "line 2: it doesn't have 2 fields"),
         ("file,title\na,b,c\n", "line 2: it doesn't have 2 fields"),
         ("file,title\n,b\n", "line 2: file is empty"),
         ("file\na\na\n", "line 3: a stands there twice"),
-        ("file,first_publication\na,last year\n", "line 2: 'last year' isn't a date"),
-        ("file,registrations\na,USCO\n", "line 2: 'USCO' isn't a registration"),
+        ("file,Title,title\na,b,c\n", "has the column “title” twice"),
+        ("file,first_publication\na,2024-02-31\n", "line 2: “2024-02-31” isn't a date"),
+        ("file,first_publication\na,last year\n", "line 2: “last year” isn't a date"),
+        ("file,registrations\na,USCO\n", "line 2: “USCO” isn't a registration"),
         ('file\n"a\n', "line 2: unexpected end of data"),
-        (b"file\n\xff\xfe\n", "isn't UTF-8"),
+        (b"file\n\xff\xfe\n", "can't be told for sure"),
         (b"file\n" + b"a" * MOST_BYTES, "is too large"),
     ],
 )
-def test_a_table_of_works_that_cannot_be_used_is_refused_by_its_line(
-    tmp_path: Path, text: str | bytes, sentence: str
-) -> None:
+def test_a_table_of_works_that_cannot_be_used_is_refused_by_its_line(text: str | bytes, sentence: str) -> None:
     with pytest.raises(WrongUseError) as raised:
-        read_works(table(tmp_path, text))
+        works(text)
     assert sentence in raised.value.message
 
 
 def test_a_table_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="can't be read"):
-        read_works(tmp_path / "missing.csv")
+        table_bytes(tmp_path / "missing.csv")
 
 
-def test_licences_are_read_with_their_works_and_days(tmp_path: Path) -> None:
+def test_licences_are_read_with_their_works_and_days() -> None:
     text = "works,licensee,domain,valid_from,valid_until,reason\na.jpg; 7 ;,Shop,Shop.Example,2024-01-01,2024-12-31,x\n"
-    (one,) = read_licences(table(tmp_path, text))
+    (one,) = licences(text)
     assert (one.line, one.works, one.licensee, one.domain) == (2, ("a.jpg", "7"), "Shop", "shop.example")
     assert (one.valid_from, one.valid_until, one.url_pattern) == (date(2024, 1, 1), date(2024, 12, 31), "")
 
@@ -67,14 +81,87 @@ def test_licences_are_read_with_their_works_and_days(tmp_path: Path) -> None:
     [
         ("licensee,domain\nShop,\n", "neither a domain nor a url_pattern"),
         ("licensee,domain\n,a.example\n", "licensee is empty"),
-        ("licensee,domain,valid_from\nShop,a.example,1.1.2024\n", "'1.1.2024' isn't a day"),
+        ("licensee,domain,valid_from\nShop,a.example,1.1.2024\n", "“1.1.2024” isn't a day"),
         ("licensee,domain,valid_from,valid_until\nS,a.example,2024-02-01,2024-01-01\n", "valid_until is before"),
     ],
 )
-def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
-    tmp_path: Path, text: str, sentence: str
-) -> None:
+def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(text: str, sentence: str) -> None:
     with pytest.raises(WrongUseError) as raised:
-        read_licences(table(tmp_path, text))
+        licences(text)
     assert sentence in raised.value.message
     assert "line 2" in raised.value.message
+
+
+LINES = "file;title;author\n鸟.jpg;两只鹦鹉;陈明\n海.jpg;灯塔，夜晚;李华\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_a_table_is_read_in_whatever_encoding_and_with_whatever_separator_it_was_saved(
+    encoding: str, separator: str
+) -> None:
+    read = works(LINES.replace(";", separator).replace("\n", "\r\n").encode(encoding))
+    assert [(one.file, one.title, one.author) for one in read.values()] == [
+        ("鸟.jpg", "两只鹦鹉", "陈明"),
+        ("海.jpg", "灯塔，夜晚", "李华"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("file,author\na.jpg,Jürgen Müller\n", "cp1252"),
+        ("file,author\na.jpg,Łukasz Żółw\n", "cp1250"),
+        ("file,author\na.jpg,Лев Толстой\n", "cp1251"),
+        ("file,author\na.jpg,葛飾北斎、さくら\n", "shift_jis"),
+        ("file,author\na.jpg,臺灣攝影師陳明\n", "big5"),
+    ],
+)
+def test_an_encoding_that_could_be_another_is_refused_and_no_name_is_changed(text: str, encoding: str) -> None:
+    with pytest.raises(WrongUseError, match="can't be told for sure") as raised:
+        works(text.encode(encoding))
+    assert "CSV UTF-8" in raised.value.hint
+
+
+def test_columns_may_have_chinese_names_and_excels_first_line_counts_for_nothing() -> None:
+    (one,) = works("sep=;\n文件名;作品名称;首次发表日期\na.jpg;鸟;2020-05\n".encode()).values()
+    assert (one.file, one.title, one.first_publication) == ("a.jpg", "鸟", "2020-05")
+
+
+def test_a_workbook_is_read_with_its_days_and_numbers() -> None:
+    data = workbook(
+        ("File", "Title", "First publication", None),
+        ("a.jpg", 12.0, datetime(2020, 5, 31), None),  # noqa: DTZ001 - as workbooks have them
+        (None, None, None, None),
+        ("b.jpg", None, 1999, None),
+    )
+    first, second = works(data).values()
+    assert (first.file, first.title, first.first_publication) == ("a.jpg", "12", "2020-05-31")
+    assert (second.file, second.title, second.first_publication) == ("b.jpg", "", "1999")
+
+
+def test_a_workbook_says_the_line_of_what_is_wrong() -> None:
+    with pytest.raises(WrongUseError, match="line 3: file is empty"):
+        works(workbook(("file", "title"), ("a.jpg", "A"), (None, "B")))
+
+
+def packed(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in members.items():
+            package.writestr(name.replace("_", "/"), content)
+    return out.getvalue()
+
+
+def test_files_of_other_programs_and_bombs_are_refused_before_they_are_unpacked() -> None:
+    bomb = packed(**{"xl_workbook.xml": b"x", "xl_sheet.xml": b"\0" * (MOST_UNPACKED + 1)})
+    wrong = {
+        "is a workbook of an old Excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "is neither a CSV table nor an Excel workbook": packed(word=b"x"),
+        "is damaged": b"PK\x03\x04 and no more",
+        "is too large": bomb,
+        "can't be read as a workbook": packed(**{"xl_workbook.xml": b"<!DOCTYPE x>"}),
+    }
+    for sentence, data in wrong.items():
+        with pytest.raises(WrongUseError, match=sentence):
+            works(data)
