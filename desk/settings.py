@@ -1,17 +1,22 @@
 """Django's settings, all from the configuration."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from exhibit.config import load_config
 from exhibit.secrets import secret_key
 from workers.addresses import django_database
+from workers.mail import django_mail
 
 CONFIG = load_config()
 
 BASE = Path(__file__).resolve().parent
 DEBUG = CONFIG.debug
 SECRET_KEY = secret_key(CONFIG)
+_PUBLIC = urlsplit(CONFIG.public_url)
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", CONFIG.web_host, *CONFIG.allowed_hosts]
+if _PUBLIC.hostname:
+    ALLOWED_HOSTS.append(_PUBLIC.hostname)
 ROOT_URLCONF = "desk.urls"
 WSGI_APPLICATION = "desk.wsgi.application"
 
@@ -80,6 +85,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.public_url.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [CONFIG.public_url] if CONFIG.public_url else []
+
+globals().update(django_mail(CONFIG))
 
 LOGGING = {
     "version": 1,

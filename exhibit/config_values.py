@@ -80,6 +80,29 @@ def web_url(value: object) -> str:
     return given
 
 
+def mail_url(value: object) -> str:
+    """How mail leaves: ``smtp:``, ``smtp+tls:`` (STARTTLS) or ``smtps:`` (TLS from the beginning); may be empty."""
+    given = url("smtp", "smtp+tls", "smtps")(value)
+    parts = urlsplit(given)
+    if given and not parts.hostname:
+        raise ValueError("it names no host; it looks like smtp+tls://user:password@mail.example.org:587")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("it names a port that can't be") from None
+    if parts.scheme == "smtp" and parts.password and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ValueError("a password would travel in the clear; begin it with smtp+tls: or smtps:")
+    return given
+
+
+def mail_address(value: object) -> str:
+    """An e-mail address, such as ``exhibit@example.org`` or ``Exhibit <exhibit@example.org>``; may be empty."""
+    given = text(value)
+    if given and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+|[^<>@]+<[^\s@<>]+@[^\s@<>]+>", given):
+        raise ValueError(f"{given!r} isn't an address such as Exhibit <exhibit@example.org>")
+    return given
+
+
 def contact(value: object) -> str:
     """An e-mail address or a web page where the owner of a crawled site can complain; may be empty."""
     given = text(value)

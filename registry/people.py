@@ -57,6 +57,11 @@ def is_user(email: str) -> bool:
     return User.objects.filter(email__iexact=email).exists()
 
 
+def is_operator(person: User) -> bool:
+    """Whether a person runs the installation: sees its state, not what belongs to owners."""
+    return person.is_active and person.is_staff
+
+
 def add_member(owner: Owner, email: str, role: str, password: str | None, *, by: str = "") -> Membership:
     """Give a person a role with an owner, and make the person known if it is a new one.
 

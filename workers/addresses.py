@@ -62,3 +62,9 @@ def redis_url(config: Config) -> str:
 def broker_url(config: Config) -> str:
     """Redis as Celery reads it."""
     return config.redis_url or f"redis+socket://{quote(str(redis_socket(config)))}?{urlencode({'virtual_host': 0})}"
+
+
+def local_site(config: Config) -> str:
+    """Where the site is opened on this machine, without a slash at the end."""
+    host = "127.0.0.1" if config.web_host in {"0.0.0.0", "::", ""} else config.web_host  # noqa: S104 - compared only
+    return f"http://[{host}]:{config.web_port}" if ":" in host else f"http://{host}:{config.web_port}"

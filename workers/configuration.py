@@ -16,7 +16,7 @@ from registry.models import LogOpening
 from workers.wiring import House
 
 WHAT = "configuration"
-ADDRESSES = {"database_url", "redis_url"}
+ADDRESSES = {"database_url", "redis_url", "mail_url"}
 """Settings that may hold a password; of these only the host is told."""
 
 

@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from exhibit.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
+from workers.mail import mail_folder, sender
 from workers.postgres import database_answers
 from workers.processes import service_user
 from workers.programs import postgres_programs, redis_program
@@ -46,6 +48,7 @@ def examine(config: Config) -> tuple[Check, ...]:
         _chinese_font,
         _browser,
         _openssl,
+        _mail,
         _witnesses,
     )
     return (*(probe(config) for probe in probes), *(_witness(config, one) for one in config.anchors))
@@ -126,6 +129,14 @@ def _openssl(_: Config) -> Check:
     remedy = "Install it, for example with `apt-get install openssl`."
     sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
     return _on_path("openssl", ("openssl",), sentence, remedy)
+
+
+def _mail(config: Config) -> Check:
+    if config.mail_url:
+        sentence = f"Mail leaves through {urlsplit(config.mail_url).hostname}, from {sender(config)}."
+        return Check("mail", ok=True, sentence=sentence, needed=False)
+    sentence = f"Nothing is sent: each mail is a file in {mail_folder(config)}."
+    return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
 
 
 def _witnesses(config: Config) -> Check:

@@ -15,6 +15,7 @@ from pathlib import Path
 from exhibit.clock import now, rfc3339
 from exhibit.config import Config, load_config
 from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
+from workers.addresses import local_site
 from workers.keeper import are_kept, ensure_servers, keep_alive
 from workers.locks import FileLock, is_shared
 from workers.processes import Child, last_lines, open_log, trim_logs
@@ -54,12 +55,6 @@ class _Kept:
     started: float = field(default_factory=time.monotonic)
     deaths: int = 0
     again_at: float | None = None
-
-
-def site_address(config: Config) -> str:
-    """Where the site is opened on this machine."""
-    host = "127.0.0.1" if config.web_host in {"0.0.0.0", "::", ""} else config.web_host  # noqa: S104 - compared only
-    return f"http://[{host}]:{config.web_port}/" if ":" in host else f"http://{host}:{config.web_port}/"
 
 
 def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
@@ -206,7 +201,7 @@ class _Supervisor:
 
     def _write_status(self) -> Status:
         processes = {kept.child.name: kept.process.pid for kept in self._kept}
-        status = Status(os.getpid(), self._started, site_address(self._config), processes)
+        status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
         path = _status_path(self._config)
         made = path.with_suffix(".new")
         document = {name: getattr(status, name) for name in Status.__slots__}
@@ -241,7 +236,7 @@ def _refuse_taken_port(config: Config) -> None:
 
 
 def _accepts(config: Config) -> bool:
-    address = site_address(config).split("://")[1].rstrip("/").rsplit(":", 1)
+    address = local_site(config).split("://")[1].rsplit(":", 1)
     try:
         socket.create_connection((address[0].strip("[]"), int(address[1])), 0.5).close()
     except OSError:

@@ -11,6 +11,7 @@ from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry import owned
 from registry.models import Owner, Role, User
+from registry.people import is_operator
 from registry.trail import Evidence, Way, accessed
 
 LONGEST = 1_000
@@ -46,16 +47,29 @@ def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
     """As :func:`member_view`, for these roles; members with another are told that theirs doesn't permit it."""
 
     def decorated(view: OwnedView[P]) -> View:
-        @wraps(view)
-        def checked(request: HttpRequest, owner: Owner, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             assert isinstance(request.user, User)
             if not request.user.memberships.filter(owner=owner, role__in=roles).exists():
                 return forbidden()
             return view(request, owner, *args, **kwargs)
 
-        return member_view(checked)
+        return wraps(view)(member_view(checked))
 
     return decorated
+
+
+def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
+    """A view of the installation itself: whoever doesn't run it gets 404."""
+
+    @wraps(view)
+    @login_required
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        assert isinstance(request.user, User)
+        if not is_operator(request.user):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return checked
 
 
 def may_decide(request: HttpRequest, owner: Owner) -> bool:

@@ -30,10 +30,13 @@ from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.revisits import Revisit
 from registry.models.steps import Claimable, StepState
+from registry.models.tokens import SCOPES_OF, ApiToken, Scope
 from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
 
 __all__ = [
+    "SCOPES_OF",
     "AnchorReceipt",
+    "ApiToken",
     "BlockedDigest",
     "Bundle",
     "BytesState",
@@ -75,6 +78,7 @@ __all__ = [
     "Report",
     "Revisit",
     "Role",
+    "Scope",
     "SealingKey",
     "Sighting",
     "SpaceRow",

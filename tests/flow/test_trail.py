@@ -205,6 +205,7 @@ def test_the_logged_configuration_holds_no_password(inline: Inline) -> None:
         inline.house.config,
         database_url="postgresql://exhibit:secret@db.example/exhibit",
         redis_url="redis://:secret@redis.example/0",
+        mail_url="smtps://ann:secret@mail.example",
     )
     told = plain_configuration(config)
     assert (told["database_url"], told["redis_url"]) == ("db.example", "redis.example")
