@@ -16,7 +16,7 @@ from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
 from registry import calibrations, trail
 from registry.bulk import copy_into
-from registry.licences import covering_licence
+from registry.licence_check import covering_licence
 from registry.log import submit
 from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting
 

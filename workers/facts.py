@@ -42,7 +42,7 @@ from indexer.draw import View
 from indexer.spaces import DESCRIPTOR, PIPELINE
 from registry import calibrations, descriptors
 from registry import sightings as seen
-from registry.licences import licences_for, why_not
+from registry.licence_check import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
 from workers.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.provenance import provenance_of

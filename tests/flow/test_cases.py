@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from exhibit.clock import now
-from registry import licences
+from registry import licence_check
 from registry.models import Capture, Case, CaseSighting, Licence, LogSubmission, Match, Owner, Picture
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.inline import Inline
@@ -118,13 +118,17 @@ def test_a_licence_covers_its_domain_its_time_and_nothing_without_a_place(inline
     match_pictures(inline.house, see(inline, studio, copy_of(data)))
     sighting = CaseSighting.objects.get().sighting
     today, day = now().date(), timedelta(days=1)
-    assert licences.why_not(Licence(domain="shop.example"), sighting) == ""
-    assert licences.why_not(Licence(domain="op.example"), sighting) == "it is for op.example"
-    assert licences.why_not(Licence(domain="shop.example", valid_from=today + day), sighting).startswith("it begins")
-    assert licences.why_not(Licence(domain="shop.example", valid_until=today - day), sighting).startswith("it ended")
-    assert licences.why_not(Licence(url_pattern="shop.example/page-*"), sighting) == ""
-    assert licences.why_not(Licence(url_pattern="shop.example/other-*"), sighting) != ""
-    assert licences.why_not(Licence(), sighting) != ""
+    assert licence_check.why_not(Licence(domain="shop.example"), sighting) == ""
+    assert licence_check.why_not(Licence(domain="op.example"), sighting) == "it is for op.example"
+    assert licence_check.why_not(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
+        "it begins"
+    )
+    assert licence_check.why_not(Licence(domain="shop.example", valid_until=today - day), sighting).startswith(
+        "it ended"
+    )
+    assert licence_check.why_not(Licence(url_pattern="shop.example/page-*"), sighting) == ""
+    assert licence_check.why_not(Licence(url_pattern="shop.example/other-*"), sighting) != ""
+    assert licence_check.why_not(Licence(), sighting) != ""
 
 
 def test_registrations_and_decisions_are_submitted_to_the_log(inline: Inline) -> None:
