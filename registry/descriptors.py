@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
 from registry import trail
@@ -84,7 +85,7 @@ def start_building(model: DescriptorModel) -> None:
         choice.save(update_fields=["building"])
         DescriptorGap.objects.filter(model=model).delete()
         DescriptorModel.objects.filter(pk=model.pk).update(
-            state=StepState.TODO, not_before=None, attempts=0, error="", cursor=0
+            state=StepState.TODO, not_before=None, attempts=0, error="", cursor=0, waits_since=now()
         )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Min, Q
 from psycopg.types.json import Jsonb
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.urls import host_of, registrable_domain, url_key
 from registry.bulk import copy_into, storable
@@ -117,10 +118,17 @@ def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[by
 def _take_back(pictures: Sequence[int]) -> None:
     """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
-    expired.update(bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0, searched="")
+    expired.update(
+        bytes_state=BytesState.STORED,
+        state=StepState.TODO,
+        not_before=None,
+        attempts=0,
+        searched="",
+        waits_since=now(),
+    )
     # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
     given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
-    given_up.update(state=StepState.TODO, not_before=None, attempts=MAX_ATTEMPTS - 1)
+    given_up.update(state=StepState.TODO, not_before=None, attempts=MAX_ATTEMPTS - 1, waits_since=now())
 
 
 def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
@@ -130,7 +138,7 @@ def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
     concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
     Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(
-        state=StepState.TODO, not_before=None, attempts=0
+        state=StepState.TODO, not_before=None, attempts=0, waits_since=now()
     )
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
     return sorted(waiting.values_list("pk", flat=True))

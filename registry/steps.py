@@ -1,6 +1,8 @@
 """Claiming rows for steps: one conditional UPDATE, safe against any number of workers, and safe to repeat."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -15,6 +17,8 @@ SUSPECT_FROM = 2
 
 FIRST_PAUSE = timedelta(seconds=5)
 HELD_UP_FOR = timedelta(minutes=1)
+
+_ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
 
 def due(stale_after: timedelta) -> Q:
@@ -53,7 +57,21 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
 
 def finish(model: type[Claimable], ids: Iterable[int]) -> None:
     """Mark rows as done; to be called in the transaction that records their results."""
-    model._default_manager.filter(pk__in=list(ids)).update(state=StepState.DONE, not_before=None, error="")  # noqa: SLF001 - Django's public name
+    rows = list(ids)
+    model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, error="")  # noqa: SLF001 - Django's public name
+    if (ended := _ended.get()) is not None:
+        ended += rows
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """Collect the rows that are ended within the block."""
+    ended: list[int] = []
+    token = _ended.set(ended)
+    try:
+        yield ended
+    finally:
+        _ended.reset(token)
 
 
 def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:

@@ -44,7 +44,10 @@ BATCH = {"match": 32, "search": 4, "capture": 2, "seal": 4, "witness": 50}
 def make_app(config: Config) -> Celery:
     """The app of one configuration; makes no connection."""
     made = Celery(
-        "exhibit", broker=broker_url(config), include=["workers.tasks"], task_cls="workers.step_task:StepTask"
+        "exhibit",
+        broker=broker_url(config),
+        include=["workers.tasks", "workers.heartbeat"],
+        task_cls="workers.step_task:StepTask",
     )
     made.conf.update(
         # a message is a hint: it comes again when its worker has died, and running it twice gives the same rows

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from exhibit.clock import now
 from exhibit.config import Config
 from registry import steps
+from workers.meter import metered
 from workers.steps import capture, crawl, match, plan, refingerprint, report, seal, search, tick, witness
 from workers.wiring import House
 
@@ -68,7 +69,8 @@ class Inline:
     def _work(self, step: str, ids: Sequence[int]) -> None:
         begun = now()
         try:
-            STEPS[step](self.house, ids)
+            with metered(step):
+                STEPS[step](self.house, ids)
         except BaseException:  # also Ctrl-C: nobody should have to wait until the claims are stale
             if step in CLAIMED:
                 steps.give_back(CLAIMED[step], ids, begun)

@@ -8,6 +8,7 @@ from typing import Any
 from celery import Task
 
 from exhibit.clock import now
+from workers.meter import metered
 
 
 class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
@@ -18,6 +19,11 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:  # noqa: ARG002 - Celery's call
         """Note the time: what is claimed from now on is this task's."""
         self._begun = now()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's call
+        """Run it, measured."""
+        with metered(str(self.name).rpartition(".")[2]):
+            return super().__call__(*args, **kwargs)
 
     def on_failure(
         self,

@@ -1,5 +1,6 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
+from registry import running
 from workers import votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.steps import capture, crawl, match, plan, refingerprint, report, retain, seal, search, tick, witness
@@ -65,6 +66,7 @@ def make_reports(ids: list[int]) -> None:
 def tick_once() -> None:
     """Look at the rows and send what waits."""
     tick.tick(house())
+    running.beat(running.TICK)
 
 
 @app.task(name="exhibit.retain")

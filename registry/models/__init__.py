@@ -29,6 +29,7 @@ from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange
 from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.revisits import Revisit
+from registry.models.running import Heartbeat, StepTime
 from registry.models.steps import Claimable, StepState
 from registry.models.tokens import SCOPES_OF, ApiToken, Scope
 from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
@@ -58,6 +59,7 @@ __all__ = [
     "DocumentKey",
     "FingerprintRow",
     "FrontierUrl",
+    "Heartbeat",
     "HostDenial",
     "HostLease",
     "IndexChange",
@@ -83,6 +85,7 @@ __all__ = [
     "Sighting",
     "SpaceRow",
     "StepState",
+    "StepTime",
     "User",
     "Watch",
     "WitnessState",

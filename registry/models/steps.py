@@ -1,6 +1,7 @@
 """What every row that a step works off has in common."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class StepState(models.TextChoices):
@@ -23,6 +24,7 @@ class Claimable(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
+    waits_since = models.DateTimeField(db_default=Now(), help_text="when it was last put to work")
 
     class Meta:
         abstract = True

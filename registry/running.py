@@ -1,0 +1,84 @@
+"""Heartbeats of the workers, and what the steps take: written cheaply, read by the operator's page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Max, Sum
+
+from exhibit.clock import now
+from registry.models import Heartbeat, StepTime
+
+TICK = "tick"
+"""The name under which the tick, which no worker may miss, says that it comes."""
+BEAT_SECONDS = 20.0
+"""How often a worker says that it lives."""
+SILENT = timedelta(seconds=90)
+"""After so long without a heartbeat a worker counts as silent."""
+FORGOTTEN = timedelta(days=1)
+"""After so long a silent worker is forgotten: its machine has been replaced."""
+
+_ADD = """
+INSERT INTO registry_steptime AS kept (step, day, runs, rows, seconds, processor_seconds, last_at)
+VALUES (%s, %s, 1, %s, %s, %s, %s)
+ON CONFLICT (step, day) DO UPDATE SET
+    runs = kept.runs + 1, rows = kept.rows + excluded.rows, seconds = kept.seconds + excluded.seconds,
+    processor_seconds = kept.processor_seconds + excluded.processor_seconds,
+    last_at = greatest(kept.last_at, excluded.last_at)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a step has done and taken.
+
+    Attributes:
+        rows: rows that it ended.
+        seconds: of the clock.
+        processor_seconds: of a core.
+        last_at: when it last ran.
+    """
+
+    rows: int
+    seconds: float
+    processor_seconds: float
+    last_at: datetime
+
+
+def beat(name: str, queues: str = "") -> None:
+    """A worker lives."""
+    moment = now()
+    values = {"queues": queues, "seen_at": moment}
+    Heartbeat.objects.update_or_create(name=name, defaults=values, create_defaults={**values, "started_at": moment})
+
+
+def ends(name: str) -> None:
+    """A worker ends cleanly: nobody waits for its heartbeat any more."""
+    Heartbeat.objects.filter(name=name).delete()
+
+
+def begins(name: str, queues: str) -> None:
+    """A worker has come up, after an end of whatever kind."""
+    ends(name)
+    beat(name, queues)
+
+
+def heartbeats() -> list[Heartbeat]:
+    """The workers that were heard of lately, and forgets the others."""
+    Heartbeat.objects.filter(seen_at__lt=now() - FORGOTTEN).delete()
+    return list(Heartbeat.objects.order_by("name"))
+
+
+def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) -> None:
+    """Add one run of a step to what it has taken today."""
+    moment = now()
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, [step, moment.date(), rows, seconds, processor_seconds, moment])
+
+
+def taken_since(moment: datetime) -> Mapping[str, Taken]:
+    """What each step has done and taken since the day of a moment."""
+    rows = StepTime.objects.filter(day__gte=moment.date()).values_list("step")
+    sums = rows.annotate(Sum("rows"), Sum("seconds"), Sum("processor_seconds"), Max("last_at"))
+    return {step: Taken(*figures) for step, *figures in sums}

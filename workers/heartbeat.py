@@ -1,0 +1,32 @@
+"""The workers say that they live: each by a row that its main process renews, whatever its tasks are doing."""
+
+import contextlib
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutdown
+
+
+@worker_ready.connect
+def _begin(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
+    from registry import running  # noqa: PLC0415 - Django is set up by now
+
+    name = str(sender.hostname)
+    queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))
+    _told(running.begins, name, queues)
+    sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (running.beat, name, queues))
+
+
+@worker_shutdown.connect
+def _end(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's worker
+    from registry import running  # noqa: PLC0415
+
+    _told(running.ends, str(sender.hostname))
+
+
+def _told(tell: Any, *what: str) -> None:  # noqa: ANN401 - one of the functions above
+    """Write a row over a connection of its own: the processes that are forked from this one must inherit none."""
+    from django.db import Error, connection  # noqa: PLC0415
+
+    with contextlib.suppress(Error):  # the next beat says it again
+        tell(*what)
+    connection.close()
