@@ -3,12 +3,13 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from desk.web import case_pages, download_pages, general_pages, log_pages, watch_pages, work_pages
+from desk.web import case_pages, download_pages, general_pages, log_pages, reader, watch_pages, work_pages
 
 urlpatterns = [
     path("", general_pages.home, name="home"),
     path("accuracy/", general_pages.accuracy, name="accuracy"),
     path("healthz", general_pages.healthz, name="healthz"),
+    path("language", reader.choose_language, name="language"),
     path("log/checkpoint", log_pages.checkpoint, name="log-checkpoint"),
     path("log/tile/entries/<path:path>", log_pages.entries, name="log-entries"),
     path("log/tile/<int:level>/<path:path>", log_pages.hash_tile, name="log-tile"),

@@ -8,6 +8,9 @@ class User(AbstractUser):
     """A person who signs in. The e-mail address is the name to sign in with."""
 
     email = models.EmailField(unique=True)
+    language = models.CharField(max_length=10, blank=True, db_default="", help_text="empty for the browser's")
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where the browser was last")
+    blurs = models.BooleanField(default=False, db_default=False, help_text="found pictures are blurred until asked for")
 
 
 class Role(models.TextChoices):

@@ -17,7 +17,17 @@ from workers.inline import Inline
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 
-GENERAL = {"home", "accuracy", "healthz", "sign-in", "sign-out", "log-checkpoint", "log-tile", "log-entries"}
+GENERAL = {
+    "home",
+    "accuracy",
+    "healthz",
+    "language",
+    "sign-in",
+    "sign-out",
+    "log-checkpoint",
+    "log-tile",
+    "log-entries",
+}
 
 
 class Scene:

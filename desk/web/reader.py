@@ -1,0 +1,69 @@
+"""The language and the time zone of who reads: the browser's, until a person has chosen otherwise."""
+
+import zoneinfo
+from collections.abc import Callable
+from functools import cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from registry.models import User
+
+ZONE = "zone"
+"""The cookie in which a page's script says where the browser is."""
+YEAR = 365 * 24 * 3600
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+
+def reader(answer: Answer) -> Answer:
+    """Middleware: pages are in the reader's language, and their times in the reader's zone.
+
+    Both are kept with a person who is signed in, for the mails that are sent to them.
+    """
+
+    def answered(request: HttpRequest) -> HttpResponseBase:
+        person, zone = _person(request), request.COOKIES.get(ZONE, "")
+        zone = zone if zone in _zones() else ""
+        if person is not None:
+            if zone and person.time_zone != zone:
+                User.objects.filter(pk=person.pk).update(time_zone=zone)
+            zone = zone or person.time_zone
+            if person.language:
+                translation.activate(person.language)
+                request.LANGUAGE_CODE = translation.get_language()
+        with timezone.override(zone or settings.TIME_ZONE):
+            return answer(request)
+
+    return answered
+
+
+@require_POST
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Show the site in another language from now on, here and wherever the person signs in."""
+    wanted = request.POST.get("language", "")
+    back = request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(back if safe else "home")
+    if wanted in dict(settings.LANGUAGES):
+        person = _person(request)
+        if person is not None:
+            User.objects.filter(pk=person.pk).update(language=wanted)
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax")
+    return response
+
+
+def _person(request: HttpRequest) -> User | None:
+    """Who is signed in; without a session nothing is asked, so that public answers stay the same for all."""
+    if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return None
+    return request.user if isinstance(request.user, User) else None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())

@@ -1,0 +1,199 @@
+"""The site in a real browser: Playwright with the system's Chromium against Django's live server.
+
+A test asks for the fixture ``site``, makes rows with ``site.house``, lets people in, and checks what they see::
+
+    def test_…(site: Site) -> None:
+        ann = site.member(studio)                      # an owner at a desk
+        ann.open(reverse("cases", args=["studio"]))
+        ann.page.get_by_role("link", name="Works").click()
+        ann.check()                                    # no console error, nothing from elsewhere, axe is content
+
+Whatever a page does wrong while a test runs (console errors, requests that leave the machine) fails the test at its
+end.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from evidence.browser.program import find_browser
+from registry.models import Membership, Owner, Role, User
+from workers import wiring
+from workers.inline import Inline
+from workers.wiring import House
+
+CHROMIUM = find_browser("").path
+PHONE, TABLET, DESKTOP = (360, 740), (768, 1024), (1440, 900)
+"""Width and height of the screens that the site is looked at on."""
+RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+BEYOND = """() => [...document.querySelectorAll('body *')]
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+
+class Look(TypedDict, total=False):
+    """How somebody looks at the site.
+
+    Attributes:
+        size: of the screen; a narrow one is touched.
+        language: of the browser.
+        scheme: ``light`` or ``dark``.
+        zone: where the person is.
+        javascript: whether the browser runs scripts.
+    """
+
+    size: tuple[int, int]
+    language: str
+    scheme: str
+    zone: str
+    javascript: bool
+
+
+@dataclass(eq=False)
+class Visitor:
+    """One person in a browser of their own.
+
+    Attributes:
+        page: the tab, for everything that Playwright can do.
+        base: the site's address.
+        errors: what the console complained about; a test that expects a complaint empties it.
+        outside: addresses beyond the site that a page asked for.
+    """
+
+    page: Page
+    base: str
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def open(self, address: str) -> Page:
+        """Open a page of the site by its path; it must be there."""
+        answer = self.page.goto(self.base + address)
+        assert answer is not None, address
+        assert answer.status == 200, (address, answer.status)
+        return self.page
+
+    def check(self) -> None:
+        """What holds for every page: see the module; and nothing lies beyond the edge of the screen."""
+        self.check_behaviour()
+        found = Axe().run(self.page, options=RULES)
+        assert found.violations_count == 0, found.generate_report()
+        if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            raise AssertionError(f"beyond the edge of {self.page.url}: {self.page.evaluate(BEYOND)}")
+
+    def check_behaviour(self) -> None:
+        """No error in the console, and no request that leaves the machine."""
+        assert self.errors == []
+        assert self.outside == []
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _asked(self, request: Request) -> None:
+        if urlsplit(request.url).scheme not in ("data", "blob", "about") and not request.url.startswith(self.base):
+            self.outside.append(request.url)
+
+
+class Site:
+    """The site, its house, and those who look at it."""
+
+    def __init__(self, browser: Browser, base: str, inline: Inline) -> None:
+        self.browser = browser
+        self.base = base
+        self.inline = inline
+        self.visitors: list[Visitor] = []
+        self._contexts: list[BrowserContext] = []
+
+    @property
+    def house(self) -> House:
+        """Of which the pages are."""
+        return self.inline.house
+
+    def member(self, of: Owner, role: str = Role.OWNER, *, name: str = "ann", **look: Unpack[Look]) -> Visitor:
+        """Somebody with a role with an owner, signed in."""
+        email = f"{name}@example.org"
+        person = User.objects.filter(email=email).first() or User.objects.create_user(email, email, "not used at all")
+        Membership.objects.get_or_create(user=person, owner=of, defaults={"role": role})
+        return self.signed_in(person, **look)
+
+    def signed_in(self, person: User, **look: Unpack[Look]) -> Visitor:
+        """A person who is signed in."""
+        client = Client()
+        client.force_login(person)
+        visitor = self.nobody(**look)
+        name = settings.SESSION_COOKIE_NAME
+        session = str(client.cookies[name].value)
+        visitor.page.context.add_cookies([{"name": name, "value": session, "url": self.base}])
+        return visitor
+
+    def nobody(self, **look: Unpack[Look]) -> Visitor:
+        """Somebody who isn't signed in."""
+        size = look.get("size", DESKTOP)
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            has_touch=size[0] < TABLET[0],
+            locale=look.get("language", "en"),
+            color_scheme="dark" if look.get("scheme") == "dark" else "light",
+            timezone_id=look.get("zone", "Europe/Berlin"),
+            java_script_enabled=look.get("javascript", True),
+        )
+        context.set_default_timeout(20_000)
+        self._contexts.append(context)
+        visitor = Visitor(context.new_page(), self.base)
+        self.visitors.append(visitor)
+        return visitor
+
+    def close(self) -> None:
+        """Close what is open."""
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for the tests of a module; they are skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium isn't installed")
+    nowhere = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+    with pytest.MonkeyPatch.context() as patched, sync_playwright() as playwright:
+        # Playwright keeps a loop in this thread, and Django would take every query for one within it
+        patched.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", nowhere])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(chromium: Browser, live_server: LiveServer, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """The site over a house of this test's own."""
+    use_house(monkeypatch, inline.house)
+    running = Site(chromium, live_server.url, inline)
+    yield running
+    running.close()
+    for visitor in running.visitors:
+        visitor.check_behaviour()
+
+
+def use_house(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
+    """Let every module of the desk that asks for the ports of this process get these."""
+    wiring.house.cache_clear()
+    import desk.urls  # noqa: F401 - loads the modules of all pages
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("desk.") and isinstance(vars(module).get("house"), type(wiring.house)):
+            monkeypatch.setattr(module, "house", lambda: house)
