@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0021_api_tokens'),
+        ('registry', '0022_running'),
     ]
 
     operations = [
