@@ -17,6 +17,7 @@ class Lock(IntEnum):
     FRONTIER = 3
     KEYS = 4
     SETTINGS = 5
+    FILES = 6
 
 
 def hold(lock: Lock) -> None:

@@ -105,8 +105,8 @@ def bundle(of: Owner, case_number: int, number: int | None = None) -> Bundle:
 
 
 def reports(of: Owner) -> QuerySet[Report]:
-    """The owner's reports, newest first."""
-    return Report.objects.filter(owner=of).order_by("-number")
+    """The owner's reports that weren't removed, newest first."""
+    return Report.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
 
 
 def report(of: Owner, number: int) -> Report:

@@ -1,4 +1,4 @@
-"""Reports and bundles to take away."""
+"""What there is to take away: the page that lists it, bundles, captured files, papers."""
 
 import tempfile
 from contextlib import ExitStack
@@ -7,20 +7,19 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
-from desk.web.access import forbidden, may_decide, member_view, sees, takes
+from desk.web.access import may_decide, member_view, sees, takes
 from desk.web.paging import page_of
 from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import Bundle, Owner
 from registry.trail import Evidence
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
 from workers.signed import signed_name, signed_sheet
-from workers.steps.report import request_report as ask_for_report
 from workers.wiring import house
 
 
@@ -31,40 +30,11 @@ def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
     bundles = Bundle.objects.filter(case__owner=owner).select_related("case").order_by("-sealed_at", "-pk")
     values = {
         "owner": owner,
-        "reports": owned.reports(owner)[:20],
+        "reports": page_of(request, owned.reports(owner), "reports"),
         "page": page_of(request, bundles),
         "may_decide": may_decide(request, owner),
     }
     return render(request, "web/downloads.html", values)
-
-
-@require_POST
-@member_view
-def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Ask for a report; it is made in the background."""
-    if not may_decide(request, owner):
-        return forbidden()
-    report = ask_for_report(owner, preparer=request.user.get_username())
-    house().hint("report", [report.pk])
-    messages.success(request, f"Report {report.number} is being made.")
-    return redirect("downloads", slug=owner.slug)
-
-
-@require_safe
-@member_view
-def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
-    """One file of a report."""
-    report = owned.report(owner, number)
-    file = next((one for one in report.files if one["name"] == name), None)
-    if file is None:
-        raise Http404
-    try:
-        stream = house().blobs.open(Digest.from_hex(file["digest"]))
-    except NotFoundError:
-        messages.error(request, f"{name} showed a picture that was removed for good. Ask for another report.")
-        return redirect("downloads", slug=owner.slug)
-    takes(request, Evidence.REPORT, owner, report=number, file=name)
-    return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
 @require_safe

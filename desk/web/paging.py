@@ -10,6 +10,6 @@ ROWS = 50
 Row = TypeVar("Row", bound=Model)
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Row]) -> Page[Row]:
-    """The page that the address asks for; the nearest one when it doesn't exist."""
-    return Paginator(rows, ROWS).get_page(request.GET.get("page"))
+def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page") -> Page[Row]:
+    """The page that the address asks for under this name; the nearest one when it doesn't exist."""
+    return Paginator(rows, ROWS).get_page(request.GET.get(name))

@@ -3,7 +3,16 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from desk.web import case_pages, download_pages, general_pages, log_pages, reader, watch_pages, work_pages
+from desk.web import (
+    case_pages,
+    download_pages,
+    general_pages,
+    log_pages,
+    reader,
+    report_pages,
+    watch_pages,
+    work_pages,
+)
 
 urlpatterns = [
     path("", general_pages.home, name="home"),
@@ -34,8 +43,12 @@ urlpatterns = [
     path("o/<slug:slug>/watches/<int:number>/run", watch_pages.run, name="run-watch"),
     path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", watch_pages.crawl, name="crawl"),
     path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
-    path("o/<slug:slug>/downloads/report", download_pages.request_report, name="request-report"),
-    path("o/<slug:slug>/downloads/reports/<int:number>/<str:name>", download_pages.report_file, name="report-file"),
+    path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
+    path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/state", report_pages.report_state, name="report-state"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/again", report_pages.report_again, name="report-again"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/remove", report_pages.remove_report, name="remove-report"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/files/<str:name>", report_pages.report_file, name="report-file"),
     path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", download_pages.bundle, name="bundle"),
     path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>/signed", download_pages.signed, name="signed"),
 ]

@@ -121,6 +121,25 @@ class ReportSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportScope:
+    """What a report was limited to, by whoever asked for it.
+
+    Attributes:
+        watch: name of the one watch, or empty for all.
+        works: numbers of works, ascending; none for all.
+        decisions: cases with one of these are listed.
+        first: first day, ISO 8601, in the report's time zone; empty without a limit.
+        last: last day, likewise.
+    """
+
+    watch: str = ""
+    works: tuple[int, ...] = ()
+    decisions: tuple[str, ...] = ("open", "confirmed", "licensed")
+    first: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceStanding:
     """How a place stood when it was visited last.
 
@@ -194,6 +213,7 @@ class ReportFacts:
         not_checked: sentences on what wasn't checked.
         format: :data:`REPORT_FORMAT`.
         volume: which part this is, or ``None`` for the whole.
+        scope: what it was limited to, or ``None`` where it is about all that isn't cleared.
     """
 
     title: str
@@ -210,6 +230,7 @@ class ReportFacts:
     not_checked: tuple[str, ...] = ()
     format: str = REPORT_FORMAT
     volume: Volume | None = field(default=None, metadata=LATER)
+    scope: ReportScope | None = field(default=None, metadata=LATER)
 
     @property
     def at_length(self) -> bool:

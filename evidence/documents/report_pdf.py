@@ -41,7 +41,7 @@ from evidence.documents.pdf import Unset
 from evidence.documents.phrases import load_phrases
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.proofs import report_proofs
-from evidence.documents.report import ReportCase, ReportFacts
+from evidence.documents.report import ReportCase, ReportFacts, ReportScope
 from evidence.documents.report_json import render_report_json
 from evidence.documents.standing import own_unchecked
 from evidence.documents.typesetting import TypesetFile
@@ -125,8 +125,25 @@ def _about(report: ReportFacts, wording: Wording) -> Section:
             "report.volume", number=part.number, of=part.of, first=part.first, last=last, all=part.cases
         )
         rows.insert(2, wording.row("volume", Speaker.RECORDED, words))
+    if report.scope is not None:
+        rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
     running = report_running(report, wording)
     return Section(wording.say("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
+
+
+def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
+    """What the report was limited to, a sentence for each limit."""
+    decisions = wording.say("report.between").join(wording.phrases.word("decision", one) for one in scope.decisions)
+    limits = [wording.say("report.scope_decisions", decisions=decisions)]
+    if scope.watch:
+        limits.append(wording.say("report.scope_watch", watch=scope.watch))
+    if scope.works:
+        limits.append(wording.say("report.scope_works", works=", ".join(map(str, scope.works))))
+    if scope.first:
+        limits.append(wording.say("report.scope_first", day=scope.first))
+    if scope.last:
+        limits.append(wording.say("report.scope_last", day=scope.last))
+    return limits
 
 
 def _summary(report: ReportFacts, wording: Wording) -> Section:

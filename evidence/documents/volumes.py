@@ -6,7 +6,7 @@ What a volume gives lies in the folder until the whole is done, so whoever is in
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil
@@ -27,6 +27,8 @@ from exhibit.errors import ServiceMissingError
 
 PDF, CSV, JSON = "application/pdf", "text/csv", "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+FORMATS = {"pdf": PDF, "csv": CSV, "xlsx": XLSX, "json": JSON}
+"""The formats of a report with their media types."""
 HEAD_FILE = "head.json"
 LARGEST_HEAD = 256 << 20
 
@@ -51,7 +53,8 @@ class ReportFolder:
 
     Args:
         folder: where the parts lie; made if missing.
-        languages: of the PDFs; the first one is needed, others are left out where no font for them is here.
+        languages: of the PDFs; the first one is needed, others are left out where no font for them is here; no PDFs
+            are made without any.
         fonts: where glyphs come from; the machine's when absent.
     """
 
@@ -118,21 +121,27 @@ class ReportFolder:
             self._under_way.result()
             self._under_way = None
 
-    def put_together(self, report: ReportFacts, volumes: Sequence[Volume], stem: str) -> list[MadeFile]:
+    def put_together(
+        self, report: ReportFacts, volumes: Sequence[Volume], stem: str, formats: Collection[str] = tuple(FORMATS)
+    ) -> list[MadeFile]:
         """The report's files, once every volume is made.
 
         Args:
             report: everything but the cases.
             volumes: all of them.
             stem: what the names of the files start with.
+            formats: of :data:`FORMATS`, those that are wanted besides PDF.
         """
         self.wait()
+        writers: dict[str, Callable[[BinaryIO], object]] = {
+            "json": lambda out: self._write_json(out, report, volumes),
+            "csv": lambda out: self._write_csv(out, volumes),
+            "xlsx": lambda out: write_xlsx(out, self._rows(volumes)),
+        }
         files = [
-            MadeFile(
-                f"{stem}.json", JSON, self._whole("whole.json", lambda out: self._write_json(out, report, volumes))
-            ),
-            MadeFile(f"{stem}.csv", CSV, self._whole("whole.csv", lambda out: self._write_csv(out, volumes))),
-            MadeFile(f"{stem}.xlsx", XLSX, self._whole("whole.xlsx", lambda out: write_xlsx(out, self._rows(volumes)))),
+            MadeFile(f"{stem}.{one}", FORMATS[one], self._whole(f"whole.{one}", write))
+            for one, write in writers.items()
+            if one in formats
         ]
         for place, language in enumerate(self._languages):
             for volume in volumes:

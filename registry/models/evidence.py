@@ -91,6 +91,7 @@ class Report(Claimable):
     progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
     created_at = models.DateTimeField(auto_now_add=True)
     files = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "number"], name="report_identity")]

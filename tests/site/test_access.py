@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.models import Bundle, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers import wiring
+from tests.site.browser import use_house
 from workers.deposits import make_deposit
 from workers.inline import Inline
 from workers.steps.match import match_pictures
@@ -98,14 +98,18 @@ def patterns() -> Iterator[URLPattern]:
 
 @pytest.fixture
 def scene(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    wiring.house.cache_clear()
-    monkeypatch.setattr("desk.web.case_pages.house", lambda: inline.house)
-    monkeypatch.setattr("desk.web.work_pages.house", lambda: inline.house)
-    monkeypatch.setattr("desk.web.download_pages.house", lambda: inline.house)
+    use_house(monkeypatch, inline.house)
     return Scene(inline)
 
 
-POSTED = {"decide", "run-watch", "request-report", "make-deposit"}
+POSTED = {
+    "decide",
+    "run-watch",
+    "make-deposit",
+    "request-report",
+    "report-again",
+    "remove-report",
+}
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:

@@ -9,32 +9,82 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import Count, Max
 
-from evidence.documents import ReportFacts, ReportSummary
+from evidence.documents import ReportFacts, ReportScope, ReportSummary
 from evidence.documents.report import IN_A_VOLUME, Volume
 from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts import OwnerFacts
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from registry import owned, steps
-from registry.models import Case, Owner, Report, Sighting, StepState
+from registry.models import Owner, Report, Sighting, StepState
+from registry.trail import changed
 from workers.coverage import coverage_of
 from workers.documents import languages_of
 from workers.facts import software
+from workers.kept_files import all_kept, remove_unused
 from workers.report_cases import ShownCase, shown_case
+from workers.report_scope import (
+    EVERYTHING,
+    Wanted,
+    cases_in,
+    cases_whatever_decided,
+    check,
+    crawls_in,
+    parameters_of,
+    period_of,
+    wanted_of,
+    works_in,
+)
 from workers.texts import not_checked
 from workers.wiring import House
+
+WANTED = Wanted()
 
 WORK_SECONDS = 240.0
 """After so long a report is put off after the volume at hand, well before the time limit of its task."""
 
 
-def request_report(owner: Owner, *, preparer: str, title: str = "") -> Report:
-    """Ask for an owner's next report over all its cases."""
+def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Wanted = WANTED) -> Report:
+    """Ask for an owner's next report.
+
+    Args:
+        owner: whose.
+        preparer: who asks for it.
+        title: as its first page says; numbered if empty.
+        wanted: what it is limited to, and its files; all cases that weren't cleared, if absent.
+
+    Raises:
+        WrongUseError: such a report can't be made.
+        NotFoundError: the owner has no such watch.
+    """
+    check(owner, wanted)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
         named = {"preparer": preparer, "title": title or f"Report {number} for {owner.name}"}
-        return Report.objects.create(owner=owner, number=number, parameters=named)
+        return Report.objects.create(owner=owner, number=number, parameters=named | parameters_of(wanted))
+
+
+def ask_again(report: Report, *, by: str) -> Report:
+    """The same report anew: one that failed is tried again, any other is asked for as another one."""
+    if Report.objects.filter(pk=report.pk, state=StepState.FAILED).update(
+        state=StepState.TODO, attempts=0, not_before=None, error="", progress={}
+    ):
+        return Report.objects.get(pk=report.pk)
+    title = report.parameters["title"]
+    title = "" if title == f"Report {report.number} for {report.owner.name}" else title
+    return request_report(report.owner, preparer=by, title=title, wanted=wanted_of(report.parameters))
+
+
+def remove_report(house: House, report: Report, *, by: str) -> None:
+    """Remove a report with its files; its number isn't given again. One that is being made ends."""
+    with transaction.atomic():
+        kept = Report.objects.select_for_update(no_key=True).get(pk=report.pk)
+        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
+        Report.objects.filter(pk=kept.pk).update(**gone)
+        changed("report removed", by=by, owner=kept.owner, about={"report": kept.number})
+    clear_folder(house, kept)
+    remove_unused(house, kept.files)
 
 
 def make_reports(house: House, ids: Sequence[int]) -> None:
@@ -50,9 +100,11 @@ def make_reports(house: House, ids: Sequence[int]) -> None:
             if _is_being_made(pk):
                 raise
             files = None  # a purge has removed what was made until now
-        if files is not None and _finish(report, files):
-            clear_folder(house, report)
-            continue
+        if files is not None:
+            if _finish(house, report, files):
+                clear_folder(house, report)
+                continue
+            remove_unused(house, files)
         steps.wait(Report, pk, now())
         house.hint("report", [pk])
 
@@ -71,9 +123,10 @@ def _make(house: House, report: Report) -> list[dict[str, object]] | None:
     numbers = _begun(house, report)
     volumes = volumes_of(len(numbers))
     over = time.monotonic() + WORK_SECONDS
-    languages = languages_of(house)
-    with ReportFolder(_folder(house, report), languages) as folder:
-        head = folder.head(lambda: _head(house, report, languages[0]))
+    wanted = wanted_of(report.parameters)
+    languages = wanted.languages or tuple(languages_of(house))
+    with ReportFolder(_folder(house, report), languages if "pdf" in wanted.formats else ()) as folder:
+        head = folder.head(lambda: _head(house, report, wanted.scope, languages[0]))
         missing = [volume for volume in volumes if not folder.is_made(volume)]
         for volume in missing:
             if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
@@ -82,7 +135,8 @@ def _make(house: House, report: Report) -> list[dict[str, object]] | None:
             cases = _volume(house, report.owner, numbers, volume, languages[0])
             whole = replace(head, cases=tuple(one.case for one in cases))
             folder.add(volume, whole, {one.case.facts.number: one.pictures for one in cases})
-        files = folder.put_together(head, volumes, f"{report.owner.slug}-report-{report.number}")
+        stem = f"{report.owner.slug}-report-{report.number}"
+        files = folder.put_together(head, volumes, stem, wanted.formats)
         return [_kept(house, file) for file in files]
 
 
@@ -90,7 +144,7 @@ def _begun(house: House, report: Report) -> list[int]:
     """The numbers of its cases, written down when it is begun, so that all its volumes are of one piece."""
     if "cases" not in report.progress:
         clear_folder(house, report)
-        shown = owned.cases(report.owner).exclude(decision=Case.Decision.CLEARED)
+        shown = cases_in(report.owner, wanted_of(report.parameters).scope, house.config.time_zone)
         numbers = list(shown.values_list("number", flat=True))
         report.progress = {"cases": numbers, "volumes": len(volumes_of(len(numbers))), "begun": 0}
         report.save(update_fields=["progress"])
@@ -102,7 +156,8 @@ def _tell(report: Report, volume: Volume) -> bool:
     """Write down which volume is begun: for people, and as a sign of life; only a new volume is a new beginning.
 
     Returns:
-        Whether the report is still being made; a purge has it begun again, since its volumes may show what was purged.
+        Whether the report is still being made: it may have been removed, and a purge has it begun again, since its
+        volumes may show what was purged.
     """
     rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:
@@ -116,11 +171,11 @@ def _is_being_made(pk: int) -> bool:
     return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
 
 
-def _finish(report: Report, files: list[dict[str, object]]) -> bool:
+def _finish(house: House, report: Report, files: list[dict[str, object]]) -> bool:
     """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
     with transaction.atomic():
         Report.objects.select_for_update(no_key=True).get(pk=report.pk)
-        if not _is_being_made(report.pk):
+        if not _is_being_made(report.pk) or not all_kept(house, files):
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
@@ -137,15 +192,17 @@ def _volume(house: House, owner: Owner, numbers: Sequence[int], volume: Volume, 
     return [shown_case(house, case, language) for case in rows]
 
 
-def _head(house: House, report: Report, language: str) -> ReportFacts:
+def _head(house: House, report: Report, scope: ReportScope, language: str) -> ReportFacts:
     """Everything that a report says apart from its cases."""
-    owner = report.owner
-    crawls = list(owned.crawls(owner).order_by("started_at", "pk"))
+    owner, zone = report.owner, house.config.time_zone
+    crawls = list(crawls_in(owner, scope, zone))
     moment = now()
-    decided = dict(owned.cases(owner).order_by().values_list("decision").annotate(count=Count("pk")))
-    seen = Sighting.objects.filter(crawl__watch__owner=owner).values("picture").distinct().count()
+    cases = cases_whatever_decided(owner, scope, zone).order_by()
+    decided = dict(cases.values_list("decision").annotate(count=Count("pk")))
+    seen = Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()
+    first, last = period_of(scope, zone)
     summary = ReportSummary(
-        works=owned.works(owner).count(),
+        works=works_in(owner, scope),
         pages=sum(crawl.pages for crawl in crawls),
         pictures=seen,
         cases=sum(decided.values()),
@@ -158,8 +215,8 @@ def _head(house: House, report: Report, language: str) -> ReportFacts:
         title=report.parameters["title"],
         owner=OwnerFacts(owner.name, owner.contact),
         preparer=report.parameters["preparer"],
-        period_start=min((crawl.started_at for crawl in crawls), default=moment),
-        period_end=moment,
+        period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
+        period_end=moment if last is None else min(last, moment),
         generated_at=moment,
         time_zone=house.config.time_zone,
         software=software(),
@@ -167,6 +224,7 @@ def _head(house: House, report: Report, language: str) -> ReportFacts:
         coverage=coverage_of(crawls),
         cases=(),
         not_checked=not_checked(language),
+        scope=None if scope == EVERYTHING else scope,
     )
 
 

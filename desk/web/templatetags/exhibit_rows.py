@@ -4,11 +4,13 @@ from collections.abc import Collection
 
 from django import template
 
+from desk.web.report_words import limits_of
 from indexer.information import COMPOSED
 from registry.revisits import is_past
 
 register = template.Library()
 register.filter("is_past", is_past)
+register.filter("limits_of", limits_of)
 
 
 @register.filter
