@@ -3,6 +3,7 @@
 import multiprocessing
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from bench import auto_archiver
 from bench.table import Row
 from demo.pictures import textured
 from evidence.browser.program import find_browser
@@ -49,12 +51,18 @@ class Measured:
 
 
 def measure() -> list[Row]:
-    """Captures a minute with a browser, where there is one, and without."""
+    """Captures a minute with a browser, without one, and by auto-archiver, where these are installed."""
     with _site_elsewhere() as address:
         found = find_browser("") if find_spec("playwright") else None
         program = None if found is None else found.path
         rows = [_row("browser", address, program)] if program else []
-        return [*rows, _row("plain HTTP", address, None)]
+        rows.append(_row("plain HTTP", address, None))
+        lacking = auto_archiver.missing()
+        if lacking:
+            print(f"auto-archiver is left out: {', '.join(lacking)} not on the PATH", file=sys.stderr)
+            return rows
+        pages = [f"/page-{number}" for number in range(CAPTURES_EACH)]
+        return [*rows, auto_archiver.captures(address, pages)]
 
 
 def _row(name: str, address: str, program: Path | None) -> Row:
@@ -138,7 +146,7 @@ def _serve(pipe: Connection) -> None:
         for number in range(CAPTURES_EACH):
             site.page(
                 f"/page-{number}",
-                f'{head}<h1>Prints <span id="stock"></span></h1>{figures}<script src="/s.js"></script>',
+                f'{head}<h1>Prints, page {number}: <span id="stock"></span></h1>{figures}<script src="/s.js"></script>',
             )
         for number in range(PHOTOS):
             site.routes[f"/photo-{number}.jpg"] = Answer(_photo(number), media_type="image/jpeg")
