@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -24,13 +24,15 @@ from registry.models import (
     Refusal,
     Sighting,
     StepState,
-    Watch,
 )
 
 LEASE = timedelta(minutes=30)
 LONGEST_HOST = 253
 SUSPECT_FROM = 2
 """A URL that was begun so often without an end is visited alone, so that it harms no other."""
+
+STOPPED = "stopped"
+"""Why a crawl ends that somebody has stopped."""
 
 PAST = "past"
 """Kind of the source of a watch under which pictures seen before are asked for again (:mod:`registry.revisits`)."""
@@ -82,34 +84,6 @@ def denials() -> Callable[[str], bool]:
     return denied
 
 
-def due_watches() -> list[int]:
-    """Watches whose next run is due and that have no crawl under way."""
-    running = Crawl.objects.filter(state__in=[StepState.TODO, StepState.DOING]).values("watch")
-    due = Watch.objects.filter(paused=False, next_run_at__lte=now()).exclude(pk__in=running)
-    return list(due.order_by("next_run_at").values_list("pk", flat=True))
-
-
-def start_crawl(watch_id: int) -> Crawl | None:
-    """Start the watch's next crawl; ``None`` when another process did, or when it isn't due."""
-    with transaction.atomic():
-        watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
-        moment = now()
-        under_way = watch.crawls.filter(state__in=[StepState.TODO, StepState.DOING]).exists()
-        if watch.paused or under_way or watch.next_run_at is None or watch.next_run_at > moment:
-            return None
-        number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
-        crawl = Crawl.objects.create(watch=watch, number=number, state=StepState.DOING, started_at=moment)
-        sources = [source for source in watch.sources if source["kind"] != PAST]
-        add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
-        watch.next_run_at = moment + timedelta(seconds=watch.interval_seconds)
-        watch.save(update_fields=["next_run_at"])
-    return crawl
-
-
-def _kind(source_kind: str) -> str:
-    return {"site": "page", "list": "page"}.get(source_kind, source_kind)
-
-
 def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
     """Add URLs to the frontier; those it knows stay as they are. Must run inside a transaction.
 
@@ -144,7 +118,7 @@ def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice 
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
         may = left(crawl)
-        if crawl.state != StepState.DOING or may.spent:
+        if crawl.state != StepState.DOING or crawl.reason or may.spent:
             return None
         hosts = _lease_hosts(crawl, may, most_hosts)
         urls = _waiting_urls(crawl_id, hosts, may, most_urls)
@@ -310,11 +284,12 @@ def end_crawl_if_worked_off(crawl_id: int) -> bool:
         if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
             return False
         may = left(crawl)
-        if not may.spent and _waiting(crawl, may).exists():
+        if not crawl.reason and not may.spent and _waiting(crawl, may).exists():
             return False
         crawl.state, crawl.finished_at = StepState.DONE, now()
-        crawl.reason = _end_of(crawl, may)
-        crawl.save(update_fields=["state", "finished_at", "reason"])
+        crawl.reason = crawl.reason or _end_of(crawl, may)
+        crawl.pictures = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]
+        crawl.save(update_fields=["state", "finished_at", "reason", "pictures"])
     return True
 
 
@@ -323,6 +298,16 @@ def _end_of(crawl: Crawl, may: Left) -> str:
     if not crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists():
         return "finished"
     return may.spent or ("budget-hosts" if may.pages else "budget-pages")
+
+
+def stop(crawl_id: int) -> bool:
+    """Let a crawl end with what it has; slices that are under way end within some seconds. Says whether it goes on."""
+    return Crawl.objects.filter(pk=crawl_id, state=StepState.DOING, reason="").update(reason=STOPPED) == 1
+
+
+def is_stopped(slice_id: int) -> bool:
+    """Whether somebody has stopped the crawl of a slice."""
+    return CrawlSlice.objects.filter(pk=slice_id, crawl__reason=STOPPED).exists()
 
 
 def running_crawls() -> list[int]:

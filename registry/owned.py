@@ -1,8 +1,9 @@
 """Everything of one owner, asked for through that owner. Another owner's things don't exist here."""
 
+from collections.abc import Iterable
 from typing import TypeVar
 
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 
 from exhibit.errors import NotFoundError
 from registry.models import Bundle, Canary, Case, Crawl, Deposit, Licence, Owner, Picture, Report, User, Watch, Work
@@ -48,8 +49,8 @@ def licence(of: Owner, number: int) -> Licence:
 
 
 def watches(of: Owner) -> QuerySet[Watch]:
-    """The owner's watches."""
-    return Watch.objects.filter(owner=of).order_by("number")
+    """The owner's watches that aren't removed."""
+    return Watch.objects.filter(owner=of, removed_at=None).order_by("number")
 
 
 def watch(of: Owner, name: str) -> Watch:
@@ -63,6 +64,14 @@ def watch(of: Owner, name: str) -> Watch:
 def watch_numbered(of: Owner, number: int) -> Watch:
     """One of the owner's watches, by its number."""
     return _one(watches(of).filter(number=number), f"{of.name} has no watch {number}.")
+
+
+def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
+    """The newest crawl of each watch that has one, by the watch's key, each found by its index."""
+    newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
+    crawls = Crawl.objects.in_bulk([pk for pk in watches.values_list("newest", flat=True) if pk is not None])
+    return {crawl.watch_id: crawl for crawl in crawls.values()}
 
 
 def canary(of: Owner, number: int) -> Canary:

@@ -101,7 +101,7 @@ def _crawl(owner_id: int) -> Crawl:
     """The owner's crawl of the past that is under way, or a new one."""
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
     watch = next((one for one in owner.watches.filter(name=NAME) if is_past(one)), None) or _watch(owner)
-    running = watch.crawls.filter(state=StepState.DOING).select_for_update(no_key=True).first()
+    running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
     if running is not None:
         return running
     number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1

@@ -53,7 +53,12 @@ def watch_command() -> None:
 @click.option(
     "--every", type=period, metavar="PERIOD", default="24h", show_default=True, help="How often it runs: 30m, 24h, 7d."
 )
-@click.option("--pages", type=click.IntRange(min=1), metavar="N", help="Pages that a run visits at most.")
+@click.option(
+    "--pages",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Pages that a run visits at most; 1,000 on the web, if absent.",
+)
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Links that are followed from the source.")
 @click.option("--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host.")
 @json_option

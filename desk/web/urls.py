@@ -10,9 +10,9 @@ from desk.web import (
     log_pages,
     reader,
     report_pages,
-    watch_pages,
     work_pages,
 )
+from desk.web.watch_urls import watch_patterns
 
 urlpatterns = [
     path("", general_pages.home, name="home"),
@@ -38,10 +38,7 @@ urlpatterns = [
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", work_pages.deposit, name="deposit"),
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", work_pages.record, name="deposit-record"),
     path("o/<slug:slug>/pictures/<str:digest>", work_pages.picture, name="picture"),
-    path("o/<slug:slug>/watches/", watch_pages.watches, name="watches"),
-    path("o/<slug:slug>/watches/<int:number>/", watch_pages.watch, name="watch"),
-    path("o/<slug:slug>/watches/<int:number>/run", watch_pages.run, name="run-watch"),
-    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", watch_pages.crawl, name="crawl"),
+    *watch_patterns,
     path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
     path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
     path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),

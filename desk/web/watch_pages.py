@@ -1,70 +1,133 @@
-"""Watches and their crawls."""
+"""Watches: the list, the page of one, and what is set of it."""
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk import shapes
 from desk.canaries import last_run
-from desk.web.access import forbidden, may_decide, member_view
+from desk.refusals import end_in_words
+from desk.schedules import budget, politeness, schedule
+from desk.web.access import may_decide, member_view, member_view_of
+from desk.web.crawl_pages import progress_of
 from desk.web.paging import page_of
-from registry import canaries, owned
-from registry.models import Owner
-from workers.steps.plan import run_now
+from desk.web.watch_forms import WatchForm, reads_files
+from exhibit.errors import ExhibitError
+from registry import canaries, owned, watching
+from registry.models import Crawl, Owner, Role, User, Watch
+from registry.revisits import is_past
+
+WATCHERS = (Role.OWNER, Role.REVIEWER)
+"""Who may arrange watches."""
 
 
 @require_safe
 @member_view
 def watches(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's watches with their last crawls."""
-    rows = owned.watches(owner).prefetch_related("crawls")
-    return render(request, "web/watches.html", {"owner": owner, "page": page_of(request, rows)})
+    page = page_of(request, owned.watches(owner))
+    last = owned.last_crawls(page)
+    values = {
+        "owner": owner,
+        "page": page,
+        "rows": [_row(row, last.get(row.pk)) for row in page],
+        "may_decide": may_decide(request, owner),
+    }
+    return render(request, "web/watches.html", values)
+
+
+def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
+    said = "" if is_past(watch) else schedule(watch)
+    return {"watch": watch, "schedule": said, "last": last, "end": "" if last is None else end_in_words(last.reason)}
 
 
 @require_safe
 @member_view
 def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """One watch: its sources, its schedule, its crawls."""
+    """One watch: its sources, its schedule, what it may spend, its crawls."""
     row = owned.watch_numbered(owner, number)
-    crawls = row.crawls.annotate(pictures=Count("sightings__picture", distinct=True)).order_by("-number")
+    page = page_of(request, row.crawls.order_by("-number"))
+    under_way = watching.crawl_under_way(row)
     values = {
         "owner": owner,
         "watch": row,
+        "schedule": "" if is_past(row) else schedule(row),
+        "budget": budget(row.budget),
+        "politeness": () if reads_files(row) else politeness(row.politeness),
         "canaries": [(one, last_run(shapes.canary(one))) for one in canaries.active(owner).filter(watch=row)],
-        "page": page_of(request, crawls),
+        "page": page,
+        "crawls": [(one, end_in_words(one.reason)) for one in page],
+        "crawl": under_way,
+        "progress": None if under_way is None else progress_of(under_way),
         "may_decide": may_decide(request, owner),
     }
     return render(request, "web/watch.html", values)
 
 
-@require_POST
-@member_view
-def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Start the watch now instead of at its time."""
-    if not may_decide(request, owner):
-        return forbidden()
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_view_of(*WATCHERS)
+def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Set name, schedule, budget and politeness of a watch."""
     row = owned.watch_numbered(owner, number)
-    if row.paused:
-        messages.error(request, f"{row.name} is paused.")
-    else:
-        run_now(row)
-        messages.success(request, f"{row.name} starts within some seconds.")
+    form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
+    if form.is_valid():
+        try:
+            watching.change_watch(row, **form.settings(), by=_person(request))
+        except ExhibitError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("watch", slug=owner.slug, number=number)
+    values = {"owner": owner, "watch": row, "form": form, "web": not reads_files(row)}
+    return render(request, "web/watch-edit.html", values, status=422 if form.errors else 200)
+
+
+@require_POST
+@member_view_of(*WATCHERS)
+def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Start the watch now, beside its times."""
+    row = owned.watch_numbered(owner, number)
+    try:
+        started = watching.start_now(row)
+    except ExhibitError as error:
+        messages.error(request, _("%(watch)s is paused.") % {"watch": row.name} if row.paused else str(error))
+        return redirect("watch", slug=owner.slug, number=number)
+    return redirect("crawl", slug=owner.slug, watch_number=number, number=started.number)
+
+
+@require_POST
+@member_view_of(*WATCHERS)
+def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Start no more crawls of the watch, or start them again."""
+    row = owned.watch_numbered(owner, number)
+    try:
+        if request.POST.get("to") == "resume":
+            watching.resume(row, by=_person(request))
+        else:
+            watching.pause(row, by=_person(request))
+    except ExhibitError as error:
+        messages.error(request, str(error))
     return redirect("watch", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
-def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
-    """One crawl: what it visited, what it saw, what it refused and why."""
-    row = owned.crawl(owner, watch_number, number)
-    values = {
-        "owner": owner,
-        "crawl": row,
-        "waiting": row.frontier.filter(state__in=["pending", "leased"]).count(),
-        "pictures": row.sightings.values("picture").distinct().count(),
-        "counts": owned.refusal_counts(row),
-        "page": page_of(request, row.refusals.order_by("reason", "pk")),
-    }
-    return render(request, "web/crawl.html", values)
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_view_of(*WATCHERS)
+def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Ask whether the watch may go, and let it go."""
+    row = owned.watch_numbered(owner, number)
+    if request.method != "POST":
+        return render(request, "web/watch-remove.html", {"owner": owner, "watch": row})
+    try:
+        watching.remove_watch(row, by=_person(request))
+    except ExhibitError as error:
+        messages.error(request, str(error))
+        return redirect("watch", slug=owner.slug, number=number)
+    messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
+    return redirect("watches", slug=owner.slug)
+
+
+def _person(request: HttpRequest) -> str:
+    assert isinstance(request.user, User)
+    return request.user.get_username()

@@ -21,11 +21,12 @@ class Watch(models.Model):
     paused = models.BooleanField(default=False)
     private = models.BooleanField(default=False, help_text="sightings belong to this owner alone")
     created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["owner", "number"], name="watch_identity"),
-            models.UniqueConstraint(fields=["owner", "name"], name="watch_name"),
+            models.UniqueConstraint(fields=["owner", "name"], condition=models.Q(removed_at=None), name="watch_name"),
         ]
         indexes = [models.Index(fields=["next_run_at"], name="watch_due", condition=models.Q(paused=False))]
         ordering = ["owner", "number"]
@@ -44,6 +45,7 @@ class Crawl(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     pages = models.PositiveIntegerField(default=0)
+    pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from demo.pictures import textured
 from exhibit.clock import now
-from registry import crawling
+from registry import crawling, schedules
 from registry.models import CrawlSlice, Owner, Watch
 from registry.sightings import NewSighting, keep_sightings
 from workers.searches import search_mark
@@ -50,7 +50,7 @@ def claimed_slice(of: Owner, name: str = "watch", *, private: bool = False) -> t
     watch = Watch.objects.create(
         owner=of, number=number, name=name, sources=sources, next_run_at=now(), private=private
     )
-    crawl = crawling.start_crawl(watch.pk)
+    crawl = schedules.start_crawl(watch.pk)
     assert crawl is not None
     planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
     assert planned is not None

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
-from registry import crawling, steps
+from registry import crawling, schedules, steps
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Picture, Refusal, Sighting
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import bring, claim, claimed_slice, owner, photograph
@@ -130,7 +130,7 @@ def test_an_overtaken_claimer_writes_nothing_more(inline: Inline, shop: Shop) ->
 def test_a_host_is_leased_to_one_open_slice_however_long_it_waits(inline: Inline, shop: Shop) -> None:
     one, other = owner("one"), owner("other")
     first, second = watch(one, shop.url("/0")), watch(other, shop.url("/1"))
-    crawls = [crawling.start_crawl(made.pk) for made in (first, second)]
+    crawls = [schedules.start_crawl(made.pk) for made in (first, second)]
     assert crawls[0] is not None
     assert crawls[1] is not None
     planned = crawling.plan_slice(crawls[0].pk, most_urls=10, most_hosts=10)

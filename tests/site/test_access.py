@@ -9,7 +9,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry.models import Bundle, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
+from registry.models import Bundle, Crawl, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
 from workers.deposits import make_deposit
@@ -110,6 +110,7 @@ POSTED = {
     "report-again",
     "remove-report",
 }
+POSTED |= {"pause-watch", "stop-crawl"}  # of watches
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
@@ -181,10 +182,10 @@ def test_confirming_records_who_and_why_and_asks_for_a_bundle(scene: Scene) -> N
     assert scene.case.bundles.count() == 1
 
 
-def test_running_a_watch_now_makes_it_due(scene: Scene) -> None:
-    Watch.objects.update(next_run_at=None)
+def test_running_a_watch_now_starts_its_next_crawl(scene: Scene) -> None:
+    Crawl.objects.update(state="done")
     scene.alice.post(scene.addresses()["run-watch"])
-    assert Watch.objects.get().next_run_at is not None
+    assert Crawl.objects.filter(number=2, state="doing").exists()
 
 
 def test_a_paused_watch_stays_paused(scene: Scene) -> None:

@@ -104,8 +104,8 @@ def remove_spools(house: House, slice_id: int) -> None:
 def run_child(house: House, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
     """Start the child and bring home what it finds; returns what was counted, and why it ended."""
     urls = crawling.leased_urls(row.pk)
-    if not urls:
-        return {"reason": "finished"}
+    if not urls or row.crawl.reason:
+        return {"reason": row.crawl.reason or "finished"}
     file = next((one for one in urls if one.kind in FILE_KINDS), None)
     job = job_of(house, row, spool, urls, file)
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, house.stale_after.total_seconds() / 4)) as lines:
@@ -221,6 +221,8 @@ def bring_home(
             return {**counted, "reason": "taken over"}
         if disk_is_full(house):
             return {**counted, "reason": "disk-full"}
+        if crawling.is_stopped(slice_id):
+            return {**counted, "reason": crawling.STOPPED}
         if kept - since > SLICE_SECONDS + SECONDS_OVER:
             return {**counted, "reason": "child hung"}
     keep_batch(house, slice_id, epoch, batch, spool)

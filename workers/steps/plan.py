@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from registry import crawling
-from registry.models import Watch
+from registry import crawling, schedules
 from workers.steps.retain import disk_is_full
 from workers.wiring import House
 
@@ -13,11 +12,11 @@ HOSTS_A_SLICE = 20
 
 def start_due_crawls(house: House) -> None:
     """Start the crawls of watches whose time has come, unless the disk is nearly full."""
-    due = crawling.due_watches()
+    due = schedules.due_watches()
     if not due or disk_is_full(house):
         return
     for watch_id in due:
-        crawl = crawling.start_crawl(watch_id)
+        crawl = schedules.start_crawl(watch_id)
         if crawl is not None:
             plan_crawls(house, [crawl.pk])
 
@@ -30,10 +29,3 @@ def plan_crawls(house: House, crawl_ids: Sequence[int]) -> None:
         while (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)) is not None:
             house.hint("slice", [planned.pk])
         crawling.end_crawl_if_worked_off(crawl_id)
-
-
-def run_now(watch: Watch) -> None:
-    """Make a watch due now, as its schedule would; one that is paused stays so."""
-    from exhibit.clock import now  # noqa: PLC0415
-
-    Watch.objects.filter(pk=watch.pk, paused=False).update(next_run_at=now())

@@ -1,0 +1,103 @@
+"""Crawls: how far one is while it runs, and what it saw and refused."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.refusals import end_in_words, refusal_in_words
+from desk.web.access import may_decide, member_view, member_view_of
+from desk.web.paging import page_of
+from registry import crawling, owned
+from registry.models import Case, Crawl, FrontierUrl, Owner, Picture, Role, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a crawl is.
+
+    Attributes:
+        visited: addresses that were worked off.
+        waiting: addresses that it knows and hasn't visited.
+        most: addresses that it may come to with what it knows, for a bar.
+        pictures: different ones that were seen.
+        refused: addresses that weren't fetched or kept.
+        uncompared: pictures that wait to be compared.
+        cases: cases in which its sightings are.
+        end: why it ended, in words.
+    """
+
+    visited: int
+    waiting: int
+    most: int
+    pictures: int
+    refused: int
+    uncompared: int
+    cases: int
+    end: str
+
+
+def progress_of(crawl: Crawl) -> Progress:
+    """Count how far a crawl is."""
+    state = FrontierUrl.State
+    urls = crawl.frontier.aggregate(
+        waiting=Count("pk", filter=Q(state__in=[state.PENDING, state.LEASED])),
+        visited=Count("pk", filter=Q(state__in=[state.DONE, state.REFUSED])),
+    )
+    seen = crawl.sightings.values("picture")
+    uncompared = Picture.objects.filter(state__in=[StepState.TODO, StepState.DOING], pk__in=seen).count()
+    waiting = 0 if crawl.finished_at else urls["waiting"]
+    return Progress(
+        visited=urls["visited"],
+        waiting=waiting,
+        most=urls["visited"] + waiting,
+        pictures=seen.distinct().count() if crawl.pictures is None else crawl.pictures,
+        refused=crawl.refusals.count(),
+        uncompared=uncompared,
+        cases=Case.objects.filter(owner=crawl.watch.owner_id, case_sightings__sighting__crawl=crawl).distinct().count(),
+        end=end_in_words(crawl.reason),
+    )
+
+
+@require_safe
+@member_view
+def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """One crawl: what it visited, what it saw, what it refused and why."""
+    row = owned.crawl(owner, watch_number, number)
+    counts = owned.refusal_counts(row)
+    reason = request.GET.get("reason", "")
+    rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals.order_by("reason", "pk")
+    page = page_of(request, rows.order_by("reason", "pk"))
+    values = {
+        "owner": owner,
+        "crawl": row,
+        "watch": row.watch,
+        "progress": progress_of(row),
+        "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
+        "reason": reason if reason in counts else "",
+        "page": page,
+        "refusals": [(one, refusal_in_words(one.reason, one.sentence)) for one in page],
+        "may_decide": may_decide(request, owner),
+    }
+    return render(request, "web/crawl.html", values)
+
+
+@require_safe
+@member_view
+def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """The part of a page that says how far a crawl is; it asks for itself again until the crawl has ended."""
+    row = owned.crawl(owner, watch_number, number)
+    values = {"owner": owner, "crawl": row, "watch": row.watch, "progress": progress_of(row)}
+    values["may_decide"] = may_decide(request, owner)
+    return render(request, "web/crawl-progress.html", values)
+
+
+@require_POST
+@member_view_of(Role.OWNER, Role.REVIEWER)
+def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """Let a crawl end with what it has."""
+    row = owned.crawl(owner, watch_number, number)
+    crawling.stop(row.pk)
+    return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

@@ -1,0 +1,19 @@
+"""Addresses of the pages about watches and their crawls."""
+
+from django.urls import path
+
+from desk.web import crawl_pages, watch_pages
+
+watch_patterns = [
+    path("o/<slug:slug>/watches/", watch_pages.watches, name="watches"),
+    path("o/<slug:slug>/watches/<int:number>/", watch_pages.watch, name="watch"),
+    path("o/<slug:slug>/watches/<int:number>/edit", watch_pages.edit, name="edit-watch"),
+    path("o/<slug:slug>/watches/<int:number>/run", watch_pages.run, name="run-watch"),
+    path("o/<slug:slug>/watches/<int:number>/pause", watch_pages.pause, name="pause-watch"),
+    path("o/<slug:slug>/watches/<int:number>/delete", watch_pages.remove, name="remove-watch"),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/", crawl_pages.crawl, name="crawl"),
+    path(
+        "o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/progress", crawl_pages.progress, name="progress"
+    ),
+    path("o/<slug:slug>/watches/<int:watch_number>/crawls/<int:number>/stop", crawl_pages.stop, name="stop-crawl"),
+]

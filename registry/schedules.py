@@ -1,0 +1,92 @@
+"""When watches run, and the crawls that begin then."""
+
+from datetime import datetime, time, timedelta, tzinfo
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from exhibit.clock import now
+from registry.crawling import PAST, NewUrl, add_urls
+from registry.models import Crawl, StepState, Watch
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+UNDER_WAY = (StepState.TODO, StepState.DOING)
+
+
+def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetime:
+    """The first time of a schedule from now on.
+
+    Args:
+        every: time between two runs.
+        at: time of day at which a run begins; with less than a day between runs, one of them.
+        weekday: 0 for Monday; counts only when whole weeks lie between two runs.
+        zone: whose time of day it is.
+    """
+    moment = now()
+    today = moment.astimezone(zone).replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
+    if every < DAY:
+        return following(today - DAY, every, moment)
+    step = WEEK if every % WEEK == timedelta(0) else DAY
+    begin = today + timedelta(days=(weekday - today.weekday()) % 7) if step == WEEK else today
+    return (begin if begin > moment else begin + step).astimezone(moment.tzinfo)
+
+
+def following(last: datetime, every: timedelta, moment: datetime) -> datetime:
+    """The first time of a schedule after a moment; one of whole days keeps its time of day, summer and winter.
+
+    Args:
+        last: any earlier time of it.
+        every: time between two runs.
+        moment: after when.
+    """
+    local = last.astimezone(timezone.get_default_timezone() if every % DAY == timedelta(0) else moment.tzinfo)
+    rounds = max(1, (moment - last) // every)
+    while (found := (local + rounds * every).astimezone(moment.tzinfo)) <= moment:
+        rounds += 1
+    return found
+
+
+def due_watches() -> list[int]:
+    """Watches whose next run is due and that have no crawl under way."""
+    running = Crawl.objects.filter(state__in=UNDER_WAY).values("watch")
+    due = Watch.objects.filter(paused=False, next_run_at__lte=now()).exclude(pk__in=running)
+    return list(due.order_by("next_run_at").values_list("pk", flat=True))
+
+
+def start_crawl(watch_id: int) -> Crawl | None:
+    """Start the watch's next crawl; ``None`` when another process did, or when it isn't due."""
+    with transaction.atomic():
+        watch, moment = _held(watch_id), now()
+        if watch.paused or watch.next_run_at is None or watch.next_run_at > moment or _has_crawl_under_way(watch):
+            return None
+        watch.next_run_at = following(watch.next_run_at, timedelta(seconds=watch.interval_seconds), moment)
+        watch.save(update_fields=["next_run_at"])
+        return _begin(watch, moment)
+
+
+def start_between(watch_id: int) -> Crawl | None:
+    """Start a crawl of the watch besides its times; ``None`` when one is under way, or the watch is paused."""
+    with transaction.atomic():
+        watch = _held(watch_id)
+        return None if watch.paused or _has_crawl_under_way(watch) else _begin(watch, now())
+
+
+def _held(watch_id: int) -> Watch:
+    return Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
+
+
+def _has_crawl_under_way(watch: Watch) -> bool:
+    return watch.crawls.filter(state__in=UNDER_WAY).exists()
+
+
+def _begin(watch: Watch, moment: datetime) -> Crawl:
+    number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
+    crawl = Crawl.objects.create(watch=watch, number=number, state=StepState.DOING, started_at=moment)
+    sources = [source for source in watch.sources if source["kind"] != PAST]
+    add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
+    return crawl
+
+
+def _kind(source_kind: str) -> str:
+    return {"site": "page", "list": "page"}.get(source_kind, source_kind)

@@ -1,0 +1,69 @@
+from datetime import UTC, datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone, translation
+
+from desk.schedules import schedule
+from registry import schedules
+from registry.models import Watch
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def test_a_run_that_came_late_doesnt_move_those_after_it() -> None:
+    assert schedules.following(at("2026-11-20T03:00"), DAY, at("2026-11-20T09:17")) == at("2026-11-21T03:00")
+    assert schedules.following(at("2026-11-20T03:00"), DAY, at("2026-11-24T02:59")) == at("2026-11-24T03:00")
+    hour = timedelta(hours=1)
+    assert schedules.following(at("2026-11-20T03:20"), hour, at("2026-11-20T03:20")) == at("2026-11-20T04:20")
+
+
+def test_whole_days_keep_their_time_of_day_through_summer_and_winter() -> None:
+    with override_settings(TIME_ZONE="Europe/Berlin"):
+        summer = datetime(2026, 10, 24, 3, 30, tzinfo=BERLIN)
+        after = schedules.following(summer.astimezone(UTC), DAY, at("2026-10-25T12:00"))
+    assert after.astimezone(BERLIN).time() == time(3, 30)
+    assert after - summer.astimezone(UTC) == timedelta(hours=49)
+
+
+@pytest.mark.parametrize(
+    ("every", "weekday", "expected"),
+    [
+        (timedelta(hours=1), 0, "2026-11-20T10:20"),
+        (timedelta(hours=6), 0, "2026-11-20T14:20"),
+        (DAY, 0, "2026-11-21T02:20"),
+        (WEEK, 0, "2026-11-23T02:20"),
+        (WEEK, 4, "2026-11-27T02:20"),
+    ],
+)
+def test_the_first_run_is_the_next_time_of_the_schedule(
+    monkeypatch: pytest.MonkeyPatch, every: timedelta, weekday: int, expected: str
+) -> None:
+    monkeypatch.setattr("registry.schedules.now", lambda: at("2026-11-20T09:40"))  # a Friday
+    assert schedules.first_run(every, time(2, 20), weekday, ZoneInfo("UTC")) == at(expected)
+
+
+@pytest.mark.parametrize(
+    ("every", "said"),
+    [
+        (timedelta(minutes=30), "Every 30 minutes"),
+        (timedelta(hours=1), "Every hour"),
+        (timedelta(hours=36), "Every 36 hours"),
+        (DAY, "Every day at 03:00"),
+        (3 * DAY, "Every 3 days at 03:00"),
+        (WEEK, "Every week, Friday at 03:00"),
+        (2 * WEEK, "Every 2 weeks, Friday at 03:00"),
+    ],
+)
+def test_a_schedule_is_said_in_words(every: timedelta, said: str) -> None:
+    row = SimpleNamespace(interval_seconds=int(every.total_seconds()), next_run_at=at("2026-11-20T03:00"))
+    with translation.override("en"), timezone.override(UTC):
+        assert schedule(cast("Watch", cast("Any", row))) == said
