@@ -122,6 +122,8 @@ def licence(row: Licence) -> Plain:
         "works": sorted(one.number for one in row.works.all()),
         "domain": row.domain,
         "url_pattern": row.url_pattern,
+        "account": row.account,
+        "territories": row.territories,
         "valid_from": None if row.valid_from is None else row.valid_from.isoformat(),
         "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
         "reason": row.reason,

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -117,7 +117,7 @@ def obstacle(licence: Licence, place: Place) -> Obstacle | None:
         return Obstacle(Gap.PATTERN, licence.url_pattern)
     if licence.account and not _is_account(place, licence):
         return Obstacle(Gap.ACCOUNT, licence.account)
-    return _territory(licence, place) or _period(licence, place.last_seen.date())
+    return _territory(licence, place) or out_of_time(licence, place)
 
 
 def country_of(host: str) -> str:
@@ -255,7 +255,9 @@ def _territory(licence: Licence, place: Place) -> Obstacle | None:
     return Obstacle(Gap.TERRITORY if country else Gap.UNKNOWN_TERRITORY, ", ".join(licence.territories))
 
 
-def _period(licence: Licence, day: date) -> Obstacle | None:
+def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
+    """Whether a place was seen before a licence begins or after it has ended."""
+    day = place.last_seen.date()
     if licence.valid_from is not None and day < licence.valid_from:
         return Obstacle(Gap.NOT_YET, licence.valid_from.isoformat())
     if licence.valid_until is not None and day > licence.valid_until:

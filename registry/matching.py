@@ -6,7 +6,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max, QuerySet
 from psycopg.types.json import Jsonb
 
@@ -16,9 +16,9 @@ from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
 from registry import calibrations, trail
 from registry.bulk import copy_into
-from registry.licence_check import covering_licence
+from registry.licence_check import covering_licence, out_of_time
 from registry.log import submit
-from registry.models import Capture, Case, CaseEvent, CaseSighting, Match, Owner, Picture, Sighting
+from registry.models import Capture, Case, CaseEvent, CaseSighting, Licence, Match, Owner, Picture, Sighting
 
 LEDGER = "licence ledger"
 
@@ -145,7 +145,7 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
         row = _of_earlier_version(case, match, sighting) or CaseSighting(
             case=case,
             sighting=sighting,
-            licence=covering_licence(case.work, sighting),
+            licence=covering_licence(case.work, sighting) or _given(case, sighting),
             licences_searched_at=moment,
         )
         row.match_id = match
@@ -155,7 +155,23 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
             likely.append(sighting)
     trail.extended(case, gained)
     apply_ledger(case)
+    if by_person(case) and any(row.licence_id is None for row in gained):
+        reason = "A sighting came after the time of the licence that a person had named."
+        decide(case, Case.Decision.OPEN, by=LEDGER, reason=reason, who=Decider.LEDGER)
     return [pk for sighting in likely if (pk := first_capture(case, sighting)) is not None]
+
+
+def by_person(case: Case) -> bool:
+    """Whether a person, and not the ledger, licensed the case."""
+    return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
+
+
+def _given(case: Case, sighting: Sighting) -> Licence | None:
+    """The licence by which a person licensed the case, if the sighting lies within its time."""
+    row = case.case_sightings.exclude(licence=None).select_related("licence").first() if by_person(case) else None
+    if row is None or row.licence is None or out_of_time(row.licence, sighting) is not None:
+        return None
+    return row.licence
 
 
 def _of_earlier_version(case: Case, match: int, sighting: Sighting) -> CaseSighting | None:
@@ -172,8 +188,13 @@ def first_capture(case: Case, sighting: Sighting) -> int | None:
     return capture.pk if capture.state == "todo" else None
 
 
-def apply_ledger(case: Case) -> None:
-    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't."""
+def apply_ledger(case: Case, *, taken_back: str = "A sighting came that no licence covers.") -> None:
+    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
+
+    Args:
+        case: which, as it is in its transaction.
+        taken_back: the reason that is recorded when a decision of the ledger is taken back.
+    """
     covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
@@ -181,27 +202,7 @@ def apply_ledger(case: Case) -> None:
         reason = f"Covered by licence {listed}."
         decide(case, Case.Decision.LICENSED, by=LEDGER, reason=reason, who=Decider.LEDGER)
     elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
-        reason = "A sighting came that no licence covers."
-        decide(case, Case.Decision.OPEN, by=LEDGER, reason=reason, who=Decider.LEDGER)
-
-
-def search_ledger(owner: Owner) -> list[Case]:
-    """Look again for licences that cover the sightings of open cases, after licences were added.
-
-    Returns:
-        The cases that the ledger decided by that.
-    """
-    decided = []
-    for pk in (
-        Case.objects.filter(owner=owner, decision=Case.Decision.OPEN).order_by("number").values_list("pk", flat=True)
-    ):
-        with transaction.atomic():
-            case = Case.objects.select_for_update(no_key=True).get(pk=pk)
-            _search(case, case.case_sightings.filter(licence=None))
-            apply_ledger(case)
-            if case.decision == Case.Decision.LICENSED:
-                decided.append(case)
-    return decided
+        decide(case, Case.Decision.OPEN, by=LEDGER, reason=taken_back, who=Decider.LEDGER)
 
 
 def search_again(case: Case) -> None:

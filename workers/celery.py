@@ -34,6 +34,7 @@ QUEUES = {
     "exhibit.seal": "evidence",
     "exhibit.witness": "evidence",
     "exhibit.report": "evidence",
+    "exhibit.ledger": "evidence",
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 

@@ -8,7 +8,7 @@ from exhibit.clock import now
 from exhibit.config import Config
 from registry import steps
 from workers.meter import metered
-from workers.steps import capture, crawl, match, plan, refingerprint, report, seal, search, tick, witness
+from workers.steps import capture, crawl, ledger, match, plan, refingerprint, report, seal, search, tick, witness
 from workers.wiring import House
 
 Step = Callable[[House, Sequence[int]], None]
@@ -29,6 +29,7 @@ STEPS: dict[str, Step] = {
     "seal": seal.seal_bundles,
     "witness": witness.ask_witnesses,
     "report": report.make_reports,
+    "ledger": ledger.look_at_ledger,
 }
 CLAIMED = {step: model for step, model, _ in tick.BATCHES}
 

@@ -12,7 +12,9 @@ from exhibit.errors import WrongUseError
 from workers.sheets import MOST_BYTES, read_lines
 
 WORK_COLUMNS = ("file", "title", "author", "first_publication", "rights", "registrations")
-LICENCE_COLUMNS = ("works", "licensee", "domain", "url_pattern", "valid_from", "valid_until", "reason")
+LICENCE_COLUMNS = (
+    "works", "licensee", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
+)  # fmt: skip
 
 WORK_ALIASES = {
     "filename": "file", "file_name": "file", "文件": "file", "文件名": "file",
@@ -26,6 +28,7 @@ WORK_ALIASES = {
 
 LICENCE_ALIASES = {
     "作品": "works", "被许可人": "licensee", "被许可方": "licensee", "域名": "domain", "网址": "url_pattern",
+    "账号": "account", "地区": "territories",
     "开始日期": "valid_from", "结束日期": "valid_until", "理由": "reason",
 }  # fmt: skip
 
@@ -56,6 +59,8 @@ class DeclaredLicence:
     valid_from: date | None
     valid_until: date | None
     reason: str
+    account: str
+    territories: tuple[str, ...]
 
 
 def table_bytes(path: Path) -> bytes:
@@ -120,6 +125,8 @@ def read_licences(name: str, data: bytes) -> list[DeclaredLicence]:
                 valid_from=first,
                 valid_until=last,
                 reason=row["reason"],
+                account=row["account"],
+                territories=tuple(filter(None, (one.strip() for one in row["territories"].split(";")))),
             )
         )
     return licences

@@ -3,7 +3,20 @@
 from registry import running
 from workers import votes_upkeep
 from workers.celery import LONG_SECONDS, app
-from workers.steps import capture, crawl, match, plan, refingerprint, report, retain, seal, search, tick, witness
+from workers.steps import (
+    capture,
+    crawl,
+    ledger,
+    match,
+    plan,
+    refingerprint,
+    report,
+    retain,
+    seal,
+    search,
+    tick,
+    witness,
+)
 from workers.wiring import house
 
 
@@ -60,6 +73,12 @@ def ask_witnesses(ids: list[int]) -> None:
 def make_reports(ids: list[int]) -> None:
     """Make reports."""
     report.make_reports(house(), ids)
+
+
+@app.task(name="exhibit.ledger")
+def look_at_ledger(ids: list[int]) -> None:
+    """Look at the cases that a change of the licence ledger concerns."""
+    ledger.look_at_ledger(house(), ids)
 
 
 @app.task(name="exhibit.tick")

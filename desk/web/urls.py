@@ -12,6 +12,7 @@ from desk.web import (
     report_pages,
     work_pages,
 )
+from desk.web.ledger_urls import ledger_patterns
 from desk.web.watch_urls import watch_patterns
 
 urlpatterns = [
@@ -39,6 +40,7 @@ urlpatterns = [
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", work_pages.record, name="deposit-record"),
     path("o/<slug:slug>/pictures/<str:digest>", work_pages.picture, name="picture"),
     *watch_patterns,
+    *ledger_patterns,
     path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
     path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
     path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),

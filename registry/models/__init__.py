@@ -16,6 +16,7 @@ from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
+from registry.models.ledger import LedgerChange
 from registry.models.log import (
     LogCheckpoint,
     LogEntry,
@@ -63,6 +64,7 @@ __all__ = [
     "HostDenial",
     "HostLease",
     "IndexChange",
+    "LedgerChange",
     "Licence",
     "LogCheckpoint",
     "LogEntry",

@@ -1,20 +1,38 @@
 """The licence ledger as it grows, and works and watches as their owners arrange them."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry import owned, watching
-from registry.licences import NewLicence, keep_licences
-from registry.matching import search_ledger
-from registry.models import Case, IndexChange, LogSubmission
+from registry.licence_trial import try_licences
+from registry.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
+from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner, Sighting
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.inline import Inline
+from workers.steps.decide import confirm, license_use
+from workers.steps.ledger import look_at_ledger
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 
 DAY = timedelta(days=1)
+
+
+def looked_at(inline: Inline, of: Owner) -> dict[str, list[int]]:
+    """What the last change of the ledger did to cases, once its step has run."""
+    look_at_ledger(inline.house, waiting_changes(of))
+    last = LedgerChange.objects.filter(owner=of).latest("pk")
+    assert last.state == "done"
+    return {what: numbers for what, numbers in last.progress.items() if what != "after"}
+
+
+def case_at(inline: Inline, of: Owner, host: str, name: str, seed: int = 1) -> Case:
+    planned, epoch = claimed_slice(of, name)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(seed))], host=host))
+    return Case.objects.latest("pk")
 
 
 def test_a_licence_that_comes_later_covers_the_open_cases(inline: Inline) -> None:
@@ -26,13 +44,13 @@ def test_a_licence_that_comes_later_covers_the_open_cases(inline: Inline) -> Non
     keep_licences(
         studio, [elsewhere, NewLicence("C", (register(inline.house, studio, photograph(2)).work,), "shop.example")]
     )
-    assert search_ledger(studio) == []
+    assert looked_at(inline, studio) == {}
     assert Case.objects.get().decision == "open"
     (granted,), new = keep_licences(studio, [NewLicence("A", (work,), "shop.example")])
     assert (granted.number, new) == (3, 1)
-    assert [case.reason for case in search_ledger(studio)] == ["Covered by licence 3."]
-    assert Case.objects.get().decision == "licensed"
-    assert search_ledger(studio) == []
+    assert looked_at(inline, studio) == {"licensed": [1]}
+    assert (Case.objects.get().decision, Case.objects.get().reason) == ("licensed", "Covered by licence 3.")
+    assert waiting_changes(studio) == []
 
 
 def test_the_same_licence_is_kept_once_and_another_beside_it(inline: Inline) -> None:
@@ -106,3 +124,106 @@ def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> Non
     watching.resume(watch)
     watch.refresh_from_db()
     assert watching.start_now(watch) == crawl
+
+
+def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    wide, narrow, other = (
+        case_at(inline, studio, host, name)
+        for host, name in (("a.shop.example", "a"), ("print.example", "b"), ("elsewhere.example", "c"))
+    )
+    confirm(inline.house, narrow, by="Ann", reason="")
+    before = LogSubmission.objects.count()
+    trial = try_licences(studio, [NewLicence("A", domain="shop.example"), NewLicence("B", url_pattern="*print*")])
+    assert (trial.licensed, trial.partly, trial.decided, trial.reopened) == (1, 0, 1, 0)
+    assert trial.effects == {wide.number: "licensed", narrow.number: "decided"}
+    assert try_licences(studio, [NewLicence("A", domain="shop.example", valid_until=now().date() - DAY)]).effects == {}
+    assert LogSubmission.objects.count() == before
+    many = [NewLicence(f"L {n}", domain="elsewhere.example") for n in range(30)]
+    assert try_licences(studio, many).effects == {other.number: "licensed"}
+
+
+def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="shop.example")])
+    covered = case_at(inline, studio, "shop.example", "a")
+    given = case_at(inline, studio, "given.example", "b")
+    license_use(given, licence, by="Ann", reason="")
+    looked_at(inline, studio)
+    end_licence(licence, now().date(), by="Ann", reason="Terminated")
+    assert looked_at(inline, studio) == {"stayed": [given.number]}
+    covered.refresh_from_db()
+    assert covered.decision == "licensed"
+    Sighting.objects.update(last_seen=now() + 2 * DAY)
+    licence.refresh_from_db()
+    end_licence(licence, now().date() - DAY, by="Ann", reason="Earlier")
+    assert looked_at(inline, studio) == {"reopened": [covered.number], "stayed": [given.number]}
+    covered.refresh_from_db()
+    given.refresh_from_db()
+    assert (covered.decision, covered.reason) == ("open", "Licence 1 was ended. Earlier")
+    assert given.decision == "licensed"
+    told = given.events.filter(kind="ledger").values_list("sentence", flat=True)
+    assert "Licence 1 was ended. Earlier The decision stays as a person made it." in told
+    licence.refresh_from_db()
+    with pytest.raises(WrongUseError, match="already"):
+        end_licence(licence, now().date(), by="Ann", reason="Again")
+
+
+def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="shop.example")])
+    first, second = case_at(inline, studio, "shop.example", "a"), case_at(inline, studio, "print.example", "b")
+    looked_at(inline, studio)
+    new = checked(NewLicence("A", domain="https://Print.example/about"))
+    trial = try_licences(studio, [new], instead_of=licence)
+    assert trial.effects == {first.number: "reopened", second.number: "licensed"}
+    assert change_licence(licence, new, by="Ann", reason="Wrong shop") is not None
+    assert looked_at(inline, studio) == {"licensed": [second.number], "reopened": [first.number]}
+    assert change_licence(licence, new, by="Ann", reason="") is None
+
+
+def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    cases = [case_at(inline, studio, f"{name}.example", name) for name in ("a", "b", "c")]
+    keep_licences(studio, [NewLicence("A", url_pattern="*.example/page*")])
+    (waiting,) = waiting_changes(studio)
+    LedgerChange.objects.filter(pk=waiting).update(progress={"after": cases[0].pk, "licensed": [1]})
+    assert looked_at(inline, studio) == {"licensed": [1, 2, 3]}
+    assert [case.decision for case in Case.objects.order_by("pk")] == ["open", "licensed", "licensed"]
+
+
+def test_a_use_that_a_person_licensed_is_asked_about_again_after_the_licence_has_ended(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="other.example")])
+    case = case_at(inline, studio, "shop.example", "a")
+    license_use(case, licence, by="Ann", reason="")
+    case_at(inline, studio, "shop.example", "b")
+    case.refresh_from_db()
+    assert (case.decision, case.case_sightings.filter(licence=licence).count()) == ("licensed", 2)
+    end_licence(licence, now().date() - DAY, by="Ann", reason="Over")
+    case_at(inline, studio, "shop.example", "c")
+    case.refresh_from_db()
+    assert (case.decision, case.decided_by) == ("open", "licence ledger")
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ({"licensee": " "}, "no licensee"),
+        ({"domain": ""}, "no place"),
+        ({"domain": "", "url_pattern": "https://*"}, "no place"),
+        ({"domain": "not a domain"}, "isn't a domain"),
+        ({"domain": "com"}, "isn't a domain"),
+        ({"domain": "", "url_pattern": "*a*", "account": "a"}, "platform"),
+        ({"territories": ("Germany",)}, "isn't a country"),
+        ({"valid_from": date(2026, 2, 1), "valid_until": date(2026, 1, 1)}, "before it begins"),
+    ],
+)
+def test_a_licence_that_cannot_be_meant_is_refused(words: dict[str, Any], problem: str) -> None:
+    with pytest.raises(WrongUseError, match=problem):
+        checked(NewLicence(**{"licensee": "A", "domain": "shop.example"} | words))

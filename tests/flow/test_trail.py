@@ -16,11 +16,12 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry import calibrations, canaries, licences, people, rules, watching
-from registry.matching import search_again, search_ledger
+from registry.matching import search_again
 from registry.models import (
     Bundle,
     Canary,
     HostDenial,
+    LedgerChange,
     Licence,
     LogOpening,
     LogSubmission,
@@ -35,6 +36,7 @@ from tests.flow.sealed import sealed_bundle
 from workers.configuration import plain_configuration, witness_configuration
 from workers.inline import Inline
 from workers.log_replay import replay
+from workers.steps.ledger import look_at_ledger
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.match import match_pictures
 from workers.steps.purge import purge
@@ -124,7 +126,8 @@ def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: Inline) ->
     case = studio.cases.get()
     licences.keep_licences(studio, [licences.NewLicence("A", domain="shop.example")])
     for _ in range(2):
-        search_ledger(studio)
+        LedgerChange.objects.update(state="todo", progress={})
+        look_at_ledger(inline.house, licences.waiting_changes(studio))
     studio.licences.update(domain="other.example")
     for _ in range(2):
         search_again(case)

@@ -9,6 +9,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
+from registry.licences import NewLicence, keep_licences
 from registry.models import Bundle, Crawl, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
@@ -48,6 +49,7 @@ class Scene:
         self.capture.method, self.capture.outcome, self.capture.state = "browser", "captured", "done"
         self.capture.started_at = self.capture.finished_at = now()
         self.capture.save()
+        keep_licences(self.studio, [NewLicence("A", domain="other.example")])
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         self.alice, self.bob = (
             self._person("alice", self.studio, Role.OWNER),

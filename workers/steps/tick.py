@@ -13,6 +13,7 @@ from registry.models import (
     Claimable,
     CrawlSlice,
     DescriptorModel,
+    LedgerChange,
     Picture,
     Report,
     WorkPicture,
@@ -29,6 +30,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("seal", Bundle, 4),
     ("witness", AnchorReceipt, 50),
     ("report", Report, 1),
+    ("ledger", LedgerChange, 1),
     ("slice", CrawlSlice, 1),
     ("refingerprint", DescriptorModel, 1),
 )

@@ -1,0 +1,103 @@
+"""A licence as fields of a page, and licences on their way from a trial to being saved."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core import signing
+
+from registry import owned
+from registry.licences import NewLicence, checked, words_of
+from registry.models import Licence, Owner
+from workers.licences import day, works_named
+
+FIELDS = (
+    "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
+)  # fmt: skip
+HOUR = 3600
+
+
+def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
+    """The licence that fields describe.
+
+    Raises:
+        WrongUseError: one of them can't be meant.
+    """
+    return checked(
+        NewLicence(
+            licensee=values["licensee"],
+            works=works_named(owner, values["works"]),
+            domain=values["domain"],
+            url_pattern=values["url_pattern"],
+            valid_from=day(values["valid_from"]),
+            valid_until=day(values["valid_until"]),
+            reason=values["reason"],
+            account=values["account"],
+            territories=tuple(values["territories"].replace(",", " ").replace(";", " ").split()),
+        )
+    )
+
+
+def values_of(row: Licence) -> dict[str, str]:
+    """The fields of a licence that is there."""
+    plain = words_of(row)
+    joined = {"works": "; ".join(map(str, plain["works"])), "territories": " ".join(plain["territories"])}
+    return {name: str(plain[name] or "") for name in FIELDS} | joined
+
+
+def tried(owner: Owner, values: Mapping[str, str], row: Licence | None) -> str:
+    """What says that these very words were tried: other words are tried again before they are saved."""
+    said = json.dumps([owner.pk, row and row.pk, sorted(values.items())])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
+    """Licences that were read from a table, signed, as the page carries them until they are saved."""
+    plain: list[dict[str, Any]] = []
+    for new in given:
+        words = words_of_new(new)
+        plain.append(words)
+    return signing.dumps([owner.pk, plain], salt="licences", compress=True)
+
+
+def words_of_new(new: NewLicence) -> dict[str, Any]:
+    """A licence that isn't kept yet, as plain data."""
+    return {
+        "licensee": new.licensee,
+        "works": [work.number for work in new.works],
+        "domain": new.domain,
+        "url_pattern": new.url_pattern,
+        "account": new.account,
+        "territories": list(new.territories),
+        "valid_from": new.valid_from and new.valid_from.isoformat(),
+        "valid_until": new.valid_until and new.valid_until.isoformat(),
+        "reason": new.reason,
+    }
+
+
+def unpacked(owner: Owner, text: str) -> list[NewLicence]:
+    """What :func:`packed` made for this owner within the last hour.
+
+    Raises:
+        BadSignature: it is another's, too old, or changed.
+    """
+    of, plain = signing.loads(text, salt="licences", max_age=HOUR)
+    if of != owner.pk:
+        raise signing.BadSignature
+    numbers = {number for one in plain for number in one["works"]}
+    works = {work.number: work for work in owned.works(owner).filter(number__in=numbers)}
+    return [
+        NewLicence(
+            licensee=one["licensee"],
+            works=tuple(works[number] for number in one["works"] if number in works),
+            domain=one["domain"],
+            url_pattern=one["url_pattern"],
+            valid_from=day(one["valid_from"] or ""),
+            valid_until=day(one["valid_until"] or ""),
+            reason=one["reason"],
+            account=one["account"],
+            territories=tuple(one["territories"]),
+        )
+        for one in plain
+    ]

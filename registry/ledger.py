@@ -1,0 +1,110 @@
+"""What a change of the licence ledger does to cases: one by one, written down as it goes, and gone on with."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from registry import matching
+from registry.licence_check import Ledger, ledger_of
+from registry.models import Case, CaseSighting, LedgerChange
+
+CASES_AT_ONCE = 200
+
+
+def look_at_cases(change: LedgerChange, seconds: float) -> bool:
+    """Look at the cases that a change of the ledger concerns, from where the last look ended.
+
+    Open cases are licensed when the ledger covers every sighting. Of the cases that the changed licences covered,
+    those that the ledger had decided are open again where it covers them no more; what a person decided stays, and the
+    case's history says that the licence has changed. Each case is one transaction together with what is written down
+    of it, so that a look that dies is gone on with and nothing is told twice.
+
+    Args:
+        change: claimed by the caller.
+        seconds: after so long it ends where it is.
+
+    Returns:
+        Whether it is through with all cases.
+    """
+    over, ledger = time.monotonic() + seconds, ledger_of(change.owner_id)
+    licences = list(change.licences.values_list("pk", flat=True))
+    while time.monotonic() < over:
+        cases = list(_concerned(change, licences)[:CASES_AT_ONCE])
+        if not cases:
+            return True
+        touched = _touched(cases, ledger, licences)
+        for case in cases:
+            if case.pk in touched:
+                _look(change, case.pk, licences)
+        _tell(change, after=cases[-1].pk)
+    return False
+
+
+def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
+    """Cases after the last that was looked at: those that a changed licence covered, and the open ones."""
+    covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
+    concerns = Q(covered) if change.kind == LedgerChange.Kind.ENDED else Q(covered) | Q(decision=Case.Decision.OPEN)
+    rows = Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.progress.get("after", 0))
+    return rows.order_by("pk")
+
+
+def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
+    """Of these cases, those of which something would change: one query for all."""
+    of = {case.pk: case for case in cases}
+    rows = CaseSighting.objects.filter(case__in=list(of)).select_related("sighting")
+    rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
+    found = set()
+    for row in rows:
+        covering = ledger.covering(of[row.case_id].work_id, row.sighting)
+        if (covering.pk if covering else None) != row.licence_id or row.licence_id in licences:
+            found.add(row.case_id)
+    return found
+
+
+def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
+    with transaction.atomic():
+        case = Case.objects.select_for_update(no_key=True).select_related("work", "owner").get(pk=pk)
+        before = case.decision
+        named = case.case_sightings.filter(licence__in=licences).exists()
+        if matching.by_person(case):
+            if named and change.kind != LedgerChange.Kind.ADDED:
+                _stays(change, case)
+            return
+        matching.search_again(case)
+        matching.apply_ledger(case, taken_back=_sentence(change))
+        if case.decision != before:
+            _note(change, "licensed" if case.decision == Case.Decision.LICENSED else "reopened", case.number)
+        elif named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
+            _stays(change, case)
+
+
+def _stays(change: LedgerChange, case: Case) -> None:
+    """What a person decided isn't taken back; the history says what has become of the licence."""
+    matching.record(case, "ledger", change.by, f"{_sentence(change)} The decision stays as a person made it.")
+    _note(change, "stayed", case.number)
+
+
+def _sentence(change: LedgerChange) -> str:
+    numbers = ", ".join(str(one) for one in change.licences.order_by("number").values_list("number", flat=True)[:20])
+    what = {"added": "was added", "changed": "was changed", "ended": "was ended"}[change.kind]
+    return f"Licence {numbers} {what}. {change.reason}".strip()
+
+
+def _note(change: LedgerChange, what: str, number: int) -> None:
+    """Write down what became of a case, in its transaction."""
+    change.progress.setdefault(what, []).append(number)
+    LedgerChange.objects.filter(pk=change.pk).update(progress=change.progress)
+
+
+def _tell(change: LedgerChange, after: int) -> None:
+    change.progress["after"] = after
+    LedgerChange.objects.filter(pk=change.pk).update(progress=change.progress)
+
+
+def changes_in_words(change: LedgerChange) -> Iterator[tuple[str, list[int]]]:
+    """What a change did to cases: licensed, reopened, stayed, each with numbers."""
+    for what in ("licensed", "reopened", "stayed"):
+        if numbers := change.progress.get(what):
+            yield what, numbers
