@@ -9,7 +9,7 @@ CODE := exhibit registry crawler indexer evidence workers desk demo bench traini
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence verify-outside lock clean
+.PHONY: help setup demo test check up bench bench-matching bench-evidence verify-outside messages lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-evidence: setup ## seals, verifies, captures and reports, with figures bes
 
 verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; ROOTS=roots.pem, NODE=URL
 	@$(VENV)/python tools/verify_outside.py "$(BUNDLE)" $(if $(ROOTS),--roots "$(ROOTS)") $(if $(NODE),--node "$(NODE)") $(OUTSIDE)
+
+messages: setup ## brings the catalogues of the site's words up to date, and says what waits for a translator
+	@$(VENV)/python tools/messages.py
 
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,117 @@
+"""Keeps the catalogues of the site's words: new words come in, unused ones go, and what the site reads is compiled.
+
+    python3 tools/messages.py
+
+Run it after a change of words, translate what it names in ``desk/locale/*/LC_MESSAGES/django.po``, and run it again.
+GNU gettext isn't needed: Django turns templates into Python, Babel reads Python, polib writes the catalogues.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polib
+from babel.messages.extract import extract
+from django.conf import settings
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("desk", "workers", "registry")
+LOCALE = ROOT / "desk" / "locale"
+LANGUAGES = ("zh_Hans",)
+KEYWORDS = {
+    **dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "_"), None),
+    **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
+    **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
+    **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
+}
+Identity = tuple[str | None, str, str]
+"""Context, words, and words for several: empty where there is no number."""
+
+
+def words() -> dict[Identity, set[str]]:
+    """Everything that is marked for translation, with the files in which it stands."""
+    found: dict[Identity, set[str]] = {}
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*")):
+            for identity in _marked(path):
+                found.setdefault(identity, set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def _marked(path: Path) -> Iterator[Identity]:
+    if path.suffix == ".py":
+        source = path.read_text(encoding="utf-8")
+    elif path.suffix in {".html", ".txt"} and "templates" in path.parts:
+        source = templatize(path.read_text(encoding="utf-8"), origin=path.name)
+    else:
+        return
+    file = io.BytesIO(source.encode("utf-8"))
+    for _line, given, _comments, context in extract("python", file, keywords=KEYWORDS, options={"encoding": "utf-8"}):
+        single, several = (given[0], given[1]) if isinstance(given, tuple) else (given, "")
+        if single:
+            yield context, single, several
+
+
+def catalogue(language: str) -> Path:
+    """Where a language's words are written by people."""
+    return LOCALE / language / "LC_MESSAGES" / "django.po"
+
+
+def compiled(language: str) -> Path:
+    """Where they are read by the site."""
+    return catalogue(language).with_suffix(".mo")
+
+
+def untranslated(language: str) -> list[str]:
+    """Words of the sources that a catalogue lacks or leaves open."""
+    known = {_identity(one) for one in polib.pofile(str(catalogue(language))) if one.translated() and not one.obsolete}
+    return sorted(single for context, single, several in words() if (context, single, several) not in known)
+
+
+def renew(language: str) -> int:
+    """Bring a catalogue up to the sources, and compile it; returns how many words wait for a translator."""
+    path = catalogue(language)
+    old = {_identity(one): one for one in polib.pofile(str(path))} if path.exists() else {}
+    new = polib.POFile(wrapwidth=110)
+    new.metadata = {
+        "Language": language,
+        "MIME-Version": "1.0",
+        "Content-Type": "text/plain; charset=UTF-8",
+        "Content-Transfer-Encoding": "8bit",
+        "Plural-Forms": "nplurals=1; plural=0;",
+    }
+    for identity, files in sorted(words().items(), key=lambda one: (min(one[1]), one[0][1], one[0][0] or "")):
+        entry = old.get(identity) or _empty(identity)
+        entry.occurrences, entry.flags = [(file, "") for file in sorted(files)], []
+        if "%(" in entry.msgid:
+            entry.flags = ["python-format"]
+        new.append(entry)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new.save(str(path))
+    new.save_as_mofile(str(compiled(language)))
+    return len(new.untranslated_entries())
+
+
+def _identity(entry: polib.POEntry) -> Identity:
+    return entry.msgctxt, entry.msgid, entry.msgid_plural
+
+
+def _empty(identity: Identity) -> polib.POEntry:
+    context, single, several = identity
+    plural = {"msgid_plural": several, "msgstr_plural": {0: ""}} if several else {}
+    return polib.POEntry(msgctxt=context, msgid=single, **plural)
+
+
+def main() -> int:
+    """Renew every catalogue; 1 when something waits for a translator."""
+    settings.configure(USE_I18N=False)
+    waiting = {language: renew(language) for language in LANGUAGES}
+    for language, count in waiting.items():
+        print(f"{language}: {count} of {len(words())} words wait for a translator.")
+    return int(any(waiting.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
