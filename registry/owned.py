@@ -6,7 +6,21 @@ from typing import TypeVar
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 
 from exhibit.errors import NotFoundError
-from registry.models import Bundle, Canary, Case, Crawl, Deposit, Licence, Owner, Picture, Report, User, Watch, Work
+from registry.models import (
+    Bundle,
+    Canary,
+    Case,
+    Crawl,
+    Deposit,
+    Licence,
+    Owner,
+    Picture,
+    Report,
+    Upload,
+    User,
+    Watch,
+    Work,
+)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -36,6 +50,16 @@ def deposit(of: Owner, work_number: int, number: int) -> Deposit:
     found = Deposit.objects.filter(work__owner=of, work__number=work_number, number=number)
     found = found.select_related("work__owner", "submission")
     return _one(found, f"{of.name} has no such deposit record of work {work_number}.")
+
+
+def uploads(of: Owner) -> QuerySet[Upload]:
+    """The owner's uploads of works, newest first."""
+    return Upload.objects.filter(owner=of).order_by("-number")
+
+
+def upload(of: Owner, number: int) -> Upload:
+    """One of the owner's uploads."""
+    return _one(uploads(of).filter(number=number).select_related("owner"), f"{of.name} has no upload {number}.")
 
 
 def licences(of: Owner) -> QuerySet[Licence]:

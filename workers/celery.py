@@ -27,6 +27,7 @@ RETAIN_SECONDS = 3600.0
 QUEUES = {
     "exhibit.slice": "crawl",
     "exhibit.match": "match",
+    "exhibit.register": "match",
     "exhibit.search": "match",
     "exhibit.refingerprint": "match",
     "exhibit.votes": "match",
@@ -38,7 +39,7 @@ QUEUES = {
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 
-BATCH = {"match": 32, "search": 4, "capture": 2, "seal": 4, "witness": 50}
+BATCH = {"match": 32, "register": 8, "search": 4, "capture": 2, "seal": 4, "witness": 50}
 """How many rows travel in one message; one, where nothing is said."""
 
 

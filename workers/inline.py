@@ -8,7 +8,20 @@ from exhibit.clock import now
 from exhibit.config import Config
 from registry import steps
 from workers.meter import metered
-from workers.steps import capture, crawl, ledger, match, plan, refingerprint, report, seal, search, tick, witness
+from workers.steps import (
+    capture,
+    crawl,
+    ledger,
+    match,
+    plan,
+    refingerprint,
+    report,
+    seal,
+    search,
+    take_in,
+    tick,
+    witness,
+)
 from workers.wiring import House
 
 Step = Callable[[House, Sequence[int]], None]
@@ -21,6 +34,7 @@ def _slices(house: House, ids: Sequence[int]) -> None:
 
 STEPS: dict[str, Step] = {
     "match": match.match_pictures,
+    "register": take_in.take_in,
     "search": search.search_pictures,
     "refingerprint": refingerprint.describe_anew,
     "slice": _slices,

@@ -1,7 +1,7 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
 from registry import running
-from workers import votes_upkeep
+from workers import uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.steps import (
     capture,
@@ -14,6 +14,7 @@ from workers.steps import (
     retain,
     seal,
     search,
+    take_in,
     tick,
     witness,
 )
@@ -24,6 +25,12 @@ from workers.wiring import house
 def match_pictures(ids: list[int]) -> None:
     """Match crawled pictures."""
     match.match_pictures(house(), ids)
+
+
+@app.task(name="exhibit.register")
+def take_in_files(ids: list[int]) -> None:
+    """Register files of uploads."""
+    take_in.take_in(house(), ids)
 
 
 @app.task(name="exhibit.search")
@@ -93,6 +100,7 @@ def expire_bytes() -> None:
     """Remove bytes that have expired and what killed processes have left behind."""
     retain.expire_bytes(house())
     retain.sweep(house())
+    uploads.sweep(house())
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)

@@ -10,10 +10,10 @@ from desk.web import (
     log_pages,
     reader,
     report_pages,
-    work_pages,
 )
 from desk.web.ledger_urls import ledger_patterns
 from desk.web.watch_urls import watch_patterns
+from desk.web.work_urls import work_patterns
 
 urlpatterns = [
     path("", general_pages.home, name="home"),
@@ -33,12 +33,7 @@ urlpatterns = [
         "o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", download_pages.captured, name="captured"
     ),
     path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", download_pages.paper, name="paper"),
-    path("o/<slug:slug>/works/", work_pages.works, name="works"),
-    path("o/<slug:slug>/works/<int:number>/", work_pages.work, name="work"),
-    path("o/<slug:slug>/works/<int:number>/deposit", work_pages.make_deposit, name="make-deposit"),
-    path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", work_pages.deposit, name="deposit"),
-    path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", work_pages.record, name="deposit-record"),
-    path("o/<slug:slug>/pictures/<str:digest>", work_pages.picture, name="picture"),
+    *work_patterns,
     *watch_patterns,
     *ledger_patterns,
     path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),

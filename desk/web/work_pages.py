@@ -34,7 +34,11 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     words = said(request.GET.get("q", ""))
     if words:
         rows = rows.filter(title__icontains=words)
-    return render(request, "web/works.html", {"owner": owner, "page": page_of(request, rows), "q": words})
+    upload = request.GET.get("upload", "")
+    if upload.isascii() and upload.isdecimal() and len(upload) < 10:
+        rows = rows.filter(upload_files__upload__owner=owner, upload_files__upload__number=int(upload))
+    values = {"owner": owner, "page": page_of(request, rows), "q": words, "may_decide": may_decide(request, owner)}
+    return render(request, "web/works.html", values)
 
 
 @require_safe

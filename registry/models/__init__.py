@@ -33,6 +33,7 @@ from registry.models.revisits import Revisit
 from registry.models.running import Heartbeat, StepTime
 from registry.models.steps import Claimable, StepState
 from registry.models.tokens import SCOPES_OF, ApiToken, Scope
+from registry.models.uploads import Upload, UploadFile, UploadLine
 from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
 
 __all__ = [
@@ -88,6 +89,9 @@ __all__ = [
     "SpaceRow",
     "StepState",
     "StepTime",
+    "Upload",
+    "UploadFile",
+    "UploadLine",
     "User",
     "Watch",
     "WitnessState",

@@ -22,6 +22,7 @@ from registry.models import (
     Report,
     StepState,
 )
+from workers import uploads
 from workers.bundles import sealed_case, sealed_facts
 from workers.deposits import RECORD_ROLE, sealed_deposit
 from workers.steps.report import clear_folder
@@ -52,6 +53,7 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
         house.features.remove(digest)
+        uploads.forget(house, digest)
         rows = [BlockedDigest(digest=one, reason=reason) for one in sorted({digest, *shown})]
         BlockedDigest.objects.bulk_create(rows, ignore_conflicts=True)
         submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details={"by": by, "reason": reason})

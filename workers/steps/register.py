@@ -1,6 +1,6 @@
 """Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,8 +60,17 @@ class Registered:
     earlier: datetime | None
 
 
-def register_work(house: House, owner: Owner, data: bytes, declared: NewWork) -> Registered:
+def register_work(
+    house: House, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None] = lambda _: None
+) -> Registered:
     """Register one picture as a work.
+
+    Args:
+        house: ports.
+        owner: whose work it becomes.
+        data: exact bytes of the picture.
+        declared: what is said of it.
+        with_it: called in the transaction that makes a new work.
 
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
@@ -70,14 +79,14 @@ def register_work(house: House, owner: Owner, data: bytes, declared: NewWork) ->
     digest = Digest.of(data)
     if blocked([digest]):
         raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
-    if (earlier := _earlier(owner, digest)) is not None:
+    if (earlier := work_of(owner, digest)) is not None:
         return _told(earlier, new=False)
     _check_quota(house, owner, len(data))
     house.descriptors.refresh()
     try:
-        registered = _registered(house, owner, data, declared)
+        registered = _registered(house, owner, data, declared, with_it)
     except SwitchedError:  # measured again with the network that serves now
-        registered = _registered(house, owner, data, declared)
+        registered = _registered(house, owner, data, declared, with_it)
     if registered.new:
         house.hint("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
     return registered
@@ -103,7 +112,7 @@ def remove_work(work: Work, *, by: str) -> None:
         submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
-def _earlier(owner: Owner, digest: Digest) -> Work | None:
+def work_of(owner: Owner, digest: Digest) -> Work | None:
     """The owner's own work of this picture, if there is one."""
     return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
 
@@ -118,7 +127,9 @@ def _told(work: Work, *, new: bool) -> Registered:
     )
 
 
-def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> Registered:
+def _registered(
+    house: House, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None]
+) -> Registered:
     digest = Digest.of(data)
     features = house.features.get(digest, lambda: data)
     house.blobs.put(data)
@@ -127,23 +138,30 @@ def _registered(house: House, owner: Owner, data: bytes, declared: NewWork) -> R
         picture = keep_pictures([(digest, len(data), now())])[digest]
         house.descriptors.check_serving()
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        if (earlier := _earlier(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
+        if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return _told(earlier, new=False)
         work, near = _keep(house, owner, picture, features, declared)
         _keep_marks(work, features, marks)
         if digest not in house.blobs:  # retention may have removed them before their row was locked
             house.blobs.put(data)
         _note_conflicts(work, features, near)
+        with_it(work)
         return _told(work, new=True)
 
 
-def _check_quota(house: House, owner: Owner, size: int) -> None:
+def room_left(house: House, owner: Owner) -> int:
+    """Bytes that the owner's quota leaves for further pictures; below zero when more than that is used."""
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
     used = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
-    quota = owner.quota_bytes or house.config.owner_quota_bytes
-    if used + size > quota:
+    return (owner.quota_bytes or house.config.owner_quota_bytes) - used
+
+
+def _check_quota(house: House, owner: Owner, size: int) -> None:
+    left = room_left(house, owner)
+    if size > left:
+        quota = owner.quota_bytes or house.config.owner_quota_bytes
         raise RefusedError(
-            f"{owner.name} has used {used} of {quota} bytes.",
+            f"{owner.name} has used {quota - left} of {quota} bytes.",
             reason="quota",
             hint="Remove works, or ask the operator for more room.",
         )

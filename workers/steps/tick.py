@@ -16,6 +16,7 @@ from registry.models import (
     LedgerChange,
     Picture,
     Report,
+    UploadFile,
     WorkPicture,
 )
 from workers.configuration import witness_configuration
@@ -25,6 +26,7 @@ from workers.wiring import House
 
 BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("match", Picture, 32),
+    ("register", UploadFile, 8),
     ("search", WorkPicture, 16),
     ("capture", Capture, 2),
     ("seal", Bundle, 4),

@@ -1,0 +1,65 @@
+"""Why files can't be registered, and what to do about it, in words."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from registry.models import StepState, UploadFile
+
+WHY = {
+    "empty": gettext_lazy("The file is empty."),
+    "not-a-picture": gettext_lazy("It isn't a picture in a format that can be read."),
+    "too-many-bytes": gettext_lazy("The file is too large."),
+    "too-many-pixels": gettext_lazy("The picture has too many pixels."),
+    "too-long-side": gettext_lazy("One side of the picture is too long."),
+    "text-bomb": gettext_lazy("The file holds more text than any picture needs."),
+    "too-slow": gettext_lazy("The picture takes too long to decode."),
+    "truncated": gettext_lazy("The file breaks off: a part of the picture is missing."),
+    "broken": gettext_lazy("The file is damaged."),
+    "blocked": gettext_lazy("The operator doesn't allow these bytes here."),
+    "quota": gettext_lazy("There was no room left for your works."),
+    "missing": gettext_lazy("The file didn't arrive whole."),
+    "given-up": gettext_lazy("Registering it was tried several times and never ended."),
+}
+WHAT_TO_DO = {
+    "empty": gettext_lazy("Copy it again from where it came from, and send it again."),
+    "not-a-picture": gettext_lazy("Export it as JPEG, PNG, TIFF, WebP or AVIF, and send that."),
+    "too-many-bytes": gettext_lazy("Save it as a JPEG of high quality, or smaller, and send that."),
+    "too-many-pixels": gettext_lazy("Save it smaller, and send that."),
+    "too-long-side": gettext_lazy("Save it smaller, or in parts, and send that."),
+    "text-bomb": gettext_lazy("Save it anew without its metadata, and send that."),
+    "too-slow": gettext_lazy("Save it anew as JPEG, and send that."),
+    "truncated": gettext_lazy("Copy it again from where it came from, and send it again."),
+    "broken": gettext_lazy("Open and save it anew in a picture editor, and send that."),
+    "blocked": gettext_lazy("Ask the operator."),
+    "quota": gettext_lazy("Remove works, or ask the operator for more room; then send it again."),
+    "missing": gettext_lazy("Send it again."),
+    "given-up": gettext_lazy("Try again below; if it fails again, ask the operator."),
+}
+OUTCOMES = {
+    UploadFile.Outcome.REGISTERED: gettext_lazy("registered"),
+    UploadFile.Outcome.KNOWN: gettext_lazy("was registered before"),
+    UploadFile.Outcome.REFUSED: gettext_lazy("not registered"),
+}
+
+
+def result(row: UploadFile) -> str:
+    """What came of a file."""
+    if row.state == StepState.FAILED:
+        return str(OUTCOMES[UploadFile.Outcome.REFUSED])
+    return str(OUTCOMES[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waits")
+
+
+def why(row: UploadFile) -> str:
+    """Why a file isn't registered; empty if it is, or waits."""
+    reason = _reason(row)
+    return str(WHY.get(reason) or row.error or reason) if reason else ""
+
+
+def what_to_do(row: UploadFile) -> str:
+    """What helps."""
+    reason = _reason(row)
+    return str(WHAT_TO_DO.get(reason) or _("Ask the operator.")) if reason else ""
+
+
+def _reason(row: UploadFile) -> str:
+    return "given-up" if row.state == StepState.FAILED else row.reason

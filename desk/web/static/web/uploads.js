@@ -1,0 +1,178 @@
+// Sends chosen or dropped files in portions, so that no request is huge; what has arrived is never sent again.
+"use strict";
+(() => {
+  const form = document.querySelector("form[data-uploads]");
+  if (!form) return;
+  const words = form.dataset;
+  const PORTION_BYTES = 8 * 1024 * 1024, PORTION_FILES = 40, LEFT_OUT = 500, TRIES = 12, LONGEST_PAUSE = 30;
+  const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|tiff?|bmp|ico|avif)$/i, TABLE = /\.(csv|tsv|xlsx)$/i;
+  const status = form.querySelector("[data-status]"), bar = form.querySelector("[data-bar]");
+  const progress = bar.querySelector("progress"), drop = form.querySelector("[data-drop]");
+  let dropped = [], droppedTable = null, stopped = false, sending = false;
+
+  const say = (text, values = {}) => {
+    status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  };
+  const later = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
+  const inFolder = (name) => name.includes("/");
+  const hidden = (name) => name.split("/").some((part) => part.startsWith("."));
+
+  function chosen() {
+    const given = [...dropped];
+    for (const input of form.querySelectorAll("input[name=files]"))
+      for (const file of input.files) given.push({ name: file.webkitRelativePath || file.name, file });
+    const names = new Map();
+    for (const one of given)
+      if (!hidden(one.name) && (!inFolder(one.name) || PICTURE.test(one.name))) names.set(`${one.name}\n${one.file.size}`, one);
+    return [...names.values()];
+  }
+
+  function tellChosen() {
+    const table = tableFile(), count = chosen().length;
+    if (count) say(words.chosen + (table ? ` ${words.withTable}` : ""), { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
+  }
+
+  function tableFile() {
+    const input = form.querySelector("input[name=table]");
+    return input ? input.files[0] || droppedTable : null;
+  }
+
+  async function below(entry, path, into) {
+    if (entry.isFile) {
+      const file = await new Promise((done, fail) => entry.file(done, fail));
+      into.push({ name: path + file.name, file });
+    } else if (entry.isDirectory) {
+      const reader = entry.createReader();
+      for (;;) {
+        const entries = await new Promise((done, fail) => reader.readEntries(done, fail));
+        if (!entries.length) break;
+        for (const one of entries) await below(one, `${path}${entry.name}/`, into);
+      }
+    }
+  }
+
+  async function take(event) {
+    event.preventDefault();
+    drop.classList.remove("over");
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const into = [];
+    for (const entry of entries) await below(entry, "", into);
+    const table = into.find((one) => TABLE.test(one.name));
+    if (table && form.querySelector("input[name=table]")) droppedTable = table.file;
+    dropped = dropped.concat(into.filter((one) => one !== table || !droppedTable));
+    tellChosen();
+  }
+
+  async function post(address, body) {
+    for (let attempt = 0; ; attempt += 1) {
+      let answer = null;
+      try {
+        answer = await fetch(address, { method: "POST", body, headers: { "X-CSRFToken": words.csrf, Accept: "application/json" } });
+      } catch {
+        answer = null; // no connection
+      }
+      if (answer && answer.ok && !answer.redirected) return answer.json();
+      if (answer && answer.redirected) throw new Error(words.stopped); // signed out meanwhile
+      if (answer && ![502, 503, 504].includes(answer.status)) {
+        const told = await answer.text();
+        let sentence = told.slice(0, 500);
+        try { sentence = JSON.parse(told).sentence; } catch { /* plain text */ }
+        throw new Error(sentence);
+      }
+      if (attempt >= TRIES || stopped) throw new Error(words.stopped);
+      const pause = Math.min(2 ** attempt, LONGEST_PAUSE);
+      say(words.again, { n: pause });
+      await later(pause);
+    }
+  }
+
+  function* portions(files) {
+    let portion = [], bytes = 0;
+    for (const one of files) {
+      if (portion.length && (bytes + one.file.size > PORTION_BYTES || portion.length >= PORTION_FILES)) {
+        yield portion;
+        portion = [];
+        bytes = 0;
+      }
+      portion.push(one);
+      bytes += one.file.size;
+    }
+    if (portion.length) yield portion;
+  }
+
+  async function addresses(count) {
+    if (words.page) return words;
+    const body = new FormData(form);
+    body.delete("files");
+    const table = tableFile();
+    if (table) body.set("table", table, table.name);
+    else body.delete("table");
+    body.set("announced", count);
+    return post(form.action, body);
+  }
+
+  async function send(files) {
+    const most = Number(words.mostBytes), to = await addresses(files.length);
+    let rest = files;
+    if (words.page) {
+      const known = await (await fetch(to.received, { headers: { Accept: "application/json" } })).json();
+      const here = new Set(known.files.map(([name, size]) => `${name}\n${size}`));
+      rest = files.filter((one) => !here.has(`${one.name}\n${one.file.size}`));
+    }
+    const large = rest.filter((one) => one.file.size > most), fit = rest.filter((one) => one.file.size <= most);
+    let sent = files.length - rest.length;
+    const tell = () => {
+      const lang = document.documentElement.lang;
+      progress.max = files.length;
+      progress.value = sent;
+      say(words.sending, { n: sent.toLocaleString(lang), m: files.length.toLocaleString(lang) });
+    };
+    tell();
+    for (let start = 0; start < large.length; start += LEFT_OUT) {
+      const body = new FormData(), part = large.slice(start, start + LEFT_OUT);
+      body.set("left_out", JSON.stringify(part.map((one) => [one.name, one.file.size])));
+      await post(to.files, body);
+      sent += part.length;
+    }
+    for (const portion of portions(fit)) {
+      if (stopped) throw new Error(words.stopped);
+      const body = new FormData();
+      for (const one of portion) body.append("files", one.file, "file");
+      body.set("names", JSON.stringify(portion.map((one) => one.name)));
+      await post(to.files, body);
+      sent += portion.length;
+      tell();
+    }
+    await post(to.close, new FormData());
+    sending = false;
+    location.assign(to.page);
+  }
+
+  drop.querySelector("[data-drop-words]").hidden = false;
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", take);
+  form.addEventListener("change", tellChosen);
+  bar.querySelector("[data-stop]").addEventListener("click", () => { stopped = true; });
+  window.addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (sending) return;
+    const files = chosen();
+    if (!files.length) return say(words.nothing);
+    if (files.length > Number(words.mostFiles)) return say(words.tooMany);
+    sending = true;
+    stopped = false;
+    bar.hidden = false;
+    const button = form.querySelector("button:not([type=button])");
+    button.disabled = true;
+    try {
+      await send(files);
+    } catch (error) {
+      say(error.message);
+      sending = false;
+      bar.hidden = true;
+      button.disabled = false;
+    }
+  });
+})();

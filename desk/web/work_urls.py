@@ -1,0 +1,23 @@
+"""Addresses of the pages about works: bringing them, and each of them."""
+
+from django.urls import path
+
+from desk.web import upload_pages, work_pages
+
+work_patterns = [
+    path("o/<slug:slug>/works/", work_pages.works, name="works"),
+    path("o/<slug:slug>/works/add", upload_pages.add, name="add-works"),
+    path("o/<slug:slug>/works/uploads/", upload_pages.uploads, name="uploads"),
+    path("o/<slug:slug>/works/uploads/<int:number>/", upload_pages.upload, name="upload"),
+    path("o/<slug:slug>/works/uploads/<int:number>/progress", upload_pages.progress, name="upload-progress"),
+    path("o/<slug:slug>/works/uploads/<int:number>/files", upload_pages.files, name="upload-files"),
+    path("o/<slug:slug>/works/uploads/<int:number>/received", upload_pages.received, name="upload-received"),
+    path("o/<slug:slug>/works/uploads/<int:number>/close", upload_pages.close, name="close-upload"),
+    path("o/<slug:slug>/works/uploads/<int:number>/again", upload_pages.again, name="upload-again"),
+    path("o/<slug:slug>/works/uploads/<int:number>/results.csv", upload_pages.results, name="upload-results"),
+    path("o/<slug:slug>/works/<int:number>/", work_pages.work, name="work"),
+    path("o/<slug:slug>/works/<int:number>/deposit", work_pages.make_deposit, name="make-deposit"),
+    path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", work_pages.deposit, name="deposit"),
+    path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", work_pages.record, name="deposit-record"),
+    path("o/<slug:slug>/pictures/<str:digest>", work_pages.picture, name="picture"),
+]

@@ -1,0 +1,216 @@
+"""Many files at once: each has its result, nothing is registered twice, and whoever dies is replaced."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, WrongUseError
+from registry import steps
+from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
+from tests.flow.rows import owner, photograph
+from workers import uploads
+from workers.inline import Inline
+from workers.steps.purge import purge
+from workers.steps.take_in import take_in
+from workers.uploads import Declaration, Sent
+
+
+def sent(name: str, data: bytes) -> Sent:
+    return Sent(name, len(data), lambda: data)
+
+
+def begun(of: Owner, table: str = "", encoding: str = "utf-8", announced: int = 0) -> Upload:
+    given = ("works.csv", table.encode(encoding)) if table else None
+    return uploads.begin(of, Declaration(author="Ann Lee"), by="ann", table=given, announced=announced)
+
+
+def results(of: Upload) -> dict[str, tuple[str, str]]:
+    return {one.name: (one.outcome, one.reason) for one in of.files.all()}
+
+
+def worked_off(inline: Inline, of: Upload) -> None:
+    take_in(inline.house, list(of.files.filter(state=StepState.TODO).values_list("pk", flat=True)))
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_once(
+    inline: Inline, studio: Owner
+) -> None:
+    good = {f"shoot/{n}.jpg": photograph(n) for n in range(6)}
+    broken = {
+        "cut.jpg": photograph(7)[:2000],
+        "page.html": b"<!doctype html><title>No picture</title>",
+        "empty.jpg": b"",
+        "noise.jpg": b"\xff\xd8\xff" + b"x" * 500,
+    }
+    upload = begun(studio, announced=10)
+    uploads.receive(inline.house, upload, [sent(name, data) for name, data in {**good, **broken}.items()])
+    uploads.receive(inline.house, upload, [sent("shoot/0.jpg", good["shoot/0.jpg"])])  # an answer got lost
+    uploads.receive(inline.house, upload, [sent("again/0.jpg", good["shoot/0.jpg"])])
+    uploads.close(upload)
+    worked_off(inline, upload)
+    worked_off(inline, upload)
+    told = results(upload)
+    assert {name for name, (outcome, _) in told.items() if outcome == "registered"} == set(good)
+    assert told["again/0.jpg"] == ("known", "")
+    assert {name: told[name] for name in broken} == {
+        "cut.jpg": ("refused", "truncated"),
+        "page.html": ("refused", "not-a-picture"),
+        "empty.jpg": ("refused", "empty"),
+        "noise.jpg": ("refused", "broken"),
+    }
+    assert Work.objects.count() == LogSubmission.objects.filter(type="registration").count() == 6
+    far = uploads.progress_of([Upload.objects.get()])[upload.pk]
+    assert (far.announced, far.arrived, far.registered, far.known, far.refused, far.done) == (11, 11, 6, 1, 4, True)
+    assert list(uploads.waiting_room(inline.house, upload.pk)) == []
+
+
+def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: Inline, studio: Owner) -> None:
+    table = "文件名;作品名称;作者\na.jpg;两只鹦鹉;陈明\ndeep/b.jpg;灯塔;\nc.jpg;海;\n"
+    upload = begun(studio, table, "gbk")
+    uploads.receive(inline.house, upload, [sent("x/a.jpg", photograph(1)), sent("deep/b.jpg", photograph(2))])
+    uploads.close(upload)
+    worked_off(inline, upload)
+    assert list(Work.objects.order_by("title").values_list("title", "author", "source_name")) == [
+        ("两只鹦鹉", "陈明", "x/a.jpg"),
+        ("灯塔", "Ann Lee", "deep/b.jpg"),
+    ]
+    assert [line.file for line in uploads.lines_without_files(upload)] == ["c.jpg"]
+
+
+def test_a_table_that_cannot_be_used_begins_nothing(studio: Owner) -> None:
+    with pytest.raises(WrongUseError, match="line 2"):
+        begun(studio, "file,title\n,nothing\n")
+    assert not Upload.objects.exists()
+
+
+def test_what_may_not_be_kept_never_reaches_the_disk(inline: Inline, studio: Owner) -> None:
+    house = inline.house
+    blocked, large, fits = photograph(1), b"\xff\xd8\xff" + b"x" * house.limits.max_bytes, photograph(2)
+    BlockedDigest.objects.create(digest=Digest.of(blocked))
+    Owner.objects.update(quota_bytes=len(fits) + 10)
+    studio.refresh_from_db()
+    upload = begun(studio)
+    given = [sent("blocked.jpg", blocked), sent("large.jpg", large), sent("fits.jpg", fits)]
+    uploads.receive(house, upload, [*given, sent("over.jpg", photograph(3))], too_large=[("huge.tif", 10**9)])
+    assert results(upload) == {
+        "blocked.jpg": ("refused", "blocked"),
+        "large.jpg": ("refused", "too-many-bytes"),
+        "huge.tif": ("refused", "too-many-bytes"),
+        "fits.jpg": ("", ""),
+        "over.jpg": ("refused", "quota"),
+    }
+    assert set(uploads.waiting_room(house, upload.pk)) == {Digest.of(fits)}
+    Owner.objects.update(quota_bytes=None)
+    uploads.receive(house, Upload.objects.get(), [sent("over.jpg", photograph(3)), sent("blocked.jpg", blocked)])
+    assert results(upload)["over.jpg"] == ("", "")
+    assert results(upload)["blocked.jpg"] == ("refused", "blocked")
+
+
+def test_a_mended_file_takes_the_place_of_the_broken_one(inline: Inline, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1)[:900])])
+    worked_off(inline, upload)
+    assert results(upload)["a.jpg"][0] == "refused"
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    worked_off(inline, upload)
+    assert results(upload) == {"a.jpg": ("registered", "")}
+
+
+def test_a_full_disk_takes_nothing_and_says_so(inline: Inline, studio: Owner) -> None:
+    inline.house.config = replace(inline.house.config, disk_floor_bytes=1 << 60)
+    upload = begun(studio)
+    with pytest.raises(RefusedError, match="no room left"):
+        uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    assert not upload.files.exists()
+
+
+def test_files_whose_worker_died_are_taken_by_another(inline: Inline, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.house, upload, [sent(f"{n}.jpg", photograph(n)) for n in range(3)])
+    ids = list(upload.files.values_list("pk", flat=True))
+    assert steps.claim(UploadFile, ids, inline.house.stale_after) == ids  # and its process is killed
+    take_in(inline.house, ids)
+    assert not Work.objects.exists()
+    UploadFile.objects.update(claimed_at=now() - inline.house.stale_after - timedelta(seconds=1))
+    inline.run_until_idle()
+    assert {outcome for outcome, _ in results(upload).values()} == {"registered"}
+    assert Work.objects.count() == 3
+
+
+def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: Inline, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    stale = now() - inline.house.stale_after * 2
+    UploadFile.objects.update(state=StepState.DOING, claimed_at=stale, attempts=steps.MAX_ATTEMPTS)
+    inline.run_until_idle()
+    far = uploads.progress_of([upload])[upload.pk]
+    assert (far.refused, far.waiting, [one.name for one in uploads.problems(upload)]) == (1, 0, ["a.jpg"])
+    assert uploads.try_again(inline.house, upload) == 1
+    inline.run_until_idle()
+    assert results(upload) == {"a.jpg": ("registered", "")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_one_picture_register_it_once(inline: Inline) -> None:
+    studio = owner("studio")
+    first, second = begun(studio), begun(studio)
+    for upload in (first, second):
+        uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    ids = [[upload.files.get().pk] for upload in (first, second)]
+    threads = [threading.Thread(target=_closing(inline, one)) for one in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(UploadFile.objects.values_list("outcome", flat=True)) == ["known", "registered"]
+    assert Work.objects.count() == 1
+
+
+def _closing(inline: Inline, ids: Sequence[int]) -> Callable[[], None]:
+    def run() -> None:
+        from django.db import connection
+
+        try:
+            take_in(inline.house, ids)
+        finally:
+            connection.close()
+
+    return run
+
+
+def test_a_purge_reaches_what_waits(inline: Inline, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    purge(inline.house, Digest.of(photograph(1)), by="Ann", reason="Illegal.")
+    assert list(uploads.waiting_room(inline.house, upload.pk)) == []
+    worked_off(inline, upload)
+    assert results(upload)["a.jpg"] == ("refused", "missing")
+
+
+@pytest.fixture
+def old_folder(inline: Inline, studio: Owner) -> Upload:
+    import os
+
+    upload = begun(studio)
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    os.utime(uploads.waiting_room(inline.house, upload.pk).root, (0, 0))
+    return upload
+
+
+def test_the_sweep_leaves_what_waits_and_removes_what_ended(inline: Inline, old_folder: Upload) -> None:
+    room = uploads.waiting_room(inline.house, old_folder.pk)
+    uploads.sweep(inline.house)
+    assert len(list(room)) == 1
+    UploadFile.objects.update(state=StepState.DONE)
+    uploads.sweep(inline.house)
+    assert not room.root.exists()

@@ -1,0 +1,78 @@
+"""Registering the files of uploads, one after the other; each ends with its own result."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from exhibit.errors import ExhibitError, NotFoundError, RefusedError
+from registry import steps
+from registry.models import StepState, UploadFile, Work
+from workers import uploads
+from workers.steps.register import NewWork, register_work, work_of
+from workers.wiring import House
+
+MOST_TITLE = 500
+
+
+def take_in(house: House, ids: Sequence[int]) -> None:
+    """Register files that wait. What can't be registered ends with its reason; the others aren't held up by it."""
+    for pk in steps.claim(UploadFile, ids, house.stale_after):
+        row = UploadFile.objects.select_related("upload__owner", "line").get(pk=pk)
+        try:
+            _take_in(house, row)
+        except RefusedError as error:
+            _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=str(error))
+        except ExhibitError as error:
+            steps.fail(UploadFile, pk, str(error), retry=error.retry)
+            continue
+        _let_go(house, row)
+
+
+def _take_in(house: House, row: UploadFile) -> None:
+    assert row.digest is not None
+    owner = row.upload.owner
+    if (known := work_of(owner, row.digest)) is not None:
+        _end(row, UploadFile.Outcome.KNOWN, known)
+        return
+    try:
+        data = uploads.waiting_room(house, row.upload_id).get(row.digest)
+    except NotFoundError as error:
+        raise RefusedError("Its bytes aren't here any more.", reason="missing", hint="Send it again.") from error
+
+    def with_it(work: Work) -> None:  # in the transaction that registers: a killed worker leaves both or neither
+        _end(row, UploadFile.Outcome.REGISTERED, work)
+
+    registered = register_work(house, owner, data, _declared(row), with_it)
+    if not registered.new:
+        _end(row, UploadFile.Outcome.KNOWN, registered.work)
+
+
+def _declared(row: UploadFile) -> NewWork:
+    """What is declared: by the table, else for all files of the upload."""
+    said = {} if row.line is None else row.line.declared
+    stem = row.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return NewWork(
+        title=(said.get("title") or stem or row.name)[:MOST_TITLE],
+        author=(said.get("author") or row.upload.author)[:300],
+        rights_statement=said.get("rights") or row.upload.rights_statement,
+        first_publication=said.get("first_publication", ""),
+        registrations=tuple(said.get("registrations", ())),
+        source_name=row.name,
+    )
+
+
+def _end(
+    row: UploadFile, outcome: UploadFile.Outcome, work: Work | None = None, *, reason: str = "", sentence: str = ""
+) -> None:
+    with transaction.atomic():
+        told = UploadFile.objects.filter(pk=row.pk, outcome="")  # another claimer may have been first
+        if told.update(outcome=outcome, work=work, reason=reason):
+            steps.finish(UploadFile, [row.pk])
+            UploadFile.objects.filter(pk=row.pk).update(error=sentence)
+
+
+def _let_go(house: House, row: UploadFile) -> None:
+    """Remove the waiting bytes, unless another file of the upload with the same bytes still waits."""
+    others = UploadFile.objects.filter(upload=row.upload_id, digest=row.digest).exclude(state=StepState.DONE)
+    if row.digest is not None and not others.exists():
+        uploads.waiting_room(house, row.upload_id).remove(row.digest)
