@@ -68,6 +68,7 @@ class Config:
     log_origin: str = _setting("exhibit.localhost/log", values.log_name)
     checkpoint_seconds: int = _setting(600, values.whole_number(1, 86_400))
     step_timeout_seconds: int = _setting(600, values.whole_number(2, 86_400))
+    processor_hour_price: str = _setting("", values.price)
     tick_seconds: int = _setting(5, values.whole_number(1, 3_600))
     debug: bool = _setting(default=False, check=values.truth)
 

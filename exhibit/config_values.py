@@ -50,6 +50,14 @@ def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], in
     return check
 
 
+def price(value: object) -> str:
+    """A price with its currency (ISO 4217), such as ``0.02 EUR``; may be empty."""
+    given = text(value)
+    if given and not re.fullmatch(r"\d{1,6}(\.\d{1,6})? [A-Z]{3}", given):
+        raise ValueError(f"{given!r} isn't a price such as 0.02 EUR")
+    return given
+
+
 def url(*schemes: str) -> Callable[[object], str]:
     """A check for URLs of the given schemes; an empty text stays empty."""
 

@@ -162,6 +162,19 @@ def last_change(collection: Collection, space: Space) -> int:
     return changes.order_by("-number").values_list("number", flat=True).first() or 0
 
 
+def last_changes(wanted: Iterable[tuple[Collection, Space]]) -> dict[tuple[Collection, str], int]:
+    """The highest number of each collection in each space, by the space's id; asks the database once."""
+    keys = {(space_id(space), collection): (collection, space.id) for collection, space in wanted}
+    each = [
+        IndexChange.objects.filter(collection=collection, space_id=space)
+        .order_by("-number")
+        .values_list("space_id", "collection", "number")[:1]
+        for space, collection in keys
+    ]
+    found = {keys[space, Collection(name)]: number for space, name, number in each[0].union(*each[1:], all=True)}
+    return {key: found.get(key, 0) for key in keys.values()}
+
+
 def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) -> dict[int, int]:
     """Which picture (primary key) each number added."""
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__in=list(numbers))

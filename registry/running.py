@@ -59,15 +59,15 @@ def ends(name: str) -> None:
 
 
 def begins(name: str, queues: str) -> None:
-    """A worker has come up, after an end of whatever kind."""
+    """A worker has come up, after an end of whatever kind; those that were forgotten are removed."""
+    Heartbeat.objects.filter(seen_at__lt=now() - FORGOTTEN).delete()
     ends(name)
     beat(name, queues)
 
 
 def heartbeats() -> list[Heartbeat]:
-    """The workers that were heard of lately, and forgets the others."""
-    Heartbeat.objects.filter(seen_at__lt=now() - FORGOTTEN).delete()
-    return list(Heartbeat.objects.order_by("name"))
+    """The workers that were heard of lately."""
+    return list(Heartbeat.objects.filter(seen_at__gte=now() - FORGOTTEN).order_by("name"))
 
 
 def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) -> None:

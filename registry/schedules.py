@@ -49,8 +49,13 @@ def following(last: datetime, every: timedelta, moment: datetime) -> datetime:
 
 def due_watches() -> list[int]:
     """Watches whose next run is due and that have no crawl under way."""
+    return due_since(now())
+
+
+def due_since(moment: datetime) -> list[int]:
+    """Watches whose next run was due at a moment, and that have no crawl under way."""
     running = Crawl.objects.filter(state__in=UNDER_WAY).values("watch")
-    due = Watch.objects.filter(paused=False, next_run_at__lte=now()).exclude(pk__in=running)
+    due = Watch.objects.filter(paused=False, next_run_at__lte=moment).exclude(pk__in=running)
     return list(due.order_by("next_run_at").values_list("pk", flat=True))
 
 

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from exhibit.clock import now
 from registry.models.steps import Claimable, StepState
@@ -117,6 +117,19 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
         not_before=now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if again else None,
         error=sentence,
     )
+
+
+def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
+    """Put rows that were given up to work again, as if they hadn't been tried; returns which, ascending.
+
+    Rows that somebody else has put to work meanwhile stay as they are.
+    """
+    with transaction.atomic():
+        given_up = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
+        again = list(given_up.order_by("pk").values_list("pk", flat=True))
+        fresh = {"not_before": None, "claimed_at": None, "attempts": 0, "error": "", "waits_since": now()}
+        model._default_manager.filter(pk__in=again).update(state=StepState.TODO, **fresh)  # noqa: SLF001 - Django's public name
+    return again
 
 
 def give_back(

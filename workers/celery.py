@@ -39,6 +39,12 @@ QUEUES = {
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 
+
+def all_queues() -> frozenset[str]:
+    """Every queue that some worker has to take."""
+    return frozenset({"default", *QUEUES.values()})
+
+
 BATCH = {"match": 32, "register": 8, "search": 4, "capture": 2, "seal": 4, "witness": 50}
 """How many rows travel in one message; one, where nothing is said."""
 

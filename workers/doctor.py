@@ -15,6 +15,7 @@ from workers.postgres import database_answers
 from workers.processes import service_user
 from workers.programs import postgres_programs, redis_program
 from workers.redis_server import redis_answers
+from workers.words import gettext as _
 
 _GIB = 1024**3
 
@@ -54,6 +55,31 @@ def examine(config: Config) -> tuple[Check, ...]:
     return (*(probe(config) for probe in probes), *(_witness(config, one) for one in config.anchors))
 
 
+def examine_all(config: Config) -> tuple[Check, ...]:
+    """What :func:`examine` says of the machine and, while the database answers, what its rows say of the house."""
+    house = examine_house(config) if database_answers(config) else ()
+    told = {check.name for check in house}
+    return (*(check for check in examine(config) if check.name not in told), *house)
+
+
+def examine_house(config: Config) -> tuple[Check, ...]:
+    """What the operator's page says, in English; changes nothing."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    import django  # noqa: PLC0415 - a machine without servers is examined without it
+    from django.utils import translation  # noqa: PLC0415
+
+    django.setup()
+    from workers.migrate import is_behind  # noqa: PLC0415
+
+    if is_behind():
+        sentence = "The database is of an earlier version."
+        return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
+    from workers import figures, health, wiring  # noqa: PLC0415
+
+    with translation.override(None):
+        return tuple(health.checks(figures.figures(wiring.House(config)), config))
+
+
 def _data_folder(config: Config) -> Check:
     folder = config.data_dir
     above = next(path for path in (folder, *folder.parents) if path.exists())
@@ -73,9 +99,14 @@ def _data_folder(config: Config) -> Check:
 def disk_check(config: Config) -> Check:
     """How much room is left, and whether crawling has stopped for that."""
     above = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
-    free = shutil.disk_usage(above).free
-    sentence = f"{free / _GIB:.1f} GiB are free; crawling stops below {config.disk_floor_bytes / _GIB:.1f}."
-    remedy = "" if free >= config.disk_floor_bytes else "Make room, or lower EXHIBIT_DISK_FLOOR_BYTES."
+    return room(shutil.disk_usage(above).free, config.disk_floor_bytes)
+
+
+def room(free: int, floor: int) -> Check:
+    """Whether there is room for crawling, in bytes."""
+    values = {"free": f"{free / _GIB:.1f}", "floor": f"{floor / _GIB:.1f}"}
+    sentence = _("%(free)s GiB are free; crawling stops below %(floor)s.") % values
+    remedy = "" if free >= floor else _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.")
     return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
 
 
@@ -107,7 +138,7 @@ def _program(name: str, find: Callable[[], Path]) -> Check:
     return Check(name, ok=True, sentence=f"{said.strip().splitlines()[0]}, embedded.")
 
 
-def _chinese_font(_: Config) -> Check:
+def _chinese_font(_config: Config) -> Check:
     from evidence.documents.fonts import installed_fonts  # noqa: PLC0415 - typst is loaded where it is needed
 
     if installed_fonts().chinese:
@@ -125,7 +156,7 @@ def _browser(config: Config) -> Check:
     return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
 
 
-def _openssl(_: Config) -> Check:
+def _openssl(_config: Config) -> Check:
     remedy = "Install it, for example with `apt-get install openssl`."
     sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
     return _on_path("openssl", ("openssl",), sentence, remedy)

@@ -1,6 +1,6 @@
 """Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from registry.models import WorkPicture
 from workers import votes_upkeep
 from workers.indexes import PAGE, held_against_rows, index_folder, rows_of
 from workers.wiring import House
+
+Last = Mapping[tuple[Collection, str], int]
+"""The newest change of each index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class IndexState:
 
 def index_states(house: House) -> list[IndexState]:
     """Every index as it stands, without looking into its files."""
-    return [*(_state(house, collection, space, ()) for collection, space in _each(house)), _votes_state(house, ())]
+    each = list(_each(house))
+    last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
+    return [*(_state(house, collection, space, (), last) for collection, space in each), _votes_state(house, (), last)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,13 @@ def work_size(house: House, states: Iterable[IndexState]) -> WorkSize:
 
 def check_indexes(house: House) -> list[IndexState]:
     """Every index, its files read whole and its numbers held against the rows."""
+    each = list(_each(house))
+    last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
     states = [
-        _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)))
-        for collection, space in _each(house)
+        _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)), last)
+        for collection, space in each
     ]
-    return [*states, _votes_state(house, tuple(votes_upkeep.problems(house)))]
+    return [*states, _votes_state(house, tuple(votes_upkeep.problems(house)), last)]
 
 
 def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
@@ -112,29 +119,30 @@ def _rows(collection: Collection, space: Space, upto: int) -> Iterator[tuple[NDA
         yield np.array([number for number, _ in batch], np.int64), rows_of(space, [vector for _, vector in batch])
 
 
-def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...]) -> IndexState:
+def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...], last: Last) -> IndexState:
     folder = _folder(house, collection, space)
-    return _told(folder, collection, space, problems, lambda: open_index(space, folder))
+    return _told(folder, (collection, space), problems, lambda: open_index(space, folder), last)
 
 
-def _votes_state(house: House, problems: tuple[str, ...]) -> IndexState:
+def _votes_state(house: House, problems: tuple[str, ...], last: Last) -> IndexState:
     folder = votes_upkeep.votes_folder(house)
-    return _told(folder, Collection.WORKS, ROOTSIFT, problems, lambda: VoteIndex(folder))
+    return _told(folder, (Collection.WORKS, ROOTSIFT), problems, lambda: VoteIndex(folder), last)
 
 
 def _told(
     folder: Path,
-    collection: Collection,
-    space: Space,
+    which: tuple[Collection, Space],
     problems: tuple[str, ...],
     opened: Callable[[], FaissIndex | VoteIndex],
+    last: Last,
 ) -> IndexState:
+    collection, space = which
     try:
         index = opened()
         count, sequence = len(index), index.sequence
     except IntegrityError as error:
         count, sequence, problems = 0, 0, problems or (error.message,)
-    behind = max(0, vectors.last_change(collection, space) - sequence)
+    behind = max(0, last[collection, space.id] - sequence)
     size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
     return IndexState(str(collection), space.id, count, behind, size, round(size / max(1, count)), problems)
 

@@ -28,7 +28,7 @@ def migrate() -> bool:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     try:
-        behind = _is_behind()
+        behind = is_behind()
         if behind:
             with _alone():
                 call_command("migrate", verbosity=0, interactive=False)
@@ -52,7 +52,8 @@ def _keep_shipped() -> None:
         start_shipped(House(load_config()).blobs)
 
 
-def _is_behind() -> bool:
+def is_behind() -> bool:
+    """Whether the database's schema is of an earlier version."""
     executor = MigrationExecutor(connection)
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 

@@ -21,7 +21,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "up": ("running", "Start the servers, the workers and the site."),
         "down": ("running", "Stop them."),
         "status": ("running", "Say what runs and what waits."),
-        "doctor": ("running", "Say what this machine lacks."),
+        "doctor": ("running", "Say what this machine lacks, and whether all is well."),
+        "retry": ("retrying", "Try again what was given up, or list it."),
     },
     "Rights": {
         "owner": ("people", "Rights holders: add, list."),

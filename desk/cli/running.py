@@ -186,10 +186,13 @@ def _show_status(answer: dict[str, Any]) -> None:
 @click.command("doctor", epilog=examples("exhibit doctor"))
 @json_option
 def doctor_command(*, as_json: bool) -> None:
-    """Say what this machine has and lacks, and how to get it. Ends with 3 when something needed is missing."""
-    from workers.doctor import examine
+    """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
 
-    checks = examine(load_config())
+    Ends with 3 when something needed is missing.
+    """
+    from workers.doctor import examine_all
+
+    checks = examine_all(load_config())
     if as_json:
         names = ("name", "ok", "needed", "sentence", "remedy")
         echo_json({"checks": [{name: getattr(check, name) for name in names} for check in checks]})

@@ -8,6 +8,7 @@ from desk.web import (
     download_pages,
     general_pages,
     log_pages,
+    operator_pages,
     reader,
     report_pages,
 )
@@ -23,6 +24,8 @@ urlpatterns = [
     path("log/checkpoint", log_pages.checkpoint, name="log-checkpoint"),
     path("log/tile/entries/<path:path>", log_pages.entries, name="log-entries"),
     path("log/tile/<int:level>/<path:path>", log_pages.hash_tile, name="log-tile"),
+    path("operator/", operator_pages.operator, name="operator"),
+    path("operator/retry", operator_pages.retry, name="operator-retry"),
     path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("o/<slug:slug>/cases/", case_pages.cases, name="cases"),

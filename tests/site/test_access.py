@@ -29,6 +29,8 @@ GENERAL = {
     "log-checkpoint",
     "log-tile",
     "log-entries",
+    "operator",
+    "operator-retry",
 }
 
 

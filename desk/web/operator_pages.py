@@ -1,0 +1,56 @@
+"""The operator's page: whether all is well, and what to do where it isn't."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.web.access import operator_view, said
+from exhibit.errors import WrongUseError
+from registry.running import SILENT
+from workers import health
+from workers.cost import costs_of
+from workers.figures import COST_DAYS, figures
+from workers.steps.backlog import step_in_words, try_again
+from workers.wiring import house
+
+
+@require_safe
+@operator_view
+def operator(request: HttpRequest) -> HttpResponse:
+    """How the house is: what is amiss first, then the figures."""
+    found = figures(house())
+    checks = health.checks(found, house().config)
+    costs = costs_of(found.taken, house().config.processor_hour_price)
+    values = {
+        "found": found,
+        "amiss": [one for one in checks if not one.ok],
+        "well": [one for one in checks if one.ok],
+        "steps": [(step_in_words(one.step), one, found.taken.get(one.step)) for one in found.steps],
+        "failures": [(step_in_words(one.step), one) for one in found.failures],
+        "costs": costs,
+        "cost_rows": [(step_in_words(one.step), one) for one in costs.steps],
+        "cost_days": COST_DAYS,
+        "silent_before": found.at - SILENT,
+    }
+    return render(request, "web/operator.html", values)
+
+
+@require_POST
+@operator_view
+def retry(request: HttpRequest) -> HttpResponse:
+    """Let what was given up be tried again: rows of a step, those with one reason or all."""
+    error = request.POST.get("error")
+    try:
+        count = try_again(house().hint, said(request.POST.get("step", "")), error)
+    except WrongUseError as wrong:
+        messages.error(request, str(wrong))
+        return redirect("operator")
+    if count:
+        text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
+        messages.success(request, text % {"count": count})
+    else:
+        messages.info(request, _("Nothing was left to try again."))
+    return redirect("operator")

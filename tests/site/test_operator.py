@@ -1,0 +1,236 @@
+"""The operator's page: all is well or one sentence each, what was given up is tried again, and nobody else sees it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from exhibit.clock import now
+from exhibit.config import AnchorConfig
+from registry import canaries, running
+from registry.models import (
+    Bundle,
+    Case,
+    Crawl,
+    Heartbeat,
+    Membership,
+    Picture,
+    Role,
+    StepTime,
+    User,
+    Watch,
+    WitnessState,
+    WorkPicture,
+)
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.site.browser import PHONE, Site, use_house
+from workers import health
+from workers.celery import all_queues
+from workers.cost import costs_of
+from workers.figures import figures
+from workers.inline import Inline
+from workers.steps.backlog import try_again
+from workers.steps.log import sequence_log, sign_checkpoint
+from workers.steps.seal import OPENED_AGAIN
+from workers.wiring import House
+
+GONE = "The stored bytes have changed."
+
+
+def person(*, staff: bool) -> Client:
+    name = "operator" if staff else "alice"
+    user = User.objects.create_user(username=f"{name}@example.org", email=f"{name}@example.org", is_staff=staff)
+    if not staff:
+        Membership.objects.create(user=user, owner=owner("studio"), role=Role.OWNER)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def make_well() -> None:
+    """What a running product says of itself."""
+    for name, queues in (("worker-default@here", "default"), ("worker@here", ",".join(all_queues() - {"default"}))):
+        running.beat(name, queues)
+    running.beat(running.TICK)
+
+
+@pytest.fixture
+def own(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house with a witness, whose page the client sees."""
+    given = AnchorConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
+    inline.house.config = replace(inline.house.config, anchors=(given,))
+    use_house(monkeypatch, inline.house)
+    return inline.house
+
+
+def amiss(house: House) -> list[str]:
+    return [one.sentence for one in health.checks(figures(house), house.config) if not one.ok]
+
+
+def test_nobody_but_the_operator_sees_it(own: House) -> None:
+    for address in ("/operator/", "/operator/retry"):
+        assert Client().get(address).status_code in (302, 405)
+        assert Client().post(address).status_code in (302, 405)
+        stranger = Client()
+        stranger.force_login(User.objects.get_or_create(username="eve", email="eve@example.org")[0])
+        assert stranger.get(address).status_code in (404, 405)
+        assert stranger.post(address).status_code in (404, 405)
+    assert person(staff=False).get("/operator/").status_code == 404
+    assert b"/operator/" not in person_page(staff=False)
+    assert b"/operator/" in person_page(staff=True)
+
+
+def person_page(*, staff: bool) -> bytes:
+    client = Client()
+    user = User.objects.filter(is_staff=staff).first() or User.objects.create_user(
+        "op", "op@example.org", is_staff=staff
+    )
+    client.force_login(user)
+    return client.get("/accuracy/").content
+
+
+def test_when_all_is_well_the_page_says_so(own: House) -> None:
+    make_well()
+    client = person(staff=True)
+    answer = client.get("/operator/").content.decode()
+    assert "All is well." in answer
+    assert amiss(own) == []
+
+
+def test_without_workers_it_says_what_to_do(own: House) -> None:
+    assert amiss(own) == ["No worker runs: nothing is crawled, compared or sealed."]
+    make_well()
+    Heartbeat.objects.filter(name="worker@here").delete()
+    assert amiss(own) == ["No worker takes the queue: crawl, evidence, match."]
+    make_well()
+    Heartbeat.objects.filter(name="worker@here").update(seen_at=now() - timedelta(minutes=5))
+    assert amiss(own) == [
+        "No worker takes the queue: crawl, evidence, match.",
+        "The worker worker@here was last heard of 5\xa0minutes ago and didn't end cleanly.",
+    ]
+    make_well()
+    Heartbeat.objects.filter(name=running.TICK).update(seen_at=now() - timedelta(minutes=5))
+    assert amiss(own) == ["The tick doesn't come: schedules and waiting work aren't looked at."]
+
+
+def test_each_thing_that_is_amiss_is_one_sentence(own: House) -> None:
+    make_well()
+    studio = owner("studio")
+    work = register(own, studio, photograph(1)).work
+    planned, epoch = claimed_slice(studio)
+    bring(own, planned, epoch, [copy_of(photograph(1))])
+    Picture.objects.filter(state="todo").update(waits_since=now() - timedelta(hours=3))
+    WorkPicture.objects.update(state="failed", error=GONE)
+    canary = canaries.plant(work, planned.crawl.watch, "http://watch.example/", by="Ann")
+    canary.added_at = now() - timedelta(days=1)
+    canary.save()
+    Crawl.objects.update(finished_at=now(), state="done")
+    Watch.objects.update(next_run_at=now() - timedelta(hours=1))
+    moment = now() - timedelta(days=1)
+    WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error="No route.")
+    own.config = replace(own.config, disk_floor_bytes=2**62, witnesses_needed=2)
+    (own.config.data_dir / "log.head").write_bytes(b"\xff")
+    told = amiss(own)
+    for words in (
+        "crawling stops below",
+        "Waiting for 3\xa0hours: pictures found",
+        "Given up: 1 (new works",
+        "1 watch should have run",
+        "has missed its canary 1",
+        "isn't signed any more",
+        "Outside witnesses: 2 needed, 1 configured",
+        "The witness bitcoin has been silent for 1\xa0day: No route.",
+    ):
+        assert [words in one for one in told].count(True) == 1, (words, told)
+    assert len(told) == 8
+
+
+def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own: House) -> None:
+    make_well()
+    studio = owner("studio")
+    case = Case.objects.create(
+        owner=studio, number=1, work=register(own, studio, photograph(1)).work, party="a", opened_at=now()
+    )
+    Bundle.objects.create(case=case, number=1, state="failed", error=OPENED_AGAIN)
+    Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", bytes_state="expired")
+    assert amiss(own) == []
+    assert try_again(own.hint, "seal") == try_again(own.hint, "match") == 0
+
+
+def test_what_was_given_up_is_tried_again_by_reason(own: House) -> None:
+    client, told = person(staff=True), []
+    own.hint = lambda step, ids: told.append((step, list(ids)))
+    rows = [
+        Picture.objects.create(
+            digest=own.blobs.put(bytes([place])), size=1, first_seen=now(), state="failed", error=why, attempts=5
+        ).pk
+        for place, why in enumerate([GONE, GONE, "<b>Other</b>"])
+    ]
+    page = client.get("/operator/").content.decode()
+    assert "&lt;b&gt;Other&lt;/b&gt;" in page
+    answer = client.post("/operator/retry", {"step": "match", "error": GONE}, follow=True)
+    assert "2 are tried again." in answer.content.decode()
+    assert told == [("match", rows[:2])]
+    again = Picture.objects.get(pk=rows[0])
+    assert (again.state, again.attempts, again.error) == ("todo", 0, "")
+    assert Picture.objects.get(pk=rows[2]).state == "failed"
+    answer = client.post("/operator/retry", {"step": "match", "error": GONE}, follow=True)
+    assert "Nothing was left to try again." in answer.content.decode()
+    assert "There is no step" in client.post("/operator/retry", {"step": "x"}, follow=True).content.decode()
+
+
+def test_the_page_asks_few_questions(
+    own: House, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
+) -> None:
+    client = person(staff=True)
+    with django_capture_on_commit_callbacks(execute=True):  # what a process looks up once
+        client.get("/operator/")
+    studio = owner("shop")
+    for place in range(5):
+        work = register(own, studio, photograph(place)).work
+        planned, epoch = claimed_slice(studio, f"watch{place}")
+        bring(own, planned, epoch, [photograph(10 + place)])
+        canaries.plant(work, planned.crawl.watch, f"http://watch{place}.example/", by="Ann")
+    Crawl.objects.update(finished_at=now(), state="done")
+    WorkPicture.objects.update(state="failed", error=GONE)
+    sequence_log(own)
+    assert sign_checkpoint(own) is not None
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/operator/")
+    assert len(asked) <= 30, "\n".join(one["sql"][:100] for one in asked)
+
+
+def test_cost_is_measured_seconds_times_the_price(own: House) -> None:
+    running.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    running.add_time("slice", rows=0, seconds=900, processor_seconds=30)
+    taken = running.taken_since(now())
+    costs = costs_of(taken, "0.36 EUR")
+    assert costs.total is not None
+    assert costs.pictures == 200
+    assert costs.total.hours == pytest.approx(1_000_000 * 80 / 200 / 3600)
+    assert [(one.step, str(one.money)) for one in costs.steps] == [("match", "25.00"), ("slice", "15.00")]
+    assert str(costs.total.money) == "40.00"
+    own.config = replace(own.config, processor_hour_price="0.36 EUR")
+    assert "40.00 EUR" in person(staff=True).get("/operator/").content.decode()
+    StepTime.objects.filter(step="match").update(rows=99)
+    assert costs_of(running.taken_since(now()), "").total is None
+
+
+def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None:
+    Picture.objects.create(
+        digest=site.house.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error=GONE + " word" * 60
+    )
+    make_well()
+    running.add_time("match", rows=200, seconds=100, processor_seconds=50)
+    boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)
+    ann = site.signed_in(boss, size=PHONE)
+    ann.open("/operator/")
+    ann.check()
+    ann.page.get_by_role("button", name="Try again").click()
+    assert "1 is tried again." in ann.page.content()
+    ann.check()
