@@ -120,7 +120,7 @@ POSTED = {
     "report-again",
     "remove-report",
 }
-POSTED |= {"pause-watch", "stop-crawl"}  # of watches
+POSTED |= {"pause-watch", "stop-crawl", "make-watch"}  # of watches
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
