@@ -1,5 +1,6 @@
 """The licence ledger: the permitted uses of an owner, how they come, change and end."""
 
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -191,10 +192,18 @@ def _domain(given: str) -> str:
     if not text:
         return ""
     name = host_of(text if "//" in text else f"https://{text}").removeprefix("*.").strip(".")
-    if not _DOMAIN.fullmatch(name):
+    if not _DOMAIN.fullmatch(name) and not _is_address(name):
         said = _("“%(given)s” isn't a domain.") % {"given": given.strip()[:100]}
         raise WrongUseError(said, hint=_("Write shop.example, without a path."))
     return name
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _territories(given: Sequence[str]) -> tuple[str, ...]:

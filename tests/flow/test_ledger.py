@@ -211,6 +211,16 @@ def test_a_use_that_a_person_licensed_is_asked_about_again_after_the_licence_has
     assert (case.decision, case.decided_by) == ("open", "licence ledger")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.4", "*.shop.example", "https://www.shop.example/page", "münchen.example"])
+def test_a_licence_names_a_host_as_people_write_it(host: str) -> None:
+    assert checked(NewLicence("A", domain=host)).domain in {
+        "127.0.0.4",
+        "shop.example",
+        "www.shop.example",
+        "xn--mnchen-3ya.example",
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
