@@ -7,28 +7,28 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from desk.masks import masks
+from desk.watch_shapes import canaries_of, canary, crawl, crawls, refusal, refusals, watch, watches
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Decision
-from registry import calibrations, canaries, owned, recaptures
+from registry import calibrations, owned, recaptures
 from registry.models import (
     Bundle,
-    Canary,
     Case,
     CaseSighting,
-    Crawl,
+    Deposit,
     Licence,
     Match,
     Owner,
     Report,
     Revisit,
-    StepState,
-    Watch,
     Work,
 )
+
+__all__ = ["canaries_of", "canary", "crawl", "crawls", "refusal", "refusals", "watch", "watches"]
 
 if TYPE_CHECKING:
     from evidence.facts import WitnessFacts
@@ -86,6 +86,27 @@ def work(row: Work) -> Plain:
     }
 
 
+def full_work(row: Work) -> Plain:
+    """A work with its cases, and how far the search of what was seen before is."""
+    cases = owned.cases(row.owner).filter(work=row)
+    return {
+        **work(row),
+        "cases": [{"number": one.number, "party": one.party, "decision": one.decision} for one in cases],
+        **past(row),
+    }
+
+
+def deposit(row: Deposit) -> Plain:
+    """A deposit record of a work."""
+    return {
+        "work": row.work.number,
+        "number": row.number,
+        "seal": row.seal_digest.hex,
+        "sealed_at": rfc3339(row.sealed_at),
+        "made_by": row.made_by,
+    }
+
+
 def past(row: Work) -> Plain:
     """How far the search of what was seen before is, for each picture, and what had expired by then."""
     pictures = list(row.work_pictures.order_by("pk"))
@@ -130,80 +151,6 @@ def licence(row: Licence) -> Plain:
     }
 
 
-def watch(row: Watch) -> Plain:
-    """A watch with its last crawl."""
-    last = row.crawls.order_by("-number").first()
-    return {
-        "number": row.number,
-        "name": row.name,
-        "sources": row.sources,
-        "every_seconds": row.interval_seconds,
-        "budget": row.budget,
-        "politeness": row.politeness,
-        "private": row.private,
-        "paused": row.paused,
-        "next_run_at": time(row.next_run_at),
-        "last_crawl": None if last is None else crawl(last),
-    }
-
-
-def canary(row: Canary) -> Plain:
-    """A canary with what the last run that had to find it made of it."""
-    runs = row.watch.crawls.filter(started_at__gte=row.added_at).order_by("-number")[:1]
-    made = [one for found in canaries.results(list(runs)).values() for one in found if one.canary.pk == row.pk]
-    return {
-        "number": row.number,
-        "work": row.work.number,
-        "url": row.url,
-        "watch": row.watch.name,
-        "added_by": row.added_by,
-        "added_at": rfc3339(row.added_at),
-        "last_run": {"outcome": str(made[0].outcome), "reason": made[0].reason} if made else None,
-    }
-
-
-def crawl(row: Crawl) -> Plain:
-    """One run of a watch. ``state`` is ``doing`` or ``done``; ``waiting`` counts pictures not yet matched."""
-    seen = row.sightings.aggregate(
-        sightings=Count("pk"),
-        pictures=Count("picture", distinct=True),
-        waiting=Count("picture", distinct=True, filter=Q(picture__state__in=[StepState.TODO, StepState.DOING])),
-    )
-    return {
-        "watch": row.watch.name,
-        "number": row.number,
-        "state": row.state,
-        "reason": row.reason,
-        "started_at": rfc3339(row.started_at),
-        "finished_at": time(row.finished_at),
-        "pages": row.pages,
-        **seen,
-    }
-
-
-def refusals(row: Crawl) -> list[Plain]:
-    """What a crawl refused, by the address as it was found: not fetched, not kept, or not readable as a picture."""
-    refused = [
-        {
-            "url": one.url,
-            "page_url": one.page_url,
-            "reason": one.reason,
-            "sentence": one.sentence,
-        }
-        for one in row.refusals.order_by("pk")
-    ]
-    unreadable = row.sightings.exclude(picture__refusal="").select_related("picture").order_by("pk")
-    return refused + [
-        {
-            "url": one.image_url,
-            "page_url": one.page_url,
-            "reason": one.picture.refusal,
-            "sentence": "The bytes can't be read as a picture.",
-        }
-        for one in unreadable
-    ]
-
-
 def with_uses(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Cases with all that :func:`case` reads, in few queries."""
     uses = CaseSighting.objects.select_related("match", "sighting__picture", "licence").order_by("pk")
@@ -214,6 +161,15 @@ def with_uses(cases: QuerySet[Case]) -> QuerySet[Case]:
 def case(row: Case) -> Plain:
     """A case with its uses and bundles."""
     return {
+        **case_line(row),
+        "uses": [_use(one) for one in row.case_sightings.all()],
+        "bundles": [bundle(one) for one in row.bundles.all()],
+    }
+
+
+def case_line(row: Case) -> Plain:
+    """A case in a list; its uses and bundles stand in :func:`case`."""
+    return {
         "number": row.number,
         "work": {"number": row.work.number, "title": row.work.title, "file": row.work.source_name},
         "party": row.party,
@@ -223,8 +179,6 @@ def case(row: Case) -> Plain:
         "reason": row.reason,
         "demonstration": row.demonstration,
         "opened_at": rfc3339(row.opened_at),
-        "uses": [_use(one) for one in row.case_sightings.all()],
-        "bundles": [bundle(one) for one in row.bundles.all()],
     }
 
 
@@ -285,6 +239,23 @@ def captures(row: Case) -> list[Plain]:
     ]
 
 
+def full_case(row: Case) -> Plain:
+    """A case with everything that is known of it."""
+    return {**case(row), "captures": captures(row), "history": history(row)}
+
+
+def bundle_line(row: Bundle) -> Plain:
+    """A bundle in a list; what witnesses say of it stands in :func:`bundle`."""
+    return {
+        "case": row.case.number,
+        "number": row.number,
+        "state": row.state,
+        "error": row.error,
+        "seal": None if row.seal_digest is None else row.seal_digest.hex,
+        "sealed_at": time(row.sealed_at),
+    }
+
+
 def bundle(row: Bundle) -> Plain:
     """A bundle with what outside witnesses have answered. ``state`` of a receipt: ``asked``, ``pending``, ``complete``.
 
@@ -296,12 +267,7 @@ def bundle(row: Bundle) -> Plain:
     witnesses = witnesses_of(row) if row.seal_digest is not None else ()
     counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)
     return {
-        "case": row.case.number,
-        "number": row.number,
-        "state": row.state,
-        "error": row.error,
-        "seal": None if row.seal_digest is None else row.seal_digest.hex,
-        "sealed_at": time(row.sealed_at),
+        **bundle_line(row),
         "witnessed": counted.enough,
         "witnesses": {"complete": counted.complete, "asked": counted.asked, "needed": counted.needed},
         "receipts": [receipt(one) for one in witnesses],

@@ -2,4 +2,6 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include("desk.web.urls"))]
+from desk.api.api import api
+
+urlpatterns = [path("", include("desk.web.urls")), path("api/v1/", api.urls)]

@@ -70,6 +70,7 @@ class Config:
     step_timeout_seconds: int = _setting(600, values.whole_number(2, 86_400))
     processor_hour_price: str = _setting("", values.price)
     tick_seconds: int = _setting(5, values.whole_number(1, 3_600))
+    api_requests_a_minute: int = _setting(600, values.whole_number(1, 1_000_000))
     debug: bool = _setting(default=False, check=values.truth)
 
 

@@ -41,6 +41,10 @@ class WrongUseError(ExhibitError):
     exit_code = ExitCode.WRONG_USE
 
 
+class ConflictError(WrongUseError):
+    """It stands otherwise by now, such as a case that somebody else has decided: look again, then decide."""
+
+
 class ConfigError(WrongUseError):
     """A setting has a value that can't be used; names the setting."""
 

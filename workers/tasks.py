@@ -1,6 +1,6 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
-from registry import running
+from registry import repeats, running
 from workers import uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.steps import (
@@ -101,6 +101,7 @@ def expire_bytes() -> None:
     retain.expire_bytes(house())
     retain.sweep(house())
     uploads.sweep(house())
+    repeats.forget_old()
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)

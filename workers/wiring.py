@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from exhibit.blobs import FolderBlobStore
@@ -152,7 +152,12 @@ def contact_fields(contact: str) -> dict[str, str]:
 
 @cache
 def house() -> House:
-    """The ports of this process, with hints sent through the broker."""
+    """The ports of this process, with hints sent through the broker: when the transaction, if any, has ended."""
+    from django.db import transaction  # noqa: PLC0415
+
     from workers.celery import queued, send  # noqa: PLC0415 - commands that send nothing do without Celery
 
-    return House(load_config(), send, queued)
+    def hint(step: str, ids: Sequence[int]) -> None:
+        transaction.on_commit(partial(send, step, list(ids)))
+
+    return House(load_config(), hint, queued)

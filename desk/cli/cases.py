@@ -83,7 +83,7 @@ def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
     of = desk.owner(owner)
     row = owned.case(of, number)
     trail.accessed(trail.Evidence.CASE, trail.Way.SEEN, of, by=person(), case=number)
-    one = {**shapes.case(row), "captures": shapes.captures(row), "history": shapes.history(row)}
+    one = shapes.full_case(row)
     if as_json:
         echo_json(one)
         return

@@ -171,14 +171,8 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     from desk import shapes
     from registry import owned
 
-    of = desk.owner(owner)
-    row = owned.work(of, number)
-    cases = owned.cases(of).filter(work=row)
-    one = {
-        **shapes.work(row),
-        "cases": [{"number": c.number, "party": c.party, "decision": c.decision} for c in cases],
-        **shapes.past(row),
-    }
+    row = owned.work(desk.owner(owner), number)
+    one = shapes.full_work(row)
     if as_json:
         echo_json(one)
         return

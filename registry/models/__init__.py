@@ -29,6 +29,7 @@ from registry.models.log import (
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
+from registry.models.repeats import KeptAnswer
 from registry.models.revisits import Revisit
 from registry.models.running import Heartbeat, StepTime
 from registry.models.steps import Claimable, StepState
@@ -65,6 +66,7 @@ __all__ = [
     "HostDenial",
     "HostLease",
     "IndexChange",
+    "KeptAnswer",
     "LedgerChange",
     "Licence",
     "LogCheckpoint",

@@ -93,13 +93,14 @@ class Scene:
         }
 
 
-def patterns() -> Iterator[URLPattern]:
-    waiting: list[URLPattern | URLResolver] = [get_resolver()]
+def patterns(namespace: str | None = None) -> Iterator[URLPattern]:
+    """The addresses of the site, or of what has a namespace of its own: the API."""
+    waiting: list[tuple[URLPattern | URLResolver, str | None]] = [(get_resolver(), None)]
     while waiting:
-        one = waiting.pop()
+        one, within = waiting.pop()
         if isinstance(one, URLResolver):
-            waiting += one.url_patterns
-        else:
+            waiting += [(inner, one.namespace or within) for inner in one.url_patterns]
+        elif within == namespace:
             yield one
 
 

@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from exhibit.errors import WrongUseError
+from exhibit.errors import ConflictError
 from registry import matching
 from registry.models import Case, Licence
 from workers.steps.seal import request_bundle
@@ -52,13 +52,13 @@ def reopen(case: Case, *, by: str, reason: str) -> None:
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
         if case.decision == Case.Decision.OPEN:
-            raise WrongUseError(f"Case {case.number} is open.")
+            raise ConflictError(f"Case {case.number} is open.")
         matching.search_again(case)
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason)
 
 
 def _check_open(case: Case) -> None:
     if case.decision != Case.Decision.OPEN:
-        raise WrongUseError(
+        raise ConflictError(
             f"Case {case.number} is {case.decision}.", hint="Reopen it first, with a reason, if that was wrong."
         )

@@ -1,0 +1,123 @@
+"""Who calls the API: a program with a token, or a member who is signed in to the site."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.http import HttpRequest
+from ninja.utils import check_csrf
+
+from desk.api import limits
+from desk.api.problems import Problem, unauthorized
+from exhibit.errors import NotFoundError
+from registry import owned, tokens
+from registry.models import Owner, Scope, User
+
+BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who calls.
+
+    Attributes:
+        user: the person behind it.
+        by: who it is, as records name it.
+        ident: the token or the person, for limits and repeated requests.
+        reach: the one owner whose things a token reaches; all of the member's when empty.
+        owner: whose things this request is about, if anybody's.
+        scopes: what is permitted with that owner.
+    """
+
+    user: User
+    by: str
+    ident: str
+    reach: Owner | None
+    owner: Owner | None
+    scopes: frozenset[Scope]
+
+
+class Call(HttpRequest):
+    """A request of the API, when it is known who calls."""
+
+    auth: Actor
+
+
+def of(request: Call) -> Owner:
+    """The owner that the address names, and that the caller may act for."""
+    assert request.auth.owner is not None
+    return request.auth.owner
+
+
+class Permitted:
+    """Lets callers in whose token or role permits something, each as often as the limit allows.
+
+    An owner who isn't theirs isn't there for them: 404, as for one that doesn't exist.
+
+    Args:
+        scope: what is permitted.
+    """
+
+    openapi_security_schema = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of the API, made on the page of the account.",
+    }
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __call__(self, request: HttpRequest) -> Actor:
+        """The caller.
+
+        Raises:
+            Problem: nobody (401), too often (429), not permitted (403).
+            NotFoundError: the owner isn't the caller's.
+        """
+        actor = _actor(request, _slug(request))
+        limits.count(request, actor.ident)
+        if actor.owner is not None and self.scope not in actor.scopes:
+            sentence = f"This needs the scope {self.scope.value}, within the role of the member."
+            raise Problem(HTTPStatus.FORBIDDEN, sentence, scope=self.scope.value)
+        return actor
+
+
+READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
+DECIDE, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.MANAGE)
+
+
+def _slug(request: HttpRequest) -> str | None:
+    match = request.resolver_match
+    return None if match is None else match.kwargs.get("owner")
+
+
+def _actor(request: HttpRequest, slug: str | None) -> Actor:
+    given = request.headers.get("Authorization", "")
+    if given:
+        kind, _, secret = given.partition(" ")
+        return _with_token(secret.strip() if kind.lower() == BEARER else "", slug)
+    user = request.user
+    if not isinstance(user, User):
+        raise unauthorized("Send a token: Authorization: Bearer exh_…")
+    if check_csrf(request) is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
+    owner = None if slug is None else owned.owners_of(user).filter(slug=slug).first()
+    if slug is not None and owner is None:
+        raise _no_owner()
+    scopes = frozenset[Scope]() if owner is None else tokens.permitted(owner, user)
+    return Actor(user, user.get_username(), f"user:{user.pk}", None, owner, scopes)
+
+
+def _with_token(secret: str, slug: str | None) -> Actor:
+    found = tokens.find(secret)
+    if found is None:
+        raise unauthorized("The token is unknown, has expired or was revoked.")
+    token, scopes = found
+    tokens.used(token)
+    if slug is not None and slug != token.owner.slug:
+        raise _no_owner()
+    ident = f"token:{token.pk}"
+    return Actor(token.user, token.by, ident, token.owner, None if slug is None else token.owner, scopes)
+
+
+def _no_owner() -> NotFoundError:
+    return NotFoundError("There is no such owner.")

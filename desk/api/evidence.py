@@ -1,0 +1,92 @@
+"""Bundles, files of captures, draft papers."""
+
+import tempfile
+from typing import Annotated
+
+from django.http.response import HttpResponseBase, JsonResponse
+from ninja import Path, Router
+
+from desk import shapes
+from desk.api import answers
+from desk.api.actors import Call, of
+from desk.api.document import file_of
+from desk.api.files import download, taken
+from desk.api.paging import Cursor, Limit, each, page
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, NotFoundError
+from registry import owned
+from registry.trail import Evidence
+from workers import wiring
+from workers.bundles import assemble, bundle_name
+from workers.papers import draft_paper, paper_name
+from workers.signed import signed_name, signed_sheet
+
+router = Router(tags=["evidence"])
+CASE = "/owners/{slug:owner}/cases/{int:number}"
+ONE = CASE + "/bundles/{int:bundle}"
+
+
+@router.get(CASE + "/bundles", response=answers.Piece[answers.BundleLine], operation_id="list_bundles")
+def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The bundles of a case."""
+    rows = owned.case(of(request), number).bundles.select_related("case")
+    return page(rows, each(shapes.bundle_line), cursor, limit)
+
+
+@router.get(ONE, response=answers.Bundle, operation_id="get_bundle")
+def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
+    """A bundle, with what outside witnesses have answered."""
+    return JsonResponse(shapes.bundle(owned.bundle(of(request), number, bundle)))
+
+
+@router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))
+def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
+    """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline."""
+    row = owned.bundle(of(request), number, bundle)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+    try:
+        assemble(wiring.house(), row, file)
+        taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
+    except ExhibitError:
+        file.close()
+        raise
+    file.seek(0)
+    return download(file, bundle_name(row), "application/zip")
+
+
+@router.get(ONE + "/signed-sheet", operation_id="get_signed_sheet", openapi_extra=file_of("application/pdf"))
+def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
+    """The exhibit sheet of a bundle with a signature inside the PDF."""
+    row = owned.bundle(of(request), number, bundle)
+    data = signed_sheet(wiring.house(), row)
+    taken(request, Evidence.SHEET, bundle=bundle, case=number)
+    return download(data, signed_name(row), "application/pdf")
+
+
+@router.get(ONE + "/papers/{paper}", operation_id="get_paper", openapi_extra=file_of("application/pdf"))
+def get_paper(
+    request: Call, owner: str, number: int, bundle: int, paper: Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
+) -> HttpResponseBase:
+    """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
+    row = owned.bundle(of(request), number, bundle)
+    data = draft_paper(wiring.house(), row, paper)
+    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)
+    return download(data, paper_name(row, paper), "application/pdf")
+
+
+@router.get(
+    CASE + "/captures/{int:capture}/files/{name}",
+    operation_id="get_capture_file",
+    openapi_extra=file_of("application/octet-stream"),
+)
+def get_capture_file(
+    request: Call, owner: str, number: int, capture: int, name: Annotated[str, Path(max_length=200)]
+) -> HttpResponseBase:
+    """A file of a visit, as it was kept; it may be a stranger's page, so treat it as such."""
+    row = owned.case(of(request), number).captures.filter(number=capture).order_by("pk").first()
+    file = next((one for one in row.files if one["name"] == name), None) if row else None
+    digest = Digest.from_hex(file["digest"]) if file else None
+    if digest is None or digest not in wiring.house().blobs:
+        raise NotFoundError("There is no such file.")
+    taken(request, Evidence.CAPTURE, case=number, file=name)
+    return download(wiring.house().blobs.open(digest), name, "application/octet-stream")

@@ -1,0 +1,28 @@
+"""Files as answers: each that is taken away is an entry of the log first."""
+
+from typing import Any, BinaryIO
+
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
+
+from desk.api.actors import Call, of
+from registry.trail import Evidence, Way, accessed
+
+SANDBOX = "default-src 'none'; sandbox"
+"""Should somebody open a file in a browser: nothing in it may do anything."""
+
+
+def taken(request: Call, what: Evidence, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put into the log that the caller takes evidence away."""
+    accessed(what, Way.TAKEN, of(request), by=request.auth.by, **about)
+
+
+def download(content: bytes | BinaryIO, name: str, media_type: str) -> HttpResponseBase:
+    """A file to keep under this name."""
+    if isinstance(content, bytes):
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        answer: HttpResponseBase = HttpResponse(content, content_type=media_type, headers=headers)
+    else:
+        answer = FileResponse(content, as_attachment=True, filename=name, content_type=media_type)
+    answer.headers["Content-Security-Policy"] = SANDBOX
+    return answer

@@ -1,0 +1,50 @@
+"""Long lists in pieces. A cursor names the last row that was seen, so that rows that come meanwhile move nothing."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import JsonResponse
+from ninja import Query
+
+MOST = 100
+_WORD = "after-"
+Row = TypeVar("Row", bound=Model)
+Shape = Callable[[Sequence[Any]], list[dict[str, Any]]]
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
+Cursor = Annotated[
+    str, Query(pattern=f"^({_WORD}[0-9]{{1,18}})?$", description="The field `next` of the answer before this one.")
+]
+
+
+def page(rows: QuerySet[Row], shape: Shape, cursor: str, limit: int, *, key: str = "number") -> JsonResponse:
+    """One piece of a list, oldest first.
+
+    Args:
+        rows: of one owner.
+        shape: makes plain data of the rows of a piece.
+        cursor: where the piece before it ended; empty for the first.
+        limit: how many rows at most.
+        key: the field that names a row for good, and by which the list is sorted.
+    """
+    after = _read(cursor)
+    chosen = rows.order_by(key) if after is None else rows.order_by(key).filter(**{f"{key}__gt": after})
+    found = list(chosen[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    last = _written(getattr(found[-1], key)) if more else None
+    return JsonResponse({"items": shape(found), "next": last})
+
+
+def each(shape: Callable[[Any], dict[str, Any]]) -> Shape:
+    """The shape of each row by itself."""
+    return lambda rows: [shape(row) for row in rows]
+
+
+def _written(value: int) -> str:
+    return f"{_WORD}{value}"
+
+
+def _read(cursor: str) -> int | None:
+    return int(cursor.removeprefix(_WORD)) if cursor else None

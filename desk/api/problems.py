@@ -1,0 +1,131 @@
+"""Every error of the API is a problem document (RFC 9457), whoever raises it."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from exhibit.errors import (
+    ConflictError,
+    ExhibitError,
+    NotFoundError,
+    RefusedError,
+    ServiceMissingError,
+    WrongUseError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+ROOT = "/api/"
+RETRY_SECONDS = "5"
+
+
+_DETAILS: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is nothing here.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address doesn't take that method; the header Allow names those it takes.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send less at once.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here. Tell the operator if it happens again.",
+}
+
+
+class Problem(Exception):  # noqa: N818 - the name of the standard
+    """An error that the API states itself.
+
+    Args:
+        status: of the answer.
+        detail: one sentence for whoever reads it.
+        headers: of the answer.
+        more: further members of the document, JSON values.
+    """
+
+    def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> None:  # noqa: ANN401 - JSON
+        super().__init__(detail)
+        self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
+
+
+def problem(status: int, detail: str = "", headers: dict[str, str] | None = None, **more: Any) -> HttpResponse:  # noqa: ANN401 - JSON
+    """The answer that states a problem."""
+    document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    document |= {"detail": detail or _DETAILS.get(status, "")}
+    document |= {name: value for name, value in more.items() if value}
+    return HttpResponse(
+        json.dumps(document, ensure_ascii=False), status=status, content_type=MEDIA_TYPE, headers=headers
+    )
+
+
+def unauthorized(detail: str) -> Problem:
+    """What somebody without a valid token or session gets."""
+    return Problem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="exhibit"'})
+
+
+def status_of(error: ExhibitError) -> int:
+    """The status that tells a program the kind of an error."""
+    kinds: tuple[tuple[type[ExhibitError], int], ...] = (
+        (NotFoundError, HTTPStatus.NOT_FOUND),
+        (ConflictError, HTTPStatus.CONFLICT),
+        (WrongUseError, HTTPStatus.UNPROCESSABLE_ENTITY),
+        (RefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
+        (ServiceMissingError, HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    return next((status for kind, status in kinds if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def tell_problems(api: NinjaAPI) -> None:
+    """Let the API state its errors as problems."""
+    known: tuple[tuple[type[Exception], Callable[[Any], HttpResponse]], ...] = (
+        (Problem, lambda e: problem(e.status, e.detail, e.headers, **e.more)),
+        (ExhibitError, _known),
+        (ValidationError, _invalid),
+        (Http404, lambda _: problem(HTTPStatus.NOT_FOUND)),
+        (AuthenticationError, lambda _: problem(HTTPStatus.UNAUTHORIZED)),
+        (HttpError, lambda e: problem(e.status_code, str(e))),
+        (RequestDataTooBig, _too_much),
+        (TooManyFieldsSent, _too_much),
+        (TooManyFilesSent, _too_much),
+    )
+    for kind, answer in known:
+        api.add_exception_handler(kind, partial(_answered, answer))
+
+
+def _answered(answer: Callable[[Any], HttpResponse], _: HttpRequest, error: Any) -> HttpResponse:  # noqa: ANN401 - ninja's call
+    return answer(error)
+
+
+def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: errors of the API that come from elsewhere, such as an unknown address, are problems too."""
+
+    def answered(request: HttpRequest) -> HttpResponseBase:
+        response = answer(request)
+        if not request.path.startswith(ROOT):
+            return response
+        response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in getattr(request, "api_headers", {}).items():
+            response.headers.setdefault(name, value)
+        if response.status_code < HTTPStatus.BAD_REQUEST or response.headers.get("Content-Type") == MEDIA_TYPE:
+            return response
+        kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
+        return problem(response.status_code, headers=kept)
+
+    return answered
+
+
+def _too_much(_: Exception) -> HttpResponse:
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _known(error: ExhibitError) -> HttpResponse:
+    status = status_of(error)
+    headers = {"Retry-After": RETRY_SECONDS} if error.retry else {}
+    reason = error.reason if isinstance(error, RefusedError) else ""
+    return problem(status, error.message, headers, hint=error.hint, reason=reason)
+
+
+def _invalid(error: ValidationError) -> HttpResponse:
+    """What was wrong with the request: where, and what; values aren't repeated."""
+    errors = [{"where": "/".join(str(part) for part in one["loc"]), "detail": one["msg"]} for one in error.errors]
+    return problem(HTTPStatus.BAD_REQUEST, "The request isn't what the OpenAPI document says.", errors=errors)

@@ -1,0 +1,54 @@
+"""Requests that are sent again: the first answer is kept with what it did, and given again."""
+
+from datetime import timedelta
+
+from django.db import OperationalError, connection
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ConflictError
+from registry.models import KeptAnswer
+
+KEPT_FOR = timedelta(days=2)
+_PATIENCE = "5s"
+
+
+class UnderWayError(ConflictError):
+    """The same request is being answered at this moment."""
+
+
+def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
+    """Begin to answer a request, in the transaction of what it does.
+
+    A second one with the same key waits some seconds for the first to end: then it has its answer, or, where the first
+    failed and left nothing, begins itself.
+
+    Returns:
+        The earlier answer, which may be to another request; ``None`` for the first.
+
+    Raises:
+        UnderWayError: the first takes longer.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
+            cursor.execute(
+                "INSERT INTO registry_keptanswer (caller, key, request, status, body, made_at)"
+                " VALUES (%s, %s, %s, 0, '', %s) ON CONFLICT (caller, key) DO NOTHING RETURNING id",
+                [caller, key, request.raw, now()],
+            )
+            new = cursor.fetchone() is not None
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except OperationalError as error:
+        raise UnderWayError("This request is being answered at this moment.", retry=True) from error
+    return None if new else KeptAnswer.objects.get(caller=caller, key=key)
+
+
+def keep(caller: str, key: str, status: int, body: str) -> None:
+    """Keep the answer to a request that was begun, in the same transaction."""
+    KeptAnswer.objects.filter(caller=caller, key=key).update(status=status, body=body)
+
+
+def forget_old() -> int:
+    """Forget answers that nobody asks for again; returns how many."""
+    return KeptAnswer.objects.filter(made_at__lt=now() - KEPT_FOR).delete()[0]
