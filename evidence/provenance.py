@@ -118,6 +118,23 @@ def _told(said: str) -> Provenance:
     )
 
 
+def authors_of(found: Provenance) -> tuple[str, ...]:
+    """Whom a manifest's assertions name as author, creator or credit: schema.org's, IPTC's and Dublin Core's words."""
+    try:
+        plain = _mapping(json.loads(found.manifest or b"{}"))
+    except ValueError:
+        return ()
+    active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
+    named: list[str] = []
+    for one in _list(active.get("assertions")):
+        said = _mapping(_mapping(one).get("data"))
+        named += [_text(_mapping(author).get("name")) for author in _list(said.get("author"))]
+        for name in ("dc:creator", "photoshop:Credit", "plus:ImageCreator"):
+            value = said.get(name)
+            named += [_text(entry) for entry in (value if isinstance(value, list) else [value])]
+    return tuple(dict.fromkeys(name for name in named if name))[:MOST_PROBLEMS]
+
+
 def _generator(active: Mapping[str, Any]) -> str:
     for one in _list(active.get("claim_generator_info")):
         info = _mapping(one)

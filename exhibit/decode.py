@@ -91,7 +91,7 @@ def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
     Raises:
         UnreadablePictureError: see :func:`decode`; damage inside the pixels isn't noticed here.
     """
-    with _opened(data, limits) as (picture, stream):
+    with opened(data, limits) as (picture, stream):
         return _info(picture, stream)
 
 
@@ -108,7 +108,7 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
         UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
             ``too-long-side``, ``text-bomb``, ``too-slow``, ``truncated`` or ``broken``.
     """
-    with _opened(data, limits) as (picture, stream):
+    with opened(data, limits) as (picture, stream):
         info = _info(picture, stream)
         orientation = _orientation(picture)
         reduction = _reduction(max(info.width, info.height), at_least)
@@ -143,8 +143,8 @@ class _TimedBytes(BytesIO):
 
 
 @contextmanager
-def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBytes]]:
-    """The opened picture within its limits; whatever a decoder raises comes out as ``UnreadablePictureError``."""
+def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBytes]]:
+    """The opened picture within its limits; whatever is raised within the block is an ``UnreadablePictureError``."""
     if not data:
         raise UnreadablePictureError("The file is empty.", reason="empty")
     if len(data) > limits.max_bytes:

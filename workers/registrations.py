@@ -41,7 +41,17 @@ class Registration:
 
 
 def submission_of(work: Work) -> LogSubmission | None:
+    """The log's submission of what is declared of a work now; ``None`` for works older than the log."""
+    return work.declaration or _first_of(work)
+
+
+def first_submission_of(work: Work) -> LogSubmission | None:
     """The log's submission of a work's registration; ``None`` for works older than the log."""
+    return work.registration or _first_of(work)
+
+
+def _first_of(work: Work) -> LogSubmission | None:
+    """Of a work whose row doesn't name it."""
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
     registered = rows.filter(opening__content__work=work.number, opening__content__has_key="picture")  # not its removal
     return registered.order_by("pk").first()
@@ -49,7 +59,7 @@ def submission_of(work: Work) -> LogSubmission | None:
 
 def registration_of(work: Work) -> Registration | None:
     """What is there at this moment."""
-    submission = submission_of(work)
+    submission = first_submission_of(work)
     if submission is None:
         return None
     entry = getattr(submission, "entry", None)
@@ -68,7 +78,7 @@ def proof_files(house: House, work: Work) -> dict[str, bytes]:
 
     Empty for a work whose entry's opening has been erased, or that is older than the log.
     """
-    submission = submission_of(work)
+    submission = first_submission_of(work)
     if submission is None:
         return {}
     checkpoint = best_covering(submission.pk) or checkpoint_covering(house, [submission])

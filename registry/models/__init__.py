@@ -27,6 +27,7 @@ from registry.models.log import (
     LogWaiting,
 )
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
+from registry.models.ownership import OwnershipRemark, WorkAttachment, WorkChange
 from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.repeats import KeptAnswer
@@ -79,6 +80,7 @@ __all__ = [
     "Match",
     "Membership",
     "Owner",
+    "OwnershipRemark",
     "Picture",
     "Refusal",
     "RegistrationConflict",
@@ -98,5 +100,7 @@ __all__ = [
     "Watch",
     "WitnessState",
     "Work",
+    "WorkAttachment",
+    "WorkChange",
     "WorkPicture",
 ]

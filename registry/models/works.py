@@ -1,6 +1,7 @@
 """What is registered, and what is permitted."""
 
 from django.db import models
+from django.db.models.functions import Concat, Lower
 
 from registry.models.people import Owner
 from registry.models.pictures import Picture
@@ -10,6 +11,20 @@ from registry.models.steps import Claimable
 class Work(models.Model):
     """A registered work of one owner, with one or more pictures."""
 
+    class AuthorKind(models.TextChoices):
+        """Whose work it is, as far as terms of protection depend on it."""
+
+        PERSON = "person"
+        ANONYMOUS = "anonymous"
+        ORGANISATION = "organisation"
+
+    class Medium(models.TextChoices):
+        """What it is, likewise."""
+
+        UNSAID = ""
+        PHOTOGRAPH = "photograph"
+        OTHER = "other"
+
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="works")
     number = models.PositiveIntegerField()
     title = models.CharField(max_length=500)
@@ -17,6 +32,47 @@ class Work(models.Model):
     rights_statement = models.TextField(blank=True)
     first_publication = models.CharField(max_length=40, blank=True, help_text="ISO 8601 date, or as much as is known")
     registrations = models.JSONField(default=list, blank=True, help_text="office, number, date")
+    holder = models.CharField(max_length=300, blank=True, db_default="", help_text="if it isn't the owner")
+    credit = models.CharField(max_length=300, blank=True, db_default="", help_text="how the work is to be credited")
+    created = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="when it was made, like a date above"
+    )
+    author_kind = models.CharField(
+        max_length=12, choices=AuthorKind.choices, default=AuthorKind.PERSON, db_default=AuthorKind.PERSON
+    )
+    author_died = models.PositiveSmallIntegerField(null=True, blank=True, help_text="year")
+    medium = models.CharField(
+        max_length=10, choices=Medium.choices, default=Medium.UNSAID, db_default=Medium.UNSAID, blank=True
+    )
+    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="what the file itself states")
+    registration = models.ForeignKey(
+        "LogSubmission", null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="the first"
+    )
+    declaration = models.ForeignKey(
+        "LogSubmission",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="of what is so now",
+    )
+    words = models.GeneratedField(
+        expression=Lower(
+            Concat(
+                "title",
+                models.Value(" "),
+                "author",
+                models.Value(" "),
+                "holder",
+                models.Value(" "),
+                "source_name",
+                output_field=models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+        help_text="what is searched",
+    )
     source_name = models.CharField(max_length=300, blank=True, help_text="name of the file that was registered")
     low_information = models.JSONField(default=list, blank=True, help_text="why it can't be matched safely")
     registered_at = models.DateTimeField()

@@ -1,8 +1,9 @@
 """Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from registry.models import BytesState, Owner, Picture, RegistrationConflict, St
 from registry.sightings import blocked, keep_pictures
 from workers.descriptors import SwitchedError
 from workers.marks import Marks, captions_of, find_marks
+from workers.ownership import note, stated_by_file
 from workers.wiring import House
 
 NEAR_SAME = 10
@@ -29,10 +31,11 @@ NEAR_SAME = 10
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """What an owner declares of a work. All but the title may be empty.
+    """What an owner declares of a work. All may be empty; a work without a title has the name of its file.
 
     ``first_publication`` is an ISO 8601 date or as much of it as is known; ``registrations`` are official ones, each
-    with office, number and date.
+    with office, number and date. With ``reads_metadata`` the owner declares what the file states wherever nothing else
+    is said.
     """
 
     title: str
@@ -41,6 +44,9 @@ class NewWork:
     first_publication: str = ""
     registrations: tuple[dict[str, str], ...] = ()
     source_name: str = ""
+    created: str = ""
+    credit: str = ""
+    reads_metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,8 @@ def _registered(
 ) -> Registered:
     digest = Digest.of(data)
     features = house.features.get(digest, lambda: data)
+    stated = stated_by_file(data, features.info.format, house.limits)
+    declared = _completed(declared, stated)
     house.blobs.put(data)
     marks = find_marks(house, owner, features)
     with transaction.atomic():
@@ -140,11 +148,12 @@ def _registered(
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
             return _told(earlier, new=False)
-        work, near = _keep(house, owner, picture, features, declared)
+        work, near = _keep(house, owner, picture, features, declared, stated)
         _keep_marks(work, features, marks)
         if digest not in house.blobs:  # retention may have removed them before their row was locked
             house.blobs.put(data)
         _note_conflicts(work, features, near)
+        note(work)
         with_it(work)
         return _told(work, new=True)
 
@@ -167,7 +176,23 @@ def _check_quota(house: House, owner: Owner, size: int) -> None:
         )
 
 
-def _keep(house: House, owner: Owner, picture: int, features: Features, declared: NewWork) -> tuple[Work, set[int]]:
+def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
+    """What is declared, with what the file states in the gaps if the owner wishes so."""
+    said = stated if declared.reads_metadata else {}
+    name = PurePosixPath(declared.source_name)
+    return replace(
+        declared,
+        title=declared.title or said.get("title") or name.stem or "–",
+        author=declared.author or said.get("author", ""),
+        rights_statement=declared.rights_statement or said.get("rights", ""),
+        created=declared.created or said.get("created", ""),
+        credit=declared.credit or said.get("credit", ""),
+    )
+
+
+def _keep(
+    house: House, owner: Owner, picture: int, features: Features, declared: NewWork, stated: Mapping[str, Any]
+) -> tuple[Work, set[int]]:
     """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
 
     Returns:
@@ -196,6 +221,9 @@ def _keep(house: House, owner: Owner, picture: int, features: Features, declared
         first_publication=declared.first_publication,
         registrations=list(declared.registrations),
         source_name=declared.source_name,
+        created=declared.created,
+        credit=declared.credit,
+        metadata=dict(stated),
     )
     WorkPicture.objects.create(work=work, picture_id=picture)
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
@@ -203,7 +231,9 @@ def _keep(house: House, owner: Owner, picture: int, features: Features, declared
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = _near_same(house, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
-    submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
+    work.registration = submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
+    work.declaration = work.registration
+    work.save(update_fields=["registration", "declaration"])
     return work, near
 
 
@@ -214,8 +244,12 @@ def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
-    """What a registration's log entry commits to."""
+    """What a registration's log entry commits to: all that is declared; the later fields where something is said."""
+    later = ("author_died", "created", "credit", "holder", "medium")
+    kind = {} if work.author_kind == Work.AuthorKind.PERSON else {"author_kind": str(work.author_kind)}
     return {
+        **{name: value for name in later if (value := getattr(work, name))},
+        **kind,
         "author": work.author,
         "first_publication": work.first_publication,
         "owner": work.owner.slug,

@@ -21,6 +21,7 @@ from registry.models import (
     Report,
     Sighting,
     StepState,
+    WorkAttachment,
     WorkPicture,
 )
 from registry.models.steps import Claimable
@@ -49,6 +50,7 @@ def expire_bytes(house: House) -> int:
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
         | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
+        | Exists(WorkAttachment.objects.filter(digest=OuterRef("digest")))
         | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
     ended = [StepState.DONE, StepState.FAILED]

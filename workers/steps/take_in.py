@@ -50,14 +50,14 @@ def _take_in(house: House, row: UploadFile) -> None:
 def _declared(row: UploadFile) -> NewWork:
     """What is declared: by the table, else for all files of the upload."""
     said = {} if row.line is None else row.line.declared
-    stem = row.name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     return NewWork(
-        title=(said.get("title") or stem or row.name)[:MOST_TITLE],
+        title=said.get("title", "")[:MOST_TITLE],
         author=(said.get("author") or row.upload.author)[:300],
         rights_statement=said.get("rights") or row.upload.rights_statement,
         first_publication=said.get("first_publication", ""),
         registrations=tuple(said.get("registrations", ())),
         source_name=row.name,
+        reads_metadata=row.upload.reads_metadata,
     )
 
 

@@ -1,0 +1,109 @@
+"""What files state of themselves, as cameras and programs write it, and as nobody should."""
+
+import io
+
+import pytest
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
+
+from exhibit.decode import Limits
+from exhibit.metadata import FileMetadata, read_metadata
+
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/"
+ photoshop:Credit="Agency" photoshop:DateCreated="2020-05-31T10:00:00" xmpRights:WebStatement="https://a.example/cc">
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">Two parrots</rdf:li>
+<rdf:li xml:lang="zh">鸟</rdf:li></rdf:Alt></dc:title>
+<dc:creator><rdf:Seq><rdf:li>Ann Lee</rdf:li><rdf:li>陈明</rdf:li></rdf:Seq></dc:creator>
+<dc:rights><rdf:Alt><rdf:li xml:lang="x-default">© Ann Lee</rdf:li></rdf:Alt></dc:rights>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def exif(**tags: str | bytes) -> Image.Exif:
+    made = Image.Exif()
+    for name, value in tags.items():
+        if name == "DateTimeOriginal":
+            made.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = value
+        else:
+            made[ExifTags.Base[name]] = value
+    return made
+
+
+def jpeg(**more: object) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(out, "JPEG", **more)
+    return out.getvalue()
+
+
+def with_iptc(data: bytes, **said: bytes) -> bytes:
+    """A JPEG with IPTC records 2:number in a Photoshop block."""
+    records = b"".join(
+        b"\x1c\x02" + bytes([int(name[1:])]) + len(value).to_bytes(2, "big") + value for name, value in said.items()
+    )
+    block = (
+        b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(records).to_bytes(4, "big") + records + b"\0" * (len(records) % 2)
+    )
+    return data[:2] + b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block + data[2:]
+
+
+def read(data: bytes) -> FileMetadata:
+    return read_metadata(data, Limits())
+
+
+def test_exif_is_read_with_its_utf_8_and_its_day() -> None:
+    said = exif(Artist="陈明".encode(), Copyright="© Ann".encode(), DateTimeOriginal="2020:05:31 10:00:00")
+    told = read(jpeg(exif=said))
+    assert (told.author, told.rights, told.created) == ("陈明", "© Ann", "2020-05-31")
+
+
+def test_iptc_is_read() -> None:
+    data = with_iptc(jpeg(), n5=b"Two parrots", n80=b"Ann Lee", n110=b"Agency", n116="© Ann".encode(), n55=b"20200531")
+    assert read(data) == FileMetadata("Two parrots", "Ann Lee", "2020-05-31", "© Ann", "Agency")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_xmp_is_read_in_every_format_and_goes_before_exif(form: str) -> None:
+    out, picture = io.BytesIO(), Image.new("RGB", (40, 30))
+    more: dict[str, object] = {"xmp": XMP.encode()}
+    if form == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", XMP)
+        more = {"pnginfo": info}
+    if form == "TIFF":
+        more = {"tiffinfo": {700: XMP.encode()}}
+    picture.save(out, form, **more, **({"exif": exif(Artist="Somebody else")} if form == "JPEG" else {}))
+    told = read(out.getvalue())
+    assert (told.title, told.author, told.credit, told.created) == (
+        "Two parrots",
+        "Ann Lee, 陈明",
+        "Agency",
+        "2020-05-31",
+    )
+    assert (told.rights, told.licence) == ("© Ann Lee", "https://a.example/cc")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no picture",
+        jpeg()[:40],
+        jpeg(xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><unclosed>"),
+        jpeg(xmp=b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>'),
+        jpeg(xmp=b"<a>" * 5_000),
+        with_iptc(jpeg(), n5=b"\xff\xfe\0\0"),
+        jpeg(exif=exif(DateTimeOriginal="0000:00:00 00:00:00")),
+        jpeg(exif=exif(DateTimeOriginal="9999:99:99")),
+    ],
+)
+def test_what_cannot_be_read_says_nothing(data: bytes) -> None:
+    told = read(data)
+    assert (told.author, told.rights) == ("", "")
+    assert told.created in ("", "9999")
+
+
+def test_words_are_limited_and_hold_nothing_that_does_not_print() -> None:
+    told = read(jpeg(exif=exif(Artist="A\nB\x07\x1b[31m " + "x" * 5_000)))
+    assert told.author.startswith("A B [31m x")
+    assert len(told.author) == 300
