@@ -14,7 +14,7 @@ from exhibit.calibration import calibrated
 from exhibit.clock import now
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
-from registry import calibrations, trail
+from registry import attention, calibrations, look_alikes, trail
 from registry.bulk import copy_into
 from registry.licence_check import covering_licence, out_of_time
 from registry.log import submit
@@ -139,7 +139,7 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
     sightings = Sighting.objects.select_related("picture").in_bulk([sighting for _, sighting, _ in rows])
     moment = now()
     gained: list[CaseSighting] = []
-    likely: list[Sighting] = []
+    likely: list[tuple[int, Sighting]] = []
     for match, sighting_id, decision in rows:
         sighting = sightings[sighting_id]
         row = _of_earlier_version(case, match, sighting) or CaseSighting(
@@ -152,13 +152,18 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
         row.save()
         gained.append(row)
         if row.licence_id is None and decision == Decision.CERTAIN:
-            likely.append(sighting)
+            likely.append((match, sighting))
     trail.extended(case, gained)
     apply_ledger(case)
     if by_person(case) and any(row.licence_id is None for row in gained):
         reason = "A sighting came after the time of the licence that a person had named."
         decide(case, Case.Decision.OPEN, by=LEDGER, reason=reason, who=Decider.LEDGER)
-    return [pk for sighting in likely if (pk := first_capture(case, sighting)) is not None]
+    attention.look_after(case, gained)
+    matches = list(Match.objects.filter(pk__in={match for match, _ in likely}))
+    known = look_alikes.known_among(case.owner_id, matches)
+    return [
+        pk for match, sighting in likely if match not in known and (pk := first_capture(case, sighting)) is not None
+    ]
 
 
 def by_person(case: Case) -> bool:
@@ -248,7 +253,9 @@ def decide(
     moment = now()
     case.decision, case.decided_at, case.decided_by = decision, moment, by
     case.reason, case.demonstration = reason, who is Decider.DEMONSTRATION
-    case.save(update_fields=["decision", "decided_at", "decided_by", "reason", "demonstration"])
+    case.disputed_at, case.waits = None, decision == Case.Decision.OPEN
+    fields = ["decision", "decided_at", "decided_by", "reason", "demonstration", "disputed_at", "waits"]
+    case.save(update_fields=fields)
     how = " (by the switch meant for demonstrations)" if case.demonstration else ""
     record(case, str(decision), by, f"{decision.label}{how}. {reason}".strip())
     opening = {

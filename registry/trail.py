@@ -90,6 +90,17 @@ def captured(case: Case, outcome: str, files: Iterable[Mapping[str, Any]]) -> No
     _of_case(case, "captured", {"files": kept, "outcome": outcome})
 
 
+def noted(case: Case, what: str, *, by: str) -> None:
+    """Put into the log that a member did something with a case that decides nothing: a note, a dispute, a view.
+
+    Args:
+        case: which.
+        what: such as ``noted`` or ``disputed``.
+        by: who.
+    """
+    _of_case(case, what, {"by": by})
+
+
 def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:
     details = {"case": case.number, "owner": case.owner.slug, **about}
     submit(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)

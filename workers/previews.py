@@ -1,10 +1,17 @@
 """Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
 
 import io
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from exhibit.decode import Limits, decode
+from exhibit.digests import Digest
+
+if TYPE_CHECKING:
+    from workers.wiring import House
 
 SMALL, LARGE = 256, 800
 QUALITY = 84
@@ -21,3 +28,34 @@ def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
     out = io.BytesIO()
     shown.save(out, format="JPEG", quality=QUALITY)
     return out.getvalue()
+
+
+def kept_preview(house: "House", digest: Digest, side: int = SMALL) -> bytes:
+    """A preview that is made once and kept beside the other caches; the folder may be removed at any time.
+
+    Raises:
+        NotFoundError: the bytes aren't stored.
+        UnreadablePictureError: they can't be decoded within the limits.
+    """
+    path = _path(house, digest, side)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        data = preview(house.blobs.get(digest), house.limits, side)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    written.write_bytes(data)
+    written.replace(path)
+    if digest not in house.blobs:  # purged meanwhile
+        path.unlink(missing_ok=True)
+    return data
+
+
+def drop_previews(house: "House", digest: Digest) -> None:
+    """Remove what is kept of a picture."""
+    for side in (SMALL, LARGE):
+        _path(house, digest, side).unlink(missing_ok=True)
+
+
+def _path(house: "House", digest: Digest, side: int) -> Path:
+    return house.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"

@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
@@ -11,12 +10,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from desk.remarks import further_in_words, remarks_of
 from desk.web.access import forbidden, may_decide, member_view, said, sees
-from desk.web.paging import page_of
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned, recaptures
 from registry.models import Bundle, Case, Match, Owner
+from workers import decisions
 from workers.drawings import pair_of
 from workers.facts import places_of, words_of_match
 from workers.proofs import witnesses_of
@@ -34,25 +33,6 @@ PAPERS = (
 
 COPIES = "copies"
 """The button that clears a case whose pictures are copies."""
-
-
-@require_safe
-@member_view
-def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The owner's cases, those that wait for a decision first asked for."""
-    wanted = request.GET.get("decision", "")
-    rows = (
-        owned.cases(owner)
-        .annotate(places=Count("case_sightings__sighting__image_key", distinct=True))
-        .prefetch_related("work__pictures")
-    )
-    counts = owned.cases(owner).aggregate(
-        **{str(one): Count("pk", filter=Q(decision=one)) for one in Case.Decision.values}
-    )
-    if wanted in Case.Decision.values:
-        rows = rows.filter(decision=wanted)
-    values = {"owner": owner, "page": page_of(request, rows), "decision": wanted, "counts": counts}
-    return render(request, "web/cases.html", values)
 
 
 @require_safe
@@ -113,6 +93,29 @@ def _decide(row: Case, decision: str, by: str, reason: str) -> None:
         deciding.clear(row, by=by, reason=reason, copies=decision == COPIES)
     elif decision == Case.Decision.OPEN:
         deciding.reopen(row, by=by, reason=reason)
+
+
+@require_POST
+@member_view
+def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
+    if not may_decide(request, owner):
+        return forbidden()
+    row = owned.case(owner, number)
+    by, words = request.user.get_username(), said(request.POST.get("words", ""))
+    wanted = request.POST.get("deed", "")
+    try:
+        if wanted == "note":
+            decisions.note(row, by=by, words=words)
+        elif wanted == "dispute":
+            decisions.dispute(row, by=by, reason=words)
+        elif wanted == "settle":
+            decisions.settle(row, by=by, reason=words)
+        elif wanted == "take-out":
+            decisions.take_out(row, by=by)
+    except ExhibitError as error:
+        messages.error(request, str(error))
+    return redirect("case", slug=owner.slug, number=number)
 
 
 @require_safe

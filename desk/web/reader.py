@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone, translation
@@ -46,15 +47,30 @@ def reader(answer: Answer) -> Answer:
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Show the site in another language from now on, here and wherever the person signs in."""
     wanted = request.POST.get("language", "")
-    back = request.headers.get("Referer", "")
-    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    response = redirect(back if safe else "home")
+    response = _back(request)
     if wanted in dict(settings.LANGUAGES):
         person = _person(request)
         if person is not None:
             User.objects.filter(pk=person.pk).update(language=wanted)
         response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax")
     return response
+
+
+@require_POST
+@login_required
+def choose_blur(request: HttpRequest) -> HttpResponse:
+    """Blur found pictures until the person asks for one, or don't."""
+    person = _person(request)
+    if person is not None:
+        User.objects.filter(pk=person.pk).update(blurs=request.POST.get("blur") == "on")
+    return _back(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To the page that asked."""
+    back = request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    return redirect(back if safe else "home")
 
 
 def _person(request: HttpRequest) -> User | None:

@@ -4,7 +4,6 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from desk.web import (
-    case_pages,
     download_pages,
     general_pages,
     log_pages,
@@ -12,6 +11,7 @@ from desk.web import (
     reader,
     report_pages,
 )
+from desk.web.case_urls import case_patterns
 from desk.web.ledger_urls import ledger_patterns
 from desk.web.watch_urls import watch_patterns
 from desk.web.work_urls import work_patterns
@@ -20,6 +20,7 @@ urlpatterns = [
     path("", general_pages.home, name="home"),
     path("accuracy/", general_pages.accuracy, name="accuracy"),
     path("healthz", general_pages.healthz, name="healthz"),
+    path("blur", reader.choose_blur, name="blur"),
     path("language", reader.choose_language, name="language"),
     path("log/checkpoint", log_pages.checkpoint, name="log-checkpoint"),
     path("log/tile/entries/<path:path>", log_pages.entries, name="log-entries"),
@@ -28,14 +29,11 @@ urlpatterns = [
     path("operator/retry", operator_pages.retry, name="operator-retry"),
     path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path("o/<slug:slug>/cases/", case_pages.cases, name="cases"),
-    path("o/<slug:slug>/cases/<int:number>/", case_pages.case, name="case"),
-    path("o/<slug:slug>/cases/<int:number>/decide", case_pages.decide, name="decide"),
-    path("o/<slug:slug>/cases/<int:number>/matches/<int:match>/<str:drawing>", case_pages.drawing, name="drawing"),
     path(
         "o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", download_pages.captured, name="captured"
     ),
     path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", download_pages.paper, name="paper"),
+    *case_patterns,
     *work_patterns,
     *watch_patterns,
     *ledger_patterns,

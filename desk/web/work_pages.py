@@ -22,7 +22,7 @@ from registry import owned
 from registry.models import BytesState, Owner, Picture
 from registry.trail import Evidence
 from workers import deposits
-from workers.previews import LARGE, SMALL, preview
+from workers.previews import LARGE, SMALL, kept_preview
 from workers.wiring import house
 
 
@@ -127,6 +127,6 @@ def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     try:
         if row.bytes_state != BytesState.STORED and row.thumbnail is not None:
             return HttpResponse(house().blobs.get(row.thumbnail), content_type="image/jpeg")
-        return HttpResponse(preview(house().blobs.get(row.digest), house().limits, side), content_type="image/jpeg")
+        return HttpResponse(kept_preview(house(), row.digest, side), content_type="image/jpeg")
     except ExhibitError as error:
         raise Http404 from error

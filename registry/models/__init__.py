@@ -1,7 +1,7 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
 from registry.models.canaries import Canary
-from registry.models.cases import Capture, Case, CaseEvent, CaseSighting
+from registry.models.cases import Capture, Case, CaseEvent, CaseSighting, LookAlike
 from registry.models.crawls import (
     Crawl,
     CrawlSlice,
@@ -77,6 +77,7 @@ __all__ = [
     "LogOrigin",
     "LogSubmission",
     "LogWaiting",
+    "LookAlike",
     "Match",
     "Membership",
     "Owner",

@@ -5,6 +5,7 @@ from django.db import models
 from registry.models.crawls import Sighting
 from registry.models.matching import Match
 from registry.models.people import Owner, User
+from registry.models.pictures import Picture
 from registry.models.steps import Claimable
 from registry.models.works import Licence, Work
 
@@ -30,11 +31,22 @@ class Case(models.Model):
     reason = models.TextField(blank=True)
     demonstration = models.BooleanField(default=False, help_text="confirmed by the switch meant for demonstrations")
     opened_at = models.DateTimeField()
+    disputed_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when a member says it was decided wrongly"
+    )
+    waits = models.BooleanField(default=True, db_default=True, help_text="a person has to look at it")
+    likelihood = models.FloatField(default=0, db_default=0, help_text="of its strongest match, to sort by")
+    places = models.PositiveIntegerField(default=0, db_default=0, help_text="different images on different pages")
+    shown = models.ForeignKey("CaseSighting", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["owner", "work", "party"], name="case_identity"),
             models.UniqueConstraint(fields=["owner", "number"], name="case_number"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "party"], name="case_waiting", condition=models.Q(waits=True)),
+            models.Index(fields=["owner", "decision", "number"], name="case_by_decision"),
         ]
         ordering = ["owner", "number"]
 
@@ -50,6 +62,20 @@ class CaseSighting(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "match", "sighting"], name="case_sighting_identity")]
+
+
+class LookAlike(models.Model):
+    """A found picture that a person said is no copy of a registered one, for one owner; learned from a case."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="look_alikes")
+    registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
+    found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="look_alikes")
+    cleared_by = models.CharField(max_length=300)
+    cleared_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "registered", "found"], name="look_alike_identity")]
 
 
 class CaseEvent(models.Model):

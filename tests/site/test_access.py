@@ -22,6 +22,7 @@ from workers.steps.register import remove_work
 GENERAL = {
     "home",
     "accuracy",
+    "blur",
     "healthz",
     "language",
     "sign-in",
@@ -121,7 +122,8 @@ POSTED = {
     "report-again",
     "remove-report",
 }
-POSTED |= {"pause-watch", "stop-crawl", "make-watch"}  # of watches
+POSTED |= {"pause-watch", "stop-crawl"}  # of watches
+POSTED |= {"decide-cases", "case-deed"}  # of cases
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:

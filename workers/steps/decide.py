@@ -1,60 +1,100 @@
 """A person's decisions on a case, and what follows from them."""
 
+from datetime import timedelta
+
 from django.db import transaction
 
+from exhibit.clock import now
 from exhibit.errors import ConflictError
-from registry import matching
-from registry.models import Case, Licence
+from registry import attention, look_alikes, matching
+from registry.models import Bundle, Case, Licence
 from workers.steps.seal import request_bundle
 from workers.wiring import House
 
 DEMONSTRATION = "demonstration switch"
 """Stands where a person's name would stand; shown in every document."""
 
+NOT_BEFORE = timedelta(0)
 
-def confirm(house: House, case: Case, *, by: str, reason: str, demonstration: bool = False) -> None:
+
+def confirm(
+    house: House,
+    case: Case,
+    *,
+    by: str,
+    reason: str,
+    demonstration: bool = False,
+    undo_for: timedelta = NOT_BEFORE,
+) -> None:
     """Confirm a case and ask for its first bundle; confirming twice changes nothing.
 
+    Args:
+        house: ports.
+        case: the case.
+        by: who.
+        reason: why.
+        demonstration: by the switch that is meant for demonstrations.
+        undo_for: so long nothing is sealed, for a hand that slipped.
+
     Raises:
-        WrongUseError: the case was decided otherwise, and has to be reopened first.
+        ConflictError: the case was decided otherwise, and has to be reopened first.
     """
     with transaction.atomic():
-        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        case = _locked(case)
         if case.decision == Case.Decision.CONFIRMED:
             return
         _check_open(case)
         who = matching.Decider.DEMONSTRATION if demonstration else matching.Decider.PERSON
         matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
         bundle = request_bundle(case)
+        if undo_for:
+            Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
     house.hint("capture", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
     house.hint("seal", [bundle.pk])
 
 
 def clear(case: Case, *, by: str, reason: str, copies: bool = False) -> None:
-    """Record that the found pictures aren't copies or, with ``copies``, that they are and nothing is wrong with it."""
+    """Record that the found pictures aren't copies or, with ``copies``, that they are and nothing is wrong with it.
+
+    Pictures that aren't copies are learned: the owner's other cases that hold nothing else are put aside.
+    """
     with transaction.atomic():
-        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        case = _locked(case)
         _check_open(case)
         matching.decide(case, Case.Decision.CLEARED, by=by, reason=reason, copies=copies)
+        if not copies:
+            look_alikes.learn(case, by)
+    if not copies:
+        attention.set_aside(case)
 
 
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
     """Record that a licence permits the use, at every sighting of the case."""
     with transaction.atomic():
-        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        case = _locked(case)
         _check_open(case)
         case.case_sightings.update(licence=licence)
         matching.decide(case, Case.Decision.LICENSED, by=by, reason=f"Licence {licence.number}. {reason}".strip())
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:
-    """Open a decided case again; its history and its bundles stay. A licence that a person gave to it is taken back."""
+    """Open a decided case again; its history and its bundles stay. What it gave or taught is taken back.
+
+    That is a licence that a person gave to it, and look-alikes that were learned from it.
+    """
     with transaction.atomic():
-        case = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        case = _locked(case)
         if case.decision == Case.Decision.OPEN:
             raise ConflictError(f"Case {case.number} is open.")
         matching.search_again(case)
         matching.decide(case, Case.Decision.OPEN, by=by, reason=reason)
+        forgotten = look_alikes.forget(case)
+    if forgotten:
+        attention.set_aside(case)
+
+
+def _locked(case: Case) -> Case:
+    return Case.objects.select_for_update(no_key=True).get(pk=case.pk)
 
 
 def _check_open(case: Case) -> None:

@@ -25,6 +25,7 @@ from registry.models import (
 from workers import uploads
 from workers.bundles import sealed_case, sealed_facts
 from workers.deposits import RECORD_ROLE, sealed_deposit
+from workers.previews import drop_previews
 from workers.steps.report import clear_folder
 from workers.wiring import House
 
@@ -61,7 +62,9 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
         clear_folder(house, report)
     for one in shown:
         house.blobs.remove(one)
-    return house.blobs.remove(digest)
+    was_here = house.blobs.remove(digest)
+    drop_previews(house, digest)
+    return was_here
 
 
 def _cases(digest: Digest) -> QuerySet[Case]:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0027_uploads'),
+        ('registry', '0028_kept_answers'),
     ]
 
     operations = [

@@ -1,0 +1,74 @@
+"""What a person cleared is learned: the same pair of pictures, and near-same found ones, ask for nobody again.
+
+A pair is learned for one owner: a registered picture, and a found one that isn't a copy of it. A found picture is
+near-same when its hash differs from a cleared one's in a few bits, and in fewer than from the registered picture's.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from exhibit.clock import now
+from registry.models import Case, FingerprintRow, LookAlike, Match
+
+HASH, PART = "phash256", "whole"
+NEAR = 10
+"""Bits of 256 in which the hashes of near-same found pictures differ at most."""
+
+
+def learn(case: Case, by: str) -> int:
+    """Learn the pairs of a case that a person cleared, for its owner; inside the transaction of that decision.
+
+    Returns:
+        How many are new.
+    """
+    pairs = Match.objects.filter(case_sightings__case=case).values_list("registered_id", "found_id").distinct()
+    moment = now()
+    rows = [
+        LookAlike(owner_id=case.owner_id, registered_id=one, found_id=two, case=case, cleared_by=by, cleared_at=moment)
+        for one, two in pairs
+    ]
+    before = LookAlike.objects.filter(case=case).count()
+    LookAlike.objects.bulk_create(rows, ignore_conflicts=True)
+    return LookAlike.objects.filter(case=case).count() - before
+
+
+def forget(case: Case) -> int:
+    """Forget what a case taught, because it was opened again; returns how many pairs that were."""
+    return LookAlike.objects.filter(case=case).delete()[0]
+
+
+def known_among(owner: int, matches: Sequence[Match]) -> set[int]:
+    """Those of the matches (primary keys) whose pairs the owner's people cleared before, or nearly so."""
+    learned: dict[int, set[int]] = defaultdict(set)
+    registered = {one.registered_id for one in matches}
+    rows = LookAlike.objects.filter(owner=owner, registered__in=registered).values_list("registered_id", "found_id")
+    for one, two in rows:
+        learned[one].add(two)
+    if not learned:
+        return set()
+    same = {one.pk for one in matches if one.found_id in learned[one.registered_id]}
+    return same | _near([one for one in matches if one.pk not in same], learned)
+
+
+def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]:
+    concerned = [one for one in matches if learned.get(one.registered_id)]
+    if not concerned:
+        return set()
+    cleared = set().union(*(learned[one.registered_id] for one in concerned))
+    hashes = _hashes({*cleared, *(one.found_id for one in concerned)})
+    found = set()
+    for one in concerned:
+        code = hashes.get(one.found_id)
+        others = [hashes[other] for other in learned[one.registered_id] if other in hashes]
+        if code is not None and any(_bits(code, other) <= min(NEAR, one.hamming - 1) for other in others):
+            found.add(one.pk)
+    return found
+
+
+def _hashes(pictures: Iterable[int]) -> dict[int, int]:
+    rows = FingerprintRow.objects.filter(picture__in=list(pictures), space__name=HASH, part=PART)
+    return {picture: int.from_bytes(bytes(vector), "big") for picture, vector in rows.values_list("picture", "vector")}
+
+
+def _bits(one: int, other: int) -> int:
+    return (one ^ other).bit_count()
