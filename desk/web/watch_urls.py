@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from desk.web import crawl_pages, watch_pages
+from desk.web import crawl_pages, new_watch_pages, watch_pages
 
 watch_patterns = [
     path("o/<slug:slug>/watches/", watch_pages.watches, name="watches"),
+    path("o/<slug:slug>/watches/new", new_watch_pages.new, name="new-watch"),
+    path("o/<slug:slug>/watches/make", new_watch_pages.make, name="make-watch"),
     path("o/<slug:slug>/watches/<int:number>/", watch_pages.watch, name="watch"),
     path("o/<slug:slug>/watches/<int:number>/edit", watch_pages.edit, name="edit-watch"),
     path("o/<slug:slug>/watches/<int:number>/run", watch_pages.run, name="run-watch"),

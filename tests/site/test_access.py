@@ -122,7 +122,7 @@ POSTED = {
     "report-again",
     "remove-report",
 }
-POSTED |= {"pause-watch", "stop-crawl"}  # of watches
+POSTED |= {"pause-watch", "stop-crawl", "make-watch"}  # of watches
 POSTED |= {"decide-cases", "case-deed"}  # of cases
 
 

@@ -40,7 +40,7 @@ def ann(studio: Owner) -> Client:
 
 def fields(page: str) -> dict[str, str]:
     """What a form on a page would send as it stands."""
-    given = dict(re.findall(r'<input type="[a-z]+" name="([a-z]+)" value="([^"]*)"', page))
+    given = dict(re.findall(r'<input type="(?:text|number|time)" name="([a-z]+)" value="([^"]*)"', page))
     chosen = re.findall(r'<select name="([a-z]+)".*?<option value="([^"]*)" selected', page, re.DOTALL)
     return given | dict(chosen)
 

@@ -1,0 +1,125 @@
+"""A look at a site before it is watched, against a real server on loopback."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from crawler.job import SourceKind, UserAgent
+from crawler.looking import Look, Robots, look_at
+from exhibit.errors import RefusedError
+from exhibit.guard import Guard
+from tests.assets.site import Answer, Site
+
+PAGE = Answer(
+    b'<title>The shop</title><link rel="alternate" type="application/rss+xml" href="/feed.xml">'
+    b'<link rel="alternate" type="application/atom+xml" href="https://elsewhere.example/feed">'
+)
+XML = "application/xml"
+SITEMAP = Answer(b"<urlset><url><loc>http://127.0.0.1/a</loc></url></urlset>", XML)
+FEED = Answer(b'<?xml version="1.0"?><rss version="2.0"><channel><item><link>/a</link></item></channel></rss>', XML)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        running.routes = {"/": PAGE}
+        yield running
+
+
+def look(address: str, *, seconds: float = 10, networks: tuple[str, ...] = ("127.0.0.0/8",)) -> Look:
+    return look_at(address, Guard(networks), UserAgent(), lambda host: host == "denied.example", seconds=seconds)
+
+
+def proposed(given: Look, site: Site) -> list[tuple[str, str]]:
+    return [(str(one.kind), one.url.removeprefix(site.url(""))) for one in given.proposals]
+
+
+def test_the_site_its_sitemaps_and_its_own_feeds_are_proposed(site: Site) -> None:
+    robots = f"User-agent: *\nCrawl-delay: 3\nDisallow: /cart\nSitemap: {site.url('/map.xml')}\n"
+    site.routes["/robots.txt"] = Answer(robots.encode(), "text/plain")
+    found = look(site.url("/"))
+    assert proposed(found, site) == [("site", "/"), ("sitemap", "/map.xml"), ("feed", "/feed.xml")]
+    assert (found.title, found.robots, found.crawl_delay) == ("The shop", Robots.ALLOWS, 3)
+
+
+def test_a_sitemap_in_its_usual_place_is_found(site: Site) -> None:
+    site.routes["/sitemap.xml"] = SITEMAP
+    found = look(site.url("/"))
+    assert ("sitemap", "/sitemap.xml") in proposed(found, site)
+    assert found.robots is Robots.NONE
+    site.routes["/sitemap.xml"] = PAGE
+    assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
+
+
+@pytest.mark.parametrize(("answer", "kind"), [(SITEMAP, SourceKind.SITEMAP), (FEED, SourceKind.FEED)])
+def test_the_address_of_a_sitemap_or_a_feed_is_taken_as_that(site: Site, answer: Answer, kind: SourceKind) -> None:
+    site.routes["/given"] = answer
+    assert proposed(look(site.url("/given")), site) == [(str(kind), "/given")]
+
+
+@pytest.mark.parametrize(
+    ("robots", "says"),
+    [
+        (Answer(b"User-agent: ExhibitBot\nDisallow: /\n", "text/plain"), Robots.FORBIDS),
+        (Answer(b"", status=503), Robots.UNREADABLE),
+    ],
+)
+def test_what_robots_txt_forbids_isnt_looked_at(site: Site, robots: Answer, says: Robots) -> None:
+    site.routes["/robots.txt"] = robots
+    found = look(site.url("/"))
+    assert (found.robots, found.proposals) == (says, ())
+    assert {one.path for one in site.seen} <= {"/robots.txt", "/.well-known/tdmrep.json"}
+
+
+def test_a_reservation_against_mining_is_told(site: Site) -> None:
+    body = b'[{"location": "/*", "tdm-reservation": 1}]'
+    site.routes["/.well-known/tdmrep.json"] = Answer(body, "application/json")
+    assert look(site.url("/")).reserved
+    site.routes["/.well-known/tdmrep.json"] = Answer(b'[{"location": "/other", "tdm-reservation": 1}]')
+    assert not look(site.url("/")).reserved
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("", "bad-url"),
+        ("shop", "bad-url"),
+        ("two words.example", "bad-url"),
+        ("https://", "bad-url"),
+        ("ftp://shop.example/", "scheme"),
+        ("javascript:alert(1)", "bad-url"),
+        ("https://ann:secret@shop.example/", "credentials"),
+        ("http://192.168.0.1/", "private-address"),
+        ("http://169.254.169.254/latest/meta-data", "private-address"),
+        ("https://denied.example/", "denied-host"),
+        ("https://x.invalid/", "unresolvable"),
+        (f"https://shop.example/{'x' * 3000}", "bad-url"),
+    ],
+)
+def test_what_is_no_address_of_a_site_is_refused_with_the_reason(address: str, reason: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        look(address)
+    assert refused.value.reason == reason
+
+
+def test_a_site_that_leads_into_a_private_network_is_refused(site: Site) -> None:
+    site.routes["/"] = Answer(status=302, headers=(("Location", "http://10.0.0.1/"),))
+    with pytest.raises(RefusedError) as refused:
+        look(site.url("/"))
+    assert refused.value.reason == "private-address"
+
+
+def test_a_site_that_drips_doesnt_hold_up_whoever_looks(site: Site) -> None:
+    site.routes["/"] = Answer(b"<p>", pieces=200, pause=0.1, length=-1)
+    begun = time.monotonic()
+    with pytest.raises(RefusedError) as refused:
+        look(site.url("/"), seconds=1)
+    assert refused.value.reason == "too-slow"
+    assert time.monotonic() - begun < 8
+
+
+def test_a_missing_page_is_told_by_its_status(site: Site) -> None:
+    with pytest.raises(RefusedError) as refused:
+        look(site.url("/gone"))
+    assert refused.value.reason == "http-404"
