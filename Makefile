@@ -9,7 +9,7 @@ CODE := exhibit registry crawler indexer evidence workers desk demo bench traini
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence verify-outside messages lock clean
+.PHONY: help setup demo test check up bench bench-matching bench-evidence verify-outside messages screenshots lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; 
 
 messages: setup ## brings the catalogues of the site's words up to date, and says what waits for a translator
 	@$(VENV)/python tools/messages.py
+
+screenshots: setup ## pictures of the site's pages for docs/, of what `make demo` has left; needs a Chromium
+	@$(VENV)/python tools/screenshots.py
 
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,153 @@
+"""Pictures of the site's main pages for the documentation, in every language, of what the demonstration has left.
+
+    make demo && make screenshots
+
+Needs a Chromium. The demonstration's data are copied first and stay as they are.
+"""
+
+import argparse
+import io
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from registry.models import Owner
+
+EXHIBIT = (sys.executable, "-m", "desk")
+PERSON = "ann@studio.example"
+LANGUAGES = {"en": "en-GB", "zh-hans": "zh-CN"}
+UNDECIDED = 30
+"""Cases of the demonstration that wait for a decision in the pictures."""
+PAGES = {
+    "cases": "o/{owner}/cases/",
+    "case": "o/{owner}/cases/{case}/",
+    "works": "o/{owner}/works/",
+    "work": "o/{owner}/works/1/",
+    "watches": "o/{owner}/watches/",
+    "watch": "o/{owner}/watches/1/",
+    "licences": "o/{owner}/licences/",
+    "downloads": "o/{owner}/downloads/",
+    "operator": "operator/",
+}
+ON_PHONE = ("cases", "case")
+WIDE, PHONE = (1280, 860), (390, 844)
+QUALITY = 80
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Take the pictures and return an exit code."""
+    from evidence.browser.program import find_browser  # noqa: PLC0415 - found from the checkout
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "desk")
+    asked = parser.parse_args(arguments)
+    program, data = find_browser("").path, asked.demo / "data"
+    if program is None or not data.is_dir():
+        print("A Chromium and the data of the demonstration are needed: run `make demo` first.", file=sys.stderr)
+        return 2
+    asked.out.mkdir(parents=True, exist_ok=True)
+    # the driver keeps a loop in this thread, and Django would take every query for one within it
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with _running(data) as (address, cookie, values), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for language, locale in LANGUAGES.items():
+            for name, size in [*((one, WIDE) for one in PAGES), *((one, PHONE) for one in ON_PHONE)]:
+                page = _page(browser, address, cookie, locale, size)
+                page.goto(address + PAGES[name].format(**values), wait_until="networkidle")
+                kind = "-phone" if size is PHONE else ""
+                _save(page.screenshot(), asked.out / f"{name}{kind}-{language}.webp")
+                page.context.close()
+        browser.close()
+    return 0
+
+
+@contextmanager
+def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
+    """A copy of the demonstration with its site up; gives its address, the cookie of a member, and what fills pages."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-shots-") as name, socket.socket() as free:
+        Path(name).chmod(0o755)
+        subprocess.run(["cp", "-a", str(data), f"{name}/data"], check=True)  # keeps whose files they are
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        given = {"EXHIBIT_DATA": f"{name}/data", "EXHIBIT_WEB_PORT": str(port), "DATABASE_URL": "", "REDIS_URL": ""}
+        subprocess.run([*EXHIBIT, "up", "--detach"], check=True, cwd=ROOT, env=os.environ | given)
+        try:
+            # a copy of the log mustn't be signed on unless somebody says that it is the only one
+            subprocess.run(
+                [*EXHIBIT, "log", "accept-head", "--reason", "A copy for pictures."],
+                check=True,
+                cwd=ROOT,
+                env=os.environ | given,
+            )
+            yield f"http://127.0.0.1:{port}/", *_prepared(given)
+        finally:
+            subprocess.run([*EXHIBIT, "down"], check=True, cwd=ROOT, env=os.environ | given)
+
+
+def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
+    """Let a person be signed in, and some cases wait for her."""
+    from exhibit.config import load_config  # noqa: PLC0415 - after the data folder is known
+    from workers import addresses  # noqa: PLC0415
+
+    config = load_config(given)
+    servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
+    os.environ.update(given | servers, DJANGO_SETTINGS_MODULE="desk.settings")
+    import django  # noqa: PLC0415
+
+    django.setup()
+    from django.conf import settings  # noqa: PLC0415
+    from django.test import Client  # noqa: PLC0415
+
+    from registry.models import Membership, Owner, User  # noqa: PLC0415
+
+    owner = Owner.objects.order_by("pk")[0]
+    person = User.objects.create_superuser(PERSON, PERSON)
+    Membership.objects.create(user=person, owner=owner, role="owner")
+    client = Client()
+    client.force_login(person)
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+    return cookie, {"owner": owner.slug, "case": _reopened(owner)}
+
+
+def _reopened(owner: "Owner") -> int:
+    """Open decided cases again; returns the number of one."""
+    from workers.steps import decide  # noqa: PLC0415
+
+    chosen = list(owner.cases.filter(decision="confirmed").order_by("number")[:UNDECIDED])
+    for case in chosen:
+        decide.reopen(case, by=PERSON, reason="Shown undecided in the documentation.")
+    return chosen[0].number
+
+
+def _page(browser: Browser, address: str, cookie: dict[str, str], locale: str, size: tuple[int, int]) -> Page:
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, locale=locale, timezone_id="Europe/Berlin"
+    )
+    context.add_cookies([{"name": cookie["name"], "value": cookie["value"], "url": address}])
+    return context.new_page()
+
+
+def _save(screenshot: bytes, path: Path) -> None:
+    """As WebP: a quarter of a PNG's size."""
+    with Image.open(io.BytesIO(screenshot)) as picture:
+        picture.convert("RGB").save(path, "WEBP", quality=QUALITY, method=6)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
