@@ -51,14 +51,17 @@ def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
 
 
 def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
-    """Of these cases, those of which something would change: one query for all."""
+    """Of these cases, those of which the changed licences would change something: one query for all.
+
+    What other licences cover is left to the changes that brought them, so that each tells what it did.
+    """
     of = {case.pk: case for case in cases}
     rows = CaseSighting.objects.filter(case__in=list(of)).select_related("sighting")
     rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
     found = set()
     for row in rows:
         covering = ledger.covering(of[row.case_id].work_id, row.sighting)
-        if (covering.pk if covering else None) != row.licence_id or row.licence_id in licences:
+        if row.licence_id in licences or (covering is not None and covering.pk in licences):
             found.add(row.case_id)
     return found
 

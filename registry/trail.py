@@ -101,6 +101,11 @@ def noted(case: Case, what: str, *, by: str) -> None:
     _of_case(case, what, {"by": by})
 
 
+def noticed(case: Case, what: str, number: int, *, by: str, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put into the log that a notice about a case was signed, was sent, or what became of it."""
+    _of_case(case, what, {"by": by, "notice": number, **about})
+
+
 def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:
     details = {"case": case.number, "owner": case.owner.slug, **about}
     submit(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)

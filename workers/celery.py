@@ -36,6 +36,7 @@ QUEUES = {
     "exhibit.witness": "evidence",
     "exhibit.report": "evidence",
     "exhibit.ledger": "evidence",
+    "exhibit.notice": "evidence",
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 

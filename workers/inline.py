@@ -13,6 +13,7 @@ from workers.steps import (
     crawl,
     ledger,
     match,
+    notice,
     plan,
     refingerprint,
     report,
@@ -44,6 +45,7 @@ STEPS: dict[str, Step] = {
     "witness": witness.ask_witnesses,
     "report": report.make_reports,
     "ledger": ledger.look_at_ledger,
+    "notice": notice.send_notices,
 }
 CLAIMED = {step: model for step, model, _ in tick.BATCHES}
 

@@ -8,6 +8,7 @@ from workers.steps import (
     crawl,
     ledger,
     match,
+    notice,
     plan,
     refingerprint,
     report,
@@ -86,6 +87,12 @@ def make_reports(ids: list[int]) -> None:
 def look_at_ledger(ids: list[int]) -> None:
     """Look at the cases that a change of the licence ledger concerns."""
     ledger.look_at_ledger(house(), ids)
+
+
+@app.task(name="exhibit.notice")
+def send_notices(ids: list[int]) -> None:
+    """Send signed notices by mail."""
+    notice.send_notices(house(), ids)
 
 
 @app.task(name="exhibit.tick")

@@ -13,6 +13,7 @@ from desk.web import (
 )
 from desk.web.case_urls import case_patterns
 from desk.web.ledger_urls import ledger_patterns
+from desk.web.notice_urls import notice_patterns
 from desk.web.watch_urls import watch_patterns
 from desk.web.work_urls import work_patterns
 
@@ -37,6 +38,7 @@ urlpatterns = [
     *work_patterns,
     *watch_patterns,
     *ledger_patterns,
+    *notice_patterns,
     path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
     path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
     path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),

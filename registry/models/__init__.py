@@ -27,6 +27,7 @@ from registry.models.log import (
     LogWaiting,
 )
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
+from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
 from registry.models.ownership import OwnershipRemark, WorkAttachment, WorkChange
 from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
@@ -80,6 +81,11 @@ __all__ = [
     "LookAlike",
     "Match",
     "Membership",
+    "Notice",
+    "NoticeCase",
+    "NoticeEvent",
+    "NoticeMail",
+    "NoticeWording",
     "Owner",
     "OwnershipRemark",
     "Picture",

@@ -185,6 +185,17 @@ def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: Inline
     assert change_licence(licence, new, by="Ann", reason="") is None
 
 
+def test_each_change_tells_what_its_own_licences_did(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    case = case_at(inline, studio, "shop.example", "a")
+    keep_licences(studio, [NewLicence("Elsewhere", domain="other.example")])
+    keep_licences(studio, [NewLicence("A", domain="shop.example")])
+    look_at_ledger(inline.house, waiting_changes(studio))
+    told = [one.progress.get("licensed") for one in LedgerChange.objects.order_by("pk")]
+    assert told == [None, [case.number]]
+
+
 def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: Inline) -> None:
     studio = owner("studio")
     register(inline.house, studio, photograph(1))

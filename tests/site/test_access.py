@@ -10,7 +10,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.licences import NewLicence, keep_licences
-from registry.models import Bundle, Crawl, LogSubmission, Membership, Owner, Report, Role, Sighting, User, Watch
+from registry.models import Bundle, Crawl, LogSubmission, Membership, Notice, Owner, Report, Role, Sighting, User, Watch
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
 from workers import uploads
@@ -56,6 +56,8 @@ class Scene:
         keep_licences(self.studio, [NewLicence("A", domain="other.example")])
         began = uploads.begin(self.studio, uploads.Declaration(), by="Ann", table=None, announced=1)
         uploads.receive(inline.house, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
+        about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
+        Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         self.alice, self.bob = (
             self._person("alice", self.studio, Role.OWNER),
@@ -86,6 +88,8 @@ class Scene:
             "paper": "us-902",
             "digest": self.work.pictures.get().digest.hex,
             "name": "a.csv",
+            "kind": "dmca",
+            "language": "en",
         }
         return {
             pattern.name: reverse(pattern.name, kwargs={key: values[key] for key in pattern.pattern.converters})
@@ -118,6 +122,9 @@ POSTED = {
     "decide",
     "run-watch",
     "make-deposit",
+    "sign-notice",
+    "send-notice",
+    "track-notice",
     "request-report",
     "report-again",
     "remove-report",

@@ -14,6 +14,7 @@ from registry.models import (
     CrawlSlice,
     DescriptorModel,
     LedgerChange,
+    NoticeMail,
     Picture,
     Report,
     UploadFile,
@@ -33,6 +34,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("witness", AnchorReceipt, 50),
     ("report", Report, 1),
     ("ledger", LedgerChange, 1),
+    ("notice", NoticeMail, 4),
     ("slice", CrawlSlice, 1),
     ("refingerprint", DescriptorModel, 1),
 )

@@ -1,0 +1,64 @@
+"""The wording of notices: what is shipped, and what an owner puts in its place."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from desk.web import notice_forms as words
+from desk.web.access import member_view, member_view_of
+from exhibit.errors import WrongUseError
+from registry.models import Notice, NoticeWording, Owner, Role
+from registry.notices import LANGUAGES
+from workers.notices import wording
+
+KNOWN = {(str(kind), language) for kind, languages in LANGUAGES.items() for language in languages}
+
+
+@require_safe
+@member_view
+def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """All wordings, with which of them are the owner's own."""
+    own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
+    rows = [
+        (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
+        for kind, language in sorted(KNOWN)
+    ]
+    return render(request, "web/notice-wordings.html", {"owner": owner, "rows": rows})
+
+
+@require_http_methods(["GET", "POST"])
+@member_view_of(Role.OWNER)
+def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -> HttpResponse:
+    """One wording: the letter and the part for each work, with the names that are filled in."""
+    if (kind, language) not in KNOWN:
+        raise Http404
+    now, problem = wording.wording(owner, kind, language), ""
+    texts = {"subject": now.subject, "body": now.body, "item": now.item}
+    if request.method == "POST":
+        by = request.user.get_username()
+        if "restore" in request.POST:
+            wording.restore(owner, kind, language, by=by)
+            messages.success(request, _("The shipped wording is in place again."))
+            return redirect("wordings", slug=owner.slug)
+        texts = {name: request.POST.get(name, "").replace("\0", "") for name in texts}
+        try:
+            wording.keep(owner, kind, language, texts, by=by)
+            messages.success(request, _("The wording is saved. Drafts use it from now on."))
+            return redirect("wordings", slug=owner.slug)
+        except WrongUseError as error:
+            problem = str(error)
+    values = {
+        "owner": owner,
+        "kind": words.KINDS[Notice.Kind(kind)],
+        "language": words.LANGUAGES[language],
+        "texts": texts,
+        "own": now.own,
+        "problem": problem,
+        "names": wording.names_for(kind, language),
+        "item_names": wording.ITEM,
+        "needed": [*wording.NEEDED[Notice.Kind(kind)], *wording.NEEDED_OF_ITEM],
+        "statements": now.statements,
+    }
+    return render(request, "web/notice-wording.html", values)

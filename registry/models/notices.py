@@ -1,0 +1,116 @@
+"""Notices to a party about one or more cases: drafted by the software, read, signed and sent by a person."""
+
+from django.db import models
+
+from registry.fields import DigestField
+from registry.models.cases import Case
+from registry.models.people import Owner
+from registry.models.steps import Claimable
+
+
+class Notice(models.Model):
+    """One letter about cases of one party, and how it stands."""
+
+    class Kind(models.TextChoices):
+        """Under which rules it is written."""
+
+        DMCA = "dmca"
+        DSA = "dsa"
+        PRC = "prc"
+        OFFER = "offer"
+
+    class State(models.TextChoices):
+        """What has happened last."""
+
+        DRAFT = "draft"
+        SIGNED = "signed"
+        SENT = "sent"
+        ANSWERED = "answered"
+        COUNTERED = "countered"
+        REMOVED = "removed"
+        ONLINE = "online"
+        RESOLVED = "resolved"
+        DISCARDED = "discarded"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="notices")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    language = models.CharField(max_length=10)
+    party = models.CharField(max_length=260)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.DRAFT)
+    fields = models.JSONField(default=dict, blank=True, help_text="addressee, sender, and what a person adds")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=300)
+    signed_at = models.DateTimeField(null=True, blank=True)
+    signed_by = models.CharField(max_length=300, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    files = models.JSONField(
+        default=list, blank=True, help_text="what was signed and sent: {name, media_type, digest, size}"
+    )
+    text = DigestField(null=True, blank=True, help_text="of the signed text, UTF-8")
+    due_on = models.DateField(null=True, blank=True)
+    due_what = models.CharField(max_length=20, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="notice_identity")]
+        indexes = [
+            models.Index(fields=["owner", "state", "due_on"], name="notice_due"),
+            models.Index(fields=["owner", "party"], name="notice_party"),
+        ]
+        ordering = ["owner", "-number"]
+
+
+class NoticeCase(models.Model):
+    """A case in a notice, with what its signer considered about it."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
+    answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; words")
+    term_reason = models.TextField(
+        blank=True, help_text="why it is sent although the term is over on the dates entered"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notice", "case"], name="notice_case_identity")]
+
+
+class NoticeEvent(models.Model):
+    """What happened to a notice, and when."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=10)
+    day = models.DateField(null=True, blank=True, help_text="on which it happened, if a person says so")
+    by = models.CharField(max_length=300, blank=True)
+    words = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+
+
+class NoticeMail(Claimable):
+    """A signed notice on its way by mail."""
+
+    notice = models.OneToOneField(Notice, on_delete=models.CASCADE, related_name="mail")
+    to = models.EmailField(max_length=300)
+    by = models.CharField(max_length=300)
+    message_id = models.CharField(max_length=200)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="notice_mail_todo", condition=~models.Q(state="done"))]
+
+
+class NoticeWording(models.Model):
+    """An owner's own wording of a kind of notice in a language, in place of the one that is shipped."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="notice_wordings")
+    kind = models.CharField(max_length=5, choices=Notice.Kind.choices)
+    language = models.CharField(max_length=10)
+    subject = models.TextField()
+    body = models.TextField()
+    item = models.TextField()
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "kind", "language"], name="notice_wording_identity")]

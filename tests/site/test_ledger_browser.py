@@ -1,0 +1,99 @@
+"""The licence ledger and the notices in a real browser: a licence tried and saved, a notice read and signed."""
+
+import pytest
+from django.urls import reverse
+
+from registry.licences import NewLicence, keep_licences
+from registry.models import Case, Owner
+from registry.notices import draft
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.site.browser import DESKTOP, PHONE, Look, Site
+from workers.steps.decide import confirm
+from workers.steps.match import match_pictures
+
+SENDER = {
+    "Name": "Copyright Agent",
+    "Who signs": "Ann Example",
+    "In what capacity": "Owner",
+    "Address": "1 Harbour Road, Kiel",
+    "Telephone": "+49 431 0000",
+    "E-mail": "ann@example.org",
+}
+
+
+@pytest.fixture
+def studio(site: Site) -> Owner:
+    """An owner with an open case and a confirmed one."""
+    made = owner("studio")
+    for seed in (1, 2):
+        register(site.house, made, photograph(seed), f"Work {seed}")
+    planned, epoch = claimed_slice(made)
+    match_pictures(site.house, bring(site.house, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)]))
+    confirm(site.house, Case.objects.get(number=2), by="Ann", reason="No order.")
+    keep_licences(made, [NewLicence("Harbour Prints", domain="other.example", territories=("DE", "AT"))])
+    draft(made, (2,), "dmca", "en", by="Ann")
+    return made
+
+
+@pytest.mark.parametrize(
+    "look",
+    [{"size": PHONE}, {"size": DESKTOP, "scheme": "dark"}, {"size": DESKTOP, "language": "zh-CN"}],
+    ids=["phone", "dark", "chinese"],
+)
+def test_each_page_is_accessible_and_quiet(site: Site, studio: Owner, look: Look) -> None:
+    ann = site.member(studio, **look)
+    for name, args in (
+        ("licences", ()),
+        ("new-licence", ()),
+        ("import-licences", ()),
+        ("licence", (1,)),
+        ("edit-licence", (1,)),
+        ("end-licence", (1,)),
+        ("notices", ()),
+        ("new-notice", ()),
+        ("notice", (1,)),
+        ("edit-notice", (1,)),
+        ("wordings", ()),
+        ("edit-wording", ("dmca", "en")),
+    ):
+        ann.open(reverse(name, args=["studio", *args]))
+        ann.check()
+
+
+def test_a_licence_is_tried_and_saved(site: Site, studio: Owner) -> None:
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(reverse("new-licence", args=["studio"]))
+    page.get_by_label("Who may use the works").fill("The shop")
+    page.get_by_label("Domain, with the hosts below it").fill("shop.example")
+    page.get_by_role("button", name="Try it against the cases").click()
+    assert page.get_by_text("1 open case would be licensed.").is_visible()
+    ann.check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Licence 2 is saved.").wait_for()
+    site.inline.run_until_idle()
+    page.reload()
+    assert page.get_by_text("1 case was licensed by it:").is_visible()
+    assert Case.objects.get(number=1).decision == "licensed"
+
+
+def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> None:
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(reverse("edit-notice", args=["studio", 1]))
+    for label, text in SENDER.items():
+        page.get_by_label(label, exact=True).fill(text)
+    for choice in ("To sell or to advertise", "Creative:", "All or nearly all", "in the place of a licence"):
+        page.get_by_label(choice).check()
+    page.get_by_role("button", name="Keep it and read it").click()
+    page.get_by_text("Under penalty of perjury, I state").wait_for()
+    ann.check()
+    page.get_by_label("I have read it").check()
+    page.get_by_label("I state under penalty of perjury").check()
+    page.get_by_label("Type the name of the signer").fill("Ann Example")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.get_by_text("Signed. Nothing has been sent yet.").wait_for()
+    ann.check()
+    page.get_by_role("button", name="I have sent it myself").click()
+    page.get_by_label("What", exact=True).select_option("countered")
+    page.get_by_role("button", name="Write it down").click()
+    page.get_by_text("Its cases are paused").wait_for()
+    ann.check()

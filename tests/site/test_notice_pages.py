@@ -1,0 +1,152 @@
+"""Notices on the site: drafted, read, signed by typing the name, sent by hand, and followed."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from registry import notices
+from registry.models import Case, LogSubmission, Notice, Owner, Role, User
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.site.browser import use_house
+from workers.inline import Inline
+from workers.steps.decide import confirm
+from workers.steps.match import match_pictures
+
+PAGE = "/o/studio/notices/"
+FIELDS = {
+    "addressee_name": "Copyright Agent",
+    "sender_name": "Ann Example",
+    "sender_capacity": "owner",
+    "sender_address": "1 Harbour Road, Kiel",
+    "sender_telephone": "+49 431 0000",
+    "sender_email": "ann@example.org",
+}
+ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "market": "replaces"}
+
+
+@pytest.fixture
+def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    """An owner with two confirmed cases of shop.example."""
+    use_house(monkeypatch, inline.house)
+    made = owner("studio")
+    for seed in (1, 2):
+        register(inline.house, made, photograph(seed), f"Work {seed}")
+    planned, epoch = claimed_slice(made)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(seed)) for seed in (1, 2)]))
+    for case in Case.objects.all():
+        confirm(inline.house, case, by="Ann", reason="No order.")
+    return made
+
+
+@pytest.fixture
+def ann(studio: Owner) -> Client:
+    return person(studio, "ann", Role.REVIEWER)
+
+
+def person(of: Owner, name: str, role: Role) -> Client:
+    client, email = Client(), f"{name}@example.org"
+    user = User.objects.create_user(username=email, email=email, password="not used")
+    of.memberships.create(user=user, role=role)
+    client.force_login(user)
+    return client
+
+
+def drafted(ann: Client) -> str:
+    """The page of a draft whose fields are filled in and whose uses are considered."""
+    answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})
+    considered = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
+    ann.post(answer.headers["Location"], {**FIELDS, **considered, "case-1": "1", "case-2": "1"})
+    return f"{PAGE}1/"
+
+
+def mark(page: str) -> str:
+    found = re.search(r'name="read" value="([0-9a-f]{64})"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_a_notice_is_drafted_read_signed_sent_and_followed(ann: Client, studio: Owner) -> None:
+    address = drafted(ann)
+    page = ann.get(address).content.decode()
+    assert "Under penalty of perjury" in page
+    assert "For cases 1, 2 no registration with the US Copyright Office" in page
+    signing = {"read": mark(page), "name": "Ann Example"}
+    refused = ann.post(f"{address}sign", signing, follow=True).content.decode()
+    assert "Confirm that you have read it" in refused
+    wrong = {**signing, "name": "Bob", "have-read": "1", "authorised": "1"}
+    assert "typed name" in ann.post(f"{address}sign", wrong, follow=True).content.decode()
+    page = ann.post(f"{address}sign", {**wrong, "name": "Ann Example"}, follow=True).content.decode()
+    assert "Signed. Nothing has been sent yet." in page
+    taken = ann.get(f"{address}files/notice.txt")
+    assert b"/s/ Ann Example" in taken.content
+    assert taken.headers["Content-Disposition"] == 'attachment; filename="studio-notice-1.txt"'
+    page = ann.post(f"{address}send", {"how": "hand"}, follow=True).content.decode()
+    assert "by a person, outside of Exhibit" in page
+    day = notices.notice(studio, 1).sent_at
+    assert day is not None
+    told = {"what": "countered", "day": day.date().isoformat(), "words": "They object."}
+    page = ann.post(f"{address}happened", told, follow=True).content.decode()
+    assert "Its cases are paused" in page
+    assert "512(g)(2)(C)" in page
+    assert "counter-notice came, cases paused" in ann.get(PAGE).content.decode()
+    again = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"}).content.decode()
+    assert "Case 1 is paused" in again
+
+
+def test_nothing_about_fair_use_is_chosen_before_the_signer_chooses(ann: Client) -> None:
+    answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"}, follow=True)
+    page = answer.content.decode()
+    questions = page[page.index("What you considered") : page.index("<footer")]
+    assert questions.count('type="radio"') == 2 * 11
+    assert "checked" not in questions
+    assert "Case 2: answer all four questions about fair use." in page
+    assert 'class="sign"' not in ann.get(f"{PAGE}1/").content.decode()
+
+
+def test_a_text_that_changed_after_it_was_read_is_read_again(ann: Client, studio: Owner) -> None:
+    address = drafted(ann)
+    read = mark(ann.get(address).content.decode())
+    ann.post(f"{address}edit", {"further": "One more <b>word</b>."})
+    signing = {"read": read, "name": "Ann Example", "have-read": "1", "authorised": "1"}
+    page = ann.post(f"{address}sign", signing, follow=True).content.decode()
+    assert "has changed since it was shown" in page
+    assert "One more &lt;b&gt;word&lt;/b&gt;." in page
+    assert notices.notice(studio, 1).state == Notice.State.DRAFT
+
+
+def test_a_viewer_reads_and_does_nothing_and_wording_is_for_owners(ann: Client, studio: Owner) -> None:
+    drafted(ann)
+    bob = person(studio, "bob", Role.VIEWER)
+    assert bob.get(f"{PAGE}1/").status_code == 200
+    for address in (f"{PAGE}new", f"{PAGE}1/edit", f"{PAGE}wording/dmca.en"):
+        assert bob.get(address).status_code == 403
+    assert ann.get(f"{PAGE}wording/dmca.en").status_code == 403
+
+
+def test_an_own_wording_is_saved_and_a_broken_one_explained(ann: Client, studio: Owner) -> None:
+    boss, address = person(studio, "carol", Role.OWNER), f"{PAGE}wording/offer.en"
+    texts = {
+        "subject": "Pictures of {owner}",
+        "body": "Hello\n{items}\n{offer}\n{contact}\n{signature}",
+        "item": "{title}\n{places}",
+    }
+    page = boss.post(address, {**texts, "body": "{itmes}"}).content.decode()
+    assert "Did you mean {items}?" in page
+    assert "{itmes}</textarea>" in page
+    before = LogSubmission.objects.filter(type="setting").count()
+    boss.post(address, texts)
+    assert LogSubmission.objects.filter(type="setting").count() == before + 1
+    ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
+    assert "Pictures of Studio\n\nHello\nWork 1\n" in ann.get(f"{PAGE}1/").content.decode()
+    boss.post(address, {"restore": "1"})
+    assert "Dear Sir or Madam" in ann.get(f"{PAGE}1/").content.decode()
+
+
+def test_the_pages_cost_the_same_for_many_cases(
+    ann: Client, django_assert_max_num_queries: pytest.FixtureRequest
+) -> None:
+    address = drafted(ann)
+    for page in (PAGE, f"{PAGE}new?case=1", address, f"{address}edit"):
+        with django_assert_max_num_queries(22):  # type: ignore[operator]
+            assert ann.get(page).status_code == 200

@@ -1,0 +1,171 @@
+"""Whom a notice may go to: a table of platforms, and what the party's own pages say. A guess is called a guess."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from exhibit.urls import registrable_domain
+from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
+from workers.wiring import House
+
+TABLE = Path(__file__).parent / "platforms.toml"
+DIRECTORY = "https://dmca.copyright.gov/osp/"
+"""Where the US Copyright Office lists the agents that providers have designated."""
+
+MOST_PAGES, MOST_BYTES, MOST_PROPOSALS = 8, 2 * 1024 * 1024, 12
+
+_MAILTO = re.compile(r"mailto:([^\"'?#>\s]{3,300})", re.IGNORECASE)
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
+_CONTACT = r"(contact|kontakt|impressum|imprint|legal|copyright|dmca|about|lianxi|lxwm|guanyu)"
+_TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One possible addressee.
+
+    Attributes:
+        kind: ``table``, ``page`` (an address on a captured page), ``link`` (a page to look at) or ``office``.
+        name: of the addressee, if known.
+        email: if known.
+        url: a form or a page, or empty.
+        source: where it was read.
+        day: when that was.
+        first_hand: whether the addressee itself says so.
+    """
+
+    kind: str
+    name: str
+    email: str
+    url: str
+    source: str
+    day: date | None
+    first_hand: bool
+
+    @property
+    def guess(self) -> bool:
+        """Whether nobody has said that notices go there."""
+        return self.kind in ("page", "link")
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A line of the table of platforms."""
+
+    domains: tuple[str, ...]
+    name: str
+    kinds: tuple[str, ...]
+    form: str
+    email: str
+    source: str
+    first_hand: bool
+    read: date
+
+
+@cache
+def platforms() -> tuple[Platform, ...]:
+    """The table of platforms that comes with the software."""
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    return tuple(
+        Platform(
+            tuple(one["domains"]),
+            one["name"],
+            tuple(one["kinds"]),
+            one.get("form", ""),
+            one.get("email", ""),
+            one["source"],
+            one["first_hand"],
+            one["read"],
+        )
+        for one in table["platform"]
+    )
+
+
+def proposals(house: House, notice: Notice) -> list[Proposal]:
+    """Possible addressees of a notice, the best known first. Nothing is fetched: it is what was captured and crawled.
+
+    Args:
+        house: ports.
+        notice: whose party is looked for.
+    """
+    found = [*_of_table(notice), *_of_captures(house, notice), *_of_crawls(notice)]
+    if notice.kind == Notice.Kind.DMCA:
+        found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
+    return found[:MOST_PROPOSALS]
+
+
+def _of_table(notice: Notice) -> Iterable[Proposal]:
+    domain = registrable_domain(notice.party.split("/")[0])
+    for one in platforms():
+        if notice.kind in one.kinds and any(f".{domain}".endswith(f".{each}") for each in one.domains):
+            yield Proposal("table", one.name, one.email, one.form, one.source, one.read, one.first_hand)
+
+
+def _of_captures(house: House, notice: Notice) -> list[Proposal]:
+    """Mail addresses that stand on the captured pages of the party, those that speak of copyright first."""
+    rows = Capture.objects.filter(case__notice_cases__notice=notice, state=StepState.DONE).select_related("sighting")
+    found: dict[str, Proposal] = {}
+    for row in rows.order_by("-finished_at")[:MOST_PAGES]:
+        for address in _addresses(_page(house, row.files)):
+            day = None if row.finished_at is None else row.finished_at.date()
+            known = Proposal("page", "", address, "", row.sighting.page_url, day, first_hand=False)
+            found.setdefault(address, known)
+    return sorted(found.values(), key=lambda one: (not _telling(one.email), not _own(one.email, notice.party)))[:5]
+
+
+def _page(house: House, files: Sequence[dict[str, str]]) -> str:
+    digest = next((one["digest"] for one in files if one["role"] == "page"), None)
+    if digest is None:
+        return ""
+    try:
+        with house.blobs.open(Digest.from_hex(digest)) as stream:
+            return stream.read(MOST_BYTES).decode("utf-8", "replace")
+    except ExhibitError:
+        return ""
+
+
+def _addresses(page: str) -> list[str]:
+    """Mail addresses in a page's HTML: links first, then words."""
+    links = [unquote(unescape(one)) for one in _MAILTO.findall(page)]
+    found = dict.fromkeys(one.strip().lower() for one in (*links, *_ADDRESS.findall(page)))
+    return [one for one in found if _is_address(one)][:20]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return not text.endswith((".png", ".jpg", ".gif", ".webp", ".svg", ".js", ".css"))
+
+
+def _telling(email: str) -> bool:
+    return any(word in email.split("@", maxsplit=1)[0] for word in _TELLING)
+
+
+def _own(email: str, party: str) -> bool:
+    return registrable_domain(email.rsplit("@", 1)[1]) == party
+
+
+def _of_crawls(notice: Notice) -> list[Proposal]:
+    """Pages of the party that crawls of this owner met and whose address speaks of contact: to be looked at."""
+    crawls = Crawl.objects.filter(sightings__case_sightings__case__notice_cases__notice=notice).distinct()
+    recent = list(crawls.order_by("-pk").values_list("pk", flat=True)[:5])
+    rows = FrontierUrl.objects.filter(crawl__in=recent, kind="page", url__iregex=rf"/[^?]*{_CONTACT}[^/?]*/?$")
+    known = dict.fromkeys(url for url in rows.values_list("url", flat=True)[:50] if _at(url, notice.party))
+    return [Proposal("link", "", "", url, url, None, first_hand=False) for url in list(known)[:3]]
+
+
+def _at(url: str, party: str) -> bool:
+    return registrable_domain(urlsplit(url).hostname or "") == party

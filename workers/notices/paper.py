@@ -1,0 +1,85 @@
+"""A notice as a PDF: the letter word for word, then the pictures side by side."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from evidence.documents.blocks import Block, Document, Plate, Plates, Section, Text
+from evidence.documents.fonts import installed_fonts
+from evidence.documents.pdf import document_pdf
+from evidence.documents.phrases import load_phrases
+from evidence.documents.typesetting import TypesetFile
+from evidence.documents.wording import Wording
+from exhibit.errors import ExhibitError
+from indexer.draw import View, draw
+from registry.models import CaseSighting, Notice
+from workers.drawings import pair_of
+from workers.notices.contents import Letter, NoticeItem
+from workers.wiring import House
+
+MOST_PICTURES = 20
+HEIGHT = 70
+"""Cases whose pictures are shown, and most millimetres of each."""
+
+SHOWN = {
+    "en": ("The pictures side by side", "{n}. {title}: the work, and what was recorded at {page}", "not shown: {why}"),
+    "zh-Hans": ("图片对照", "{n}. {title}：作品，以及在 {page} 记录到的图片", "未显示：{why}"),
+}
+
+
+def notice_pdf(house: House, notice: Notice, letter: Letter, items: Sequence[NoticeItem], made_at: datetime) -> bytes:
+    """The notice as PDF/A-3b.
+
+    Args:
+        house: ports.
+        notice: which.
+        letter: its words.
+        items: its cases.
+        made_at: the date that the file states.
+
+    Raises:
+        ServiceMissingError: no font with Chinese characters is here, and the notice needs one.
+    """
+    words = Wording(load_phrases(notice.language))
+    files: list[TypesetFile] = []
+    sections = []
+    if notice.kind != Notice.Kind.OFFER and (plates := _plates(house, notice, items, files)):
+        sections.append(Section(SHOWN[notice.language][0], tuple(plates), level=2, new_page=True))
+    document = Document(
+        title=letter.subject[:200],
+        author=notice.owner.name,
+        description=letter.subject[:200],
+        kicker="",
+        heading=letter.subject,
+        subtitle="",
+        header=f"{notice.owner.name} · {notice.number}",
+        language=words.setting(),
+        large_headings=False,
+        contents="",
+        opening=tuple(_paragraphs(letter.text)),
+        sections=tuple(sections),
+    )
+    return document_pdf(document, tuple(files), notice.language, installed_fonts(), made_at)
+
+
+def _paragraphs(text: str) -> list[Block]:
+    return [Text(line) for line in text.splitlines() if line.strip()]
+
+
+def _plates(house: House, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
+    made: list[Block] = []
+    _, caption, missing = SHOWN[notice.language]
+    for n, one in enumerate(items[:MOST_PICTURES], 1):
+        rows = CaseSighting.objects.filter(case=one.row.case).select_related(
+            "match__registered", "match__found", "sighting"
+        )
+        row = rows.exclude(match__transform=None).order_by("-match__overlap_work", "pk").first()
+        if row is None:
+            continue
+        words = caption.format(n=n, title=one.row.case.work.title[:100], page=row.sighting.page_url[:200])
+        path, why = f"pictures/{n}.jpg", ""
+        try:
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(house, row.match))))
+        except ExhibitError as error:
+            path, why = "", missing.format(why=error.message)
+        made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
+    return made

@@ -1,0 +1,170 @@
+"""The wording of notices: shipped as files, an owner may put its own in place of each. What the law asks for stays."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from registry import trail
+from registry.models import Notice, NoticeWording, Owner
+
+FOLDER = Path(__file__).parent / "wording"
+LONGEST = 20_000
+
+LETTER = (
+    "number",
+    "date",
+    "owner",
+    "party",
+    "addressee",
+    "count",
+    "items",
+    "contact",
+    "identity",
+    "further",
+    "signature",
+)
+ITEM = (
+    "n", "title", "author", "first_publication", "registrations", "case", "places", "seen", "aligned", "licences",
+)  # fmt: skip
+"""Names that a wording may use: of the whole letter, and of each work in it."""
+
+NEEDED = {
+    Notice.Kind.DMCA: ("items", "contact", "good_faith", "accuracy", "signature"),
+    Notice.Kind.DSA: ("reasons", "items", "contact", "bona_fide", "signature"),
+    Notice.Kind.PRC: ("identity", "items", "evidence", "truth", "signature"),
+    Notice.Kind.OFFER: ("items", "offer", "contact", "signature"),
+}
+"""What no letter of a kind may be without; the statements among them stay in the words of the law."""
+
+NEEDED_OF_ITEM = ("title", "places")
+_NAME = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a kind of notice speaks in a language.
+
+    Attributes:
+        subject: one line.
+        body: the letter, with names in braces.
+        item: one work in it, the same.
+        statements: sentences that an owner can't reword, by name.
+        words: smaller pieces, by name.
+        own: whether the owner has put its own in place.
+    """
+
+    subject: str
+    body: str
+    item: str
+    statements: Mapping[str, str]
+    words: Mapping[str, str]
+    own: bool = False
+
+    def say(self, piece: str, **values: object) -> str:
+        """One of the smaller pieces."""
+        return self.words[piece].format(**values)
+
+
+@cache
+def shipped(kind: str, language: str) -> Wording:
+    """The wording that comes with the software."""
+    table = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text(encoding="utf-8"))
+    body, item = table["body"].strip("\n"), table["item"].strip("\n")
+    return Wording(table["subject"], body, item, table["statements"], table["words"])
+
+
+def wording(owner: Owner, kind: str, language: str) -> Wording:
+    """The owner's wording, or the one that is shipped."""
+    base = shipped(kind, language)
+    own = NoticeWording.objects.filter(owner=owner, kind=kind, language=language).first()
+    if own is None:
+        return base
+    return Wording(own.subject, own.body, own.item, base.statements, base.words, own=True)
+
+
+def names_for(kind: str, language: str) -> tuple[str, ...]:
+    """The names that a letter of this kind may use."""
+    return (*LETTER, *shipped(kind, language).statements)
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """A template with its names filled in; more than one empty line in a row becomes one."""
+    text = _NAME.sub(lambda found: values[found[1]], template)
+    text = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
+    """Refuse a wording that couldn't be filled in, or that lacks what the law asks for.
+
+    Raises:
+        WrongUseError: names what is wrong with it.
+    """
+    for text, what in ((subject, _("the subject")), (body, _("the letter")), (item, _("the part for each work"))):
+        if not text.strip() or len(text) > LONGEST:
+            raise WrongUseError(_("%(what)s is empty or too long.") % {"what": what.capitalize()})
+    if "\n" in subject.strip():
+        raise WrongUseError(_("The subject has more than one line."))
+    _check_names(subject, names_for(kind, language), _("the subject"))
+    _check_names(body, names_for(kind, language), _("the letter"))
+    _check_names(item, ITEM, _("the part for each work"))
+    _check_needed(body, NEEDED[Notice.Kind(kind)], _("the letter"))
+    _check_needed(item, NEEDED_OF_ITEM, _("the part for each work"))
+
+
+def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
+    """Put an owner's own wording in place; raises what :func:`check` raises.
+
+    Args:
+        owner: whose.
+        kind: of notice.
+        language: one in which the kind is shipped.
+        texts: ``subject``, ``body`` and ``item``.
+        by: who.
+    """
+    given = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
+    check(kind, language, **given)
+    with transaction.atomic():
+        NoticeWording.objects.update_or_create(
+            owner=owner, kind=kind, language=language, defaults={**given, "changed_at": now(), "changed_by": by}
+        )
+        trail.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **given})
+
+
+def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:
+    """Go back to the wording that is shipped."""
+    with transaction.atomic():
+        if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
+            trail.changed(
+                "notice wording", by=by, owner=owner, about={"kind": kind, "language": language, "shipped": True}
+            )
+
+
+def _check_names(text: str, known: tuple[str, ...], where: str) -> None:
+    for name in _NAME.findall(text):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            said = _("There is no {%(name)s} in %(where)s.") % {"name": name[:40], "where": where}
+            hint = _("Did you mean {%(name)s}?") % {"name": close[0]} if close else _("The names are listed beside it.")
+            raise WrongUseError(said, hint=hint)
+    if "{" in _NAME.sub("", text) or "}" in _NAME.sub("", text):
+        said = _("A brace in %(where)s has no partner.") % {"where": where}
+        raise WrongUseError(said, hint=_("Names stand in braces, such as {owner}."))
+
+
+def _check_needed(text: str, needed: tuple[str, ...], where: str) -> None:
+    there = set(_NAME.findall(text))
+    missing = [name for name in needed if name not in there]
+    if missing:
+        listed = ", ".join(f"{{{name}}}" for name in missing)
+        said = _("%(names)s is missing in %(where)s.") % {"names": listed, "where": where}
+        raise WrongUseError(said, hint=_("Without it the notice lacks what the law asks for."))
