@@ -63,6 +63,11 @@ def member_of(name: str, data: bytes) -> Member:
     return Member(name, len(data), zlib.crc32(data), lambda: iter((data,)))
 
 
+def zip_size(members: Iterable[Member]) -> int:
+    """The bytes of the one ZIP of these members, before it is made."""
+    return _END.size + sum(_LOCAL.size + _CENTRAL.size + 2 * len(one.name) + one.size for one in members)
+
+
 def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
     """The one ZIP of these members, piece by piece, in order of name.
 

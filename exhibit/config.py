@@ -55,6 +55,7 @@ class Config:
     allowed_networks: tuple[str, ...] = _setting((), values.networks)
     retention_days: int = _setting(30, values.whole_number(1, 36_500))
     owner_quota_bytes: int = _setting(50 * _GIB, values.whole_number(1))
+    package_days: int = _setting(30, values.whole_number(1, 3_650))
     disk_floor_bytes: int = _setting(2 * _GIB, values.whole_number(0))
     max_picture_bytes: int = _setting(30 * _MIB, values.whole_number(1))
     max_picture_pixels: int = _setting(120_000_000, values.whole_number(1))

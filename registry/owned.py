@@ -14,6 +14,7 @@ from registry.models import (
     Deposit,
     Licence,
     Owner,
+    Package,
     Picture,
     Report,
     Upload,
@@ -145,6 +146,16 @@ def reports(of: Owner) -> QuerySet[Report]:
 def report(of: Owner, number: int) -> Report:
     """One of the owner's reports."""
     return _one(reports(of).filter(number=number), f"{of.name} has no report {number}.")
+
+
+def packages(of: Owner) -> QuerySet[Package]:
+    """The owner's packages that weren't removed, newest first."""
+    return Package.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("-number")
+
+
+def package(of: Owner, number: int) -> Package:
+    """One of the owner's packages."""
+    return _one(packages(of).filter(number=number), f"{of.name} has no package {number}.")
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:

@@ -19,6 +19,7 @@ class Evidence(StrEnum):
     MANIFEST = "manifest"
     DEPOSIT = "deposit record"
     REPORT = "report"
+    PACKAGE = "package of bundles"
     CAPTURE = "file of a capture"
     CASE = "case"
     PAPER = "draft paper"

@@ -37,6 +37,7 @@ QUEUES = {
     "exhibit.report": "evidence",
     "exhibit.ledger": "evidence",
     "exhibit.notice": "evidence",
+    "exhibit.package": "evidence",
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 

@@ -14,6 +14,7 @@ from workers.steps import (
     ledger,
     match,
     notice,
+    package,
     plan,
     refingerprint,
     report,
@@ -46,6 +47,7 @@ STEPS: dict[str, Step] = {
     "report": report.make_reports,
     "ledger": ledger.look_at_ledger,
     "notice": notice.send_notices,
+    "package": package.make_packages,
 }
 CLAIMED = {step: model for step, model, _ in tick.BATCHES}
 

@@ -1,4 +1,4 @@
-"""The files of reports: bytes that a row names, removed when the last row that names them lets go of them."""
+"""The files of reports and packages: bytes that rows name, removed when the last row lets go of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from django.db import transaction
 
 from exhibit.digests import Digest
 from registry.locks import Lock, hold
-from registry.models import Report
+from registry.models import Package, Report
 from workers.wiring import House
 
 File = Mapping[str, Any]
@@ -21,9 +21,10 @@ def all_kept(house: House, files: Sequence[File]) -> bool:
 
 
 def remove_unused(house: House, files: Sequence[File]) -> None:
-    """Remove bytes that no row names any more; two reports may have the same table."""
+    """Remove bytes that no row names any more; two reports may have the same table, two packages the same bundle."""
     with transaction.atomic():
         hold(Lock.FILES)
         for digest in {one["digest"] for one in files}:
-            if not Report.objects.filter(files__contains=[{"digest": digest}]).exists():
+            named = {"files__contains": [{"digest": digest}]}
+            if not Report.objects.filter(**named).exists() and not Package.objects.filter(**named).exists():
                 house.blobs.remove(Digest.from_hex(digest))

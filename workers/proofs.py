@@ -14,6 +14,9 @@ from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.witness import receipt_of
 from workers.wiring import House
 
+NEAREST = 50
+"""Checkpoints that cover a seal, from the first one on, among which the best is looked for."""
+
 RENEWED_AFTER = timedelta(days=30)
 """Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
 
@@ -69,7 +72,9 @@ def best_covering(submission: int) -> LogCheckpoint | None:
     entry = LogEntry.objects.filter(submission=submission).first()
     if entry is None:
         return None
-    covering = LogCheckpoint.objects.filter(size__gt=entry.sequence).prefetch_related("receipts").order_by("size")[:50]
+    covering = (
+        LogCheckpoint.objects.filter(size__gt=entry.sequence).prefetch_related("receipts").order_by("size")[:NEAREST]
+    )
     answered = {row: sum(receipt.state == StepState.DONE for receipt in row.receipts.all()) for row in covering}
     return max(answered, key=lambda row: (answered[row], -row.size), default=None)
 

@@ -9,6 +9,7 @@ from workers.steps import (
     ledger,
     match,
     notice,
+    package,
     plan,
     refingerprint,
     report,
@@ -95,6 +96,12 @@ def send_notices(ids: list[int]) -> None:
     notice.send_notices(house(), ids)
 
 
+@app.task(name="exhibit.package")
+def make_packages(ids: list[int]) -> None:
+    """Put bundles together."""
+    package.make_packages(house(), ids)
+
+
 @app.task(name="exhibit.tick")
 def tick_once() -> None:
     """Look at the rows and send what waits."""
@@ -109,6 +116,7 @@ def expire_bytes() -> None:
     retain.sweep(house())
     uploads.sweep(house())
     repeats.forget_old()
+    package.expire_packages(house())
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)

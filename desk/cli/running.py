@@ -24,6 +24,7 @@ STEPS = {
     "seal": "seal: bundles",
     "witness": "witness: receipts that witnesses owe",
     "report": "report: reports",
+    "package": "package: bundles put together for a download",
     "slice": "slice: parts of crawls",
     "refingerprint": "refingerprint: networks that come into use",
 }

@@ -4,6 +4,8 @@ import tempfile
 from contextlib import ExitStack
 
 from django.contrib import messages
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Value
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,23 +17,30 @@ from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
-from registry.models import Bundle, Owner
+from registry.models import Owner
 from registry.trail import Evidence
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
 from workers.signed import signed_name, signed_sheet
 from workers.wiring import house
 
+LISTED = 10
+"""Packages, and reports, on a page that lists both."""
+
 
 @require_safe
 @member_view
 def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Reports, and the bundles of all cases."""
-    bundles = Bundle.objects.filter(case__owner=owner).select_related("case").order_by("-sealed_at", "-pk")
+    """What was put together for a court or for the other side, and reports."""
+    packed = owned.packages(owner).annotate(
+        cases=Count("bundles"), parties=ArrayAgg("bundles__case__party", distinct=True, default=Value([]))
+    )
+    packages = page_of(request, packed, "packages", LISTED)
     values = {
         "owner": owner,
-        "reports": page_of(request, owned.reports(owner), "reports"),
-        "page": page_of(request, bundles),
+        "packages": packages,
+        "listed": [(one, sum(file["size"] for file in one.files)) for one in packages],
+        "reports": page_of(request, owned.reports(owner), "reports", LISTED),
         "may_decide": may_decide(request, owner),
     }
     return render(request, "web/downloads.html", values)

@@ -10,6 +10,6 @@ ROWS = 50
 Row = TypeVar("Row", bound=Model)
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page") -> Page[Row]:
+def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
     """The page that the address asks for under this name; the nearest one when it doesn't exist."""
-    return Paginator(rows, ROWS).get_page(request.GET.get(name))
+    return Paginator(rows, size).get_page(request.GET.get(name))

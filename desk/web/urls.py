@@ -9,9 +9,9 @@ from desk.web import (
     log_pages,
     operator_pages,
     reader,
-    report_pages,
 )
 from desk.web.case_urls import case_patterns
+from desk.web.download_urls import download_patterns
 from desk.web.ledger_urls import ledger_patterns
 from desk.web.notice_urls import notice_patterns
 from desk.web.watch_urls import watch_patterns
@@ -39,13 +39,5 @@ urlpatterns = [
     *watch_patterns,
     *ledger_patterns,
     *notice_patterns,
-    path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
-    path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
-    path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),
-    path("o/<slug:slug>/downloads/reports/<int:number>/state", report_pages.report_state, name="report-state"),
-    path("o/<slug:slug>/downloads/reports/<int:number>/again", report_pages.report_again, name="report-again"),
-    path("o/<slug:slug>/downloads/reports/<int:number>/remove", report_pages.remove_report, name="remove-report"),
-    path("o/<slug:slug>/downloads/reports/<int:number>/files/<str:name>", report_pages.report_file, name="report-file"),
-    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", download_pages.bundle, name="bundle"),
-    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>/signed", download_pages.signed, name="signed"),
+    *download_patterns,
 ]

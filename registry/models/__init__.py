@@ -29,6 +29,7 @@ from registry.models.log import (
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
 from registry.models.ownership import OwnershipRemark, WorkAttachment, WorkChange
+from registry.models.packages import Package
 from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.repeats import KeptAnswer
@@ -88,6 +89,7 @@ __all__ = [
     "NoticeWording",
     "Owner",
     "OwnershipRemark",
+    "Package",
     "Picture",
     "Refusal",
     "RegistrationConflict",

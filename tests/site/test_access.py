@@ -1,5 +1,6 @@
 """Every page and file of an owner: its members see it, a stranger gets 404, nobody is asked to sign in."""
 
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,20 @@ from django.urls.resolvers import URLPattern, URLResolver
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from registry.licences import NewLicence, keep_licences
-from registry.models import Bundle, Crawl, LogSubmission, Membership, Notice, Owner, Report, Role, Sighting, User, Watch
+from registry.models import (
+    Bundle,
+    Crawl,
+    LogSubmission,
+    Membership,
+    Notice,
+    Owner,
+    Package,
+    Report,
+    Role,
+    Sighting,
+    User,
+    Watch,
+)
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
 from workers import uploads
@@ -59,6 +73,8 @@ class Scene:
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
         Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
+        made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
+        Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         self.alice, self.bob = (
             self._person("alice", self.studio, Role.OWNER),
             self._person("bob", self.studio, Role.VIEWER),
@@ -128,6 +144,9 @@ POSTED = {
     "request-report",
     "report-again",
     "remove-report",
+    "request-package",
+    "package-again",
+    "remove-package",
 }
 POSTED |= {"pause-watch", "stop-crawl", "make-watch"}  # of watches
 POSTED |= {"decide-cases", "case-deed"}  # of cases

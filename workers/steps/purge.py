@@ -18,6 +18,7 @@ from registry.models import (
     Case,
     Deposit,
     Match,
+    Package,
     Picture,
     Report,
     StepState,
@@ -38,7 +39,7 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
 
     Captures that carry the bytes, reduced pictures, drawings and documents that show them, in cases, deposit records
     and reports, go with them. What was sealed keeps its proofs: a bundle says then which of its files are withheld,
-    and why. A report that is being made is begun again.
+    and why. A report or package that is being made is begun again.
 
     Returns:
         Whether the bytes were here.
@@ -46,7 +47,8 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         begun_again = _begin_reports_again(digest)
-        shown = {*_shown_by(house, digest)} - {digest}
+        shown = {*_shown_by(house, digest), *_packed(digest)} - {digest}
+        _begin_packages_again(digest)
         if picture is not None:
             if picture.thumbnail is not None:
                 shown.add(picture.thumbnail)
@@ -78,6 +80,22 @@ def _carrying(digest: Digest) -> QuerySet[Capture]:
     """The visits that met the picture, also where it was something else on the page."""
     met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
     return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
+
+
+def _begin_packages_again(digest: Digest) -> None:
+    """Have packages that aren't finished begun again: their bundles up to now may hold the picture."""
+    keys = {*Bundle.objects.filter(case__in=_cases(digest)).values_list("pk", flat=True)}
+    for one in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
+        rest = [file for file in one.files if file.get("bundle") not in keys]
+        Package.objects.filter(pk=one.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
+
+
+def _packed(digest: Digest) -> Iterator[Digest]:
+    """The bundles with the picture that lie in packages, as ZIPs of their own."""
+    holding = Bundle.objects.filter(case__in=_cases(digest))
+    keys = {*holding.values_list("pk", flat=True)}
+    for package in Package.objects.filter(bundles__in=holding).distinct():
+        yield from (Digest.from_hex(one["digest"]) for one in package.files if one.get("bundle") in keys)
 
 
 def _begin_reports_again(digest: Digest) -> list[Report]:

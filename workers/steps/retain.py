@@ -17,6 +17,7 @@ from registry.models import (
     CaseSighting,
     CrawlSlice,
     Match,
+    Package,
     Picture,
     Report,
     Sighting,
@@ -79,11 +80,12 @@ def _thumbnail(house: House, row: Picture) -> Digest | None:
 
 
 def sweep(house: House) -> None:
-    """Remove what was left behind: half-written and purged bytes, spools of slices and parts of reports that ended."""
+    """Remove what was left behind: half-written and purged bytes, spools of slices, parts of reports and packages."""
     house.blobs.sweep()
     _remove_purged(house)
     spools = (house.config.data_dir / "spool").glob("slice-*-*")
     _remove_ended(CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
+    _remove_ended(Package, {path: int(path.name) for path in (house.config.data_dir / "packages").glob("[0-9]*")})
     _remove_ended(Report, {path: int(path.name) for path in (house.config.data_dir / "reports").glob("[0-9]*")})
 
 

@@ -15,6 +15,7 @@ from registry.models import (
     DescriptorModel,
     LedgerChange,
     NoticeMail,
+    Package,
     Picture,
     Report,
     UploadFile,
@@ -35,6 +36,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("report", Report, 1),
     ("ledger", LedgerChange, 1),
     ("notice", NoticeMail, 4),
+    ("package", Package, 1),
     ("slice", CrawlSlice, 1),
     ("refingerprint", DescriptorModel, 1),
 )

@@ -1,0 +1,24 @@
+"""Addresses of the pages about what is taken away: reports, and bundles alone or together."""
+
+from django.urls import path
+
+from desk.web import download_pages, package_pages, report_pages
+
+download_patterns = [
+    path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
+    path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
+    path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/state", report_pages.report_state, name="report-state"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/again", report_pages.report_again, name="report-again"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/remove", report_pages.remove_report, name="remove-report"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/files/<str:name>", report_pages.report_file, name="report-file"),
+    path("o/<slug:slug>/downloads/bundles/", package_pages.bundles, name="bundles"),
+    path("o/<slug:slug>/downloads/packages", package_pages.request_package, name="request-package"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/", package_pages.package, name="package"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/state", package_pages.package_state, name="package-state"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/zip", package_pages.package_file, name="package-file"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/again", package_pages.package_again, name="package-again"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/remove", package_pages.remove_package, name="remove-package"),
+    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>", download_pages.bundle, name="bundle"),
+    path("o/<slug:slug>/downloads/bundles/<int:case>/<int:number>/signed", download_pages.signed, name="signed"),
+]

@@ -1,0 +1,183 @@
+"""Bundles of several cases as one ZIP: choosing them by the party, how far it is, the sheet, the file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.web.access import forbidden, may_decide, member_view, said, takes
+from desk.web.paging import page_of
+from desk.web.witness_words import said_by
+from exhibit.clock import now
+from exhibit.errors import ExhibitError, NotFoundError
+from registry import owned
+from registry.models import Bundle, Case, Owner, Package
+from registry.trail import Evidence
+from workers.steps import package as packing
+from workers.wiring import house
+from workers.witness_answers import Answer, answers_of
+from workers.witnessed import Witnessed, witnessed
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bundle on a page, with what its witnesses have said.
+
+    Attributes:
+        bundle: with its case and work.
+        said: a sentence for each witness.
+        counted: how many of them have answered.
+        file: its entry among a package's files, once it is made.
+    """
+
+    bundle: Bundle
+    said: tuple[str, ...]
+    counted: Witnessed
+    file: dict[str, object] | None = None
+
+
+@require_safe
+@member_view
+def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The sealed cases of a party, to be ticked: found by its name."""
+    q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
+    rows = Case.objects.filter(owner=owner, bundles__in=_deliverable(owner)).distinct()
+    if party:
+        rows = rows.filter(party=party)
+    elif q:
+        rows = rows.filter(party__icontains=q)
+    page = page_of(request, rows.order_by("party", "number"))
+    newest = packing.newest_bundles(owner, [case.number for case in page])
+    lines = _lines(list(newest.values()))
+    values = {
+        "owner": owner,
+        "page": page,
+        "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
+        "q": q,
+        "party": party,
+        "most": packing.MOST_BUNDLES,
+        "may_decide": may_decide(request, owner),
+    }
+    return render(request, "web/bundles.html", values)
+
+
+def _deliverable(owner: Owner) -> QuerySet[Bundle]:
+    rows = Bundle.objects.filter(case__owner=owner, case__decision=Case.Decision.CONFIRMED)
+    return rows.exclude(state="failed")
+
+
+def _lines(rows: list[Bundle], files: dict[object, dict[str, object]] | None = None) -> list[Line]:
+    answers, moment = answers_of(rows), now()
+    return [_line(row, answers[row.pk], moment, (files or {}).get(row.pk)) for row in rows]
+
+
+def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: dict[str, object] | None) -> Line:
+    counted = witnessed([one.facts for one in answers], settings.CONFIG.witnesses_needed)
+    return Line(row, tuple(said_by(one, moment) for one in answers), counted, file)
+
+
+@require_POST
+@member_view
+def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
+    if not may_decide(request, owner):
+        return forbidden()
+    numbers = [int(one) for one in request.POST.getlist("case") if one.isdecimal() and len(one) <= 9]
+    recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
+    try:
+        row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
+    except ExhibitError as error:
+        messages.error(request, str(error))
+        return redirect("bundles", slug=owner.slug)
+    house().hint("package", [row.pk])
+    return redirect("package", slug=owner.slug, number=row.number)
+
+
+@require_safe
+@member_view
+def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
+    return render(request, "web/package.html", _values(request, owner, owned.package(owner, number)))
+
+
+@require_safe
+@member_view
+def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """The changing part of its page; the answer asks for itself again until the ZIP is there."""
+    return render(request, "web/package-state.html", _values(request, owner, owned.package(owner, number)))
+
+
+def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, object]:
+    found = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
+    lines = _lines(list(found), {one["bundle"]: one for one in row.files if "bundle" in one})
+    made = bool(row.made_at and row.files)
+    return {
+        "owner": owner,
+        "package": row,
+        "lines": lines,
+        "parties": sorted({line.bundle.case.party for line in lines}),
+        "ready": sum(line.file is not None for line in lines),
+        "made": made,
+        "size": packing.package_size(house(), row) if made else 0,
+        "may_decide": may_decide(request, owner),
+    }
+
+
+@require_POST
+@member_view
+def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Ask for the same cases again, with the receipts of now."""
+    if not may_decide(request, owner):
+        return forbidden()
+    try:
+        row = packing.ask_again(owned.package(owner, number), by=request.user.get_username())
+    except NotFoundError:
+        raise
+    except ExhibitError as error:
+        messages.error(request, str(error))
+        return redirect("package", slug=owner.slug, number=number)
+    house().hint("package", [row.pk])
+    return redirect("package", slug=owner.slug, number=row.number)
+
+
+@require_POST
+@member_view
+def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Remove a package with its files."""
+    if not may_decide(request, owner):
+        return forbidden()
+    packing.remove_package(house(), owned.package(owner, number), by=request.user.get_username())
+    messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
+    return redirect("downloads", slug=owner.slug)
+
+
+@require_safe
+@member_view
+def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """The one ZIP, made while it is sent."""
+    row = owned.package(owner, number)
+    try:
+        answer = zip_answer(row)
+    except NotFoundError as error:
+        messages.error(request, str(error))
+        return redirect("package", slug=owner.slug, number=number)
+    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+    takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
+    return answer
+
+
+def zip_answer(row: Package) -> StreamingHttpResponse:
+    """A package's ZIP as an answer; raises ``NotFoundError`` when it can't be had any more."""
+    answer = StreamingHttpResponse(packing.package_chunks(house(), row), content_type="application/zip")
+    answer.headers["Content-Length"] = str(packing.package_size(house(), row))
+    header = content_disposition_header(as_attachment=True, filename=packing.package_name(row))
+    answer.headers["Content-Disposition"] = header or "attachment"
+    return answer

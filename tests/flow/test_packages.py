@@ -1,0 +1,257 @@
+"""Packages: bundles of several cases as one ZIP, whatever happens while they are made."""
+
+import tracemalloc
+import zipfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from evidence.container import MAX_ZIP_BYTES
+from evidence.trust import load_trust
+from evidence.verdict import State
+from evidence.verify import verify
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.models import Bundle, Case, Package
+from tests.assets.tampering import files_of
+from tests.flow.rows import owner
+from tests.flow.sealed import sealed_bundle
+from workers.bundles import assemble
+from workers.inline import Inline
+from workers.package_contents import NAME
+from workers.steps import package as step
+from workers.steps.package import (
+    ask_again,
+    expire_packages,
+    make_packages,
+    package_chunks,
+    package_name,
+    package_size,
+    remove_package,
+    request_package,
+)
+from workers.steps.purge import purge
+from workers.wiring import House
+
+
+@pytest.fixture
+def sealed(inline: Inline) -> list[Bundle]:
+    """Two sealed bundles of one owner."""
+    inline.house.config = replace(inline.house.config, anchors=(), languages=("en",))
+    studio = owner("studio")
+    return [sealed_bundle(inline, studio, seed) for seed in (1, 2)]
+
+
+def asked(sealed: list[Bundle], recipient: str = "court") -> Package:
+    numbers = [one.case.number for one in sealed]
+    return request_package(sealed[0].case.owner, numbers, recipient, by="Ann", reason="The originals stay here.")
+
+
+def made(inline: Inline, package: Package) -> Package:
+    make_packages(inline.house, [package.pk])
+    package.refresh_from_db()
+    return package
+
+
+def unpacked(inline: Inline, package: Package, folder: Path) -> list[Path]:
+    """The files of the one ZIP, as somebody gets them."""
+    whole = folder / package_name(package)
+    with whole.open("wb") as out:
+        out.writelines(package_chunks(inline.house, package))
+    assert whole.stat().st_size == package_size(inline.house, package)
+    with zipfile.ZipFile(whole) as opened:
+        assert opened.testzip() is None
+        opened.extractall(folder / "in")
+    return sorted((folder / "in").iterdir())
+
+
+def digests_of(package: Package) -> list[Digest]:
+    return [Digest.from_hex(one["digest"]) for one in package.files]
+
+
+def test_each_bundle_in_the_zip_can_be_checked_by_itself(inline: Inline, sealed: list[Bundle], tmp_path: Path) -> None:
+    package = made(inline, asked(sealed))
+    assert (package.state, package.error) == ("done", "")
+    assert package_name(package) == f"studio-shop.invalid-court-2-cases-{now().date().isoformat()}.zip"
+    contents, *bundles = unpacked(inline, package, tmp_path)
+    assert [one.name for one in bundles] == ["studio-case-1-bundle-1.zip", "studio-case-2-bundle-1.zip"]
+    for path, bundle in zip(bundles, sealed, strict=True):
+        checks = verify(path, load_trust()).checks
+        assert not [one for one in checks if one.state is State.FAILED]
+        assert "data/work/01.jpg" in files_of(path)
+        assert bundle.seal_digest is not None
+        assert bundle.seal_digest.hex in contents.read_text()
+        assert Digest.of_file(path).hex in contents.read_text()
+
+
+def test_the_other_side_gets_no_original(inline: Inline, sealed: list[Bundle], tmp_path: Path) -> None:
+    package = made(inline, asked(sealed, "other-side"))
+    contents, *bundles = unpacked(inline, package, tmp_path)
+    assert "The originals stay here." in contents.read_text()
+    for path in bundles:
+        files = files_of(path)
+        assert "data/work/01.jpg" not in files
+        assert "data/work/01-reduced.jpg" in files
+        assert b"The originals stay here." in files["proofs/withheld.json"]
+
+
+def test_what_was_made_before_a_process_died_isnt_made_again(
+    inline: Inline, sealed: list[Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def dying(house: House, bundle: Bundle, out: BinaryIO) -> None:
+        if written == [1]:
+            written.append(0)
+            raise KeyboardInterrupt
+        assemble(house, bundle, out)
+        written.append(bundle.case.number)
+
+    monkeypatch.setattr(step, "assemble", dying)
+    package = asked(sealed)
+    with pytest.raises(KeyboardInterrupt):
+        make_packages(inline.house, [package.pk])
+    package.refresh_from_db()
+    assert [one["name"] for one in package.files] == ["studio-case-1-bundle-1.zip"]
+    Package.objects.update(claimed_at=now() - inline.house.stale_after - timedelta(seconds=1))
+    assert made(inline, package).state == "done"
+    assert written == [1, 0, 2]
+
+
+def test_it_waits_for_what_is_being_sealed(inline: Inline, sealed: list[Bundle]) -> None:
+    late = sealed[1]
+    Bundle.objects.filter(pk=late.pk).update(seal_digest=None, state="todo")
+    package = made(inline, asked(sealed))
+    assert (package.state, len(package.files), package.error) == ("todo", 1, "")
+    Bundle.objects.filter(pk=late.pk).update(seal_digest=late.seal_digest, state="done")
+    Package.objects.update(not_before=None)
+    assert len(made(inline, package).files) == 3
+
+
+def test_one_that_cant_be_had_says_why_and_is_made_when_asked_again(inline: Inline, sealed: list[Bundle]) -> None:
+    late = sealed[1]
+    Bundle.objects.filter(pk=late.pk).update(seal_digest=None, state="todo")
+    package = asked(sealed)
+    Bundle.objects.filter(pk=late.pk).update(state="failed", error="The key is gone.")
+    made(inline, package)
+    assert package.state == "failed"
+    assert package.error.startswith("Case 2 wasn't sealed. The key is gone. Confirm the case again")
+    Bundle.objects.filter(pk=late.pk).update(seal_digest=late.seal_digest, state="done", error="")
+    assert made(inline, ask_again(package, by="Ann")).state == "done"
+    assert ask_again(package, by="Bob").number == package.number + 1
+
+
+def test_only_what_a_person_confirmed_and_what_is_the_owners_own_is_put_together(sealed: list[Bundle]) -> None:
+    with pytest.raises(WrongUseError, match="No case was chosen"):
+        request_package(sealed[0].case.owner, [], "court", by="Ann")
+    with pytest.raises(WrongUseError, match="Nothing is sealed of case 7"):
+        request_package(sealed[0].case.owner, [1, 7], "court", by="Ann")
+    with pytest.raises(WrongUseError, match="Nothing is sealed of case 1"):
+        request_package(owner("agency"), [1], "court", by="Charlie")
+    Case.objects.filter(number=2).update(decision="cleared")
+    with pytest.raises(WrongUseError, match="Nothing is sealed of case 2"):
+        asked(sealed)
+    assert not Package.objects.exists()
+
+
+def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: Inline, sealed: list[Bundle]) -> None:
+    first, second = made(inline, asked(sealed)), made(inline, asked(sealed[:1]))
+    shared = digests_of(first)[0]
+    assert shared == digests_of(second)[0]
+    assert expire_packages(inline.house) == 0
+    Package.objects.filter(pk=first.pk).update(expires_at=now())
+    before = digests_of(first)
+    assert expire_packages(inline.house) == 1
+    first.refresh_from_db()
+    assert first.files == []
+    assert [digest in inline.house.blobs for digest in before] == [True, False, False]  # one is the other's, too
+    with pytest.raises(NotFoundError, match="isn't kept any more"):
+        package_chunks(inline.house, first)
+    remove_package(inline.house, second, by="Ann")
+    assert shared not in inline.house.blobs
+    assert all(bundle.seal_digest in inline.house.blobs for bundle in sealed)
+
+
+def test_a_purge_takes_the_bundles_with_the_picture_along(inline: Inline, sealed: list[Bundle], tmp_path: Path) -> None:
+    package = made(inline, asked(sealed))
+    one, two, _ = digests_of(package)
+    purge(inline.house, sealed[0].case.work.pictures.get().digest, by="operator", reason="An order.")
+    assert (one in inline.house.blobs, two in inline.house.blobs) == (False, True)
+    with pytest.raises(NotFoundError, match="removed a picture in this ZIP for good"):
+        package_chunks(inline.house, package)
+    again = made(inline, ask_again(package, by="Ann"))
+    _, first, _ = unpacked(inline, again, tmp_path)
+    assert "data/work/01.jpg" not in files_of(first)
+
+
+def test_a_purge_while_a_package_is_made_has_those_bundles_made_again(
+    inline: Inline, sealed: list[Bundle], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written: list[int] = []
+
+    def purged_meanwhile(house: House, bundle: Bundle, out: BinaryIO) -> None:
+        assemble(house, bundle, out)
+        written.append(bundle.case.number)
+        if written == [1, 2]:
+            purge(house, sealed[0].case.work.pictures.get().digest, by="operator", reason="An order.")
+
+    monkeypatch.setattr(step, "assemble", purged_meanwhile)
+    package = made(inline, asked(sealed))
+    assert package.state == "todo"
+    assert made(inline, package).state == "done"
+    assert written == [1, 2, 1, 2]
+    _, first, _ = unpacked(inline, package, tmp_path)
+    assert "data/work/01.jpg" not in files_of(first)
+
+
+def test_a_package_that_is_removed_while_it_is_made_leaves_nothing(
+    inline: Inline, sealed: list[Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, kept = asked(sealed), set(inline.house.blobs)
+
+    def removed_meanwhile(house: House, bundle: Bundle, out: BinaryIO) -> None:
+        assemble(house, bundle, out)
+        if bundle.case.number == 2:
+            remove_package(house, package, by="Ann")
+
+    monkeypatch.setattr(step, "assemble", removed_meanwhile)
+    make_packages(inline.house, [package.pk])
+    assert set(inline.house.blobs) == kept
+
+
+def test_a_zip_is_made_while_it_is_sent_in_little_memory(inline: Inline, tmp_path: Path) -> None:
+    size = 64 << 20
+    path = tmp_path / "large"
+    with path.open("wb") as out:
+        out.truncate(size)
+    kept = step._kept(inline.house, path, "large.zip")
+    package = Package(owner=owner("studio"), number=1, files=[kept], made_at=now())
+    tracemalloc.start()
+    try:
+        sent = sum(len(piece) for piece in package_chunks(inline.house, package))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sent == package_size(inline.house, package) > size
+    assert peak < size // 8
+
+
+def test_more_than_a_zip_can_hold_is_refused_with_what_to_do(inline: Inline, sealed: list[Bundle]) -> None:
+    package = asked(sealed)
+    make_packages(inline.house, [package.pk])
+    package.refresh_from_db()
+    file = package.files[0]
+    with pytest.raises(WrongUseError, match="Ask for fewer cases"):
+        step._add(inline.house, package, file | {"name": "another.zip", "size": MAX_ZIP_BYTES})
+
+
+def test_it_is_put_off_while_the_disk_is_full(inline: Inline, sealed: list[Bundle]) -> None:
+    inline.house.config = replace(inline.house.config, disk_floor_bytes=1 << 60)
+    package = made(inline, asked(sealed))
+    assert package.state == "todo"
+    assert "disk is nearly full" in package.error
+    assert NAME not in str(package.files)
