@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from desk.web import download_pages, package_pages, report_pages
+from desk.web import download_pages, link_pages, package_pages, report_pages
 
 download_patterns = [
+    path("d/<str:token>", link_pages.outside, name="link"),
+    path("d/<str:token>/<str:name>", link_pages.outside_file, name="link-file"),
+    path("o/<slug:slug>/downloads/links/", link_pages.links, name="links"),
+    path("o/<slug:slug>/downloads/links/<int:number>/revoke", link_pages.revoke_link, name="revoke-link"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/link", link_pages.link_package, name="link-package"),
+    path("o/<slug:slug>/downloads/reports/<int:number>/link", link_pages.link_report, name="link-report"),
     path("o/<slug:slug>/downloads/", download_pages.downloads, name="downloads"),
     path("o/<slug:slug>/downloads/report", report_pages.request_report, name="request-report"),
     path("o/<slug:slug>/downloads/new-report", report_pages.report_form, name="report-form"),

@@ -17,6 +17,7 @@ from registry.models.descriptors import DescriptorChoice, DescriptorGap, Descrip
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
 from registry.models.ledger import LedgerChange
+from registry.models.links import DownloadLink
 from registry.models.log import (
     LogCheckpoint,
     LogEntry,
@@ -63,6 +64,7 @@ __all__ = [
     "DescriptorModel",
     "DeviceKey",
     "DocumentKey",
+    "DownloadLink",
     "FingerprintRow",
     "FrontierUrl",
     "Heartbeat",

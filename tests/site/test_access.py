@@ -30,10 +30,13 @@ from tests.site.browser import use_house
 from workers import uploads
 from workers.deposits import make_deposit
 from workers.inline import Inline
+from workers.links import make_link
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 
 GENERAL = {
+    "link",  # for whoever has it; see test_links
+    "link-file",
     "home",
     "accuracy",
     "blur",
@@ -74,7 +77,8 @@ class Scene:
         Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
-        Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
+        package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
+        self.link = make_link(self.studio, package, days=1, by="Ann")
         self.alice, self.bob = (
             self._person("alice", self.studio, Role.OWNER),
             self._person("bob", self.studio, Role.VIEWER),
@@ -147,6 +151,9 @@ POSTED = {
     "request-package",
     "package-again",
     "remove-package",
+    "link-package",
+    "link-report",
+    "revoke-link",
 }
 POSTED |= {"pause-watch", "stop-crawl", "make-watch"}  # of watches
 POSTED |= {"decide-cases", "case-deed"}  # of cases

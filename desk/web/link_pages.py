@@ -1,0 +1,176 @@
+"""Links for people outside: what their holders see, and what members see of them."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from desk.web.access import forbidden, may_decide, member_view, said
+from desk.web.package_pages import zip_answer
+from desk.web.paging import page_of
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from registry import owned
+from registry.models import DownloadLink, Owner, Package, Report
+from workers import links as outside_links
+from workers.steps import package as packing
+from workers.wiring import house
+
+A_MINUTE, MOST_A_MINUTE = 60, 60
+"""So often may one address ask for links in a minute, wrong ones and right ones together."""
+
+DAYS = (1, 7, 30)
+P = ParamSpec("P")
+
+
+def _outside(
+    view: Callable[Concatenate[HttpRequest, DownloadLink, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """A view for whoever has a link. One that doesn't hold, for whatever reason, has the same answer as any other."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        answer: HttpResponseBase
+        if _asks_too_often(request):
+            answer = render(request, "web/link-gone.html", {"busy": True}, status=429)
+            answer.headers["Retry-After"] = str(A_MINUTE)
+        elif (link := outside_links.found_by(token)) is None:
+            answer = render(request, "web/link-gone.html", status=404)
+        else:
+            answer = view(request, link, *args, **kwargs)
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return answer
+
+    return checked
+
+
+def _asks_too_often(request: HttpRequest) -> bool:
+    key = f"links:{request.META.get('REMOTE_ADDR', '')}"
+    cache.add(key, 0, A_MINUTE)
+    try:
+        return bool(cache.incr(key) > MOST_A_MINUTE)
+    except ValueError:  # the minute ended in between
+        return False
+
+
+@require_safe
+@_outside
+def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
+    """What a link leads to: from whom, what, how large, until when."""
+    return _page(request, link)
+
+
+def _page(request: HttpRequest, link: DownloadLink, error: str = "") -> HttpResponse:
+    values = {
+        "link": link,
+        "token": request.resolver_match.kwargs["token"] if request.resolver_match else "",
+        "files": _files(link),
+        "error": error,
+    }
+    return render(request, "web/link.html", values, status=403 if error else 200)
+
+
+def _files(link: DownloadLink) -> list[tuple[str, int]]:
+    """Name and bytes of each file that a link gives."""
+    if link.package is not None:
+        if not link.package.files:
+            return []
+        return [(packing.package_name(link.package), packing.package_size(house(), link.package))]
+    assert link.report is not None
+    return [(one["name"], one["size"]) for one in link.report.files]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_outside
+def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
+    """One file by a link; where there is a password, the form of the link's page sends it along."""
+    if name not in [known for known, _size in _files(link)]:
+        return render(request, "web/link-gone.html", status=404)
+    if link.password and request.method != "POST":
+        return redirect("link", token=request.resolver_match.kwargs["token"] if request.resolver_match else "")
+    try:
+        outside_links.check_link_password(link, request.POST.get("password", ""))
+        answer = HttpResponse() if request.method == "HEAD" else _file(link, name)
+    except ExhibitError as error:
+        return _page(request, link, str(error))
+    if request.method != "HEAD":
+        outside_links.note_use(link, name)
+    return answer
+
+
+def _file(link: DownloadLink, name: str) -> HttpResponseBase:
+    if link.package is not None:
+        return zip_answer(link.package)
+    assert link.report is not None
+    file = next(one for one in link.report.files if one["name"] == name)
+    stream = house().blobs.open(Digest.from_hex(file["digest"]))
+    return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
+
+
+@require_safe
+@member_view
+def links(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's links with their ends and how often each was used."""
+    page = page_of(request, outside_links.links_of(owner))
+    values = {"owner": owner, "page": page, "now": now(), "may_decide": may_decide(request, owner)}
+    return render(request, "web/links.html", values)
+
+
+@require_POST
+@member_view
+def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make a link to a package."""
+    return _made(request, owner, owned.package(owner, number), reverse("package", args=[owner.slug, number]))
+
+
+@require_POST
+@member_view
+def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make a link to a report."""
+    return _made(request, owner, owned.report(owner, number), reverse("downloads", args=[owner.slug]))
+
+
+def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
+    """Show a new link, this once: only its digest is kept."""
+    if not may_decide(request, owner):
+        return forbidden()
+    days = request.POST.get("days", "")
+    try:
+        made = outside_links.make_link(
+            owner,
+            to,
+            days=int(days) if days.isdecimal() and len(days) < 4 else 0,
+            by=request.user.get_username(),
+            note=said(request.POST.get("note", ""))[:200],
+            password=request.POST.get("password", "")[:200],
+        )
+    except ExhibitError as error:
+        messages.error(request, str(error))
+        return redirect(back)
+    address = request.build_absolute_uri(reverse("link", args=[made.token]))
+    answer = render(
+        request, "web/link-made.html", {"owner": owner, "link": made.link, "address": address, "back": back}
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@require_POST
+@member_view
+def revoke_link(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Take a link back."""
+    if not may_decide(request, owner):
+        return forbidden()
+    outside_links.revoke_link(owner, number, by=request.user.get_username())
+    messages.success(request, _("The link leads nowhere any more."))
+    return redirect("links", slug=owner.slug)
