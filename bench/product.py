@@ -125,8 +125,12 @@ class Product:
         batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
-            for done in [pool.submit(_match, list(batch)) for batch in batches]:
-                done.result()
+            try:
+                for done in [pool.submit(_match, list(batch)) for batch in batches]:
+                    done.result()
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)  # what is begun is ended, the rest waits for the next run
+                raise
 
     def cases(self) -> int:
         """How many cases were opened."""
