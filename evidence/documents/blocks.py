@@ -58,6 +58,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of a letter, each beginning a new one; few stay on one page."""
+
+    kind: ClassVar[str] = "lines"
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Quiet:
     """A paragraph in small grey type."""
 
@@ -166,7 +174,7 @@ class Blanks:
     items: tuple[Blank, ...]
 
 
-Block = Rows | Text | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
+Block = Rows | Text | Lines | Quiet | Bullets | Callout | Plates | Table | Figures | Card | Blanks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """A notice as a PDF: the letter word for word, then the pictures side by side."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from evidence.documents.blocks import Block, Document, Plate, Plates, Section, Text
+from evidence.documents.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
 from evidence.documents.fonts import installed_fonts
 from evidence.documents.pdf import document_pdf
 from evidence.documents.phrases import load_phrases
@@ -19,6 +20,8 @@ from workers.wiring import House
 MOST_PICTURES = 20
 HEIGHT = 70
 """Cases whose pictures are shown, and most millimetres of each."""
+
+_HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
 SHOWN = {
     "en": ("The pictures side by side", "{n}. {title}: the work, and what was recorded at {page}", "not shown: {why}"),
@@ -62,7 +65,13 @@ def notice_pdf(house: House, notice: Notice, letter: Letter, items: Sequence[Not
 
 
 def _paragraphs(text: str) -> list[Block]:
-    return [Text(line) for line in text.splitlines() if line.strip()]
+    """The letter's paragraphs, line by line; what is a heading in it is set as one."""
+    return [_paragraph(one.splitlines()) for one in text.strip().split("\n\n")]
+
+
+def _paragraph(lines: list[str]) -> Block:
+    heading = len(lines) == 1 and _HEADING.match(lines[0]) is not None
+    return Lines(tuple(Line(line, Style.STRONG if heading else Style.PLAIN) for line in lines))
 
 
 def _plates(house: House, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
