@@ -1,5 +1,6 @@
 """What is known of a case in sentences of the reader's language: where, since when, how much of the work, how sure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -12,7 +13,8 @@ from exhibit.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from registry import calibrations
-from registry.models import Case, Match
+from registry.licence_check import Gap, Obstacle
+from registry.models import Capture, Case, Match, StepState
 
 DECISIONS = {
     Case.Decision.OPEN: pgettext_lazy("decision", "open"),
@@ -81,6 +83,47 @@ def _bound(calibration: str, decision: str) -> Bound:
 def _percent(share: float) -> str:
     """Never more than there is: 99.6% of a picture isn't all of it."""
     return f"{min(int(share * 100 + 1e-9), 100)}%"
+
+
+def taken(case: Case) -> str:
+    """That somebody else decided a case first, and how."""
+    words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
+    return words % {"n": case.number, "who": case.decided_by, "what": state_of(case)}
+
+
+GAPS = {
+    Gap.NO_PLACE: gettext_lazy("names no domain, address or account"),
+    Gap.DOMAIN: gettext_lazy("is for %(value)s"),
+    Gap.PATTERN: gettext_lazy("is for addresses like %(value)s"),
+    Gap.ACCOUNT: gettext_lazy("is for the account %(value)s"),
+    Gap.TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names another country"),
+    Gap.UNKNOWN_TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names no country"),
+    Gap.NOT_YET: gettext_lazy("begins on %(value)s"),
+    Gap.OVER: gettext_lazy("ended on %(value)s"),
+}
+
+
+def why_not(found: Obstacle | None) -> str:
+    """What keeps a licence from covering a case; empty when nothing does."""
+    return "" if found is None else str(GAPS[found.gap]) % {"value": found.value}
+
+
+def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
+    """What confirming a case seals, line by line."""
+    pictures = len({one.registered_id for one in matches} | {one.found_id for one in matches})
+    done = [one for one in captures if one.state == StepState.DONE]
+    visits = len(done)
+    lines = [
+        ngettext("%(n)d picture, byte for byte", "%(n)d pictures, byte for byte", pictures) % {"n": pictures},
+        ngettext("%(n)d place with its times", "%(n)d places with their times", places) % {"n": places},
+        ngettext("%(n)d comparison and its drawings", "%(n)d comparisons and their drawings", len(matches))
+        % {"n": len(matches)},
+        ngettext("what servers sent at %(n)d visit", "what servers sent at %(n)d visits", visits) % {"n": visits},
+        _("the search of your licences, this decision with your name and reason, and the record of the work"),
+    ]
+    if len(done) < len(captures):
+        lines.append(_("Visits that are under way are waited for."))
+    return tuple(lines)
 
 
 def state_of(case: Case) -> str:

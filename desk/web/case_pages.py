@@ -2,24 +2,29 @@
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
+from desk import case_words
+from desk.evidence_words import chain
 from desk.remarks import further_in_words, remarks_of
 from desk.web.access import forbidden, may_decide, member_view, said, sees
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import owned, recaptures
+from registry import owned, queue, recaptures
+from registry.attention import likelihood
+from registry.licence_check import fitting
 from registry.models import Bundle, Case, Match, Owner
 from workers import decisions
+from workers.decisions import Choice, Wish
 from workers.drawings import pair_of
-from workers.facts import places_of, words_of_match
+from workers.facts import Place, places_of, words_of_match
 from workers.proofs import witnesses_of
-from workers.steps import decide as deciding
 from workers.wiring import house
 from workers.witnessed import Witnessed, witnessed
 
@@ -31,8 +36,10 @@ PAPERS = (
 )
 """Draft papers, by the name of each."""
 
-COPIES = "copies"
-"""The button that clears a case whose pictures are copies."""
+ROWS = 400
+"""Rows of a case that its page looks at: the newest."""
+MATCHES = 12
+"""Comparisons that are shown, the strongest first."""
 
 
 @require_safe
@@ -41,29 +48,67 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
     row = owned.case(owner, number)
     sees(request, owner, number)
-    rows = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
-    rows = rows.order_by("-sighting__last_seen", "pk")
-    matches = {one.match_id: one.match for one in rows}
+    found = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
+    rows = list(found.order_by("-sighting__last_seen", "pk")[:ROWS])
     licences = {one.sighting_id: one.licence for one in rows}
     standings = recaptures.standings(row)
+    bundles = [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")]
+    captures = list(row.captures.order_by("pk"))
+    places = places_of(rows)
+    matches = _matches(row, [one.match for one in rows])
+    decides = may_decide(request, owner)
     values = {
         "owner": owner,
         "case": row,
+        "state": case_words.state_of(row),
+        "words": _words(row, matches, places),
+        "best": matches[0] if matches else None,
         "places": [
-            (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first)))
-            for place in places_of(list(rows))
+            (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
         ],
         "matches": [
             (match, words_of_match(match), further_in_words(len(match.further)), remarks_of(match.reasons))
-            for match in matches.values()
+            for match in matches
         ],
-        "captures": row.captures.order_by("pk"),
-        "bundles": [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")],
-        "papers": PAPERS if row.bundles.exclude(seal_digest=None).exists() else (),
-        "events": row.events.all(),
-        "may_decide": may_decide(request, owner),
+        "fits": [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(row, 8)],
+        "sealed": case_words.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
+        "captures": captures,
+        "bundles": bundles,
+        "chain": chain(row, places, captures, bundles[0] if bundles else None),
+        "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
+        "events": row.events.all()[:100],
+        "others": _others(row),
+        "next": queue.chosen(owner, queue.Wanted()).exclude(pk=row.pk).order_by("-likelihood", "number").first(),
+        "may_decide": decides,
+        "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
     return render(request, "web/case.html", values)
+
+
+def _matches(row: Case, found: list[Match]) -> list[Match]:
+    """The comparisons of a case, that which the queue shows first."""
+    distinct = {one.pk: one for one in found}
+    first = None if row.shown is None else row.shown.match_id
+    ordered = sorted(distinct.values(), key=lambda one: (one.pk != first, -likelihood(one), one.pk))
+    return ordered[:MATCHES]
+
+
+def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, str]:
+    if not matches or not places:
+        return {}
+    return {
+        "where": case_words.where(row.shown.sighting.page_url if row.shown else places[0].first.page_url),
+        "seen": case_words.seen(row, min(place.first_seen for place in places)),
+        "how_much": case_words.how_much(matches[0]),
+        "how_sure": case_words.how_sure(matches[0]),
+        "false_alarms": case_words.false_alarms(matches[0]),
+    }
+
+
+def _others(row: Case) -> list[Case]:
+    """Cases that resemble this one: of the same party, or of the same work."""
+    alike = owned.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
+    return list(alike.order_by("-waits", "-likelihood", "number")[:12])
 
 
 def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]:
@@ -77,22 +122,22 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Record a person's decision, with the reason given."""
     if not may_decide(request, owner):
         return forbidden()
-    row = owned.case(owner, number)
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+    choice, licence = request.POST.get("decision", ""), request.POST.get("licence", "")
     try:
-        _decide(row, request.POST.get("decision", ""), by, reason)
+        if choice == "undo":
+            (outcome,) = decisions.undo_each(owner, [number], by=by)
+        elif choice in set(Choice):
+            granted = owned.licence(owner, int(licence)) if licence.isdecimal() and len(licence) < 10 else None
+            wish = Wish(Choice(choice), by, reason, granted)
+            (outcome,) = decisions.decide_each(house(), owner, [number], wish)
+        else:
+            return redirect("case", slug=owner.slug, number=number)
+        if not outcome.done:
+            messages.error(request, case_words.taken(outcome.case))
     except ExhibitError as error:
         messages.error(request, str(error))
     return redirect("case", slug=owner.slug, number=number)
-
-
-def _decide(row: Case, decision: str, by: str, reason: str) -> None:
-    if decision == Case.Decision.CONFIRMED:
-        deciding.confirm(house(), row, by=by, reason=reason)
-    elif decision in {Case.Decision.CLEARED, COPIES}:
-        deciding.clear(row, by=by, reason=reason, copies=decision == COPIES)
-    elif decision == Case.Decision.OPEN:
-        deciding.reopen(row, by=by, reason=reason)
 
 
 @require_POST

@@ -10,7 +10,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
@@ -154,9 +153,7 @@ def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> Non
         messages.success(request, ngettext("%(n)d case was decided.", "%(n)d cases were decided.", done) % {"n": done})
     for one in outcomes:
         if not one.done:
-            words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
-            told = {"n": one.case.number, "who": one.case.decided_by, "what": case_words.state_of(one.case)}
-            messages.warning(request, words % told)
+            messages.warning(request, case_words.taken(one.case))
 
 
 def _back(request: HttpRequest, owner: Owner) -> HttpResponse:

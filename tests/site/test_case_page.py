@@ -1,0 +1,171 @@
+"""The page of a case in a browser: the light table, the decision, the evidence, notes and disputes."""
+
+import io
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from PIL import Image, ImageOps
+from playwright.sync_api import Page, expect
+
+from registry.models import Case, Membership, Owner, User
+from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
+from tests.site.browser import DESKTOP, PHONE, Site
+from workers import decisions
+from workers.decisions import Choice, Wish
+from workers.steps.match import match_pictures
+
+
+def with_a_case(site: Site) -> Owner:
+    """A case whose found picture is the right upper part of the work, mirrored."""
+    studio, data = owner("studio"), photograph(1)
+    register(site.house, studio, data, "Under the wave")
+    picture = Image.open(io.BytesIO(data))
+    part = jpeg(ImageOps.mirror(picture.crop((60, 0, picture.width, 200))))
+    planned, epoch = claimed_slice(studio)
+    match_pictures(site.house, bring(site.house, planned, epoch, [part]))
+    return studio
+
+
+def the_page() -> str:
+    return reverse("case", args=["studio", 1])
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme", "language"), [(PHONE, "light", "en"), (PHONE, "dark", "zh-CN"), (DESKTOP, "dark", "en")]
+)
+def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
+    ann = site.member(with_a_case(site), size=size, scheme=scheme, language=language)
+    ann.open(the_page())
+    ann.page.wait_for_load_state("networkidle")
+    for mode in ("slider", "blink", "side", "difference", "points"):
+        ann.page.locator(f"[data-mode={mode}]").click()
+    ann.page.wait_for_load_state("networkidle")
+    for summary in ann.page.locator("#decision summary").all():
+        summary.click()
+    ann.check()
+
+
+def test_the_sentence_says_what_where_since_when_how_much_and_how_sure(site: Site) -> None:
+    ann = site.member(with_a_case(site))
+    lead = ann.open(the_page()).locator(".lead")
+    for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
+        expect(lead).to_contain_text(words)
+
+
+def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
+    ann = site.member(with_a_case(site))
+    page = ann.open(the_page())
+    page.wait_for_load_state("networkidle")
+    edges = page.evaluate(EDGES)
+    assert edges == pytest.approx([60 / 320, 0, 1, 200 / 240], abs=0.02)
+    before = scale_of(page)
+    page.get_by_role("button", name="Larger").click()
+    assert scale_of(page) == pytest.approx(before * 1.25, rel=0.01)
+    assert page.evaluate(EDGES) == pytest.approx(edges, abs=0.01)
+    page.keyboard.press("s")
+    expect(page.locator(".pane.second")).to_be_visible()
+    page.keyboard.press("d")
+    expect(page.locator(".drawing")).to_have_attribute("src", ending("difference.jpg"))
+    page.keyboard.press("p")
+    expect(page.locator(".drawing")).to_have_attribute("src", ending("points.jpg"))
+
+
+def test_two_taps_on_a_phone_confirm_and_say_first_what_is_sealed(site: Site) -> None:
+    studio = with_a_case(site)
+    ann = site.member(studio, size=PHONE)
+    page = ann.open(the_page())
+    page.locator("#decision summary").filter(has_text="Not licensed").tap()
+    expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
+    expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
+    page.get_by_role("button", name="Confirm and seal").tap()
+    expect(page.locator("#decision strong").first).to_have_text("not licensed")
+    assert Case.objects.get().decision == "confirmed"
+    page.get_by_role("button", name="Undo").tap()
+    expect(page.locator("#decision strong").first).to_have_text("open")
+
+
+def test_keys_decide_on_the_page_of_a_case_too(site: Site) -> None:
+    studio = with_a_case(site)
+    page = site.member(studio).open(the_page())
+    page.keyboard.press("x")
+    page.keyboard.press("x")
+    expect(page.locator("#decision strong").first).to_have_text("cleared")
+
+
+def test_who_decides_second_reads_who_was_first(site: Site) -> None:
+    studio = with_a_case(site)
+    page = site.member(studio).open(the_page())
+    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    page.keyboard.press("c")
+    page.keyboard.press("c")
+    expect(page.locator(".message")).to_contain_text("ben@example.org decided “cleared” before you")
+    assert Case.objects.get().decided_by == "ben@example.org"
+
+
+def test_notes_disputes_and_opening_again_are_kept_with_their_words(site: Site) -> None:
+    studio = with_a_case(site)
+    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
+    page = site.member(studio).open(the_page())
+    page.get_by_label("A note for the other members").fill("Ask <b>the gallery</b>.")
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.locator(".history .note")).to_contain_text("Ask <b>the gallery</b>.")
+    page.get_by_text("Dispute the decision").click()
+    page.locator("#why").fill("It is ours.")
+    page.get_by_role("button", name="Dispute it").click()
+    expect(page.locator("#decision")).to_contain_text("disputed")
+    page.get_by_text("Open again").first.click()
+    page.locator("#reason").fill("The gallery says so.")
+    page.get_by_role("button", name="Open again").click()
+    expect(page.locator("#decision strong").first).to_have_text("open")
+    assert Case.objects.get().disputed_at is None
+
+
+def test_the_chain_says_what_is_there_and_what_comes(site: Site) -> None:
+    studio = with_a_case(site)
+    ann = site.member(studio)
+    chain = ann.open(the_page()).locator(".chain")
+    expect(chain.locator("li.done")).to_have_count(1)
+    expect(chain).to_contain_text("Nothing is sealed until a person confirms the case.")
+    decisions.decide_each(site.house, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
+    expect(ann.open(the_page()).locator(".chain")).to_contain_text("a moment to undo")
+
+
+def test_pages_of_cases_ask_few_questions_however_many_there_are(site: Site) -> None:
+    studio = with_a_case(site)
+    for number in range(2, 12):
+        planned, epoch = claimed_slice(studio, f"watch {number}")
+        data = photograph(number)
+        register(site.house, studio, data, f"Work {number}")
+        match_pictures(site.house, bring(site.house, planned, epoch, [data], host=f"shop-{number}.example"))
+    client = Client()
+    client.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
+    Membership.objects.create(user=User.objects.get(), owner=studio, role="owner")
+    for address in (reverse("cases", args=["studio"]), the_page()):
+        client.get(address)
+        with CaptureQueriesContext(connection) as asked:
+            answer = client.get(address)
+        assert answer.status_code == 200
+        print(address, len(asked), "queries,", len(answer.content), "bytes")  # noqa: T201
+        assert len(asked) <= 30
+        assert len(answer.content) <= 100_000
+
+
+def scale_of(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('.under').getBoundingClientRect().width"))
+
+
+def ending(name: str) -> re.Pattern[str]:
+    return re.compile(f".*/{name}$")
+
+
+EDGES = """() => {
+  const sheet = document.querySelector(".under").getBoundingClientRect();
+  const laid = document.querySelector(".over .laid").getBoundingClientRect();
+  return [(laid.left - sheet.left) / sheet.width, (laid.top - sheet.top) / sheet.height,
+    (laid.right - sheet.left) / sheet.width, (laid.bottom - sheet.top) / sheet.height];
+}"""
+"""Where the found picture lies within the registered one, as shares of it: left, top, right, bottom."""
