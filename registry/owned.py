@@ -21,6 +21,7 @@ from registry.models import (
     User,
     Watch,
     Work,
+    WorkAttachment,
 )
 
 Row = TypeVar("Row", bound=Model)
@@ -44,6 +45,13 @@ def works(of: Owner) -> QuerySet[Work]:
 def work(of: Owner, number: int) -> Work:
     """One of the owner's works."""
     return _one(works(of).filter(number=number), f"{of.name} has no work {number}.")
+
+
+def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
+    """A document beside one of the owner's works; one that was taken off isn't there."""
+    found = WorkAttachment.objects.filter(work__in=works(of), work__number=work_number, number=number, removed_at=None)
+    found = found.select_related("work__owner")
+    return _one(found, f"{of.name} has no such document beside work {work_number}.")
 
 
 def deposit(of: Owner, work_number: int, number: int) -> Deposit:

@@ -18,6 +18,7 @@ class Evidence(StrEnum):
     BUNDLE = "bundle"
     MANIFEST = "manifest"
     DEPOSIT = "deposit record"
+    ATTACHMENT = "document of a work"
     REPORT = "report"
     PACKAGE = "package of bundles"
     CAPTURE = "file of a capture"

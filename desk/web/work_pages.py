@@ -4,14 +4,15 @@ import tempfile
 from contextlib import ExitStack
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from desk import shapes
+from desk import ownership_words, shapes
 from desk.masks import masks
 from desk.past import search_in_words
 from desk.web.access import forbidden, may_decide, member_view, said, takes
@@ -19,42 +20,79 @@ from desk.web.paging import page_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
-from registry.models import BytesState, Owner, Picture
+from registry import works as searching
+from registry.models import BytesState, Owner, OwnershipRemark, Picture
 from registry.trail import Evidence
 from workers import deposits
+from workers.ownership import terms
 from workers.previews import LARGE, SMALL, kept_preview
+from workers.registrations import registration_of
 from workers.wiring import house
+
+CHANGES = 50
+"""Lines of a work's history that its page shows."""
+
+
+ONLY = (
+    ("", _("All")),
+    (searching.Only.DOUBTFUL, _("Something speaks against them")),
+    (searching.Only.UNSAFE, _("Can't be matched safely")),
+    (searching.Only.SEEN, _("Seen somewhere")),
+    (searching.Only.AUTHORLESS, _("Without an author")),
+)
 
 
 @require_safe
 @member_view
 def works(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The owner's works."""
-    rows = owned.works(owner).annotate(case_count=Count("cases")).prefetch_related("pictures", "conflicts")
-    words = said(request.GET.get("q", ""))
-    if words:
-        rows = rows.filter(title__icontains=words)
-    upload = request.GET.get("upload", "")
-    if upload.isascii() and upload.isdecimal() and len(upload) < 10:
-        rows = rows.filter(upload_files__upload__owner=owner, upload_files__upload__number=int(upload))
-    values = {"owner": owner, "page": page_of(request, rows), "q": words, "may_decide": may_decide(request, owner)}
+    """The owner's works, newest first: searched, and those only that need something."""
+    words, only, upload = said(request.GET.get("q", "")), request.GET.get("only", ""), request.GET.get("upload", "")
+    numbered = int(upload) if upload.isascii() and upload.isdecimal() and len(upload) < 10 else None
+    rows = searching.search(owner, words, only, numbered)
+    doubts = OwnershipRemark.objects.filter(answered_at=None)
+    rows = rows.prefetch_related("pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts"))
+    page = page_of(request, rows)
+    counts = searching.case_counts(page.object_list)
+    values = {
+        "owner": owner,
+        "page": page,
+        "rows": [(row, counts.get(row.pk, 0)) for row in page],
+        "q": words,
+        "only": only,
+        "choices": ONLY,
+        "upload": numbered,
+        "may_decide": may_decide(request, owner),
+    }
     return render(request, "web/works.html", values)
 
 
 @require_safe
 @member_view
 def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """One work: what was declared, its pictures, where it was seen, and the search of what was seen before."""
+    """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = owned.work(owner, number)
-    found = owned.cases(owner).filter(work=row)
+    found = searching.seen_in(owned.cases(owner).filter(work=row))
     past = shapes.past(row)
     searches = [search_in_words(one) for one in past["search"]]
     values = {
         "owner": owner,
         "work": row,
+        "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
         "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
-        "cases": found,
+        "conflict": row.conflicts.order_by("earlier_registered_at").first(),
+        "remarks": [ownership_words.said_of(one) for one in row.remarks.order_by("answered_at", "pk")],
+        "terms": ownership_words.term_rows(terms(row)),
+        "stated": ownership_words.stated_rows(row.metadata),
+        "kind": ownership_words.plain("author_kind", row.author_kind),
+        "medium": ownership_words.plain("medium", row.medium) if row.medium else "",
+        "registration": registration_of(row),
+        "attachments": row.attachments.filter(removed_at=None),
+        "page": page_of(request, found),
         "deposits": row.deposits.all(),
+        "changes": [
+            (one, ownership_words.KINDS.get(one.kind, one.kind), ownership_words.change_rows(one))
+            for one in row.changes.all()[:CHANGES]
+        ],
         "may_decide": may_decide(request, owner),
         "searches": searches,
         "seen_before": past["seen_before"],
@@ -71,7 +109,7 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     row = owned.work(owner, number)
     try:
         made = deposits.make_deposit(house(), row, by=request.user.get_username())
-        messages.success(request, f"Deposit record {made.number} is ready.")
+        messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
     except ExhibitError as error:
         messages.error(request, str(error))
     return redirect("work", slug=owner.slug, number=number)

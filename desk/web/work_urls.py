@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from desk.web import upload_pages, work_pages
+from desk.web import declaration_pages, upload_pages, work_pages
 
 work_patterns = [
     path("o/<slug:slug>/works/", work_pages.works, name="works"),
@@ -16,6 +16,14 @@ work_patterns = [
     path("o/<slug:slug>/works/uploads/<int:number>/again", upload_pages.again, name="upload-again"),
     path("o/<slug:slug>/works/uploads/<int:number>/results.csv", upload_pages.results, name="upload-results"),
     path("o/<slug:slug>/works/<int:number>/", work_pages.work, name="work"),
+    path("o/<slug:slug>/works/<int:number>/edit", declaration_pages.edit, name="edit-work"),
+    path("o/<slug:slug>/works/<int:number>/remove", declaration_pages.remove, name="remove-work"),
+    path("o/<slug:slug>/works/<int:number>/remarks/<int:remark>", declaration_pages.answer, name="answer-remark"),
+    path("o/<slug:slug>/works/<int:number>/documents", declaration_pages.attach, name="attach"),
+    path(
+        "o/<slug:slug>/works/<int:number>/documents/<int:attachment>", declaration_pages.attachment, name="attachment"
+    ),
+    path("o/<slug:slug>/works/<int:number>/documents/<int:attachment>/remove", declaration_pages.detach, name="detach"),
     path("o/<slug:slug>/works/<int:number>/deposit", work_pages.make_deposit, name="make-deposit"),
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>", work_pages.deposit, name="deposit"),
     path("o/<slug:slug>/works/<int:number>/deposits/<int:deposit>/record", work_pages.record, name="deposit-record"),

@@ -18,6 +18,7 @@ from registry.models import (
     Membership,
     Notice,
     Owner,
+    OwnershipRemark,
     Package,
     Report,
     Role,
@@ -33,6 +34,7 @@ from workers.inline import Inline
 from workers.links import make_link
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
+from workers.works import attach
 
 GENERAL = {
     "link",  # for whoever has it; see test_links
@@ -75,6 +77,10 @@ class Scene:
         uploads.receive(inline.house, began, [uploads.Sent("a.jpg", len(data), lambda: data)])
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
         Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
+        self.attachment = attach(inline.house, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
+        self.remark = OwnershipRemark.objects.create(
+            work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
+        )
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
@@ -104,6 +110,8 @@ class Scene:
             "deposit": make_deposit(self.inline.house, self.work, by="Ann").number,
             "match": self.case.case_sightings.get().match_id,
             "drawing": "overlay.jpg",
+            "attachment": self.attachment,
+            "remark": self.remark.pk,
             "capture": self.capture.pk,
             "paper": "us-902",
             "digest": self.work.pictures.get().digest.hex,
@@ -139,6 +147,10 @@ POSTED = {
     "upload-files",
     "close-upload",
     "upload-again",
+    "remove-work",
+    "answer-remark",
+    "attach",
+    "detach",
     "decide",
     "run-watch",
     "make-deposit",

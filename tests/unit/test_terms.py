@@ -9,7 +9,7 @@ from workers.terms import Dates, Standing, rules, screen
 OVER, RUNNING, UNKNOWN = Standing.OVER, Standing.RUNNING, Standing.UNKNOWN
 
 
-def standing(country: str, year: int = 2026, **dates: Any) -> Standing:
+def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa: ANN401 - any field
     found = {one.country: one.standing for one in screen(Dates(**dates), year)}
     return found[country]
 
