@@ -50,6 +50,26 @@ def whole_number(lowest: int, highest: int = 2**53 - 1) -> Callable[[object], in
     return check
 
 
+def one_of(*known: str) -> Callable[[object], str]:
+    """A check for one of some words."""
+
+    def check(value: object) -> str:
+        given = text(value)
+        if given not in known:
+            raise ValueError(f"{given!r} isn't one of {', '.join(known)}")
+        return given
+
+    return check
+
+
+def token(value: object) -> str:
+    """A secret word that a program shows, at least 16 visible ASCII characters; may be empty."""
+    given = text(value)
+    if given and not re.fullmatch(r"[!-~]{16,200}", given):
+        raise ValueError("it must have 16 to 200 visible characters without spaces")  # it isn't repeated
+    return given
+
+
 def price(value: object) -> str:
     """A price with its currency (ISO 4217), such as ``0.02 EUR``; may be empty."""
     given = text(value)

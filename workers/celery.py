@@ -9,6 +9,7 @@ from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
 from exhibit.config import Config, load_config
+from exhibit.logs import about
 from workers.addresses import broker_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
@@ -109,7 +110,8 @@ def send(step: str, ids: Sequence[int]) -> None:
     size = BATCH.get(step, 1)
     with contextlib.suppress(OperationalError):
         for start in range(0, len(ids), size):
-            app.send_task(f"exhibit.{step}", [list(ids[start : start + size])])
+            rows = list(ids[start : start + size])
+            app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
 
 
 def queued(step: str) -> int:

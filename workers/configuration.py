@@ -18,6 +18,8 @@ from workers.wiring import House
 WHAT = "configuration"
 ADDRESSES = {"database_url", "redis_url", "mail_url"}
 """Settings that may hold a password; of these only the host is told."""
+SECRETS = {"metrics_token"}
+"""Of these, only whether they are set."""
 
 
 def witness_configuration(house: House) -> bool:
@@ -41,6 +43,8 @@ def plain_configuration(config: Config) -> dict[str, Any]:
         value = getattr(config, field.name)
         if field.name in ADDRESSES:
             told[field.name] = urlsplit(value).hostname or ""
+        elif field.name in SECRETS:
+            told[field.name] = bool(value)
         elif field.name == "anchors":
             told[field.name] = [_anchor(one) for one in value]
         elif field.name != "data_dir":

@@ -1,9 +1,14 @@
-"""The workers say that they live: each by a row that its main process renews, whatever its tasks are doing."""
+"""The workers log as all do, and say that they live: each by a row that its main process renews, whatever it does."""
 
 import contextlib
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import setup_logging, worker_ready, worker_shutdown
+
+
+@setup_logging.connect
+def _leave_logs(**_: object) -> None:
+    """Celery leaves the logs as Django's settings have them."""
 
 
 @worker_ready.connect

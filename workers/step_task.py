@@ -1,6 +1,8 @@
 """What all tasks have in common: one that breaks off lets go of its rows, so that nobody waits until they are stale."""
 
 import contextlib
+import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +10,10 @@ from typing import Any
 from celery import Task
 
 from exhibit.clock import now
+from exhibit.logs import logged_as
 from workers.meter import metered
+
+_LOG = logging.getLogger("exhibit.task")
 
 
 class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
@@ -21,9 +26,14 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         self._begun = now()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's call
-        """Run it, measured."""
-        with metered(str(self.name).rpartition(".")[2]):
-            return super().__call__(*args, **kwargs)
+        """Run it, measured, with log lines that name it and the request that caused it, if one did."""
+        step, begun = str(self.name).rpartition(".")[2], time.monotonic()
+        request_id = str(self.request.get("request_id") or "")
+        with logged_as(request_id=request_id, task_id=str(self.request.id or ""), task=str(self.name)):
+            with metered(step):
+                answer = super().__call__(*args, **kwargs)
+            _LOG.info("%s", self.name, extra={"milliseconds": round((time.monotonic() - begun) * 1000)})
+        return answer
 
     def on_failure(
         self,

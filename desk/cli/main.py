@@ -49,6 +49,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),
     },
     "Upkeep": {
+        "backup": ("backups", "Write everything that can't be made again, while Exhibit runs."),
+        "restore": ("backups", "Put a backup back into an empty data folder."),
         "index": ("indexes", "What is searched: check, rebuild, stats."),
         "model": ("models", "What describes pictures: add, measure, list, use, drop."),
         "calibrate": ("calibrate", "How figures become probabilities: measure your archive; show, reset."),

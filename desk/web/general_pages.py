@@ -1,18 +1,25 @@
 """The first page, how often the comparison was wrong, and the answer to those who ask whether everything runs."""
 
+import hmac
+import ipaddress
+
 import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from evidence.accuracy import CLASSES
+from exhibit.config import Config
 from registry import owned
 from registry.models import User
 from workers.accuracy import present_accuracy
 from workers.addresses import redis_url
+from workers.metrics import metrics as house_metrics
+from workers.wiring import house
 
 
 @login_required
@@ -38,6 +45,29 @@ def healthz(request: HttpRequest) -> JsonResponse:
     """200 when database and broker answer, else 503; tells nothing else."""
     checks = {"database": _database_answers(), "broker": _broker_answers()}
     return JsonResponse(checks, status=200 if all(checks.values()) else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
+    if not _may_measure(request, house().config):
+        raise Http404
+    return HttpResponse(house_metrics(house()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_measure(request: HttpRequest, config: Config) -> bool:
+    """Whether each guard that is set lets the request pass; without any, nobody passes."""
+    guards = []
+    if config.metrics_token:
+        shown = request.headers.get("Authorization", "").encode()
+        guards.append(hmac.compare_digest(shown, f"Bearer {config.metrics_token}".encode()))
+    if config.metrics_networks:
+        try:
+            address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+        except ValueError:
+            return False
+        guards.append(any(address in ipaddress.ip_network(one) for one in config.metrics_networks))
+    return bool(guards) and all(guards)
 
 
 def _database_answers() -> bool:

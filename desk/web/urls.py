@@ -26,6 +26,7 @@ urlpatterns = [
     path("log/checkpoint", log_pages.checkpoint, name="log-checkpoint"),
     path("log/tile/entries/<path:path>", log_pages.entries, name="log-entries"),
     path("log/tile/<int:level>/<path:path>", log_pages.hash_tile, name="log-tile"),
+    path("metrics", general_pages.metrics, name="metrics"),
     path("operator/", operator_pages.operator, name="operator"),
     path("operator/retry", operator_pages.retry, name="operator-retry"),
     path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),

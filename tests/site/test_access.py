@@ -49,6 +49,7 @@ GENERAL = {
     "log-checkpoint",
     "log-tile",
     "log-entries",
+    "metrics",
     "operator",
     "operator-retry",
 }

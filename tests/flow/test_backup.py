@@ -1,0 +1,223 @@
+"""A backup that is made while things go on, and put back elsewhere: the same log and answers, no second history."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from evidence.log import BrokenHistoryError
+from exhibit.config import Config, load_config
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, WrongUseError
+from registry.log import submit
+from registry.models import Bundle, Case, Work
+from tests.assets.command_line import CommandLine
+from tests.flow.rows import owner
+from tests.flow.sealed import sealed_bundle
+from tests.flow.stack import connected_to
+from tests.processes import processes_of, wait_until
+from workers.backup import back_up, log_state
+from workers.backup_format import DESCRIPTION, Description, members, parse_description, verify_backup
+from workers.bundles import assemble
+from workers.inline import Inline
+from workers.keeper import are_kept
+from workers.log_replay import replay
+from workers.migrate import migrate
+from workers.servers import EmbeddedServers
+from workers.steps.log import sequence_log, sign_checkpoint
+from workers.wiring import House
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+SETTINGS = 'operator_name = "Studio"\nretention_days = 60\n'
+
+
+def nothing(_: str) -> None:
+    """Told what is done."""
+
+
+def answers(house: House) -> dict[str, object]:
+    """What an installation says of what it holds."""
+    bundle = Bundle.objects.get()
+    out = io.BytesIO()
+    assemble(house, bundle, out)
+    return {
+        "works": list(Work.objects.order_by("number").values_list("number", "title", "pictures__digest")),
+        "cases": list(Case.objects.values_list("number", "party", "decision")),
+        "seal": bundle.seal_digest,
+        "bytes": sorted(one.hex for one in house.blobs),
+        "log": log_state(house),
+    }
+
+
+class Made:
+    """An installation with a sealed case, and a backup of it in both forms."""
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config, self.cli = folder, config, CommandLine(folder / "data")
+        (config.data_dir / "exhibit.toml").write_text(SETTINGS)
+        inline = Inline(config)
+        self.house = inline.house
+        migrate()
+        sealed_bundle(inline, owner("studio"))
+        sequence_log(self.house)
+        sign_checkpoint(self.house)
+        self.told = self.back_up("backup")
+        self.back_up("all.tar")
+        self.answers = answers(self.house)
+
+    def back_up(self, name: str, *, keys: bool = True) -> Description:
+        return back_up(self.house, self.folder / name, keys=keys, tell=nothing)
+
+
+@pytest.fixture(scope="module")
+def made(django_db_blocker: DjangoDbBlocker) -> Iterator[Made]:
+    with tempfile.TemporaryDirectory(prefix="exhibit-backup-") as name:
+        Path(name).chmod(0o755)
+        config = load_config({"EXHIBIT_DATA": str(Path(name) / "data")})
+        with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
+            yield Made(Path(name), config)
+
+
+@pytest.mark.parametrize("place", ["backup", "all.tar"])
+def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(made: Made, place: str) -> None:
+    cli = CommandLine(made.folder / f"from-{place}")
+    said = cli.run("restore", made.folder / place).out
+    assert "exhibit log new-origin" in said
+    assert "exhibit log check-against" in said
+    config = load_config({"EXHIBIT_DATA": str(cli.data)})
+    wait_until(lambda: not are_kept(config))
+    with EmbeddedServers(config), connected_to(config):
+        house = House(config)
+        assert answers(house) == made.answers
+        assert ["file of the log's head is missing" in one for one in replay(house).problems] == [True]
+        submit(EntryType.CASE, {"number": 1})
+        sequence_log(house)
+        with pytest.raises(BrokenHistoryError):
+            sign_checkpoint(house)
+        assert log_state(house).checkpoint == made.told.log.checkpoint
+        connections["default"].close()
+    assert (cli.data / "exhibit.toml").read_text() == SETTINGS
+    assert (cli.data / "secrets" / "master_key").stat().st_mode & 0o777 == 0o600
+    assert not (cli.data / "restoring").exists()
+    assert not (cli.data / "log.head").exists()
+
+
+def test_it_is_refused_where_there_are_rows(made: Made) -> None:
+    assert "There are rows" in made.cli.run("restore", made.folder / "backup", code=2).err
+
+
+def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(made: Made) -> None:
+    cli = CommandLine(made.folder / "interrupted")
+    cli.data.mkdir(mode=0o755)
+    (cli.data / "exhibit.toml").write_text("retention_days = 7\n")
+    with cli.started("restore", made.folder / "backup") as victim:
+        wait_until(lambda: (cli.data / "restoring").exists() or victim.poll() is not None)
+        os.killpg(victim.pid, signal.SIGKILL)
+    wait_until(lambda: not processes_of(cli.data))
+    assert (cli.data / "restoring").exists()
+    told = cli.ask("restore", made.folder / "backup")
+    assert told["log"]["root"] == made.told.log.root
+    assert told["settings_aside"] is True
+    assert (cli.data / "exhibit.toml").read_text() == "retention_days = 7\n"
+    assert (cli.data / "exhibit.toml.restored").read_text() == SETTINGS
+
+
+def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = made.folder / "kept"
+    earlier = made.back_up("kept")
+    kept = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
+    made.house.blobs.put(b"something new")
+    with monkeypatch.context() as patched:
+        patched.setattr("workers.backup._blobs", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            made.back_up("kept")
+    assert verify_backup(place) == earlier
+    stray = place / "blobs" / "ab" / "cd" / ("ab" * 32)
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"purged since")
+    later = made.back_up("kept")
+    assert (verify_backup(place), later.blobs) == (later, earlier.blobs + 1)
+    assert len(list(place.glob("database-*"))) == 1
+    assert not stray.exists()
+    assert {path: path.stat().st_ino for path in kept} == kept
+
+
+def test_what_isnt_whole_leaves_no_file(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.backup._blobs", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        made.back_up("never.tar")
+    assert list(made.folder.glob("never*")) == []
+
+
+def test_without_keys_there_are_none_in_it(made: Made) -> None:
+    told = made.back_up("without", keys=False)
+    assert told.left_out == ("secrets/",)
+    key = (made.config.data_dir / "secrets" / "master_key").read_bytes()
+    assert all(key not in stream.read() for _, stream in members(made.folder / "without"))
+
+
+def test_a_place_inside_the_data_folder_is_refused(made: Made) -> None:
+    with pytest.raises(WrongUseError, match="inside the data folder"):
+        back_up(made.house, made.config.data_dir / "backup", keys=True, tell=nothing)
+
+
+@pytest.mark.parametrize("what", ["blobs/*/*/*", "database-*.dump", "files/secrets/log.key", "backup.json", "blobs-*"])
+@pytest.mark.parametrize("change", ["damaged", "missing"])
+def test_whatever_is_damaged_or_missing_is_named(made: Made, what: str, change: str) -> None:
+    place = Path(tempfile.mkdtemp(dir=made.folder)) / "backup"
+    subprocess.run(["cp", "--archive", made.folder / "backup", place], check=True)
+    victim = next(place.glob(what))
+    data = victim.read_bytes()
+    victim.unlink()
+    if change == "damaged":
+        victim.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(IntegrityError, match=victim.name):
+        verify_backup(place)
+
+
+def test_a_damaged_backup_isnt_restored(made: Made) -> None:
+    place = made.folder / "damaged.tar"
+    data = (made.folder / "all.tar").read_bytes()
+    place.write_bytes(data[: len(data) // 2])
+    cli = CommandLine(made.folder / "untouched")
+    cli.run("restore", place, code=1)
+    assert not (cli.data / "postgres").exists()
+    assert not (cli.data / "blobs").exists()
+
+
+def test_a_backup_that_leads_out_of_the_data_folder_is_refused(made: Made) -> None:
+    told = json.loads((made.folder / "backup" / DESCRIPTION).read_bytes())
+    [part] = [one for one in told["files"] if one["name"] == "files/exhibit.toml"]
+    part["name"] = "files/../../evil"
+    tar = made.folder / "hostile.tar"
+    with tarfile.open(tar, "w") as file:
+        for name, stream in members(made.folder / "backup"):
+            data = json.dumps(told).encode() if name == DESCRIPTION else stream.read()
+            inner = tarfile.TarInfo("files/../../evil" if name == "files/exhibit.toml" else name)
+            inner.size = len(data)
+            file.addfile(inner, io.BytesIO(data))
+    cli = CommandLine(made.folder / "victim" / "data")
+    assert "outside of the data folder" in cli.run("restore", tar, code=1).err
+    assert not (made.folder / "evil").exists()
+
+
+def test_what_is_no_backup_is_said(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="isn't a whole backup"):
+        verify_backup(tmp_path)
+    (tmp_path / "a.tar").write_bytes(b"no archive at all")
+    with pytest.raises(IntegrityError, match="no whole TAR"):
+        verify_backup(tmp_path / "a.tar")
+    for data in (b"[]", b"{}", b'{"format": "exhibit-backup/9"}', b"\xff"):
+        with pytest.raises(IntegrityError):
+            parse_description(data)

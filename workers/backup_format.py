@@ -1,0 +1,186 @@
+"""What a backup is: a folder or a TAR file with a description, the rows, the exact bytes, keys and settings.
+
+backup.json               says what belongs to it; it is written last, so a backup without one is none
+database-HASH.dump        the rows, as pg_dump writes them (custom format)
+blobs-HASH.txt            the digests of the exact bytes, one a line
+blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
+files/…                   of the data folder: exhibit.toml, secrets/, and what the settings name
+"""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from exhibit.digests import CHUNK, Digest
+from exhibit.errors import IntegrityError, NotFoundError
+
+FORMAT = "exhibit-backup/1"
+DESCRIPTION = "backup.json"
+BLOBS, FILES = "blobs/", "files/"
+_HINT = "Make another backup, or take an earlier one."
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a backup: its name in it, its SHA-256 in hexadecimal digits, its bytes, and its mode."""
+
+    name: str
+    digest: str
+    size: int
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The log as the rows of a backup hold it: its name, entries, root over them, and the head that was signed last."""
+
+    origin: str
+    entries: int
+    root: str
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What belongs to a backup.
+
+    Attributes:
+        made_at: RFC 3339.
+        version: of Exhibit.
+        rows: the dump.
+        listed: the list of digests.
+        blobs: how many there are.
+        files: of the data folder.
+        log: as the rows hold it.
+        left_out: files that the settings name and that lie elsewhere, or that were to be left out.
+    """
+
+    made_at: str
+    version: str
+    rows: Part
+    listed: Part
+    blobs: int
+    files: tuple[Part, ...]
+    log: LogState
+    left_out: tuple[str, ...]
+
+    def to_json(self) -> bytes:
+        """As it stands in the backup."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2).encode()
+
+
+def parse_description(data: bytes) -> Description:
+    """The inverse of :meth:`Description.to_json`; raises ``IntegrityError`` for anything else."""
+    try:
+        told: dict[str, Any] = json.loads(data)
+        if told.pop("format") != FORMAT:
+            raise IntegrityError("This backup is of another version.", hint="Restore it with the version that made it.")
+        parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
+        files = tuple(Part(**one) for one in told.pop("files"))
+        log, left_out = LogState(**told.pop("log")), tuple(told.pop("left_out"))
+        rows, listed = parts["rows"], parts["listed"]
+        return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"The backup's {DESCRIPTION} can't be read.", hint=_HINT) from error
+
+
+def blob_name(digest: str) -> str:
+    """The name of exact bytes in a backup."""
+    return f"{BLOBS}{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
+    """Every file of a backup by name, in no order, each to be read before the next one is asked for."""
+    if place.is_dir():
+        for path in sorted(one for one in place.rglob("*") if one.is_file() and not one.is_symlink()):
+            with path.open("rb") as file:
+                yield path.relative_to(place).as_posix(), file
+        return
+    try:
+        with tarfile.open(place, "r|") as tar:
+            for member in tar:
+                stream = tar.extractfile(member) if member.isreg() else None
+                if stream is not None:
+                    yield member.name, stream  # type: ignore[misc] # a reader of bytes
+    except tarfile.TarError as error:
+        raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
+    except FileNotFoundError as error:
+        raise NotFoundError(f"There is no backup {place}.") from error
+
+
+def verify_backup(place: Path) -> Description:
+    """Read a whole backup, and hold every byte of it against what belongs to it.
+
+    Raises:
+        IntegrityError: something is missing or damaged; the message names it.
+        NotFoundError: there is no backup.
+    """
+    found = _read(place)
+    if found.description is None:
+        hint = "It was interrupted: the same command goes on." if place.is_dir() else _HINT
+        raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
+    _hold_against(found, found.description)
+    return found.description
+
+
+def verify_written(place: Path, description: Description) -> None:
+    """Read what was written of a backup whose description comes last; raises as :func:`verify_backup` does."""
+    _hold_against(_read(place), description)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a place holds: digests by name, the digests of exact bytes that are what their names say, and two files."""
+
+    digests: dict[str, str]
+    blobs: set[bytes]
+    listed: dict[str, bytes]
+    description: Description | None = None
+
+
+def _read(place: Path) -> _Found:
+    found = _Found({}, set(), {})
+    for name, stream in members(place):
+        if name == DESCRIPTION:
+            found.description = parse_description(stream.read())
+        elif name.startswith(BLOBS):
+            digest = digest_of(stream)
+            if blob_name(digest) == name:
+                found.blobs.add(bytes.fromhex(digest))
+        elif name.startswith("blobs-"):
+            found.listed[name] = stream.read()
+            found.digests[name] = Digest.of(found.listed[name]).hex
+        else:
+            found.digests[name] = digest_of(stream)
+    return found
+
+
+def _hold_against(found: _Found, description: Description) -> None:
+    parts = (description.rows, description.listed, *description.files)
+    wrong = [part.name for part in parts if found.digests.get(part.name) != part.digest]
+    digests = found.listed.get(description.listed.name, b"").decode("ascii", "replace").split()
+    wrong += [blob_name(digest) for digest in digests if bytes.fromhex(digest) not in found.blobs]
+    if wrong:
+        named = ", ".join(wrong[:3])
+        sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {named}."
+        raise IntegrityError(sentence, hint=_HINT)
+
+
+def digest_of(stream: BinaryIO) -> str:
+    """The SHA-256 of what a stream still holds, in hexadecimal digits."""
+    hashed = hashlib.sha256()
+    while piece := stream.read(CHUNK):
+        hashed.update(piece)
+    return hashed.hexdigest()
+
+
+def inside(name: str) -> PurePosixPath:
+    """The path of a file of the data folder, below it; raises ``IntegrityError`` for a name that leads out of it."""
+    path = PurePosixPath(name.removeprefix(FILES))
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise IntegrityError(f"The backup names a file outside of the data folder: {name!r}.", hint=_HINT)
+    return path
