@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from exhibit.config import load_config
 from exhibit.secrets import secret_key
-from workers.addresses import django_database
+from workers.addresses import django_database, redis_url
 from workers.mail import django_mail
 
 CONFIG = load_config()
@@ -26,8 +26,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "registry.apps.RegistryConfig",
-    "desk.web.apps.WebConfig",
+    "desk.web.apps.WebConfig",  # before allauth: its templates take the place of allauth's
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -37,10 +42,11 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "desk.web.limits.request_limit",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "desk.web.limits.request_limit",
+    "allauth.account.middleware.AccountMiddleware",
     "desk.web.reader.reader",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -61,15 +67,41 @@ TEMPLATES = [
 
 DATABASES = {"default": {**django_database(CONFIG), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# what throttles sign-in counts here, for all processes together
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": redis_url(CONFIG),
+        "KEY_PREFIX": "desk",
+    }
+}
 
 AUTH_USER_MODEL = "registry.User"
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/sign-in/"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+ACCOUNT_ADAPTER = "desk.web.sign_in.Accounts"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers' addresses get no mail from us
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_CHANGE_EMAIL = True
+ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
+MFA_ADAPTER = "desk.web.sign_in.Authenticators"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # clocks of telephones
+MFA_TOTP_ISSUER = "Exhibit"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONFIG.public_url.startswith("https://")
 
 LANGUAGE_CODE = CONFIG.languages[0]
 LANGUAGES = [(code, {"en": "English", "zh-hans": "简体中文"}[code]) for code in CONFIG.languages]
@@ -88,7 +120,12 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.public_url.startswith("https://")
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "desk.web.account_pages.not_sent"
+if CONFIG.public_url.startswith("https://"):
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 CSRF_TRUSTED_ORIGINS = [CONFIG.public_url] if CONFIG.public_url else []
 
 globals().update(django_mail(CONFIG))

@@ -78,6 +78,18 @@ def price(value: object) -> str:
     return given
 
 
+def choice(*among: str) -> Callable[[object], str]:
+    """A check for one of some words."""
+
+    def check(value: object) -> str:
+        given = text(value).lower()
+        if given not in among:
+            raise ValueError(f"{given!r} isn't {' or '.join(among)}")
+        return given
+
+    return check
+
+
 def url(*schemes: str) -> Callable[[object], str]:
     """A check for URLs of the given schemes; an empty text stays empty."""
 

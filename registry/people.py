@@ -1,14 +1,16 @@
 """Owners and their people."""
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import trail
-from registry.models import Membership, Owner, User
+from registry import invitations, trail
+from registry.models import Invitation, Membership, Owner, Role, User
 
 MOST_SLUG = 50
 
@@ -42,6 +44,40 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
     if not new:
         raise WrongUseError(f"The short name {wanted!r} is taken by {owner.name}.", hint="Give another with --slug.")
     return owner
+
+
+def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
+    """Add a rights holder with the person in the role of owner; raises ``WrongUseError`` as :func:`add_owner` does."""
+    by = person.get_username()
+    with transaction.atomic():
+        owner = add_owner(name, slug=_free_slug(name), contact=contact[:200], by=by)
+        Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
+        trail.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
+    return owner
+
+
+def begin(invitation: Invitation, email: str, password: str, owner: str) -> User:
+    """Make the account of an operator, and an owner if one is named, or nothing at all.
+
+    Args:
+        invitation: the operator's, from the console.
+        email: to sign in with.
+        password: a new one.
+        owner: the name of a rights holder to look after; may be empty.
+
+    Raises:
+        WrongUseError: the address, the password or the name can't be used, or somebody has the address already.
+        NotFoundError: the invitation isn't open any more.
+    """
+    with transaction.atomic():
+        if is_user(email):
+            raise WrongUseError(_("Somebody signs in with this address already. Sign in, then follow the link again."))
+        person = _new_user(email, password)
+        invitations.accept(invitation, person)
+        person.refresh_from_db()
+        if owner:
+            add_owner_of(person, owner)
+    return person
 
 
 def user(email: str) -> User:
@@ -85,6 +121,13 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
     return membership
 
 
+def _free_slug(name: str) -> str:
+    """A short name that nobody has: made of the name, with a number behind it where that is taken."""
+    start = slugify(name)[: MOST_SLUG - 6].strip("-") or "owner"
+    taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
+    return next(one for one in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if one not in taken)
+
+
 def _new_user(email: str, password: str) -> User:
     try:
         validate_email(email)
@@ -92,6 +135,8 @@ def _new_user(email: str, password: str) -> User:
         raise WrongUseError(f"{email!r} isn't an e-mail address.") from None
     person = User(username=email.lower(), email=email.lower())
     set_password(person, password)
+    # whoever adds a person on this machine vouches for the address
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
     return person
 
 

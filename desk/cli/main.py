@@ -26,7 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Rights": {
         "owner": ("people", "Rights holders: add, list."),
-        "user": ("people", "People who sign in: add, list, password."),
+        "user": ("people", "People who sign in: add, list, operator, password."),
         "work": ("works", "Registered works: add, list, show, certificate, remove."),
         "licence": ("licences", "Permitted uses: import, list."),
         "identify": ("identify", "Say which work a picture shows, whole or in part."),

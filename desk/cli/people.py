@@ -89,6 +89,15 @@ def add_user(*, email: str, owner: str | None, role: str, generate: bool) -> Non
         say(f"Password, shown this once: {password}")
 
 
+@user_command.command("operator", epilog=examples("exhibit user operator"))
+def make_operator_link() -> None:
+    """Print a link that lets one person run this installation: once, within 24 hours. Earlier links end."""
+    desk = open_desk()
+    from workers.invitations import operator_link
+
+    say(operator_link(desk.config, by=by_person()))
+
+
 @user_command.command("password", epilog=examples("exhibit user password ann@studio.example --generate"))
 @click.argument("email")
 @generate_option

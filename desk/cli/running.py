@@ -1,5 +1,6 @@
 """Starting and stopping the product, and how it is."""
 
+import os
 import subprocess
 import sys
 import time
@@ -47,7 +48,30 @@ def up_command(*, detach: bool) -> None:
 
 def _greet(status: "Status") -> None:
     say(f"Exhibit runs: {status.address}")
+    if link := _first_link():
+        say(
+            f"Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:\n  {link}"
+        )
     sys.stdout.flush()
+
+
+def _first_link() -> str:
+    """The link with which the first operator comes in; empty when there is one."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    import django
+    from django.db import Error, connection
+
+    django.setup()
+    from registry import invitations
+    from workers.invitations import operator_link
+
+    try:
+        return "" if invitations.has_operator() else operator_link(load_config(), by="exhibit up")
+    except Error as error:
+        note(f"Whether there is an operator can't be told: {error}")
+        return ""
+    finally:
+        connection.close()
 
 
 def _detach(config: Config) -> None:

@@ -24,12 +24,12 @@ from workers.wiring import house
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The owners that the person is a member of; the cases at once, when there is just one."""
+    """The cases of the one owner that the person is a member of; where there are more or none, the list of owners."""
     assert isinstance(request.user, User)
     owners = owned.owners_of(request.user)
     if len(owners) == 1:
         return redirect("cases", slug=owners[0].slug)
-    return render(request, "web/home.html", {"owners": owners})
+    return redirect("owners")
 
 
 @require_safe

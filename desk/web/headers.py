@@ -7,13 +7,24 @@ from django.http import HttpRequest, HttpResponseBase
 _SOURCES = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'"
 POLICY = f"{_SOURCES}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
+PERMISSIONS = ", ".join(
+    f"{one}=()" for one in ("accelerometer", "camera", "geolocation", "gyroscope", "microphone", "payment", "usb")
+)
+
 
 def content_policy(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware that adds the Content-Security-Policy: words of crawled pages can do nothing, whatever they are."""
+    """Middleware that adds the Content-Security-Policy: words of crawled pages can do nothing, whatever they are.
+
+    What depends on who is signed in is kept by no proxy.
+    """
 
     def answered(request: HttpRequest) -> HttpResponseBase:
         response = answer(request)
         response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if "cookie" in response.headers.get("Vary", "").lower():
+            response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
     return answered

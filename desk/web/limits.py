@@ -2,24 +2,28 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.translation import gettext as _
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 
 MOST_REQUEST = 128 * 1024 * 1024
 """Bytes of a request, its files included."""
+MOST_OF_NOBODY = 1024 * 1024
+"""Bytes of a request of somebody who isn't signed in and shows no token."""
 
 
 def request_limit(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """Middleware that refuses what is larger, with a sentence."""
 
     def answered(request: HttpRequest) -> HttpResponseBase:
-        try:
-            size = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            size = 0
-        if size > MOST_REQUEST:
-            sentence = _("That is too much at once. Send fewer files at a time.")
-            return HttpResponse(sentence, status=413, content_type="text/plain; charset=utf-8")
+        told = request.META.get("CONTENT_LENGTH") or "0"
+        size = int(told) if told.isdecimal() else 0
+        if size > MOST_OF_NOBODY and size > (most := _most(request)):
+            return render(request, "413.html", {"most": most}, status=413)
         return answer(request)
 
     return answered
+
+
+def _most(request: HttpRequest) -> int:
+    known = request.user.is_authenticated or request.headers.get("Authorization", "").startswith("Bearer ")
+    return MOST_REQUEST if known else MOST_OF_NOBODY

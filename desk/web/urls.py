@@ -1,6 +1,5 @@
 """Addresses of the pages. Whatever belongs to an owner lies below ``o/<slug>/``."""
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from desk.web import (
@@ -10,6 +9,7 @@ from desk.web import (
     operator_pages,
     reader,
 )
+from desk.web.account_urls import account_patterns
 from desk.web.case_urls import case_patterns
 from desk.web.download_urls import download_patterns
 from desk.web.ledger_urls import ledger_patterns
@@ -29,12 +29,11 @@ urlpatterns = [
     path("metrics", general_pages.metrics, name="metrics"),
     path("operator/", operator_pages.operator, name="operator"),
     path("operator/retry", operator_pages.retry, name="operator-retry"),
-    path("sign-in/", LoginView.as_view(template_name="web/sign-in.html"), name="sign-in"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path(
         "o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", download_pages.captured, name="captured"
     ),
     path("o/<slug:slug>/cases/<int:number>/papers/<str:paper>", download_pages.paper, name="paper"),
+    *account_patterns,
     *case_patterns,
     *work_patterns,
     *watch_patterns,

@@ -15,6 +15,7 @@ from registry.models.crawls import (
 from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
+from registry.models.invitations import Invitation
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
 from registry.models.ledger import LedgerChange
 from registry.models.links import DownloadLink
@@ -71,6 +72,7 @@ __all__ = [
     "HostDenial",
     "HostLease",
     "IndexChange",
+    "Invitation",
     "KeptAnswer",
     "LedgerChange",
     "Licence",
