@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from evidence.provenance import authors_of, read_provenance
 from exhibit.clock import now
@@ -77,7 +78,9 @@ def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
         WrongUseError: no reason is given.
     """
     if not reason:
-        raise WrongUseError("A reason is needed.", hint="Say what you know: a contract, a date, a mix-up of names.")
+        raise WrongUseError(
+            _("A reason is needed."), hint=_("Say what you know: a contract, a date, a mix-up of names.")
+        )
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=remark.work.owner_id)
         told = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)

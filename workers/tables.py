@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from workers.sheets import MOST_BYTES, read_lines
 
-WORK_COLUMNS = ("file", "title", "author", "first_publication", "rights", "registrations")
+WORK_COLUMNS = (
+    "file", "title", "author", "holder", "credit", "created", "first_publication", "rights", "registrations",
+)  # fmt: skip
 LICENCE_COLUMNS = (
     "works", "licensee", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
 )  # fmt: skip
@@ -23,6 +25,8 @@ WORK_ALIASES = {
     "published": "first_publication", "首次发表": "first_publication", "首次发表日期": "first_publication",
     "copyright": "rights", "权利": "rights", "权利声明": "rights",
     "登记": "registrations", "登记号": "registrations",
+    "rights_holder": "holder", "著作权人": "holder", "署名": "credit",
+    "date_created": "created", "创作日期": "created", "创作完成日期": "created",
 }  # fmt: skip
 """Other names of columns, in lower case."""
 
@@ -45,6 +49,9 @@ class DeclaredWork:
     first_publication: str
     rights: str
     registrations: tuple[dict[str, str], ...]
+    holder: str = ""
+    credit: str = ""
+    created: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,9 @@ def read_works(name: str, data: bytes) -> dict[str, DeclaredWork]:
             first_publication=_date(name, line, row["first_publication"]),
             rights=row["rights"],
             registrations=tuple(_registrations(name, line, row["registrations"])),
+            holder=row["holder"],
+            credit=row["credit"],
+            created=_date(name, line, row["created"]),
         )
     return declared
 

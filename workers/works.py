@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Sum
+from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -72,8 +73,8 @@ def edit(work: Work, new: Declared, *, by: str, reason: str = "", version: int |
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
             raise WrongUseError(
-                "Somebody else has changed this work meanwhile; nothing was saved.",
-                hint="Look at it, and change it again.",
+                _("Somebody else has changed this work meanwhile; nothing was saved."),
+                hint=_("Look at it, and change it again."),
             )
         before, after = _plain(declared_of(row)), _plain(new)
         different = {
@@ -101,17 +102,18 @@ def attach(house: House, work: Work, name: str, data: bytes, *, about: str, by: 
     digest = Digest.of(data)
     if not data or len(data) > MOST_ATTACHMENT:
         raise RefusedError(
-            f"A document may have {MOST_ATTACHMENT // 2**20} MiB, and not be empty.", reason="too-many-bytes"
+            _("A document may have %(most)d MiB, and not be empty.") % {"most": MOST_ATTACHMENT // 2**20},
+            reason="too-many-bytes",
         )
     if blocked([digest]):
-        raise RefusedError("The operator doesn't allow these bytes here.", reason="blocked")
+        raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
     if len(data) > room_left(house, work.owner) - attached_bytes(work.owner):
-        raise RefusedError("There is no room left.", reason="quota", hint="Ask the operator for more.")
+        raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
     house.blobs.put(data)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         if work.attachments.filter(removed_at=None).count() >= MOST_ATTACHMENTS:
-            raise RefusedError(f"A work may have {MOST_ATTACHMENTS} documents.", reason="too-many")
+            raise RefusedError(_("A work may have %(most)d documents.") % {"most": MOST_ATTACHMENTS}, reason="too-many")
         number = (work.attachments.aggregate(last=Max("number"))["last"] or 0) + 1
         made = WorkAttachment.objects.create(
             work=work, number=number, name=name[-200:] or "document", about=about[:300], digest=digest, size=len(data),
@@ -143,14 +145,14 @@ def attached_bytes(owner: Owner) -> int:
 
 def _check(new: Declared) -> None:
     if not new.title:
-        raise WrongUseError("A work needs a title.")
+        raise WrongUseError(_("A work needs a title."))
     for value in (new.created, new.first_publication):
         if value and not dated(value):
-            raise WrongUseError(f"“{value}” isn't a date.", hint="Write 2024-05-31 or 2024.")
+            raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": value}, hint=_("Write 2024-05-31 or 2024."))
     if new.author_died is not None and not 1 <= new.author_died <= now().year:
-        raise WrongUseError(f"“{new.author_died}” isn't a year in the past.")
+        raise WrongUseError(_("“%(given)s” isn't a year in the past.") % {"given": new.author_died})
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
-        raise WrongUseError("That can't be chosen.")
+        raise WrongUseError(_("That can't be chosen."))
 
 
 def _plain(declared: Declared) -> dict[str, Any]:

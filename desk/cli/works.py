@@ -42,10 +42,15 @@ def work_command() -> None:
     "csv_file",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What you declare of them, CSV or XLSX: file, title, author, first_publication, rights, registrations.",
+    help="What you declare of them, CSV or XLSX, a line for each file.",
+)
+@click.option(
+    "--metadata", is_flag=True, help="Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
 )
 @json_option
-def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | None, as_json: bool) -> None:
+def add_works(
+    *, paths: tuple[Path, ...], owner: str | None, csv_file: Path | None, metadata: bool, as_json: bool
+) -> None:
     """Register pictures as works: files, and folders with all pictures in them.
 
     A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
@@ -61,7 +66,7 @@ def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | No
     of = desk.owner(owner)
     registered: list[tuple[str, Registered]] = []
     failed: list[dict[str, Any]] = []
-    for name, result in _registered(desk, of, files, declared):
+    for name, result in _registered(desk, of, files, declared, metadata=metadata):
         if isinstance(result, RefusedError):
             failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
         else:
@@ -76,7 +81,7 @@ def add_works(*, paths: tuple[Path, ...], owner: str | None, csv_file: Path | No
 
 
 def _registered(
-    desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]"
+    desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
 ) -> Iterator[tuple[str, "Registered | RefusedError"]]:
     """Register one file after the other; yields the name of each with its work or why there is none."""
     from workers.ahead import measured_ahead
@@ -87,7 +92,7 @@ def _registered(
             wait()
             try:
                 data = read_picture(one.path, desk.house.limits.max_bytes)
-                yield one.name, register_work(desk.house, of, data, _new_work(one, declared))
+                yield one.name, register_work(desk.house, of, data, _new_work(one, declared, metadata=metadata))
             except RefusedError as error:
                 yield one.name, error
 
@@ -101,20 +106,24 @@ def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, An
     return [{**shapes.work(rows[one.work.pk]), "file": name, "new": one.new} for name, one in registered]
 
 
-def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]") -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
+def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
     from workers.steps.register import NewWork
 
     said = declared.get(one.name) or declared.get(one.path.name)
     name = one.name[-MOST_NAME:]
     if said is None:
-        return NewWork(one.path.stem[:MOST_TITLE] or name, source_name=name)
+        return NewWork("", source_name=name, reads_metadata=metadata)
     return NewWork(
-        title=(said.title or one.path.stem)[:MOST_TITLE],
+        title=said.title[:MOST_TITLE],
         author=said.author[:MOST_NAME],
         rights_statement=said.rights,
         first_publication=said.first_publication,
         registrations=said.registrations,
+        holder=said.holder[:MOST_NAME],
+        credit=said.credit[:MOST_NAME],
+        created=said.created,
         source_name=name,
+        reads_metadata=metadata,
     )
 
 

@@ -13,6 +13,7 @@ from exhibit.errors import RefusedError, WrongUseError
 from registry import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
 from tests.flow.rows import owner, photograph
+from tests.flow.test_ownership import signed
 from workers import uploads
 from workers.inline import Inline
 from workers.steps.purge import purge
@@ -85,6 +86,21 @@ def test_the_table_declares_by_path_or_name_and_says_what_did_not_come(inline: I
         ("灯塔", "Ann Lee", "deep/b.jpg"),
     ]
     assert [line.file for line in uploads.lines_without_files(upload)] == ["c.jpg"]
+
+
+@pytest.mark.parametrize(("reads", "title", "author"), [(True, "p", "Bo Chan"), (False, "p", "")])
+def test_what_files_state_is_declared_only_if_their_sender_wishes(
+    inline: Inline,
+    studio: Owner,
+    reads: bool,  # noqa: FBT001 - a parameter
+    title: str,
+    author: str,
+) -> None:
+    upload = uploads.begin(studio, Declaration(reads_metadata=reads), by="ann", table=None, announced=1)
+    uploads.receive(inline.house, upload, [sent("x/p.jpg", signed(1, Artist="Bo Chan"))])
+    worked_off(inline, upload)
+    work = Work.objects.get()
+    assert (work.title, work.author, work.metadata) == (title, author, {"author": "Bo Chan"})
 
 
 def test_a_table_that_cannot_be_used_begins_nothing(studio: Owner) -> None:

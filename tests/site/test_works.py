@@ -50,6 +50,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     inline.run_until_idle()
     page = ann.get(at("upload", 1)).content.decode()
     assert "All files are worked off." in page
+    assert "haven&#x27;t arrived" not in page
     assert "c.txt" in page
     assert "isn&#x27;t a picture" in page
     assert '<li class="url">b.jpg</li>' in page

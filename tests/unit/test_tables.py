@@ -140,6 +140,13 @@ def test_a_workbook_is_read_with_its_days_and_numbers() -> None:
     assert (second.file, second.title, second.first_publication) == ("b.jpg", "", "1999")
 
 
+def test_holder_credit_and_creation_are_declared_too() -> None:
+    (one,) = works("file,rights holder,credit,创作完成日期\na.jpg,Heirs,Agency,1950\n").values()
+    assert (one.holder, one.credit, one.created) == ("Heirs", "Agency", "1950")
+    with pytest.raises(WrongUseError, match="line 2: “soon” isn't a date"):
+        works("file,created\na.jpg,soon\n")
+
+
 def test_a_workbook_says_the_line_of_what_is_wrong() -> None:
     with pytest.raises(WrongUseError, match="line 3: file is empty"):
         works(workbook(("file", "title"), ("a.jpg", "A"), (None, "B")))

@@ -46,6 +46,7 @@ class NewWork:
     source_name: str = ""
     created: str = ""
     credit: str = ""
+    holder: str = ""
     reads_metadata: bool = False
 
 
@@ -187,6 +188,7 @@ def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
         rights_statement=declared.rights_statement or said.get("rights", ""),
         created=declared.created or said.get("created", ""),
         credit=declared.credit or said.get("credit", ""),
+        holder=declared.holder or said.get("holder", ""),
     )
 
 
@@ -223,6 +225,7 @@ def _keep(
         source_name=declared.source_name,
         created=declared.created,
         credit=declared.credit,
+        holder=declared.holder,
         metadata=dict(stated),
     )
     WorkPicture.objects.create(work=work, picture_id=picture)

@@ -56,6 +56,9 @@ def _declared(row: UploadFile) -> NewWork:
         rights_statement=said.get("rights") or row.upload.rights_statement,
         first_publication=said.get("first_publication", ""),
         registrations=tuple(said.get("registrations", ())),
+        holder=said.get("holder", "")[:300],
+        credit=said.get("credit", "")[:300],
+        created=said.get("created", ""),
         source_name=row.name,
         reads_metadata=row.upload.reads_metadata,
     )
