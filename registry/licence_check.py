@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 
 from django.db.models import Q
 
+from exhibit.urls import host_of
 from registry.models import Case, Licence, Sighting, Work
 
 MOST_FITS = 20
 """Licences that are proposed for one case."""
+
+_PATTERN_HOST = re.compile(r"(?:[a-z]+://)?([a-z0-9.-]+)(?::\d+)?/", re.IGNORECASE)
 
 ACCOUNT_DEPTH = 2
 """An account's name stands among so many first parts of an address's path: /NAME, /shop/NAME, /@NAME."""
@@ -134,16 +137,22 @@ class Ledger:
     def __init__(self, licences: Iterable[tuple[Licence, frozenset[int]]]) -> None:
         """Take licences with the works that each names, none for all works."""
         self._by_domain: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
+        self._by_host: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
         self._anywhere: list[tuple[Licence, frozenset[int]]] = []
         for licence, works in licences:
-            domain = _name(licence.domain)
-            (self._by_domain[domain] if domain else self._anywhere).append((licence, works))
+            if domain := _name(licence.domain):
+                self._by_domain[domain].append((licence, works))
+            elif host := _pattern_host(licence.url_pattern):
+                self._by_host[host].append((licence, works))
+            else:
+                self._anywhere.append((licence, works))
 
     def covering(self, work: int, place: Place) -> Licence | None:
         """The licence that covers this work at this place."""
         labels = place.host.split(".")
         named = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
-        rows = (row for group in (*named, self._anywhere) for row in group)
+        exact = [self._by_host.get(host, ()) for host in {place.host, host_of(place.image_url)}]
+        rows = (row for group in (*named, *exact, self._anywhere) for row in group)
         found = [
             licence for licence, works in rows if (not works or work in works) and obstacle(licence, place) is None
         ]
@@ -210,6 +219,12 @@ def _rank(one: Fit) -> tuple[int, int, int]:
     if one.covered:
         return 1, one.of - one.covered, one.licence.number
     return 2 + _distance(one.obstacle), 0, one.licence.number
+
+
+def _pattern_host(pattern: str) -> str:
+    """The host that a pattern names in full, or nothing: only pages and images there can be like it."""
+    host = _PATTERN_HOST.match(pattern)
+    return "" if host is None else host[1].lower()
 
 
 def _name(domain: str) -> str:

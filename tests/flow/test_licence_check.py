@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from registry.licence_check import Gap, country_of, fitting, ledger_of, obstacle
+from registry.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
 from registry.licences import NewLicence, keep_licences
 from registry.models import Case, Licence, Sighting
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -100,3 +100,28 @@ def test_a_loaded_ledger_answers_as_the_rows_do(inline: Inline) -> None:
     left = ledger_of(studio.pk, without=frozenset({found.pk})).covering(first.pk, seen)
     assert left is not None
     assert left.licensee == "By domain"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covers"),
+    [
+        ("http://shop.example/page-*", True),
+        ("Shop.example/page-*", False),
+        ("shop.example/page-*", True),
+        ("http://shop.example:80/page-*", False),
+        ("images.example/*", True),
+        ("http://*.example/a.jpg", True),
+        ("example/page-*", False),
+    ],
+)
+def test_a_pattern_is_found_in_a_loaded_ledger_wherever_the_rule_lets_it_cover(pattern: str, covers: bool) -> None:  # noqa: FBT001
+    seen = Sighting(
+        page_url="http://shop.example/page-7",
+        image_url="http://images.example/a.jpg",
+        host="shop.example",
+        party="shop.example",
+        last_seen=SEEN,
+    )
+    licence = Licence(number=1, url_pattern=pattern)
+    assert (obstacle(licence, seen) is None) == covers
+    assert (Ledger([(licence, frozenset())]).covering(1, seen) is not None) == covers

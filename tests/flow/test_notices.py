@@ -182,6 +182,32 @@ def test_a_mail_leaves_once_with_the_signed_bytes(studio: Owner, inline: Inline,
     assert first.message_id.encode() in eml[0]
 
 
+def test_what_a_person_has_sent_meanwhile_does_not_leave_again(
+    studio: Owner, inline: Inline, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    row = signed(inline, begun(studio))
+    made = send_by_mail(inline.house, row, by="ann@example.org")
+    with pytest.raises(WrongUseError, match="can't be taken back"):
+        notices.take_back(row, by="Ann")
+    notices.keep_sent(row, "by hand", by="Ann")
+    send_notices(inline.house, [made.pk])
+    assert mail.outbox == []
+    assert NoticeMail.objects.get().state == "done"
+
+
+def test_an_address_that_is_refused_is_given_up_and_the_signature_can_be_taken_back(
+    studio: Owner, inline: Inline
+) -> None:
+    row = signed(inline, begun(studio))
+    send_by_mail(inline.house, row, by="ann@example.org")
+    NoticeMail.objects.update(state="failed")
+    notices.take_back(row, by="Ann")
+    row = notices.notice(studio, row.number)
+    assert (row.state, row.files, NoticeMail.objects.exists()) == ("draft", [], False)
+    assert signed(inline, row).state == "signed"
+
+
 def test_a_server_that_does_not_take_the_mail_leaves_it_waiting(
     studio: Owner, inline: Inline, settings: Settings
 ) -> None:
