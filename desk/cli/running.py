@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SECONDS_TO_COME_UP = 90.0
 STEPS = {
     "match": "match: pictures found, to be compared",
+    "register": "register: files brought, to be registered",
     "search": "search: new works, against what was seen before",
     "capture": "capture: visits for evidence",
     "seal": "seal: bundles",

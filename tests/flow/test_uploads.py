@@ -16,6 +16,7 @@ from tests.flow.rows import owner, photograph
 from tests.flow.test_ownership import signed
 from workers import uploads
 from workers.inline import Inline
+from workers.steps import take_in as step
 from workers.steps.purge import purge
 from workers.steps.take_in import take_in
 from workers.uploads import Declaration, Sent
@@ -161,6 +162,15 @@ def test_files_whose_worker_died_are_taken_by_another(inline: Inline, studio: Ow
     inline.run_until_idle()
     assert {outcome for outcome, _ in results(upload).values()} == {"registered"}
     assert Work.objects.count() == 3
+
+
+def test_a_claimer_that_comes_late_changes_no_result(inline: Inline, studio: Owner) -> None:
+    upload = begun(studio)
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])
+    late = UploadFile.objects.select_related("upload__owner", "line").get()
+    worked_off(inline, upload)
+    step._take_in(inline.house, late)
+    assert results(upload) == {"a.jpg": ("registered", "")}
 
 
 def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: Inline, studio: Owner) -> None:
