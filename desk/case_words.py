@@ -118,10 +118,12 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
         ngettext("%(n)d place with its times", "%(n)d places with their times", places) % {"n": places},
         ngettext("%(n)d comparison and its drawings", "%(n)d comparisons and their drawings", len(matches))
         % {"n": len(matches)},
-        ngettext("what servers sent at %(n)d visit", "what servers sent at %(n)d visits", visits) % {"n": visits},
         _("the search of your licences, this decision with your name and reason, and the record of the work"),
     ]
-    if len(done) < len(captures):
+    if visits:
+        words = ngettext("what servers sent at %(n)d visit", "what servers sent at %(n)d visits", visits)
+        lines.append(words % {"n": visits})
+    if visits < len(captures):
         lines.append(_("Visits that are under way are waited for."))
     return tuple(lines)
 

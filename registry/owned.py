@@ -167,7 +167,12 @@ def package(of: Owner, number: int) -> Package:
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:
-    """Whether a picture concerns the owner: it belongs to a work, or to a sighting in one of its cases."""
+    """Whether a picture concerns the owner: it belongs to a work, or to a sighting in one of its cases.
+
+    One that a member reported as illegal is shown to none of them any more.
+    """
+    if picture.reports.filter(owner=of).exists():
+        return False
     in_works = picture.work_pictures.filter(work__owner=of).exists()
     return in_works or picture.sightings.filter(case_sightings__case__owner=of).exists()
 

@@ -98,11 +98,26 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     return rows
 
 
-def in_groups(of: Owner, wanted: Wanted) -> QuerySet[Case]:
-    """The cases that are asked for, group by group, with ``group_size``, and all that a list shows of each.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A case as the queue lists it: with all that is shown of it, and the size of its group."""
+
+    case: Case
+    group_size: int
+
+
+def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
+    """Some of the cases that are asked for, group by group.
 
     The groups in which the most copies are to be expected come first (the sum of likelihoods), or those at the most
-    places, or with the newest or oldest case; within a group the likeliest, then those at the most places.
+    places, or with the newest or oldest case; within a group the likeliest, then those at the most places. The order
+    is found without what the list shows: that is fetched for the few that are listed.
+
+    Args:
+        of: whose.
+        wanted: which, and in which order.
+        skip: so many before them are left out.
+        most: so many at most.
     """
     by = F("party") if wanted.group is Group.PARTY else F("work_id")
     measure = {
@@ -115,8 +130,11 @@ def in_groups(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     rank = F("group_rank").asc() if wanted.sort is Sort.OLDEST else F("group_rank").desc()
     within = ("opened_at",) if wanted.sort is Sort.OLDEST else ("-likelihood", "-places")
     name = "party" if wanted.group is Group.PARTY else "work_id"
-    shown = ("shown__match__registered", "shown__match__found", "shown__sighting", "shown__licence")
-    return rows.order_by(rank, name, *within, "number").select_related("work", "owner", *shown)
+    ordered = rows.order_by(rank, name, *within, "number").values_list("pk", "group_size")
+    sizes = dict(ordered[skip : skip + most])
+    shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
+    cases = owned.cases(of).select_related(*shown).in_bulk(list(sizes))
+    return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
 
 
 def seen_between(cases: list[Case]) -> dict[int, tuple[datetime, datetime]]:

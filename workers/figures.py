@@ -14,6 +14,7 @@ from registry.models import AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoi
 from registry.running import Taken
 from registry.schedules import due_since
 from workers.index_upkeep import IndexState, index_states
+from workers.reported import waiting_reports
 from workers.steps.backlog import Backlog, Failure, backlogs, failures, held_up
 from workers.wiring import House
 
@@ -99,6 +100,7 @@ class Figures:
     disk: Disk
     missed: Sequence[Missed]
     taken: Mapping[str, Taken]
+    reported: Sequence[str] = ()
 
 
 def figures(house: House) -> Figures:
@@ -116,6 +118,7 @@ def figures(house: House) -> Figures:
         disk=_disk(house),
         missed=_missed_canaries(),
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
+        reported=waiting_reports(),
     )
 
 

@@ -33,6 +33,7 @@ def checks(found: Figures, config: Config) -> list[Check]:
         *_held_up(found),
         *_late(found),
         *_given_up(found),
+        *_reported(found),
         *_crawls(found),
         *_canaries(found),
         *_indexes(found),
@@ -67,6 +68,14 @@ def _workers(found: Figures) -> Iterator[Check]:
         count = len(processes)
         sentence = ngettext("%(count)s worker lives.", "%(count)s workers live.", count) % {"count": count}
         yield Check("workers", ok=True, sentence=sentence)
+
+
+def _reported(found: Figures) -> Iterator[Check]:
+    for digest in found.reported:
+        sentence = _("A member reported a picture as illegal: %(digest)s. Others have to do with it, so you decide.")
+        remedy = _("Remove it everywhere, for good: exhibit purge %(digest)s")
+        values = {"digest": digest}
+        yield Check("reported picture", ok=False, sentence=sentence % values, remedy=remedy % values)
 
 
 def _held_up(found: Figures) -> Iterator[Check]:

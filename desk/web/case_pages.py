@@ -19,12 +19,13 @@ from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned, queue, recaptures
 from registry.attention import likelihood
 from registry.licence_check import fitting
-from registry.models import Bundle, Case, Match, Owner
+from registry.models import Bundle, BytesState, Case, Match, Owner
 from workers import decisions
 from workers.decisions import Choice, Wish
 from workers.drawings import pair_of
 from workers.facts import Place, places_of, words_of_match
 from workers.proofs import witnesses_of
+from workers.reported import report_picture
 from workers.wiring import house
 from workers.witnessed import Witnessed, witnessed
 
@@ -63,6 +64,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "state": case_words.state_of(row),
         "words": _words(row, matches, places),
         "best": matches[0] if matches else None,
+        "hidden": any(_is_hidden(owner, match) for match in matches),
         "places": [
             (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
         ],
@@ -103,6 +105,11 @@ def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, st
         "how_sure": case_words.how_sure(matches[0]),
         "false_alarms": case_words.false_alarms(matches[0]),
     }
+
+
+def _is_hidden(owner: Owner, match: Match) -> bool:
+    """Whether the found picture was removed, or a member reported it as illegal."""
+    return match.found.bytes_state == BytesState.PURGED or match.found.reports.filter(owner=owner).exists()
 
 
 def _others(row: Case) -> list[Case]:
@@ -158,6 +165,8 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             decisions.settle(row, by=by, reason=words)
         elif wanted == "take-out":
             decisions.take_out(row, by=by)
+        elif wanted == "report":
+            report_picture(house(), row, by=by, reason=words)
     except ExhibitError as error:
         messages.error(request, str(error))
     return redirect("case", slug=owner.slug, number=number)
@@ -171,7 +180,7 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
     row = owned.case(owner, number)
     found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {one.file_name: one for one in View}.get(drawing)
-    if found is None or view is None:
+    if found is None or view is None or _is_hidden(owner, found):
         raise Http404
     sees(request, owner, number)
     try:

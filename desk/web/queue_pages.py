@@ -19,8 +19,8 @@ from desk.web.access import forbidden, may_decide, member_view, said
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import owned, queue
 from registry.licence_check import fitting
-from registry.models import Case, Owner
-from registry.queue import Group, Sort, State, Sure, Wanted
+from registry.models import BytesState, Case, Owner, PictureReport
+from registry.queue import Group, Listed, Sort, State, Sure, Wanted
 from workers import decisions
 from workers.decisions import Choice, Outcome, Wish
 from workers.wiring import house
@@ -58,9 +58,8 @@ One = TypeVar("One", State, Sort, Group, Sure)
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
     wanted = _wanted(request)
-    rows = queue.in_groups(owner, wanted)
     skip = _number(request.GET.get("skip")) or 0
-    found = list(rows[skip : skip + ROWS + 1])
+    found = queue.in_groups(owner, wanted, skip, ROWS + 1)
     more, found = len(found) > ROWS, found[:ROWS]
     decides = may_decide(request, owner)
     values = {
@@ -162,24 +161,31 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect(f"{address}?{query}" if query else address)
 
 
-def _groups(found: Sequence[Case], wanted: Wanted) -> list[dict[str, Any]]:
+def _groups(found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
     """The rows of a page, group by group, with the words of each."""
-    times = queue.seen_between(list(found))
+    cases = [one.case for one in found]
+    times = queue.seen_between(cases)
+    pictures = [row.shown.match.found_id for row in cases if row.shown is not None]
+    mine = PictureReport.objects.filter(owner__in={row.owner_id for row in cases}, picture__in=pictures)
+    reported = set(mine.values_list("picture", flat=True))
     made = []
-    for __, rows in groupby(found, key=lambda row: row.party if wanted.group is Group.PARTY else row.work_id):
-        items = [_item(row, times) for row in rows]
-        first = items[0]["case"]
+    by_party = wanted.group is Group.PARTY
+    for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
+        listed = list(rows)
+        items = [_item(one.case, times, reported) for one in listed]
+        first = listed[0].case
         waiting = [str(one["case"].number) for one in items if one["case"].waits]
-        made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": first.group_size})
+        made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})
     return made
 
 
-def _item(row: Case, times: dict[int, tuple[Any, Any]]) -> dict[str, Any]:
+def _item(row: Case, times: dict[int, tuple[Any, Any]], reported: set[int]) -> dict[str, Any]:
     item: dict[str, Any] = {"case": row, "state": case_words.state_of(row)}
     if row.shown is not None:
         match = row.shown.match
         item |= {
             "match": match,
+            "hidden": match.found.bytes_state == BytesState.PURGED or match.found_id in reported,
             "sighting": row.shown.sighting,
             "where": case_words.where(row.shown.sighting.page_url),
             "seen": case_words.seen(row, times[row.pk][0]),

@@ -1,7 +1,7 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
 from registry.models.canaries import Canary
-from registry.models.cases import Capture, Case, CaseEvent, CaseSighting, LookAlike
+from registry.models.cases import Capture, Case, CaseEvent, CaseSighting, LookAlike, PictureReport
 from registry.models.crawls import (
     Crawl,
     CrawlSlice,
@@ -95,6 +95,7 @@ __all__ = [
     "OwnershipRemark",
     "Package",
     "Picture",
+    "PictureReport",
     "Refusal",
     "RegistrationConflict",
     "Report",

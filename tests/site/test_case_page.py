@@ -154,6 +154,22 @@ def test_pages_of_cases_ask_few_questions_however_many_there_are(site: Site) -> 
         assert len(answer.content) <= 100_000
 
 
+def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> None:
+    studio = with_a_case(site)
+    ann = site.member(studio)
+    page = ann.open(the_page())
+    page.wait_for_load_state("networkidle")
+    page.get_by_text("Illegal content: report and remove").click()
+    page.locator("#report").fill("It may not be kept.")
+    page.get_by_role("button", name="Report and remove").click()
+    expect(page.locator(".light-table")).to_contain_text("reported or removed")
+    expect(page.locator(".found")).to_have_count(0)
+    ann.open(reverse("cases", args=["studio"]))
+    expect(ann.page.locator(".gone")).to_have_count(1)
+    ann.page.wait_for_load_state("networkidle")
+    ann.check_behaviour()
+
+
 def scale_of(page: Page) -> float:
     return float(page.evaluate("document.querySelector('.under').getBoundingClientRect().width"))
 
