@@ -9,7 +9,7 @@ CODE := exhibit registry crawler indexer evidence workers desk demo bench traini
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence verify-outside messages screenshots lock clean
+.PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk verify-outside messages screenshots lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ bench-matching: setup ## the figures of docs/accuracy.md; BENCH="--photos DIR" t
 
 bench-evidence: setup ## seals, verifies, captures and reports, with figures beside those of other programs
 	@$(VENV)/python -m bench evidence $(BENCH)
+
+bench-desk: setup ## each page of the site with 100,000 works, 1 million sightings and 20,000 cases, in var/bench-desk; SEED="--works 5000 …" makes less
+	@test -e var/bench-desk/seeded || { EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.seed $(SEED) && touch var/bench-desk/seeded; }
+	@EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.desk $(BENCH)
 
 verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; ROOTS=roots.pem, NODE=URL
 	@$(VENV)/python tools/verify_outside.py "$(BUNDLE)" $(if $(ROOTS),--roots "$(ROOTS)") $(if $(NODE),--node "$(NODE)") $(OUTSIDE)

@@ -29,6 +29,7 @@ WORDS = {
     "seal": gettext_noop("bundles to be sealed"),
     "witness": gettext_noop("receipts that witnesses owe"),
     "report": gettext_noop("reports"),
+    "ledger": gettext_noop("changes of licences, to be applied"),
     "slice": gettext_noop("parts of crawls"),
     "refingerprint": gettext_noop("networks that come into use"),
     "plan": gettext_noop("planning of crawls"),

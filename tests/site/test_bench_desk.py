@@ -1,0 +1,34 @@
+"""What developers seed is a site whose pages open, and what measures them says which is slow."""
+
+import pytest
+from django.test import Client
+
+from bench.desk import Page, pages, percentile
+from bench.seed import PERSON, Sizes, seed
+from exhibit.clock import now
+from registry.models import CaseSighting, User, Work
+from tests.site.browser import use_house
+from workers.inline import Inline
+
+
+def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_house(monkeypatch, inline.house)
+    seed(inline.house, Sizes(works=120, sightings=400, cases=110))
+    assert (Work.objects.count(), CaseSighting.objects.count()) == (120, 220)
+    client = Client()
+    client.force_login(User.objects.get(email=PERSON))
+    found = {page.name: page for page in pages(client, 1)}
+    assert {"cases", "case", "works", "work", "watches", "watch", "crawl", "licences", "operator"} <= set(found)
+    assert {name: max(page.queries) for name, page in found.items() if max(page.queries) > 34} == {}
+    assert Work.objects.create(owner=Work.objects.earliest("pk").owner, number=121, registered_at=now()).pk == 121
+    with pytest.raises(SystemExit, match="rows already"):
+        seed(inline.house, Sizes(1, 1, 1))
+
+
+def test_a_page_is_slow_by_its_95th_percentile() -> None:
+    assert percentile([*range(100)]) == 95
+    assert not Page("a", [10] * 19 + [290], [30] * 20, [1]).is_slow
+    assert Page("a", [10] * 18 + [301] * 2, [1] * 20, [1]).is_slow
+    assert Page("a", [10] * 20, [31] * 20, [1]).is_slow
