@@ -1,6 +1,7 @@
 """Sources that are files: a folder of pictures, and WARC files. Nothing is asked of the network."""
 
 import os
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -113,6 +114,9 @@ def _warcs(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
     The position is where the record begins in its file, and the file's path below the folder.
     """
     offset, _, last = after.partition(" ")
+    if after and not (last and re.fullmatch(r"[0-9]{1,18}", offset)):
+        hint = "Give what the last line of the job before says as its position, or nothing."
+        raise WrongUseError(f"job.sources: {after!r} is no place in a WARC file.", hint=hint)
     for file in _files(path, Path(last).parts):
         if file != path and not file.name.endswith(_WARCS):
             continue

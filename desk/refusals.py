@@ -4,6 +4,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from registry.models import Inquiry, StepState
+
 REASONS: dict[str, Promise] = {
     "bad-encoding": gettext_lazy("How the server packed its answer can't be undone."),
     "bad-url": gettext_lazy("The address can't be read."),
@@ -41,6 +43,7 @@ REASONS: dict[str, Promise] = {
     "unreachable": gettext_lazy("The server couldn't be reached, or broke off."),
     "unreadable": gettext_lazy("What came can't be read."),
     "unresolvable": gettext_lazy("There is no such host."),
+    "unsearchable": gettext_lazy("The search can't search for this."),
     "vector-image": gettext_lazy("Vector drawings aren't compared."),
 }
 
@@ -53,6 +56,25 @@ ENDS: dict[str, Promise] = {
     "finished": gettext_lazy("Finished: nothing was left to visit."),
     "stopped": gettext_lazy("Stopped by a person."),
 }
+
+
+OUTCOMES: dict[str, Promise] = {
+    "key": gettext_lazy("It doesn't accept the key. Give it another one."),
+    "no-key": gettext_lazy("There is no key for it."),
+    "no-service": gettext_lazy("Your operator no longer offers it."),
+    "quota": gettext_lazy("The searches of the key are used up. The next run goes on from here."),
+}
+
+
+def inquiry_in_words(row: Inquiry) -> str:
+    """How asking a search stands; empty while it goes on, and when all was asked for."""
+    if row.outcome in OUTCOMES:
+        return str(OUTCOMES[row.outcome])
+    if row.state == StepState.FAILED:
+        return _("It didn't answer, again and again.")
+    if row.state == StepState.TODO and row.not_before is not None and row.error:
+        return _("It asks to be asked later, or didn't answer. It is asked again by itself.")
+    return ""
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:

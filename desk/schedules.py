@@ -39,6 +39,9 @@ def schedule(watch: Watch) -> str:
 def budget(given: Mapping[str, float]) -> list[str]:
     """What a run may spend, a sentence for each limit that is set."""
     told: list[str] = []
+    if "searches" in given:
+        asked = int(given["searches"])
+        told.append(ngettext("At most %(n)s search", "At most %(n)s searches", asked) % {"n": _count(asked)})
     if "pages" in given:
         pages = int(given["pages"])
         told.append(ngettext("At most %(n)s page", "At most %(n)s pages", pages) % {"n": _count(pages)})

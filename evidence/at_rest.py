@@ -1,4 +1,4 @@
-"""Private keys at rest: encrypted with AES-256-GCM under the operator's master key, bound to their public halves.
+"""Private keys and other secrets at rest: AES-256-GCM under the operator's master key, bound to their public halves.
 
 The form is one byte for the kind, the public key, a nonce of 12 bytes, then private key and tag. The key of the cipher
 follows from the master key by HKDF-SHA256 (RFC 5869).
@@ -28,32 +28,37 @@ class KeyKind:
         version: first byte of the encrypted form.
         purpose: bound into the encryption, so that one kind is never taken for another.
         public_bytes: length of the public key.
+        private_bytes: length of what is encrypted, or ``None`` for any.
     """
 
     version: bytes
     purpose: bytes
     public_bytes: int
+    private_bytes: int | None = _PRIVATE_BYTES
 
 
 SEALING = KeyKind(b"\x01", b"exhibit sealing key v1", 32)
 DOCUMENTS = KeyKind(b"\x02", b"exhibit document key v1", 33)
-_KINDS = {kind.version: kind for kind in (SEALING, DOCUMENTS)}
+SECRET = KeyKind(b"\x03", b"exhibit secret v1", 16, None)
+"""What has no public half, such as a key for somebody else's service: 16 bytes that say what it is stand for that."""
+_KINDS = {kind.version: kind for kind in (SEALING, DOCUMENTS, SECRET)}
 
 
 def encrypt(kind: KeyKind, public_key: bytes, private_key: bytes, master_key: bytes) -> bytes:
-    """Encrypt a private key of 32 bytes; raises ``ConfigError`` when the master key is too short."""
+    """Encrypt a private key of 32 bytes, or a secret; raises ``ConfigError`` when the master key is too short."""
     head = kind.version + public_key
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return head + nonce + AESGCM(_derive(kind, master_key)).encrypt(nonce, private_key, kind.purpose + head)
 
 
 def decrypt(kind: KeyKind, encrypted: bytes, master_key: bytes) -> bytes:
-    """The private key, 32 bytes; raises ``IntegrityError`` when key or bytes don't fit."""
+    """The private key, 32 bytes, or the secret; raises ``IntegrityError`` when key or bytes don't fit."""
     hint = "Check that the master key is the one it was made with."
     failure = IntegrityError("The key can't be unlocked.", hint=hint)
     head_bytes = 1 + kind.public_bytes
-    length = head_bytes + _NONCE_BYTES + _PRIVATE_BYTES + _TAG_BYTES
-    if len(encrypted) != length or encrypted[:1] != kind.version:
+    private = len(encrypted) - head_bytes - _NONCE_BYTES - _TAG_BYTES
+    wanted = kind.private_bytes
+    if private < 0 or (wanted is not None and private != wanted) or encrypted[:1] != kind.version:
         raise failure
     head, nonce, sealed = encrypted[:head_bytes], encrypted[head_bytes:][:_NONCE_BYTES], encrypted[head_bytes:]
     try:

@@ -37,6 +37,9 @@ STOPPED = "stopped"
 PAST = "past"
 """Kind of the source of a watch under which pictures seen before are asked for again (:mod:`registry.revisits`)."""
 
+SEARCH = "search"
+"""Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.searching`)."""
+
 MOST_ATTEMPTS = 4
 """Begun so often without an end, a URL is given up."""
 
@@ -284,8 +287,10 @@ def end_crawl_if_worked_off(crawl_id: int) -> bool:
         if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
             return False
         may = left(crawl)
-        if not crawl.reason and not may.spent and _waiting(crawl, may).exists():
+        asking = crawl.inquiries.filter(state__in=[StepState.TODO, StepState.DOING])
+        if not crawl.reason and not may.spent and (_waiting(crawl, may).exists() or asking.exists()):
             return False
+        asking.update(state=StepState.DONE, outcome=crawl.reason or may.spent)
         crawl.state, crawl.finished_at = StepState.DONE, now()
         crawl.reason = crawl.reason or _end_of(crawl, may)
         crawl.pictures = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]

@@ -7,7 +7,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from exhibit.clock import now
-from registry.crawling import PAST, NewUrl, add_urls
+from registry import searching
+from registry.crawling import PAST, SEARCH, NewUrl, add_urls
 from registry.models import Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -88,7 +89,8 @@ def _has_crawl_under_way(watch: Watch) -> bool:
 def _begin(watch: Watch, moment: datetime) -> Crawl:
     number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
     crawl = Crawl.objects.create(watch=watch, number=number, state=StepState.DOING, started_at=moment)
-    sources = [source for source in watch.sources if source["kind"] != PAST]
+    searching.begin(crawl, watch.sources)
+    sources = [source for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
     add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])
     return crawl
 

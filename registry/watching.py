@@ -13,6 +13,7 @@ from registry import canaries, crawling, owned, revisits, schedules, trail
 from registry.models import Crawl, Owner, Watch
 
 FILE_KINDS = ("folder", "warc")
+FILES, SEARCHES, WEB = "files", "searches", "web"
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=3650)
 BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
@@ -29,10 +30,12 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     politeness: Mapping[str, float],
     by: str = "",
     first: datetime | None = None,
+    words: Sequence[str] = (),
 ) -> Watch:
     """Arrange a scheduled crawl; :func:`start_now` is for sooner.
 
-    What comes from files is private to the owner; what comes from the public web isn't.
+    What comes from files, and what a search names that is asked with the owner's key, is private to the owner; what
+    comes from the public web isn't.
 
     Args:
         owner: whose.
@@ -43,29 +46,31 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
         politeness: see :class:`crawler.job.Politeness`.
         by: who arranges it, for the log.
         first: when it runs first; when one period has passed, if absent.
+        words: what a search is asked for that takes words.
 
     Raises:
         WrongUseError: it can't be arranged like this.
     """
-    from_files = {kind in FILE_KINDS for kind, _ in sources}
-    if len(from_files) != 1:
-        raise WrongUseError("A watch needs a source, and can't mix files with addresses on the web.")
+    groups = {_group(kind) for kind, _ in sources}
+    if len(groups) != 1:
+        raise WrongUseError("A watch needs a source, and can't mix files, searches and addresses on the web.")
+    group = groups.pop()
     _check(name, every)
-    private = from_files.pop()
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         _refuse_known(owner, name)
+        said: dict[str, list[str]] = {"words": list(words)} if words else {}
         number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
         watch = Watch.objects.create(
             owner=owner,
             number=number,
             name=name,
-            sources=[{"kind": kind, "url": url} for kind, url in dict.fromkeys(sources)],
+            sources=[{"kind": kind, "url": url, **said} for kind, url in dict.fromkeys(sources)],
             interval_seconds=int(every.total_seconds()),
-            budget=dict(budget) if private else {**BUDGET, **budget},
+            budget=dict(budget) if group == FILES else {**BUDGET, **budget},
             politeness=dict(politeness),
             next_run_at=first or now() + every,
-            private=private,
+            private=group != WEB,
         )
         trail.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
         return watch
@@ -107,6 +112,15 @@ def change_watch(
         row.budget, row.politeness = {**row.budget, **budget}, {**row.politeness, **politeness}
         row.save(update_fields=["name", "interval_seconds", "next_run_at", "budget", "politeness"])
         trail.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
+
+
+def _group(kind: str) -> str:
+    return FILES if kind in FILE_KINDS else SEARCHES if kind == crawling.SEARCH else WEB
+
+
+def searches(watch: Watch) -> bool:
+    """Whether a watch asks searches instead of visiting sites."""
+    return any(source["kind"] == crawling.SEARCH for source in watch.sources)
 
 
 def _settings(watch: Watch) -> dict[str, Any]:

@@ -27,6 +27,7 @@ RETAIN_SECONDS = 3600.0
 
 QUEUES = {
     "exhibit.slice": "crawl",
+    "exhibit.inquire": "crawl",
     "exhibit.match": "match",
     "exhibit.register": "match",
     "exhibit.search": "match",

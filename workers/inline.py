@@ -11,6 +11,7 @@ from workers.meter import metered
 from workers.steps import (
     capture,
     crawl,
+    inquire,
     ledger,
     match,
     notice,
@@ -40,6 +41,7 @@ STEPS: dict[str, Step] = {
     "search": search.search_pictures,
     "refingerprint": refingerprint.describe_anew,
     "slice": _slices,
+    "inquire": inquire.inquire,
     "plan": plan.plan_crawls,
     "capture": capture.capture_sightings,
     "seal": seal.seal_bundles,

@@ -20,7 +20,7 @@ from exhibit.secrets import adopt_next_master_key, master_key, master_keys, next
 from registry.keys import AnyKey, Use, retire, witness
 from registry.locks import Lock, hold
 from registry.log import submit
-from registry.models import DocumentKey, LogOpening, Owner, SealingKey
+from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey
 from workers.wiring import House
 
 HOLDER = "operator"
@@ -153,7 +153,20 @@ def _encrypt_all(house: House, new: bytes) -> tuple[int, tuple[bytes, ...]]:
             row.encrypted_private_key = again
             row.save(update_fields=["encrypted_private_key"])
             changed += 1
-    return changed, tuple(lost)
+    return changed + _encrypt_search_keys(old, new), tuple(lost)
+
+
+def _encrypt_search_keys(old: bytes, new: bytes) -> int:
+    """The same for owners' keys for searches; one that neither opens is as if there were none."""
+    changed = 0
+    for row in SearchKey.objects.order_by("pk"):
+        present = bytes(row.encrypted)
+        with contextlib.suppress(IntegrityError):
+            row.encrypted = encrypt_again(present, old, new)
+            if row.encrypted != present:
+                row.save(update_fields=["encrypted"])
+                changed += 1
+    return changed
 
 
 def _witness_change(new: bytes, *, by: str, reason: str) -> None:

@@ -6,6 +6,7 @@ from workers.celery import LONG_SECONDS, app
 from workers.steps import (
     capture,
     crawl,
+    inquire,
     ledger,
     match,
     notice,
@@ -52,6 +53,12 @@ def crawl_slice(ids: list[int]) -> None:
     """Work off slices of crawls."""
     for pk in ids:
         crawl.crawl_slice(house(), pk)
+
+
+@app.task(name="exhibit.inquire")
+def ask_searches(ids: list[int]) -> None:
+    """Ask image searches and marketplaces."""
+    inquire.inquire(house(), ids)
 
 
 @app.task(name="exhibit.plan")

@@ -2,7 +2,6 @@
 
 import click
 
-from desk.canaries import last_run
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.show import echo_json, moment, say, table
 from exhibit.clock import parse_rfc3339
@@ -46,6 +45,7 @@ def list_canaries(*, owner: str | None, as_json: bool) -> None:
     """List the canaries, and what the last run that had to find each made of it."""
     desk = open_desk()
     from desk import shapes
+    from desk.canaries import last_run
     from registry import canaries
 
     found = [shapes.canary(row) for row in canaries.active(desk.owner(owner))]

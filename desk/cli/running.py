@@ -28,6 +28,7 @@ STEPS = {
     "report": "report: reports",
     "package": "package: bundles put together for a download",
     "slice": "slice: parts of crawls",
+    "inquire": "inquire: searches to be asked",
     "refingerprint": "refingerprint: networks that come into use",
 }
 

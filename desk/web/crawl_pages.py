@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.refusals import end_in_words, refusal_in_words
+from desk.refusals import end_in_words, inquiry_in_words, refusal_in_words
 from desk.web.access import may_decide, member_view, member_view_of
 from desk.web.paging import page_of
 from registry import crawling, owned
-from registry.models import Case, Crawl, FrontierUrl, Owner, Picture, Role, StepState
+from registry.models import Case, Crawl, FrontierUrl, Inquiry, Owner, Picture, Role, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Progress:
         uncompared: pictures that wait to be compared.
         cases: cases in which its sightings are.
         end: why it ended, in words.
+        inquiries: what was asked of searches, each with how it stands in words.
     """
 
     visited: int
@@ -37,6 +38,7 @@ class Progress:
     uncompared: int
     cases: int
     end: str
+    inquiries: tuple[tuple[Inquiry, str], ...]
 
 
 def progress_of(crawl: Crawl) -> Progress:
@@ -58,6 +60,7 @@ def progress_of(crawl: Crawl) -> Progress:
         uncompared=uncompared,
         cases=Case.objects.filter(owner=crawl.watch.owner_id, case_sightings__sighting__crawl=crawl).distinct().count(),
         end=end_in_words(crawl.reason),
+        inquiries=tuple((one, inquiry_in_words(one)) for one in crawl.inquiries.order_by("pk")),
     )
 
 

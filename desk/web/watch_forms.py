@@ -13,7 +13,8 @@ from crawler.job import Politeness
 from desk.schedules import schedule
 from registry.models import Watch
 from registry.schedules import DAY, WEEK, first_run
-from registry.watching import BUDGET, FILE_KINDS
+from registry.searching import USUAL
+from registry.watching import BUDGET, FILE_KINDS, searches
 
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
@@ -29,7 +30,8 @@ PERIODS = (
     (4 * WEEK, _("Every 4 weeks")),
 )
 AS_IT_IS = "0"
-LIMITS = ("pages", "images", "megabytes", "minutes", "depth", "delay")
+LIMITS = ("pages", "images", "megabytes", "minutes", "searches", "depth", "delay")
+SITES_ONLY = ("pages", "depth")
 TIMES = frozenset({"every", "at", "weekday"})
 NIGHT = time(3, 0)
 
@@ -41,6 +43,9 @@ class WatchForm(forms.Form):
         watch: whose settings it begins with; those of a new one, if absent.
     """
 
+    asks = False
+    """Whether a new watch asks a search instead of visiting sites."""
+
     name = forms.CharField(label=_("Name"), max_length=200)
     every = forms.ChoiceField(label=_("How often"))
     weekday = forms.TypedChoiceField(label=_("On"), coerce=int, choices=tuple(WEEKDAYS.items()))
@@ -49,6 +54,12 @@ class WatchForm(forms.Form):
     images = forms.IntegerField(label=_("Pictures"), min_value=1, max_value=10_000_000)
     megabytes = forms.IntegerField(label=_("Megabytes"), min_value=1, max_value=1_000_000)
     minutes = forms.IntegerField(label=_("Minutes"), min_value=1, max_value=30 * 24 * 60)
+    searches = forms.IntegerField(
+        label=_("Searches"),
+        min_value=1,
+        max_value=100_000,
+        help_text=_("Each may cost money or count against a quota."),
+    )
     depth = forms.IntegerField(
         label=_("Links followed from the start"), min_value=0, max_value=50, help_text=_("0 visits the sources alone.")
     )
@@ -63,9 +74,10 @@ class WatchForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None = None, *, watch: Watch | None = None, name: str = "") -> None:
         super().__init__(data, initial=_initial(watch) | ({"name": name} if name else {}), label_suffix="")
         self._watch = watch
-        if watch is not None and reads_files(watch):
-            for field in LIMITS:
-                del self.fields[field]
+        asks = self.asks if watch is None else searches(watch)
+        unused = LIMITS if watch is not None and reads_files(watch) else SITES_ONLY if asks else ("searches",)
+        for field in unused:
+            del self.fields[field]
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
         if watch is not None and str(watch.interval_seconds) not in dict(choices):
             choices.insert(0, (AS_IT_IS, schedule(watch)))
@@ -77,8 +89,8 @@ class WatchForm(forms.Form):
         given = self.cleaned_data
         budget: dict[str, int] = {}
         politeness: dict[str, float] = {}
-        if "pages" in given:
-            budget = {name: given[name] for name in ("pages", "images", "depth")}
+        if "megabytes" in given:
+            budget = {name: given[name] for name in ("pages", "images", "depth", "searches") if name in given}
             budget |= {"bytes": given["megabytes"] * MEGABYTE, "seconds": given["minutes"] * 60}
             politeness = {"delay": given["delay"]}
         seconds = int(given["every"])
@@ -103,6 +115,25 @@ class WatchForm(forms.Form):
         return first_run(every, at, weekday, timezone.get_current_timezone())
 
 
+class SearchWatchForm(WatchForm):
+    """The same for a new watch that asks a search.
+
+    Args:
+        name: what it begins with.
+        searches: what a run asks at most, to begin with.
+        asks_words: whether the search takes words; else it takes the owner's pictures.
+    """
+
+    asks = True
+    words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
+
+    def __init__(self, data: Mapping[str, Any] | None, *, name: str, searches: int, asks_words: bool) -> None:
+        super().__init__(data, name=name)
+        self.initial["searches"] = searches
+        if not asks_words:
+            del self.fields["words"]
+
+
 def reads_files(watch: Watch) -> bool:
     """Whether a watch reads files, which cost no site anything and are read to their end."""
     return any(source["kind"] in FILE_KINDS for source in watch.sources)
@@ -123,6 +154,7 @@ def _initial(watch: Watch | None) -> dict[str, Any]:
         "images": int(spent["images"]),
         "megabytes": max(1, int(spent["bytes"]) // MEGABYTE),
         "minutes": max(1, int(spent["seconds"]) // 60),
+        "searches": int(spent.get("searches", USUAL)),
         "depth": int(spent["depth"]),
         "delay": float(polite.get("delay", Politeness().delay)),
     }

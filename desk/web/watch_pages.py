@@ -6,8 +6,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from desk import shapes
-from desk.canaries import last_run
+from desk.canaries import last_runs
 from desk.refusals import end_in_words
 from desk.schedules import budget, politeness, schedule
 from desk.web.access import may_decide, member_view, member_view_of
@@ -15,7 +14,7 @@ from desk.web.crawl_pages import progress_of
 from desk.web.paging import page_of
 from desk.web.watch_forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError
-from registry import canaries, owned, watching
+from registry import owned, watching
 from registry.models import Crawl, Owner, Role, User, Watch
 from registry.revisits import is_past
 
@@ -56,7 +55,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
         "politeness": () if reads_files(row) else politeness(row.politeness),
-        "canaries": [(one, last_run(shapes.canary(one))) for one in canaries.active(owner).filter(watch=row)],
+        "canaries": last_runs(row),
         "page": page,
         "crawls": [(one, end_in_words(one.reason)) for one in page],
         "crawl": under_way,

@@ -37,6 +37,7 @@ from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.repeats import KeptAnswer
 from registry.models.revisits import Revisit
 from registry.models.running import Heartbeat, StepTime
+from registry.models.searches import Inquiry, SearchKey
 from registry.models.steps import Claimable, StepState
 from registry.models.tokens import SCOPES_OF, ApiToken, Scope
 from registry.models.uploads import Upload, UploadFile, UploadLine
@@ -72,6 +73,7 @@ __all__ = [
     "HostDenial",
     "HostLease",
     "IndexChange",
+    "Inquiry",
     "Invitation",
     "KeptAnswer",
     "LedgerChange",
@@ -103,6 +105,7 @@ __all__ = [
     "Role",
     "Scope",
     "SealingKey",
+    "SearchKey",
     "Sighting",
     "SpaceRow",
     "StepState",

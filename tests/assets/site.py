@@ -15,11 +15,12 @@ from tests.assets.badfiles import saved
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that came: path with query, headers by lower-case name, seconds of a monotonic clock."""
+    """A request that came: path with query, headers by lower-case name, seconds of a monotonic clock, what was sent."""
 
     path: str
     headers: Mapping[str, str]
     at: float
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +133,20 @@ class _Handler(BaseHTTPRequestHandler):
     of_site: Site
 
     def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+    def _answer(self, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(self.path, headers, time.monotonic())
+        seen = Seen(self.path, headers, time.monotonic(), body)
         self.of_site.seen.append(seen)
         routes = self.of_site.routes
         route = routes.get(self.path) or routes.get(self.path.partition("?")[0])
         if route is None:
             route = Answer(b"<h1>not here</h1>", status=404)
         self._send(route if isinstance(route, Answer) else route(seen))
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self.do_GET()
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

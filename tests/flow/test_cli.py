@@ -19,7 +19,7 @@ from tests.flow.shop import LOOPBACK, Shop
 from tests.processes import processes_of, wait_until
 from workers.servers import EmbeddedServers
 
-BATCH_STEPS = ("match", "search", "capture", "seal", "witness", "report", "slice", "refingerprint")
+BATCH_STEPS = ("match", "search", "capture", "seal", "witness", "report", "slice", "inquire", "refingerprint")
 
 
 def free_port() -> int:

@@ -103,6 +103,8 @@ class Scene:
             "remark": self.remark.pk,
             "capture": self.capture.pk,
             "paper": "us-902",
+            "service": "tineye",
+            "canary": 1,
             "digest": self.work.pictures.get().digest.hex,
             "name": "a.csv",
             "kind": "dmca",
@@ -159,11 +161,12 @@ POSTED = {
     "link-report",
     "revoke-link",
 }
-POSTED |= {"pause-watch", "stop-crawl", "make-watch"}  # of watches
 POSTED |= {"decide-cases", "case-deed"}  # of cases
 OWN = {"leave", "make-token"}
 """What each member may do, whatever the role."""
 POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
+POSTED |= {"pause-watch", "stop-crawl", "make-watch", "keep-search-key", "drop-search-key"}  # of watches
+POSTED |= {"plant-canary", "withdraw-canary"}
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from exhibit.errors import WrongUseError
 from exhibit.urls import url_key
 from registry import crawling, owned, schedules, watching
 from registry.models import Crawl, LogOpening, Owner, Refusal, User, Watch
-from tests.flow.rows import bring, claim, owner, photograph
+from tests.flow.rows import bring, claim, owner, photograph, register
 from workers.inline import Inline
 
 DAY = timedelta(days=1)
@@ -187,3 +187,33 @@ def test_a_list_of_watches_takes_as_many_queries_for_one_as_for_fifty(
     with django_assert_max_num_queries(20):  # type: ignore[operator]
         page = ann.get("/o/studio/watches/").content.decode()
     assert page.count("Under way") == 28
+
+
+def test_a_known_copy_is_planted_and_withdrawn_on_the_page(
+    inline: Inline, ann: Client, studio: Owner, shop: Watch
+) -> None:
+    register(inline.house, studio, photograph(1), "The wave")
+    answer = ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "https://studio.example/hidden"}, follow=True)
+    page = answer.content.decode()
+    assert "https://studio.example/hidden" in page
+    assert "The wave" in page
+    assert "none yet" in page
+    ann.post(f"{ADDRESS}canaries/1/withdraw")
+    assert "studio.example/hidden" not in ann.get(ADDRESS).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("work", "url", "said"),
+    [
+        ("9", "https://studio.example/", "no work with this number"),
+        ("x", "https://studio.example/", "no work with this number"),
+        ("1", "javascript:alert(1)", "the address of a page"),
+        ("1", "http://10.0.0.1/", "the address of a page"),
+    ],
+)
+def test_a_canary_that_cant_be_is_told_why(
+    inline: Inline, ann: Client, studio: Owner, shop: Watch, work: str, url: str, said: str
+) -> None:
+    register(inline.house, studio, photograph(1))
+    assert said in ann.post(f"{ADDRESS}canaries", {"work": work, "url": url}, follow=True).content.decode()
+    assert not studio.canaries.exists()

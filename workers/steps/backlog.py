@@ -31,6 +31,7 @@ WORDS = {
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
     "slice": gettext_noop("parts of crawls"),
+    "inquire": gettext_noop("searches to be asked"),
     "refingerprint": gettext_noop("networks that come into use"),
     "plan": gettext_noop("planning of crawls"),
     "tick": gettext_noop("schedules"),

@@ -15,7 +15,7 @@ from evidence.facts import SightingRecord
 from evidence.slices import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.urls import host_of, registrable_domain, url_key
-from registry import canaries, crawling, sightings
+from registry import canaries, crawling, sightings, watching
 from registry.budgets import left
 from registry.bulk import storable
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
@@ -131,7 +131,7 @@ def job_of(
     sources: tuple[Source, ...] = ()
     if file is not None:
         sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
-    found_in = BEFORE if is_past(watch) else ""
+    found_in = BEFORE if is_past(watch) else crawling.SEARCH if watching.searches(watch) else ""
     targets = tuple(
         Target(
             url=one.url,
@@ -183,7 +183,11 @@ def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
 
 
 def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
-    hosts = [host_of(source["url"]) for source in sources if source["kind"] not in (*FILE_KINDS, crawling.PAST)]
+    hosts = [
+        host_of(source["url"])
+        for source in sources
+        if source["kind"] not in (*FILE_KINDS, crawling.PAST, crawling.SEARCH)
+    ]
     return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
 
 

@@ -13,6 +13,7 @@ from registry.models import (
     Claimable,
     CrawlSlice,
     DescriptorModel,
+    Inquiry,
     LedgerChange,
     NoticeMail,
     Package,
@@ -38,6 +39,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("notice", NoticeMail, 4),
     ("package", Package, 1),
     ("slice", CrawlSlice, 1),
+    ("inquire", Inquiry, 1),
     ("refingerprint", DescriptorModel, 1),
 )
 """Step, its rows, and how many of them travel in one message."""

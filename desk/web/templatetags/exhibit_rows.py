@@ -28,6 +28,7 @@ KINDS: dict[str, Promise] = {
     "list": _("page"),
     "folder": _("folder"),
     "warc": _("web archive"),
+    "search": _("image search or marketplace, asked with your own key"),
 }
 
 
