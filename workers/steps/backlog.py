@@ -30,6 +30,8 @@ WORDS = {
     "witness": gettext_noop("receipts that witnesses owe"),
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
+    "notice": gettext_noop("notices to be sent"),
+    "package": gettext_noop("bundles to be put together in one file"),
     "slice": gettext_noop("parts of crawls"),
     "inquire": gettext_noop("searches to be asked"),
     "refingerprint": gettext_noop("networks that come into use"),
