@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.web.access import forbidden, may_decide, member_view, said, takes
@@ -125,7 +126,8 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     try:
         stream = house().blobs.open(Digest.from_hex(file["digest"]))
     except NotFoundError:
-        messages.error(request, f"{name} showed a picture that was removed for good. Ask for another report.")
+        said = _("%(name)s showed a picture that was removed for good. Ask for another report.") % {"name": name}
+        messages.error(request, said)
         return redirect("downloads", slug=owner.slug)
     takes(request, Evidence.REPORT, owner, report=number, file=name)
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
