@@ -91,7 +91,7 @@ def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: In
 def test_a_request_that_is_too_large_is_refused_before_it_is_read(ann: Client) -> None:
     answer = ann.post(at("add-works"), CONTENT_LENGTH=str(MOST_REQUEST + 1))
     assert answer.status_code == 413
-    assert "fewer files" in answer.content.decode()
+    assert "Send it in parts." in answer.content.decode()
 
 
 def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client, inline: Inline) -> None:

@@ -74,9 +74,8 @@
       if (answer && answer.ok && !answer.redirected) return answer.json();
       if (answer && answer.redirected) throw new Error(words.stopped); // signed out meanwhile
       if (answer && ![502, 503, 504].includes(answer.status)) {
-        const told = await answer.text();
-        let sentence = told.slice(0, 500);
-        try { sentence = JSON.parse(told).sentence; } catch { /* plain text */ }
+        let sentence = words.stopped;
+        try { sentence = (await answer.json()).sentence; } catch { /* a page, not an answer to a script */ }
         throw new Error(sentence);
       }
       if (attempt >= TRIES || stopped) throw new Error(words.stopped);
