@@ -61,7 +61,7 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     page.get_by_role("link", name="Change").click()
     ann.check()
     page.get_by_label("How often").select_option(label="Every week")
-    page.get_by_label("On").select_option(label="Wednesday")
+    page.get_by_label("On", exact=True).select_option(label="Wednesday")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Every week, Wednesday at 03:00").wait_for()
 
