@@ -80,7 +80,8 @@ def _patterns() -> "Iterator[URLPattern]":
     while waiting:
         one = waiting.pop()
         if isinstance(one, URLPattern):
-            yield one
+            if one.lookup_str.startswith("desk."):  # pages of ours
+                yield one
         elif not one.namespace:  # a program's interface has none of our pages
             waiting += one.url_patterns
 
