@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import number_format, time_format
@@ -49,7 +48,7 @@ def budget(given: Mapping[str, float]) -> list[str]:
         images = int(given["images"])
         told.append(ngettext("At most %(n)s picture", "At most %(n)s pictures", images) % {"n": _count(images)})
     if "bytes" in given:
-        told.append(_("At most %(size)s") % {"size": filesizeformat(int(given["bytes"]))})
+        told.append(_("At most %(n)s MB") % {"n": _count(max(1, int(given["bytes"]) // 1_000_000))})
     if "seconds" in given:
         told.append(_longest(int(given["seconds"])))
     if "depth" in given:
