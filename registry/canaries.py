@@ -6,6 +6,7 @@ What a crawl made of a canary is read from its sightings and refusals whenever i
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from django.db import transaction
@@ -15,11 +16,26 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision
 from exhibit.urls import normalise, url_key
-from registry import trail
+from registry import events, trail
 from registry.licences import NewLicence, keep_licences
-from registry.models import Canary, Crawl, Match, Owner, Refusal, Sighting, StepState, Watch, Work, WorkPicture
+from registry.models import (
+    Canary,
+    Crawl,
+    EventKind,
+    Match,
+    Owner,
+    Refusal,
+    Sighting,
+    StepState,
+    Watch,
+    Work,
+    WorkPicture,
+)
 
 LICENSEE, REASON = "canary", "A known copy on the owner's own page, for a watch to find."
+LATELY = timedelta(hours=6)
+"""Pictures of a crawl may be compared for so long after its end."""
+
 MATCHED = (Decision.CERTAIN, Decision.REVIEW)
 
 
@@ -144,6 +160,20 @@ def missed_lately(owner: Owner) -> list[tuple[Crawl, Result]]:
         for result in found
         if result.outcome.is_missed and result.canary.removed_at is None
     ]
+
+
+def tell_missed() -> None:
+    """Write down, once each, which canaries the crawls that ended lately have missed."""
+    lately = now() - LATELY
+    of = Crawl.objects.filter(watch__canaries__removed_at=None, finished_at__gte=lately).select_related("watch__owner")
+    crawls = {crawl.pk: crawl for crawl in of.distinct()}
+    for key, found in results(list(crawls.values())).items():
+        for one in found:
+            if one.outcome.is_missed:
+                watch = crawls[key].watch
+                about = {"canary": one.canary.number, "page": one.canary.url, "watch": watch.number, "name": watch.name}
+                told = {**about, "reason": one.reason, "crawl": crawls[key].number}
+                events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{key}/{one.canary.number}")
 
 
 def _was_there(canary: Canary, crawl: Crawl) -> bool:

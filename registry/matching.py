@@ -14,11 +14,11 @@ from exhibit.calibration import calibrated
 from exhibit.clock import now
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
-from registry import attention, calibrations, look_alikes, trail
+from registry import attention, calibrations, events, look_alikes, trail
 from registry.bulk import copy_into
 from registry.licence_check import covering_licence, out_of_time
 from registry.log import submit
-from registry.models import Capture, Case, CaseEvent, CaseSighting, Licence, Match, Owner, Picture, Sighting
+from registry.models import Capture, Case, CaseEvent, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting
 
 LEDGER = "licence ledger"
 
@@ -132,6 +132,7 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
     case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
     trail.opened(case)
     record(case, "opened", "", f"Opened: {party} shows what may be a copy of work {case.work.number}.")
+    events.record(owner, EventKind.CASE_OPENED, {"case": number, "party": party, "work": case.work.number})
     return case
 
 
@@ -268,6 +269,8 @@ def decide(
     }
     named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
     submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": reason})
+    told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_DECIDED, told)
 
 
 def _said_by_machine(case: Case) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from registry.models import (
     Canary,
     Case,
     Crawl,
+    Delivery,
     Deposit,
     Licence,
     Owner,
@@ -20,6 +21,7 @@ from registry.models import (
     Upload,
     User,
     Watch,
+    Webhook,
     Work,
     WorkAttachment,
 )
@@ -164,6 +166,22 @@ def packages(of: Owner) -> QuerySet[Package]:
 def package(of: Owner, number: int) -> Package:
     """One of the owner's packages."""
     return _one(packages(of).filter(number=number), f"{of.name} has no package {number}.")
+
+
+def webhooks(of: Owner) -> QuerySet[Webhook]:
+    """The owner's webhooks that aren't removed."""
+    return Webhook.objects.filter(owner=of, removed_at=None).select_related("owner").order_by("number")
+
+
+def webhook(of: Owner, number: int) -> Webhook:
+    """One of the owner's webhooks."""
+    return _one(webhooks(of).filter(number=number), f"{of.name} has no webhook {number}.")
+
+
+def delivery(of: Webhook, named: str) -> Delivery:
+    """One of a webhook's messages, by its key as text."""
+    key = int(named) if named.isascii() and named.isdecimal() else 0
+    return _one(of.deliveries.filter(pk=key), f"The webhook {of.number} has no such message.")
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:

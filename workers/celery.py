@@ -40,6 +40,8 @@ QUEUES = {
     "exhibit.ledger": "evidence",
     "exhibit.notice": "evidence",
     "exhibit.package": "evidence",
+    "exhibit.deliver": "evidence",
+    "exhibit.mail": "evidence",
 }
 """The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
 
@@ -49,7 +51,7 @@ def all_queues() -> frozenset[str]:
     return frozenset({"default", *QUEUES.values()})
 
 
-BATCH = {"match": 32, "register": 8, "search": 4, "capture": 2, "seal": 4, "witness": 50}
+BATCH = {"match": 32, "register": 8, "search": 4, "capture": 2, "seal": 4, "witness": 50, "deliver": 50, "mail": 10}
 """How many rows travel in one message; one, where nothing is said."""
 
 

@@ -11,8 +11,10 @@ from workers.meter import metered
 from workers.steps import (
     capture,
     crawl,
+    deliver,
     inquire,
     ledger,
+    mail,
     match,
     notice,
     package,
@@ -50,6 +52,8 @@ STEPS: dict[str, Step] = {
     "ledger": ledger.look_at_ledger,
     "notice": notice.send_notices,
     "package": package.make_packages,
+    "deliver": deliver.deliver,
+    "mail": mail.send_digests,
 }
 CLAIMED = {step: model for step, model, _ in tick.BATCHES}
 

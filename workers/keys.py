@@ -20,7 +20,7 @@ from exhibit.secrets import adopt_next_master_key, master_key, master_keys, next
 from registry.keys import AnyKey, Use, retire, witness
 from registry.locks import Lock, hold
 from registry.log import submit
-from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey
+from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
 from workers.wiring import House
 
 HOLDER = "operator"
@@ -153,7 +153,7 @@ def _encrypt_all(house: House, new: bytes) -> tuple[int, tuple[bytes, ...]]:
             row.encrypted_private_key = again
             row.save(update_fields=["encrypted_private_key"])
             changed += 1
-    return changed + _encrypt_search_keys(old, new), tuple(lost)
+    return changed + _encrypt_search_keys(old, new) + _encrypt_webhooks(old, new), tuple(lost)
 
 
 def _encrypt_search_keys(old: bytes, new: bytes) -> int:
@@ -174,6 +174,19 @@ def _witness_change(new: bytes, *, by: str, reason: str) -> None:
     name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
     if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
         submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})
+
+
+def _encrypt_webhooks(old: bytes, new: bytes) -> int:
+    """The same for the secrets of webhooks; messages of one that neither opens are given up."""
+    changed = 0
+    for row in Webhook.objects.order_by("pk"):
+        present = bytes(row.encrypted_secret)
+        with contextlib.suppress(IntegrityError):
+            again = encrypt_again(present, old, new)
+            if again != present:
+                Webhook.objects.filter(pk=row.pk).update(encrypted_secret=again)
+                changed += 1
+    return changed
 
 
 def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:

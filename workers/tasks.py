@@ -1,13 +1,15 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
-from registry import repeats, running
+from registry import events, repeats, running
 from workers import uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.steps import (
     capture,
     crawl,
+    deliver,
     inquire,
     ledger,
+    mail,
     match,
     notice,
     package,
@@ -109,6 +111,18 @@ def make_packages(ids: list[int]) -> None:
     package.make_packages(house(), ids)
 
 
+@app.task(name="exhibit.deliver")
+def tell_webhooks(ids: list[int]) -> None:
+    """Tell webhooks what happened."""
+    deliver.deliver(house(), ids)
+
+
+@app.task(name="exhibit.mail")
+def send_digests(ids: list[int]) -> None:
+    """Send mails to members about what happened."""
+    mail.send_digests(house(), ids)
+
+
 @app.task(name="exhibit.tick")
 def tick_once() -> None:
     """Look at the rows and send what waits."""
@@ -124,6 +138,7 @@ def expire_bytes() -> None:
     uploads.sweep(house())
     repeats.forget_old()
     package.expire_packages(house())
+    events.forget_old()
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)

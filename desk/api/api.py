@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from desk.api import cases, evidence, licences, log, owners, reports, watches, works
+from desk.api import cases, evidence, licences, log, owners, reports, told, watches, works
 from desk.api.actors import READ
 from desk.api.document import described
 from desk.api.problems import Problem, tell_problems
@@ -62,5 +62,5 @@ api = Api(
     urls_namespace="api",
 )
 tell_problems(api)
-for router in (owners, works, watches, licences, cases, evidence, reports, log):
+for router in (owners, works, watches, licences, cases, evidence, reports, told, log):
     api.add_router("", router.router)

@@ -50,5 +50,5 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     for status in (*FOR_ALL, *(WITH_A_BODY if changes else ())):
         content = {MEDIA_TYPE: {"schema": {"$ref": TEMPLATE.format(model="Problem")}}}
         operation["responses"].setdefault(int(status), {"description": status.phrase, "content": content})
-    if method == "post":
+    if method == "post" and operation["operationId"] != "add_webhook":  # a secret isn't kept in an answer
         operation["parameters"] = [*operation["parameters"], KEY]

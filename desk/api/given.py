@@ -7,7 +7,7 @@ from typing import Annotated
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from registry.models import Case
+from registry.models import Case, EventKind
 
 CLEAN = "^[^\\u0000]*$"
 SOMETHING = "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$"
@@ -18,6 +18,17 @@ Short = Annotated[str, Field(max_length=300, pattern=CLEAN)]
 Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
 Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!-~]+$")]
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
+
+
+class OfferedKind(StrEnum):
+    """What a webhook can be told of."""
+
+    CASE_OPENED = EventKind.CASE_OPENED.value
+    CASE_DECIDED = EventKind.CASE_DECIDED.value
+    BUNDLE_SEALED = EventKind.BUNDLE_SEALED.value
+    BUNDLE_WITNESSED = EventKind.BUNDLE_WITNESSED.value
+    CANARY_MISSED = EventKind.CANARY_MISSED.value
+    REPORT_READY = EventKind.REPORT_READY.value
 
 
 class Given(Schema):
@@ -87,6 +98,13 @@ class LastDay(Given):
 
     day: date = Field(examples=["2026-12-31"])
     reason: Long
+
+
+class NewWebhook(Given):
+    """An address that is to be told of what happens."""
+
+    url: Url = Field(examples=["https://example.org/hooks/exhibit"])
+    kinds: list[OfferedKind] = Field([], max_length=20, description="Of what; of everything when empty.")
 
 
 class DecisionKind(StrEnum):

@@ -14,6 +14,7 @@ from desk.web.case_urls import case_patterns
 from desk.web.download_urls import download_patterns
 from desk.web.ledger_urls import ledger_patterns
 from desk.web.notice_urls import notice_patterns
+from desk.web.told_urls import told_patterns
 from desk.web.watch_urls import watch_patterns
 from desk.web.work_urls import work_patterns
 
@@ -40,4 +41,5 @@ urlpatterns = [
     *ledger_patterns,
     *notice_patterns,
     *download_patterns,
+    *told_patterns,
 ]

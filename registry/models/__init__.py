@@ -40,6 +40,7 @@ from registry.models.running import Heartbeat, StepTime
 from registry.models.searches import Inquiry, SearchKey
 from registry.models.steps import Claimable, StepState
 from registry.models.tokens import SCOPES_OF, ApiToken, Scope
+from registry.models.told import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.uploads import Upload, UploadFile, UploadLine
 from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
 
@@ -60,6 +61,7 @@ __all__ = [
     "Countersignature",
     "Crawl",
     "CrawlSlice",
+    "Delivery",
     "Deposit",
     "DescriptorChoice",
     "DescriptorGap",
@@ -67,6 +69,9 @@ __all__ = [
     "DeviceKey",
     "DocumentKey",
     "DownloadLink",
+    "Event",
+    "EventKind",
+    "Feed",
     "FingerprintRow",
     "FrontierUrl",
     "Heartbeat",
@@ -86,6 +91,7 @@ __all__ = [
     "LogSubmission",
     "LogWaiting",
     "LookAlike",
+    "MailChoice",
     "Match",
     "Membership",
     "Notice",
@@ -115,6 +121,7 @@ __all__ = [
     "UploadLine",
     "User",
     "Watch",
+    "Webhook",
     "WitnessState",
     "Work",
     "WorkAttachment",

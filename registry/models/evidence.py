@@ -22,6 +22,7 @@ class Bundle(Claimable):
     contents = models.JSONField(default=list, blank=True, help_text="list of {path, digest}: every sealed file")
     sealed_at = models.DateTimeField(null=True, blank=True)
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    witnessed_at = models.DateTimeField(null=True, blank=True, help_text="when enough witnesses had answered in full")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "number"], name="bundle_identity")]

@@ -26,6 +26,7 @@ from registry.models import (
     Sighting,
     User,
     Watch,
+    Webhook,
 )
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
@@ -69,6 +70,9 @@ class Scene:
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         self.link = make_link(self.studio, package, days=1, by="Ann")
+        Webhook.objects.create(
+            owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
+        )
         self.alice, self.bob = (
             self._person("alice", self.studio, Role.OWNER),
             self._person("bob", self.studio, Role.VIEWER),
@@ -162,10 +166,11 @@ POSTED = {
     "revoke-link",
 }
 POSTED |= {"decide-cases", "case-deed"}  # of cases
-OWN = {"leave", "make-token"}
+OWN = {"leave", "make-token", "choose-mail", "change-feed"}
 """What each member may do, whatever the role."""
 POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
 POSTED |= {"pause-watch", "stop-crawl", "make-watch", "keep-search-key", "drop-search-key"}  # of watches
+POSTED |= {"add-webhook", "change-webhook"}  # of being told
 POSTED |= {"plant-canary", "withdraw-canary"}
 
 

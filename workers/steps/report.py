@@ -15,8 +15,8 @@ from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts import OwnerFacts
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from registry import owned, steps
-from registry.models import Owner, Report, Sighting, StepState
+from registry import events, owned, steps
+from registry.models import EventKind, Owner, Report, Sighting, StepState
 from registry.trail import changed
 from workers.coverage import coverage_of
 from workers.documents import languages_of
@@ -179,6 +179,9 @@ def _finish(house: House, report: Report, files: list[dict[str, object]]) -> boo
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
+        events.record(
+            report.owner, EventKind.REPORT_READY, {"report": report.number, "title": report.parameters["title"]}
+        )
         return True
 
 

@@ -16,9 +16,9 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import matching, steps, witnesses
+from registry import events, matching, steps, witnesses
 from registry.log import submit
-from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, SealingKey, StepState
+from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, EventKind, SealingKey, StepState
 from workers.documents import in_each_language, languages_of
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
@@ -101,6 +101,8 @@ def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -
     )
     steps.finish(Bundle, [bundle.pk])
     matching.record(bundle.case, "sealed", "", f"Bundle {bundle.number} was sealed.")
+    told = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
+    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, told, name=sealed.seal.hex)
     _stamp_directly(house, bundle, sealed.seal)
 
 

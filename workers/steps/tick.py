@@ -5,13 +5,14 @@ from functools import cache
 
 from evidence.log import BrokenHistoryError
 from exhibit.clock import now
-from registry import crawling, recaptures, revisits, steps
+from registry import canaries, crawling, mail_choices, recaptures, revisits, steps
 from registry.models import (
     AnchorReceipt,
     Bundle,
     Capture,
     Claimable,
     CrawlSlice,
+    Delivery,
     DescriptorModel,
     Inquiry,
     LedgerChange,
@@ -38,6 +39,7 @@ BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
     ("ledger", LedgerChange, 1),
     ("notice", NoticeMail, 4),
     ("package", Package, 1),
+    ("deliver", Delivery, 50),
     ("slice", CrawlSlice, 1),
     ("inquire", Inquiry, 1),
     ("refingerprint", DescriptorModel, 1),
@@ -54,6 +56,7 @@ def tick(house: House) -> None:
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
+    canaries.tell_missed()
     recaptures.start_due(now(), house.config.recapture_days)
     for step, model, size in BATCHES:
         if house.queued(step) >= MOST_MESSAGES:
@@ -61,6 +64,8 @@ def tick(house: House) -> None:
         waiting = steps.due_ids(model, house.stale_after, size * MOST_MESSAGES)
         for start in range(0, len(waiting), size):
             house.hint(step, waiting[start : start + size])
+    mail_choices.make_missing()
+    house.hint("mail", mail_choices.due(house.stale_after))
     sequence_log(house)
     if checkpoint_due(house):
         try:

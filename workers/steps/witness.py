@@ -14,6 +14,7 @@ from exhibit.ports import Anchor, Receipt, ReceiptState
 from registry import steps, witnesses
 from registry.models import AnchorReceipt, StepState, WitnessState
 from workers.wiring import House
+from workers.witnessed import tell_witnessed
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
 RETRY_WRONG = timedelta(minutes=5)
@@ -56,7 +57,7 @@ def ask_witnesses(house: House, ids: Sequence[int]) -> None:
         asked = (anchor, question_of(row))
         silence = silent.get(asked) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
         if silence is None:
-            silence = _ask(row, anchor)
+            silence = _ask(row, anchor, house.config.witnesses_needed)
         else:  # each further question would wait as long, and others wait behind them
             _put_off(row, silence[1], silence[0])
         if silence is not None:
@@ -84,7 +85,7 @@ def _put_off(row: AnchorReceipt, error: str, until: datetime) -> None:
     mine.update(state=StepState.TODO, not_before=until, attempts=0, error=error)
 
 
-def _ask(row: AnchorReceipt, anchor: Anchor) -> tuple[datetime, str] | None:
+def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
     """Ask for one receipt; until when the witness is left in peace, and why, when it doesn't answer."""
     who = (anchor.kind, anchor.name, question_of(row))
     try:
@@ -105,11 +106,11 @@ def _ask(row: AnchorReceipt, anchor: Anchor) -> tuple[datetime, str] | None:
         _put_off(row, sentence, now() + _pause(row, anchor, RETRY_WRONG))
         return None
     witnesses.note_answer(*who)
-    _keep(row, anchor, receipt)
+    _keep(row, anchor, receipt, needed)
     return None
 
 
-def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt) -> None:
+def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> None:
     """Keep what came, in the transaction that says whether more is to come, unless somebody else has taken over."""
     with transaction.atomic():
         mine = AnchorReceipt.objects.select_for_update(no_key=True)
@@ -127,6 +128,7 @@ def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt) -> None:
         )
         if receipt.state == ReceiptState.COMPLETE:
             steps.finish(AnchorReceipt, [row.pk])
+            tell_witnessed(row, needed)
         else:
             steps.wait(AnchorReceipt, row.pk, now() + _pause(row, anchor, anchor.patience))
 

@@ -1,0 +1,108 @@
+"""How a member is told: by mail, by webhooks of the owner, by a feed."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.web.access import member_view, member_view_of
+from desk.web.paging import page_of
+from exhibit.errors import ExhibitError
+from registry import events, feeds, mail_choices, owned
+from registry.models import Feed, MailChoice, Owner, Role, User
+from workers import webhooks, wiring
+from workers.mail import absolute
+
+
+@require_safe
+@member_view
+def told(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What is told, and how."""
+    return render(request, "web/told.html", _values(request, owner))
+
+
+def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    assert isinstance(request.user, User)
+    return {
+        "owner": owner,
+        "choice": mail_choices.choice(owner, request.user),
+        "choices": MailChoice.HowOften.choices,
+        "feed": Feed.objects.filter(owner=owner, user=request.user).first(),
+        "webhooks": owned.webhooks(owner),
+        "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
+        "may_manage": owner.memberships.filter(user=request.user, role=Role.OWNER).exists(),
+    }
+
+
+@require_POST
+@member_view
+def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """How often the member wants mail about this owner."""
+    assert isinstance(request.user, User)
+    wanted = request.POST.get("how-often", "")
+    if wanted in MailChoice.HowOften.values:
+        by = request.user.get_username()
+        mail_choices.choose(owner, request.user, MailChoice.HowOften(wanted), by=by)
+        messages.success(request, _("Your choice is kept."))
+    return redirect("told", slug=owner.slug)
+
+
+@require_POST
+@member_view
+def change_feed(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Make the member's address of the feed, which is shown this once, or revoke it."""
+    assert isinstance(request.user, User)
+    by = request.user.get_username()
+    if request.POST.get("do") == "make":
+        secret = feeds.make(owner, request.user, by=by)
+        address = absolute(wiring.house().config, reverse("feed", kwargs={"secret": secret}))
+        return render(request, "web/told.html", _values(request, owner) | {"feed_address": address})
+    feeds.revoke(owner, request.user, by=by)
+    return redirect("told", slug=owner.slug)
+
+
+@require_POST
+@member_view_of(Role.OWNER)
+def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Arrange a webhook; its secret is shown this once."""
+    url = request.POST.get("url", "").strip()
+    by = request.user.get_username()
+    try:
+        row, secret = webhooks.add_webhook(wiring.house(), owner, url, request.POST.getlist("kind"), by=by)
+    except ExhibitError as error:
+        values = {"error": str(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
+        return render(request, "web/told.html", _values(request, owner) | values, status=422)
+    return render(request, "web/webhook-secret.html", {"owner": owner, "webhook": row, "secret": secret})
+
+
+@require_safe
+@member_view_of(Role.OWNER)
+def webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One webhook, and what came of each message."""
+    row = owned.webhook(owner, number)
+    deliveries = row.deliveries.select_related("event").order_by("-pk")
+    return render(request, "web/webhook.html", {"owner": owner, "webhook": row, "page": page_of(request, deliveries)})
+
+
+@require_POST
+@member_view_of(Role.OWNER)
+def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Pause it, resume it, test it, remove it, or send one message again."""
+    row, by = owned.webhook(owner, number), request.user.get_username()
+    do = request.POST.get("do", "")
+    if do == "remove":
+        webhooks.remove_webhook(row, by=by)
+        messages.success(request, _("The webhook is removed."))
+        return redirect("told", slug=owner.slug)
+    if do == "pause":
+        webhooks.pause(row, _("A member paused it."), by=by)
+    elif do == "resume":
+        webhooks.resume(wiring.house(), row, by=by)
+    elif do == "test":
+        wiring.house().hint("deliver", [events.record_test(row).pk])
+        messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
+    elif do == "again":
+        webhooks.send_again(wiring.house(), owned.delivery(row, request.POST.get("delivery", "")))
+    return redirect("webhook", slug=owner.slug, number=number)

@@ -1,0 +1,67 @@
+"""What happened to an owner, written down with the deed and put into the queue of each webhook that wants it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from exhibit.clock import now
+from registry.models import Delivery, Event, EventKind, Owner, Webhook
+
+KEPT_FOR = timedelta(days=90)
+
+SETTLING = timedelta(minutes=1)
+"""Younger events aren't told in order of their numbers: one with an earlier number may still be in its transaction."""
+
+
+def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str = "") -> Event | None:
+    """Write an event down, in the transaction of the deed.
+
+    Args:
+        owner: whose matter.
+        kind: what happened.
+        about: which case, bundle, watch; JSON values, and nothing of persons.
+        name: of what happens once only, such as a certain bundle's seal.
+
+    Returns:
+        The event; ``None`` for one that is written down already.
+    """
+    event = Event(owner=owner, kind=kind, about=dict(about), name=name, at=now())
+    with transaction.atomic():
+        if name and Event.objects.filter(owner=owner, kind=kind, name=name).exists():
+            return None
+        event.save()
+        wanted = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
+        Delivery.objects.bulk_create([Delivery(webhook=one, event=event) for one in wanted])
+    return event
+
+
+def record_test(webhook: Webhook) -> Delivery:
+    """An event for one webhook alone, to see that it answers."""
+    with transaction.atomic():
+        event = Event.objects.create(
+            owner=webhook.owner, kind=EventKind.TEST, about={"webhook": webhook.number}, at=now()
+        )
+        return Delivery.objects.create(webhook=webhook, event=event)
+
+
+def newest(owner: Owner) -> int:
+    """The number of the owner's last event; 0 without one."""
+    return Event.objects.filter(owner=owner).order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
+    """The owner's settled events of these kinds that came after one, oldest first."""
+    return list(settled(owner).filter(pk__gt=number, kind__in=kinds).order_by("pk"))
+
+
+def settled(owner: Owner) -> QuerySet[Event]:
+    """The owner's events that no other will come before."""
+    return Event.objects.filter(owner=owner, at__lt=now() - SETTLING)
+
+
+def forget_old() -> int:
+    """Forget old events with their deliveries; returns how many rows."""
+    return Event.objects.filter(at__lt=now() - KEPT_FOR).delete()[0]

@@ -1,0 +1,47 @@
+"""Being told, in a real browser: every page of it, on a phone and at a desk, by day and by night."""
+
+import os
+from pathlib import Path
+
+import pytest
+from django.urls import reverse
+
+from exhibit.clock import now, rfc3339
+from registry import events
+from registry.models import Delivery, EventKind, Webhook
+from tests.flow.rows import owner
+from tests.site.browser import DESKTOP, PHONE, Site
+from workers import webhooks
+
+pytestmark = pytest.mark.slow
+SHOTS = os.environ.get("TOLD_SHOTS", "")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
+def test_the_pages_can_be_used_by_everybody(site: Site, size: tuple[int, int], scheme: str) -> None:
+    studio = owner("studio")
+    row, _ = webhooks.add_webhook(
+        site.house, studio, "https://example.org/hooks/exhibit", (EventKind.CASE_OPENED,), by="ann@example.org"
+    )
+    Webhook.objects.filter(pk=row.pk).update(failing_since=now(), ask_after=now())
+    for number in range(1, 4):
+        events.record(studio, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": 1})
+    told = {"at": rfc3339(now()), "status": 503, "milliseconds": 87, "sentence": "It answered with status 503."}
+    Delivery.objects.update(answers=[told, told], tries=2, not_before=now())
+    Delivery.objects.filter(pk=Delivery.objects.latest("pk").pk).update(state="done", delivered_at=now())
+    ann = site.member(studio, size=size, scheme=scheme)
+    for name, address in (
+        ("told", reverse("told", args=["studio"])),
+        ("webhook", reverse("webhook", args=["studio", row.number])),
+    ):
+        page = ann.open(address)
+        ann.check()
+        if SHOTS:
+            page.screenshot(path=str(Path(SHOTS) / f"{name}-{size[0]}.png"), full_page=True)
+    page = ann.open(reverse("told", args=["studio"]))
+    page.get_by_label("Address").fill("https://example.org/another")
+    page.get_by_role("button", name="Add it").click()
+    assert page.locator("code.secret").inner_text().startswith("whsec_")
+    ann.check()
+    page.get_by_role("link", name="I have copied it").click()
+    assert "https://example.org/another" in page.inner_text("h1")
