@@ -123,7 +123,7 @@ def test_a_picture_can_travel_in_json(site: Site) -> None:
         Answer(b"[" * 100_000),
         Answer(b"", status=204),
         Answer(b"x" * 9_000_000),
-        Answer(status=302, headers=(("Location", "http://127.0.0.1:1/elsewhere"),)),
+        Answer(status=302, headers=(("Location", "/elsewhere"),)),
     ],
 )
 def test_an_answer_that_is_none_is_a_failure_and_no_redirect_takes_the_key_along(
