@@ -1,0 +1,38 @@
+"""A passkey in a real browser, under the site's own rules for scripts."""
+
+from allauth.mfa.models import Authenticator
+
+from registry import people
+from tests.flow.rows import owner
+from tests.site.browser import PHONE, Site
+
+PASSWORD = "correct horse battery staple"
+
+
+def test_a_passkey_is_added_and_is_enough_to_sign_in(site: Site) -> None:
+    people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
+    ann = site.nobody(size=PHONE)
+    page = ann.page
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    present = {"isUserVerified": True, "automaticPresenceSimulation": True}
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
+    ann.open("/sign-in/")
+    page.get_by_label("Email").fill("ann@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/o/studio/cases/")
+    ann.open("/account/2fa/webauthn/add/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/webauthn/add/")
+    page.locator("#id_passwordless").check()
+    page.get_by_role("button", name="Add").click()
+    page.wait_for_url("**/recovery-codes/**")
+    assert Authenticator.objects.filter(type="webauthn").count() == 1
+    page.locator("details.account summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/sign-in/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url("**/o/studio/cases/")
