@@ -29,7 +29,7 @@ def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
     return page(owned.webhooks(of(request)), each(told_shapes.webhook), cursor, limit)
 
 
-@router.post(WEBHOOKS, auth=MANAGE, response={201: told_answers.NewWebhook}, operation_id="add_webhook")
+@router.post(WEBHOOKS, auth=MANAGE, response={201: told_answers.WebhookWithSecret}, operation_id="add_webhook")
 def add_webhook(request: Call, owner: str, new: given.NewWebhook) -> HttpResponse:
     """Add a webhook. Its secret is told this once, and kept with no answer: there is no key to send this again with."""
     row, secret = webhooks.add_webhook(wiring.house(), of(request), new.url, new.kinds, by=request.auth.by)

@@ -20,7 +20,7 @@ class Webhook(Answer):
     failing_since: datetime | None
 
 
-class NewWebhook(Webhook):
+class WebhookWithSecret(Webhook):
     """A webhook with its secret, which is told this once."""
 
     secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
