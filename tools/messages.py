@@ -44,7 +44,8 @@ def _marked(path: Path) -> Iterator[Identity]:
     if path.suffix == ".py":
         source = path.read_text(encoding="utf-8")
     elif path.suffix in {".html", ".txt"} and "templates" in path.parts:
-        source = templatize(path.read_text(encoding="utf-8"), origin=path.name)
+        turned = templatize(path.read_text(encoding="utf-8"), origin=path.name)
+        source = "\n".join(line.lstrip() for line in turned.splitlines())  # a template's indents mean nothing
     else:
         return
     file = io.BytesIO(source.encode("utf-8"))

@@ -40,6 +40,7 @@ PAGES = {
     "watches": "o/{owner}/watches/",
     "watch": "o/{owner}/watches/1/",
     "licences": "o/{owner}/licences/",
+    "notices": "o/{owner}/notices/",
     "downloads": "o/{owner}/downloads/",
     "operator": "operator/",
 }

@@ -1,0 +1,108 @@
+"""The words of the site: all marked for translation, all translated, and nothing that they are filled with is lost."""
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polib
+import pytest
+from django.template.base import Lexer, TokenType
+
+from tools import messages
+
+TEMPLATES = sorted((messages.ROOT / "desk").rglob("templates/**/*.html"))
+MODULES = sorted((messages.ROOT / "desk" / "web").rglob("*.py"))
+SPOKEN = ("alt", "aria-label", "placeholder", "title")
+"""Attributes that people read or hear."""
+NAMES = {"Exhibit"}
+SILENT = {"script", "style", "code", "kbd", "pre"}
+LETTERS = re.compile(r"[^\W\d_]{2,}")
+NO_WORDS = re.compile(r"""https?://\S*|\S*\bexample\b\S*|[\w-]+="[^"]*"|data-\w+|\b[A-Z]{2,4}\b""")
+"""Addresses that serve as examples, attributes that a block puts into a tag, and codes."""
+WHOLE = {"blocktranslate", "blocktrans", "comment"}
+SHOWING = {"success", "error", "warning", "info"}
+PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}|<[^>]+>")
+
+
+class _Reader(HTMLParser):
+    """Collects what people read of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self._silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._silent += tag in SILENT
+        self.read += [value for name, value in attrs if name in SPOKEN and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent -= tag in SILENT
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.read.append(data)
+
+
+def unmarked(template: str) -> list[str]:
+    """What stands in a template for people and isn't marked for translation."""
+    text, within = "", False
+    for token in Lexer(template).tokenize():
+        if token.token_type is TokenType.BLOCK:
+            name = token.contents.split()[0]
+            within = name in WHOLE or (within and name.removeprefix("end") not in WHOLE)
+        elif token.token_type is TokenType.TEXT and not within:
+            text += token.contents
+    reader = _Reader()
+    reader.feed(text)
+    return [word for piece in reader.read for word in LETTERS.findall(NO_WORDS.sub("", piece)) if word not in NAMES]
+
+
+def plain_messages(source: str) -> Iterator[str]:
+    """Sentences that a page shows after an action and that aren't marked for translation."""
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SHOWING):
+            continue
+        if len(node.args) == 2 and isinstance(node.args[1], ast.Constant | ast.JoinedStr):
+            yield ast.unparse(node.args[1])
+
+
+def test_words_that_are_not_marked_are_seen() -> None:
+    assert unmarked('{% load i18n %}<p title="Here">{% translate "There" %} {{ n }} works</p>') == ["Here", "works"]
+    assert unmarked("{% blocktranslate %}There{% endblocktranslate %}<script>let here</script>") == []
+    assert list(plain_messages('messages.error(request, f"{name} failed")')) == ["f'{name} failed'"]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_every_word_of_a_page_is_marked_for_translation(path: Path) -> None:
+    assert unmarked(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_every_message_of_a_page_is_marked_for_translation(path: Path) -> None:
+    assert list(plain_messages(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_every_word_is_translated(language: str) -> None:
+    assert messages.untranslated(language) == []
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_translations_keep_what_they_are_filled_with(language: str) -> None:
+    for entry in polib.pofile(str(messages.catalogue(language))):
+        for translated in (entry.msgstr, *entry.msgstr_plural.values()):
+            if translated:
+                source = entry.msgid_plural or entry.msgid
+                assert sorted(PLACEHOLDER.findall(translated)) == sorted(PLACEHOLDER.findall(source)), entry.msgid
+
+
+@pytest.mark.parametrize("language", messages.LANGUAGES)
+def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str) -> None:
+    written = polib.pofile(str(messages.catalogue(language)))
+    compiled = polib.mofile(str(messages.compiled(language)))
+    assert {one.msgid: one.msgstr for one in compiled} == {
+        one.msgid: one.msgstr for one in written.translated_entries()
+    }
