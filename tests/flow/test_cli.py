@@ -18,8 +18,7 @@ from tests.flow.rows import copy_of, jpeg, photograph
 from tests.flow.shop import LOOPBACK, Shop
 from tests.processes import processes_of, wait_until
 from workers.servers import EmbeddedServers
-
-BATCH_STEPS = ("match", "search", "capture", "seal", "witness", "report", "slice", "inquire", "refingerprint")
+from workers.steps.tick import BATCHES
 
 
 def free_port() -> int:
@@ -277,7 +276,7 @@ def test_with_workers_running_they_do_what_commands_wait_for(open_folder: Path, 
         assert "runs already" in run.run("up", "--detach").out
         assert "Stop it with `exhibit down`." in run.run("up", code=2).err
         status = run.ask("status")
-        assert (status["running"], set(status["waiting"])) == (True, set(BATCH_STEPS))
+        assert (status["running"], set(status["waiting"])) == (True, {step for step, *_ in BATCHES})
         run.run("owner", "add", "Studio")
         run.run("work", "add", open_folder / "one.jpg")
         run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")

@@ -31,6 +31,7 @@ WORDS = {
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
     "notice": gettext_noop("notices to be sent"),
+    "deliver": gettext_noop("messages to webhooks"),
     "package": gettext_noop("bundles to be put together in one file"),
     "slice": gettext_noop("parts of crawls"),
     "inquire": gettext_noop("searches to be asked"),
