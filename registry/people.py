@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import invitations, trail
+from registry import invitations, members, trail
 from registry.models import Invitation, Membership, Owner, Role, User
 
 MOST_SLUG = 50
@@ -109,13 +109,15 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
         by: who gives it, for the log.
 
     Raises:
-        WrongUseError: the address or the password can't be used.
+        WrongUseError: the address or the password can't be used, or nobody would be left in the role of owner.
     """
     with transaction.atomic():
         person = User.objects.filter(email__iexact=email).first()
         if person is None:
             person = _new_user(email, password or "")
-        membership, _ = Membership.objects.update_or_create(user=person, owner=owner, defaults={"role": role})
+        elif Membership.objects.filter(user=person, owner=owner).exists():
+            return members.change_role(owner, person.pk, role, by=by)
+        membership = Membership.objects.create(user=person, owner=owner, role=role)
         about = {"owner": owner.slug, "role": str(role), "user": person.email}
         trail.changed("role given", by=by, owner=owner, about=about)
     return membership

@@ -169,6 +169,8 @@ def test_the_last_owner_stays_one(studio: People) -> None:
     ):
         assert b"left in the role of owner" in ann.post(address, values, follow=True).content
         assert role_of("ann@example.org") == "owner"
+    with pytest.raises(ExhibitError, match="left in the role of owner"):
+        people.add_member(studio.studio, "Ann@example.org", "viewer", None)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
     assert ann.post(f"{MEMBERS}leave", {"sure": "on"}).headers["Location"] == "/owners/"
     assert role_of("ann@example.org") is None
