@@ -8,7 +8,7 @@ from evidence.facts import WitnessFacts
 from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
-from registry.models import LogCheckpoint, LogSubmission, Work
+from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
 from workers.proofs import best_covering, checkpoint_covering, log_proof, witness_facts
 from workers.steps.witness import receipt_of
 from workers.wiring import House
@@ -62,7 +62,7 @@ def registration_of(work: Work) -> Registration | None:
     submission = first_submission_of(work)
     if submission is None:
         return None
-    entry = getattr(submission, "entry", None)
+    entry = LogEntry.objects.filter(submission=submission).first()
     checkpoint = best_covering(submission.pk)
     witnesses = () if checkpoint is None else checkpoint.receipts.order_by("witness")
     return Registration(

@@ -45,8 +45,9 @@ def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
     rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - YOUNG).select_related("case__owner")
     if receipt.bundle_id is not None:
         found = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]
+    elif receipt.checkpoint is None:  # it stands for something else, such as a signed sheet
+        found = []
     else:
-        assert receipt.checkpoint is not None
         done = AnchorReceipt.objects.filter(checkpoint=receipt.checkpoint, state=StepState.DONE)
         enough = done.values("kind", "witness").distinct().count() >= needed
         covered = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)

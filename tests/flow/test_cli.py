@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.config import load_config
+from registry.watching import BUDGET
 from tests.assets.command_line import CommandLine
 from tests.assets.documented import json_keys
 from tests.assets.site import Site
@@ -148,7 +149,7 @@ def test_licences_are_imported_whole_or_not_at_all_and_once(cli: CommandLine, st
     header = "works,licensee,domain,url_pattern,valid_from,valid_until,reason\n"
     table.write_text(header + "one.jpg,A shop,shop.example,,2024-01-01,,Order 7\nnope.jpg,B,b.example,,,,\n", "utf-8")
     ran = cli.run("licence", "import", table, "--owner", studio, code=2)
-    assert "licences.csv, line 3: no work of The Studio: 'nope.jpg'." in ran.err
+    assert "licences.csv, line 3: No work of The Studio: “nope.jpg”." in ran.err
     assert cli.ask("licence", "list", "--owner", studio) == {"licences": []}
     table.write_text(header + "one.jpg;2,A shop,shop.example,,2024-01-01,,Order 7\n", "utf-8")
     assert cli.ask("licence", "import", table, "--owner", studio)["new"] == 1
@@ -175,7 +176,7 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
 ) -> None:
     own = ("--owner", studio)
     added = cli.ask("watch", "add", "shop", "--site", shop.url(), "--delay", "0", "--pages", "20", *own)
-    assert (added["paused"], added["private"], added["budget"]) == (False, False, {"pages": 20})
+    assert (added["paused"], added["private"], added["budget"]) == (False, False, {**BUDGET, "pages": 20})
     ran = cli.ask("watch", "run", "shop", "--wait", *own)
     assert (ran["state"], ran["pages"], ran["pictures"], ran["waiting"], ran["cases"]) == ("done", 2, 3, 0, 1)
 
