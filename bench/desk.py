@@ -1,20 +1,26 @@
 """``python -m bench.desk``: what each page of the site takes at the size of a seeded database (``bench.seed``).
 
-Every page is asked for again and again, each time about another thing, by a person who is signed in: the time of the
-server, the questions to the database, and the bytes of the page. Let a crawl run beside it to see them under load.
+Every page and every list of the API is asked for again and again, each time about another thing, by a person who is
+signed in: the time of the server, the questions to the database, and the bytes of the answer. The product runs
+meanwhile and crawls without a pause (``bench.beside``).
 """
 
 import argparse
 import logging
+import os
 import random
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain, islice
+from math import ceil
 from statistics import median
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from bench.beside import crawl_beside
 from bench.seed import OWNER, PERSON
 from exhibit.config import load_config
 
@@ -24,6 +30,26 @@ if TYPE_CHECKING:
 
 MOST_MS, MOST_QUERIES = 300, 30
 LEFT_OUT = {"sign-out", "metrics", "healthz", "log-checkpoint", "log-tile", "log-entries"}
+ASKED = {
+    "bundles": ("q=party-2", "party=party-1.example", "page=40"),
+    "cases": ("state=all", "q=party-1", "q=nothing+of+the+kind", "sort=reach&group=work", "state=all&skip=10000"),
+    "downloads": ("packages=20&reports=20",),
+    "licences-for": ("cases=1+2+3+4+5+6+7+8+9+10",),
+    "notices": ("page=80", "state=sent"),
+    "works": (
+        "q=harbour+photographer",
+        "q=nothing+of+the+kind",
+        "only=seen",
+        "only=unsafe",
+        "only=doubtful",
+        "page=1900",
+    ),
+}
+"""What else pages are asked for than what they show at first."""
+SEEDED = frozenset({"owner", "number", "bundle", "crawl"})
+"""What the addresses of the API that are asked may name."""
+DEEP = "cursor=after-15000&limit=100"
+"""What the lists of the API are asked for, beside their beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +74,65 @@ class Page:
 
 def percentile(values: Sequence[float], share: float = 0.95) -> float:
     """The value that so large a share of them doesn't exceed."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def pages(client: "Client", times: int) -> Iterator[Page]:
     """Ask for every page that a member can open; those that need something that isn't seeded are left out."""
-    from django.urls import reverse
-
     chance = random.Random(1)
     for pattern in sorted(_patterns(), key=lambda one: str(one.name)):
         name = str(pattern.name)
         if pattern.name is None or name in LEFT_OUT:
             continue
-        told: list[tuple[float, int, float]] = []
-        for _ in range(times + 1):
-            values = {key: _value(name, key, chance) for key in pattern.pattern.converters}
-            asked = _asked(client, reverse(name, kwargs=values))
-            if asked is None:
-                break
-            told.append(asked)
-        if len(told) > 1:
-            milliseconds, queries, kilobytes = zip(*told[1:], strict=True)  # the first one loads templates
-            yield Page(name, milliseconds, queries, kilobytes)
+        for query in ("", *ASKED.get(name, ())):
+            addresses = _addresses(pattern, query, chance)
+            yield from _page(client, times, f"{name} {query}".strip(), addresses, "text/html")
+
+
+def _addresses(pattern: "URLPattern", query: str, chance: random.Random) -> Iterator[str]:
+    """Addresses of a page, each of another thing."""
+    from django.urls import reverse
+
+    name = str(pattern.name)
+    while True:
+        values = {key: _value(name, key, chance) for key in pattern.pattern.converters}
+        yield reverse(name, kwargs=values) + (f"?{query}" if query else "")
+
+
+def answers(client: "Client", times: int) -> Iterator[Page]:
+    """Ask the API for every list and every thing that is seeded."""
+    from desk.api.api import api
+
+    chance = random.Random(1)
+    for path, operations in sorted(api.get_openapi_schema()["paths"].items()):
+        if "get" not in operations:
+            continue
+        if not SEEDED.issuperset(name for _, name, _, _ in Formatter().parse(path) if name):
+            continue
+        is_list = operations["get"]["operationId"].startswith("list_")
+        for query in ("", DEEP) if is_list else ("",):
+            addresses = _api_addresses(path, query, chance)
+            yield from _page(client, times, f"{path} {query}".strip(), addresses, "application/json")
+
+
+def _api_addresses(path: str, query: str, chance: random.Random) -> Iterator[str]:
+    """Addresses of an answer, each of another thing."""
+    kind = path.removeprefix("/api/v1/owners/{owner}")
+    while True:
+        values = {key: _value(kind, key, chance) for key in ("number", "bundle", "crawl")}
+        yield path.format_map({"owner": OWNER, **values}) + (f"?{query}" if query else "")
+
+
+def _page(client: "Client", times: int, name: str, addresses: Iterator[str], media_type: str) -> Iterator[Page]:
+    """What an address took; nothing for what isn't there."""
+    told: list[tuple[float, int, float]] = []
+    for address in islice(addresses, times + 1):
+        asked = _asked(client, address, media_type)
+        if asked is None:
+            return
+        told.append(asked)
+    milliseconds, queries, kilobytes = zip(*told[1:], strict=True)  # the first one loads templates
+    yield Page(name, milliseconds, queries, kilobytes)
 
 
 def _patterns() -> "Iterator[URLPattern]":
@@ -90,22 +153,32 @@ def _value(name: str, key: str, chance: random.Random) -> object:
     """Something that the seeded database has."""
     from registry import models
 
-    most: Mapping[str, Any] = {"case": models.Case, "work": models.Work, "licence": models.Licence}
+    most: Mapping[str, Any] = {
+        "package": models.Package,
+        "report": models.Report,
+        "notice": models.Notice,
+        "upload": models.Upload,
+        "case": models.Case,
+        "work": models.Work,
+        "licence": models.Licence,
+    }
     model = next((one for word, one in most.items() if word in name), models.Watch)
     if key == "slug":
         return OWNER
     if key == "match":
         return chance.randint(1, models.CaseSighting.objects.count())
+    if key == "bundle":
+        return 1
     return chance.randint(1, min(model.objects.count(), 20) if model is models.Watch else model.objects.count())
 
 
-def _asked(client: "Client", address: str) -> tuple[float, int, float] | None:
-    """Milliseconds, queries and kilobytes of a page; ``None`` for what isn't a page that is there."""
+def _asked(client: "Client", address: str, media_type: str) -> tuple[float, int, float] | None:
+    """Milliseconds, queries and kilobytes of an answer; ``None`` for what isn't there or is of another kind."""
     with _counted() as queries:
         begun = time.perf_counter()
         answer = client.get(address)
         taken = (time.perf_counter() - begun) * 1000
-    if answer.status_code != 200 or not answer.headers.get("Content-Type", "").startswith("text/html"):
+    if answer.status_code != 200 or not answer.headers.get("Content-Type", "").startswith(media_type):
         return None
     return taken, len(queries), len(answer.content) / 1000
 
@@ -125,13 +198,16 @@ def _counted() -> Iterator[list[str]]:
 
 
 def main() -> int:
-    """Measure every page; 1 when one is beyond what is aimed at."""
+    """Measure every page; 1 when one is beyond what is aimed at, 2 when nothing could be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench.desk", description=__doc__)
     parser.add_argument("--times", type=int, default=20, help="how often each page is asked for")
+    parser.add_argument("--quiet", action="store_true", help="let no crawl run beside it")
     options = parser.parse_args()
+    os.environ["EXHIBIT_API_REQUESTS_A_MINUTE"] = "1000000"  # nobody is kept from asking again and again
     from workers.keeper import ensure_servers
 
-    with ensure_servers(load_config()):
+    config = load_config()
+    with ensure_servers(config):
         from workers.migrate import migrate
 
         migrate()
@@ -146,14 +222,30 @@ def main() -> int:
         logging.getLogger("django.request").setLevel(logging.ERROR)  # of what isn't seeded
         client = Client(SERVER_NAME="localhost")
         client.force_login(person)
-        slow = 0
-        print(f"{'page':<28} {'ms':>6} {'95%':>6} {'queries':>8} {'95%':>4} {'kB':>7}")
-        for page in pages(client, options.times):
-            slow += page.is_slow
-            figures = f"{median(page.milliseconds):>6.0f} {percentile(page.milliseconds):>6.0f}"
-            asked = f"{median(page.queries):>8.0f} {percentile(page.queries):>4.0f} {median(page.kilobytes):>7.1f}"
-            print(f"{page.name:<28} {figures} {asked}{'  beyond' if page.is_slow else ''}", flush=True)
+        with nullcontext() if options.quiet else crawl_beside(config.data_dir) as given:
+            before, begun = given() if given else 0, time.perf_counter()
+            slow = _told(chain(pages(client, options.times), answers(client, options.times)))
+            seconds = time.perf_counter() - begun
+            crawled = given() - before if given else 0
+    if given is None:
+        return int(bool(slow))
+    print(f"A crawl ran beside it: {crawled:,} pictures fetched in {seconds:.0f} s, {crawled / seconds:.1f} a second.")
+    if crawled < seconds:
+        print("That is less than one a second: the crawl stood still, and the figures don't count.", file=sys.stderr)
+        return 2
     return int(bool(slow))
+
+
+def _told(found: Iterator[Page]) -> int:
+    """Print a line for each page; returns how many are beyond what is aimed at."""
+    slow = 0
+    print(f"{'page':<76} {'ms':>6} {'95%':>6} {'queries':>8} {'95%':>4} {'kB':>7}")
+    for page in found:
+        slow += page.is_slow
+        figures = f"{median(page.milliseconds):>6.0f} {percentile(page.milliseconds):>6.0f}"
+        asked = f"{median(page.queries):>8.0f} {percentile(page.queries):>4.0f} {median(page.kilobytes):>7.1f}"
+        print(f"{page.name:<76} {figures} {asked}{'  beyond' if page.is_slow else ''}", flush=True)
+    return slow
 
 
 if __name__ == "__main__":

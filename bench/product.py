@@ -3,17 +3,18 @@
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from workers.wiring import House
 
 BATCH = 32
+OWNER = "bench"
 
 
 class Product:
@@ -36,7 +37,7 @@ class Product:
 
         call_command("migrate", verbosity=0)
         self._inline = Inline(config)
-        self._owner, _ = Owner.objects.get_or_create(slug="bench", defaults={"name": "Bench"})
+        self._owner, _ = Owner.objects.get_or_create(slug=OWNER, defaults={"name": "Bench"})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,9 +51,10 @@ class Product:
         """The ports of this process."""
         return self._inline.house
 
-    def works(self) -> int:
-        """How many works are registered."""
-        return self._owner.works.count()
+    def unregistered(self, paths: Sequence[Path]) -> list[Path]:
+        """Those of these files that are no works yet, by their names."""
+        there = set(self._owner.works.values_list("title", flat=True))
+        return [path for path in paths if path.stem not in there]
 
     def register_files(self, paths: Sequence[Path]) -> list[int]:
         """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
@@ -61,6 +63,10 @@ class Product:
 
         works = [register_work(self.house, self._owner, path.read_bytes(), NewWork(path.stem)).work for path in paths]
         return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
+
+    def register(self, paths: Sequence[Path]) -> None:
+        """Register files as works, a process for each core."""
+        _in_processes(_register, paths)
 
     def search(self, waiting: Sequence[int]) -> int:
         """Search everything seen for new works; returns in how many of them a copy was found."""
@@ -119,18 +125,7 @@ class Product:
 
     def match(self, waiting: Sequence[int]) -> None:
         """Match pictures, a process for each core."""
-        from django.db import connection
-
-        connection.close()
-        batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
-            try:
-                for done in [pool.submit(_match, list(batch)) for batch in batches]:
-                    done.result()
-            except KeyboardInterrupt:
-                pool.shutdown(cancel_futures=True)  # what is begun is ended, the rest waits for the next run
-                raise
+        _in_processes(_match, waiting)
 
     def cases(self) -> int:
         """How many cases were opened."""
@@ -164,18 +159,47 @@ class Product:
         make_reports(self._inline.house, [request_report(self._owner, preparer="bench").pk])
 
 
-def _match(batch: list[int]) -> None:
-    import django
+def _in_processes(step: Callable[["House", Sequence[Any]], None], waiting: Sequence[Any]) -> None:
+    """Let a process for each core take this step, batch by batch."""
+    from django.db import connection
 
-    django.setup()
+    connection.close()
+    batches = [waiting[start : start + BATCH] for start in range(0, len(waiting), BATCH)]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=spawn) as pool:
+        try:
+            for done in [pool.submit(_take, step, batch) for batch in batches]:
+                done.result()
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)  # what is begun is ended, the rest waits for the next run
+            raise
+
+
+def _take(step: Callable[["House", Sequence[Any]], None], batch: Sequence[Any]) -> None:
+    step(_house(), batch)
+
+
+def _match(house: "House", waiting: Sequence[int]) -> None:
     from workers.steps.match import match_pictures
 
-    match_pictures(_house(), batch)
+    match_pictures(house, waiting)
+
+
+def _register(house: "House", paths: Sequence[Path]) -> None:
+    from registry.models import Owner
+    from workers.steps.register import NewWork, register_work
+
+    owner = Owner.objects.get(slug=OWNER)
+    for path in paths:
+        register_work(house, owner, path.read_bytes(), NewWork(path.stem))
 
 
 @cache
 def _house() -> "House":
-    """The ports of this process, made once."""
+    """The ports of this process, made once, and Django that finds them."""
+    import django
+
+    django.setup()
     from exhibit.config import load_config
     from workers.wiring import House
 

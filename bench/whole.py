@@ -186,11 +186,11 @@ def _run(stages: Stages, made: Made, pictures: int, reported: int) -> None:
 def _register(stages: Stages, product: "Product", works: Sequence[Path]) -> None:
     for start in range(0, len(works), WORKS_AT_ONCE):
         portion = works[start : start + WORKS_AT_ONCE]
-        name = f"register works, one process, until {start + len(portion):,}"
+        name = f"register works, a process a core, until {start + len(portion):,}"
         if stages.waits(name):
-            left = works[max(start, product.works()) : start + len(portion)]
+            left = product.unregistered(portion)
             with stages.stage(name, len(left)):
-                product.register_files(left)
+                product.register(left)
 
 
 def _portion(stages: Stages, product: "Product", made: Made, numbers: range) -> None:

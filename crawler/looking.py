@@ -20,15 +20,19 @@ from crawler.webpage import read_page
 from exhibit.errors import RefusedError
 from exhibit.guard import Guard
 from exhibit.hosts import is_localhost, literal_address, plain_host
-from exhibit.http import guarded_session, read_limited
-from exhibit.urls import host_of, registrable_domain
+from exhibit.http import guarded_session, read_beginning
+from exhibit.urls import host_of, same_domain
 
 SECONDS = 12.0
 REQUEST_SECONDS = 5.0
 PAGE_BYTES = 2_000_000
+"""Of an answer, at its beginning: enough to tell what it is and what it names first."""
+
 LONGEST = 2_000
 MOST = 8
 """Sitemaps and feeds that are proposed, each."""
+_NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b")
+"""How sitemaps and feeds begin, and gzipped sitemaps."""
 
 
 class Robots(StrEnum):
@@ -116,9 +120,8 @@ class _Answer:
 class _Visit:
     def __init__(self, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], until: float) -> None:
         self._token, self._denied, self._until = agent.token, denied, until
-        self._session = guarded_session(
-            guard, timeout=REQUEST_SECONDS, user_agent=agent.header(), check=self._refuse_denied
-        )
+        self._session = guarded_session(guard, timeout=REQUEST_SECONDS, user_agent=agent.header(), check=self._check)
+        self._guard = guard
 
     def look(self, url: str) -> Look:
         policy = self._policy(url)
@@ -157,52 +160,70 @@ class _Visit:
         feeds = [one.url for one in document.links if one.kind is Kind.FEED]
         if not sitemaps and self._is_sitemap(f"{_origin(url)}/sitemap.xml", policy):
             sitemaps = [f"{_origin(url)}/sitemap.xml"]
-        domain = registrable_domain(host_of(url))
         found = [
             Proposal(kind, one)
             for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
             for one in list(dict.fromkeys(addresses))[:MOST]
-            if registrable_domain(host_of(one)) == domain and (_origin(one) != _origin(url) or policy.allows(one))
+            if same_domain(one, url) and (_origin(one) != _origin(url) or policy.allows(one))
         ]
-        return [one for one in found if len(one.url) <= LONGEST]
+        return [one for one in found if len(one.url) <= LONGEST and self._may_visit(one.url)]
+
+    def _may_visit(self, url: str) -> bool:
+        """Whether what a site names may be visited, as far as the text tells: else a watch of it would be refused."""
+        try:
+            self._guard.check_url(url)
+        except RefusedError:
+            return False
+        return not self._denied(host_of(url))
 
     def _is_sitemap(self, url: str, policy: SitePolicy) -> bool:
+        """Whether a sitemap of the site itself lies there; a large one is known by its beginning."""
         if not policy.allows(url):
             return False
         try:
             answer = self._get(url)
-            return answer.status == 200 and bool(read_sitemap(answer.body, answer.url, 4 * PAGE_BYTES).links)
-        except RefusedError as error:
-            return error.reason == "too-many-bytes"
+            if answer.status != 200 or not same_domain(answer.url, url):
+                return False
+            return bool(read_sitemap(answer.body, answer.url, 4 * PAGE_BYTES).links)
+        except RefusedError:
+            return False
 
     def _policy(self, url: str) -> SitePolicy:
-        answer = self._get(f"{_origin(url)}/robots.txt", ROBOTS_BYTES * 2)
+        answer = self._get(f"{_origin(url)}/robots.txt", 2 * ROBOTS_BYTES)
         policy = robots_policy(answer.status, answer.body, self._token)
         if policy.disallows_all:
             return policy
-        reserved = self._get(f"{_origin(url)}/.well-known/tdmrep.json", ROBOTS_BYTES)
+        reserved = self._get(f"{_origin(url)}/.well-known/tdmrep.json", 10 * ROBOTS_BYTES)
         return policy.with_reservations(reservations_of(reserved.body)) if reserved.status == 200 else policy
 
     def _get(self, url: str, most: int = PAGE_BYTES) -> _Answer:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise RefusedError("The site answers too slowly.", reason="too-slow")
         try:
-            response = self._session.get(url, timeout=min(REQUEST_SECONDS, left))
+            response = self._session.get(url, timeout=min(REQUEST_SECONDS, self._left()))
             media_type = response.headers.get("Content-Type", "")
-            body = read_limited(response, most, min(REQUEST_SECONDS, left))
+            body = read_beginning(response, most, min(REQUEST_SECONDS, self._left()))
+        except requests.ReadTimeout as error:
+            raise RefusedError("The site answers too slowly.", reason="too-slow") from error
         except requests.RequestException as error:
+            self._left()
             raise RefusedError("The server couldn't be reached.", reason="unreachable") from error
         return _Answer(response.url, response.status_code, media_type, body)
 
-    def _refuse_denied(self, url: str) -> None:
+    def _left(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise RefusedError("The site answers too slowly.", reason="too-slow")
+        return left
+
+    def _check(self, url: str) -> None:
+        """Asked before each request and each redirect: a chain of slow ones has no more time than one answer."""
+        self._left()
         if self._denied(host_of(url)):
             raise RefusedError(f"The host {host_of(url)} isn't visited.", reason="denied-host")
 
 
 def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
     """What lies at the address itself: a sitemap, a feed or a page."""
-    if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:5].lower() in (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site"):
+    if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_NO_PAGE):
         for kind in (SourceKind.SITEMAP, SourceKind.FEED):
             try:
                 if kind is SourceKind.SITEMAP:

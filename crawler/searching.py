@@ -131,6 +131,7 @@ class Service:
     Attributes:
         name: what members call it.
         about: a sentence for members: what it searches, and what it is sent.
+        about_in: the same in other languages, by their tag in small letters: ``zh-hans``.
         keys: a page where a key can be had, or empty.
         request: how to ask.
         answer: where things lie in the answer.
@@ -142,6 +143,7 @@ class Service:
     request: Request
     answer: Answer
     about: str = ""
+    about_in: Mapping[str, str] = field(default_factory=dict)
     keys: str = ""
     errors: Errors = field(default_factory=Errors)
     pace: Pace = field(default_factory=Pace)
@@ -166,7 +168,7 @@ class Asked:
     """What is asked for: a picture's bytes or words, and which page of the answer.
 
     Attributes:
-        picture: exact bytes, for a service that takes pictures.
+        picture: a JPEG, for a service that takes pictures.
         words: for all others.
         page: what the answer before named as the next page; empty for the first.
         offset: results that came before.
@@ -257,7 +259,8 @@ def _sent(service: Service, key: str, asked: Asked) -> dict[str, Any]:
         if "{page}" not in value or asked.page
     }
     if request.body == "multipart":
-        return {"data": parameters, "files": {request.picture: ("picture", asked.picture)} if request.picture else {}}
+        file = ("picture.jpg", asked.picture, "image/jpeg")
+        return {"data": parameters, "files": {request.picture: file} if request.picture else {}}
     if request.picture:
         parameters[request.picture] = base64.b64encode(asked.picture).decode("ascii")
     return {{"query": "params", "form": "data", "json": "json"}[request.body]: parameters}

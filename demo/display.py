@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final, TextIO
 
 EVERY_SECONDS: Final = 5.0
+AGAIN_SECONDS: Final = 60.0
+"""Until the same line is said again where nothing has come of it yet."""
+
 WIDTH: Final = 100
 
 
@@ -25,6 +28,7 @@ class Display:
     out: TextIO
     seconds: dict[str, float] = field(default_factory=dict)
     _last: float = 0.0
+    _said: str = ""
     _live: bool = False
 
     def __post_init__(self) -> None:
@@ -41,13 +45,13 @@ class Display:
         self._line(f"     done in {self.seconds[name]} s")
 
     def progress(self, done: int, total: int, words: str) -> None:
-        """Show how far a stage has come; on anything but a terminal at most every five seconds."""
+        """Show how far a stage has come; elsewhere than on a terminal now and then."""
         text = f"     {min(done, total)} of {total} {words}"
         if self._live:
             self.out.write(f"\r{text[:WIDTH]:<{WIDTH}}")
             self.out.flush()
-        elif time.monotonic() - self._last >= EVERY_SECONDS:
-            self._last = time.monotonic()
+        elif time.monotonic() - self._last >= (AGAIN_SECONDS if text == self._said else EVERY_SECONDS):
+            self._last, self._said = time.monotonic(), text
             self._line(text)
 
     def note(self, sentence: str) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,25 +35,27 @@ class Product:
         """Run `exhibit WORDS` and return what it printed.
 
         Raises:
-            CommandError: it ended with an exit code that isn't accepted; the hint names the log.
+            CommandError: it took too long, or ended with an exit code that isn't accepted; the hint names the log.
         """
-        done = subprocess.run(
-            [sys.executable, "-m", "desk", *words],
-            cwd=REPOSITORY,
-            env={**os.environ, **self.settings},
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_COMMAND,
-            check=False,
-        )
-        with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"$ exhibit {' '.join(words)}\n{done.stdout}{done.stderr}[{done.returncode}]\n")
+        name = f"`exhibit {' '.join(words[:3])}`"
+        hint = f"All commands and their answers are in {self.log}."
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "desk", *words],
+                cwd=REPOSITORY,
+                env={**os.environ, **self.settings},
+                capture_output=True,
+                text=True,
+                timeout=LONGEST_COMMAND,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            self._note(words, "[too long]")
+            raise CommandError(f"{name} took longer than {LONGEST_COMMAND:.0f} seconds.", hint=hint) from error
+        self._note(words, f"{done.stdout}{done.stderr}[{done.returncode}]")
         if done.returncode not in accept:
             last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-2:]
-            raise CommandError(
-                f"`exhibit {' '.join(words[:3])}` ended with {done.returncode}: {' '.join(last)}",
-                hint=f"All commands and their answers are in {self.log}.",
-            )
+            raise CommandError(f"{name} ended with {done.returncode}: {' '.join(last)}", hint=hint)
         return done.stdout
 
     def ask(self, *words: str, accept: frozenset[int] = frozenset({0})) -> object:
@@ -65,3 +67,7 @@ class Product:
             raise CommandError(
                 f"`exhibit {' '.join(words[:3])}` printed no JSON.", hint=f"Its answer is in {self.log}."
             ) from error
+
+    def _note(self, words: Sequence[str], answer: str) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ exhibit {' '.join(words)}\n{answer}\n")

@@ -2,9 +2,9 @@
 
 import csv
 import shutil
-import time
+import socket
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,12 @@ from demo.serving import HOSTS, Served, serve
 from demo.sites import NAMES, build
 from demo.stock import ASSETS, choose_works
 from demo.tally import Tally, tally
-from demo.witnesses import LABEL, Witnesses, free_port, running_witnesses
+from demo.witnesses import LABEL, Witnesses, running_witnesses
 from evidence.trust import load_trust
-from exhibit.errors import ExhibitError
 
 STAGES: Final = 7
 OWNER: Final = "Lighthouse Archive"
 OTHER_OWNER: Final = "Second Studio"
-SETTLING_SECONDS: Final = 240.0
 LOOK_AGAIN_SECONDS: Final = 4.0
 PACE: Final = ("--every", "24h", "--delay", "0")
 """The sites are ours and on this machine: nobody has to be spared."""
@@ -107,12 +105,11 @@ def run(folders: Folders, photos: Path, display: Display) -> Result:
         with display.stage("watch", "Running three watches"):
             _licences(product, folders, plan.licences)
             _watch(product, plan.sites, served, plan.pictures, display)
-        with display.stage("cases", "Confirming cases (by the switch for demonstrations)"):
+        with display.stage("cases", "Choosing the cases that are certain"):
             certain = [case for case in _cases(product) if case.is_certain]
-            _confirm(product, certain)
-            display.note(f"{len(certain)} cases confirmed")
-        with display.stage("seal", "Capturing, sealing, logging and anchoring; writing the report"):
-            cases = _sealed(product, len(certain), display)
+            display.note(f"{len(certain)} cases, to be confirmed by the switch for demonstrations")
+        with display.stage("seal", "Confirming them: capturing, sealing, logging and anchoring; writing the report"):
+            cases = _confirm(product, certain, display)
             reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(folders.reports)))
         with display.stage("verify", "Verifying every bundle by four tools"):
             verdicts, outside = _verify(product, folders, witnesses, cases, display)
@@ -138,11 +135,18 @@ def _configuration() -> str:
     networks = ", ".join(f'"{host}/32"' for host in HOSTS)
     return f"""contact = "demo@example.org"
 allowed_networks = [{networks}]
-web_port = {free_port()}
+web_port = {_free_port()}
 capture_browser = "none"
 tick_seconds = 1
 checkpoint_seconds = 5
 """
+
+
+def _free_port() -> int:
+    """A port on 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _start(product: Product, folders: Folders, witnesses: Witnesses, stack: ExitStack) -> None:
@@ -195,15 +199,15 @@ def _watch(product: Product, sites: Sequence[Site], served: Served, pictures: in
         product.run("watch", "add", site.name, "--owner", OWNER, f"--{site.source}", site.start_url, *PACE)
     with ThreadPoolExecutor(len(sites)) as pool:
         runs = [pool.submit(product.run, "watch", "run", site.name, "--owner", OWNER, "--wait") for site in sites]
-        _follow(runs, lambda: _fetched(served), pictures, display)
+        _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
+
+
+def _follow(runs: Sequence[Future[str]], show: Callable[[], None], every: float) -> None:
+    """Show how far commands are until they have ended; raises what one of them raises."""
+    while wait(runs, every).not_done:
+        show()
     for one in runs:
         one.result()
-
-
-def _follow(runs: Sequence[Future[str]], fetched: Callable[[], int], pictures: int, display: Display) -> None:
-    while not all(one.done() for one in runs):
-        display.progress(fetched(), pictures, "picture addresses visited")
-        time.sleep(0.2)
 
 
 def _fetched(served: Served) -> int:
@@ -215,28 +219,18 @@ def _cases(product: Product) -> list[SeenCase]:
     return cases_of(product.ask("case", "list", "--owner", OWNER))
 
 
-def _confirm(product: Product, cases: Sequence[SeenCase]) -> None:
-    if cases:
-        product.run("case", "confirm", *(str(case.number) for case in cases), "--owner", OWNER, "--demonstration")
+def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> list[SeenCase]:
+    """Confirm cases, and wait until each has a bundle and a receipt."""
 
+    def show() -> None:
+        ready = sum(case.sealed > 0 and case.anchored > 0 for case in _cases(product))
+        display.progress(ready, len(cases), "cases sealed and witnessed")
 
-def _sealed(product: Product, confirmed: int, display: Display) -> list[SeenCase]:
-    """Wait until every confirmed case has a bundle and a receipt.
-
-    Raises:
-        ExhibitError: it takes too long.
-    """
-    deadline = time.monotonic() + SETTLING_SECONDS
-    while time.monotonic() < deadline:
-        cases = _cases(product)
-        ready = sum(case.sealed > 0 and case.anchored > 0 for case in cases if case.decision == "confirmed")
-        display.progress(ready, confirmed, "cases sealed and witnessed")
-        if ready >= confirmed:
-            return cases
-        time.sleep(LOOK_AGAIN_SECONDS)
-    raise ExhibitError(
-        f"Sealing took longer than {SETTLING_SECONDS:.0f} seconds.", hint="`exhibit status` says what is still to do."
-    )
+    numbers = [str(case.number) for case in cases]
+    with ThreadPoolExecutor(1) as pool:
+        words = ("case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
+        _follow([pool.submit(product.run, *words)] if numbers else [], show, LOOK_AGAIN_SECONDS)
+    return _cases(product)
 
 
 def _verify(

@@ -1,11 +1,10 @@
 """Starts the development authority and chain, which witness without legal weight, and writes whom to trust."""
 
-import socket
+import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -75,45 +74,28 @@ def running_witnesses(folder: Path) -> Iterator[Witnesses]:
     Raises:
         ServiceMissingError: one of them didn't answer in time.
     """
-    with ExitStack() as stack:
-        ports = {}
-        for what in ("authority", "chain"):
-            ports[what] = free_port()
-            stack.enter_context(_running(what, folder / what, ports[what]))
-        for what, port in ports.items():
-            _wait_for(what, port)
-        yield Witnesses(f"http://127.0.0.1:{ports['authority']}", f"http://127.0.0.1:{ports['chain']}", folder)
+    with _running("authority", folder) as authority, _running("chain", folder) as chain:
+        yield Witnesses(authority, chain, folder)
 
 
 @contextmanager
-def _running(what: str, folder: Path, port: int) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "evidence.development", what, "--folder", str(folder), "--port", str(port)]
+def _running(what: str, folder: Path) -> Iterator[str]:
+    """A witness in a process of its own; its first line is its address."""
+    own = folder / what
+    own.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "evidence.development", what, "--folder", str(own)]
     if what == "chain":
         command += ["--every", SECONDS_BETWEEN_BLOCKS]
-    with (folder / "log.txt").open("ab") as log:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+    with (own / "log.txt").open("ab") as log:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True)
+    assert process.stdout is not None
     try:
-        yield
+        answers, _, _ = select.select([process.stdout], [], [], STARTING_SECONDS)
+        url = process.stdout.readline().strip() if answers else ""
+        if not url:
+            raise ServiceMissingError(f"The development {what} didn't start.", hint=f"Look into {own / 'log.txt'}.")
+        yield url
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    """Return a port on 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(what: str, port: int) -> None:
-    deadline = time.monotonic() + STARTING_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise ServiceMissingError(f"The development {what} didn't answer.", hint="Look into its log.txt below witnesses/.")
+        process.stdout.close()

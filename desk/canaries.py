@@ -35,4 +35,4 @@ def last_runs(watch: Watch) -> list[tuple[Canary, str]]:
 
 def _in_words(outcome: str, reason: str) -> str:
     word = str(WORDS[outcome])
-    return f"{word} ({refusal_in_words(reason)})" if reason else word
+    return _("%(word)s (%(why)s)") % {"word": word, "why": refusal_in_words(reason)} if reason else word

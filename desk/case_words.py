@@ -9,12 +9,17 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from desk.numbers import grouped
+from desk.sentences import in_words
 from exhibit.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.types import Decision
-from registry import calibrations
+from registry import calibrations, history, matching
 from registry.licence_check import Gap, Obstacle
-from registry.models import Capture, Case, Match, StepState
+from registry.models import Capture, Case, CaseEvent, Match, StepState
+from registry.recaptures import Standing, Visited
+from workers.facts import said_of_match
+from workers.steps.decide import DEMONSTRATION
 
 DECISIONS = {
     Case.Decision.OPEN: pgettext_lazy("decision", "open"),
@@ -24,6 +29,18 @@ DECISIONS = {
 }
 """A decision in a word."""
 
+STANDINGS = {
+    Standing.ONLINE: gettext_lazy("still online"),
+    Standing.HIDDEN: gettext_lazy("the file is still there, the page doesn't show it"),
+    Standing.CHANGED: gettext_lazy("changed"),
+    Standing.REMOVED: gettext_lazy("removed"),
+    Standing.UNSEEN: gettext_lazy("not seen"),
+}
+DECIDERS = {
+    matching.LEDGER: gettext_lazy("licence ledger"),
+    DEMONSTRATION: gettext_lazy("demonstration switch"),
+}
+"""What stands where a person's name would stand."""
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
@@ -40,8 +57,8 @@ def where(url: str) -> str:
 
 def seen(case: Case, first: datetime) -> str:
     """At how many places, and since when."""
-    words = ngettext("Seen on one page since %(day)s", "Seen at %(n)d places since %(day)s", case.places)
-    return words % {"n": case.places, "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
+    words = ngettext("Seen on one page since %(day)s", "Seen at %(n)s places since %(day)s", case.places)
+    return words % {"n": grouped(case.places), "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
 
 
 def how_much(match: Match) -> str:
@@ -71,7 +88,7 @@ def false_alarms(match: Match) -> str:
     per = bound.per_million
     if per >= 100:
         words = _("At most %(n)s false alarms in 10,000 pictures")
-        return words % {"n": formats.number_format(-(-per // 100), force_grouping=True)}
+        return words % {"n": grouped(-(-per // 100))}
     return _("At most %(n)s false alarms in a million pictures") % {"n": per}
 
 
@@ -85,10 +102,22 @@ def _percent(share: float) -> str:
     return f"{min(int(share * 100 + 1e-9), 100)}%"
 
 
+def figures(match: Match) -> list[str]:
+    """The figures of a comparison, sentence by sentence, as the exhibit sheet has them in English."""
+    return [_(sentence) % values for sentence, values in said_of_match(match)]
+
+
+def line(event: CaseEvent) -> str:
+    """A line of a case's history. What a person wrote stays as it is."""
+    by_person = event.kind == "note" or (event.said and event.kind != "captured")
+    words = event.sentence if by_person else in_words(event.sentence)
+    return history.joined([history.in_words(event.said), words])
+
+
 def taken(case: Case) -> str:
     """That somebody else decided a case first, and how."""
     words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
-    return words % {"n": case.number, "who": case.decided_by, "what": state_of(case)}
+    return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": state_of(case)}
 
 
 GAPS = {
@@ -114,15 +143,15 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
     done = [one for one in captures if one.state == StepState.DONE]
     visits = len(done)
     lines = [
-        ngettext("%(n)d picture, byte for byte", "%(n)d pictures, byte for byte", pictures) % {"n": pictures},
-        ngettext("%(n)d place with its times", "%(n)d places with their times", places) % {"n": places},
-        ngettext("%(n)d comparison and its drawings", "%(n)d comparisons and their drawings", len(matches))
-        % {"n": len(matches)},
+        ngettext("%(n)s picture, byte for byte", "%(n)s pictures, byte for byte", pictures) % {"n": grouped(pictures)},
+        ngettext("%(n)s place with its times", "%(n)s places with their times", places) % {"n": grouped(places)},
+        ngettext("%(n)s comparison and its drawings", "%(n)s comparisons and their drawings", len(matches))
+        % {"n": grouped(len(matches))},
         _("the search of your licences, this decision with your name and reason, and the record of the work"),
     ]
     if visits:
-        words = ngettext("what servers sent at %(n)d visit", "what servers sent at %(n)d visits", visits)
-        lines.append(words % {"n": visits})
+        words = ngettext("what servers sent at %(n)s visit", "what servers sent at %(n)s visits", visits)
+        lines.append(words % {"n": grouped(visits)})
     if visits < len(captures):
         lines.append(_("Visits that are under way are waited for."))
     return tuple(lines)
@@ -130,4 +159,34 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
 
 def state_of(case: Case) -> str:
     """What was decided, in a word."""
-    return str(DECISIONS[Case.Decision(case.decision)])
+    return decision_in_words(case.decision)
+
+
+def decision_in_words(decision: str) -> str:
+    """A decision in a word."""
+    return str(DECISIONS[Case.Decision(decision)])
+
+
+def visited(found: Visited) -> str:
+    """How the visited places of a case stand, and when the last of the visits was."""
+    day = formats.date_format(timezone.localtime(found.at), "DATE_FORMAT")
+    if sum(found.places.values()) == 1:
+        (only,) = found.places
+        return _("Visited on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(only)}
+    counted = [
+        ngettext("%(what)s at %(n)s place", "%(what)s at %(n)s places", n)
+        % {"what": standing_in_words(one), "n": grouped(n)}
+        for one in Standing
+        if (n := found.places.get(one, 0))
+    ]
+    return _("Visited, at last on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
+
+
+def who_in_words(who: str) -> str:
+    """Who did something: a person as the row names them, or what decided in the place of one."""
+    return str(DECIDERS.get(who, who))
+
+
+def standing_in_words(standing: str) -> str:
+    """How a place stood at its last visit."""
+    return str(STANDINGS[Standing(standing)])

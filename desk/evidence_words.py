@@ -4,13 +4,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from desk.sentences import in_words
 from evidence.facts import WitnessFacts
 from registry.models import Bundle, Capture, Case, LogEntry, StepState
 from workers.facts import Place
 from workers.witnessed import Witnessed
+
+KINDS: dict[str, Promise] = {
+    "opentimestamps": gettext_lazy("OpenTimestamps (Bitcoin)"),
+    "rfc3161": gettext_lazy("timestamp authority (RFC 3161)"),
+    "evm": gettext_lazy("blockchain (EVM)"),
+}
+"""What a witness is."""
+SUBJECTS: dict[str, Promise] = {
+    "manifest": gettext_lazy("for the bundle itself"),
+    "checkpoint": gettext_lazy("for the log's head above it"),
+}
+"""To what a witness speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,21 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
     return steps + [_witness(one) for one in _each_once(witnesses)]
 
 
+def witness_name(one: WitnessFacts) -> str:
+    """How people call a witness: the chain of OpenTimestamps is better known than its calendars."""
+    return "Bitcoin" if one.kind == "opentimestamps" and not one.development else one.name
+
+
+def witness_kind(kind: str) -> str:
+    """What a witness is."""
+    return str(KINDS.get(kind, kind))
+
+
+def witness_subject(subject: str) -> str:
+    """To what a witness speaks."""
+    return str(SUBJECTS.get(subject, subject))
+
+
 def _captured(captures: Sequence[Capture]) -> Step:
     ended = [one for one in captures if one.finished_at is not None and one.state == StepState.DONE]
     if not captures:
@@ -81,7 +110,7 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
         words = _("bundle %(n)d") % {"n": bundle.number}
         return Step(name, bundle.sealed_at, words, done=True, target="bundles")
     if bundle.state == StepState.FAILED:
-        words = _("Not sealed.") + " " + bundle.error
+        words = _("Not sealed.") + " " + in_words(bundle.error)
     elif case.decision == Case.Decision.CONFIRMED:
         words = _("Being sealed: visits and the log are waited for, and a moment to undo.")
     else:
@@ -100,7 +129,7 @@ def _each_once(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
 
 
 def _witness(one: WitnessFacts) -> Step:
-    name = _("Witnessed by %(name)s") % {"name": one.name}
+    name = _("Witnessed by %(name)s") % {"name": witness_name(one)}
     if one.time is not None:
         words, done = _("existed no later than this"), True
     elif one.kind == "opentimestamps":

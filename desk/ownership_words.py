@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from registry.models import OwnershipRemark, Work, WorkChange
-from workers.terms import Finding, Standing
+from workers.terms import By, Finding, Standing
 
 COUNTRIES = {
     "US": gettext_lazy("United States"),
@@ -20,9 +20,20 @@ COUNTRIES = {
     "IN": gettext_lazy("India"),
 }
 STANDINGS = {
-    Standing.OVER: gettext_lazy("over on the dates entered"),
-    Standing.RUNNING: gettext_lazy("running"),
+    Standing.OVER: gettext_lazy("may be over on the dates entered"),
+    Standing.RUNNING: gettext_lazy("not over on the dates entered"),
     Standing.UNKNOWN: gettext_lazy("cannot tell"),
+}
+BY = {
+    By.DEATH: gettext_lazy("%(number)d years after the author's death"),
+    By.PUBLICATION: gettext_lazy("%(number)d years after first publication"),
+    By.CREATION: gettext_lazy("%(number)d years after creation"),
+    By.DEAD_UNTIL: gettext_lazy("authors who died in %(number)d or before: a longer term came too late for them"),
+    By.PHOTOGRAPHS_UNTIL: gettext_lazy(
+        "photographs first published in %(number)d or before: a longer term came too late"
+    ),
+    By.RECORDS: gettext_lazy("what was published before %(number)d depends on notices and renewals"),
+    By.GAP: gettext_lazy("a date is missing, or dates don't decide it"),
 }
 FIELDS = {
     "title": gettext_lazy("Title"),
@@ -77,7 +88,7 @@ def said_of(remark: OwnershipRemark) -> Said:
     kinds, details = OwnershipRemark.Kind, remark.details
     if remark.kind == kinds.TERM:
         countries = _list(str(COUNTRIES.get(code, code)) for code in details["countries"])
-        sentence = _("Protection is over on the dates entered: %(countries)s.") % {"countries": countries}
+        sentence = _("Protection may be over on the dates entered: %(countries)s.") % {"countries": countries}
         return Said(remark, sentence, follows=_("No notice is made until somebody gives a reason."))
     if remark.kind == kinds.MANIFEST:
         sentence = _("The manifest in the file (C2PA) names somebody else than you declare.")
@@ -90,10 +101,16 @@ def said_of(remark: OwnershipRemark) -> Said:
     return Said(remark, _("The file names somebody else than you declare."), stated)
 
 
-def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str]]:
-    """Country, what the dates say, and the rule's source."""
+def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
+    """Country, what the dates say, by which rule, and where it stands."""
     return [
-        (str(COUNTRIES.get(one.country, one.country)), str(STANDINGS[one.standing]), one.source) for one in findings
+        (
+            str(COUNTRIES.get(one.country, one.country)),
+            str(STANDINGS[one.standing]),
+            str(BY[one.by]) % {"number": one.number},
+            one.source,
+        )
+        for one in findings
     ]
 
 

@@ -72,7 +72,7 @@ def inquiry_in_words(row: Inquiry) -> str:
         return str(OUTCOMES[row.outcome])
     if row.state == StepState.FAILED:
         return _("It didn't answer, again and again.")
-    if row.state == StepState.TODO and row.not_before is not None and row.error:
+    if row.put_off and row.error:
         return _("It asks to be asked later, or didn't answer. It is asked again by itself.")
     return ""
 

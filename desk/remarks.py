@@ -28,5 +28,7 @@ def remarks_of(reasons: Iterable[str]) -> list[str]:
 
 def further_in_words(number: int) -> str:
     """That the work is in the picture so many times more; empty when it isn't."""
-    one, many = "The work is in the picture once more.", "The work is in the picture %(n)d times more."
-    return ngettext(one, many, number) % {"n": number} if number else ""
+    if not number:
+        return ""
+    words = ngettext("The work is in the picture once more.", "The work is in the picture %(n)d times more.", number)
+    return words % {"n": number}

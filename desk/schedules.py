@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from crawler.job import Politeness
+from desk.numbers import grouped
 from registry.models import Watch
 from registry.schedules import DAY, WEEK
 
@@ -24,15 +25,19 @@ def schedule(watch: Watch) -> str:
         clock = time_format(local, "H:i")
         if every % WEEK == timedelta(0):
             weeks, day = every // WEEK, WEEKDAYS[local.weekday()]
-            sentence = ngettext("Every week, %(day)s at %(time)s", "Every %(n)s weeks, %(day)s at %(time)s", weeks)
+            sentence = (
+                _("Every %(n)s weeks, %(day)s at %(time)s") if weeks > 1 else _("Every week, %(day)s at %(time)s")
+            )
             return sentence % {"n": weeks, "day": day, "time": clock}
         days = every // DAY
-        return ngettext("Every day at %(time)s", "Every %(n)s days at %(time)s", days) % {"n": days, "time": clock}
+        sentence = _("Every %(n)s days at %(time)s") if days > 1 else _("Every day at %(time)s")
+        return sentence % {"n": days, "time": clock}
     if every % HOUR == timedelta(0):
         hours = every // HOUR
-        return ngettext("Every hour", "Every %(n)s hours", hours) % {"n": hours}
-    minutes = every // MINUTE
-    return ngettext("Every minute", "Every %(n)s minutes", minutes) % {"n": minutes}
+        return _("Every %(n)s hours") % {"n": hours} if hours > 1 else _("Every hour")
+    if every == MINUTE:
+        return _("Every minute")
+    return _("Every %(n)s minutes") % {"n": number_format(f"{every / MINUTE:.3g}")}
 
 
 def budget(given: Mapping[str, float]) -> list[str]:
@@ -40,15 +45,15 @@ def budget(given: Mapping[str, float]) -> list[str]:
     told: list[str] = []
     if "searches" in given:
         asked = int(given["searches"])
-        told.append(ngettext("At most %(n)s search", "At most %(n)s searches", asked) % {"n": _count(asked)})
+        told.append(ngettext("At most %(n)s search", "At most %(n)s searches", asked) % {"n": grouped(asked)})
     if "pages" in given:
         pages = int(given["pages"])
-        told.append(ngettext("At most %(n)s page", "At most %(n)s pages", pages) % {"n": _count(pages)})
+        told.append(ngettext("At most %(n)s page", "At most %(n)s pages", pages) % {"n": grouped(pages)})
     if "images" in given:
         images = int(given["images"])
-        told.append(ngettext("At most %(n)s picture", "At most %(n)s pictures", images) % {"n": _count(images)})
+        told.append(ngettext("At most %(n)s picture", "At most %(n)s pictures", images) % {"n": grouped(images)})
     if "bytes" in given:
-        told.append(_("At most %(n)s MB") % {"n": _count(max(1, int(given["bytes"]) // 1_000_000))})
+        told.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
     if "seconds" in given:
         told.append(_longest(int(given["seconds"])))
     if "depth" in given:
@@ -59,20 +64,16 @@ def budget(given: Mapping[str, float]) -> list[str]:
         told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
     if "hosts" in given:
         hosts = int(given["hosts"])
-        told.append(ngettext("At most %(n)s host", "At most %(n)s hosts", hosts) % {"n": _count(hosts)})
+        told.append(ngettext("At most %(n)s host", "At most %(n)s hosts", hosts) % {"n": grouped(hosts)})
     return told
-
-
-def _count(number: int) -> str:
-    return number_format(number, force_grouping=True)
 
 
 def _longest(seconds: int) -> str:
     if seconds % 3_600 == 0:
         hours = seconds // 3_600
-        return ngettext("At most %(n)s hour", "At most %(n)s hours", hours) % {"n": _count(hours)}
+        return ngettext("At most %(n)s hour", "At most %(n)s hours", hours) % {"n": grouped(hours)}
     minutes = max(1, seconds // 60)
-    return ngettext("At most %(n)s minute", "At most %(n)s minutes", minutes) % {"n": _count(minutes)}
+    return ngettext("At most %(n)s minute", "At most %(n)s minutes", minutes) % {"n": grouped(minutes)}
 
 
 def politeness(given: Mapping[str, float]) -> list[str]:

@@ -39,7 +39,8 @@ MIDDLEWARE = [
     "desk.web.headers.content_policy",
     "desk.web.requests.traced",
     "desk.api.problems.as_problems",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "desk.web.assets.assets",
+    "desk.web.compression.Compression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -67,7 +68,7 @@ TEMPLATES = [
 
 DATABASES = {"default": {**django_database(CONFIG), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# what throttles sign-in counts here, for all processes together
+# what limits tries (sign-ins, links, invitations) counts here: one cache for all processes of the site
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -95,8 +96,11 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers' addresses get no mail from 
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
+# besides allauth's own; of one address (of one network of IPv6)
+ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip", "link": "60/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 MFA_ADAPTER = "desk.web.sign_in.Authenticators"
+MFA_FORMS = {"add_webauthn": "desk.web.key_forms.NewKey", "edit_webauthn": "desk.web.key_forms.RenamedKey"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # clocks of telephones
@@ -106,14 +110,17 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONFIG.public_url.startswith("https://"
 LANGUAGE_CODE = CONFIG.languages[0]
 LANGUAGES = [(code, {"en": "English", "zh-hans": "简体中文"}[code]) for code in CONFIG.languages]
 FORMAT_MODULE_PATH = ["desk.formats"]
-LOCALE_PATHS = [BASE / "locale"]
+# the second one has our words for what allauth and Django say on our pages
+LOCALE_PATHS = [BASE / "locale", BASE / "locale_of_accounts"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = CONFIG.time_zone
 
-STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = CONFIG.debug
+STATIC_URL = "static/"  # Django wants one; the addresses are those of desk.web.assets
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "desk.web.assets.AssetStorage"},
+}
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

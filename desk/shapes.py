@@ -4,34 +4,20 @@ Times are RFC 3339 in UTC.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.conf import settings
 from django.db.models import Prefetch, QuerySet
 
-from desk.masks import masks
-from desk.watch_shapes import canaries_of, canary, crawl, crawls, refusal, refusals, watch, watches
+from desk.download_shapes import bundle
+from desk.watch_shapes import canaries_of, canary, crawl, crawls, refusal, refusals, searches, watch, watches
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from registry import calibrations, owned, recaptures
-from registry.models import (
-    Bundle,
-    Case,
-    CaseSighting,
-    Deposit,
-    Licence,
-    Match,
-    Owner,
-    Report,
-    Revisit,
-    Work,
-)
+from registry.history import in_english
+from registry.models import Bundle, Case, CaseSighting, Licence, Match, Owner
 
-__all__ = ["canaries_of", "canary", "crawl", "crawls", "refusal", "refusals", "watch", "watches"]
-
-if TYPE_CHECKING:
-    from evidence.facts import WitnessFacts
+__all__ = ["canaries_of", "canary", "crawl", "crawls", "refusal", "refusals", "searches", "watch", "watches"]
 
 Plain = dict[str, Any]
 
@@ -52,87 +38,6 @@ def owner(row: Owner) -> Plain:
         "open_cases": owned.cases(row).filter(decision=Case.Decision.OPEN).count(),
         "members": row.memberships.count(),
     }
-
-
-def with_pictures(works: QuerySet[Work]) -> QuerySet[Work]:
-    """Works with all that :func:`work` reads, in few queries."""
-    return works.prefetch_related("conflicts", "work_pictures__picture")
-
-
-def work(row: Work) -> Plain:
-    """A registered work. ``flags`` says why it can't be matched safely."""
-    return {
-        "number": row.number,
-        "title": row.title,
-        "author": row.author,
-        "file": row.source_name,
-        "rights": row.rights_statement,
-        "first_publication": row.first_publication,
-        "registrations": row.registrations,
-        "registered_at": rfc3339(row.registered_at),
-        "flags": row.low_information,
-        "conflicts": conflicts(row),
-        "pictures": [
-            {
-                "digest": one.picture.digest.hex,
-                "format": one.picture.format,
-                "width": one.picture.width,
-                "height": one.picture.height,
-                "bytes": one.picture.size,
-                "masked": masks(one),
-            }
-            for one in row.work_pictures.all()
-        ],
-    }
-
-
-def full_work(row: Work) -> Plain:
-    """A work with its cases, and how far the search of what was seen before is."""
-    cases = owned.cases(row.owner).filter(work=row)
-    return {
-        **work(row),
-        "cases": [{"number": one.number, "party": one.party, "decision": one.decision} for one in cases],
-        **past(row),
-    }
-
-
-def deposit(row: Deposit) -> Plain:
-    """A deposit record of a work."""
-    return {
-        "work": row.work.number,
-        "number": row.number,
-        "seal": row.seal_digest.hex,
-        "sealed_at": rfc3339(row.sealed_at),
-        "made_by": row.made_by,
-    }
-
-
-def past(row: Work) -> Plain:
-    """How far the search of what was seen before is, for each picture, and what had expired by then."""
-    pictures = list(row.work_pictures.order_by("pk"))
-    seen = Revisit.objects.filter(owner=row.owner_id, registered__in=[one.picture_id for one in pictures])
-    return {
-        "search": [{"state": one.state, **one.progress} for one in pictures],
-        "seen_before": [
-            {
-                "outcome": one.outcome,
-                "hamming": one.hamming,
-                "inliers": one.inliers,
-                "dense": one.dense,
-                "sentence": one.sentence,
-            }
-            for one in seen.order_by("hamming", "pk")
-        ],
-    }
-
-
-def conflicts(row: Work) -> list[Plain]:
-    """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
-    dates = [one.earlier_registered_at for one in row.conflicts.all()]
-    if not dates:
-        return []
-    day = min(dates).date().isoformat()
-    return [{"sentence": f"An earlier registration of this or a near-same picture exists, of {day}.", "date": day}]
 
 
 def licence(row: Licence) -> Plain:
@@ -178,7 +83,10 @@ def case_line(row: Case) -> Plain:
         "decided_by": row.decided_by,
         "reason": row.reason,
         "demonstration": row.demonstration,
+        "waits": row.waits,
         "opened_at": rfc3339(row.opened_at),
+        "disputed_at": time(row.disputed_at),
+        "standing": row.standing,
     }
 
 
@@ -190,6 +98,7 @@ def _use(row: CaseSighting) -> Plain:
         "first_seen": rfc3339(row.sighting.first_seen),
         "last_seen": rfc3339(row.sighting.last_seen),
         "picture": row.sighting.picture.digest.hex,
+        "comparison": row.match_id,
         "match": row.match.decision,
         "licence": None if row.licence is None else row.licence.number,
         "hamming": row.match.hamming,
@@ -217,7 +126,10 @@ def _calibration(match: Match, digest: Digest) -> Plain:
 def history(row: Case) -> list[Plain]:
     """What happened to a case, oldest first."""
     events = row.events.order_by("at", "pk")
-    return [{"at": rfc3339(one.at), "kind": one.kind, "by": one.actor, "sentence": one.sentence} for one in events]
+    return [
+        {"at": rfc3339(one.at), "kind": one.kind, "by": one.actor, "sentence": in_english(one.said, one.sentence)}
+        for one in events
+    ]
 
 
 def captures(row: Case) -> list[Plain]:
@@ -225,8 +137,10 @@ def captures(row: Case) -> list[Plain]:
     rows = row.captures.select_related("sighting").order_by("pk")
     return [
         {
+            "id": one.pk,
             "page_url": one.sighting.page_url,
             "number": one.number,
+            "files": [file["name"] for file in one.files],
             "state": one.state,
             "method": one.method,
             "outcome": one.outcome,
@@ -242,59 +156,3 @@ def captures(row: Case) -> list[Plain]:
 def full_case(row: Case) -> Plain:
     """A case with everything that is known of it."""
     return {**case(row), "captures": captures(row), "history": history(row)}
-
-
-def bundle_line(row: Bundle) -> Plain:
-    """A bundle in a list; what witnesses say of it stands in :func:`bundle`."""
-    return {
-        "case": row.case.number,
-        "number": row.number,
-        "state": row.state,
-        "error": row.error,
-        "seal": None if row.seal_digest is None else row.seal_digest.hex,
-        "sealed_at": time(row.sealed_at),
-    }
-
-
-def bundle(row: Bundle) -> Plain:
-    """A bundle with what outside witnesses have answered. ``state`` of a receipt: ``asked``, ``pending``, ``complete``.
-
-    ``subject`` is what was witnessed: the ``manifest`` itself, or the ``checkpoint`` of the log that covers it.
-    """
-    from workers.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
-    from workers.witnessed import witnessed  # noqa: PLC0415
-
-    witnesses = witnesses_of(row) if row.seal_digest is not None else ()
-    counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)
-    return {
-        **bundle_line(row),
-        "witnessed": counted.enough,
-        "witnesses": {"complete": counted.complete, "asked": counted.asked, "needed": counted.needed},
-        "receipts": [receipt(one) for one in witnesses],
-    }
-
-
-def receipt(one: "WitnessFacts") -> Plain:
-    """What a witness has answered."""
-    return {
-        "kind": one.kind,
-        "witness": one.name,
-        "development": one.development,
-        "state": one.state,
-        "subject": one.subject,
-        "time": time(one.time),
-        "qualified_as_of": one.qualified or None,
-    }
-
-
-def report(row: Report) -> Plain:
-    """A report and the names of its files."""
-    return {
-        "number": row.number,
-        "title": row.parameters.get("title", ""),
-        "state": row.state,
-        "error": row.error,
-        "created_at": rfc3339(row.created_at),
-        "volumes": row.progress.get("volumes", 1),
-        "files": [one["name"] for one in row.files],
-    }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from exhibit.clock import rfc3339
-from registry.models import Delivery, Event, StepState, Webhook
+from registry.models import Delivery, Event, Webhook
 
 Plain = dict[str, Any]
 
@@ -28,7 +28,6 @@ def webhook(row: Webhook) -> Plain:
 
 def delivery(row: Delivery) -> Plain:
     """One message to a webhook, and what came of its last tries."""
-    waits = row.state == StepState.TODO and row.not_before is not None
     return {
         "message": f"evt_{row.event_id}",
         "kind": row.event.kind,
@@ -36,6 +35,6 @@ def delivery(row: Delivery) -> Plain:
         "state": row.state,
         "tries": row.tries,
         "delivered_at": row.delivered_at and rfc3339(row.delivered_at),
-        "next_try": rfc3339(row.not_before) if waits and row.not_before else None,
+        "next_try": rfc3339(row.not_before) if row.put_off and row.not_before else None,
         "answers": row.answers,
     }

@@ -1,13 +1,14 @@
 """The shapes of watches, their crawls and their canaries; :mod:`desk.shapes` has them too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
+from crawler.searching import Service
 from exhibit.clock import rfc3339
-from registry import canaries
-from registry.models import Canary, Crawl, Refusal, Sighting, StepState, Watch
+from registry import canaries, owned
+from registry.models import UNFINISHED, Canary, Crawl, Owner, Picture, Refusal, Sighting, Watch
 
 Plain = dict[str, Any]
 
@@ -19,8 +20,8 @@ def watch(row: Watch) -> Plain:
 
 def watches(rows: Sequence[Watch]) -> list[Plain]:
     """The same of many, in few queries."""
-    last = Crawl.objects.filter(watch__in=rows).order_by("watch_id", "-number").distinct("watch_id")
-    told = {one.watch_id: plain for one, plain in _crawls(list(last.select_related("watch")))}
+    last = owned.last_crawls(rows)
+    told = {one.watch_id: plain for one, plain in _crawls(list(last.values()))}
     return [
         {
             "number": row.number,
@@ -35,6 +36,22 @@ def watches(rows: Sequence[Watch]) -> list[Plain]:
             "last_crawl": told.get(row.pk),
         }
         for row in rows
+    ]
+
+
+def searches(services: Mapping[str, Service], of: Owner) -> list[Plain]:
+    """Searches by their short names, and for which of them an owner has a key; nothing of the key itself."""
+    keys = {row.service: row for row in of.search_keys.defer("encrypted")}
+    return [
+        {
+            "search": name,
+            "name": one.name,
+            "about": one.about,
+            "takes": "pictures" if one.takes_pictures else "words",
+            "key_added_at": rfc3339(keys[name].added_at) if name in keys else None,
+            "key_added_by": keys[name].added_by if name in keys else "",
+        }
+        for name, one in sorted(services.items())
     ]
 
 
@@ -78,12 +95,13 @@ def crawls(rows: Sequence[Crawl]) -> list[Plain]:
 
 
 def _crawls(rows: Sequence[Crawl]) -> list[tuple[Crawl, Plain]]:
-    waiting = Count("picture", distinct=True, filter=Q(picture__state__in=[StepState.TODO, StepState.DOING]))
-    sightings = Sighting.objects.filter(crawl__in=rows).values("crawl").order_by()
-    counted: Any = sightings.annotate(sightings=Count("pk"), pictures=Count("picture", distinct=True), waiting=waiting)
-    counts = ("sightings", "pictures", "waiting")
-    seen = {one["crawl"]: {name: one[name] for name in counts} for one in counted}
-    nothing = dict.fromkeys(counts, 0)
+    seen = Sighting.objects.filter(crawl__in=rows).values_list("crawl").order_by()
+    different = Count("picture", distinct=True)
+    sightings = dict(seen.annotate(count=Count("*")))
+    # while a crawl goes on: its end counts them for good
+    pictures = dict(seen.filter(crawl__in=[row for row in rows if row.pictures is None]).annotate(different))
+    uncompared = Picture.objects.filter(state__in=UNFINISHED)
+    waiting = dict(seen.filter(picture__in=uncompared).annotate(different))
     return [
         (
             row,
@@ -95,7 +113,9 @@ def _crawls(rows: Sequence[Crawl]) -> list[tuple[Crawl, Plain]]:
                 "started_at": rfc3339(row.started_at),
                 "finished_at": row.finished_at and rfc3339(row.finished_at),
                 "pages": row.pages,
-                **seen.get(row.pk, nothing),
+                "sightings": sightings.get(row.pk, 0),
+                "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
+                "waiting": waiting.get(row.pk, 0),
             },
         )
         for row in rows

@@ -1,6 +1,6 @@
 """The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evidence import merkle
@@ -60,16 +60,24 @@ class Log:
             earlier state nothing is signed any more, nor without the file, which :func:`log_key` makes with the key.
             Nothing is remembered if no file is named.
         left: names that the log had before a break, and that it never signs under again.
+        keys: the public key that signed under a name, where it is known; this log's own elsewhere.
     """
 
     def __init__(
-        self, store: LogStore, signer: Signer, origin: str, head: Path | None = None, left: Iterable[str] = ()
+        self,
+        store: LogStore,
+        signer: Signer,
+        origin: str,
+        head: Path | None = None,
+        left: Iterable[str] = (),
+        keys: Mapping[str, bytes] | None = None,
     ) -> None:
         self._store = store
         self._signer = signer
         self._head = None if head is None else HeadFile(head)
         self.origin = check_name(origin)
         self.left = tuple(left)
+        self._keys = {} if keys is None else keys
 
     def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
         """Append entries in order, all or nothing; waits for the sole right to do so.
@@ -223,7 +231,13 @@ class Log:
 
     def vkeys(self) -> list[str]:
         """The public key under each name that the log had, the present one last: a verifier pins name and key."""
-        return [verifier_key(name, self._signer.public_key) for name in (*self.left, self.origin)]
+        names = (*self.left, self.origin)
+        return [verifier_key(name, self._keys.get(name, self._signer.public_key)) for name in names]
+
+    @property
+    def public_key(self) -> bytes:
+        """Of the key that signs now, 32 bytes."""
+        return self._signer.public_key
 
     def _proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
         if size > self._store.size():

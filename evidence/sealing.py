@@ -1,6 +1,7 @@
 """Sealing: contents become a canonical manifest, a seal digest and a signature. Nothing here may change afterwards."""
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -17,7 +18,10 @@ from exhibit.ports import BlobStore, Signer
 JSON = "application/json"
 STAND_IN = "stand-in"
 """The role of a reduced picture, which is shown where a copy of the bundle withholds the one that it is of."""
+TITLE_DOCUMENT = "title-document"
+"""The role of a document of the work's chain of title."""
 
+_PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
 _SUFFIXES = {
     "AVIF": ".avif",
     "BMP": ".bmp",
@@ -146,6 +150,12 @@ def sighting_folder(number: int) -> str:
 def work_picture_path(number: int, picture_format: str) -> str:
     """Where a registered picture lies, such as ``data/work/01.jpg``; numbers count from 1."""
     return f"data/work/{number:02d}{_suffix(picture_format)}"
+
+
+def title_document_path(number: int, name: str) -> str:
+    """Where a document of the chain of title lies, such as ``data/work/documents/01.pdf``."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return f"data/work/documents/{number:02d}{suffix if _PLAIN_SUFFIX.fullmatch(suffix) else '.bin'}"
 
 
 def calibration_path(number: int) -> str:

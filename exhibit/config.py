@@ -48,7 +48,7 @@ class Config:
     public_url: str = _setting("", values.web_url)
     allowed_hosts: tuple[str, ...] = _setting((), values.texts)
     proxies: int = _setting(0, values.whole_number(0, 16))
-    sign_up: str = _setting("invitation", values.choice("invitation", "open"))
+    sign_up: str = _setting("invitation", values.one_of("invitation", "open"))
     mail_url: str = _setting("", values.mail_url)
     mail_from: str = _setting("", values.mail_address)
     workers: int = _setting(2, values.whole_number(1, 256))

@@ -54,9 +54,9 @@ def one_of(*known: str) -> Callable[[object], str]:
     """A check for one of some words."""
 
     def check(value: object) -> str:
-        given = text(value)
+        given = text(value).lower()
         if given not in known:
-            raise ValueError(f"{given!r} isn't one of {', '.join(known)}")
+            raise ValueError(f"{given!r} isn't {' or '.join(known)}")
         return given
 
     return check
@@ -76,18 +76,6 @@ def price(value: object) -> str:
     if given and not re.fullmatch(r"\d{1,6}(\.\d{1,6})? [A-Z]{3}", given):
         raise ValueError(f"{given!r} isn't a price such as 0.02 EUR")
     return given
-
-
-def choice(*among: str) -> Callable[[object], str]:
-    """A check for one of some words."""
-
-    def check(value: object) -> str:
-        given = text(value).lower()
-        if given not in among:
-            raise ValueError(f"{given!r} isn't {' or '.join(among)}")
-        return given
-
-    return check
 
 
 def url(*schemes: str) -> Callable[[object], str]:

@@ -94,23 +94,46 @@ def read_limited(response: requests.Response, max_bytes: int, seconds: float = 6
         requests.RequestException: the connection broke.
     """
     too_large = RefusedError(f"The answer has more than {max_bytes:,} bytes.", reason="too-many-bytes")
+    declared = response.headers.get("Content-Length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        response.close()
+        raise too_large
+    body = _read(response, max_bytes + 1, seconds)
+    if len(body) > max_bytes:
+        raise too_large
+    return body
+
+
+def read_beginning(response: requests.Response, max_bytes: int, seconds: float = 60.0) -> bytes:
+    """Read the first bytes of a body and close the response; nothing more of it is asked for.
+
+    Args:
+        response: as it came, nothing read yet.
+        max_bytes: how many, after its content encoding has been undone; a shorter body comes whole.
+        seconds: for all of them, however slowly they drip.
+
+    Raises:
+        RefusedError: with reason ``too-slow``.
+        requests.RequestException: the connection broke.
+    """
+    return _read(response, max_bytes, seconds)
+
+
+def _read(response: requests.Response, most: int, seconds: float) -> bytes:
     body = bytearray()
     with response, _deadline(_wire(response).socket, seconds) as late:
-        declared = response.headers.get("Content-Length", "")
-        if declared.isdecimal() and int(declared) > max_bytes:
-            raise too_large
         try:
             for piece in response.iter_content(_PIECE):
                 body += piece
-                if len(body) > max_bytes:
-                    raise too_large
+                if len(body) >= most:
+                    break
         except requests.RequestException as error:
             if late.is_set():
                 raise _too_slow() from error
             raise
         if late.is_set():
             raise _too_slow()
-    return bytes(body)
+    return bytes(body[:most])
 
 
 def connection_facts(response: requests.Response) -> ConnectionFacts:

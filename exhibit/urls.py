@@ -72,6 +72,11 @@ def registrable_domain(host: str) -> str:
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else name
 
 
+def same_domain(one: str, other: str) -> bool:
+    """Whether two URLs lie below one registrable domain, so that one party answers for both."""
+    return registrable_domain(host_of(one)) == registrable_domain(host_of(other))
+
+
 @cache
 def _suffixes() -> "TLDExtract":
     """The Public Suffix List that comes with tldextract."""

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from exhibit.types import Decision
 from registry import look_alikes
-from registry.models import Case, CaseSighting, LookAlike, Match
+from registry.models import Case, CaseSighting, Match
 
 LIKELY, UNLIKELY = 0.9, 0.3
 """Where nothing is calibrated: how likely a certain match, and one put up for review, stand in the queue."""
@@ -23,7 +23,7 @@ def look_after(case: Case, gained: Iterable[CaseSighting] = ()) -> None:
         gained: its rows that are new.
     """
     matches = list(Match.objects.filter(case_sightings__case=case).distinct())
-    best = max(matches, key=_strength, default=None)
+    best = max(matches, key=strength, default=None)
     rows = case.case_sightings.order_by("-sighting__last_seen", "-pk")
     case.shown = rows.filter(match=best).first()
     case.likelihood = max(map(likelihood, matches), default=0.0)
@@ -37,6 +37,11 @@ def likelihood(match: Match) -> float:
     if match.probability is not None:
         return match.probability
     return LIKELY if match.decision == Decision.CERTAIN else UNLIKELY
+
+
+def strength(match: Match) -> tuple[bool, float, float, int]:
+    """By which the strongest of several matches is found."""
+    return match.decision == Decision.CERTAIN, match.probability or 0.0, match.dense, -match.pk
 
 
 def set_aside(case: Case) -> int:
@@ -57,16 +62,9 @@ def set_aside(case: Case) -> int:
     return changed
 
 
-def take_out(case: Case) -> None:
-    """Take a case out of the drawer: it waits for a person, whatever was learned. Inside a transaction."""
-    Case.objects.filter(pk=case.pk, decision=Case.Decision.OPEN).update(waits=True)
-
-
-def learned_from(case: Case) -> LookAlike | None:
-    """Why an open case lies in the drawer: the first of the cleared pairs that concern it."""
-    registered = Match.objects.filter(case_sightings__case=case).values("registered_id")
-    rows = LookAlike.objects.filter(owner=case.owner_id, registered__in=registered)
-    return rows.select_related("case").order_by("cleared_at", "pk").first()
+def take_out(case: Case) -> bool:
+    """Take a case out of the drawer: it waits for a person, whatever was learned; returns whether it lay there."""
+    return Case.objects.filter(pk=case.pk, decision=Case.Decision.OPEN, waits=False).update(waits=True) == 1
 
 
 def _waits(case: Case, matches: list[Match], gained: list[CaseSighting]) -> bool:
@@ -84,7 +82,3 @@ def _waits(case: Case, matches: list[Match], gained: list[CaseSighting]) -> bool
         known = look_alikes.known_among(case.owner_id, [one for one in matches if one.pk in {r.match_id for r in new}])
         new = [row for row in new if row.match_id not in known]
     return bool(new) or case.waits
-
-
-def _strength(match: Match) -> tuple[bool, float, float, int]:
-    return match.decision == Decision.CERTAIN, match.probability or 0.0, match.dense, -match.pk

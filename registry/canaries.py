@@ -10,15 +10,17 @@ from datetime import timedelta
 from enum import StrEnum
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
+from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import Decision
-from exhibit.urls import normalise, url_key
+from exhibit.urls import normalise, same_domain, url_key
 from registry import events, trail
+from registry.crawling import STOPPED
 from registry.licences import NewLicence, keep_licences
 from registry.models import (
+    UNFINISHED,
     Canary,
     Crawl,
     EventKind,
@@ -26,15 +28,14 @@ from registry.models import (
     Owner,
     Refusal,
     Sighting,
-    StepState,
     Watch,
     Work,
     WorkPicture,
 )
 
 LICENSEE, REASON = "canary", "A known copy on the owner's own page, for a watch to find."
-LATELY = timedelta(hours=6)
-"""Pictures of a crawl may be compared for so long after its end."""
+LATELY = timedelta(days=30)
+"""After so long it is too late to tell of a miss: shorter than events are kept, or it would be told twice."""
 
 MATCHED = (Decision.CERTAIN, Decision.REVIEW)
 
@@ -74,22 +75,24 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     A licence for exactly this page is added too, so that no case comes of it.
 
     Raises:
-        WrongUseError: it isn't the address of a page, or the watch reads files.
+        NotFoundError: somebody has removed the watch meanwhile.
+        WrongUseError: it isn't the address of a page, or the watch visits no pages.
     """
     normal = normalise(url)
     if not normal.startswith(("http://", "https://")):
         raise WrongUseError(f"{url!r} isn't the address of a page.", hint="Give it as http:// or https://.")
     if watch.private:
-        raise WrongUseError(f"The watch {watch.name} reads files.", hint="Name a watch over pages.")
+        raise WrongUseError(f"The watch {watch.name} visits no pages.", hint="Name a watch over pages.")
     key, owner = url_key(normal), work.owner
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
+            raise NotFoundError(f"The watch {watch.name} was deleted meanwhile.")
         known = active(owner).filter(work=work, watch=watch, key=key).first()
         if known is not None:
             return known
         number = (owner.canaries.aggregate(last=Max("number"))["last"] or 0) + 1
-        permitted = NewLicence(LICENSEE, (work,), url_pattern=normal.replace("*", ""), reason=REASON)
-        keep_licences(owner, [permitted], by=by)
+        keep_licences(owner, [_licence(work, normal)], by=by)
         trail.changed(
             "canary planted", by=by, owner=owner, about={"canary": number, "url": normal, "work": work.number}
         )
@@ -98,8 +101,15 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
         )
 
 
+def is_in_reach(canary: Canary) -> bool:
+    """Whether its watch looks at any place on the site of a canary's page; else no run can find it."""
+    return any(same_domain(canary.url, source["url"]) for source in canary.watch.sources)
+
+
 def note_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
     """Record where the pages of canaries lead: what is seen there counts, and a licence for there is added as well.
+
+    Only below the domain of the page itself: what another party shows is no copy that the owner has put there.
 
     Args:
         watch: whose crawl visited them.
@@ -110,9 +120,12 @@ def note_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
         return
     for canary in Canary.objects.filter(watch=watch, removed_at=None, key__in=led).select_related("owner", "work"):
         target = led[bytes(canary.key)]
-        if canary.leads_to != target:
+        target = target if same_domain(canary.url, target) else ""
+        if canary.leads_to == target:
+            continue
+        if target:
             keep_licences(canary.owner, [_licence(canary.work, target)])
-            Canary.objects.filter(pk=canary.pk).update(leads_to=target)
+        Canary.objects.filter(pk=canary.pk).update(leads_to=target)
 
 
 def _licence(work: Work, url: str) -> NewLicence:
@@ -148,12 +161,16 @@ def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     return {crawl.pk: [_result(crawl, one, facts) for one in canaries] for crawl, canaries in expected.items()}
 
 
-def missed_lately(owner: Owner) -> list[tuple[Crawl, Result]]:
-    """Of each watch the canaries that its last crawl, which has ended, missed."""
-    watches = {canary.watch_id for canary in active(owner)}
-    ended = Crawl.objects.filter(watch__in=watches).exclude(finished_at=None)
-    last = ended.order_by("watch_id", "-number").distinct("watch_id").select_related("watch")
-    crawls = {crawl.pk: crawl for crawl in last}
+def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
+    """Of each watch, or of each of an owner's, the canaries that its last crawl missed.
+
+    That is the last one that has ended by itself: one that a person stopped didn't get to see everything.
+    """
+    expected = Canary.objects.filter(removed_at=None) if owner is None else active(owner)
+    ended = Crawl.objects.filter(watch=OuterRef("pk")).exclude(finished_at=None).exclude(reason=STOPPED)
+    watches = Watch.objects.filter(pk__in=expected.order_by().values("watch"))
+    last = watches.annotate(last=Subquery(ended.order_by("-number").values("pk")[:1])).values("last")
+    crawls = {crawl.pk: crawl for crawl in Crawl.objects.filter(pk__in=last).select_related("watch__owner")}
     return [
         (crawls[key], result)
         for key, found in results(list(crawls.values())).items()
@@ -163,17 +180,13 @@ def missed_lately(owner: Owner) -> list[tuple[Crawl, Result]]:
 
 
 def tell_missed() -> None:
-    """Write down, once each, which canaries the crawls that ended lately have missed."""
-    lately = now() - LATELY
-    of = Crawl.objects.filter(watch__canaries__removed_at=None, finished_at__gte=lately).select_related("watch__owner")
-    crawls = {crawl.pk: crawl for crawl in of.distinct()}
-    for key, found in results(list(crawls.values())).items():
-        for one in found:
-            if one.outcome.is_missed:
-                watch = crawls[key].watch
-                about = {"canary": one.canary.number, "page": one.canary.url, "watch": watch.number, "name": watch.name}
-                told = {**about, "reason": one.reason, "crawl": crawls[key].number}
-                events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{key}/{one.canary.number}")
+    """Write down, once each, which canaries the last crawls have missed; however late their pictures were compared."""
+    for crawl, one in missed_lately():
+        if crawl.finished_at is not None and crawl.finished_at >= now() - LATELY:
+            watch = crawl.watch
+            about = {"canary": one.canary.number, "page": one.canary.url, "watch": watch.number, "name": watch.name}
+            told = {**about, "reason": one.reason, "crawl": crawl.number}
+            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{one.canary.number}")
 
 
 def _was_there(canary: Canary, crawl: Crawl) -> bool:
@@ -204,7 +217,7 @@ def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:
     seen: dict[tuple[int, bytes], dict[int, bool]] = defaultdict(dict)
     rows = Sighting.objects.filter(crawl__in=crawls, page_key__in=keys)
     for crawl, key, picture, state in rows.values_list("crawl", "page_key", "picture", "picture__state"):
-        seen[crawl, bytes(key)][picture] = state not in (StepState.TODO, StepState.DOING)
+        seen[crawl, bytes(key)][picture] = state not in UNFINISHED
     registered: dict[int, set[int]] = defaultdict(set)
     of_works = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
     for work, picture in of_works.values_list("work", "picture"):

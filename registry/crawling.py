@@ -15,6 +15,7 @@ from registry.budgets import Left, left
 from registry.bulk import copy_into
 from registry.log import submit
 from registry.models import (
+    UNFINISHED,
     BytesState,
     Crawl,
     CrawlSlice,
@@ -287,7 +288,7 @@ def end_crawl_if_worked_off(crawl_id: int) -> bool:
         if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
             return False
         may = left(crawl)
-        asking = crawl.inquiries.filter(state__in=[StepState.TODO, StepState.DOING])
+        asking = crawl.inquiries.filter(state__in=UNFINISHED)
         if not crawl.reason and not may.spent and (_waiting(crawl, may).exists() or asking.exists()):
             return False
         asking.update(state=StepState.DONE, outcome=crawl.reason or may.spent)

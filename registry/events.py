@@ -28,11 +28,14 @@ def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str
     Returns:
         The event; ``None`` for one that is written down already.
     """
-    event = Event(owner=owner, kind=kind, about=dict(about), name=name, at=now())
+    told = {"about": dict(about), "at": now()}
     with transaction.atomic():
-        if name and Event.objects.filter(owner=owner, kind=kind, name=name).exists():
-            return None
-        event.save()
+        if name:  # whoever writes the same one down at this moment is waited for
+            event, new = Event.objects.get_or_create(owner=owner, kind=kind, name=name, defaults=told)
+            if not new:
+                return None
+        else:
+            event = Event.objects.create(owner=owner, kind=kind, **told)
         wanted = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
         Delivery.objects.bulk_create([Delivery(webhook=one, event=event) for one in wanted])
     return event

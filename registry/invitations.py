@@ -20,6 +20,8 @@ DAYS = 14
 MOST_OPEN = 100
 """Open invitations that one owner may have."""
 OPERATOR_HOURS = 24
+LONGEST_EMAIL = 150
+"""Characters of an address with which somebody signs in."""
 _BYTES = 32
 
 
@@ -39,22 +41,28 @@ def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation,
         WrongUseError: the address or the role can't be used, the person is a member already, or too many are open.
     """
     email = email.strip().lower()
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise WrongUseError(_("“%(email)s” isn't an e-mail address.") % {"email": email}) from None
+    check_email(email)
     if role not in Role.values:
         raise WrongUseError(_("Choose a role."))
     if Membership.objects.filter(owner=owner, user__email__iexact=email).exists():
         raise WrongUseError(_("%(email)s is a member already.") % {"email": email})
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        open_ones(owner).filter(email=email).update(revoked_at=now())
-        if open_ones(owner).count() >= MOST_OPEN:
+        if open_ones(owner).exclude(email=email).count() >= MOST_OPEN:
             raise WrongUseError(_("Too many invitations are open. Take some back first."))
         row, secret = _made(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)
         _tell("member invited", row, by=by)
     return row, secret
+
+
+def check_email(email: str) -> None:
+    """Raise ``WrongUseError`` for what isn't an e-mail address, or is too long for a name to sign in with."""
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise WrongUseError(_("“%(email)s” isn't an e-mail address.") % {"email": email[:200]}) from None
+    if len(email) > LONGEST_EMAIL:
+        raise WrongUseError(_("This address is too long."))
 
 
 def invite_operator(*, by: str) -> str:
@@ -68,7 +76,6 @@ def invite_operator(*, by: str) -> str:
     """
     with transaction.atomic():
         hold(Lock.SETTINGS)
-        open_ones().filter(owner=None).update(revoked_at=now())
         row, secret = _made(timedelta(hours=OPERATOR_HOURS), by=by)
         _tell("operator invited", row, by=by)
     return secret
@@ -131,10 +138,21 @@ def revoke(owner: Owner, number: int, *, by: str) -> None:
         _tell("invitation taken back", row, by=by)
 
 
+def forget_ended() -> int:
+    """Remove invitations that were accepted, taken back or have expired; the log keeps what became of each.
+
+    Returns:
+        How many.
+    """
+    ended = Q(accepted_at__isnull=False) | Q(revoked_at__isnull=False) | Q(expires_at__lte=now())
+    return Invitation.objects.filter(ended).delete()[0]
+
+
 def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
+    """A new invitation in place of an earlier one; one that has expired would stand in the way too."""
     secret, moment = secrets.token_urlsafe(_BYTES), now()
     same = Q(owner=values.get("owner"), email=values.get("email", ""), accepted_at=None, revoked_at=None)
-    Invitation.objects.filter(same).update(revoked_at=moment)  # one that has expired stands in the way
+    Invitation.objects.filter(same).update(revoked_at=moment)
     row = Invitation.objects.create(
         digest=Digest.of(secret.encode()), made_at=moment, expires_at=moment + valid, **values
     )

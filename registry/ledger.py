@@ -1,16 +1,19 @@
 """What a change of the licence ledger does to cases: one by one, written down as it goes, and gone on with."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from registry import matching
+from registry import history, matching
+from registry.history import Said
 from registry.licence_check import Ledger, ledger_of
-from registry.models import Case, CaseSighting, LedgerChange
+from registry.models import Case, CaseSighting, LedgerChange, LedgerEffect
 
 CASES_AT_ONCE = 200
+What = LedgerEffect.What
 
 
 def look_at_cases(change: LedgerChange, seconds: float) -> bool:
@@ -38,7 +41,8 @@ def look_at_cases(change: LedgerChange, seconds: float) -> bool:
         for case in cases:
             if case.pk in touched:
                 _look(change, case.pk, licences)
-        _tell(change, after=cases[-1].pk)
+        change.looked_until = cases[-1].pk
+        change.save(update_fields=["looked_until"])
     return False
 
 
@@ -46,7 +50,7 @@ def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
     """Cases after the last that was looked at: those that a changed licence covered, and the open ones."""
     covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
     concerns = Q(covered) if change.kind == LedgerChange.Kind.ENDED else Q(covered) | Q(decision=Case.Decision.OPEN)
-    rows = Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.progress.get("after", 0))
+    rows = Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until)
     return rows.order_by("pk")
 
 
@@ -69,6 +73,8 @@ def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[
 def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).select_related("work", "owner").get(pk=pk)
+        if change.effects.filter(case=case).exists():
+            return  # by a look that died before it could note how far it was
         before = case.decision
         named = case.case_sightings.filter(licence__in=licences).exists()
         if matching.by_person(case):
@@ -76,38 +82,36 @@ def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
                 _stays(change, case)
             return
         matching.search_again(case)
-        matching.apply_ledger(case, taken_back=_sentence(change))
+        matching.apply_ledger(case, taken_back=[_said(change)], words=change.reason)
         if case.decision != before:
-            _note(change, "licensed" if case.decision == Case.Decision.LICENSED else "reopened", case.number)
+            _note(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
         elif named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
             _stays(change, case)
 
 
 def _stays(change: LedgerChange, case: Case) -> None:
     """What a person decided isn't taken back; the history says what has become of the licence."""
-    matching.record(case, "ledger", change.by, f"{_sentence(change)} The decision stays as a person made it.")
-    _note(change, "stayed", case.number)
+    history.record(case, "ledger", change.by, _said(change), ("stays", {}), words=change.reason)
+    _note(change, case, What.STAYED)
 
 
-def _sentence(change: LedgerChange) -> str:
+def _said(change: LedgerChange) -> Said:
     numbers = ", ".join(str(one) for one in change.licences.order_by("number").values_list("number", flat=True)[:20])
-    what = {"added": "was added", "changed": "was changed", "ended": "was ended"}[change.kind]
-    return f"Licence {numbers} {what}. {change.reason}".strip()
+    return f"licence-{change.kind}", {"numbers": numbers}
 
 
-def _note(change: LedgerChange, what: str, number: int) -> None:
+def _note(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:
     """Write down what became of a case, in its transaction."""
-    change.progress.setdefault(what, []).append(number)
-    LedgerChange.objects.filter(pk=change.pk).update(progress=change.progress)
+    LedgerEffect.objects.create(change=change, case=case, what=what)
 
 
-def _tell(change: LedgerChange, after: int) -> None:
-    change.progress["after"] = after
-    LedgerChange.objects.filter(pk=change.pk).update(progress=change.progress)
+def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, list[int]]]:
+    """What changes did to cases, by primary key: the numbers of those licensed, reopened and stayed, if there are any.
 
-
-def changes_in_words(change: LedgerChange) -> Iterator[tuple[str, list[int]]]:
-    """What a change did to cases: licensed, reopened, stayed, each with numbers."""
-    for what in ("licensed", "reopened", "stayed"):
-        if numbers := change.progress.get(what):
-            yield what, numbers
+    Asks the database once.
+    """
+    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    rows = LedgerEffect.objects.filter(change__in=[one.pk for one in changes]).order_by("what", "case__number")
+    for change, what, number in rows.values_list("change", "what", "case__number"):
+        found[change].setdefault(what, []).append(number)
+    return found

@@ -151,7 +151,8 @@ class Ledger:
         """The licence that covers this work at this place."""
         labels = place.host.split(".")
         named = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
-        exact = [self._by_host.get(host, ()) for host in {place.host, host_of(place.image_url)}]
+        hosts = {place.host, host_of(place.image_url)} if self._by_host else ()
+        exact = [self._by_host.get(host, ()) for host in hosts]
         rows = (row for group in (*named, *exact, self._anywhere) for row in group)
         found = [
             licence for licence, works in rows if (not works or work in works) and obstacle(licence, place) is None

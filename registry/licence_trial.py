@@ -1,8 +1,10 @@
 """Licences tried against the cases that are there, before anything is saved."""
 
-from collections import Counter, defaultdict
+import math
+import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
@@ -15,6 +17,12 @@ from registry.models import Case, CaseSighting, Licence, Owner
 
 SHOWN = 50
 """Cases that a trial lists by name; all are counted."""
+
+CASES_AT_ONCE = 1_000
+"""To begin with; twice as many after each look that was quick."""
+
+QUICK = 0.05
+"""Seconds."""
 
 NARROWED = 20
 """Up to so many licences, places are looked for licence by licence; beyond, all of the owner's are looked at."""
@@ -31,59 +39,107 @@ class Seen:
     last_seen: datetime
 
 
+ORDER = ("reopened", "licensed", "decided", "partly")
+"""What may become of a case, what matters most first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What licences would do to the cases of now.
+    """What licences would do to the cases of now, or to the first of them.
 
     Attributes:
-        licensed: open cases that would be licensed.
-        partly: open cases of which some sightings would be covered, not all.
-        decided: confirmed or cleared cases that would be covered in whole; they stay as a person decided them.
-        reopened: cases that the ledger licensed and that would be open again.
-        shown: the first of these cases.
-        effects: what would become of each shown case, by its number.
+        counts: how many cases would be ``reopened`` (the ledger licensed them, and they would be open again),
+            ``licensed`` (open ones), ``decided`` (covered in whole, but confirmed or cleared: they stay as a person
+            decided them), ``partly`` (open ones, of which some sightings would be covered, not all).
+        effects: what would become of the first of these cases, by number.
+        looked_at: at how many cases.
+        after: the number of the last case that was looked at; nothing when that was the last one.
     """
 
-    licensed: int
-    partly: int
-    decided: int
-    reopened: int
-    shown: tuple[Case, ...]
+    counts: dict[str, int]
     effects: dict[int, str]
+    looked_at: int
+    after: int | None
+
+    def joined(self, later: "Trial") -> "Trial":
+        """Both together, of which the other goes on where this one ended."""
+        counts = {effect: self.counts.get(effect, 0) + later.counts.get(effect, 0) for effect in ORDER}
+        both = {**self.effects, **later.effects}
+        first = sorted(both, key=lambda number: (ORDER.index(both[number]), number))[:SHOWN]
+        effects = {number: both[number] for number in first}
+        return Trial(counts, effects, self.looked_at + later.looked_at, later.after)
 
 
-def try_licences(owner: Owner, given: Sequence[NewLicence], *, instead_of: Licence | None = None) -> Trial:
+NOTHING = Trial({}, {}, 0, 0)
+"""Before the first case."""
+
+
+def try_licences(
+    owner: Owner,
+    given: Sequence[NewLicence],
+    *,
+    instead_of: Licence | None = None,
+    so_far: Trial = NOTHING,
+    seconds: float = math.inf,
+) -> Trial:
     """Try licences against the owner's cases; nothing is changed.
 
     Args:
         owner: whose.
         given: as they would be kept.
         instead_of: the licence whose words they would replace.
+        so_far: what an earlier call has answered about the same licences: this one goes on there.
+        seconds: after so long it ends where it is.
     """
+    over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
     rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner))]
     ledger = Ledger((row, frozenset(work.pk for work in new.works)) for row, new in rows)
-    gained = _gained(owner, [row for row, _ in rows], ledger)
-    lost = _lost(owner, ledger, instead_of)
-    return _counted(gained, lost)
+    wanted = _wanted([row for row, _ in rows])
+    others = ledger_of(owner.pk, without=frozenset({instead_of.pk})) if instead_of else None
+    found = so_far
+    while found.after is not None:
+        begun = time.monotonic()
+        numbers = Case.objects.filter(owner=owner, number__gt=found.after).order_by("number")
+        part = list(numbers.values_list("number", flat=True)[:chunk])
+        if not part:
+            return replace(found, after=None)
+        seen = CaseSighting.objects.filter(case__owner=owner, case__number__gt=found.after, case__number__lte=part[-1])
+        gained = _gained(seen.filter(wanted, licence=None), ledger)
+        lost = _lost(seen.filter(licence=instead_of), ledger, others) if others is not None else Counter[int]()
+        after = part[-1] if len(part) == chunk else None
+        found = found.joined(_counted(gained, lost, len(part), after))
+        if time.monotonic() > over:
+            break
+        if time.monotonic() - begun < QUICK:
+            chunk *= 2
+    return found
 
 
-def _gained(owner: Owner, rows: list[Licence], ledger: Ledger) -> Counter[int]:
+def cases_of(owner: Owner, trial: Trial) -> list[tuple[Case, str]]:
+    """The cases that a trial names, with what would become of each."""
+    rows = {
+        row.number: row for row in Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
+    }
+    return [(rows[number], effect) for number, effect in trial.effects.items() if number in rows]
+
+
+def _wanted(rows: Sequence[Licence]) -> Q:
+    """Sightings that one of the licences may cover; all, where there are too many licences to look for each."""
+    if len(rows) > NARROWED:
+        return Q()
+    wanted = Q(pk__in=())
+    for row in rows:
+        wanted |= _narrow(row)
+    return wanted
+
+
+def _gained(rows: QuerySet[CaseSighting], ledger: Ledger) -> Counter[int]:
     """How many sightings without a licence the new ones would cover, by case."""
-    of = CaseSighting.objects.filter(case__owner=owner, licence=None)
-    if len(rows) <= NARROWED:
-        wanted = Q(pk__in=())
-        for row in rows:
-            wanted |= _narrow(row)
-        of = of.filter(wanted)
-    return Counter(case for case, work, seen in _places(of) if ledger.covering(work, seen) is not None)
+    return Counter(case for case, work, seen in _places(rows) if ledger.covering(work, seen) is not None)
 
 
-def _lost(owner: Owner, ledger: Ledger, instead_of: Licence | None) -> Counter[int]:
+def _lost(rows: QuerySet[CaseSighting], ledger: Ledger, others: Ledger) -> Counter[int]:
     """How many sightings that the replaced licence covers would be covered by none, by case."""
-    if instead_of is None:
-        return Counter()
-    others = ledger_of(owner.pk, without=frozenset({instead_of.pk}))
-    rows = CaseSighting.objects.filter(case__owner=owner, licence=instead_of)
     return Counter(
         case
         for case, work, seen in _places(rows)
@@ -111,38 +167,24 @@ def _places(rows: QuerySet[CaseSighting]) -> Iterable[tuple[int, int, Seen]]:
         yield case, work, Seen(*values)
 
 
-def _counted(gained: Counter[int], lost: Counter[int]) -> Trial:
+def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: int | None) -> Trial:
     """What becomes of each case that gains or loses sightings."""
-    touched = {*gained, *lost}
     effects: dict[int, str] = {}
-    counts: dict[str, int] = defaultdict(int)
-    for pk, decision, by, open_rows in _standing(touched):
+    for pk, number, decision, by, open_rows in _standing({*gained, *lost}):
         left = open_rows + lost[pk] - gained[pk]
-        effect = _effect(decision, by_ledger=by, left=left, gained=gained[pk])
-        if effect:
-            effects[pk] = effect
-            counts[effect] += 1
-    order = {effect: place for place, effect in enumerate(("reopened", "licensed", "decided", "partly"))}
-    first = sorted(effects, key=lambda pk: (order[effects[pk]], pk))[:SHOWN]
-    shown = Case.objects.filter(pk__in=first).select_related("work").order_by("number")
-    rows = tuple(sorted(shown, key=lambda case: first.index(case.pk)))
-    return Trial(
-        counts["licensed"],
-        counts["partly"],
-        counts["decided"],
-        counts["reopened"],
-        rows,
-        {case.number: effects[case.pk] for case in rows},
-    )
+        if effect := _effect(decision, by_ledger=by, left=left, gained=gained[pk]):
+            effects[number] = effect
+    return Trial(dict(Counter(effects.values())), effects, looked_at, after)
 
 
-def _standing(cases: set[int]) -> Iterable[tuple[int, str, bool, int]]:
+def _standing(cases: set[int]) -> Iterable[tuple[int, int, str, bool, int]]:
     """Each case with its decision, whether the ledger made it, and how many of its sightings no licence covers."""
     rows = Case.objects.filter(pk__in=cases).annotate(
         left=Count("case_sightings", filter=Q(case_sightings__licence=None))
     )
-    for pk, decision, by, left in rows.values_list("pk", "decision", "decided_by", "left"):
-        yield pk, decision, by == LEDGER, left
+    columns = ("pk", "number", "decision", "decided_by", "left")
+    for pk, number, decision, by, left in rows.order_by().values_list(*columns):
+        yield pk, number, decision, by == LEDGER, left
 
 
 def _effect(decision: str, *, by_ledger: bool, left: int, gained: int) -> str:

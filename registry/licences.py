@@ -60,12 +60,16 @@ def checked(new: NewLicence) -> NewLicence:
         )
     if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
         raise WrongUseError(_("The licence ends before it begins."))
+    for text, most in ((new.licensee, 300), (new.url_pattern, MOST_WORDS), (new.account, 200)):
+        if len(text.strip()) > most:
+            said = _("“%(given)s…” has more than %(most)d characters.")
+            raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
     return replace(
         new,
-        licensee=new.licensee.strip()[:300],
+        licensee=new.licensee.strip(),
         domain=domain,
-        url_pattern=new.url_pattern.strip()[:MOST_WORDS],
-        account=new.account.strip()[:200],
+        url_pattern=new.url_pattern.strip(),
+        account=new.account.strip(),
         reason=new.reason.strip(),
         territories=_territories(new.territories),
     )

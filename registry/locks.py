@@ -1,7 +1,8 @@
 """Advisory locks of the transaction: who may hand out the next number.
 
 Rows are locked with ``no_key``, so that rows that refer to them can be added meanwhile. Whoever locks several kinds
-does it in this order, pictures in the order of their digests: slice, pictures, owner, case, advisory locks.
+does it in this order, pictures in the order of their digests: slice, pictures, owner, case, advisory locks. Rows that
+are changed by nobody but the holder of an advisory lock come after it.
 """
 
 from enum import IntEnum
@@ -18,6 +19,8 @@ class Lock(IntEnum):
     KEYS = 4
     SETTINGS = 5
     FILES = 6
+    OWNERS = 7
+    WITNESSED = 8
 
 
 def hold(lock: Lock) -> None:

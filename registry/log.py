@@ -61,19 +61,21 @@ def unsequenced(limit: int) -> list[tuple[int, Entry]]:
     return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
 
 
-def origins() -> list[str]:
-    """The names under which the log's heads were signed, the present one last; none before the first."""
-    return list(LogOrigin.objects.order_by("pk").values_list("name", flat=True))
+def origins() -> dict[str, bytes | None]:
+    """The names under which the log's heads were signed, the present one last, and the public key of each if known."""
+    rows = LogOrigin.objects.order_by("pk").values_list("name", "public_key")
+    return {name: None if key is None else bytes(key) for name, key in rows}
 
 
-def begin_origin(name: str, submission: LogSubmission | None = None) -> None:
+def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
     """Sign the log's heads under this name from now on.
 
     Args:
         name: one that was never used.
+        public_key: of the key that signs under it, 32 bytes; none where that isn't known.
         submission: of the entry that records the break; none for the first name.
     """
-    LogOrigin.objects.create(name=name, began_at=now(), submission=submission)
+    LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
 
 
 def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:

@@ -1,16 +1,23 @@
 """How often members are told by mail, and whose mail is due."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from exhibit.clock import now
 from registry import events, steps, trail
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
 
-TOLD = (EventKind.CASE_OPENED, EventKind.CANARY_MISSED, EventKind.REPORT_READY, EventKind.WEBHOOK_PAUSED)
+TOLD = (
+    EventKind.CASE_OPENED,
+    EventKind.NOTICE_DUE,
+    EventKind.CANARY_MISSED,
+    EventKind.REPORT_READY,
+    EventKind.WEBHOOK_PAUSED,
+)
 """What a mail tells."""
 
 MORNING = time(7)
@@ -38,22 +45,27 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
             row.told_until = events.newest(owner)
         row.how_often = how_often
         row.not_before = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        row.state = StepState.TODO
-        row.save(update_fields=["how_often", "told_until", "not_before", "state"])
+        row.state, row.attempts, row.error = StepState.TODO, 0, ""
+        row.save(update_fields=["how_often", "told_until", "not_before", "state", "attempts", "error"])
         trail.changed(
             "mail choice", by=by, owner=owner, about={"how often": str(how_often), "user": user.get_username()}
         )
 
 
-def next_mail(user: User, how_often: str, zone: str = "UTC") -> datetime:
+def next_mail(user: User, how_often: str) -> datetime:
     """When the next mail may go: in the morning of the member's day, on Mondays when it is weekly."""
     if how_often == HowOften.AT_ONCE:
         return now() + AT_MOST_EVERY
-    here = now().astimezone(ZoneInfo(user.time_zone or zone))
+    here = now().astimezone(zone_of(user))
     day = here.date() + timedelta(days=0 if here.time() < MORNING else 1)
     if how_often == HowOften.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
     return datetime.combine(day, MORNING, here.tzinfo)
+
+
+def zone_of(user: User) -> tzinfo:
+    """Where a member's day begins: as the browser last said, or as the installation is set."""
+    return ZoneInfo(user.time_zone) if user.time_zone else timezone.get_default_timezone()
 
 
 def make_missing() -> None:
@@ -63,9 +75,13 @@ def make_missing() -> None:
         choice(member.owner, member.user)
 
 
-def due(stale_after: timedelta) -> list[int]:
-    """Choices whose time has come, and whose owner has something to tell."""
-    rows = MailChoice.objects.filter(steps.due(stale_after)).exclude(how_often=HowOften.NEVER)
+def due(stale_after: timedelta, most: int) -> list[int]:
+    """Choices whose time has come, and whose owner has something to tell; so many at most."""
+    rows = MailChoice.objects.filter(steps.due(stale_after), with_news()).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:most])
+
+
+def with_news() -> Q:
+    """Choices of members who want mails and haven't been told all that there is to tell."""
     new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
-    settled = Q(Exists(new.filter(at__lt=now() - events.SETTLING)))
-    return list(rows.filter(settled).order_by("pk").values_list("pk", flat=True)[:1000])
+    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(at__lt=now() - events.SETTLING)))

@@ -14,13 +14,15 @@ from exhibit.calibration import calibrated
 from exhibit.clock import now
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import Decision, Verification
-from registry import attention, calibrations, events, look_alikes, trail
+from registry import attention, calibrations, events, history, look_alikes, trail
 from registry.bulk import copy_into
+from registry.history import Said
 from registry.licence_check import covering_licence, out_of_time
 from registry.log import submit
-from registry.models import Capture, Case, CaseEvent, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting
+from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting
 
 LEDGER = "licence ledger"
+UNCOVERED: Sequence[Said] = (("uncovered", {}),)
 
 
 class Decider(StrEnum):
@@ -131,7 +133,7 @@ def _case(owner_id: int, work_id: int, party: str) -> Case:
     number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
     case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
     trail.opened(case)
-    record(case, "opened", "", f"Opened: {party} shows what may be a copy of work {case.work.number}.")
+    history.record(case, "opened", "", ("opened", {"party": party, "work": case.work.number}))
     events.record(owner, EventKind.CASE_OPENED, {"case": number, "party": party, "work": case.work.number})
     return case
 
@@ -157,8 +159,7 @@ def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
     trail.extended(case, gained)
     apply_ledger(case)
     if by_person(case) and any(row.licence_id is None for row in gained):
-        reason = "A sighting came after the time of the licence that a person had named."
-        decide(case, Case.Decision.OPEN, by=LEDGER, reason=reason, who=Decider.LEDGER)
+        decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
     attention.look_after(case, gained)
     matches = list(Match.objects.filter(pk__in={match for match, _ in likely}))
     known = look_alikes.known_among(case.owner_id, matches)
@@ -194,21 +195,22 @@ def first_capture(case: Case, sighting: Sighting) -> int | None:
     return capture.pk if capture.state == "todo" else None
 
 
-def apply_ledger(case: Case, *, taken_back: str = "A sighting came that no licence covers.") -> None:
+def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
     """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
 
     Args:
         case: which, as it is in its transaction.
-        taken_back: the reason that is recorded when a decision of the ledger is taken back.
+        taken_back: why a decision of the ledger is taken back, when it is.
+        words: what a person wrote about that.
     """
     covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
     if covered and case.decision == Case.Decision.OPEN:
         numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
         listed = ", ".join(str(number) for number in numbers)
-        reason = f"Covered by licence {listed}."
-        decide(case, Case.Decision.LICENSED, by=LEDGER, reason=reason, who=Decider.LEDGER)
+        why = [("covered", {"numbers": listed})]
+        decide(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
     elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
-        decide(case, Case.Decision.OPEN, by=LEDGER, reason=taken_back, who=Decider.LEDGER)
+        decide(case, Case.Decision.OPEN, by=LEDGER, reason=words, why=taken_back, who=Decider.LEDGER)
 
 
 def search_again(case: Case) -> None:
@@ -233,7 +235,8 @@ def decide(
     decision: Case.Decision,
     *,
     by: str,
-    reason: str,
+    reason: str = "",
+    why: Sequence[Said] = (),
     who: Decider = Decider.PERSON,
     copies: bool = False,
 ) -> None:
@@ -247,18 +250,19 @@ def decide(
         case: the case.
         decision: what was decided.
         by: whose decision it is.
-        reason: why.
+        reason: why, as a person wrote it.
+        why: why, as far as that isn't a person's words; stands before them.
         who: what kind of decision it is.
         copies: of a cleared case, that the pictures are copies and nothing is wrong with them.
     """
-    moment = now()
+    moment, whole = now(), history.in_english(why, reason)
     case.decision, case.decided_at, case.decided_by = decision, moment, by
-    case.reason, case.demonstration = reason, who is Decider.DEMONSTRATION
+    case.reason, case.demonstration = whole, who is Decider.DEMONSTRATION
     case.disputed_at, case.waits = None, decision == Case.Decision.OPEN
     fields = ["decision", "decided_at", "decided_by", "reason", "demonstration", "disputed_at", "waits"]
     case.save(update_fields=fields)
-    how = " (by the switch meant for demonstrations)" if case.demonstration else ""
-    record(case, str(decision), by, f"{decision.label}{how}. {reason}".strip())
+    phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
+    history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
     opening = {
         "case": case.pk,
         "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
@@ -268,7 +272,7 @@ def decide(
         "who": str(who),
     }
     named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
-    submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": reason})
+    submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
     told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
     events.record(case.owner, EventKind.CASE_DECIDED, told)
 
@@ -276,7 +280,7 @@ def decide(
 def _said_by_machine(case: Case) -> dict[str, Any] | None:
     """The strongest of a case's matches, as the log states it with a decision."""
     matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
-    best = max(matches, key=_strength, default=None)
+    best = max(matches, key=attention.strength, default=None)
     if best is None:
         return None
     return {
@@ -286,12 +290,3 @@ def _said_by_machine(case: Case) -> dict[str, Any] | None:
         "pipeline": best.pipeline,
         "probability": best.probability,
     }
-
-
-def _strength(match: Match) -> tuple[bool, float, float, int]:
-    return match.decision == Decision.CERTAIN, match.probability or 0.0, match.dense, -match.pk
-
-
-def record(case: Case, kind: str, actor: str, sentence: str) -> None:
-    """Add a line to a case's history."""
-    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, sentence=sentence)

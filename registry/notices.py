@@ -1,19 +1,21 @@
 """Notices: how they begin, what a person states in them, and what became of them. Each change is told to the log."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Case as Choice
+from django.db.models import Max, OuterRef, QuerySet, Subquery, When
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import matching, trail
-from registry.models import Case, Notice, NoticeCase, NoticeEvent, NoticeMail, Owner, StepState
+from registry import history, notice_mail, trail
+from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner
+from registry.notice_terms import Due, due_after, reply_days
 
 MOST_CASES = 100
 """Cases of one notice."""
@@ -35,14 +37,6 @@ LANGUAGES = {
 """In which languages a kind is shipped, the first by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """By when somebody has to look at a notice again, and why: a key of a sentence."""
-
-    day: date
-    what: str
-
-
 def notices(of: Owner) -> QuerySet[Notice]:
     """The owner's notices, newest first, without the discarded ones."""
     return Notice.objects.filter(owner=of).exclude(state=State.DISCARDED).order_by("-number")
@@ -60,15 +54,22 @@ def notice(of: Owner, number: int) -> Notice:
     return found
 
 
-def may_be_noticed(of: Owner, party: str) -> QuerySet[Case]:
-    """The party's cases about which a notice may be written: a person has confirmed them."""
-    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED)
-    return rows.select_related("work").order_by("number")
+def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
+    """The party's cases about which a notice may be written: a person has confirmed them.
 
+    Args:
+        of: whose.
+        party: one.
+        first: numbers of cases that come first; then those that no notice is about, by number.
 
-def pausing(case: Case) -> Notice | None:
-    """The notice whose counter-notice pauses this case, if there is one."""
-    return Notice.objects.filter(notice_cases__case=case, state=State.COUNTERED).order_by("-number").first()
+    Returns:
+        Cases with ``noticed``, the number of the last notice about each, if there is one.
+    """
+    about = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
+    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
+    rows = rows.annotate(noticed=Subquery(about.order_by("-number").values("number")[:1]))
+    chosen = When(number__in=list(first), then=0)
+    return rows.order_by(Choice(chosen, When(noticed=None, then=1), default=2), "number")
 
 
 def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
@@ -156,41 +157,88 @@ def discard(row: Notice, *, by: str) -> None:
         _event(held, "discarded", by=by)
 
 
-def keep_signed(row: Notice, files: list[dict[str, Any]], text: Digest, *, by: str) -> None:
-    """Record that a person has signed a draft, with the exact bytes of what was signed. Inside a transaction.
+@contextmanager
+def held_draft(row: Notice) -> Iterator[Notice]:
+    """A draft as it is now, which nobody else changes until the block, a transaction, has ended.
 
     Raises:
-        WrongUseError: it was signed meanwhile, or a case of it may not be noticed any more.
+        WrongUseError: it is signed already, or a case of it may not be noticed any more.
     """
-    held = _hold_draft(row)
-    rows = list(NoticeCase.objects.filter(notice=held).select_related("case__work", "case__owner"))
-    _check([one.case for one in rows])
+    with transaction.atomic():
+        held = _hold_draft(row)
+        _check([one.case for one in held.notice_cases.select_related("case")])
+        yield held
+
+
+def keep_signed(held: Notice, files: list[dict[str, Any]], text: Digest, *, by: str) -> None:
+    """Record that a person has signed a draft that the caller holds, with the exact bytes of what was signed."""
     held.state, held.signed_at, held.signed_by, held.files, held.text = State.SIGNED, now(), by, files, text
     held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
     _event(held, "signed", by=by)
-    for one in rows:
+    for one in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": one.answers, "files": _digests(files), "term_reason": one.term_reason}
         trail.noticed(one.case, "notice signed", held.number, by=by, **about)
-        matching.record(one.case, "notice", by, f"Notice {held.number} signed.")
+        history.record(one.case, "notice", by, ("notice-signed", {"number": held.number}))
 
 
 def take_back(row: Notice, *, by: str) -> None:
-    """Make a signed notice that hasn't left a draft again; the signed bytes are let go of.
+    """Make a signed notice that hasn't left a draft again; the signed bytes are let go of, a mail that waits too.
 
     Raises:
-        WrongUseError: it isn't signed, or has left or is leaving.
+        WrongUseError: it isn't signed, or a mail of it is leaving or may have left.
     """
     with transaction.atomic():
-        held = Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
-        leaving = NoticeMail.objects.filter(notice=held).exclude(state=StepState.FAILED)
-        if held.state != State.SIGNED or leaving.exists():
-            raise WrongUseError(_("Notice %(number)d can't be taken back.") % {"number": held.number})
-        NoticeMail.objects.filter(notice=held).delete()
+        held = held_signed(row)
+        notice_mail.stop(held)
         held.state, held.signed_at, held.signed_by, held.files, held.text = State.DRAFT, None, "", [], None
         held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
         _event(held, "taken back", by=by)
         for case in _cases(held):
             trail.noticed(case, "notice taken back", held.number, by=by)
+
+
+def held_signed(row: Notice) -> Notice:
+    """A signed notice that hasn't left, held until the caller's transaction ends.
+
+    Raises:
+        WrongUseError: it isn't signed, or has been sent.
+    """
+    held = _hold(row)
+    if held.state != State.SIGNED:
+        raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
+    return held
+
+
+def sent_by_hand(row: Notice, *, by: str) -> None:
+    """Record that a person has sent a signed notice outside of Exhibit; a mail that waits isn't sent any more.
+
+    Raises:
+        WrongUseError: it isn't signed, or a mail of it is leaving or may have left.
+    """
+    with transaction.atomic():
+        held = held_signed(row)
+        notice_mail.stop(held)
+        keep_sent(held, "by hand", by=by)
+
+
+def never_left(row: Notice, *, by: str) -> None:
+    """Record that, as a person says, a mail that may have left hasn't: the notice waits to be sent anew.
+
+    Raises:
+        WrongUseError: nothing has to be said of it.
+    """
+    with transaction.atomic():
+        held = _hold(row)
+        notice_mail.never_left(held)
+        _event(held, "not left", by=by)
+
+
+def has_left(row: Notice, *, by: str) -> None:
+    """Record that, as a person says, a mail that may have left has; raises what :func:`never_left` raises."""
+    with transaction.atomic():
+        held = _hold(row)
+        file = notice_mail.has_left(held).file  # none of a mail that waited when a backup was made
+        keep_sent(held, "mail", by=by, files=[file] if file else [])
 
 
 def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -203,21 +251,23 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[Mapping[str, An
         files: exact bytes besides those that were signed.
     """
     with transaction.atomic():
-        held = Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
+        held = _hold(row)
         if held.state != State.SIGNED:
             return
-        due = due_after(held.kind, State.SENT, now().date())
         held.state, held.sent_at, held.files = State.SENT, now(), [*held.files, *files]
-        held.due_on, held.due_what = (due.day, due.what) if due else (None, "")
+        _due(held, due_after(held.kind, State.SENT, now().date(), reply_days(held.fields)))
         held.save(update_fields=["state", "sent_at", "files", "due_on", "due_what"])
         _event(held, "sent", by=by, words=how)
         for case in _cases(held):
             trail.noticed(case, "notice sent", held.number, by=by, how=how, files=_digests(held.files))
-            matching.record(case, "notice", by, f"Notice {held.number} sent.")
+            history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
 
 
 def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
-    """Record what became of a notice that was sent; a counter-notice pauses its cases until it is resolved.
+    """Record what became of a notice that was sent.
+
+    A counter-notice pauses its cases until the notice is resolved: whatever else is recorded in between is kept in the
+    history, and changes neither that nor the term that runs.
 
     Raises:
         WrongUseError: it hasn't been sent, or nothing of the kind can happen.
@@ -225,76 +275,36 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
     if what not in HAPPENED:
         raise WrongUseError(_("Choose what has happened."))
     with transaction.atomic():
-        held = Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
+        held = _hold(row)
         if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
             raise WrongUseError(_("Notice %(number)d hasn't been sent.") % {"number": held.number})
         if not held.sent_at.date() - timedelta(days=1) <= day <= now().date() + timedelta(days=1):
             raise WrongUseError(_("The day lies before the notice was sent, or in the future."))
-        due = due_after(held.kind, what, day)
-        held.state = State(what)
-        held.due_on, held.due_what = (due.day, due.what) if due else (None, "")
-        held.save(update_fields=["state", "due_on", "due_what"])
+        if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
+            held.state = State(what)
+            if what != State.ONLINE or held.due_what != "dsa-complaint":  # the time to complain runs on
+                _due(held, due_after(held.kind, what, day))
+            held.save(update_fields=["state", "due_on", "due_what"])
         _event(held, what, by=by, day=day, words=words)
         for case in _cases(held):
             trail.noticed(case, f"notice {what}", held.number, by=by, day=day.isoformat())
-            matching.record(case, "notice", by, f"Notice {held.number}: {_HISTORY[what]}")
+            history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 
-_HISTORY: dict[str, str] = {
-    State.ANSWERED: "answered.",
-    State.COUNTERED: "a counter-notice came; the case is paused.",
-    State.REMOVED: "removed, a person says.",
-    State.ONLINE: "still online, a person says.",
-    State.RESOLVED: "resolved.",
-}
-
-
-def due_after(kind: str, what: str, day: date) -> Due | None:
-    """By when to look again after something happened.
-
-    17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
-    told before that of an action; business days are counted without regard to holidays, so that the day is never late.
-    PRC E-Commerce Law, Art. 43: 15 days from the statement's arrival. DSA, Art. 20: six months to complain of an
-    answer. What follows a letter that was just sent is a reminder of ours and no term of law.
-    """
-    if what == State.SENT:
-        return Due(day + timedelta(days=14 if kind == Notice.Kind.OFFER else 7), "reminder")
-    if what == State.COUNTERED and kind == Notice.Kind.DMCA:
-        return Due(business_day(day, 10), "dmca-counter")
-    if what == State.COUNTERED and kind == Notice.Kind.PRC:
-        return Due(day + timedelta(days=15), "prc-statement")
-    if what in (State.ANSWERED, State.ONLINE) and kind == Notice.Kind.DSA:
-        return Due(months_later(day, 6), "dsa-complaint")
-    if what in (State.COUNTERED, State.ANSWERED, State.ONLINE):
-        return Due(day + timedelta(days=7), "reminder")
-    return None
-
-
-def business_day(day: date, count: int) -> date:
-    """The day that many business days later, Monday to Friday; holidays aren't known here."""
-    while count:
-        day += timedelta(days=1)
-        count -= day.weekday() < 5
-    return day
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day some months later, or the last day of that month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError
+def _hold(row: Notice) -> Notice:
+    return Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
 
 
 def _hold_draft(row: Notice) -> Notice:
-    held = Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
+    held = _hold(row)
     if held.state != State.DRAFT:
         said = _("Notice %(number)d is signed or discarded, and can't be changed.") % {"number": held.number}
         raise WrongUseError(said, hint=_("Take the signature back first, as long as it hasn't been sent."))
     return held
+
+
+def _due(held: Notice, due: Due | None) -> None:
+    held.due_on, held.due_what = (due.day, due.what) if due else (None, "")
 
 
 def _cases(row: Notice) -> QuerySet[Case]:
@@ -302,6 +312,7 @@ def _cases(row: Notice) -> QuerySet[Case]:
 
 
 def _event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
+    """Add a line to a notice's history."""
     NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
 
 

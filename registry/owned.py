@@ -1,13 +1,16 @@
 """Everything of one owner, asked for through that owner. Another owner's things don't exist here."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry.models import (
     Bundle,
+    BytesState,
     Canary,
     Case,
     Crawl,
@@ -17,6 +20,7 @@ from registry.models import (
     Owner,
     Package,
     Picture,
+    PictureReport,
     Report,
     Upload,
     User,
@@ -105,7 +109,9 @@ def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
     """The newest crawl of each watch that has one, by the watch's key, each found by its index."""
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
-    crawls = Crawl.objects.in_bulk([pk for pk in watches.values_list("newest", flat=True) if pk is not None])
+    crawls = Crawl.objects.select_related("watch").in_bulk(
+        [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
+    )
     return {crawl.watch_id: crawl for crawl in crawls.values()}
 
 
@@ -178,10 +184,19 @@ def webhook(of: Owner, number: int) -> Webhook:
     return _one(webhooks(of).filter(number=number), f"{of.name} has no webhook {number}.")
 
 
-def delivery(of: Webhook, named: str) -> Delivery:
-    """One of a webhook's messages, by its key as text."""
-    key = int(named) if named.isascii() and named.isdecimal() else 0
-    return _one(of.deliveries.filter(pk=key), f"The webhook {of.number} has no such message.")
+def message(of: Webhook, named: str) -> Delivery:
+    """One of a webhook's messages, by its name, such as ``evt_17``."""
+    key = named.removeprefix("evt_")
+    found = of.deliveries.filter(event=int(key) if key.isascii() and key.isdecimal() else 0).select_related("event")
+    return _one(found, f"The webhook {of.number} has no such message.")
+
+
+def picture(of: Owner, digest: Digest) -> Picture:
+    """A picture that the owner may see."""
+    found = Picture.objects.filter(digest=digest).first()
+    if found is None or not may_see_picture(of, found):
+        raise NotFoundError("There is no such picture.")
+    return found
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:
@@ -189,10 +204,29 @@ def may_see_picture(of: Owner, picture: Picture) -> bool:
 
     One that a member reported as illegal is shown to none of them any more.
     """
-    if picture.reports.filter(owner=of).exists():
+    if hidden_among(of, [picture]):
         return False
     in_works = picture.work_pictures.filter(work__owner=of).exists()
     return in_works or picture.sightings.filter(case_sightings__case__owner=of).exists()
+
+
+def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:
+    """Those of some pictures (primary keys) that no member sees: reported as illegal, or purged."""
+    found = list(pictures)
+    reported = PictureReport.objects.filter(owner=of, picture__in=found).values_list("picture", flat=True)
+    return {*reported, *(one.pk for one in found if one.bytes_state == BytesState.PURGED)}
+
+
+def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
+    """Digests of the pictures that a member reported as illegal and that are still here: the operator decides.
+
+    Args:
+        of: whose member.
+        since: only those that were reported after this moment.
+    """
+    rows = PictureReport.objects.filter(owner=of).exclude(picture__bytes_state=BytesState.PURGED).order_by("pk")
+    rows = rows if since is None else rows.filter(reported_at__gt=since)
+    return list(rows.values_list("picture__digest", flat=True))
 
 
 def _one(rows: QuerySet[Row], message: str, hint: str = "") -> Row:

@@ -3,16 +3,18 @@
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import invitations, members, trail
+from registry.locks import Lock, hold
 from registry.models import Invitation, Membership, Owner, Role, User
 
 MOST_SLUG = 50
+MOST_NAME = 200
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
@@ -28,31 +30,52 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
         WrongUseError: the name or the short name is taken, or can't be used.
     """
     name = " ".join(name.split())
-    if not name:
-        raise WrongUseError("An owner needs a name.")
     wanted = slug or slugify(name)[:MOST_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
     if wanted != slugify(wanted) or len(wanted) > MOST_SLUG:
         raise WrongUseError(
             f"{wanted!r} can't be a short name.", hint="Use small letters a to z, digits and hyphens, 50 at most."
         )
+    _check_name(Owner.objects.all(), name)
+    return _added(name, wanted, contact=contact, by=by)
+
+
+def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
+    """Add a rights holder with the person in the role of owner.
+
+    Args:
+        person: who looks after it.
+        name: as documents show it; others than the operator don't learn whether somebody else has it.
+        contact: where it is reached; shown in documents.
+
+    Raises:
+        WrongUseError: the name is taken or can't be used.
+    """
+    name, by = " ".join(name.split()), person.get_username()
+    _check_name(Owner.objects.all() if is_operator(person) else Owner.objects.filter(memberships__user=person), name)
     with transaction.atomic():
-        if Owner.objects.filter(name=name).exists():
-            raise WrongUseError(f"There is an owner named {name!r} already.")
+        hold(Lock.OWNERS)  # two at the same moment would choose the same short name
+        owner = _added(name, _free_slug(name), contact=contact[:200], by=by)
+        Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
+        trail.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
+    return owner
+
+
+def _check_name(known: QuerySet[Owner], name: str) -> None:
+    if not name:
+        raise WrongUseError(_("An owner needs a name."))
+    if len(name) > MOST_NAME:
+        raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MOST_NAME})
+    if known.filter(name=name).exists():
+        raise WrongUseError(_("There is an owner named “%(name)s” already.") % {"name": name})
+
+
+def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:
+    with transaction.atomic():
         owner, new = Owner.objects.get_or_create(slug=wanted, defaults={"name": name, "contact": contact})
         if new:
             trail.changed("owner added", by=by, owner=owner, about={"owner": wanted, "name": name})
     if not new:
         raise WrongUseError(f"The short name {wanted!r} is taken by {owner.name}.", hint="Give another with --slug.")
-    return owner
-
-
-def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
-    """Add a rights holder with the person in the role of owner; raises ``WrongUseError`` as :func:`add_owner` does."""
-    by = person.get_username()
-    with transaction.atomic():
-        owner = add_owner(name, slug=_free_slug(name), contact=contact[:200], by=by)
-        Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
-        trail.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
     return owner
 
 
@@ -131,10 +154,7 @@ def _free_slug(name: str) -> str:
 
 
 def _new_user(email: str, password: str) -> User:
-    try:
-        validate_email(email)
-    except ValidationError:
-        raise WrongUseError(f"{email!r} isn't an e-mail address.") from None
+    invitations.check_email(email)
     person = User(username=email.lower(), email=email.lower())
     set_password(person, password)
     # whoever adds a person on this machine vouches for the address
@@ -158,6 +178,6 @@ def set_password(person: User, password: str) -> None:
     try:
         validate_password(password, person)
     except ValidationError as error:
-        raise WrongUseError("The password can't be used.", hint=" ".join(error.messages)) from None
+        raise WrongUseError(_("The password can't be used."), hint=" ".join(error.messages)) from None
     person.set_password(password)
     person.save()

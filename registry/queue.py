@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
 
 from exhibit.types import Decision
 from registry import owned
 from registry.models import Case, CaseSighting, Owner
+from registry.recaptures import Standing
 
 
 class State(StrEnum):
@@ -56,6 +58,7 @@ class Wanted:
         words: in the party's name or the work's title.
         sure: how sure the comparison is.
         work: number of a work, or ``None`` for all.
+        standing: how its places stood at the last visits, or ``None`` for all.
         sort: which groups come first.
         group: by what.
     """
@@ -64,6 +67,7 @@ class Wanted:
     words: str = ""
     sure: Sure = Sure.ANY
     work: int | None = None
+    standing: Standing | None = None
     sort: Sort = Sort.LIKELY
     group: Group = Group.PARTY
 
@@ -91,6 +95,8 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
         rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
     if wanted.work is not None:
         rows = rows.filter(work__number=wanted.work)
+    if wanted.standing is not None:
+        rows = rows.filter(standing=wanted.standing)
     if wanted.sure is Sure.CERTAIN:
         rows = rows.filter(shown__match__decision=Decision.CERTAIN)
     elif wanted.sure is Sure.REVIEW:
@@ -119,6 +125,25 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
         skip: so many before them are left out.
         most: so many at most.
     """
+    ordered = _in_order(of, wanted).values_list("pk", "group_size")
+    sizes = dict(ordered[skip : skip + most])
+    shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
+    cases = owned.cases(of).select_related(*shown).in_bulk(list(sizes))
+    return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
+
+
+def following(case: Case) -> int | None:
+    """The number of the case that stands after this one in its owner's queue as that begins, if one does.
+
+    After one that doesn't wait, as when it was just decided, that is the first.
+    """
+    numbers = list(_in_order(case.owner, Wanted()).values_list("number", flat=True))
+    place = numbers.index(case.number) + 1 if case.number in numbers else 0
+    return numbers[place] if place < len(numbers) else None
+
+
+def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
+    """The cases that are asked for, group by group, each with the size of its group."""
     by = F("party") if wanted.group is Group.PARTY else F("work_id")
     measure = {
         Sort.LIKELY: Window(Sum("likelihood"), partition_by=by),
@@ -130,11 +155,7 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
     rank = F("group_rank").asc() if wanted.sort is Sort.OLDEST else F("group_rank").desc()
     within = ("opened_at",) if wanted.sort is Sort.OLDEST else ("-likelihood", "-places")
     name = "party" if wanted.group is Group.PARTY else "work_id"
-    ordered = rows.order_by(rank, name, *within, "number").values_list("pk", "group_size")
-    sizes = dict(ordered[skip : skip + most])
-    shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
-    cases = owned.cases(of).select_related(*shown).in_bulk(list(sizes))
-    return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
+    return rows.order_by(rank, name, *within, "number")
 
 
 def seen_between(cases: list[Case]) -> dict[int, tuple[datetime, datetime]]:

@@ -4,7 +4,9 @@ The pauses between visits grow while nothing changes, and are short again when s
 picture has been gone for some visits, or which can't be seen for many, isn't visited any more.
 """
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
@@ -25,13 +27,16 @@ FOLLOWED = (Case.Decision.OPEN, Case.Decision.CONFIRMED)
 
 
 class Standing(StrEnum):
-    """How a place stands, as the last visit found it; hidden: the file is still there, the page doesn't show it."""
+    """How a place stands, as the last visit found it; hidden: the file is still there, the page doesn't show it.
+
+    Several places stand as that of them does which is named first here: a case is removed when all of its places are.
+    """
 
     ONLINE = "online"
     HIDDEN = "hidden"
     CHANGED = "changed"
-    REMOVED = "removed"
     UNSEEN = "unseen"
+    REMOVED = "removed"
 
 
 _STANDINGS = {
@@ -118,6 +123,34 @@ def standings(case: Case) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]
     """How each place of a case stands that has been visited, with the last visit to it."""
     rows = case.captures.filter(state=StepState.DONE).order_by("number")
     return {place_of(row): (standing_of(row.outcome), row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """How the visited places of a case stand: how many so and so, and when the last of the visits ended."""
+
+    places: Mapping[Standing, int]
+    at: datetime
+
+
+def visited(cases: Iterable[Case]) -> dict[int, Visited]:
+    """How the places of each case stand that have been visited, by primary key of the case."""
+    places: dict[int, Counter[Standing]] = defaultdict(Counter)
+    ended: dict[int, datetime] = {}
+    rows = Capture.objects.filter(case__in=cases, state=StepState.DONE, finished_at__isnull=False)
+    rows = rows.order_by("case", "page_key", "image_key", "-number").distinct("case", "page_key", "image_key")
+    for case, outcome, finished in rows.values_list("case", "outcome", "finished_at"):
+        assert finished is not None
+        places[case][standing_of(outcome)] += 1
+        ended[case] = max(finished, ended.get(case, finished))
+    return {case: Visited(counted, ended[case]) for case, counted in places.items()}
+
+
+def look_after(case: Case) -> None:
+    """Bring up to date how the places of a case stand altogether; inside a transaction that has locked it."""
+    found = visited([case]).get(case.pk)
+    case.standing = "" if found is None else next(one for one in Standing if found.places[one])
+    case.save(update_fields=["standing"])
 
 
 def place_of(row: Capture | Sighting) -> tuple[bytes, bytes]:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import OperationalError, connection
+from psycopg.errors import LockNotAvailable
 
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -40,6 +41,8 @@ def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
             new = cursor.fetchone() is not None
             cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
     except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
         raise UnderWayError("This request is being answered at this moment.", retry=True) from error
     return None if new else KeptAnswer.objects.get(caller=caller, key=key)
 

@@ -9,10 +9,9 @@ from django.utils import timezone
 from exhibit.clock import now
 from registry import searching
 from registry.crawling import PAST, SEARCH, NewUrl, add_urls
-from registry.models import Crawl, StepState, Watch
+from registry.models import UNFINISHED, Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
-UNDER_WAY = (StepState.TODO, StepState.DOING)
 
 
 def first_run(every: timedelta, at: time, weekday: int, zone: tzinfo) -> datetime:
@@ -48,6 +47,23 @@ def following(last: datetime, every: timedelta, moment: datetime) -> datetime:
     return found
 
 
+def pass_over() -> None:
+    """Let the times go by that fall into a run of their watch: it runs once at a time, and makes up for none."""
+    late = Watch.objects.filter(paused=False, next_run_at__lte=now(), crawls__state__in=UNFINISHED)
+    for watch_id in set(late.values_list("pk", flat=True)):
+        with transaction.atomic():
+            watch, moment = _held(watch_id), now()
+            if _has_crawl_under_way(watch):
+                move_on(watch, moment)
+
+
+def move_on(watch: Watch, moment: datetime) -> None:
+    """Set a watch, held by this transaction, to its first time after a moment; one that is later already stays."""
+    if watch.next_run_at is not None and watch.next_run_at <= moment:
+        watch.next_run_at = following(watch.next_run_at, timedelta(seconds=watch.interval_seconds), moment)
+        watch.save(update_fields=["next_run_at"])
+
+
 def due_watches() -> list[int]:
     """Watches whose next run is due and that have no crawl under way."""
     return due_since(now())
@@ -55,7 +71,7 @@ def due_watches() -> list[int]:
 
 def due_since(moment: datetime) -> list[int]:
     """Watches whose next run was due at a moment, and that have no crawl under way."""
-    running = Crawl.objects.filter(state__in=UNDER_WAY).values("watch")
+    running = Crawl.objects.filter(state__in=UNFINISHED).values("watch")
     due = Watch.objects.filter(paused=False, next_run_at__lte=moment).exclude(pk__in=running)
     return list(due.order_by("next_run_at").values_list("pk", flat=True))
 
@@ -66,8 +82,7 @@ def start_crawl(watch_id: int) -> Crawl | None:
         watch, moment = _held(watch_id), now()
         if watch.paused or watch.next_run_at is None or watch.next_run_at > moment or _has_crawl_under_way(watch):
             return None
-        watch.next_run_at = following(watch.next_run_at, timedelta(seconds=watch.interval_seconds), moment)
-        watch.save(update_fields=["next_run_at"])
+        move_on(watch, moment)
         return _begin(watch, moment)
 
 
@@ -83,7 +98,7 @@ def _held(watch_id: int) -> Watch:
 
 
 def _has_crawl_under_way(watch: Watch) -> bool:
-    return watch.crawls.filter(state__in=UNDER_WAY).exists()
+    return watch.crawls.filter(state__in=UNFINISHED).exists()
 
 
 def _begin(watch: Watch, moment: datetime) -> Crawl:

@@ -110,8 +110,10 @@ def keep_key(owner: Owner, service: str, encrypted: bytes, *, by: str) -> None:
         changed("search key kept", by=by, owner=owner, about={"service": service})
 
 
-def drop_key(owner: Owner, service: str, *, by: str) -> None:
-    """Forget an owner's key for a search."""
+def drop_key(owner: Owner, service: str, *, by: str) -> bool:
+    """Forget an owner's key for a search; says whether there was one."""
     with transaction.atomic():
-        if SearchKey.objects.filter(owner=owner, service=service).delete()[0]:
+        there = SearchKey.objects.filter(owner=owner, service=service).delete()[0] > 0
+        if there:
             changed("search key removed", by=by, owner=owner, about={"service": service})
+    return there

@@ -6,7 +6,8 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from exhibit.clock import now
 from registry.models.steps import Claimable, StepState
@@ -28,9 +29,19 @@ def due(stale_after: timedelta) -> Q:
     return waiting | Q(state=StepState.DOING, claimed_at__lt=moment - stale_after)
 
 
-def due_ids(model: type[Claimable], stale_after: timedelta, limit: int) -> list[int]:
-    """The oldest rows that a step may take now."""
+def due_ids(model: type[Claimable], stale_after: timedelta, limit: int, owner: str = "") -> list[int]:
+    """The oldest rows that a step may take now; where rows have owners, the oldest of each come first.
+
+    Args:
+        model: which rows.
+        stale_after: as :func:`due`.
+        limit: so many at most.
+        owner: the way from a row to its owner; of each owner the first row, then of each the second, and so on.
+    """
     rows = model._default_manager.filter(due(stale_after)).order_by("pk")  # noqa: SLF001 - Django's public name
+    if owner:
+        turn = Window(RowNumber(), partition_by=F(owner), order_by="pk")
+        rows = rows.annotate(turn=turn).order_by("turn", "pk")
     return list(rows.values_list("pk", flat=True)[:limit])
 
 

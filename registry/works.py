@@ -32,7 +32,8 @@ def search(of: Owner, words: str = "", only: str = "", upload: int | None = None
         number = Q(number=int(word)) if word.isascii() and word.isdecimal() and len(word) < 10 else Q(pk__in=[])
         rows = rows.filter(Q(words__contains=word) | number)
     if only == Only.DOUBTFUL:
-        rows = rows.filter(_has(OwnershipRemark, answered_at=None) | _has(RegistrationConflict))
+        remarked = OwnershipRemark.objects.filter(answered_at=None).values("work")
+        rows = rows.filter(Q(pk__in=remarked) | Q(pk__in=RegistrationConflict.objects.values("work")))
     elif only == Only.UNSAFE:
         rows = rows.exclude(low_information=[])
     elif only == Only.SEEN:
@@ -60,5 +61,5 @@ def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     return cases.annotate(first_seen=Subquery(first), last_seen=Subquery(last)).order_by("-number")
 
 
-def _has(model: type[Case | OwnershipRemark | RegistrationConflict | UploadFile], **which: object) -> Exists:
+def _has(model: type[Case | UploadFile], **which: object) -> Exists:
     return Exists(model.objects.filter(work=OuterRef("pk"), **which))

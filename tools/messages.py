@@ -19,7 +19,11 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("desk", "workers", "registry")
 LOCALE = ROOT / "desk" / "locale"
+ACCOUNTS = ROOT / "desk" / "locale_of_accounts"
+"""Our words for what allauth and Django say on pages of accounts; written by hand, compiled here."""
 LANGUAGES = ("zh_Hans",)
+OF_ACCOUNTS = ("en", *LANGUAGES)
+"""English too: what others call otherwise has one name on all pages."""
 KEYWORDS = {
     **dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "_"), None),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
@@ -55,14 +59,14 @@ def _marked(path: Path) -> Iterator[Identity]:
             yield context, single, several
 
 
-def catalogue(language: str) -> Path:
+def catalogue(language: str, folder: Path = LOCALE) -> Path:
     """Where a language's words are written by people."""
-    return LOCALE / language / "LC_MESSAGES" / "django.po"
+    return folder / language / "LC_MESSAGES" / "django.po"
 
 
-def compiled(language: str) -> Path:
+def compiled(language: str, folder: Path = LOCALE) -> Path:
     """Where they are read by the site."""
-    return catalogue(language).with_suffix(".mo")
+    return catalogue(language, folder).with_suffix(".mo")
 
 
 def untranslated(language: str) -> list[str]:
@@ -108,6 +112,8 @@ def _empty(identity: Identity) -> polib.POEntry:
 def main() -> int:
     """Renew every catalogue; 1 when something waits for a translator."""
     settings.configure(USE_I18N=False)
+    for language in OF_ACCOUNTS:
+        polib.pofile(str(catalogue(language, ACCOUNTS))).save_as_mofile(str(compiled(language, ACCOUNTS)))
     waiting = {language: renew(language) for language in LANGUAGES}
     for language, count in waiting.items():
         print(f"{language}: {count} of {len(words())} words wait for a translator.")

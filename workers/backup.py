@@ -2,21 +2,24 @@
 
 import io
 import os
+import re
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from django.db import connection, transaction
 
 from exhibit import __version__
+from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now, rfc3339
 from exhibit.config import FILE_NAME, Config
 from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import IntegrityError, WrongUseError
 from registry.models import LogCheckpoint, LogEntry
 from workers.backup_format import (
     BLOBS,
@@ -26,13 +29,22 @@ from workers.backup_format import (
     LogState,
     Part,
     blob_name,
+    parse_description,
     verify_written,
 )
 from workers.dumping import dump_rows
 from workers.locks import FileLock
+from workers.search_services import own_mappings
 from workers.wiring import House
 
 Tell = Callable[[str], None]
+_LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"
+_MADE = re.compile(rf"({_LISTED}|blobs/[0-9a-f]{{2}}/[0-9a-f]{{2}}/[0-9a-f]{{64}})(\.partial)?")
+"""What a backup's folder holds beside its description and files of the data folder; nothing else is ever removed."""
+_BEGUN = ".backup-"
+_TOP = re.compile(
+    rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_BEGUN)}.*|lost\+found"
+)
 KEY_FILES = ("roots", "key_file", "password_file", "bitcoin_credentials")
 
 
@@ -53,9 +65,10 @@ def back_up(house: House, place: Path, *, keys: bool, tell: Tell) -> Description
         WrongUseError: the place can't be used.
         IntegrityError: what was written isn't what is there: a failing disk.
     """
-    place = place.absolute()
-    if place.is_relative_to(house.config.data_dir):
-        raise WrongUseError("A backup inside the data folder is none.", hint="Name a place on another disk.")
+    place, data = place.resolve(), house.config.data_dir.resolve()
+    if place.is_relative_to(data) or data.is_relative_to(place):
+        hint = "Name a place on another disk."
+        raise WrongUseError("The backup and the data folder can't lie one within the other.", hint=hint)
     lock = FileLock(house.config.data_dir / "locks" / "backup.lock")
     if not lock.take():
         raise WrongUseError("Another backup is being made.", hint="Wait for its end.")
@@ -74,10 +87,10 @@ def back_up(house: House, place: Path, *, keys: bool, tell: Tell) -> Description
 
 def _write(house: House, target: "_Target", *, keys: bool, tell: Tell) -> Description:
     made_at = rfc3339(now())
-    with tempfile.TemporaryDirectory(dir=target.beside, prefix=".") as folder:
+    with tempfile.TemporaryDirectory(dir=target.beside, prefix=_BEGUN) as folder:
         dump, listed = Path(folder) / "dump", Path(folder) / "listed"
         tell("Writing the rows down.")
-        log = _dump(house, dump)
+        log, database = _dump(house, dump)
         rows = _part(f"database-{Digest.of_file(dump).hex[:16]}.dump", dump)
         target.add(rows.name, dump)
         files, left_out = _files(house.config, keys=keys)
@@ -91,16 +104,17 @@ def _write(house: House, target: "_Target", *, keys: bool, tell: Tell) -> Descri
         tell(f"{count:,} pictures and other files.")
         list_part = _part(f"blobs-{Digest.of_file(listed).hex[:16]}.txt", listed)
         target.add(list_part.name, listed)
-    return Description(made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(left_out))
+    return Description(made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(left_out), database)
 
 
-def _dump(house: House, to: Path) -> LogState:
-    """The rows as they are at one moment, and what the log is in them."""
+def _dump(house: House, to: Path) -> tuple[LogState, int]:
+    """The rows as they are at one moment; returns what the log is in them, and the bytes of the database."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
         dump_rows(house.config, cursor.fetchone()[0], to)
-        return log_state(house)
+        cursor.execute("SELECT pg_database_size(current_database())")
+        return log_state(house), int(cursor.fetchone()[0])
 
 
 def log_state(house: House) -> LogState:
@@ -115,7 +129,7 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere."""
     named = [path for one in config.anchors for name in KEY_FILES if (path := getattr(one, name, None)) is not None]
     secrets = sorted(one for one in (config.data_dir / "secrets").rglob("*") if one.is_file())
-    kept = [config.data_dir / FILE_NAME, *(secrets if keys else []), *named]
+    kept = [config.data_dir / FILE_NAME, *own_mappings(config), *(secrets if keys else []), *named]
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(config.data_dir / "secrets")]
@@ -125,17 +139,17 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
 
 def _blobs(house: House, target: "_Target", listed: Path) -> int:
     """Copy all exact bytes and list their digests; what expires at this moment is left out."""
-    folder, count = house.config.data_dir / "blobs", 0
+    blobs, count = FolderBlobStore(house.config.data_dir / "blobs"), 0
     with listed.open("w", encoding="ascii") as file:
-        for digest in sorted(one.hex for one in house.blobs):
-            path = folder / digest[:2] / digest[2:4] / digest
+        for digest in sorted(blobs, key=attrgetter("hex")):
+            path = blobs.path(digest)
             try:
-                target.add(blob_name(digest), path)
+                target.add(blob_name(digest.hex), path)
             except FileNotFoundError:
                 if path.exists():
                     raise
                 continue
-            file.write(f"{digest}\n")
+            file.write(f"{digest.hex}\n")
             count += 1
     return count
 
@@ -161,6 +175,12 @@ class _Target(Protocol):
 @contextmanager
 def _in_folder(place: Path) -> "Iterator[_Target]":
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    strange = sorted(path.name for path in place.iterdir() if not _TOP.fullmatch(path.name))
+    if strange:
+        hint = "Name an empty folder, or one that holds a backup and nothing else."
+        raise WrongUseError(f"{place} holds something that belongs to no backup: {strange[0]}.", hint=hint)
+    for left in place.glob(f"{_BEGUN}*"):  # by one that was killed
+        shutil.rmtree(left)
     yield _Folder(place)
 
 
@@ -170,7 +190,7 @@ def _in_tar(place: Path) -> "Iterator[_Target]":
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            yield _Tar(place, partial, tar)
+            yield _Tar(place, partial, file, tar)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -181,6 +201,7 @@ class _Folder:
     def __init__(self, place: Path) -> None:
         self.beside = place
         self._named: set[str] = set()
+        self._earlier = _files_of(place / DESCRIPTION)
 
     def add(self, name: str, path: Path) -> None:
         made = self.beside / name
@@ -189,7 +210,9 @@ class _Folder:
             return
         made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = made.with_name(made.name + ".partial")
-        shutil.copy(path, aside)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # whoever may read the folder
+        with os.fdopen(handle, "wb") as to, path.open("rb") as file:
+            shutil.copyfileobj(file, to)
         aside.replace(made)
 
     def publish(self, description: Description) -> None:
@@ -200,16 +223,24 @@ class _Folder:
         aside.replace(self.beside / DESCRIPTION)
         for path in list(self.beside.rglob("*")):  # of an earlier backup, or of one that was broken off
             name = path.relative_to(self.beside).as_posix()
-            if path.is_file() and name != DESCRIPTION and name not in self._named:
+            if path.is_file() and name not in self._named and (_MADE.fullmatch(name) or name in self._earlier):
                 path.unlink()
+
+
+def _files_of(description: Path) -> set[str]:
+    """The files of the data folder that the backup holds which is there; none of one that can't be read."""
+    try:
+        return {part.name for part in parse_description(description.read_bytes()).files}
+    except (FileNotFoundError, IntegrityError):
+        return set()
 
 
 class _Tar:
     """One file that appears when it is whole."""
 
-    def __init__(self, place: Path, partial: Path, tar: tarfile.TarFile) -> None:
+    def __init__(self, place: Path, partial: Path, file: BinaryIO, tar: tarfile.TarFile) -> None:
         self.beside = place.parent
-        self._place, self._partial, self._tar = place, partial, tar
+        self._place, self._partial, self._file, self._tar = place, partial, file, tar
 
     def add(self, name: str, path: Path) -> None:
         with path.open("rb") as file:
@@ -223,6 +254,7 @@ class _Tar:
         told.size, told.mode = len(data), 0o600
         self._tar.addfile(told, io.BytesIO(data))
         self._tar.close()
+        self._file.flush()  # closing the archive leaves the file open, and its last blocks in memory
         os.sync()
         verify_written(self._partial, description)
         self._partial.replace(self._place)

@@ -4,7 +4,7 @@ backup.json               says what belongs to it; it is written last, so a back
 database-HASH.dump        the rows, as pg_dump writes them (custom format)
 blobs-HASH.txt            the digests of the exact bytes, one a line
 blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
-files/…                   of the data folder: exhibit.toml, secrets/, and what the settings name
+files/…                   of the data folder: exhibit.toml, searches/, secrets/, and what the settings name
 """
 
 import hashlib
@@ -57,6 +57,7 @@ class Description:
         files: of the data folder.
         log: as the rows hold it.
         left_out: files that the settings name and that lie elsewhere, or that were to be left out.
+        database: bytes that the rows took in the database; 0 where the backup doesn't say.
     """
 
     made_at: str
@@ -67,6 +68,7 @@ class Description:
     files: tuple[Part, ...]
     log: LogState
     left_out: tuple[str, ...]
+    database: int = 0
 
     def to_json(self) -> bytes:
         """As it stands in the backup."""
@@ -91,6 +93,13 @@ def parse_description(data: bytes) -> Description:
 def blob_name(digest: str) -> str:
     """The name of exact bytes in a backup."""
     return f"{BLOBS}{digest[:2]}/{digest[2:4]}/{digest}"
+
+
+def bytes_of(place: Path) -> int:
+    """How large a folder, with all that is in it, or a file is; 0 where there is none."""
+    if not place.is_dir():
+        return place.stat().st_size if place.exists() else 0
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:

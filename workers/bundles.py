@@ -10,15 +10,18 @@ from evidence.bundle import Withheld, write_bundle
 from evidence.device import signs
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH, Manifest
-from evidence.sealing import SealedCase
+from evidence.sealing import TITLE_DOCUMENT, SealedCase
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import matching
+from registry import history
 from registry.log import submit
 from registry.models import AnchorReceipt, BlockedDigest, Bundle, Countersignature
 from workers.proofs import best_checkpoint, proofs_of
+from workers.showing import reported_files
 from workers.wiring import House
+
+REPORTED = "A member reported a picture as illegal; what shows it is left out."
 
 
 def sealed_case(house: House, bundle: Bundle) -> SealedCase:
@@ -42,17 +45,21 @@ def sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
 
 
 def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
-    """Write a bundle's ZIP with the proofs of this moment; what has been purged is withheld, and said so.
+    """Write a bundle's ZIP with the proofs of this moment.
+
+    What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so.
 
     Raises:
         NotFoundError: it hasn't been sealed yet.
     """
     sealed = sealed_case(house, bundle)
-    _write(house, bundle, sealed, purged(house, sealed), out)
+    _write(house, bundle, sealed, _withheld(house, bundle, sealed), out)
 
 
 def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: BinaryIO) -> None:
-    """The same for the other side: registered pictures in full size are left out, the sealed reduced ones stay.
+    """The same for the other side: without registered pictures in full size and the documents of their chain of title.
+
+    The sealed reduced pictures stay, and the digests of all that is left out.
 
     Args:
         house: adapters and configuration.
@@ -65,19 +72,30 @@ def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: B
         WrongUseError: it was sealed by an earlier version, without reduced pictures.
     """
     sealed = sealed_case(house, bundle)
-    originals = [file.path for file in sealed.manifest.files if file.stand_in is not None]
+    files = sealed.manifest.files
+    originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
         sentence = f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures."
         raise WrongUseError(sentence, hint="Confirm the case again: a new bundle has them.")
-    gone = purged(house, sealed)
-    files = sorted({*originals, *(gone.files if gone else ())})
+    gone = _withheld(house, bundle, sealed)
+    documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
+    left_out = sorted({*originals, *documents, *(gone.files if gone else ())})
     words = " ".join(filter(None, (reason, gone.reason if gone else "")))
-    _write(house, bundle, sealed, Withheld(tuple(files), words), out)
+    _write(house, bundle, sealed, Withheld(tuple(left_out), words), out)
 
 
 def _write(house: House, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
     proofs = proofs_of(house, bundle, sealed, sealed_facts(house, sealed))
     write_bundle(out, sealed, replace(proofs, withheld=withheld), house.blobs)
+
+
+def _withheld(house: House, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
+    gone = purged(house, sealed)
+    hidden = reported_files(house, bundle.case.owner, sealed, sealed_facts(house, sealed))
+    if not hidden:
+        return gone
+    files = sorted({*hidden, *(gone.files if gone else ())})
+    return Withheld(tuple(files), " ".join(filter(None, (REPORTED, gone.reason if gone else ""))))
 
 
 def purged(house: House, sealed: SealedCase) -> Withheld | None:
@@ -115,7 +133,8 @@ def file_countersignature(house: House, bundle: Bundle, signature: bytes) -> Cou
             opening |= {"signature": signature.hex(), "what": "countersignature"}
             row.submission = submit(EntryType.SEAL, opening, bundle.case.owner)
             row.save(update_fields=["submission"])
-            matching.record(bundle.case, "countersigned", "", f"Bundle {bundle.number} was counter-signed: {key.name}.")
+            about = {"number": bundle.number, "name": key.name}
+            history.record(bundle.case, "countersigned", "", ("countersigned", about))
     return row
 
 

@@ -11,6 +11,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from exhibit.config import Config, load_config
 from exhibit.logs import about
 from workers.addresses import broker_url
+from workers.batches import batches
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 
@@ -49,10 +50,6 @@ QUEUES = {
 def all_queues() -> frozenset[str]:
     """Every queue that some worker has to take."""
     return frozenset({"default", *QUEUES.values()})
-
-
-BATCH = {"match": 32, "register": 8, "search": 4, "capture": 2, "seal": 4, "witness": 50, "deliver": 50, "mail": 10}
-"""How many rows travel in one message; one, where nothing is said."""
 
 
 def make_app(config: Config) -> Celery:
@@ -110,10 +107,8 @@ app = make_app(load_config())
 
 def send(step: str, ids: Sequence[int]) -> None:
     """Send hints for rows; what can't be sent is found by the tick."""
-    size = BATCH.get(step, 1)
     with contextlib.suppress(OperationalError):
-        for start in range(0, len(ids), size):
-            rows = list(ids[start : start + size])
+        for rows in batches(step, ids):
             app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
 
 

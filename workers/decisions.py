@@ -13,7 +13,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from registry import attention, matching, owned, trail
+from registry import attention, history, owned, trail
 from registry.models import Case, Licence, Owner
 from workers.steps import decide as deciding
 from workers.wiring import House
@@ -76,14 +76,7 @@ def decide_each(house: House, owner: Owner, numbers: Sequence[int], wish: Wish) 
 
 def undo_each(owner: Owner, numbers: Sequence[int], *, by: str) -> list[Outcome]:
     """Take back what this member decided; what somebody else decided meanwhile stays. Raises as :func:`decide_each`."""
-
-    def undo(case: Case) -> None:
-        case.refresh_from_db()
-        if case.decided_by != by:
-            raise ConflictError(f"Case {case.number} was decided by somebody else.")
-        deciding.reopen(case, by=by, reason="Undone.")
-
-    return [_outcome(case, undo) for case in _chosen(owner, numbers)]
+    return [_outcome(case, lambda case: deciding.undo(case, by=by)) for case in _chosen(owner, numbers)]
 
 
 def dispute(case: Case, *, by: str, reason: str) -> None:
@@ -99,7 +92,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
         if row.decision == Case.Decision.OPEN:
             raise ConflictError(f"Case {row.number} is open: decide it instead.")
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
-        matching.record(row, "disputed", by, f"Disputed. {reason}")
+        history.record(row, "disputed", by, ("disputed", {}), words=reason)
         trail.noted(row, "disputed", by=by)
 
 
@@ -116,7 +109,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
         if row.disputed_at is None:
             raise ConflictError(f"The decision of case {row.number} isn't disputed.")
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
-        matching.record(row, "settled", by, f"The decision stands. {reason}")
+        history.record(row, "settled", by, ("settled", {}), words=reason)
         trail.noted(row, "settled", by=by)
 
 
@@ -124,16 +117,16 @@ def note(case: Case, *, by: str, words: str) -> None:
     """Write a note on a case, for the other members; raises ``WrongUseError`` when it is empty."""
     _check_words(words, "Write something.")
     with transaction.atomic():
-        matching.record(case, "note", by, words)
+        history.record(case, "note", by, words=words)
         trail.noted(case, "noted", by=by)
 
 
 def take_out(case: Case, *, by: str) -> None:
-    """Take a case out of the drawer of look-alikes: it waits for a person again."""
+    """Take a case out of the drawer of look-alikes: it waits for a person again. Any other stays."""
     with transaction.atomic():
-        attention.take_out(case)
-        matching.record(case, "taken-out", by, "Taken out of the look-alikes.")
-        trail.noted(case, "taken out", by=by)
+        if attention.take_out(case):
+            history.record(case, "taken-out", by, ("taken-out", {}))
+            trail.noted(case, "taken out", by=by)
 
 
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
@@ -152,14 +145,10 @@ def _decide(house: House, case: Case, wish: Wish) -> None:
     if wish.choice is Choice.REOPEN:
         deciding.reopen(case, by=by, reason=reason)
         return
-    case.refresh_from_db()
-    if case.decision != Case.Decision.OPEN and case.waits:
-        deciding.reopen(case, by=by, reason="Something new was seen since the decision.")
+    deciding.reopen_grown(case, by=by)
     if wish.choice is Choice.CONFIRM:
-        case.refresh_from_db()
-        if case.decision != Case.Decision.OPEN:
-            raise ConflictError(f"Case {case.number} is {case.decision}.")
-        deciding.confirm(house, case, by=by, reason=reason, undo_for=UNDO_FOR)
+        if not deciding.confirm(house, case, by=by, reason=reason, undo_for=UNDO_FOR):
+            raise ConflictError(f"Case {case.number} is confirmed.")
     elif wish.choice is Choice.LICENSE:
         assert wish.licence is not None
         deciding.license_use(case, wish.licence, by=by, reason=reason)

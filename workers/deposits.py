@@ -102,7 +102,7 @@ def sealed_deposit(house: House, deposit: Deposit) -> SealedCase:
 def _says_the_same(house: House, deposit: Deposit, work: Work) -> bool:
     """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
     sealed = sealed_facts(house, sealed_deposit(house, deposit))
-    present = _work(work, sealed.work.registration)
+    present = _work(house, work, sealed.work.registration)
     return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
 
 
@@ -123,7 +123,7 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
         opened_at=work.registered_at,
         written_at=moment,
         software=software(),
-        work=_work(work, proof),
+        work=_work(house, work, proof),
         sightings=(),
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
@@ -133,11 +133,11 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
     )
 
 
-def _work(work: Work, registration: LogProof | None) -> WorkFacts:
+def _work(house: House, work: Work, registration: LogProof | None) -> WorkFacts:
     """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
     first = work.conflicts.order_by("earlier_registered_at").first()
     earlier = None if first is None else first.earlier_registered_at
-    return replace(work_facts(work, registration), earlier_registration=earlier)
+    return replace(work_facts(house, work, registration), earlier_registration=earlier)
 
 
 def _registered_under(house: House, work: Work) -> LogCheckpoint | None:

@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from email.mime.image import MIMEImage
 
 from django.conf import settings
 from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from exhibit.errors import ExhibitError
 from registry import owned
-from registry.models import Case, Event, EventKind, MailChoice, Owner, User
-from workers.mail import absolute, sender
+from registry.mail_choices import zone_of
+from registry.models import Case, Event, EventKind, MailChoice, Owner
+from workers import report_titles
+from workers.mail import absolute, message_id
 from workers.previews import SMALL, kept_preview
 from workers.webhooks import page_of
 from workers.wiring import House
@@ -33,7 +36,7 @@ class ToldCase:
     Attributes:
         case: the row.
         url: of its page.
-        picture: Content-ID of the found picture in the mail; empty without one.
+        picture: Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one.
     """
 
     case: Case
@@ -50,7 +53,7 @@ def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> Emai
         told: the events that came since the last mail.
     """
     user, owner = choice.user, choice.owner
-    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(_zone(user)):
+    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
         others = [(_sentence(event), absolute(house.config, page_of(event))) for event in told if _sentence(event)]
         if not waiting and not others:
@@ -78,7 +81,7 @@ def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> Emai
         "List-Unsubscribe": f"<{unsubscribe}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
-        "Message-ID": f"<digest-{choice.pk}-{told[-1].pk}@{sender(house.config).rpartition('@')[2]}>",
+        "Message-ID": message_id(house.config, f"digest-{choice.pk}-{told[-1].pk}"),
     }
     mail.mixed_subtype = "related"  # type: ignore[attr-defined] # the pictures belong to the text
     for name, data in pictures.values():
@@ -89,10 +92,6 @@ def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> Emai
     return mail
 
 
-def _zone(user: User) -> str:
-    return user.time_zone or str(settings.TIME_ZONE)
-
-
 def _waiting(owner: Owner, told: Sequence[Event]) -> list[Case]:
     """The cases that were opened and still wait for a person, the likeliest first."""
     opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
@@ -101,15 +100,18 @@ def _waiting(owner: Owner, told: Sequence[Event]) -> list[Case]:
 
 
 def _pictures(house: House, cases: Sequence[Case]) -> dict[int, tuple[str, bytes]]:
-    """The found picture of each case, small, with its name in the mail; one that is gone is left out."""
+    """The found picture of each case, small, with its name in the mail; one that is gone or hidden is left out."""
+    shown = {case: case.shown.sighting.picture for case in cases if case.shown is not None}
+    hidden = owned.hidden_among(cases[0].owner, shown.values()) if shown else set()
     found = {}
-    for case in cases:
-        if case.shown is not None:
-            try:
-                data = kept_preview(house, case.shown.sighting.picture.digest, SMALL)
-            except ExhibitError:
-                continue
-            found[case.pk] = (f"case-{case.number}", data)
+    for case, picture in shown.items():
+        if picture.pk in hidden:
+            continue
+        try:
+            data = kept_preview(house, picture.digest, SMALL)
+        except ExhibitError:
+            continue
+        found[case.pk] = (f"case-{case.number}-{picture.digest.hex}", data)
     return found
 
 
@@ -123,7 +125,12 @@ def _sentence(event: Event) -> str:
     if event.kind == EventKind.CANARY_MISSED:
         return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
     if event.kind == EventKind.REPORT_READY:
-        return _("The report “%(title)s” is ready.") % {"title": about["title"]}
+        title = report_titles.in_words(about["title"], about["report"], event.owner.name)
+        return _("The report “%(title)s” is ready.") % {"title": title}
+    if event.kind == EventKind.NOTICE_DUE:
+        day = formats.date_format(date.fromisoformat(about["due"]), "DATE_FORMAT")
+        told = {"number": about["notice"], "party": about["party"], "day": day}
+        return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
     if event.kind == EventKind.WEBHOOK_PAUSED:
         return _("The webhook %(address)s took no message for days and is paused.") % {"address": about["address"]}
     return ""

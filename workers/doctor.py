@@ -16,6 +16,7 @@ from workers.processes import service_user
 from workers.programs import postgres_programs, redis_program
 from workers.redis_server import redis_answers
 from workers.words import gettext as _
+from workers.words import ngettext
 
 _GIB = 1024**3
 
@@ -50,6 +51,7 @@ def examine(config: Config) -> tuple[Check, ...]:
         _browser,
         _openssl,
         _mail,
+        search_check,
         _witnesses,
     )
     return (*(probe(config) for probe in probes), *(_witness(config, one) for one in config.anchors))
@@ -168,6 +170,20 @@ def _mail(config: Config) -> Check:
         return Check("mail", ok=True, sentence=sentence, needed=False)
     sentence = f"Nothing is sent: each mail is a file in {mail_folder(config)}."
     return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
+
+
+def search_check(config: Config) -> Check:
+    """Whether every mapping of an image search or a marketplace can be read, and if not, which files can't and why."""
+    from workers.search_services import FOLDER, broken, services  # noqa: PLC0415 - the crawler is loaded where needed
+
+    wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]
+    if wrong:
+        sentence = _("Searches that can't be read aren't offered. %(files)s") % {"files": " ".join(wrong)}
+        remedy = _("Correct them as docs/searches.md says.")
+        return Check("searches", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    count = len(services(config))
+    sentence = ngettext("A watch can ask %(count)s search.", "A watch can ask %(count)s searches.", count)
+    return Check("searches", ok=True, sentence=sentence % {"count": count}, needed=False)
 
 
 def _witnesses(config: Config) -> Check:

@@ -1,12 +1,13 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evidence.checks.probability import calibration_facts
 from evidence.documents.exhibit_sheet import ROOM
 from evidence.facts import (
+    AttachmentFacts,
     CalibrationFacts,
     CaptureFacts,
     CaseFacts,
@@ -26,11 +27,13 @@ from evidence.facts import (
     WorkFacts,
 )
 from evidence.sealing import (
+    TITLE_DOCUMENT,
     ContentFile,
     calibration_path,
     match_folder,
     sighting_folder,
     sighting_picture_path,
+    title_document_path,
     work_picture_path,
 )
 from evidence.slices import SliceTree, record_leaf
@@ -48,7 +51,7 @@ from workers.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.provenance import provenance_of
 from workers.registrations import submission_of
 from workers.steps.crawl import record_of
-from workers.texts import not_checked, words_of
+from workers.texts import Said, not_checked, said_of
 from workers.wiring import House
 
 
@@ -123,7 +126,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         opened_at=case.opened_at,
         written_at=now(),
         software=software(),
-        work=work_facts(case.work, proofs.entry(registration)),
+        work=work_facts(house, case.work, proofs.entry(registration)),
         sightings=tuple(sightings),
         matches=shown,
         licence_check=_licence_check(case, rows),
@@ -174,8 +177,8 @@ def picture_facts(picture: Picture, path: str) -> PictureFacts:
     return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
 
 
-def work_facts(work: Work, registration: LogProof | None) -> WorkFacts:
-    """A work's row as facts, with the proof of its registration."""
+def work_facts(house: House, work: Work, registration: LogProof | None) -> WorkFacts:
+    """A work's row as facts, with the proof of its registration and the documents beside it."""
     pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
     return WorkFacts(
         number=str(work.number),
@@ -193,7 +196,20 @@ def work_facts(work: Work, registration: LogProof | None) -> WorkFacts:
             picture_facts(picture, work_picture_path(number, picture.format))
             for number, picture in enumerate(pictures, 1)
         ),
+        attachments=tuple(_title_documents(house, work)),
+        created=work.created,
+        holder=work.holder,
+        credit=work.credit,
     )
+
+
+def _title_documents(house: House, work: Work) -> Iterator[AttachmentFacts]:
+    """The documents of a work's chain of title; one whose bytes were purged isn't there any more."""
+    for one in work.attachments.filter(removed_at=None).order_by("number"):
+        assert one.digest is not None
+        if one.digest in house.blobs:
+            title = f"{one.about} ({one.name})" if one.about else one.name
+            yield AttachmentFacts(title, TITLE_DOCUMENT, one.digest, title_document_path(one.number, one.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +320,13 @@ def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
 
 def words_of_match(match: Match) -> tuple[str, ...]:
     """A match's row in English sentences."""
+    return tuple(sentence % values for sentence, values in said_of_match(match))
+
+
+def said_of_match(match: Match) -> tuple[Said, ...]:
+    """A match's row sentence by sentence, for whichever language."""
     digest = match.calibration
-    return words_of(verification_of(match), None if digest is None else calibrations.named(digest))
+    return said_of(verification_of(match), None if digest is None else calibrations.named(digest))
 
 
 def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:

@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from exhibit.clock import now
 from registry import canaries, running, witnesses
-from registry.models import AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState, Watch
+from registry.models import UNFINISHED, AnchorReceipt, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState, Watch
 from registry.running import Taken
 from registry.schedules import due_since
 from workers.index_upkeep import IndexState, index_states
@@ -116,14 +116,14 @@ def figures(house: House) -> Figures:
         witnesses=_witnesses(house),
         log=_log(house),
         disk=_disk(house),
-        missed=_missed_canaries(),
+        missed=[Missed(crawl.watch, one.canary.number) for crawl, one in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
     )
 
 
 def _crawls() -> Crawls:
-    under_way = Crawl.objects.filter(state__in=[StepState.TODO, StepState.DOING]).select_related("watch__owner")
+    under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
     return Crawls(list(under_way.order_by("started_at")[:MOST_CRAWLS]), counts, len(due_since(now() - LATE)))
@@ -159,16 +159,3 @@ def _disk(house: House) -> Disk:
         cursor.execute("SELECT pg_database_size(current_database())")
         (database,) = cursor.fetchone()
     return Disk(usage.free, usage.total, house.config.disk_floor_bytes, int(database))
-
-
-def _missed_canaries() -> list[Missed]:
-    """What the last run of each watch that has canaries didn't find."""
-    watches = Canary.objects.filter(removed_at=None).values("watch")
-    ended = Crawl.objects.filter(watch__in=watches, finished_at__isnull=False).select_related("watch__owner")
-    last = {one.pk: one for one in ended.order_by("watch_id", "-number").distinct("watch_id")}
-    return [
-        Missed(last[crawl].watch, one.canary.number)
-        for crawl, results in canaries.results(list(last.values())).items()
-        for one in results
-        if one.outcome.is_missed and one.canary.removed_at is None
-    ]

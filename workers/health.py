@@ -3,7 +3,7 @@
 The operator's page and `exhibit doctor` show the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from django.utils.timesince import timesince
@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 from exhibit.config import Config
 from registry.running import SILENT, TICK
 from workers.celery import all_queues
-from workers.doctor import Check, room
+from workers.doctor import Check, room, search_check
 from workers.figures import Figures, Witness
 from workers.indexes import LONGEST_TAIL
 from workers.steps.backlog import step_in_words
@@ -23,22 +23,30 @@ LONG = timedelta(hours=1)
 SILENT_WITNESS = timedelta(hours=6)
 SLOW = frozenset({"refingerprint"})
 """Steps whose rows take hours by their nature."""
+Saying = Callable[[str], str]
 
 
-def checks(found: Figures, config: Config) -> list[Check]:
-    """Everything that figures tell, in the order in which one would mend it."""
+def checks(found: Figures, config: Config, said: Saying = str) -> list[Check]:
+    """Everything that figures tell, in the order in which one would mend it.
+
+    Args:
+        found: the figures.
+        config: what is set.
+        said: puts the reasons that rows keep into the reader's language; they stay as they are, if absent.
+    """
     return [
         room(found.disk.free, found.disk.floor),
         *_workers(found),
-        *_held_up(found),
+        *_held_up(found, said),
         *_late(found),
         *_given_up(found),
         *_reported(found),
         *_crawls(found),
         *_canaries(found),
+        search_check(config),
         *_indexes(found),
-        _log(found),
-        *_witnesses(found, config),
+        _log(found, said),
+        *_witnesses(found, config, said),
     ]
 
 
@@ -73,14 +81,17 @@ def _workers(found: Figures) -> Iterator[Check]:
 def _reported(found: Figures) -> Iterator[Check]:
     for digest in found.reported:
         sentence = _("A member reported a picture as illegal: %(digest)s. Others have to do with it, so you decide.")
-        remedy = _("Remove it everywhere, for good: exhibit purge %(digest)s")
+        remedy = _(
+            "Remove it everywhere, for good: exhibit purge %(digest)s --reason … "
+            "Or show it again: exhibit keep %(digest)s --reason …"
+        )
         values = {"digest": digest}
         yield Check("reported picture", ok=False, sentence=sentence % values, remedy=remedy % values)
 
 
-def _held_up(found: Figures) -> Iterator[Check]:
+def _held_up(found: Figures, said: Saying) -> Iterator[Check]:
     for step, why in found.held_up.items():
-        sentence = _("Held up: %(what)s. %(why)s") % {"what": step_in_words(step), "why": why}
+        sentence = _("Held up: %(what)s. %(why)s") % {"what": step_in_words(step), "why": said(why)}
         yield Check("held up", ok=False, sentence=sentence, remedy=_("Mend that; they go on by themselves."))
 
 
@@ -149,15 +160,15 @@ def _indexes(found: Figures) -> Iterator[Check]:
         yield Check("indexes", ok=True, sentence=_("All indexes are whole and near the newest change."))
 
 
-def _log(found: Figures) -> Check:
+def _log(found: Figures, said: Saying) -> Check:
     if found.log.stopped:
-        sentence = _("The log's head isn't signed any more. %(why)s") % {"why": found.log.stopped}
+        sentence = _("The log's head isn't signed any more. %(why)s") % {"why": said(found.log.stopped)}
         return Check("log", ok=False, sentence=sentence, remedy=_("docs/log.md says what to do: exhibit log status"))
     sentence = _("%(size)s entries are under a signed head.") % {"size": f"{found.log.size:,}"}
     return Check("log", ok=True, sentence=sentence)
 
 
-def _witnesses(found: Figures, config: Config) -> Iterator[Check]:
+def _witnesses(found: Figures, config: Config, said: Saying) -> Iterator[Check]:
     """Whether there are as many outside witnesses as are needed, and whether each answers."""
     there, needed = len(config.anchors), config.witnesses_needed
     if there < needed:
@@ -169,24 +180,24 @@ def _witnesses(found: Figures, config: Config) -> Iterator[Check]:
             remedy=_("docs/anchors.md says how to choose some; EXHIBIT_WITNESSES_NEEDED says how many."),
             needed=False,
         )
-    amiss = [check for one in found.witnesses for check in _witness(one, found.at)]
+    amiss = [check for one in found.witnesses for check in _witness(one, found.at, said)]
     yield from amiss
     if not amiss and there >= needed:
         sentence = ngettext("%(count)s outside witness answers.", "%(count)s outside witnesses answer.", there)
         yield Check("witnesses", ok=True, sentence=sentence % {"count": there}, needed=False)
 
 
-def _witness(one: Witness, at: datetime) -> Iterator[Check]:
+def _witness(one: Witness, at: datetime, said: Saying) -> Iterator[Check]:
     if one.health is None:
         return
     silent = one.health.silent_since
     if silent is not None and at - silent > SILENT_WITNESS:
-        values = {"name": one.name, "age": _ago(silent, at), "why": one.health.error}
+        values = {"name": one.name, "age": _ago(silent, at), "why": said(one.health.error)}
         sentence = _("The witness %(name)s has been silent for %(age)s: %(why)s") % values
     elif silent is None and one.health.error:
         sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % {
             "name": one.name,
-            "why": one.health.error,
+            "why": said(one.health.error),
         }
     else:
         return

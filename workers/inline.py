@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from exhibit.clock import now
 from exhibit.config import Config
 from registry import steps
+from workers.batches import batches
 from workers.meter import metered
 from workers.steps import (
     capture,
@@ -55,7 +56,7 @@ STEPS: dict[str, Step] = {
     "deliver": deliver.deliver,
     "mail": mail.send_digests,
 }
-CLAIMED = {step: model for step, model, _ in tick.BATCHES}
+CLAIMED = {step: model for step, model, _ in tick.ROWS}
 
 
 class Inline:
@@ -66,8 +67,7 @@ class Inline:
         self.house = House(config, self._note)
 
     def _note(self, step: str, ids: Sequence[int]) -> None:
-        if ids:
-            self._waiting.append((step, list(ids)))
+        self._waiting.extend((step, rows) for rows in batches(step, ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
         """Tick and work until something is so.

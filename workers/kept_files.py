@@ -7,7 +7,7 @@ from django.db import transaction
 
 from exhibit.digests import Digest
 from registry.locks import Lock, hold
-from registry.models import Package, Report
+from registry.models import Package, Report, WorkAttachment
 from workers.wiring import House
 
 File = Mapping[str, Any]
@@ -21,10 +21,18 @@ def all_kept(house: House, files: Sequence[File]) -> bool:
 
 
 def remove_unused(house: House, files: Sequence[File]) -> None:
-    """Remove bytes that no row names any more; two reports may have the same table, two packages the same bundle."""
+    """Remove bytes that no row names any more.
+
+    Two reports may have the same table, two packages the same bundle, and somebody may have put a report beside a work.
+    """
     with transaction.atomic():
         hold(Lock.FILES)
-        for digest in {one["digest"] for one in files}:
-            named = {"files__contains": [{"digest": digest}]}
-            if not Report.objects.filter(**named).exists() and not Package.objects.filter(**named).exists():
-                house.blobs.remove(Digest.from_hex(digest))
+        for digest in {Digest.from_hex(one["digest"]) for one in files}:
+            if not _is_named(digest):
+                house.blobs.remove(digest)
+
+
+def _is_named(digest: Digest) -> bool:
+    listed = {"files__contains": [{"digest": digest.hex}]}
+    in_files = Report.objects.filter(**listed).exists() or Package.objects.filter(**listed).exists()
+    return in_files or WorkAttachment.objects.filter(digest=digest).exists()

@@ -153,19 +153,18 @@ def _encrypt_all(house: House, new: bytes) -> tuple[int, tuple[bytes, ...]]:
             row.encrypted_private_key = again
             row.save(update_fields=["encrypted_private_key"])
             changed += 1
-    return changed + _encrypt_search_keys(old, new) + _encrypt_webhooks(old, new), tuple(lost)
+    return changed + _encrypt_secrets(old, new), tuple(lost)
 
 
-def _encrypt_search_keys(old: bytes, new: bytes) -> int:
-    """The same for owners' keys for searches; one that neither opens is as if there were none."""
+def _encrypt_secrets(old: bytes, new: bytes) -> int:
+    """The same for owners' keys for searches and the secrets of webhooks; what neither opens is as if it weren't."""
     changed = 0
-    for row in SearchKey.objects.order_by("pk"):
-        present = bytes(row.encrypted)
-        with contextlib.suppress(IntegrityError):
-            row.encrypted = encrypt_again(present, old, new)
-            if row.encrypted != present:
-                row.save(update_fields=["encrypted"])
-                changed += 1
+    for model, column in ((SearchKey, "encrypted"), (Webhook, "encrypted_secret")):
+        for pk, present in model._default_manager.order_by("pk").values_list("pk", column):  # noqa: SLF001 - Django's public name
+            with contextlib.suppress(IntegrityError):
+                again = encrypt_again(bytes(present), old, new)
+                if again != bytes(present):
+                    changed += model._default_manager.filter(pk=pk).update(**{column: again})  # noqa: SLF001 - the same
     return changed
 
 
@@ -174,19 +173,6 @@ def _witness_change(new: bytes, *, by: str, reason: str) -> None:
     name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
     if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
         submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})
-
-
-def _encrypt_webhooks(old: bytes, new: bytes) -> int:
-    """The same for the secrets of webhooks; messages of one that neither opens are given up."""
-    changed = 0
-    for row in Webhook.objects.order_by("pk"):
-        present = bytes(row.encrypted_secret)
-        with contextlib.suppress(IntegrityError):
-            again = encrypt_again(present, old, new)
-            if again != present:
-                Webhook.objects.filter(pk=row.pk).update(encrypted_secret=again)
-                changed += 1
-    return changed
 
 
 def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:

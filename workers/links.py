@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -18,6 +18,9 @@ from registry.trail import Evidence, Way, accessed, changed
 MOST_DAYS = 90
 FREE_TRIES = 5
 """Wrong passwords in a row after which each further one costs a pause, which doubles."""
+
+KEPT_FOR = timedelta(days=90)
+"""So long members see of a link that is over how often it was used."""
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
@@ -83,7 +86,7 @@ def _held(to: Package | Report) -> dict[str, Package | Report]:
 
 def links_of(owner: Owner) -> QuerySet[DownloadLink]:
     """The owner's links, newest first, with what they lead to."""
-    rows = DownloadLink.objects.filter(owner=owner).select_related("package", "report")
+    rows = DownloadLink.objects.filter(owner=owner).select_related("package", "report__owner")
     return rows.order_by("-number")
 
 
@@ -106,6 +109,20 @@ def revoke_link(owner: Owner, number: int, *, by: str) -> None:
         if row.revoked_at is None:
             DownloadLink.objects.filter(pk=row.pk).update(revoked_at=now())
             changed("link revoked", by=by, owner=owner, about={"link": number, **_named(row)})
+
+
+def forget_ended() -> int:
+    """Remove links that have been over for :data:`KEPT_FOR`; the log keeps who took what by them.
+
+    The newest of each owner stays: its number, which the log names, is never given to another.
+
+    Returns:
+        How many.
+    """
+    limit = now() - KEPT_FOR
+    newer = DownloadLink.objects.filter(owner=OuterRef("owner"), number__gt=OuterRef("number"))
+    over = DownloadLink.objects.filter(Exists(newer), Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
+    return over.delete()[0]
 
 
 def found_by(token: str) -> DownloadLink | None:

@@ -73,9 +73,10 @@ def check_against(house: House, files: Iterable[Path]) -> list[Comparison]:
 
 def _compare(log: Log, text: str) -> Comparison:
     name = text.partition("\n")[0]
+    known = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
     _, public = parse_verifier_key(log.vkey())
     try:
-        seen = verify_note(text, verifier_key(name, public))
+        seen = verify_note(text, known.get(name) or verifier_key(name, public))
     except (IntegrityError, WrongUseError):
         return Comparison(
             name, 0, Compared.OF_ANOTHER, "It isn't signed with this log's key, so it says nothing of it."
@@ -148,8 +149,8 @@ def new_origin(house: House, *, by: str, reason: str, name: str = "") -> str:
         submission = submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
         for one in earlier:
             if one not in origins():  # nothing was signed in this database yet, or a restore has lost the name
-                begin_origin(one)
-        begin_origin(new, submission)
+                begin_origin(one, None)
+        begin_origin(new, log.public_key, submission)
     _settle(house, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
     sequence_log(house)
     return new

@@ -1,8 +1,12 @@
-"""A look at a site for somebody who wants to watch it."""
+"""Sites that somebody wants to watch: a look at one, and whether what is given may be visited."""
+
+from collections.abc import Iterable
 
 from crawler.job import UserAgent
 from crawler.looking import Look, look_at
-from registry.crawling import denied
+from exhibit.errors import RefusedError
+from exhibit.urls import host_of
+from registry.crawling import denials, denied
 from workers.wiring import House, contact_fields
 
 
@@ -13,3 +17,19 @@ def look_at_site(house: House, address: str) -> Look:
         RefusedError: it can't be looked at; its reason says why.
     """
     return look_at(address, house.guard, UserAgent(**contact_fields(house.config.contact)), denied)
+
+
+def check_addresses(house: House, urls: Iterable[str]) -> None:
+    """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
+
+    Raises:
+        RefusedError: with the guard's reasons or ``denied-host``; names the address.
+    """
+    is_denied = denials()
+    for url in urls:
+        try:
+            house.guard.check_url(url)
+        except RefusedError as error:
+            raise RefusedError(f"{url}: {error.message}", reason=error.reason, hint=error.hint) from error
+        if is_denied(host_of(url)):
+            raise RefusedError(f"{url}: The host isn't visited.", reason="denied-host")

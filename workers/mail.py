@@ -1,5 +1,7 @@
-"""How mail leaves, who sends it, and how links in it begin."""
+"""How mail leaves, who sends it, how links in it begin, and what a server says that doesn't take one."""
 
+import smtplib
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -8,6 +10,15 @@ from exhibit.config import Config
 from workers.addresses import local_site
 
 _SECONDS = 20
+REFUSALS = (
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPSenderRefused,
+    smtplib.SMTPDataError,
+    smtplib.SMTPHeloError,
+    smtplib.SMTPNotSupportedError,
+)
+"""What a server says of a mail that it doesn't take: after these it surely hasn't left."""
+
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
@@ -39,6 +50,11 @@ def sender(config: Config) -> str:
     return config.mail_from or f"exhibit@{urlsplit(config.public_url).hostname or 'localhost'}"
 
 
+def message_id(config: Config, name: str) -> str:
+    """A Message-ID of the sender's domain, the same each time a mail is tried (RFC 5322, 3.6.4)."""
+    return f"<{name}@{parseaddr(sender(config))[1].rpartition('@')[2]}>"
+
+
 def absolute(config: Config, path: str) -> str:
     """The whole address of a page, for a mail or a document.
 
@@ -47,3 +63,18 @@ def absolute(config: Config, path: str) -> str:
         path: begins with a slash.
     """
     return f"{config.public_url or local_site(config)}{path}"
+
+
+def words_of(error: Exception) -> str:
+    """What a server said, or what happened on the way to it."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        return f"{error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
+    return str(error) or type(error).__name__
+
+
+def is_final(refusal: Exception) -> bool:
+    """Whether a server refuses for good, not only for now (RFC 5321, 4.2.1: 4yz)."""
+    return not words_of(refusal).startswith("4")

@@ -90,18 +90,6 @@ def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
         changed("ownership remark answered", by=by, owner=remark.work.owner, about=about)
 
 
-def holds_back(work: Work) -> list[OwnershipRemark]:
-    """The remarks for which no notice may be made until a person has given a reason: that protection is likely over.
-
-    Asked anew each time, since terms end with time.
-    """
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
-        note(work)
-        held = work.remarks.filter(kind__in=[Kind.TERM, Kind.DEDICATION], answered_at=None)
-        return list(held.order_by("kind"))
-
-
 def terms(work: Work, year: int | None = None) -> tuple[Finding, ...]:
     """What the dates that are entered say of the work's protection, country by country."""
     photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))

@@ -11,6 +11,7 @@ from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
 
 if TYPE_CHECKING:
+    from registry.models import Picture
     from workers.wiring import House
 
 SMALL, LARGE = 256, 800
@@ -49,6 +50,18 @@ def kept_preview(house: "House", digest: Digest, side: int = SMALL) -> bytes:
     if digest not in house.blobs:  # purged meanwhile
         path.unlink(missing_ok=True)
     return data
+
+
+def shown(house: "House", picture: "Picture", side: int = SMALL) -> bytes:
+    """What may be looked at of a picture: a preview, or the small picture that stays when its bytes have expired.
+
+    Raises:
+        NotFoundError: neither is here.
+        UnreadablePictureError: it can't be decoded within the limits.
+    """
+    if picture.bytes_state != "stored" and picture.thumbnail is not None:
+        return house.blobs.get(picture.thumbnail)
+    return kept_preview(house, picture.digest, side)
 
 
 def drop_previews(house: "House", digest: Digest) -> None:

@@ -1,21 +1,22 @@
 """One case as a report shows it: its facts, and its pictures when they are asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from evidence.documents import ReportCase
 from evidence.documents.report import PlaceStanding
 from evidence.facts import CaseFacts, PictureFacts
+from exhibit.digests import Digest
 from indexer.draw import View, draw
-from indexer.draw_pair import Pair
-from registry import recaptures
+from registry import owned, recaptures
 from registry.models import Bundle, Case, LogEntry, Match, Sighting
 from workers.bundles import sealed_case, sealed_facts
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
 from workers.lazy_pictures import LazyPictures
 from workers.proofs import witnesses_of
+from workers.showing import reported_files
 from workers.wiring import House
 
 
@@ -36,10 +37,11 @@ def shown_case(house: House, case: Case, language: str) -> ShownCase:
     facts = sealed_facts(house, sealed)
     if (facts.decision.decision, facts.decision.at) != (case.decision, case.decided_at):
         return _present(house, case, bundle, language)
+    hidden = reported_files(house, case.owner, sealed, facts)
     pictures = {
         file.path: partial(house.blobs.get, file.sha256)
         for file in sealed.manifest.files
-        if file.media_type.startswith("image/") and "/capture-" not in file.path
+        if file.media_type.startswith("image/") and "/capture-" not in file.path and file.path not in hidden
     }
     proofs = bundle.seal_digest, _sequence(bundle), witnesses_of(bundle)
     return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
@@ -48,7 +50,8 @@ def shown_case(house: House, case: Case, language: str) -> ShownCase:
 def _present(house: House, case: Case, sealed: Bundle | None, language: str) -> ShownCase:
     """The facts of now, with the seal of an earlier decision if there is one."""
     gathered = gather(house, case, bundle=0, language=language, sealed=False)
-    pictures = LazyPictures({**_originals(house, gathered.facts), **_drawn(house, gathered)})
+    hidden = owned.reported(case.owner)
+    pictures = LazyPictures({**_originals(house, gathered.facts, hidden), **_drawn(house, gathered, hidden)})
     if sealed is None:
         return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
     proofs = sealed.seal_digest, _sequence(sealed), witnesses_of(sealed)
@@ -72,30 +75,21 @@ def _sequence(bundle: Bundle) -> int | None:
     return None if entry is None else entry.sequence
 
 
-def _originals(house: House, facts: CaseFacts) -> dict[str, Callable[[], bytes]]:
+def _originals(house: House, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
     named: list[PictureFacts] = [*facts.work.pictures, *(one.picture for one in facts.sightings)]
-    return {one.file: partial(house.blobs.get, one.digest) for one in named}
+    return {one.file: partial(house.blobs.get, one.digest) for one in named if one.digest not in hidden}
 
 
-def _drawn(house: House, gathered: Gathered) -> dict[str, Callable[[], bytes]]:
-    """The drawings of a case that isn't sealed; those of one match are made from the same two pictures."""
-    made: dict[str, Callable[[], bytes]] = {}
-    for one, row in zip(gathered.facts.matches, gathered.matches, strict=True):
-        pair = _Pair(house, row)
-        made.update({path: partial(pair.drawn, View(role)) for role, path in one.drawings.items()})
-    return made
+def _drawn(house: House, gathered: Gathered, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+    """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
+    return {
+        path: cache(partial(_draw, house, row, View(role)))
+        for one, row in zip(gathered.facts.matches, gathered.matches, strict=True)
+        if one.picture not in hidden and one.work_picture not in hidden
+        for role, path in one.drawings.items()
+    }
 
 
-class _Pair:
-    """A match's pictures, decoded when the first drawing is asked for."""
-
-    def __init__(self, house: House, match: Match) -> None:
-        self._house = house
-        self._match = match
-        self._pair: Pair | None = None
-
-    def drawn(self, view: View) -> bytes:
-        """One drawing; raises ``NotFoundError`` when the bytes of a picture aren't here any more."""
-        if self._pair is None:
-            self._pair = pair_of(self._house, self._match)
-        return draw(view, self._pair)
+def _draw(house: House, match: Match, view: View) -> bytes:
+    """Raises ``NotFoundError`` when the bytes of a picture aren't here any more."""
+    return draw(view, pair_of(house, match))  # decoded anew: hundreds of cases wouldn't fit into memory

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exhibit.blobs import FolderBlobStore
-from exhibit.config import FILE_NAME, Config, load_config, made_data_dir
+from exhibit.config import Config, load_config, made_data_dir
 from exhibit.errors import IntegrityError, WrongUseError
-from workers.backup_format import BLOBS, FILES, Description, LogState, inside, members, verify_backup
+from workers.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
 from workers.dumping import is_empty, restore_rows
 from workers.keeper import ensure_servers
 from workers.supervisor import running_status
 
 Tell = Callable[[str], None]
+_GIB = 1024**3
 FOLDER = "restoring"
 """Of the data folder: what is on its way into the database."""
 
@@ -26,7 +27,8 @@ class Restored:
     Attributes:
         description: of the backup.
         log: as the restored rows hold it, which is what the backup says.
-        settings_aside: whether the data folder had settings of its own, and those of the backup stand beside them.
+        settings_aside: whether the data folder had settings or searches of its own, and those of the backup stand
+            beside them.
         stopped: why the log's head isn't signed from here on, with what to do; empty when signing goes on.
     """
 
@@ -46,20 +48,25 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
 
     Raises:
         IntegrityError: the backup is damaged, or the restored log isn't that of the backup.
-        WrongUseError: the product runs, or there are rows, or other secrets, in the data folder.
+        WrongUseError: the product runs, there are rows or other secrets in the data folder, or the disk is too small.
     """
     if running_status(config) is not None:
         raise WrongUseError("Exhibit runs for this data folder.", hint="Stop it first: exhibit down")
     tell("Reading the backup.")
     description = verify_backup(place)
     folder = made_data_dir(config)
+    _check_room(config, place, description)
     with ensure_servers(config):
         broken_off = (folder / FOLDER).is_dir()  # made after the database was found empty
         if not broken_off and not is_empty(config):
             hint = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
             raise WrongUseError("There are rows in the database already: nothing was restored.", hint=hint)
     tell("Putting the files back.")
-    dump, aside = _files_back(folder, place, description)
+    try:
+        dump, aside = _files_back(folder, place, description)
+    except OSError as error:
+        hint = "When that is mended, the same command goes on."
+        raise WrongUseError(f"{folder} can't be written: {error.strerror or error}.", hint=hint) from error
     config = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
     with ensure_servers(config):
         if is_empty(config):
@@ -69,6 +76,17 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
         log, stopped = _begin(config, description)
     shutil.rmtree(folder / FOLDER)
     return Restored(description, log, aside, stopped)
+
+
+def _check_room(config: Config, place: Path, description: Description) -> None:
+    """Raise ``WrongUseError`` where the disk of the data folder hasn't the room for what is still to be written."""
+    rows = 0 if config.database_url else description.database
+    needed = bytes_of(place) - bytes_of(config.data_dir / "blobs") + rows
+    free = shutil.disk_usage(config.data_dir).free
+    if needed > free:
+        told = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
+        hint = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
+        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
 
 
 def _files_back(folder: Path, place: Path, description: Description) -> tuple[Path, bool]:
@@ -97,10 +115,10 @@ def _file_back(folder: Path, name: str, piece: Path) -> bool:
     path = folder / inside(name)
     data = piece.read_bytes()
     if path.exists() and path.read_bytes() != data:
-        if name != FILES + FILE_NAME:
+        if path.suffix != ".toml":
             hint = "Restore into an empty data folder, or put these keys somewhere else first."
             raise WrongUseError(f"There are other keys already: {path}.", hint=hint)
-        piece.replace(path.with_name(FILE_NAME + ".restored"))
+        piece.replace(path.with_name(path.name + ".restored"))
         return True
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     piece.replace(path)
@@ -112,12 +130,14 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str]:
     from workers.migrate import migrate  # noqa: PLC0415 - sets Django up
 
     migrate()
+    from registry import notice_mail  # noqa: PLC0415
     from registry.models import Heartbeat  # noqa: PLC0415
     from workers.backup import log_state  # noqa: PLC0415
     from workers.index_upkeep import rebuild_indexes  # noqa: PLC0415
     from workers.wiring import House  # noqa: PLC0415
 
     Heartbeat.objects.all().delete()  # of workers elsewhere
+    notice_mail.doubt_waiting()
     house = House(config)
     log = log_state(house)
     if (log.entries, log.root) != (description.log.entries, description.log.root):

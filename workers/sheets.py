@@ -9,70 +9,129 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from exhibit.errors import WrongUseError
 
+Row = TypeVar("Row")
+
 MOST_BYTES = 32 * 1024 * 1024
 MOST_LINES = 100_000
+"""Lines of a CSV table, without its first one and without empty ones."""
+MOST_SHEET_LINES = 20_000
+"""The same of a workbook, which takes ten times as long to read: whoever brings it waits."""
+MOST_ROWS = 1 << 20
+"""Rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number."""
 MOST_COLUMNS = 100
-LONGEST_CELL = 10_000
 MOST_UNPACKED = 256 * 1024 * 1024
-SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx")
+SHOWN = 5
+"""Lines that can't be used of which a sentence says why."""
 
 _SEPARATORS = (",", ";", "\t")
 _PACKED = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_FAILED = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
+"""What a cell shows whose formula failed (ECMA-376, part 1, 18.17.2.7)."""
+_FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 
 
 def read_lines(
-    name: str, data: bytes, columns: Sequence[str], *, needed: str, aliases: Mapping[str, str]
-) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Each line of a table with its number in the file; columns that are left out are empty.
+    name: str,
+    data: bytes,
+    columns: Mapping[str, int],
+    *,
+    needed: str,
+    aliases: Mapping[str, str],
+    read: Callable[[int, Mapping[str, str]], Row],
+) -> list[Row]:
+    """What is made of each line of a table; columns that are left out are empty.
 
     Args:
         name: of the file, for sentences.
         data: its bytes.
-        columns: the names that its first line may hold.
+        columns: the names that its first line may hold, and how many characters each may have.
         needed: the column that must be there and filled in each line.
         aliases: other names of columns, in lower case.
+        read: makes something of a line, given its number in the file; raises ``WrongUseError`` when it can't be used.
 
     Raises:
-        WrongUseError: names the line and what is wrong with it.
+        WrongUseError: names the lines that can't be used, and what is wrong with the first of them.
     """
     if len(data) > MOST_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
-    rows = _of_xlsx(name, data) if data.startswith(_PACKED) else _of_csv(name, data, columns, aliases)
+    packed = data.startswith(_PACKED)
+    rows = _of_xlsx(name, data) if packed else _of_csv(name, data, columns, aliases)
     given: list[str] | None = None
+    made: list[Row] = []
+    wrong: list[tuple[int, WrongUseError]] = []
     for line, cells in rows:
+        if not any(cells):
+            continue
         if given is None:
             given = _heads(name, cells, columns, needed, aliases)
             continue
-        if not any(cells):
-            continue
-        if line > MOST_LINES:
-            raise WrongUseError(
-                _("%(name)s has more than %(most)d lines.") % {"name": name, "most": MOST_LINES},
-                hint=_("Divide it."),
-            )
-        if len(cells) != len(given):
-            text = _("%(name)s, line %(line)d: it doesn't have %(count)d fields.")
-            raise WrongUseError(text % {"name": name, "line": line, "count": len(given)})
-        filled = dict.fromkeys(columns, "") | dict(zip(given, cells, strict=True))
-        if not filled[needed]:
-            text = _("%(name)s, line %(line)d: %(column)s is empty.")
-            raise WrongUseError(text % {"name": name, "line": line, "column": needed})
-        yield line, filled
+        if len(made) + len(wrong) == (MOST_SHEET_LINES if packed else MOST_LINES):
+            raise _sheet_too_long(name) if packed else _too_long(name, MOST_LINES, _("Divide it."))
+        try:
+            made.append(read(line, _filled(cells, given, columns, needed)))
+        except WrongUseError as error:
+            wrong.append((line, error))
     if given is None:
         _heads(name, [], columns, needed, aliases)
+    if wrong:
+        raise _unusable(name, wrong)
+    return made
+
+
+def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:
+    """The fields of a line by column; raises ``WrongUseError``."""
+    if len(cells) != len(given):
+        raise WrongUseError(_("it doesn't have %(count)d fields.") % {"count": len(given)})
+    filled = dict.fromkeys(columns, "") | dict(zip(given, cells, strict=True))
+    if not filled[needed]:
+        raise WrongUseError(_("%(column)s is empty.") % {"column": needed})
+    for column, text in filled.items():
+        if len(text) > columns[column]:
+            said = {"column": column, "most": columns[column]}
+            raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
+        if text in _FAILED:
+            raise WrongUseError(
+                _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text},
+                hint=_("Mend the formula, or write its result in its place."),
+            )
+    return filled
+
+
+def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUseError:
+    """One error for all lines that can't be used."""
+    told = [
+        _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line, "problem": error.message}
+        for line, error in wrong[:SHOWN]
+    ]
+    if len(wrong) > SHOWN:
+        more = len(wrong) - SHOWN
+        text = ngettext("%(count)d more line can't be used.", "%(count)d more lines can't be used.", more)
+        told.append(text % {"count": more})
+    return WrongUseError(" ".join(told), hint=wrong[0][1].hint)
+
+
+def _sheet_too_long(name: str) -> WrongUseError:
+    hint = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MOST_LINES}
+    return _too_long(name, MOST_SHEET_LINES, hint)
+
+
+def _too_long(name: str, most: int, hint: str) -> WrongUseError:
+    return WrongUseError(_("%(name)s has more than %(most)d lines.") % {"name": name, "most": most}, hint=hint)
 
 
 def _heads(
-    name: str, cells: Sequence[str], columns: Sequence[str], needed: str, aliases: Mapping[str, str]
+    name: str, cells: Sequence[str], columns: Mapping[str, int], needed: str, aliases: Mapping[str, str]
 ) -> list[str]:
     given = [_column(cell, aliases) for cell in cells]
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
@@ -96,11 +155,12 @@ def _column(cell: str, aliases: Mapping[str, str]) -> str:
 
 
 def _of_csv(
-    name: str, data: bytes, columns: Sequence[str], aliases: Mapping[str, str]
+    name: str, data: bytes, columns: Mapping[str, int], aliases: Mapping[str, str]
 ) -> Iterator[tuple[int, list[str]]]:
     text = decoded(name, data)
+    skipped = 0
     if text.lower().startswith("sep=") and "\n" in text:  # Excel's own first line
-        text = text.split("\n", 1)[1]
+        text, skipped = text.split("\n", 1)[1], 1
     head = text.split("\n", 1)[0]
     known = {*columns, *aliases}
 
@@ -110,10 +170,10 @@ def _of_csv(
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=max(_SEPARATORS, key=fit))
     try:
         for cells in reader:
-            yield reader.line_num, [cell.strip() for cell in cells]
+            yield reader.line_num + skipped, [cell.strip() for cell in cells]
     except csv.Error as error:
-        text = _("%(name)s, line %(line)d: %(problem)s.")
-        raise WrongUseError(text % {"name": name, "line": reader.line_num, "problem": str(error)}) from error
+        text = _("%(name)s, line %(line)d: the quotation marks around a field don't fit together.")
+        raise WrongUseError(text % {"name": name, "line": reader.line_num + skipped}) from error
 
 
 def decoded(name: str, data: bytes) -> str:
@@ -128,9 +188,10 @@ def decoded(name: str, data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decoded_as(name, data, encoding)
-    if b"\0" in data[:4096]:
-        big = data[:1] == b"\0"
-        return _decoded_as(name, data, "utf-16-be" if big else "utf-16-le")
+    begin = data[:4096]
+    if b"\0" in begin:  # half of each separator: where the zeros lie tells which half comes first
+        first = begin[0::2].count(0) > begin[1::2].count(0)
+        return _decoded_as(name, data, "utf-16-be" if first else "utf-16-le")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -168,27 +229,57 @@ def _looks_like_gbk(data: bytes) -> bool:
 
 def _of_xlsx(name: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
     """The first sheet of a workbook. With defusedxml in place openpyxl expands no entities."""
-    from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
-
     _check_package(name, data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-            sheet = book.worksheets[0]
             width = 0
-            for line, row in enumerate(sheet.iter_rows(values_only=True, max_col=MOST_COLUMNS), 1):
-                cells = [_cell(value) for value in row]
-                if not width:
-                    width = len(cells) - next((n for n, cell in enumerate(reversed(cells)) if cell), len(cells))
-                cells += [""] * (width - len(cells))
+            for line, values in _rows_of(name, data):
+                if values.count(None) == len(values):
+                    continue
+                beyond = values[width:]
+                known = values[:width] if width and beyond.count(None) == len(beyond) else values
+                cells = [_cell(value) for value in known]
+                width = width or max((place for place, cell in enumerate(cells, 1) if cell), default=0)
                 yield line, cells[:width] if not any(cells[width:]) else cells
-            book.close()
     except WrongUseError:
         raise
     except Exception as error:  # a reader that is fed hostile bytes may raise anything
         text = _("%(name)s can't be read as a workbook.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX again, or as CSV UTF-8.")) from error
+
+
+def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The rows of the first sheet with their numbers, as they were computed when the workbook was saved last.
+
+    Raises:
+        WrongUseError: the result of a formula isn't in the file, as a program leaves it that computes nothing.
+    """
+    from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
+
+    def rows(*, computed: bool) -> Iterator[Sequence[Any]]:
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=computed, keep_links=False)
+        for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MOST_COLUMNS), 1):
+            if line > MOST_ROWS:
+                raise _sheet_too_long(name)
+            yield values
+
+    if not _has_formulas(data):
+        yield from enumerate(rows(computed=True), 1)
+        return
+    for line, (values, written) in enumerate(zip(rows(computed=True), rows(computed=False), strict=True), 1):
+        if any(value is None and one is not None for value, one in zip(values, written, strict=True)):
+            text = _("%(name)s, line %(line)d: a formula's result isn't in the file.")
+            hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
+            raise WrongUseError(text % {"name": name, "line": line}, hint=hint)
+        yield line, values
+
+
+def _has_formulas(data: bytes) -> bool:
+    """Whether some sheet holds a formula; what it unpacks to has been limited before."""
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        sheets = [one for one in package.namelist() if one.startswith("xl/worksheets/")]
+        return any(_FORMULA.search(package.read(one)) for one in sheets)
 
 
 def _check_package(name: str, data: bytes) -> None:
@@ -211,9 +302,9 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ", timespec="seconds")
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).replace("\0", "").strip()[:LONGEST_CELL]
+    return str(value).replace("\0", "").strip()

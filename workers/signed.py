@@ -1,9 +1,13 @@
 """Signed copies of a bundle's exhibit sheet, for whoever asks for a signature inside the PDF."""
 
+from django.utils.translation import gettext as _
+
 from evidence.documents.signing import Authority, sign_pdf
+from exhibit.errors import NotFoundError
 from registry.models import Bundle, Owner
-from workers.bundles import sealed_case
+from workers.bundles import sealed_case, sealed_facts
 from workers.keys import document_key
+from workers.showing import reported_files
 from workers.wiring import House
 from workers.witnesses import session_for
 
@@ -17,12 +21,14 @@ def signed_sheet(house: House, bundle: Bundle) -> bytes:
     A timestamp is asked of the first authority (RFC 3161) that is configured, one with legal weight first.
 
     Raises:
-        NotFoundError: the bundle isn't sealed yet, or its sheet has been removed.
+        NotFoundError: the bundle isn't sealed yet, or its sheet has been removed, or shows what was reported.
         ServiceMissingError: the optional part isn't here, or the authority doesn't answer.
     """
     sealed = sealed_case(house, bundle)
     file = sealed.manifest.file(SHEET)
     assert file is not None
+    if SHEET in reported_files(house, bundle.case.owner, sealed, sealed_facts(house, sealed)):
+        raise NotFoundError(_("The sheet shows a picture that was reported as illegal."))
     return signed_copy(house, bundle.case.owner, house.blobs.get(file.sha256), REASON.format(seal=sealed.seal.hex))
 
 

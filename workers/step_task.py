@@ -47,9 +47,9 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         from django.db import Error, connection  # noqa: PLC0415 - tasks are also sent by processes without Django
 
         from registry import steps  # noqa: PLC0415
-        from workers.steps.tick import BATCHES  # noqa: PLC0415
+        from workers.steps.tick import ROWS  # noqa: PLC0415
 
-        model = {f"exhibit.{step}": model for step, model, _ in BATCHES}.get(str(self.name))
+        model = {f"exhibit.{step}": model for step, model, _ in ROWS}.get(str(self.name))
         if model is None or not args or self._begun is None:
             return
         connection.close_if_unusable_or_obsolete()  # it may be the one that was lost

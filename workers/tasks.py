@@ -1,7 +1,7 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
-from registry import events, repeats, running
-from workers import uploads, votes_upkeep
+from registry import events, invitations, repeats, running, sessions
+from workers import links, uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.steps import (
     capture,
@@ -132,13 +132,17 @@ def tick_once() -> None:
 
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
-    """Remove bytes that have expired and what killed processes have left behind."""
+    """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
     retain.expire_bytes(house())
     retain.sweep(house())
     uploads.sweep(house())
     repeats.forget_old()
     package.expire_packages(house())
     events.forget_old()
+    sessions.forget_ended()
+    invitations.forget_ended()
+    links.forget_ended()
+    witness.complete_stamps(house())
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)

@@ -1,7 +1,8 @@
 """Whether a work's protection is over, country by country, on the dates that its owner has entered.
 
-The rules are data with their sources (``terms.toml``). Wherever a date is missing, or records beyond dates decide, the
-answer is that it can't be told: nothing is concluded from a gap.
+The rules are data with their sources (``terms.toml``), and general ones: what holds for foreigners, wars, joint or
+government works is left out, so nothing here is more than a reason to ask. Wherever a date is missing, or records
+beyond dates decide, the answer is that it can't be told: nothing is concluded from a gap.
 """
 
 import tomllib
@@ -47,24 +48,45 @@ class Rule:
     code: str
     source: str
     life: int
-    anonymous: int
-    organisation: int
+    anonymous: int = 0
+    organisation: int = 0
     organisation_created: int = 0
     dead_until: int = 0
     photographs_until: int = 0
-    published_until: int = 0
     published_for: int = 0
     formalities_before: int = 0
     written_since: int = 0
 
 
+class By(StrEnum):
+    """Which part of a rule answered."""
+
+    DEATH = "death"
+    PUBLICATION = "publication"
+    CREATION = "creation"
+    DEAD_UNTIL = "dead-until"
+    PHOTOGRAPHS_UNTIL = "photographs-until"
+    RECORDS = "records"
+    GAP = "gap"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the dates say for one country, and by which rule."""
+    """What the dates say for one country, and by which rule.
+
+    Attributes:
+        country: code.
+        standing: what they say.
+        source: where the rule stands.
+        by: which part of it answered.
+        number: its years, or the year in which it draws its line; 0 for none.
+    """
 
     country: str
     standing: Standing
     source: str
+    by: By
+    number: int
 
 
 @cache
@@ -75,24 +97,33 @@ def rules() -> tuple[Rule, ...]:
 
 def screen(dates: Dates, year: int) -> tuple[Finding, ...]:
     """What the dates say in a year, for each country that has a rule."""
-    return tuple(Finding(rule.code, _standing(rule, dates, year), rule.source) for rule in rules())
+    return tuple(_finding(rule, dates, year) for rule in rules())
 
 
-def _standing(rule: Rule, dates: Dates, year: int) -> Standing:
+def _finding(rule: Rule, dates: Dates, year: int) -> Finding:
+    standing, by, number = _answer(rule, dates, year)
+    return Finding(rule.code, standing, rule.source, by, number)
+
+
+_Answer = tuple[Standing, By, int]
+_GAP: _Answer = (Standing.UNKNOWN, By.GAP, 0)
+
+
+def _answer(rule: Rule, dates: Dates, year: int) -> _Answer:
     if rule.published_for and dates.published and year > dates.published + rule.published_for:
-        return Standing.OVER
+        return Standing.OVER, By.PUBLICATION, rule.published_for
     if rule.dead_until and dates.author == "person" and dates.died and dates.died <= rule.dead_until:
-        return Standing.OVER
-    if dates.author != "person" and dates.published and dates.published <= rule.published_until:
-        return Standing.OVER
-    if rule.photographs_until and dates.photograph is not False:
-        earliest = dates.published or dates.created
-        if earliest and earliest <= rule.photographs_until:
-            certain = dates.photograph and dates.published
-            return Standing.OVER if certain else _by_length(rule, dates, year, running=Standing.UNKNOWN)
+        return Standing.OVER, By.DEAD_UNTIL, rule.dead_until
     if rule.formalities_before and not _without_formalities(rule, dates):
-        return Standing.UNKNOWN
-    return _by_length(rule, dates, year)
+        return Standing.UNKNOWN, By.RECORDS, rule.formalities_before
+    answer = _by_length(rule, dates, year)
+    earliest = dates.published or dates.created
+    if rule.photographs_until and dates.photograph is not False and earliest and earliest <= rule.photographs_until:
+        if dates.photograph and dates.published:
+            return Standing.OVER, By.PHOTOGRAPHS_UNTIL, rule.photographs_until
+        if answer[0] is Standing.RUNNING:
+            return Standing.UNKNOWN, By.PHOTOGRAPHS_UNTIL, rule.photographs_until
+    return answer
 
 
 def _without_formalities(rule: Rule, dates: Dates) -> bool:
@@ -102,17 +133,26 @@ def _without_formalities(rule: Rule, dates: Dates) -> bool:
     return since >= rule.written_since and published >= rule.formalities_before
 
 
-def _by_length(rule: Rule, dates: Dates, year: int, running: Standing = Standing.RUNNING) -> Standing:
+def _by_length(rule: Rule, dates: Dates, year: int) -> _Answer:
     """By the author's life, or from publication."""
     if dates.author == "person":
         if dates.died is not None:
-            return Standing.OVER if year > dates.died + rule.life else running
+            return _ended(year > dates.died + rule.life), By.DEATH, rule.life
         # whoever created it lived then
-        return running if dates.created and year <= dates.created + rule.life else Standing.UNKNOWN
+        alive = dates.created and year <= dates.created + rule.life
+        return (Standing.RUNNING, By.DEATH, rule.life) if alive else _GAP
     length = rule.organisation if dates.author == "organisation" else rule.anonymous
-    ends = [dates.published + length] if dates.published else []
+    if not length:
+        return _GAP
+    ends = [(dates.published + length, By.PUBLICATION, length)] if dates.published else []
     if rule.organisation_created and dates.created:
-        ends.append(dates.created + rule.organisation_created)
+        ends.append((dates.created + rule.organisation_created, By.CREATION, rule.organisation_created))
     if dates.published:
-        return Standing.OVER if year > min(ends) else running
-    return running if dates.created and year <= min([dates.created + length, *ends]) else Standing.UNKNOWN
+        end, by, number = min(ends)
+        return _ended(year > end), by, number
+    soonest = min([dates.created + length, *(end for end, _by, _number in ends)]) if dates.created else 0
+    return (Standing.RUNNING, By.PUBLICATION, length) if year <= soonest else _GAP
+
+
+def _ended(over: bool) -> Standing:  # noqa: FBT001 - an answer
+    return Standing.OVER if over else Standing.RUNNING

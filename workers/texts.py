@@ -4,8 +4,18 @@ from evidence.documents import standing_unchecked
 from evidence.documents.wording import floored, percent
 from exhibit.calibration import Calibration
 from exhibit.types import Verification
+from workers.words import gettext_noop as _
 
 NOT_COMPARED = 256
+SHOWN = _(
+    "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
+)
+AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
+MEASURED = _(
+    "Probability of a copy, as measured on other pictures: %(figure)s (calibration %(name)s; at most %(most)s false "
+    "alarms in a million pictures, 95%%, from %(photographs)s photographs, each searched for among the other "
+    "%(others)s, with %(failed)s false alarms)."
+)
 
 
 def not_checked(language: str) -> tuple[str, ...]:
@@ -13,34 +23,44 @@ def not_checked(language: str) -> tuple[str, ...]:
     return standing_unchecked(language)
 
 
+Said = tuple[str, dict[str, object]]
+"""A sentence with a name wherever a value stands, and the values: pages say it in the reader's language."""
+
+
 def words_of(one: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
     """The figures of a comparison in English sentences, with the calibration that its probability comes from."""
-    words = []
+    return tuple(sentence % values for sentence, values in said_of(one, calibration))
+
+
+def said_of(one: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
+    """The figures of a comparison, sentence by sentence, for whichever language."""
+    said: list[Said] = []
     if one.transform is None:
-        words.append("The pictures could not be laid onto each other.")
+        said.append((_("The pictures could not be laid onto each other."), {}))
     else:
-        shown = f"The found picture shows {percent(one.overlap_work)} of the registered picture's area"
-        words.append(f"{shown}, which fills {percent(one.overlap_picture)} of the found picture.")
-        words.append(
-            f"Where both have texture, {percent(one.dense)} of the blocks agree; {one.inliers} distinct points agree."
-        )
+        shares: dict[str, object] = {"work": percent(one.overlap_work), "found": percent(one.overlap_picture)}
+        said += [(SHOWN, shares), (AGREEING, {"blocks": percent(one.dense), "points": one.inliers})]
     if one.mirrored:
-        words.append("It is mirrored.")
-    if one.rotation:
-        words.append(
-            f"It is turned by {abs(one.rotation)}° {'counter-clockwise' if one.rotation > 0 else 'clockwise'}."
-        )
+        said.append((_("It is mirrored."), {}))
+    if one.rotation > 0:
+        said.append((_("It is turned by %(degrees)s° counter-clockwise."), {"degrees": one.rotation}))
+    elif one.rotation:
+        said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -one.rotation}))
     if one.hamming < NOT_COMPARED:
-        words.append(f"The 256-bit perceptual hashes differ in {one.hamming} bits.")
-    words.append(probability_of(one, calibration))
-    return tuple(words)
+        said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": one.hamming}))
+    return (*said, _probability(one, calibration))
 
 
-def probability_of(one: Verification, calibration: Calibration | None) -> str:
-    """The probability with what it rests on, in one English sentence."""
+def _probability(one: Verification, calibration: Calibration | None) -> Said:
+    """The probability with what it rests on."""
     if one.probability is None or calibration is None:
-        return "The probability has not been calibrated."
+        return _("The probability has not been calibrated."), {}
     bound = calibration.bound(one.decision)
-    figure = f"{floored(one.probability, 4):.4f}"
-    measured = f"Probability of a copy, as measured on other pictures: {figure}"
-    return f"{measured} (calibration {calibration.name}; {bound.in_words})."
+    return MEASURED, {
+        "figure": f"{floored(one.probability, 4):.4f}",
+        "name": calibration.name,
+        "most": f"{bound.per_million:,}",
+        "photographs": f"{bound.photographs:,}",
+        "others": f"{bound.photographs - 1:,}",
+        "failed": f"{bound.failed:,}",
+    }

@@ -18,22 +18,26 @@ from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
+from registry import steps
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from registry.sightings import blocked
 from workers.steps.register import room_left
 from workers.steps.retain import disk_is_full
-from workers.tables import DeclaredWork, read_works
+from workers.steps.tick import MOST_MESSAGES
+from workers.tables import DeclaredWork, plain_name, read_works
 from workers.wiring import House
 
 MOST_FILES = 100_000
 """Files of one upload."""
 
 MOST_NAME = 300
-AGAIN = frozenset({"quota", "disk", "missing", "given-up"})
+AGAIN = frozenset({"quota", "missing"})
 """Reasons that may have gone when the same file comes again."""
 
 IDLE_SECONDS = 3600.0
+MOST_HINTED = 64
 _ENDED = (StepState.DONE, StepState.FAILED)
+_REFUSED = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,8 @@ def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, byt
             started_at=now(),
             **asdict(declared),
         )
-        rows = [UploadLine(upload=upload, file=one.file[-MOST_NAME:], declared=_plain(one)) for one in lines.values()]
-        UploadLine.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
+        rows = (UploadLine(upload=upload, file=one.file, declared=_plain(one)) for one in lines.values())
+        UploadLine.objects.bulk_create(rows, batch_size=1000)
     return upload
 
 
@@ -139,10 +143,7 @@ def receive(house: House, upload: Upload, files: Sequence[Sent], too_large: Sequ
     """
     if upload.files.count() + len(files) + len(too_large) > MOST_FILES:
         raise _too_many()
-    if disk_is_full(house):
-        raise RefusedError(
-            _("There is no room left on the disk."), reason="disk", hint=_("Ask the operator, and send the rest later.")
-        )
+    check_disk(house)
     most = house.limits.max_bytes
     rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
     room = room_left(house, upload.owner) - _waiting_bytes(upload.owner)
@@ -160,9 +161,17 @@ def receive(house: House, upload: Upload, files: Sequence[Sent], too_large: Sequ
         else:
             room -= sent.size
             folder.put(data)
-            rows.append(UploadFile(upload=upload, name=_name(sent.name), digest=digest, size=sent.size))
+            rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
-    house.hint("register", waiting)
+    if house.queued("register") < MOST_MESSAGES:  # the tick hands out the rest: nobody waits behind all files of others
+        house.hint("register", waiting)
+
+
+def check_disk(house: House) -> None:
+    """Raise ``RefusedError`` where the disk has no room for what somebody brings; trying later helps."""
+    if disk_is_full(house):
+        hint = _("Ask the operator, and send the rest later.")
+        raise RefusedError(_("There is no room left on the disk."), reason="disk", hint=hint)
 
 
 def close(upload: Upload) -> None:
@@ -172,12 +181,9 @@ def close(upload: Upload) -> None:
 
 def try_again(house: House, upload: Upload) -> int:
     """Let the step try once more what was given up; returns how many files that are."""
-    rows = upload.files.filter(state=StepState.FAILED)
-    ids = list(rows.values_list("pk", flat=True))
-    again = upload.files.filter(pk__in=ids, state=StepState.FAILED)
-    count = again.update(state=StepState.TODO, attempts=0, not_before=None, error="")
-    house.hint("register", ids)
-    return count
+    ids = steps.try_again(UploadFile, upload.files.all())
+    house.hint("register", ids[:MOST_HINTED])
+    return len(ids)
 
 
 def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
@@ -204,13 +210,23 @@ def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
 
 def problems(upload: Upload) -> QuerySet[UploadFile]:
     """The files that can't be registered, by name."""
-    refused = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAILED)
-    return upload.files.filter(refused).order_by("name", "pk")
+    return upload.files.filter(_REFUSED).order_by("name", "pk")
+
+
+def received(upload: Upload) -> QuerySet[UploadFile]:
+    """The files that are here and needn't be sent again."""
+    return upload.files.exclude(_REFUSED)
 
 
 def lines_without_files(upload: Upload) -> QuerySet[UploadLine]:
     """Lines of the table that are about no file that came."""
     return upload.lines.filter(~Exists(UploadFile.objects.filter(line=OuterRef("pk")))).order_by("file")
+
+
+def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
+    """File and count of lines that declared several works, since files in different folders have one name."""
+    rows = upload.files.filter(outcome=UploadFile.Outcome.REGISTERED).exclude(line=None).order_by("line__file")
+    return rows.values_list("line__file").annotate(count=Count("pk")).filter(count__gt=1)
 
 
 def waiting_room(house: House, upload: int) -> FolderBlobStore:
@@ -243,14 +259,9 @@ def _plain(one: DeclaredWork) -> dict[str, object]:
     return {**asdict(one), "registrations": list(one.registrations)}
 
 
-def _name(name: str) -> str:
-    """A name as rows can hold it: no control characters, and its end if it is too long."""
-    return "".join(one for one in name.replace("\\", "/") if one.isprintable()).strip("/ ")[-MOST_NAME:] or "?"
-
-
 def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason: str) -> UploadFile:
     return UploadFile(
-        upload=upload, name=_name(name), size=size, digest=digest, reason=reason,
+        upload=upload, name=plain_name(name), size=size, digest=digest, reason=reason,
         outcome=UploadFile.Outcome.REFUSED, state=StepState.DONE,
     )  # fmt: skip
 
@@ -268,8 +279,8 @@ def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
         came = {(row.name, row.digest) for row in rows}
-        for old in upload.files.filter(name__in=names, outcome=UploadFile.Outcome.REFUSED):
-            if (old.name, old.digest) not in came or old.reason in AGAIN:  # the file was mended, or may be taken now
+        for old in upload.files.filter(_REFUSED, name__in=names):  # mended since, or worth another try
+            if (old.name, old.digest) not in came or old.reason in AGAIN or old.state == StepState.FAILED:
                 old.delete()
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
         waiting = upload.files.filter(name__in=names, state=StepState.TODO)

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 from standardwebhooks import Webhook as Signer
+from urllib3.exceptions import HTTPError
 
 from evidence.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now, rfc3339
@@ -33,6 +34,12 @@ SECONDS = 10.0
 
 MOST = 20
 """Webhooks of an owner."""
+
+AT_FIRST = 50
+"""Messages that go at once when a webhook is resumed; the tick sends the others."""
+
+BY_A_MEMBER, BY_A_PROGRAM = "A member paused it.", "A program paused it."
+"""Why a webhook is paused that somebody paused, as rows say it."""
 
 LONGEST_URL = 2_000
 OFFERED = tuple(kind for kind in EventKind if kind not in (EventKind.WEBHOOK_PAUSED, EventKind.TEST))
@@ -139,8 +146,9 @@ def resume(house: House, row: Webhook, *, by: str) -> None:
         fresh = {"paused_at": None, "paused_why": "", "misses": 0, "failing_since": None, "ask_after": None}
         if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**fresh):
             trail.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
-        row.deliveries.filter(state=StepState.TODO).update(not_before=None)
-    house.hint("deliver", list(row.deliveries.filter(state=StepState.TODO).values_list("pk", flat=True)))
+        waiting = row.deliveries.filter(state=StepState.TODO)
+        waiting.update(not_before=None)
+    house.hint("deliver", list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
 
 
 def send_again(house: House, delivery: Delivery) -> None:
@@ -165,6 +173,8 @@ def page_of(event: Event) -> str:
         return f"{start}/cases/{about['case']}/"
     if "watch" in about:
         return f"{start}/watches/{about['watch']}/"
+    if "notice" in about:
+        return f"{start}/notices/{about['notice']}/"
     return f"{start}/told/" if "webhook" in about else f"{start}/downloads/"
 
 
@@ -189,7 +199,7 @@ def send(house: House, message: Message) -> Reply:
         sentence = error.message
     except requests.Timeout:
         sentence = "It didn't answer in time."
-    except (requests.RequestException, UnicodeError):
+    except (requests.RequestException, HTTPError, OSError, UnicodeError):
         sentence = "It can't be reached."
     return Reply(begun, status, int((time.monotonic() - clock) * 1000), sentence, after)
 
@@ -199,7 +209,7 @@ def _retry_after(text: str, moment: datetime) -> datetime | None:
         return moment + timedelta(seconds=min(int(text[:9]), 86_400))
     try:
         return min(parsedate_to_datetime(text), moment + timedelta(days=1)) if text else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # whatever a stranger writes there stops nobody else's messages
         return None
 
 

@@ -102,8 +102,11 @@ class House:
         from evidence.log import Log  # noqa: PLC0415 - not every process signs
         from registry.log import PostgresLogStore, origins  # noqa: PLC0415
 
-        *left, origin = origins() or [self.config.log_origin]
-        return Log(PostgresLogStore(), self._log_signer, origin, self.config.data_dir / "log.head", left)
+        names = origins() or {self.config.log_origin: None}
+        *left, origin = names
+        known = {name: key for name, key in names.items() if key is not None}
+        head = self.config.data_dir / "log.head"
+        return Log(PostgresLogStore(), self._log_signer, origin, head, left, known)
 
     @cached_property
     def _log_signer(self) -> Signer:

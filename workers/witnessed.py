@@ -7,6 +7,7 @@ from datetime import timedelta
 from evidence.facts import WitnessFacts
 from exhibit.clock import now
 from registry import events
+from registry.locks import Lock, hold
 from registry.models import AnchorReceipt, Bundle, EventKind, StepState
 
 YOUNG = timedelta(days=60)
@@ -41,7 +42,11 @@ def witnessed(witnesses: Sequence[WitnessFacts], needed: int) -> Witnessed:
 
 
 def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
-    """Note which bundles a receipt, complete since this transaction, makes witnessed, and tell their owners."""
+    """Note which bundles a receipt, complete since this transaction, makes witnessed, and tell their owners.
+
+    One receipt at a time: of two that come together each would miss the other.
+    """
+    hold(Lock.WITNESSED)
     rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - YOUNG).select_related("case__owner")
     if receipt.bundle_id is not None:
         found = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]

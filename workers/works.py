@@ -1,24 +1,25 @@
 """Changing what is declared of a work, and the documents beside it: each change is in its history and in the log."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from registry.locks import Lock, hold
 from registry.log import submit
 from registry.models import Owner, Work, WorkAttachment
 from registry.sightings import blocked
 from registry.trail import changed
 from workers.ownership import add_change, note
 from workers.steps.register import registration_opening, room_left
-from workers.tables import dated
+from workers.tables import checked_date
 from workers.wiring import House
 
 MOST_ATTACHMENTS = 50
@@ -65,14 +66,15 @@ def edit(work: Work, new: Declared, *, by: str, reason: str = "", version: int |
         Whether anything is different.
 
     Raises:
-        WrongUseError: a date isn't one, or somebody else has changed the work meanwhile.
+        WrongUseError: a date isn't one.
+        ConflictError: somebody else has changed the work meanwhile.
     """
-    _check(new)
+    new = _checked(new)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         row = Work.objects.select_related("owner").get(pk=work.pk)
         if version is not None and version != row.changes.count():
-            raise WrongUseError(
+            raise ConflictError(
                 _("Somebody else has changed this work meanwhile; nothing was saved."),
                 hint=_("Look at it, and change it again."),
             )
@@ -107,13 +109,16 @@ def attach(house: House, work: Work, name: str, data: bytes, *, about: str, by: 
         )
     if blocked([digest]):
         raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
-    if len(data) > room_left(house, work.owner) - attached_bytes(work.owner):
+    if len(data) > room_left(house, work.owner):
         raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
     house.blobs.put(data)
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
         if work.attachments.filter(removed_at=None).count() >= MOST_ATTACHMENTS:
             raise RefusedError(_("A work may have %(most)d documents.") % {"most": MOST_ATTACHMENTS}, reason="too-many")
+        hold(Lock.FILES)
+        if digest not in house.blobs:  # they were a report's, too, that somebody has removed meanwhile
+            house.blobs.put(data)
         number = (work.attachments.aggregate(last=Max("number"))["last"] or 0) + 1
         made = WorkAttachment.objects.create(
             work=work, number=number, name=name[-200:] or "document", about=about[:300], digest=digest, size=len(data),
@@ -138,21 +143,16 @@ def detach(attachment: WorkAttachment, *, by: str) -> None:
             changed("work attachment removed", by=by, owner=work.owner, about=about)
 
 
-def attached_bytes(owner: Owner) -> int:
-    """Bytes of all documents beside an owner's works."""
-    return WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
-
-
-def _check(new: Declared) -> None:
+def _checked(new: Declared) -> Declared:
+    """The same with its dates as ISO 8601."""
     if not new.title:
         raise WrongUseError(_("A work needs a title."))
-    for value in (new.created, new.first_publication):
-        if value and not dated(value):
-            raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": value}, hint=_("Write 2024-05-31 or 2024."))
+    created, published = checked_date(new.created), checked_date(new.first_publication)
     if new.author_died is not None and not 1 <= new.author_died <= now().year:
         raise WrongUseError(_("“%(given)s” isn't a year in the past.") % {"given": new.author_died})
     if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
         raise WrongUseError(_("That can't be chosen."))
+    return replace(new, created=created, first_publication=published)
 
 
 def _plain(declared: Declared) -> dict[str, Any]:

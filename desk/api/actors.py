@@ -1,6 +1,6 @@
 """Who calls the API: a program with a token, or a member who is signed in to the site."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from django.http import HttpRequest
@@ -25,7 +25,7 @@ class Actor:
         ident: the token or the person, for limits and repeated requests.
         reach: the one owner whose things a token reaches; all of the member's when empty.
         owner: whose things this request is about, if anybody's.
-        scopes: what is permitted with that owner.
+        scopes: what is permitted with that owner; with none, a member may look.
     """
 
     user: User
@@ -73,16 +73,18 @@ class Permitted:
             Problem: nobody (401), too often (429), not permitted (403).
             NotFoundError: the owner isn't the caller's.
         """
-        actor = _actor(request, _slug(request))
+        actor = _caller(request)
         limits.count(request, actor.ident)
-        if actor.owner is not None and self.scope not in actor.scopes:
+        if (slug := _slug(request)) is not None:
+            actor = _with_owner(actor, slug)
+        if self.scope not in actor.scopes:
             sentence = f"This needs the scope {self.scope.value}, within the role of the member."
             raise Problem(HTTPStatus.FORBIDDEN, sentence, scope=self.scope.value)
         return actor
 
 
 READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
-DECIDE, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.MANAGE)
+DECIDE, SEND, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.SEND), Permitted(Scope.MANAGE)
 
 
 def _slug(request: HttpRequest) -> str | None:
@@ -90,34 +92,36 @@ def _slug(request: HttpRequest) -> str | None:
     return None if match is None else match.kwargs.get("owner")
 
 
-def _actor(request: HttpRequest, slug: str | None) -> Actor:
+def _caller(request: HttpRequest) -> Actor:
+    """Who calls, whatever about."""
     given = request.headers.get("Authorization", "")
     if given:
         kind, _, secret = given.partition(" ")
-        return _with_token(secret.strip() if kind.lower() == BEARER else "", slug)
+        return _with_token(secret.strip() if kind.lower() == BEARER else "")
     user = request.user
     if not isinstance(user, User):
         raise unauthorized("Send a token: Authorization: Bearer exh_…")
     if check_csrf(request) is not None:
         raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
-    owner = None if slug is None else owned.owners_of(user).filter(slug=slug).first()
-    if slug is not None and owner is None:
-        raise _no_owner()
-    scopes = frozenset[Scope]() if owner is None else tokens.permitted(owner, user)
-    return Actor(user, user.get_username(), f"user:{user.pk}", None, owner, scopes)
+    return Actor(user, user.get_username(), f"user:{user.pk}", None, None, frozenset({Scope.READ}))
 
 
-def _with_token(secret: str, slug: str | None) -> Actor:
+def _with_token(secret: str) -> Actor:
     found = tokens.find(secret)
     if found is None:
         raise unauthorized("The token is unknown, has expired or was revoked.")
     token, scopes = found
     tokens.used(token)
-    if slug is not None and slug != token.owner.slug:
-        raise _no_owner()
-    ident = f"token:{token.pk}"
-    return Actor(token.user, token.by, ident, token.owner, None if slug is None else token.owner, scopes)
+    return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
 
 
-def _no_owner() -> NotFoundError:
-    return NotFoundError("There is no such owner.")
+def _with_owner(actor: Actor, slug: str) -> Actor:
+    """The caller, for the owner whom the address names."""
+    if actor.reach is not None:
+        owner, scopes = (actor.reach if actor.reach.slug == slug else None), actor.scopes
+    else:
+        owner = owned.owners_of(actor.user).filter(slug=slug).first()
+        scopes = frozenset() if owner is None else tokens.permitted(owner, actor.user)
+    if owner is None:
+        raise NotFoundError("There is no such owner.")
+    return replace(actor, owner=owner, scopes=scopes)

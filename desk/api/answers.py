@@ -1,6 +1,6 @@
 """What answers look like. The data themselves are made by :mod:`desk.shapes`, for the command line too."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from ninja import Schema
@@ -21,7 +21,10 @@ class Piece(Answer, Generic[T]):
     """A piece of a list, oldest first."""
 
     items: list[T]
-    next: str | None = Field(description="The cursor of the next piece; null at the end of the list.")
+    next: str | None = Field(description="The cursor of the next piece; null at the end of the list.", examples=[None])
+    last: str = Field(
+        description="The cursor of the last row: ask with it later for what is new.", examples=["after-12"]
+    )
 
 
 class Problem(Answer):
@@ -54,81 +57,6 @@ class Owner(Answer):
     watches: int
     open_cases: int
     members: int
-
-
-class Mask(Answer):
-    """A part of a picture that isn't compared."""
-
-    model_config = ConfigDict(extra="allow")
-
-    kind: str
-    sentence: str
-
-
-class Picture(Answer):
-    """A picture of a work."""
-
-    digest: Hex
-    format: str = Field(examples=["jpeg"])
-    width: int | None
-    height: int | None
-    bytes: int
-    masked: list[Mask]
-
-
-class Conflict(Answer):
-    """That somebody else registered the same or a near-same picture earlier."""
-
-    sentence: str
-    date: date
-
-
-class Work(Answer):
-    """A registered work."""
-
-    number: int = Field(examples=[12])
-    title: str = Field(examples=["Harbour at dawn"])
-    author: str
-    file: str = Field(description="The name of the file that was registered.", examples=["harbour.jpg"])
-    rights: str
-    first_publication: str = Field(examples=["2024-05-31"])
-    registrations: list[dict[str, str]]
-    registered_at: datetime = Field(examples=[NOON])
-    flags: list[str] = Field(description="Why it can't be matched safely; empty when it can.")
-    conflicts: list[Conflict]
-    pictures: list[Picture]
-
-
-class WorkCase(Answer):
-    """A case of a work, in short."""
-
-    number: int
-    party: str
-    decision: str
-
-
-class FullWork(Work):
-    """A work with its cases, and how far the search of what was seen before is."""
-
-    cases: list[WorkCase]
-    search: list[dict[str, Any]]
-    seen_before: list[dict[str, Any]]
-
-
-class RegisteredWork(Work):
-    """A work as it was registered; ``new`` is false when the same picture was registered before."""
-
-    new: bool
-
-
-class Deposit(Answer):
-    """A deposit record: what was declared of a work, sealed and logged. It creates no right."""
-
-    work: int
-    number: int
-    seal: Hex
-    sealed_at: datetime = Field(examples=[NOON])
-    made_by: str
 
 
 class Source(Answer):
@@ -185,6 +113,23 @@ class Watch(Answer):
     last_crawl: Crawl | None
 
 
+class Search(Answer):
+    """An image search or a marketplace that a watch can ask with the owner's own key."""
+
+    search: str = Field(examples=["tineye"])
+    name: str = Field(examples=["TinEye"])
+    about: str
+    takes: str = Field(description="What it is asked for: `pictures` of works, or `words`.", examples=["pictures"])
+    key_added_at: datetime | None = Field(description="When the key was kept; null without one.")
+    key_added_by: str
+
+
+class Searches(Answer):
+    """All searches of this installation: they are few."""
+
+    items: list[Search]
+
+
 class CanaryRun(Answer):
     """What the last run made of a canary."""
 
@@ -202,183 +147,3 @@ class Canary(Answer):
     added_by: str
     added_at: datetime = Field(examples=[NOON])
     last_run: CanaryRun | None
-
-
-class Licence(Answer):
-    """A permitted use; ``works`` is empty when it is for all of them."""
-
-    number: int
-    licensee: str = Field(examples=["Example Shop Ltd"])
-    works: list[int]
-    domain: str = Field(examples=["shop.example"])
-    url_pattern: str
-    account: str
-    territories: list[str]
-    valid_from: date | None
-    valid_until: date | None
-    reason: str
-
-
-class CaseWork(Answer):
-    """The work of a case, in short."""
-
-    number: int
-    title: str
-    file: str
-
-
-class CaseLine(Answer):
-    """A case in a list."""
-
-    number: int = Field(examples=[3])
-    work: CaseWork
-    party: str = Field(examples=["shop.example"])
-    decision: str = Field(examples=["open"])
-    decided_at: datetime | None
-    decided_by: str
-    reason: str
-    demonstration: bool
-    opened_at: datetime = Field(examples=[NOON])
-
-
-class Calibration(Answer):
-    """What gave a probability, and its bound on false alarms."""
-
-    name: str
-    digest: Hex
-    false_alarms_in_a_million_at_most: int
-    photographs: int
-
-
-class Use(Answer):
-    """A match at a place."""
-
-    page_url: str
-    image_url: str
-    first_seen: datetime = Field(examples=[NOON])
-    last_seen: datetime = Field(examples=[NOON])
-    picture: Hex
-    match: str = Field(description="`certain` or `review`.", examples=["certain"])
-    licence: int | None
-    hamming: int
-    inliers: int
-    dense: float
-    mirrored: bool
-    rotation: int
-    probability: float | None
-    calibration: Calibration | None
-
-
-class Receipt(Answer):
-    """What an outside witness has answered."""
-
-    kind: str = Field(examples=["rfc3161"])
-    witness: str
-    development: bool = Field(description="A witness made for trials, without legal weight.")
-    state: str = Field(examples=["complete"])
-    subject: str = Field(description="What was witnessed: the `manifest` or the `checkpoint` that covers it.")
-    time: datetime | None
-    qualified_as_of: str | None
-
-
-class BundleLine(Answer):
-    """A bundle in a list."""
-
-    case: int
-    number: int
-    state: str = Field(examples=["done"])
-    error: str
-    seal: Hex | None
-    sealed_at: datetime | None
-
-
-class Counted(Answer):
-    """How many witnesses have answered."""
-
-    complete: int
-    asked: int
-    needed: int
-
-
-class Bundle(BundleLine):
-    """Sealed evidence, with what witnesses have answered."""
-
-    witnessed: bool
-    witnesses: Counted
-    receipts: list[Receipt]
-
-
-class Capture(Answer):
-    """A visit to a place of a case."""
-
-    page_url: str
-    number: int
-    state: str
-    method: str
-    outcome: str
-    standing: str = Field(description="How the place stands: `online`, `removed`, …; empty while it isn't known.")
-    sentence: str
-    finished_at: datetime | None
-    next_at: datetime | None
-
-
-class CaseEvent(Answer):
-    """One line of a case's history."""
-
-    at: datetime = Field(examples=[NOON])
-    kind: str
-    by: str
-    sentence: str
-
-
-class Case(CaseLine):
-    """A case with its uses and bundles."""
-
-    uses: list[Use]
-    bundles: list[Bundle]
-
-
-class FullCase(Case):
-    """A case with everything that is known of it."""
-
-    captures: list[Capture]
-    history: list[CaseEvent]
-
-
-class Report(Answer):
-    """A report, and the names of its files."""
-
-    number: int
-    title: str
-    state: str = Field(examples=["done"])
-    error: str
-    created_at: datetime = Field(examples=[NOON])
-    volumes: int
-    files: list[str]
-
-
-class LogHead(Answer):
-    """A signed head of the log."""
-
-    origin: str = Field(examples=["exhibit.example/log"])
-    size: int
-    checkpoint: str = Field(description="A C2SP signed note.")
-
-
-class Inclusion(LogHead):
-    """That an entry is in the log (RFC 9162, 2.1.3). What it commits to isn't told here."""
-
-    sequence: int
-    type: str
-    time: datetime = Field(examples=[NOON])
-    commitment: Hex
-    path: list[Hex]
-
-
-class Consistency(Answer):
-    """That the longer log continues the shorter one (RFC 9162, 2.1.4)."""
-
-    old: int
-    new: int
-    path: list[Hex]
-    checkpoint: str

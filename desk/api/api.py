@@ -1,6 +1,7 @@
 """The API with all its operations, and the document that describes them (OpenAPI 3.1)."""
 
 import re
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -8,9 +9,27 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from desk.api import cases, evidence, licences, log, owners, reports, told, watches, works
+from desk.api import (
+    cases,
+    declarations,
+    evidence,
+    identify,
+    licences,
+    links,
+    log,
+    members,
+    notices,
+    owners,
+    packages,
+    reports,
+    searches,
+    told,
+    uploads,
+    watches,
+    works,
+)
 from desk.api.actors import READ
-from desk.api.document import described
+from desk.api.document import FORM, described, is_file
 from desk.api.problems import Problem, tell_problems
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
@@ -21,25 +40,24 @@ _TYPED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 class Api(NinjaAPI):
-    """Describes its errors, its limits and its repeated requests too, and takes no query that it doesn't know."""
+    """Describes its errors, its limits and its repeated requests too, and takes no field that it doesn't know."""
 
     def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
         """Begin an answer.
 
         Raises:
-            Problem: the query names something that the operation doesn't know, so that a mistyped filter isn't taken
-                for none; or the body is of a kind that it doesn't take.
+            Problem: the query or the form names something that the operation doesn't know, so that a mistyped field
+                isn't taken for none; or the body is of a kind that it doesn't take.
         """
         assert request.resolver_match is not None
         path = _TYPED.sub(r"{\1}", f"/{request.resolver_match.route}")
         operation = self._operations[path][str(request.method).lower()]
-        known = sorted(one["name"] for one in operation["parameters"] if one["in"] == "query")
-        if unknown := sorted(set(request.GET) - set(known)):
-            named = ", ".join(known) or "nothing"
-            raise Problem(HTTPStatus.BAD_REQUEST, f"The query names {unknown[0]!r}; known here: {named}.")
-        takes = list(operation.get("requestBody", {}).get("content", ()))
+        _check_names("query", request.GET, [one["name"] for one in operation["parameters"] if one["in"] == "query"])
+        takes = operation.get("requestBody", {}).get("content", {})
         if takes and request.content_type not in takes:
-            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send it with the Content-Type {takes[0]}.")
+            raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send it with the Content-Type {next(iter(takes))}.")
+        if FORM in takes:
+            _check_form(request, takes[FORM]["schema"]["properties"])
         return super().create_temporal_response(request)
 
     @cached_property
@@ -53,6 +71,22 @@ class Api(NinjaAPI):
         return described(super().get_openapi_schema(**how))
 
 
+def _check_names(where: str, given: Iterable[str], known: Collection[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        named = ", ".join(sorted(known)) or "nothing"
+        raise Problem(HTTPStatus.BAD_REQUEST, f"The {where} names {unknown[0]!r}; known here: {named}.")
+
+
+def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
+    """Raise a problem where a form names what isn't known, a text comes as a file, or a file's name as a text."""
+    _check_names("form", [*request.POST, *request.FILES], fields)
+    files = {name for name, field in fields.items() if is_file(field)}
+    for name in fields:
+        if name in (request.POST if name in files else request.FILES):
+            kind = "a file" if name in files else "a text"
+            raise Problem(HTTPStatus.BAD_REQUEST, f"Send the form's {name!r} as {kind}.")
+
+
 api = Api(
     title="Exhibit",
     version="1",
@@ -62,5 +96,7 @@ api = Api(
     urls_namespace="api",
 )
 tell_problems(api)
-for router in (owners, works, watches, licences, cases, evidence, reports, told, log):
+OF_WORKS = (works, declarations, uploads, identify, watches, searches, licences)
+OF_CASES = (cases, evidence, notices, reports, packages, links)
+for router in (owners, *OF_WORKS, *OF_CASES, told, members, log):
     api.add_router("", router.router)

@@ -6,8 +6,8 @@ from typing import Annotated
 from django.http.response import HttpResponseBase, JsonResponse
 from ninja import Path, Router
 
-from desk import shapes
-from desk.api import answers
+from desk import download_shapes
+from desk.api import answers, evidence_answers
 from desk.api.actors import Call, of
 from desk.api.document import file_of
 from desk.api.files import download, taken
@@ -19,6 +19,7 @@ from registry.trail import Evidence
 from workers import wiring
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
+from workers.showing import is_hidden
 from workers.signed import signed_name, signed_sheet
 
 router = Router(tags=["evidence"])
@@ -26,17 +27,17 @@ CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
 
 
-@router.get(CASE + "/bundles", response=answers.Piece[answers.BundleLine], operation_id="list_bundles")
+@router.get(CASE + "/bundles", response=answers.Piece[evidence_answers.BundleLine], operation_id="list_bundles")
 def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The bundles of a case."""
     rows = owned.case(of(request), number).bundles.select_related("case")
-    return page(rows, each(shapes.bundle_line), cursor, limit)
+    return page(rows, each(download_shapes.bundle_line), cursor, limit)
 
 
-@router.get(ONE, response=answers.Bundle, operation_id="get_bundle")
+@router.get(ONE, response=evidence_answers.Bundle, operation_id="get_bundle")
 def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
     """A bundle, with what outside witnesses have answered."""
-    return JsonResponse(shapes.bundle(owned.bundle(of(request), number, bundle)))
+    return JsonResponse(download_shapes.bundle(owned.bundle(of(request), number, bundle)))
 
 
 @router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))
@@ -82,11 +83,12 @@ def get_paper(
 def get_capture_file(
     request: Call, owner: str, number: int, capture: int, name: Annotated[str, Path(max_length=200)]
 ) -> HttpResponseBase:
-    """A file of a visit, as it was kept; it may be a stranger's page, so treat it as such."""
-    row = owned.case(of(request), number).captures.filter(number=capture).order_by("pk").first()
+    """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
+    row = owned.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((one for one in row.files if one["name"] == name), None) if row else None
     digest = Digest.from_hex(file["digest"]) if file else None
-    if digest is None or digest not in wiring.house().blobs:
+    hidden = row is not None and is_hidden(of(request), row)
+    if digest is None or hidden or digest not in wiring.house().blobs:
         raise NotFoundError("There is no such file.")
     taken(request, Evidence.CAPTURE, case=number, file=name)
     return download(wiring.house().blobs.open(digest), name, "application/octet-stream")

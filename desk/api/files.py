@@ -1,15 +1,30 @@
-"""Files as answers: each that is taken away is an entry of the log first."""
+"""Files that come and go: each that is taken away is an entry of the log first."""
 
 from typing import Any, BinaryIO
 
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
+from ninja import UploadedFile
 
 from desk.api.actors import Call, of
+from exhibit.decode import Limits
+from exhibit.errors import RefusedError
 from registry.trail import Evidence, Way, accessed
 
 SANDBOX = "default-src 'none'; sandbox"
 """Should somebody open a file in a browser: nothing in it may do anything."""
+
+
+def picture_in(file: UploadedFile, limits: Limits) -> bytes:
+    """The bytes of a picture that was sent; of one that is too large nothing is read.
+
+    Raises:
+        RefusedError: it is too large.
+    """
+    if (file.size or 0) > limits.max_bytes:
+        raise RefusedError(f"The picture has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
+    data: bytes = file.read()
+    return data
 
 
 def taken(request: Call, what: Evidence, **about: Any) -> None:  # noqa: ANN401 - JSON values

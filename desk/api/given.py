@@ -2,15 +2,20 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from registry.models import Case, EventKind
+from registry.models import Case, EventKind, Notice
+from workers.decisions import MOST as MOST_CASES
 
 CLEAN = "^[^\\u0000]*$"
-SOMETHING = "^[^\\u0000]*[^\\u0000\\s][^\\u0000]*$"
+SPACES = "\\u0009-\\u000d\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+r"""White space as :meth:`str.strip` takes it; by ``\s`` each reader of JSON Schema understands something else."""
+SOMETHING = f"^[^\\u0000]*[^\\u0000{SPACES}][^\\u0000]*$"
+YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
+LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches")
 
 Title = Annotated[str, Field(min_length=1, max_length=500, pattern=SOMETHING)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=SOMETHING)]
@@ -18,6 +23,8 @@ Short = Annotated[str, Field(max_length=300, pattern=CLEAN)]
 Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
 Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!-~]+$")]
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
+Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
+SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
 
 
 class OfferedKind(StrEnum):
@@ -29,6 +36,7 @@ class OfferedKind(StrEnum):
     BUNDLE_WITNESSED = EventKind.BUNDLE_WITNESSED.value
     CANARY_MISSED = EventKind.CANARY_MISSED.value
     REPORT_READY = EventKind.REPORT_READY.value
+    NOTICE_DUE = EventKind.NOTICE_DUE.value
 
 
 class Given(Schema):
@@ -42,7 +50,15 @@ class OfficialRegistration(Given):
 
     office: Name = Field(examples=["US Copyright Office"])
     number: Name = Field(examples=["VA 2-345-678"])
-    date: Annotated[str, Field(max_length=10, pattern="^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$")] = ""
+    date: Day = ""
+
+
+class Reason(Given):
+    """Why."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)] = Field(
+        examples=["It is a pseudonym of mine."]
+    )
 
 
 class SourceKind(StrEnum):
@@ -61,15 +77,60 @@ class NewSource(Given):
     url: Url = Field(examples=["https://shop.example/"])
 
 
-class NewWatch(Given):
-    """A watch to be arranged. Its first run comes after one period."""
+class WatchLimits(Given):
+    """What a run of a watch may spend, and how it treats sites; what isn't said stays as it is."""
+
+    pages: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Pages of a run at most.")
+    images: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(None, description="Pictures of a run at most.")
+    bytes: Annotated[int, Field(ge=1_000_000, le=10**12)] | None = Field(None, description="Bytes of a run at most.")
+    seconds: Annotated[int, Field(ge=60, le=2_592_000)] | None = Field(
+        None, description="How long a run takes at most."
+    )
+    depth: Annotated[int, Field(ge=0, le=50)] | None = Field(None, description="Links followed from a source.")
+    searches: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Searches of a run at most.")
+    delay: Annotated[float, Field(ge=0.5, le=60)] | None = Field(None, description="Least seconds between requests.")
+
+    @property
+    def budget(self) -> dict[str, int]:
+        """What is said of what a run may spend."""
+        return self.model_dump(include={*LIMITS}, exclude_none=True)
+
+    @property
+    def politeness(self) -> dict[str, float]:
+        """What is said of how it treats sites."""
+        return self.model_dump(include={"delay"}, exclude_none=True)
+
+
+Words = Annotated[
+    list[Name], Field(max_length=1_000, description="What is searched for, of a search that takes words.")
+]
+
+
+class NewWatch(WatchLimits):
+    """A watch to be arranged, over places or a search. Its first run comes after one period."""
 
     name: Name = Field(examples=["shop"])
-    sources: list[NewSource] = Field(min_length=1, max_length=1_000)
+    sources: list[NewSource] = Field([], max_length=1_000)
+    search: SearchName | None = Field(None, description="The search that is asked, instead of sources.")
+    words: Words = []
     every_seconds: int = Field(86_400, ge=60, le=315_360_000)
-    pages: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Pages of a run at most.")
-    depth: Annotated[int, Field(ge=0, le=100)] | None = Field(None, description="Links followed from a source.")
-    delay: Annotated[float, Field(ge=0, le=3_600)] | None = Field(None, description="Least seconds between requests.")
+
+
+class WatchChange(WatchLimits):
+    """What is changed of a watch; what isn't said stays as it is."""
+
+    name: Name | None = Field(None, examples=["shop"])
+    sources: Annotated[list[NewSource], Field(min_length=1, max_length=1_000)] | None = Field(
+        None, description="All of them: what isn't named any more is looked at no more. A run under way ends with that."
+    )
+    words: Words | None = None
+    every_seconds: Annotated[int, Field(ge=60, le=315_360_000)] | None = Field(None, examples=[604_800])
+
+
+class NewSearchKey(Given):
+    """A key for a search, of the owner's own account there."""
+
+    key: Annotated[str, Field(min_length=1, max_length=4_000, pattern="^[!-~]+$")] = Field(examples=["a-key-of-yours"])
 
 
 class NewCanary(Given):
@@ -84,13 +145,31 @@ class NewLicence(Given):
 
     licensee: Name = Field(examples=["Example Shop Ltd"])
     works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
-    domain: Annotated[str, Field(max_length=253, pattern="^[^\\u0000\\s/]*$")] = Field("", examples=["shop.example"])
+    domain: Annotated[str, Field(max_length=253, pattern=f"^[^\\u0000-\\u0020{SPACES}/]*$")] = Field(
+        "", examples=["shop.example"]
+    )
     url_pattern: Long = Field("", description="`*` stands for any characters.")
     account: Annotated[str, Field(max_length=200, pattern=CLEAN)] = Field("", description="On the platform `domain`.")
     territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])
     valid_from: date | None = None
     valid_until: date | None = None
     reason: Long = ""
+
+
+class ChangedLicence(NewLicence):
+    """All words of a licence as they are from now on."""
+
+    why: Long = Field("", description="Why it is changed; kept with it.")
+
+
+class LicenceTrial(Given):
+    """Licences to be tried against the cases."""
+
+    licences: list[NewLicence] = Field(min_length=1, max_length=1_000)
+    instead_of: Number | None = Field(None, description="The licence whose words they would replace.")
+    after: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(
+        0, description="The field `next` of the answer before."
+    )
 
 
 class LastDay(Given):
@@ -125,7 +204,88 @@ class NewDecision(Given):
     copies: bool = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")
 
 
-class NewReport(Given):
-    """A report over all cases that aren't cleared."""
+class NewDecisions(NewDecision):
+    """The same decision on many cases."""
 
-    title: Short = ""
+    cases: list[Number] = Field(min_length=1, max_length=MOST_CASES, examples=[[3, 4]])
+
+
+class NewNote(Given):
+    """A note."""
+
+    words: Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)] = Field(
+        examples=["Asked the photographer."]
+    )
+
+
+class NoticeKind(StrEnum):
+    """Under which rules a notice is written."""
+
+    DMCA = Notice.Kind.DMCA.value
+    DSA = Notice.Kind.DSA.value
+    PRC = Notice.Kind.PRC.value
+    OFFER = Notice.Kind.OFFER.value
+
+
+class Language(StrEnum):
+    """Of a document."""
+
+    ENGLISH = "en"
+    CHINESE = "zh-Hans"
+
+
+class NoticeState(StrEnum):
+    """What has happened to a notice last."""
+
+    DRAFT = Notice.State.DRAFT.value
+    SIGNED = Notice.State.SIGNED.value
+    SENT = Notice.State.SENT.value
+    ANSWERED = Notice.State.ANSWERED.value
+    COUNTERED = Notice.State.COUNTERED.value
+    REMOVED = Notice.State.REMOVED.value
+    ONLINE = Notice.State.ONLINE.value
+    RESOLVED = Notice.State.RESOLVED.value
+
+
+class NewNotice(Given):
+    """A notice to be drafted about confirmed cases of one party."""
+
+    kind: NoticeKind = Field(examples=["dmca"])
+    language: Language = Field(
+        Language.ENGLISH, description="Not each kind is there in each language.", examples=["en"]
+    )
+    cases: list[Number] = Field(min_length=1, max_length=100, description="Their numbers.", examples=[[1]])
+
+
+Line = Annotated[str, Field(max_length=300, pattern="^[^\\u0000\\r\\n]*$")]
+
+
+class NoticeFields(Given):
+    """What a draft says of addressee and sender; what is left out stays as it is."""
+
+    addressee_name: Line = Field("", examples=["Copyright Agent"])
+    addressee_email: Line = Field("", examples=["agent@shop.example"])
+    addressee_address: Annotated[str, Field(max_length=500, pattern=CLEAN)] = ""
+    addressee_source: Line = Field("", description="Where the addressee was found.")
+    sender_name: Line = Field("", description="Who signs.", examples=["Ann Example"])
+    sender_capacity: Line = Field("", examples=["owner"])
+    sender_organisation: Line = ""
+    sender_address: Line = ""
+    sender_telephone: Line = ""
+    sender_email: Line = ""
+    fee: Line = Field("", description="Of an offer.")
+    reply_days: int = Field(14, ge=1, le=365, description="Of an offer.")
+    further: Long = Field("", description="The sender's own words, below the rest.")
+
+
+Happened = Literal[
+    NoticeState.ANSWERED, NoticeState.COUNTERED, NoticeState.REMOVED, NoticeState.ONLINE, NoticeState.RESOLVED
+]
+
+
+class NewNoticeEvent(Given):
+    """What became of a notice."""
+
+    what: Happened = Field(examples=["removed"])
+    day: date | None = Field(None, description="On which day; today, if absent.")
+    words: Long = ""

@@ -14,7 +14,10 @@ Shape = Callable[[Sequence[Any]], list[dict[str, Any]]]
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
 Cursor = Annotated[
-    str, Query(pattern=f"^({_WORD}[0-9]{{1,18}})?$", description="The field `next` of the answer before this one.")
+    str,
+    Query(
+        pattern=f"^({_WORD}[0-9]{{1,18}})?$", description="The field `next` or `last` of the answer before this one."
+    ),
 ]
 
 
@@ -33,8 +36,8 @@ def page(rows: QuerySet[Row], shape: Shape, cursor: str, limit: int, *, key: str
     found = list(chosen[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
-    last = _written(getattr(found[-1], key)) if more else None
-    return JsonResponse({"items": shape(found), "next": last})
+    last = _written(getattr(found[-1], key)) if found else cursor
+    return JsonResponse({"items": shape(found), "next": last if more else None, "last": last})
 
 
 def each(shape: Callable[[Any], dict[str, Any]]) -> Shape:

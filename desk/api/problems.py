@@ -72,6 +72,8 @@ def status_of(error: ExhibitError) -> int:
         (RefusedError, HTTPStatus.UNPROCESSABLE_ENTITY),
         (ServiceMissingError, HTTPStatus.SERVICE_UNAVAILABLE),
     )
+    if isinstance(error, RefusedError) and error.reason == "disk":
+        return HTTPStatus.INSUFFICIENT_STORAGE
     return next((status for kind, status in kinds if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -103,13 +105,13 @@ def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
         response = answer(request)
         if not request.path.startswith(ROOT):
             return response
+        if response.status_code >= HTTPStatus.BAD_REQUEST and response.headers.get("Content-Type") != MEDIA_TYPE:
+            kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
+            response = problem(response.status_code, headers=kept)
         response.headers.setdefault("Cache-Control", "no-store")
         for name, value in getattr(request, "api_headers", {}).items():
             response.headers.setdefault(name, value)
-        if response.status_code < HTTPStatus.BAD_REQUEST or response.headers.get("Content-Type") == MEDIA_TYPE:
-            return response
-        kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
-        return problem(response.status_code, headers=kept)
+        return response
 
     return answered
 

@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.db import transaction
 from django.http import HttpResponse
+from ninja.operation import Operation
+from ninja.utils import contribute_operation_callback
 
 from desk.api.actors import Call
 from desk.api.problems import Problem
@@ -18,6 +20,16 @@ from registry import repeats
 HEADER = "Idempotency-Key"
 AGAIN = "Idempotency-Replayed"
 _KEY = re.compile(r"[!-~]{1,200}")
+
+_PARAMETER: dict[str, Any] = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "example": "report-2026-11",
+    "description": "A text of your own for this request. Sent again with it, the request does nothing and gets "
+    f"the same answer, with the header {AGAIN}.",
+}
 
 P = ParamSpec("P")
 View = Callable[Concatenate[Call, P], HttpResponse]
@@ -48,7 +60,12 @@ def once(view: View[P]) -> View[P]:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "This key was used for another request. Use a new one.")
         return HttpResponse(kept.body, status=kept.status, content_type="application/json", headers={AGAIN: "true"})
 
+    contribute_operation_callback(answered, _described)
     return cast("View[P]", answered)
+
+
+def _described(operation: Operation) -> None:
+    operation.openapi_extra = {**(operation.openapi_extra or {}), "parameters": [_PARAMETER]}
 
 
 def digest_of(request: Call) -> Digest:

@@ -1,49 +1,103 @@
 """Reports."""
 
+from datetime import date
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import Path, Router
+from pydantic import Field
 
-from desk import shapes
-from desk.api import answers, given
+from desk import download_shapes
+from desk.api import answers, download_answers, given
 from desk.api.actors import WRITE, Call, of
 from desk.api.document import file_of
 from desk.api.files import download, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import owned
+from registry.models import Report
 from registry.trail import Evidence
 from workers import wiring
-from workers.steps.report import request_report
+from workers.report_scope import MOST_WORKS, Wanted
+from workers.steps.report import ask_again, remove_report, request_report
 
 router = Router(tags=["reports"])
 REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"
 
 
-@router.get(REPORTS, response=answers.Piece[answers.Report], operation_id="list_reports")
+class Format(StrEnum):
+    """A file of a report."""
+
+    PDF = "pdf"
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
+
+class NewReport(given.Given):
+    """What a report is limited to; what is left out has no limit."""
+
+    title: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", examples=["November"])
+    watch: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="The name of one.")
+    works: list[given.Number] = Field([], max_length=MOST_WORKS, description="Their numbers; all when empty.")
+    decisions: list[given.DecisionKind] = Field(
+        [given.DecisionKind.OPEN, given.DecisionKind.CONFIRMED, given.DecisionKind.LICENSED],
+        min_length=1,
+        max_length=4,
+        description="Cases with one of these are listed.",
+    )
+    first: date | None = Field(None, examples=["2026-11-01"])
+    last: date | None = Field(None, examples=["2026-11-30"])
+    formats: list[Format] = Field(list(Format), min_length=1, max_length=4)
+    languages: list[given.Language] = Field([], max_length=2, description="Of the PDFs; the installation's when empty.")
+
+
+@router.get(REPORTS, response=answers.Piece[download_answers.Report], operation_id="list_reports")
 def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The reports."""
-    return page(owned.reports(of(request)), each(shapes.report), cursor, limit)
+    return page(owned.reports(of(request)), each(download_shapes.report), cursor, limit)
 
 
-@router.post(REPORTS, auth=WRITE, response={202: answers.Report}, operation_id="request_report")
+@router.post(REPORTS, auth=WRITE, response={202: download_answers.Report}, operation_id="request_report")
 @once
-def ask_for_report(request: Call, owner: str, new: given.NewReport) -> HttpResponse:
+def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
-    row = request_report(of(request), preparer=request.auth.by, title=new.title.strip())
-    wiring.house().hint("report", [row.pk])
-    return JsonResponse(shapes.report(row), status=HTTPStatus.ACCEPTED)
+    scope = ReportScope(
+        watch=new.watch,
+        works=tuple(sorted(set(new.works))),
+        decisions=tuple(dict.fromkeys(one.value for one in new.decisions)),
+        first="" if new.first is None else new.first.isoformat(),
+        last="" if new.last is None else new.last.isoformat(),
+    )
+    formats = tuple(dict.fromkeys(one.value for one in new.formats))
+    wanted = Wanted(scope, formats, tuple(dict.fromkeys(one.value for one in new.languages)))
+    return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
 
 
-@router.get(ONE, response=answers.Report, operation_id="get_report")
+@router.get(ONE, response=download_answers.Report, operation_id="get_report")
 def get_report(request: Call, owner: str, number: int) -> JsonResponse:
     """One report."""
-    return JsonResponse(shapes.report(owned.report(of(request), number)))
+    return JsonResponse(download_shapes.report(owned.report(of(request), number)))
+
+
+@router.post(ONE + "/again", auth=WRITE, response={202: download_answers.Report}, operation_id="make_report_again")
+@once
+def again(request: Call, owner: str, number: int) -> HttpResponse:
+    """Ask for the same report anew; one that failed is tried again under its number."""
+    return _begun(ask_again(owned.report(of(request), number), by=request.auth.by))
+
+
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_report")
+def remove(request: Call, owner: str, number: int) -> HttpResponse:
+    """Remove a report with its files; its number isn't given again."""
+    remove_report(wiring.house(), owned.report(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @router.get(ONE + "/files/{name}", operation_id="get_report_file", openapi_extra=file_of("application/octet-stream"))
@@ -58,3 +112,8 @@ def get_report_file(
     stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
     taken(request, Evidence.REPORT, report=number, file=name)
     return download(stream, name, file["media_type"])
+
+
+def _begun(row: Report) -> JsonResponse:
+    wiring.house().hint("report", [row.pk])
+    return JsonResponse(download_shapes.report(row), status=HTTPStatus.ACCEPTED)

@@ -1,9 +1,10 @@
 """Events and webhooks."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 from django.http import HttpResponse, JsonResponse
-from ninja import Router
+from ninja import Path, Router
 
 from desk import told_shapes
 from desk.api import answers, given, told_answers
@@ -19,11 +20,11 @@ WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/
 
 @router.get("/owners/{slug:owner}/events", response=answers.Piece[told_answers.Event], operation_id="list_events")
 def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
-    """What happened, of the last months, a minute later. Keep the cursor of the end, and ask again for what is new."""
+    """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
     return page(events.settled(of(request)), each(told_shapes.event), cursor, limit, key="pk")
 
 
-@router.get(WEBHOOKS, response=answers.Piece[told_answers.Webhook], operation_id="list_webhooks")
+@router.get(WEBHOOKS, auth=MANAGE, response=answers.Piece[told_answers.Webhook], operation_id="list_webhooks")
 def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The webhooks."""
     return page(owned.webhooks(of(request)), each(told_shapes.webhook), cursor, limit)
@@ -36,7 +37,7 @@ def add_webhook(request: Call, owner: str, new: given.NewWebhook) -> HttpRespons
     return JsonResponse({**told_shapes.webhook(row), "secret": secret}, status=HTTPStatus.CREATED)
 
 
-@router.get(ONE, response=told_answers.Webhook, operation_id="get_webhook")
+@router.get(ONE, auth=MANAGE, response=told_answers.Webhook, operation_id="get_webhook")
 def get_webhook(request: Call, owner: str, number: int) -> JsonResponse:
     """One webhook."""
     return JsonResponse(told_shapes.webhook(owned.webhook(of(request), number)))
@@ -62,7 +63,7 @@ def test_webhook(request: Call, owner: str, number: int) -> HttpResponse:
 @once
 def pause_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send nothing until it is resumed; what happens meanwhile waits."""
-    webhooks.pause(owned.webhook(of(request), number), "Paused by a program.", by=request.auth.by)
+    webhooks.pause(owned.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
     return JsonResponse(told_shapes.webhook(owned.webhook(of(request), number)))
 
 
@@ -74,8 +75,23 @@ def resume_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     return JsonResponse(told_shapes.webhook(owned.webhook(of(request), number)))
 
 
-@router.get(ONE + "/deliveries", response=answers.Piece[told_answers.Delivery], operation_id="list_deliveries")
+@router.get(
+    ONE + "/deliveries", auth=MANAGE, response=answers.Piece[told_answers.Delivery], operation_id="list_deliveries"
+)
 def list_deliveries(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The messages to a webhook, and what came of them."""
     rows = owned.webhook(of(request), number).deliveries.select_related("event")
     return page(rows, each(told_shapes.delivery), cursor, limit, key="pk")
+
+
+@router.post(
+    ONE + "/deliveries/{message}/again", auth=MANAGE, response={202: told_answers.Delivery}, operation_id="send_again"
+)
+@once
+def send_again(
+    request: Call, owner: str, number: int, message: Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
+) -> HttpResponse:
+    """Send a message once more, under its name; a receiver knows by it that it is the same."""
+    row = owned.message(owned.webhook(of(request), number), message)
+    webhooks.send_again(wiring.house(), row)
+    return JsonResponse(told_shapes.delivery(owned.message(row.webhook, message)), status=HTTPStatus.ACCEPTED)

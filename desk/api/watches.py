@@ -1,8 +1,10 @@
 """Watches, their crawls and their canaries."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from http import HTTPStatus
 
+from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from ninja import Router
 
@@ -11,12 +13,14 @@ from desk.api import answers, given
 from desk.api.actors import WRITE, Call, of
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
-from exhibit.errors import ServiceMissingError
-from registry import canaries, owned, watching
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from registry import canaries, crawling, owned, watching
 from registry.models import Refusal
 from workers import wiring
-from workers.steps.plan import plan_crawls
-from workers.steps.retain import disk_is_full
+from workers.looking import check_addresses
+from workers.search_services import check_words, service_of
+from workers.steps.plan import start_now
 
 router = Router(tags=["watches"])
 WATCHES, ONE = "/owners/{slug:owner}/watches", "/owners/{slug:owner}/watches/{int:number}"
@@ -31,27 +35,69 @@ def list_watches(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
 @router.post(WATCHES, auth=WRITE, response={201: answers.Watch}, operation_id="add_watch")
 @once
 def add_watch(request: Call, owner: str, new: given.NewWatch) -> HttpResponse:
-    """Arrange a watch over sites, sitemaps, feeds or single pages."""
-    depth = 0 if new.depth is None and any(one.kind == given.SourceKind.LIST for one in new.sources) else new.depth
-    budget = {name: value for name, value in (("pages", new.pages), ("depth", depth)) if value is not None}
-    for source in new.sources:
-        wiring.house().guard.check_url(source.url)
+    """Arrange a watch over sites, sitemaps, feeds or single pages, or one that asks a search with your key."""
+    if (new.search is None) == (not new.sources):
+        raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
+    sources = _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)]
+    if new.search is not None:
+        check_words(service_of(wiring.house().config, new.search), new.words)
+    usual = {"depth": 0} if any(one.kind == given.SourceKind.LIST for one in new.sources) else {}
     row = watching.add_watch(
         of(request),
         new.name.strip(),
-        [(one.kind.value, one.url) for one in new.sources],
+        sources,
         every=timedelta(seconds=new.every_seconds),
-        budget=budget,
-        politeness={} if new.delay is None else {"delay": new.delay},
+        budget=usual | new.budget,
+        politeness=new.politeness,
         by=request.auth.by,
+        words=new.words,
     )
     return JsonResponse(shapes.watch(row), status=HTTPStatus.CREATED)
+
+
+def _places(sources: Iterable[given.NewSource]) -> list[tuple[str, str]]:
+    """Kinds and addresses that may be visited; raises ``RefusedError``."""
+    found = [(one.kind.value, one.url) for one in sources]
+    check_addresses(wiring.house(), [url for _kind, url in found])
+    return found
 
 
 @router.get(ONE, response=answers.Watch, operation_id="get_watch")
 def get_watch(request: Call, owner: str, number: int) -> JsonResponse:
     """One watch with its last crawl."""
     return JsonResponse(shapes.watch(owned.watch_numbered(of(request), number)))
+
+
+@router.patch(ONE, auth=WRITE, response=answers.Watch, operation_id="change_watch")
+def change_watch(request: Call, owner: str, number: int, new: given.WatchChange) -> JsonResponse:
+    """Change a watch; what isn't said stays as it is, and so does what it has seen."""
+    row = owned.watch_numbered(of(request), number)
+    every = None if new.every_seconds is None else timedelta(seconds=new.every_seconds)
+    interval = timedelta(seconds=row.interval_seconds)
+    after = None if new.sources is None else _places(new.sources)
+    with transaction.atomic():
+        watching.change_watch(
+            row,
+            name=None if new.name is None else new.name.strip(),
+            every=every,
+            first=None if every is None or every == interval else now() + every,
+            budget=new.budget,
+            politeness=new.politeness,
+            by=request.auth.by,
+        )
+        if after is not None:
+            gone = [one for one in watching.places(row) if one not in after]
+            watching.change_sources(row, add=after, remove=gone, by=request.auth.by)
+        if new.words is not None:
+            watching.change_words(row, new.words, by=request.auth.by)
+    return JsonResponse(shapes.watch(owned.watch_numbered(of(request), number)))
+
+
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_watch")
+def remove_watch(request: Call, owner: str, number: int) -> HttpResponse:
+    """Run it no more, for good; a crawl under way is stopped. What it has seen stays."""
+    watching.remove_watch(owned.watch_numbered(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @router.post(ONE + "/pause", auth=WRITE, response=answers.Watch, operation_id="pause_watch")
@@ -74,11 +120,7 @@ def resume_watch(request: Call, owner: str, number: int) -> HttpResponse:
 @once
 def run_watch(request: Call, owner: str, number: int) -> HttpResponse:
     """Start the next crawl now; one that is under way already is that."""
-    row, house = owned.watch_numbered(of(request), number), wiring.house()
-    if disk_is_full(house):
-        raise ServiceMissingError("The disk is nearly full, and crawling has stopped.", hint="Ask the operator.")
-    crawl = watching.start_now(row)
-    plan_crawls(house, [crawl.pk])
+    crawl = start_now(wiring.house(), owned.watch_numbered(of(request), number))
     return JsonResponse(shapes.crawl(crawl), status=HTTPStatus.ACCEPTED)
 
 
@@ -94,6 +136,14 @@ def get_crawl(request: Call, owner: str, number: int, crawl: int) -> JsonRespons
     """One crawl, with how much it refused and why."""
     row = owned.crawl(of(request), number, crawl)
     return JsonResponse({**shapes.crawl(row), "refused": owned.refusal_counts(row)})
+
+
+@router.post(ONE + "/crawls/{int:crawl}/stop", auth=WRITE, response=answers.Crawl, operation_id="stop_crawl")
+@once
+def stop_crawl(request: Call, owner: str, number: int, crawl: int) -> HttpResponse:
+    """Let a crawl end with what it has, within some seconds; one that has ended stays as it is."""
+    watching.stop(owned.crawl(of(request), number, crawl), by=request.auth.by)
+    return JsonResponse(shapes.crawl(owned.crawl(of(request), number, crawl)))
 
 
 @router.get(ONE + "/crawls/{int:crawl}/refusals", response=answers.Piece[answers.Refusal], operation_id="list_refusals")

@@ -1,8 +1,9 @@
 """Works: registering them, and what stands behind a registration."""
 
 import tempfile
+from dataclasses import replace
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -10,26 +11,29 @@ from ninja import File, Form, Path, Router, UploadedFile
 from ninja import Query as QueryValue
 from pydantic import Field
 
-from desk import shapes
-from desk.api import answers, given
+from desk import work_shapes
+from desk.api import answers, given, work_answers
 from desk.api.actors import WRITE, Call, of
 from desk.api.document import file_of
-from desk.api.files import download, taken
+from desk.api.files import download, picture_in, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, NotFoundError, RefusedError
+from exhibit.errors import ExhibitError
 from registry import owned
-from registry.models import BytesState, Deposit, Picture, Work
+from registry import works as searching
+from registry.models import Deposit, Work
 from registry.trail import Evidence
 from workers import deposits, wiring
-from workers.previews import LARGE, SMALL, preview
+from workers import works as declaring
+from workers.previews import LARGE, SMALL, shown
 from workers.steps.register import NewWork, register_work, remove_work
+from workers.tables import checked_date
+from workers.uploads import check_disk
 
 router = Router(tags=["works"])
 Query = Annotated[str, Field(max_length=200, pattern=given.CLEAN)]
-EITHER = {200: answers.RegisteredWork, 201: answers.RegisteredWork}
-YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
+EITHER = {200: work_answers.RegisteredWork, 201: work_answers.RegisteredWork}
 
 
 class Size(IntEnum):
@@ -45,15 +49,42 @@ class Declared(given.Given):
     title: given.Title = Field(examples=["Harbour at dawn"])
     author: given.Short = ""
     rights: given.Long = ""
-    first_publication: Annotated[str, Field(pattern=YEAR, description="As much of the day as is known.")] = ""
+    first_publication: given.Day = Field("", description="As much of the day as is known.")
 
 
-@router.get("/owners/{slug:owner}/works", response=answers.Piece[answers.Work], operation_id="list_works")
-def list_works(request: Call, owner: str, q: Query = "", cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
-    """The registered works; `q` finds words of the title."""
-    rows = owned.works(of(request))
-    rows = shapes.with_pictures(rows.filter(title__icontains=q) if q else rows)
-    return page(rows, each(shapes.work), cursor, limit)
+class Changes(given.Given):
+    """What is to be declared from now on; what is left out stays as it is."""
+
+    title: given.Title | None = Field(None, examples=["Harbour at dawn"])
+    author: given.Short | None = Field(None, examples=["A. Example"])
+    author_kind: Work.AuthorKind | None = None
+    author_died: Annotated[int, Field(ge=0, le=9_999)] | None = Field(None, description="The year; 0 for none.")
+    holder: given.Short | None = None
+    credit: given.Short | None = None
+    rights: given.Long | None = None
+    created: given.Day | None = Field(None, examples=["2024-05"])
+    first_publication: given.Day | None = None
+    medium: Work.Medium | None = None
+    registrations: Annotated[list[given.OfficialRegistration], Field(max_length=50)] | None = None
+    reason: given.Long = Field("", examples=["The name was misspelt."])
+    version: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = Field(
+        None, description="That you have seen; when somebody has changed the work since, the answer is 409."
+    )
+
+
+@router.get("/owners/{slug:owner}/works", response=answers.Piece[work_answers.Work], operation_id="list_works")
+def list_works(
+    request: Call,
+    owner: str,
+    q: Query = "",
+    only: Annotated[searching.Only | None, QueryValue(description="Only those that need something.")] = None,
+    upload: Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")] = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+) -> JsonResponse:
+    """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
+    rows = searching.search(of(request), q, only or "", upload)
+    return page(work_shapes.with_pictures(rows), each(work_shapes.work), cursor, limit)
 
 
 @router.post(
@@ -66,9 +97,8 @@ def list_works(request: Call, owner: str, q: Query = "", cursor: Cursor = "", li
 def add_work(request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]) -> HttpResponse:
     """Register a picture as a work. A picture that is registered already stays the same work."""
     house = wiring.house()
-    if (file.size or 0) > house.limits.max_bytes:
-        message = f"The picture has more than {house.limits.max_bytes:,} bytes."
-        raise RefusedError(message, reason="too-many-bytes")
+    check_disk(house)
+    data = picture_in(file, house.limits)
     new = NewWork(
         declared.title.strip(),
         author=declared.author,
@@ -76,15 +106,42 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
         first_publication=declared.first_publication,
         source_name=(file.name or "").replace("\0", "")[-300:],
     )
-    made = register_work(house, of(request), file.read(), new)
-    row = shapes.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return JsonResponse({**shapes.work(row), "new": made.new}, status=201 if made.new else 200)
+    made = register_work(house, of(request), data, new)
+    row = work_shapes.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
+    return JsonResponse({**work_shapes.work(row), "new": made.new}, status=201 if made.new else 200)
 
 
-@router.get("/owners/{slug:owner}/works/{int:number}", response=answers.FullWork, operation_id="get_work")
+@router.get("/owners/{slug:owner}/works/{int:number}", response=work_answers.FullWork, operation_id="get_work")
 def get_work(request: Call, owner: str, number: int) -> JsonResponse:
     """One work with its cases, and how far the search of what was seen before is."""
-    return JsonResponse(shapes.full_work(owned.work(of(request), number)))
+    return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
+
+
+@router.patch(
+    "/owners/{slug:owner}/works/{int:number}", auth=WRITE, response=work_answers.FullWork, operation_id="change_work"
+)
+def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
+    """Change what is declared of a work. What was declared before stays in its history and in the log."""
+    row = owned.work(of(request), number)
+    version = row.changes.count() if new.version is None else new.version
+    row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
+    declared = replace(declaring.declared_of(row), **_anew(new))
+    declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
+    return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
+
+
+def _anew(new: Changes) -> dict[str, Any]:
+    """What is said anew, by its name among all that is declared."""
+    said: dict[str, Any] = new.model_dump(exclude_none=True, exclude={"reason", "version"})
+    if "title" in said:
+        said["title"] = said["title"].strip()
+    if "rights" in said:
+        said["rights_statement"] = said.pop("rights")
+    if "registrations" in said:
+        said["registrations"] = tuple({**one, "date": checked_date(one["date"])} for one in said["registrations"])
+    if said.get("author_died") == 0:
+        said["author_died"] = None
+    return said
 
 
 @router.delete("/owners/{slug:owner}/works/{int:number}", auth=WRITE, response={204: None}, operation_id="remove_work")
@@ -96,26 +153,26 @@ def remove(request: Call, owner: str, number: int) -> HttpResponse:
 
 @router.get(
     "/owners/{slug:owner}/works/{int:number}/deposits",
-    response=answers.Piece[answers.Deposit],
+    response=answers.Piece[work_answers.Deposit],
     operation_id="list_deposits",
 )
 def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The deposit records of a work."""
     rows = owned.work(of(request), number).deposits.select_related("work")
-    return page(rows, each(shapes.deposit), cursor, limit)
+    return page(rows, each(work_shapes.deposit), cursor, limit)
 
 
 @router.post(
     "/owners/{slug:owner}/works/{int:number}/deposits",
     auth=WRITE,
-    response={201: answers.Deposit},
+    response={201: work_answers.Deposit},
     operation_id="make_deposit",
 )
 @once
 def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.house(), owned.work(of(request), number), by=request.auth.by)
-    return JsonResponse(shapes.deposit(row), status=201)
+    return JsonResponse(work_shapes.deposit(row), status=201)
 
 
 @router.get(
@@ -137,6 +194,19 @@ def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpRes
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
 
+@router.get(
+    "/owners/{slug:owner}/works/{int:number}/deposits/{int:deposit}/record",
+    operation_id="get_deposit_record",
+    openapi_extra=file_of("application/pdf"),
+)
+def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
+    """The page of a deposit record that people read, in the installation's first language."""
+    files = deposits.record_files(wiring.house(), owned.deposit(of(request), number, deposit))
+    taken(request, Evidence.DEPOSIT, number=deposit, work=number)
+    name, data = min(files.items(), key=lambda one: len(one[0]))
+    return download(data, name, "application/pdf")
+
+
 @router.get("/owners/{slug:owner}/pictures/{digest}", operation_id="get_picture", openapi_extra=file_of("image/jpeg"))
 def get_picture(
     request: Call,
@@ -145,11 +215,5 @@ def get_picture(
     size: Annotated[Size, QueryValue(description="Pixels of the longer side.")] = Size.SMALL,
 ) -> HttpResponse:
     """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
-    row = Picture.objects.filter(digest=Digest.from_hex(digest)).first()
-    if row is None or not owned.may_see_picture(of(request), row):
-        raise NotFoundError("There is no such picture.")
-    house = wiring.house()
-    if row.bytes_state != BytesState.STORED and row.thumbnail is not None:
-        return HttpResponse(house.blobs.get(row.thumbnail), content_type="image/jpeg")
-    made = preview(house.blobs.get(row.digest), house.limits, int(size))
-    return HttpResponse(made, content_type="image/jpeg")
+    row = owned.picture(of(request), Digest.from_hex(digest))
+    return HttpResponse(shown(wiring.house(), row, int(size)), content_type="image/jpeg")

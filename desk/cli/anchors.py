@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from registry.witnesses import Health
 
 PAUSE = 1.0
+"""Seconds between two questions whether the contract is there: a node tells nobody that it has made a block."""
+
 PATIENCE = 300.0
+"""Seconds until the command gives up; the transaction goes on without it."""
 
 
 @click.group("anchor")

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from desk.cli.case_notes import by_option, dispute_case, number_argument, settle_case, write_note
 from desk.cli.case_papers import write_papers
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.show import counted, echo_json, fields, moment, note, say, short, table
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
+from exhibit.errors import ExhibitError
 
 if TYPE_CHECKING:
     from registry.models import Case, Owner
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 DECISIONS = ("open", "confirmed", "licensed", "cleared")
 
 numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
-by_option = click.option("--by", metavar="NAME", help="Who decides, as the record names it; your login by default.")
 
 
 @click.group("case")
@@ -25,7 +26,8 @@ def case_command() -> None:
     """Cases: each is one work shown by one party, with all places where it was seen."""
 
 
-case_command.add_command(write_papers)
+for command in (write_papers, write_note, dispute_case, settle_case):
+    case_command.add_command(command)
 
 
 @case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))
@@ -71,7 +73,7 @@ def _line(one: Mapping[str, Any]) -> list[object]:
 
 
 @case_command.command("show", epilog=examples("exhibit case show 3"))
-@click.argument("number", type=click.IntRange(min=1))
+@number_argument
 @owner_option
 @json_option
 def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
@@ -96,6 +98,8 @@ def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
             ("opened", moment(row.opened_at, desk.zone)),
             ("decision", decided + (" (a switch for demonstrations)" if row.demonstration else "")),
             ("reason", row.reason),
+            ("disputed", "" if row.disputed_at is None else f"since {moment(row.disputed_at, desk.zone)}"),
+            ("last visits", row.standing),
         ]
     )
     for use in one["uses"]:
@@ -165,8 +169,7 @@ def confirm_cases(
 
     who = decide.DEMONSTRATION if demonstration else by or person()
     rows = _chosen(desk, owner, numbers)
-    for row in rows:
-        decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration)
+    decide_each(rows, lambda row: decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration))
     say(f"Confirmed: {_listed(numbers)}.")
     if wait:
         wait_for_seals(desk, rows)
@@ -185,7 +188,9 @@ def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by:
     desk = open_desk()
     from workers.steps import decide
 
-    _decide_each(desk, owner, numbers, lambda row: decide.clear(row, by=by or person(), reason=reason, copies=copies))
+    decide_each(
+        _chosen(desk, owner, numbers), lambda row: decide.clear(row, by=by or person(), reason=reason, copies=copies)
+    )
     say(f"Cleared: {_listed(numbers)}.")
 
 
@@ -202,7 +207,9 @@ def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, 
     from workers.steps import decide
 
     granted = owned.licence(desk.owner(owner), licence)
-    _decide_each(desk, owner, numbers, lambda row: decide.license_use(row, granted, by=by or person(), reason=reason))
+    decide_each(
+        _chosen(desk, owner, numbers), lambda row: decide.license_use(row, granted, by=by or person(), reason=reason)
+    )
     say(f"Licensed: {_listed(numbers)}.")
 
 
@@ -216,13 +223,19 @@ def reopen_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by
     desk = open_desk()
     from workers.steps import decide
 
-    _decide_each(desk, owner, numbers, lambda row: decide.reopen(row, by=by or person(), reason=reason))
+    decide_each(_chosen(desk, owner, numbers), lambda row: decide.reopen(row, by=by or person(), reason=reason))
     say(f"Open again: {_listed(numbers)}.")
 
 
-def _decide_each(desk: Desk, owner: str | None, numbers: Sequence[int], decide: "Callable[[Case], None]") -> None:
-    for row in _chosen(desk, owner, numbers):
-        decide(row)
+def decide_each(rows: "Sequence[Case]", decide: "Callable[[Case], object]") -> None:
+    """Decide cases one after the other; where one is refused, say which were decided before it."""
+    for place, row in enumerate(rows):
+        try:
+            decide(row)
+        except ExhibitError:
+            if place:
+                note(f"Decided before that: {_listed([one.number for one in rows[:place]])}.")
+            raise
 
 
 def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case]":
@@ -239,11 +252,11 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:
     """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
-    from registry.models import Bundle, StepState
+    from registry.models import UNFINISHED, Bundle
     from workers.bundles import awaits_witnesses
 
     asked = Bundle.objects.filter(case__in=[case.pk for case in cases])
-    unsealed = asked.filter(state__in=[StepState.TODO, StepState.DOING], error="")
+    unsealed = asked.filter(state__in=UNFINISHED, error="")
 
     def done() -> bool:
         return not unsealed.exists() and not any(map(awaits_witnesses, asked.exclude(seal_digest=None)))

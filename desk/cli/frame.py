@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -99,6 +100,13 @@ def _opened() -> Iterator[Desk]:
 
         migrate()
         yield Desk(config)
+
+
+def ask(question: str) -> None:
+    """Go on only when the person says yes; raises ``WrongUseError`` where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise WrongUseError("This asks before it acts, and nobody can be asked.", hint="Add --yes.")
+    click.confirm(question, abort=True)
 
 
 def finish(code: ExitCode) -> NoReturn:

@@ -158,21 +158,14 @@ def _plain(one: _Result) -> dict[str, Any]:
 
 
 def _plain_work(one: _Found) -> dict[str, Any]:
-    from desk import shapes
-    from indexer.wording import as_plain
+    from desk import download_shapes, work_shapes
 
-    work, registration = one.found.work, one.registration
+    registration = one.registration
     return {
-        "number": work.number,
-        "title": work.title,
-        "file": work.source_name,
-        "picture": one.found.picture.digest.hex,
-        **as_plain(one.found.verification),
-        "sentences": list(one.sentences),
-        "registered_at": shapes.time(work.registered_at),
+        **work_shapes.found_work(one.found),
         "entry": None if registration is None else registration.entry,
         "checkpoint": None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
-        "receipts": [shapes.receipt(witness) for witness in (registration.witnesses if registration else ())],
+        "receipts": [download_shapes.receipt(witness) for witness in (registration.witnesses if registration else ())],
         "files": list(one.files),
     }
 

@@ -27,7 +27,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     desk = open_desk()
     from desk import shapes
     from registry.licences import keep_licences, waiting_changes
-    from registry.models import LedgerChange
+    from registry.models import LedgerEffect
     from workers.licences import licences_in_table
     from workers.steps.ledger import look_at_ledger
     from workers.tables import table_bytes
@@ -36,8 +36,8 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     kept, new = keep_licences(of, licences_in_table(of, file.name, table_bytes(file)), by=person())
     waiting = waiting_changes(of)
     look_at_ledger(desk.house, waiting)
-    looked_at = LedgerChange.objects.filter(pk__in=waiting)
-    decided = sorted({one for change in looked_at for one in change.progress.get("licensed", ())})
+    licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
+    decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:
         licences = [shapes.licence(row) for row in kept]
         echo_json({"licences": licences, "new": new, "cases_licensed": decided})

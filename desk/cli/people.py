@@ -71,9 +71,11 @@ def user_command() -> None:
 )
 @click.argument("email")
 @owner_option
-@click.option("--role", type=click.Choice(ROLES), default="reviewer", show_default=True, help="What they may do.")
+@click.option(
+    "--role", type=click.Choice(ROLES), help="What they may do; the first one of an owner is owner, others reviewer."
+)
 @generate_option
-def add_user(*, email: str, owner: str | None, role: str, generate: bool) -> None:
+def add_user(*, email: str, owner: str | None, role: str | None, generate: bool) -> None:
     """Let the person with the address EMAIL sign in for an owner.
 
     A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password.
@@ -83,8 +85,9 @@ def add_user(*, email: str, owner: str | None, role: str, generate: bool) -> Non
 
     of = desk.owner(owner)
     password = None if people.is_user(email) else _password(generate=generate)
-    people.add_member(of, email, role, password, by=by_person())
-    say(f"{email} is {role} of {of.name}.")
+    given = role or ("reviewer" if of.memberships.filter(role="owner").exists() else "owner")
+    people.add_member(of, email, given, password, by=by_person())
+    say(f"{email} is {given} of {of.name}.")
     if generate and password is not None:
         say(f"Password, shown this once: {password}")
 

@@ -2,19 +2,33 @@
 
 import click
 
-from desk.cli.frame import examples, json_option, open_desk
+from desk.cli.frame import examples, json_option, open_desk, person
 from desk.cli.show import counted, echo_json, say, table
+from exhibit.errors import WrongUseError
 
 
-@click.command("retry", epilog=examples("exhibit retry", "exhibit retry match", "exhibit retry match seal"))
+@click.command(
+    "retry",
+    epilog=examples("exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave"),
+)
 @click.argument("steps", nargs=-1)
+@click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
 @json_option
-def retry_command(*, steps: tuple[str, ...], as_json: bool) -> None:
+def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None:
     """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
     desk = open_desk()
     from desk.shapes import time
-    from workers.steps.backlog import failures, try_again
+    from workers.steps.backlog import dismiss, failures, try_again
 
+    if leave and not steps:
+        raise WrongUseError("No step was named.", hint="`exhibit retry` lists what was given up, step by step.")
+    if leave:
+        left = {step: dismiss(step, by=person()) for step in steps}
+        if as_json:
+            echo_json({"left": left})
+        for step, count in left.items() if not as_json else ():
+            say(f"{step}: {counted(count, 'row is left as it is', 'rows are left as they are')}.")
+        return
     if steps:
         again = {step: try_again(desk.house.hint, step) for step in steps}
         if as_json:
@@ -24,9 +38,13 @@ def retry_command(*, steps: tuple[str, ...], as_json: bool) -> None:
         return
     found = failures()
     if as_json:
-        shown = [{"step": o.step, "error": o.error, "count": o.count, "since": time(o.since)} for o in found]
+        shown = [
+            {"step": o.step, "error": o.error, "count": o.count, "since": time(o.since), "left": o.dismissed}
+            for o in found
+        ]
         echo_json({"given_up": shown})
     elif found:
-        table(("step", "rows", "why"), [[one.step, one.count, one.error] for one in found])
+        lines = [[one.step, one.count, f"{one.error} (left as it is)" if one.dismissed else one.error] for one in found]
+        table(("step", "rows", "why"), lines)
     else:
         say("Nothing was given up.")

@@ -1,14 +1,13 @@
 """The operator's rules: hosts that aren't visited, bytes that aren't stored."""
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from desk.cli.frame import Desk, examples, json_option, open_desk, person, reason_option
-from desk.cli.show import echo_json, moment, say, table
+from desk.cli.frame import Desk, ask, examples, json_option, open_desk, person, reason_option
+from desk.cli.show import counted, echo_json, moment, say, table
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -27,12 +26,28 @@ def purge_command(*, what: str, reason: str, yes: bool) -> None:
     """
     digest = _digest(what)
     if not yes:
-        _ask(f"Remove {digest} everywhere? This can't be undone.")
+        ask(f"Remove {digest} everywhere? This can't be undone.")
     desk = open_desk()
     from workers.steps.purge import purge
 
     there = purge(desk.house, digest, by=person(), reason=reason)
     say(f"{digest} is {'removed' if there else 'not here'}, and blocked from now on.")
+
+
+@click.command("keep", epilog=examples('exhibit keep picture.jpg --reason "A portrait; nothing forbids it."'))
+@click.argument("what", metavar="DIGEST|FILE")
+@reason_option
+def keep_command(*, what: str, reason: str) -> None:
+    """Take back reports of a picture as illegal: it may stay, and the members who reported it see it again.
+
+    The picture is named by its SHA-256 or by a file with the same bytes; exhibit doctor lists those that wait.
+    """
+    digest = _digest(what)
+    open_desk()
+    from workers.reported import let_stay
+
+    owners = let_stay(digest, by=person(), reason=reason)
+    say(f"{digest} stays; {counted(owners, 'owner sees', 'owners see')} it again.")
 
 
 @click.command("block", epilog=examples('exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json"))
@@ -117,12 +132,6 @@ def _host(text: str) -> str:
 def _need_reason(what: str | None, reason: str) -> None:
     if what is not None and not reason.strip():
         raise WrongUseError("A reason is needed; it is kept in the record.", hint="Add --reason TEXT.")
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise WrongUseError("This asks before it acts, and nobody can be asked.", hint="Add --yes.")
-    click.confirm(question, abort=True)
 
 
 def _list(desk: Desk, name: str, what: str, rows: Sequence[tuple[str, datetime, str]], *, as_json: bool) -> None:

@@ -18,19 +18,8 @@ if TYPE_CHECKING:
     from workers.supervisor import Status
 
 SECONDS_TO_COME_UP = 90.0
-STEPS = {
-    "match": "match: pictures found, to be compared",
-    "register": "register: files brought, to be registered",
-    "search": "search: new works, against what was seen before",
-    "capture": "capture: visits for evidence",
-    "seal": "seal: bundles",
-    "witness": "witness: receipts that witnesses owe",
-    "report": "report: reports",
-    "package": "package: bundles put together for a download",
-    "slice": "slice: parts of crawls",
-    "inquire": "inquire: searches to be asked",
-    "refingerprint": "refingerprint: networks that come into use",
-}
+PAUSE = 0.1
+"""Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""
 
 
 @click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
@@ -120,7 +109,7 @@ def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "
         if time.monotonic() > until:
             child.terminate()
             raise ServiceMissingError("Exhibit didn't start in time.", hint=f"Its log: {log}")
-        time.sleep(0.1)
+        time.sleep(PAUSE)
     return status
 
 
@@ -196,16 +185,14 @@ def _show_status(answer: dict[str, Any]) -> None:
         say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
     if answer["log_stopped"]:
         say(f"The log's head isn't signed any more. {answer['log_stopped']}")
-    rows = [
-        (STEPS.get(step, step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())
-    ]
+    rows = [(_named(step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
     if rows:
         click.echo()
         table(("work", "waiting", "under way", "given up"), rows)
     elif answer["waiting"]:
         say("Nothing waits.")
     for step, sentence in answer["held_up"].items():
-        say(f"Held up: {STEPS.get(step, step)}. {sentence}")
+        say(f"Held up: {_named(step)}. {sentence}")
     for one in answer["background"]:
         say(f"In the background: {one['done']:,} of {one['total']:,} {one['what']}.")
 
@@ -231,3 +218,10 @@ def doctor_command(*, as_json: bool) -> None:
                 click.echo(clean(f"         {check.remedy}"))
     if any(check.needed and not check.ok for check in checks):
         finish(ExitCode.SERVICE_MISSING)
+
+
+def _named(step: str) -> str:
+    """A step by the name that `exhibit retry` takes, and what waits for it."""
+    from workers.steps.backlog import WORDS
+
+    return f"{step}: {WORDS[step]}" if step in WORDS else step

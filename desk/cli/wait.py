@@ -4,13 +4,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from desk.cli.frame import Desk, workers_run
+from exhibit.errors import ExhibitError
+
+if TYPE_CHECKING:
+    from registry.models import Package, Report
 
 PAUSE = 0.3
-"""Seconds between two looks at what workers have done."""
+"""Seconds between two looks at what workers have done: rows tell nobody that they have changed."""
 
 ASK_AGAIN = 5.0
 """Seconds after which workers are looked for again, which may have been stopped meanwhile."""
@@ -31,6 +36,23 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
             from workers.inline import Inline
 
             Inline(desk.config).run_until(look)
+
+
+def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted: Counted, again: str) -> None:
+    """Return when a report or a package is made.
+
+    Raises:
+        ExhibitError: it can't be made; ``again`` is the command that asks for another one.
+    """
+    from registry.models import StepState
+
+    def done() -> bool:
+        row.refresh_from_db()
+        return row.state in (StepState.DONE, StepState.FAILED) or bool(row.error)
+
+    work_until(desk, done, label=label, counted=counted)
+    if row.state != StepState.DONE:
+        raise ExhibitError(f"It can't be made: {row.error}", hint=f"Try again: {again}")
 
 
 def _done_by_workers(desk: Desk, look: Callable[[], bool]) -> bool:

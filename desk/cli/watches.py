@@ -1,24 +1,24 @@
 """Watches: arranging them and running them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
+from desk.cli import watch_options as options
+from desk.cli.frame import Desk, ask, examples, json_option, open_desk, owner_option, person
 from desk.cli.periods import period, shown
-from desk.cli.show import counted, echo_json, moment, note, say, size, table
+from desk.cli.show import counted, echo_json, moment, note, say, table
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ServiceMissingError, WrongUseError
+from exhibit.errors import WrongUseError
 
 if TYPE_CHECKING:
-    from registry.models import Crawl
+    from registry.models import Crawl, Watch
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-MOST_LISTED = 100_000
+SEARCH = "search"
 
 
 @click.group("watch")
@@ -32,61 +32,48 @@ def watch_command() -> None:
         "exhibit watch add shop --site https://shop.example/ --every 24h --pages 500",
         "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
         "exhibit watch add archive --warc crawl.warc.gz",
+        "exhibit watch add copies --search tineye --every 7d --searches 50",
     ),
 )
 @click.argument("name")
 @owner_option
-@click.option("--site", multiple=True, metavar="URL", help="A page to begin with; its site is followed.")
-@click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or an index of sitemaps.")
-@click.option("--feed", multiple=True, metavar="URL", help="An RSS or Atom feed.")
-@click.option(
-    "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="A file with a page's URL in each line."
-)
-@click.option(
-    "--folder",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of pictures.",
-)
-@click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A WARC file.")
+@options.source_options
+@click.option("--search", metavar="NAME", help="An image search or a marketplace; exhibit search list shows them.")
 @click.option(
     "--every", type=period, metavar="PERIOD", default="24h", show_default=True, help="How often it runs: 30m, 24h, 7d."
 )
-@click.option(
-    "--pages",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Pages that a run visits at most; 1,000 on the web, if absent.",
-)
-@click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Links that are followed from the source.")
-@click.option("--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host.")
+@options.limit_options
 @json_option
-def add_watch(**given: Any) -> None:  # noqa: ANN401 - twelve options, each checked above
+def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checked above
     """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
-    --depth says otherwise.
+    --depth says otherwise. A run over the web visits 1,000 pages at most, unless --pages says otherwise.
     """
-    sources = list(_sources(given))
-    if not sources:
+    sources = list(options.sources(given))
+    if not sources and given["search"] is None:
         raise WrongUseError(
-            "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc"
+            "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
         )
-    depth = given["depth"] if given["depth"] is not None or not given["lists"] else 0
-    budget = {name: value for name, value in (("pages", given["pages"]), ("depth", depth)) if value is not None}
-    politeness = {} if given["delay"] is None else {"delay": given["delay"]}
     desk = open_desk()
     from desk import shapes
     from registry import watching
 
-    for kind, address in sources:
-        if kind not in watching.FILE_KINDS:
-            desk.house.guard.check_url(address)
-    every: timedelta = given["every"]
-    of = desk.owner(given["owner"])
+    options.check_sources(desk, sources)
+    words = options.words(given)
+    if given["search"] is not None:
+        sources.append((SEARCH, given["search"]))
+        options.check_words(desk, given["search"], words)
+    usual = {"depth": 0} if given["lists"] else {}
     watch = watching.add_watch(
-        of, given["name"], sources, every=every, budget=budget, politeness=politeness, by=person()
+        desk.owner(given["owner"]),
+        given["name"],
+        sources,
+        every=given["every"],
+        budget=usual | options.budget(given),
+        politeness=options.politeness(given),
+        by=person(),
+        words=words,
     )
     if given["as_json"]:
         echo_json(shapes.watch(watch))
@@ -98,27 +85,74 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - twelve options, each chec
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
 
-def _sources(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for kind in ("site", "sitemap", "feed"):
-        yield from ((kind, address) for address in given[kind])
-    for file in given["lists"]:
-        addresses = list(_addresses(file))
-        if not addresses:
-            raise WrongUseError(f"{file.name} lists no address.", hint="Write the URL of a page in each line.")
-        yield from (("list", address) for address in addresses)
-    for kind in ("folder", "warc"):
-        yield from ((kind, str(path.resolve())) for path in given[kind])
+@watch_command.command(
+    "edit",
+    epilog=examples(
+        "exhibit watch edit shop --every 7d --pages 2000",
+        "exhibit watch edit shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
+        'exhibit watch edit shop --name "The shop"',
+    ),
+)
+@click.argument("name")
+@owner_option
+@click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
+@options.source_options
+@click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
+@click.option("--every", type=period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
+@options.limit_options
+@json_option
+def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checked above
+    """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
+
+    Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.
+    """
+    add = list(options.sources(given))
+    words = None if given["words"] is None else options.words(given)
+    desk = open_desk()
+    from django.db import transaction
+
+    from desk import shapes
+    from exhibit.clock import now
+    from registry import owned, watching
+
+    options.check_sources(desk, add)
+    of = desk.owner(given["owner"])
+    watch = owned.watch(of, given["name"])
+    every: timedelta | None = given["every"]
+    with transaction.atomic():
+        watching.change_watch(
+            watch,
+            name=given["new_name"],
+            every=every,
+            first=None if every is None else now() + every,
+            budget=options.budget(given),
+            politeness=options.politeness(given),
+            by=person(),
+        )
+        watching.change_sources(watch, add=add, remove=_removed(watch, given["remove"]), by=person())
+        if words is not None:
+            for _kind, search in (one for one in watching.places(watch) if one[0] == SEARCH):
+                options.check_words(desk, search, words)
+            watching.change_words(watch, words, by=person())
+    watch = owned.watch_numbered(of, watch.number)
+    if given["as_json"]:
+        echo_json(shapes.watch(watch))
+    else:
+        say(f"Changed watch {watch.number}, {watch.name}. Its next run: {moment(watch.next_run_at, desk.zone)}.")
 
 
-def _addresses(file: Path) -> Iterator[str]:
-    """The lines of a list; empty ones and those that begin with # are left out."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUseError(f"{file.name} can't be read as a list of addresses.") from error
-    if len(lines) > MOST_LISTED:
-        raise WrongUseError(f"{file.name} has more than {MOST_LISTED:,} lines.", hint="Make several watches of it.")
-    yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
+def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
+    """The watch's sources at these addresses; a folder or a file may be named as it is from here."""
+    from registry import watching
+
+    found = []
+    for url in urls:
+        named = {url, str(Path(url).resolve())}
+        one = [(kind, address) for kind, address in watching.places(watch) if address in named]
+        if not one:
+            raise WrongUseError(f"{watch.name} doesn't look at {url}.", hint="exhibit watch list --json names all.")
+        found += one
+    return found
 
 
 @watch_command.command("list", epilog=examples("exhibit watch list", "exhibit watch list --json"))
@@ -165,10 +199,14 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
     Workers do it if they run (exhibit up); else this command does it itself, with --wait.
     """
     desk = open_desk()
-    from registry import owned
+    from registry import owned, revisits
+    from workers.steps.plan import start_now
 
     of = desk.owner(owner)
-    crawl = _started(desk, name, of.slug)
+    watch = owned.watch(of, name)
+    if watch.paused and not revisits.is_past(watch):
+        raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
+    crawl = start_now(desk.house, watch)
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
@@ -186,26 +224,6 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
         say(f"Crawl {crawl.number} of {name} has begun.")
         if not desk.workers_run:
             note("No worker runs: start them with `exhibit up`, or add --wait.")
-
-
-def _started(desk: Desk, name: str, slug: str) -> "Crawl":
-    """Start the crawl and hand out its first slices.
-
-    Raises:
-        ServiceMissingError: the disk is nearly full, and crawling has stopped.
-    """
-    from registry import owned, watching
-    from workers.steps.plan import plan_crawls
-    from workers.steps.retain import disk_is_full
-
-    watch = owned.watch(owned.owner(slug), name)
-    if disk_is_full(desk.house):
-        floor = size(desk.config.disk_floor_bytes)
-        raise ServiceMissingError(f"The disk is nearly full: crawling stops below {floor}.", hint="Make room.")
-    crawl = watching.start_now(watch)
-    if desk.workers_run:
-        plan_crawls(desk.house, [crawl.pk])
-    return crawl
 
 
 def _wait_for(desk: Desk, crawl: "Crawl") -> None:
@@ -252,3 +270,42 @@ def resume_watch(*, name: str, owner: str | None) -> None:
 
     watching.resume(owned.watch(desk.owner(owner), name), by=person())
     say(f"{name} runs again at its usual times.")
+
+
+@watch_command.command("stop", epilog=examples("exhibit watch stop shop"))
+@click.argument("name")
+@owner_option
+def stop_watch(*, name: str, owner: str | None) -> None:
+    """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
+    desk = open_desk()
+    from registry import owned, watching
+    from workers.steps.plan import plan_crawls
+
+    crawl = watching.crawl_under_way(owned.watch(desk.owner(owner), name))
+    if crawl is None:
+        say(f"{name} isn't running.")
+        return
+    stopped = watching.stop(crawl, by=person())
+    plan_crawls(desk.house, [crawl.pk])
+    say(f"Run {crawl.number} of {name} " + ("ends with what it has." if stopped else "is ending already."))
+    if not desk.workers_run:
+        note("No worker runs: it ends when they do (exhibit up).")
+
+
+@watch_command.command("delete", epilog=examples("exhibit watch delete shop --yes"))
+@click.argument("name")
+@owner_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def delete_watch(*, name: str, owner: str | None, yes: bool) -> None:
+    """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
+    desk = open_desk()
+    from registry import owned, watching
+    from workers.steps.plan import plan_crawls
+
+    watch = owned.watch(desk.owner(owner), name)
+    if not yes:
+        ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
+    crawl = watching.crawl_under_way(watch)
+    watching.remove_watch(watch, by=person())
+    plan_crawls(desk.house, [] if crawl is None else [crawl.pk])
+    say(f"{watch.name} is deleted. What it saw stays.")

@@ -15,11 +15,12 @@ from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Owner, Work
-    from workers.steps.register import Registered
+    from workers.steps.register import NewWork, Registered
     from workers.tables import DeclaredWork
 
-MOST_TITLE = 500
-MOST_NAME = 300
+
+LINES_SHOWN = 20
+"""Of a table, that name no file."""
 
 
 @click.group("work")
@@ -60,7 +61,7 @@ def add_works(
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
-    from workers.tables import read_works, table_bytes
+    from workers.tables import plain_name, read_works, table_bytes
 
     declared = read_works(csv_file.name, table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(owner)
@@ -72,10 +73,12 @@ def add_works(
         else:
             registered.append((name, result))
     works = _shapes(registered)
+    came = {plain_name(name) for one in files for name in (one.name, one.path.name)}
+    without_file = sorted(declared.keys() - came)
     if as_json:
-        echo_json({"works": works, "failed": failed})
+        echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
     else:
-        _tell(works, failed)
+        _tell(works, failed, without_file)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
@@ -99,35 +102,23 @@ def _registered(
 
 def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, Any]]:
     """The works as they are now: a mark is found only when several works with it are registered."""
-    from desk import shapes
+    from desk import work_shapes
     from registry.models import Work
 
-    rows = shapes.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
-    return [{**shapes.work(rows[one.work.pk]), "file": name, "new": one.new} for name, one in registered]
+    rows = work_shapes.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
+    return [{**work_shapes.work(rows[one.work.pk]), "file": name, "new": one.new} for name, one in registered]
 
 
-def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> Any:  # noqa: ANN401 - workers' NewWork, loaded late
-    from workers.steps.register import NewWork
+def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
+    from workers.steps.take_in import new_work
+    from workers.tables import plain_name
 
-    said = declared.get(one.name) or declared.get(one.path.name)
-    name = one.name[-MOST_NAME:]
-    if said is None:
-        return NewWork("", source_name=name, reads_metadata=metadata)
-    return NewWork(
-        title=said.title[:MOST_TITLE],
-        author=said.author[:MOST_NAME],
-        rights_statement=said.rights,
-        first_publication=said.first_publication,
-        registrations=said.registrations,
-        holder=said.holder[:MOST_NAME],
-        credit=said.credit[:MOST_NAME],
-        created=said.created,
-        source_name=name,
-        reads_metadata=metadata,
-    )
+    name = plain_name(one.name)
+    line = declared.get(name) or declared.get(plain_name(one.path.name))
+    return new_work(line, source_name=name, reads_metadata=metadata)
 
 
-def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]]) -> None:
+def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:
     from indexer.wording import held_back_in_words
 
     new = sum(one["new"] for one in works)
@@ -142,6 +133,10 @@ def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]
             say(f"  {one['file']}: {conflict['sentence']}")
     for one in failed:
         note(f"  {one['file']}: not registered ({one['reason']}). {one['sentence']}")
+    for file in without_file[:LINES_SHOWN]:
+        note(f"  {file}: stands in the table, and no such file was named.")
+    if len(without_file) > LINES_SHOWN:
+        note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
 
 
 @work_command.command("list", epilog=examples("exhibit work list", "exhibit work list --json"))
@@ -150,10 +145,10 @@ def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]
 def list_works(*, owner: str | None, as_json: bool) -> None:
     """List the registered works."""
     desk = open_desk()
-    from desk import shapes
+    from desk import work_shapes
     from registry import owned
 
-    found = [shapes.work(row) for row in shapes.with_pictures(owned.works(desk.owner(owner)))]
+    found = [work_shapes.work(row) for row in work_shapes.with_pictures(owned.works(desk.owner(owner)))]
     if as_json:
         echo_json({"works": found})
     elif not found:
@@ -177,11 +172,11 @@ def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
 def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show work NUMBER with its pictures and cases."""
     desk = open_desk()
-    from desk import shapes
+    from desk import work_shapes
     from registry import owned
 
     row = owned.work(desk.owner(owner), number)
-    one = shapes.full_work(row)
+    one = work_shapes.full_work(row)
     if as_json:
         echo_json(one)
         return
@@ -196,7 +191,10 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             ("title", row.title),
             ("author", row.author),
             ("file", row.source_name),
+            ("holder", row.holder),
+            ("credit", row.credit),
             ("rights", row.rights_statement),
+            ("created", row.created),
             ("first publication", row.first_publication),
             ("registrations", "; ".join(registrations)),
             ("registered", moment(row.registered_at, desk.zone)),

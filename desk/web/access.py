@@ -4,8 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
@@ -16,6 +19,9 @@ from registry.trail import Evidence, Way, accessed
 
 LONGEST = 1_000
 """Characters that a person may type into a field."""
+
+MOST_DIGITS = 9
+"""Digits of a number that an address or a form may name: rows can hold it."""
 
 SEEN = "cases-seen"
 """In a session: the day, and the cases that were looked at on it."""
@@ -50,12 +56,26 @@ def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
         def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             assert isinstance(request.user, User)
             if not request.user.memberships.filter(owner=owner, role__in=roles).exists():
-                return forbidden()
+                return forbidden(request)
             return view(request, owner, *args, **kwargs)
 
         return wraps(view)(member_view(checked))
 
     return decorated
+
+
+def decider_view(view: OwnedView[P]) -> View:
+    """As :func:`member_view`, for whoever may decide cases and start work for the owner: everybody but viewers."""
+    return member_view_of(Role.OWNER, Role.REVIEWER)(view)
+
+
+def shows_secret(view: OwnedView[P]) -> OwnedView[P]:
+    """A view that makes a secret and shows it, this once: who is signed in shows first that it is still the person.
+
+    Its answer is kept by no browser.
+    """
+    asked: OwnedView[P] = reauthentication_required(never_cache(view))
+    return asked
 
 
 def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
@@ -76,6 +96,12 @@ def may_decide(request: HttpRequest, owner: Owner) -> bool:
     """Whether the person may decide cases and start work for the owner: everybody but viewers."""
     assert isinstance(request.user, User)
     return request.user.memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+
+
+def manages(request: HttpRequest, owner: Owner) -> bool:
+    """Whether the person runs the owner: members, settings, keys."""
+    assert isinstance(request.user, User)
+    return request.user.memberships.filter(owner=owner, role=Role.OWNER).exists()
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Any) -> None:  # noqa: ANN401 - JSON values
@@ -100,6 +126,11 @@ def said(text: str) -> str:
     return text.replace("\0", "").strip()[:LONGEST]
 
 
-def forbidden() -> HttpResponse:
+def number_in(text: str | None) -> int | None:
+    """A number that an address or a form names; none if it isn't one, or is larger than any that is given."""
+    return int(text) if text and text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
     """The answer to a member whose role doesn't permit it."""
-    return HttpResponse("Your role doesn't permit this.", status=403, content_type="text/plain; charset=utf-8")
+    return render(request, "403.html", status=403)

@@ -3,7 +3,7 @@
 from allauth.account.adapter import get_adapter
 from allauth.account.signals import email_changed, user_signed_up
 from allauth.account.utils import perform_login
-from allauth.core import ratelimit
+from allauth.decorators import rate_limit
 from allauth.mfa.utils import is_mfa_enabled
 from django import forms
 from django.conf import settings
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from desk.sentences import in_words
 from desk.web.access import said
 from desk.web.roles import ROLES
 from desk.web.sign_in import INVITED, invited
@@ -32,7 +33,7 @@ class Beginning(forms.Form):
 
     email = forms.EmailField(
         label=gettext_lazy("E-mail address"),
-        max_length=150,
+        max_length=invitations.LONGEST_EMAIL,
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
     password = forms.CharField(
@@ -44,7 +45,7 @@ class Beginning(forms.Form):
     )
     owner = forms.CharField(
         label=gettext_lazy("Name of the rights holder"),
-        max_length=200,
+        max_length=people.MOST_NAME,
         required=False,
         help_text=gettext_lazy("Yours or your organisation's, as documents show it. It may wait."),
     )
@@ -71,7 +72,7 @@ def owners(request: HttpRequest) -> HttpResponseBase:
         try:
             made = people.add_owner_of(request.user, name, contact=contact)
         except ExhibitError as error:
-            messages.error(request, error.message)
+            messages.error(request, in_words(error))
             values["typed"] = {"name": name, "contact": contact}
         else:
             return redirect("cases", slug=made.slug)
@@ -80,11 +81,9 @@ def owners(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
+@rate_limit(action="invitation", limit_get=True)
 def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
     """What a link lets a person do; nothing happens before the person says so."""
-    limited: HttpResponse | None = ratelimit.consume_or_429(request, action="signup")
-    if limited is not None:
-        return limited
     found = invitations.find(secret)
     if found is None:
         return render(request, "web/invitation.html", status=404)
@@ -146,7 +145,7 @@ def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
     try:
         joined = invitations.accept(found, person)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return False
     if joined is None:
         messages.success(request, _("You run this installation now."))
@@ -161,7 +160,7 @@ def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResp
     try:
         person = people.begin(found, given["email"], given["password"], said(given["owner"]))
     except ExhibitError as error:
-        form.add_error(None, str(error))
+        form.add_error(None, in_words(error))
         return None
     messages.success(request, _("You run this installation now."))
     first = person.memberships.select_related("owner").filter(role=Role.OWNER).first()

@@ -6,8 +6,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from desk.web.access import member_view_of, said
-from desk.web.watch_pages import WATCHERS
+from desk.web.access import decider_view, number_in, said
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry import canaries, owned
 from registry.models import Owner, User
@@ -15,7 +14,7 @@ from workers.wiring import house
 
 
 @require_POST
-@member_view_of(*WATCHERS)
+@decider_view
 def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Say that a page of the owner's shows a known copy of a work."""
     assert isinstance(request.user, User)
@@ -23,7 +22,7 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
     try:
         house().guard.check_url(url)
-        shown = owned.work(owner, int(work) if work.isascii() and work.isdecimal() and len(work) < 10 else 0)
+        shown = owned.work(owner, number_in(work) or 0)
         canaries.plant(shown, watch, url, by=request.user.get_username())
     except NotFoundError:
         messages.error(request, _("There is no work with this number."))
@@ -37,7 +36,7 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_POST
-@member_view_of(*WATCHERS)
+@decider_view
 def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> HttpResponse:
     """Expect a known copy no longer."""
     assert isinstance(request.user, User)

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,18 +13,20 @@ from django.views.decorators.http import require_POST, require_safe
 from desk import case_words
 from desk.evidence_words import chain
 from desk.remarks import further_in_words, remarks_of
-from desk.web.access import forbidden, may_decide, member_view, said, sees
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, number_in, said, sees
+from desk.web.paging import page_of
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned, queue, recaptures
 from registry.attention import likelihood
 from registry.licence_check import fitting
-from registry.models import Bundle, BytesState, Case, Match, Owner
+from registry.models import Bundle, Case, Match, Owner
 from workers import decisions
 from workers.decisions import Choice, Wish
 from workers.drawings import pair_of
-from workers.facts import Place, places_of, words_of_match
+from workers.facts import Place, places_of
 from workers.proofs import witnesses_of
 from workers.reported import report_picture
 from workers.wiring import house
@@ -41,6 +44,8 @@ ROWS = 400
 """Rows of a case that its page looks at: the newest."""
 MATCHES = 12
 """Comparisons that are shown, the strongest first."""
+EVENTS, VISITS = 100, 50
+"""Lines of a case's history, and visits, on one page."""
 
 
 @require_safe
@@ -50,7 +55,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = owned.case(owner, number)
     sees(request, owner, number)
     found = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
-    rows = list(found.order_by("-sighting__last_seen", "pk")[:ROWS])
+    newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
+    rows = newest[:ROWS]
     licences = {one.sighting_id: one.licence for one in rows}
     standings = recaptures.standings(row)
     bundles = [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")]
@@ -58,29 +64,32 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     places = places_of(rows)
     matches = _matches(row, [one.match for one in rows])
     decides = may_decide(request, owner)
+    history = page_of(request, row.events.all(), "history", EVENTS)
     values = {
         "owner": owner,
         "case": row,
         "state": case_words.state_of(row),
         "words": _words(row, matches, places),
         "best": matches[0] if matches else None,
-        "hidden": any(_is_hidden(owner, match) for match in matches),
+        "hidden": bool(owned.hidden_among(owner, [match.found for match in matches])),
+        "more_places": len(newest) > ROWS,
         "places": [
             (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
         ],
         "matches": [
-            (match, words_of_match(match), further_in_words(len(match.further)), remarks_of(match.reasons))
+            (match, case_words.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))
             for match in matches
         ],
         "fits": [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(row, 8)],
         "sealed": case_words.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
-        "captures": captures,
+        "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
         "bundles": bundles,
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
-        "events": row.events.all()[:100],
+        "history": history,
+        "events": [(one, case_words.line(one)) for one in history],
         "others": _others(row),
-        "next": queue.chosen(owner, queue.Wanted()).exclude(pk=row.pk).order_by("-likelihood", "number").first(),
+        "next": queue.following(row),
         "may_decide": decides,
         "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
@@ -107,15 +116,16 @@ def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, st
     }
 
 
-def _is_hidden(owner: Owner, match: Match) -> bool:
-    """Whether the found picture was removed, or a member reported it as illegal."""
-    return match.found.bytes_state == BytesState.PURGED or match.found.reports.filter(owner=owner).exists()
-
-
 def _others(row: Case) -> list[Case]:
     """Cases that resemble this one: of the same party, or of the same work."""
     alike = owned.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
-    return list(alike.order_by("-waits", "-likelihood", "number")[:12])
+    ordered = ("-waits", "-likelihood", "number")
+    # a party may have thousands: their order is found without their works
+    return list(
+        owned.cases(row.owner)
+        .filter(pk__in=list(alike.order_by(*ordered).values_list("pk", flat=True)[:12]))
+        .order_by(*ordered)
+    )
 
 
 def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]:
@@ -124,18 +134,16 @@ def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], W
 
 
 @require_POST
-@member_view
+@decider_view
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Record a person's decision, with the reason given."""
-    if not may_decide(request, owner):
-        return forbidden()
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
-    choice, licence = request.POST.get("decision", ""), request.POST.get("licence", "")
+    choice, licence = request.POST.get("decision", ""), number_in(request.POST.get("licence"))
     try:
         if choice == "undo":
             (outcome,) = decisions.undo_each(owner, [number], by=by)
         elif choice in set(Choice):
-            granted = owned.licence(owner, int(licence)) if licence.isdecimal() and len(licence) < 10 else None
+            granted = owned.licence(owner, licence) if licence is not None else None
             wish = Wish(Choice(choice), by, reason, granted)
             (outcome,) = decisions.decide_each(house(), owner, [number], wish)
         else:
@@ -143,16 +151,14 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         if not outcome.done:
             messages.error(request, case_words.taken(outcome.case))
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("case", slug=owner.slug, number=number)
 
 
 @require_POST
-@member_view
+@decider_view
 def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
     wanted = request.POST.get("deed", "")
@@ -168,7 +174,7 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         elif wanted == "report":
             report_picture(house(), row, by=by, reason=words)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("case", slug=owner.slug, number=number)
 
 
@@ -180,7 +186,7 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
     row = owned.case(owner, number)
     found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {one.file_name: one for one in View}.get(drawing)
-    if found is None or view is None or _is_hidden(owner, found):
+    if found is None or view is None or owned.hidden_among(owner, [found.found]):
         raise Http404
     sees(request, owner, number)
     try:

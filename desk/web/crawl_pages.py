@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.refusals import end_in_words, inquiry_in_words, refusal_in_words
-from desk.web.access import may_decide, member_view, member_view_of
+from desk.web.access import decider_view, may_decide, member_view
 from desk.web.paging import page_of
-from registry import crawling, owned
-from registry.models import Case, Crawl, FrontierUrl, Inquiry, Owner, Picture, Role, StepState
+from registry import owned, watching
+from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,9 @@ def progress_of(crawl: Crawl) -> Progress:
         visited=Count("pk", filter=Q(state__in=[state.DONE, state.REFUSED])),
     )
     seen = crawl.sightings.values("picture")
-    uncompared = Picture.objects.filter(state__in=[StepState.TODO, StepState.DOING], pk__in=seen).count()
+    uncompared = Picture.objects.filter(state__in=UNFINISHED, pk__in=seen).count()
     waiting = 0 if crawl.finished_at else urls["waiting"]
+    seen_in = CaseSighting.objects.filter(case__owner=crawl.watch.owner_id, sighting__crawl=crawl)
     return Progress(
         visited=urls["visited"],
         waiting=waiting,
@@ -58,7 +59,7 @@ def progress_of(crawl: Crawl) -> Progress:
         pictures=seen.distinct().count() if crawl.pictures is None else crawl.pictures,
         refused=crawl.refusals.count(),
         uncompared=uncompared,
-        cases=Case.objects.filter(owner=crawl.watch.owner_id, case_sightings__sighting__crawl=crawl).distinct().count(),
+        cases=seen_in.values("case").distinct().count(),
         end=end_in_words(crawl.reason),
         inquiries=tuple((one, inquiry_in_words(one)) for one in crawl.inquiries.order_by("pk")),
     )
@@ -71,7 +72,7 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     row = owned.crawl(owner, watch_number, number)
     counts = owned.refusal_counts(row)
     reason = request.GET.get("reason", "")
-    rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals.order_by("reason", "pk")
+    rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
     values = {
         "owner": owner,
@@ -98,9 +99,10 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 
 
 @require_POST
-@member_view_of(Role.OWNER, Role.REVIEWER)
+@decider_view
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """Let a crawl end with what it has."""
     row = owned.crawl(owner, watch_number, number)
-    crawling.stop(row.pk)
+    assert isinstance(request.user, User)
+    watching.stop(row, by=request.user.get_username())
     return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

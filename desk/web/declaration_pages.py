@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk import ownership_words
-from desk.web.access import forbidden, may_decide, member_view, said, takes
+from desk.sentences import in_words
+from desk.web.access import decider_view, member_view, number_in, said, takes
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from registry import owned
 from registry.models import Owner, Work
@@ -33,25 +34,22 @@ FROM_FILE = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member_view
+@decider_view
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Change what is declared; gaps may be filled with what the file states."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.work(owner, number)
     error = ""
     if request.method == "POST":
         try:
-            version = request.POST.get("version", "")
             changed = declaring.edit(
                 row,
                 _declared(request),
                 by=request.user.get_username(),
                 reason=said(request.POST.get("reason", "")),
-                version=int(version) if version.isdecimal() else None,
+                version=number_in(request.POST.get("version")),
             )
         except ExhibitError as wrong:
-            error = str(wrong)
+            error = in_words(wrong)
         else:
             messages.success(request, _("Saved.") if changed else _("Nothing was different."))
             return redirect("work", slug=owner.slug, number=number)
@@ -70,11 +68,9 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 
 @require_POST
-@member_view
+@decider_view
 def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> HttpResponseBase:
     """Record why a doubt doesn't stand against the work."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
@@ -82,16 +78,14 @@ def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> Http
         answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
         messages.success(request, _("Your reason is kept, with your name and the time."))
     except WrongUseError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("work", slug=owner.slug, number=number)
 
 
 @require_POST
-@member_view
+@decider_view
 def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Keep a document beside a work."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.work(owner, number)
     file = request.FILES.get("file")
     if file is None:
@@ -104,7 +98,7 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
             declaring.attach(house(), row, str(file.name), file.read(), about=about, by=by)
             messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
         except ExhibitError as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error))
     return redirect("work", slug=owner.slug, number=number)
 
 
@@ -124,21 +118,17 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
 
 
 @require_POST
-@member_view
+@decider_view
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """Take a document off a work."""
-    if not may_decide(request, owner):
-        return forbidden()
     declaring.detach(owned.attachment(owner, number, attachment), by=request.user.get_username())
     return redirect("work", slug=owner.slug, number=number)
 
 
 @require_POST
-@member_view
+@decider_view
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Stop looking for copies of a work."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.work(owner, number)
     remove_work(row, by=request.user.get_username())
     text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from desk.sentences import in_words
 from desk.web.access import may_decide, member_view, sees, takes
 from desk.web.paging import page_of
 from evidence.documents.papers import PAPERS
@@ -21,6 +22,7 @@ from registry.models import Owner
 from registry.trail import Evidence
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
+from workers.showing import is_hidden
 from workers.signed import signed_name, signed_sheet
 from workers.wiring import house
 
@@ -50,10 +52,12 @@ def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
 @member_view
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
-    row = owned.case(owner, number).captures.filter(pk=capture).first()
+    row = owned.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((one for one in row.files if one["name"] == name), None) if row else None
-    digest = Digest.from_hex(file["digest"]) if file else None
-    if file is None or digest is None or digest not in house().blobs:
+    if row is None or file is None or is_hidden(owner, row):
+        raise Http404
+    digest = Digest.from_hex(file["digest"])
+    if digest not in house().blobs:
         raise Http404
     shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
     if shown:
@@ -77,7 +81,7 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     try:
         data = draft_paper(house(), row, paper)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("case", slug=owner.slug, number=number)
     takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
     headers = {"Content-Disposition": f'attachment; filename="{paper_name(row, paper)}"'}
@@ -94,7 +98,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     try:
         data = signed_sheet(house(), row)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("case", slug=owner.slug, number=case)
     takes(request, Evidence.SHEET, owner, bundle=number, case=case)
     headers = {"Content-Disposition": f'attachment; filename="{signed_name(row)}"'}

@@ -10,6 +10,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from desk.case_words import decision_in_words
+from desk.numbers import grouped
 from registry import feeds, mail_choices, owned
 from registry.models import MailChoice
 from workers import wiring
@@ -38,14 +40,14 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         )
         for case in owned.cases(row.owner).order_by("-opened_at", "-pk")[:MOST]:
             words = ngettext(
-                "%(party)s shows what may be a copy of “%(title)s” at %(number)d place.",
-                "%(party)s shows what may be a copy of “%(title)s” at %(number)d places.",
+                "%(party)s shows what may be a copy of “%(title)s” at %(number)s place.",
+                "%(party)s shows what may be a copy of “%(title)s” at %(number)s places.",
                 case.places,
-            ) % {"party": case.party, "title": case.work.title, "number": case.places}
+            ) % {"party": case.party, "title": case.work.title, "number": grouped(case.places)}
             made.add_item(
                 title=words,
                 link=absolute(config, f"{start}{case.number}/"),
-                description=str(case.get_decision_display()),
+                description=decision_in_words(case.decision),
                 unique_id=f"tag:{config.log_origin},2026:{row.owner.slug}/cases/{case.number}",
                 pubdate=case.opened_at,
                 updateddate=case.decided_at or case.opened_at,

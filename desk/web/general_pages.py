@@ -4,14 +4,17 @@ import hmac
 import ipaddress
 
 import redis
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from desk.case_words import SURE
 from evidence.accuracy import CLASSES
 from exhibit.config import Config
 from registry import owned
@@ -37,7 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def accuracy(request: HttpRequest) -> HttpResponse:
     """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
     found = present_accuracy()
-    rates = [(str(one), found.rate(one), *(f"{end:.2%}" for end in found.rate(one).interval)) for one in CLASSES]
+    rates = [(SURE[one], found.rate(one), *(f"{end:.2%}" for end in found.rate(one).interval)) for one in CLASSES]
     return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates})
 
 
@@ -63,8 +66,8 @@ def _may_measure(request: HttpRequest, config: Config) -> bool:
         guards.append(hmac.compare_digest(shown, f"Bearer {config.metrics_token}".encode()))
     if config.metrics_networks:
         try:
-            address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
-        except ValueError:
+            address = ipaddress.ip_address(get_adapter().get_client_ip(request))  # not that of our own proxy
+        except (PermissionDenied, ValueError):
             return False
         guards.append(any(address in ipaddress.ip_network(one) for one in config.metrics_networks))
     return bool(guards) and all(guards)

@@ -3,11 +3,17 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.core import signing
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from desk.web.access import LONGEST
+from exhibit.errors import WrongUseError
 from registry import owned
+from registry.licence_trial import NOTHING, Trial
 from registry.licences import NewLicence, checked, words_of
 from registry.models import Licence, Owner
 from workers.licences import day, works_named
@@ -16,6 +22,13 @@ FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
 )  # fmt: skip
 HOUR = 3600
+MOST_OF_WORKS = 80_000
+"""Characters of the names of works: some ten thousand numbers."""
+
+
+def typed(request: HttpRequest) -> dict[str, str]:
+    """The fields as a person typed them, in whole: a licence that loses words permits something else."""
+    return {name: request.POST.get(name, "").replace("\0", "").strip() for name in FIELDS}
 
 
 def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
@@ -24,6 +37,8 @@ def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
     Raises:
         WrongUseError: one of them can't be meant.
     """
+    if len(values["works"]) > MOST_OF_WORKS or any(len(values[name]) > LONGEST for name in FIELDS if name != "works"):
+        raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
     return checked(
         NewLicence(
             licensee=values["licensee"],
@@ -50,6 +65,20 @@ def tried(owner: Owner, values: Mapping[str, str], row: Licence | None) -> str:
     """What says that these very words were tried: other words are tried again before they are saved."""
     said = json.dumps([owner.pk, row and row.pk, sorted(values.items())])
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def on_its_way(trial: Trial, mark: str) -> str:
+    """A trial that isn't through, as the page carries it until it is gone on with."""
+    return signing.dumps([mark, list(trial.effects.items()), {**asdict(trial), "effects": None}], salt="trial")
+
+
+def so_far(text: str, mark: str) -> Trial:
+    """What :func:`on_its_way` made of a trial of the same words; the beginning, if it was of others."""
+    try:
+        of, effects, told = signing.loads(text, salt="trial", max_age=HOUR)
+    except signing.BadSignature:
+        return NOTHING
+    return Trial(**told | {"effects": dict(effects)}) if of == mark else NOTHING
 
 
 def packed(owner: Owner, given: Sequence[NewLicence]) -> str:

@@ -10,20 +10,36 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from desk.web.access import LONGEST, forbidden, may_decide, member_view, said
-from desk.web.licence_forms import FIELDS, from_fields, packed, tried, unpacked, values_of
+from desk.numbers import grouped
+from desk.sentences import in_words
+from desk.web.access import LONGEST, decider_view, may_decide, member_view, said
+from desk.web.licence_forms import (
+    FIELDS,
+    MOST_OF_WORKS,
+    from_fields,
+    on_its_way,
+    packed,
+    so_far,
+    tried,
+    typed,
+    unpacked,
+    values_of,
+)
 from desk.web.paging import page_of
 from exhibit.errors import WrongUseError
 from registry import owned
-from registry.ledger import changes_in_words
-from registry.licence_trial import try_licences
+from registry.ledger import effects_of
+from registry.licence_trial import NOTHING, cases_of, try_licences
 from registry.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
-from registry.models import CaseSighting, LedgerChange, Licence, Owner
+from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
 from workers.licences import day, licences_in_table
 from workers.wiring import house
 
 MOST_TABLE = 2 * 1024 * 1024
 """Bytes of a table that the page takes; larger ones are for the command line."""
+
+MOMENT = 0.15
+"""Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
 
 STANDING = ("now", "over", "all")
 
@@ -62,12 +78,15 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One licence: its words, what became of it, and the cases that it covers."""
     row = owned.licence(owner, number)
     cases = owned.cases(owner).filter(case_sightings__licence=row).distinct().order_by("-number")
-    changes = LedgerChange.objects.filter(licences=row).order_by("-pk")[:50]
+    history = page_of(request, LedgerChange.objects.filter(licences=row).order_by("-pk"), "history")
+    effects = effects_of(list(history))
     values = {
         "owner": owner,
         "licence": row,
+        "works": list(row.works.all()),
         "page": page_of(request, cases),
-        "changes": [(one, list(changes_in_words(one))) for one in changes],
+        "history": history,
+        "changes": [(one, list(effects.get(one.pk, {}).items())) for one in history],
         "may_decide": may_decide(request, owner),
         "over": row.valid_until is not None and row.valid_until < timezone.localdate(),
     }
@@ -75,35 +94,33 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@member_view
+@decider_view
 def new_licence(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Write a licence down: tried against the cases first, then saved."""
     return _written(request, owner, None)
 
 
 @require_http_methods(["GET", "POST"])
-@member_view
+@decider_view
 def edit_licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Give a licence other words: tried first, then saved with the reason."""
     return _written(request, owner, owned.licence(owner, number))
 
 
 def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpResponse:
-    if not may_decide(request, owner):
-        return forbidden()
-    values = {name: said(request.POST.get(name, "")) for name in FIELDS}
-    context = {"owner": owner, "licence": row, "longest": LONGEST}
+    values = typed(request)
+    context: dict[str, object] = {"owner": owner, "licence": row, "longest": LONGEST, "most_of_works": MOST_OF_WORKS}
     if request.method == "GET":
         values = values_of(row) if row else {name: said(request.GET.get(name, "")) for name in FIELDS}
         return render(request, "web/licence-form.html", {**context, "values": values})
     try:
         new = from_fields(owner, values)
     except WrongUseError as error:
-        return render(request, "web/licence-form.html", {**context, "values": values, "problem": str(error)})
+        return render(request, "web/licence-form.html", {**context, "values": values, "problem": in_words(error)})
     mark = tried(owner, values, row)
     if "save" not in request.POST or request.POST.get("tried") != mark:
-        trial = try_licences(owner, [new], instead_of=row)
-        return render(request, "web/licence-form.html", {**context, "values": values, "trial": trial, "tried": mark})
+        context |= _trial(request, owner, [new], mark, row)
+        return render(request, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
     by, why = request.user.get_username(), said(request.POST.get("why", ""))
     if row is None:
         (kept,), fresh = keep_licences(owner, [new], by=by)
@@ -117,11 +134,9 @@ def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpRes
 
 
 @require_http_methods(["GET", "POST"])
-@member_view
+@decider_view
 def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let a licence end with a day, with the reason."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.licence(owner, number)
     context = {"owner": owner, "licence": row, "day": timezone.localdate().isoformat()}
     if request.method == "GET":
@@ -130,7 +145,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     try:
         end_licence(row, day(given) or timezone.localdate(), by=request.user.get_username(), reason=reason)
     except WrongUseError as error:
-        again = {**context, "day": given, "reason": reason, "problem": str(error)}
+        again = {**context, "day": given, "reason": reason, "problem": in_words(error)}
         return render(request, "web/licence-end.html", again)
     _look(owner)
     messages.success(request, _("Licence %(number)d ends.") % {"number": number})
@@ -138,24 +153,43 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@member_view
+@decider_view
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Bring a table of licences: read and tried first, then saved, all or none."""
-    if not may_decide(request, owner):
-        return forbidden()
     context: dict[str, object] = {"owner": owner}
     try:
         if "save" in request.POST:
             return _save_table(request, owner)
         if request.method == "POST":
-            given = _table(request, owner)
-            trial = try_licences(owner, given)
-            context |= {"given": given[:20], "count": len(given), "trial": trial, "table": packed(owner, given)}
+            further = "further" in request.POST
+            given = unpacked(owner, request.POST.get("table", "")) if further else _table(request, owner)
+            table = packed(owner, given)
+            context |= _trial(request, owner, given, tried(owner, {"table": str(given)}, None), None)
+            context |= {"given": given[:20], "count": len(given), "table": table}
     except signing.BadSignature:
         context["problem"] = _("What was read has come back changed. Choose the table again.")
     except WrongUseError as error:
-        context["problem"] = str(error)
-    return render(request, "web/licence-import.html", context)
+        context["problem"] = in_words(error)
+    return render(
+        request, _page(request, "licence-import") if "trial" in context else "web/licence-import.html", context
+    )
+
+
+def _trial(
+    request: HttpRequest, owner: Owner, given: list[NewLicence], mark: str, row: Licence | None
+) -> dict[str, object]:
+    """A trial as far as it comes in a moment; a page that brings an earlier one of the same words goes on with it."""
+    earlier = so_far(request.POST.get("so-far", ""), mark) if "further" in request.POST else NOTHING
+    trial = try_licences(owner, given, instead_of=row, so_far=earlier, seconds=MOMENT)
+    unfinished = "" if trial.after is None else on_its_way(trial, mark)
+    of = Case.objects.filter(owner=owner).count() if unfinished else trial.looked_at
+    return {"trial": trial, "cases": cases_of(owner, trial), "unfinished": unfinished, "of": of}
+
+
+def _page(request: HttpRequest, whole: str) -> str:
+    """The whole page, or for a script that goes on with a trial only what it says."""
+    further = "further" in request.POST and request.headers.get("HX-Request")
+    return "web/licence-trial.html" if further else f"web/{whole}.html"
 
 
 def _table(request: HttpRequest, owner: Owner) -> list[NewLicence]:
@@ -170,8 +204,8 @@ def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
     given = unpacked(owner, request.POST.get("table", ""))
     kept, new = keep_licences(owner, given, by=request.user.get_username())
     _look(owner)
-    text = ngettext("%(n)d licence is new; %(of)d were read.", "%(n)d licences are new; %(of)d were read.", new)
-    messages.success(request, text % {"n": new, "of": len(kept)})
+    text = ngettext("%(n)s licence is new; %(of)s were read.", "%(n)s licences are new; %(of)s were read.", new)
+    messages.success(request, text % {"n": grouped(new), "of": grouped(len(kept))})
     return redirect("licences", slug=owner.slug)
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
+from registry import tokens
+
 MOST_REQUEST = 128 * 1024 * 1024
 """Bytes of a request, its files included."""
 MOST_OF_NOBODY = 1024 * 1024
-"""Bytes of a request of somebody who isn't signed in and shows no token."""
+"""Bytes of a request of somebody who isn't signed in and shows no valid token."""
 
 
 def request_limit(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -25,5 +27,6 @@ def request_limit(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable
 
 
 def _most(request: HttpRequest) -> int:
-    known = request.user.is_authenticated or request.headers.get("Authorization", "").startswith("Bearer ")
+    _kind, _, shown = request.headers.get("Authorization", "").partition(" ")
+    known = request.user.is_authenticated or tokens.find(shown.strip()) is not None
     return MOST_REQUEST if known else MOST_OF_NOBODY

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
+from allauth.decorators import rate_limit
 from django.contrib import messages
-from django.core.cache import cache
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,9 +13,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from desk.web.access import forbidden, may_decide, member_view, said
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, said
 from desk.web.package_pages import zip_answer
 from desk.web.paging import page_of
+from desk.web.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -25,9 +27,6 @@ from workers import links as outside_links
 from workers.steps import package as packing
 from workers.wiring import house
 
-A_MINUTE, MOST_A_MINUTE = 60, 60
-"""So often may one address ask for links in a minute, wrong ones and right ones together."""
-
 DAYS = (1, 7, 30)
 P = ParamSpec("P")
 
@@ -35,15 +34,15 @@ P = ParamSpec("P")
 def _outside(
     view: Callable[Concatenate[HttpRequest, DownloadLink, P], HttpResponseBase],
 ) -> Callable[..., HttpResponseBase]:
-    """A view for whoever has a link. One that doesn't hold, for whatever reason, has the same answer as any other."""
+    """A view for whoever has a link. One that doesn't hold, for whatever reason, has the same answer as any other.
+
+    Wrong ones and right ones together are counted for each address, as sign-ins are.
+    """
 
     @wraps(view)
     def checked(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         answer: HttpResponseBase
-        if _asks_too_often(request):
-            answer = render(request, "web/link-gone.html", {"busy": True}, status=429)
-            answer.headers["Retry-After"] = str(A_MINUTE)
-        elif (link := outside_links.found_by(token)) is None:
+        if (link := outside_links.found_by(token)) is None:
             answer = render(request, "web/link-gone.html", status=404)
         else:
             answer = view(request, link, *args, **kwargs)
@@ -51,16 +50,8 @@ def _outside(
         answer.headers["X-Robots-Tag"] = "noindex, nofollow"
         return answer
 
-    return checked
-
-
-def _asks_too_often(request: HttpRequest) -> bool:
-    key = f"links:{request.META.get('REMOTE_ADDR', '')}"
-    cache.add(key, 0, A_MINUTE)
-    try:
-        return bool(cache.incr(key) > MOST_A_MINUTE)
-    except ValueError:  # the minute ended in between
-        return False
+    counted: Callable[..., HttpResponseBase] = rate_limit(action="link", limit_get=True)(checked)
+    return counted
 
 
 @require_safe
@@ -102,7 +93,7 @@ def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpRes
         outside_links.check_link_password(link, request.POST.get("password", ""))
         answer = HttpResponse() if request.method == "HEAD" else _file(link, name)
     except ExhibitError as error:
-        return _page(request, link, str(error))
+        return _page(request, link, in_words(error))
     if request.method != "HEAD":
         outside_links.note_use(link, name)
     return answer
@@ -127,14 +118,14 @@ def links(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @require_POST
-@member_view
+@decider_view
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a package."""
     return _made(request, owner, owned.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
 @require_POST
-@member_view
+@decider_view
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a report."""
     return _made(request, owner, owned.report(owner, number), reverse("downloads", args=[owner.slug]))
@@ -142,8 +133,6 @@ def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 
 def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
     """Show a new link, this once: only its digest is kept."""
-    if not may_decide(request, owner):
-        return forbidden()
     days = request.POST.get("days", "")
     try:
         made = outside_links.make_link(
@@ -155,9 +144,9 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
             password=request.POST.get("password", "")[:200],
         )
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect(back)
-    address = request.build_absolute_uri(reverse("link", args=[made.token]))
+    address = whole_address(request, reverse("link", args=[made.token]))
     answer = render(
         request, "web/link-made.html", {"owner": owner, "link": made.link, "address": address, "back": back}
     )
@@ -166,11 +155,9 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
 
 
 @require_POST
-@member_view
+@decider_view
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Take a link back."""
-    if not may_decide(request, owner):
-        return forbidden()
     outside_links.revoke_link(owner, number, by=request.user.get_username())
     messages.success(request, _("The link leads nowhere any more."))
     return redirect("links", slug=owner.slug)

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import forbidden, member_view, member_view_of
+from desk.sentences import in_words
+from desk.web.access import forbidden, manages, member_view, member_view_of, shows_secret
 from desk.web.paging import page_of
 from desk.web.roles import ROLES
 from exhibit.clock import now
@@ -39,7 +40,7 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     try:
         link = invite_by_mail(settings.CONFIG, owner, email, role, by=request.user.get_username())
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     except (OSError, SMTPException):
         messages.error(request, _("The mail couldn't be sent, so nobody was invited. Tell the operator."))
     else:
@@ -65,7 +66,7 @@ def change_role(request: HttpRequest, owner: Owner, person: int) -> HttpResponse
     try:
         row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("The role of %(email)s was saved.") % {"email": row.user.email})
     return redirect("members", slug=owner.slug)
@@ -78,7 +79,7 @@ def remove_member(request: HttpRequest, owner: Owner, person: int) -> HttpRespon
     try:
         row = members.remove(owner, person, by=request.user.get_username())
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         messages.success(request, _("%(email)s is no member any more.") % {"email": row.user.email})
     return redirect("members", slug=owner.slug)
@@ -94,7 +95,7 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             return redirect("members", slug=owner.slug)
         members.remove(owner, request.user.pk, by=request.user.get_username())
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("members", slug=owner.slug)
     messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
     return redirect("owners")
@@ -109,9 +110,9 @@ def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @require_POST
 @member_view
-@never_cache
+@shows_secret
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """Make a token and show it, this once."""
+    """Make a token."""
     assert isinstance(request.user, User)
     days = request.POST.get("days", "")
     try:
@@ -123,7 +124,7 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             days=int(days) if days.isdecimal() and len(days) < 5 else 0,
         )
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return _tokens(request, owner, typed=request.POST)
     return _tokens(request, owner, made=made, secret=secret)
 
@@ -132,8 +133,8 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @member_view
 def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponseBase:
     """Let a token be valid no more: one's own, or any for whoever runs the owner."""
-    if not _manages(request, owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
-        return forbidden()
+    if not manages(request, owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
+        return forbidden(request)
     tokens.revoke(owner, token, by=request.user.get_username())
     messages.success(request, _("The token was revoked."))
     return redirect("tokens", slug=owner.slug)
@@ -144,7 +145,7 @@ def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse
         "owner": owner,
         "page": page_of(request, members.members(owner)),
         "roles": ROLES,
-        "manages": _manages(request, owner),
+        "manages": manages(request, owner),
         "invitations": invitations.open_ones(owner),
         "link": link,
     }
@@ -157,14 +158,9 @@ def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse
     values = {
         "owner": owner,
         "page": page_of(request, tokens.tokens_of(owner)),
-        "manages": _manages(request, owner),
+        "manages": manages(request, owner),
         "scopes": [scope for scope in Scope if scope in permitted],
         "periods": PERIODS,
         "now": now(),
     }
     return render(request, "web/tokens.html", values | shown)
-
-
-def _manages(request: HttpRequest, owner: Owner) -> bool:
-    assert isinstance(request.user, User)
-    return request.user.memberships.filter(owner=owner, role=Role.OWNER).exists()

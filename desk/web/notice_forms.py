@@ -1,8 +1,14 @@
 """Words of the notices' pages: kinds, questions, answers, states and terms, in the reader's language."""
 
+from collections import Counter
+from datetime import datetime
+
 from django.utils.translation import gettext_lazy as _
 
+from desk.numbers import grouped
 from registry.models import Notice
+from registry.recaptures import Standing
+from workers.notices.contents import NoticeItem
 
 KINDS = {
     Notice.Kind.DMCA: _("Notification to a provider's agent, 17 U.S.C. § 512(c)(3)"),
@@ -81,6 +87,7 @@ EVENTS = {
     "signed": _("signed"),
     "taken back": _("signature taken back"),
     "discarded": _("discarded"),
+    "not left": _("the mail hasn't left, a person says"),
     **{str(state): words for state, words in STATES.items() if state not in ("draft", "signed", "discarded")},
 }
 WAYS = {"mail": _("by mail"), "by hand": _("by a person, outside of Exhibit")}
@@ -91,8 +98,8 @@ DUE = {
         "that you have sued (17 U.S.C. § 512(g)(2)(C)). Holidays aren't counted here."
     ),
     "prc-statement": _(
-        "Fifteen days after the statement arrived: measures end unless a complaint or a suit is reported by then "
-        "(E-Commerce Law, Art. 43)."
+        "Fifteen days after the statement arrived: on an e-commerce platform measures end unless a complaint or a suit "
+        "is reported by then (E-Commerce Law, Art. 43); elsewhere within a reasonable time (Civil Code, Art. 1196)."
     ),
     "dsa-complaint": _(
         "Six months after the decision: until then you may complain to the platform (DSA, Art. 20; not to micro and "
@@ -100,9 +107,20 @@ DUE = {
     ),
 }
 STANDINGS = {
-    "online": _("still online"),
-    "hidden": _("the file is still there, the page doesn't show it"),
-    "changed": _("changed"),
-    "removed": _("removed"),
-    "unseen": _("not seen"),
+    Standing.ONLINE: _("%(n)s still online"),
+    Standing.HIDDEN: _("%(n)s still there as a file, which the page doesn't show"),
+    Standing.CHANGED: _("%(n)s changed"),
+    Standing.UNSEEN: _("%(n)s couldn't be seen"),
+    None: _("%(n)s not visited yet"),
+    Standing.REMOVED: _("%(n)s removed"),
 }
+
+
+def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
+    """How many places of a case stand how, as the last visits found them, and when the last of them was."""
+    counts = Counter(one.standing for one in item.places if one.licence is None)
+    told = [words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]]
+    if licensed := sum(1 for one in item.places if one.licence is not None):
+        covered = {"n": grouped(licensed), "numbers": ", ".join(map(str, item.licences))}
+        told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
+    return told, max((one.visited for one in item.places if one.visited is not None), default=None)

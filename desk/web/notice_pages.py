@@ -1,24 +1,37 @@
 """Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db.models import Count, F, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from desk.sentences import in_words
 from desk.web import notice_forms as words
-from desk.web.access import forbidden, may_decide, member_view, said, takes
+from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import notices
 from registry.models import Case, Notice, Owner, User
+from registry.notice_mail import may_have_left
 from registry.trail import Evidence
 from workers.licences import day
-from workers.notices.addressees import proposals
-from workers.notices.contents import FIELDS, gaps, items_of, letter, us_unregistered
-from workers.notices.signing import file_of, read_mark, send_by_mail, sign
+from workers.notices.addressees import addressee_of, proposals
+from workers.notices.contents import (
+    FIELDS,
+    MOST_PLACES,
+    QUESTIONS,
+    gaps,
+    items_of,
+    letter,
+    parts_of,
+    us_unregistered,
+)
+from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 from workers.wiring import house
 
 NAMED = {
@@ -27,6 +40,15 @@ NAMED = {
     "done": Q(state__in=(Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
 """Filters of the list."""
+
+CASES_AT_ONCE = 20
+"""Cases whose questions a page asks."""
+
+PARTIES = 50
+"""Parties that a new notice offers: those with the most confirmed cases."""
+
+MOST_GAPS = 10
+"""Things that are missing which a page names; the others are counted."""
 
 
 @require_safe
@@ -54,13 +76,11 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@member_view
+@decider_view
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
-    if not may_decide(request, owner):
-        return forbidden()
     given = request.POST if request.method == "POST" else request.GET
-    numbers = [int(one) for one in given.getlist("case") if one.isdecimal() and len(one) < 10]
+    numbers = [one for one in map(number_in, given.getlist("case")) if one]
     party, problem = said(given.get("party", "")), ""
     if not party and numbers:
         party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
@@ -70,55 +90,66 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
             made = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
             return redirect("edit-notice", slug=owner.slug, number=made.number)
         except WrongUseError as error:
-            problem = str(error)
+            problem = in_words(error)
     kinds = [
         (f"{kind}.{language}", words.KINDS[kind], words.FOR_WHOM[kind], words.LANGUAGES[language])
         for kind, languages in notices.LANGUAGES.items()
         for language in languages
     ]
     confirmed = Case.objects.filter(owner=owner, decision=Case.Decision.CONFIRMED)
-    parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[:50]
+    parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
     values = {
         "owner": owner,
         "party": party,
-        "cases": notices.may_be_noticed(owner, party)[: notices.MOST_CASES] if party else [],
-        "chosen": numbers,
+        **(_choice(owner, party, numbers) if party else {}),
         "kinds": kinds,
         "kind": given.get("kind", ""),
-        "parties": [] if party else list(parties),
+        "parties": [] if party else list(parties[:PARTIES]),
+        "more_parties": not party and len(parties) > PARTIES,
         "problem": problem,
     }
     return render(request, "web/notice-new.html", values)
 
 
+def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
+    """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
+    rows = notices.may_be_noticed(owner, party, numbers)
+    cases = [(one, getattr(one, "noticed", None)) for one in rows[: notices.MOST_CASES]]
+    shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
+    left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
+    return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
+
+
 @require_http_methods(["GET", "POST"])
-@member_view
+@decider_view
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The fields of a draft, and what its signer considers about each case."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = notices.notice(owner, number)
     if row.state != Notice.State.DRAFT:
         return redirect("notice", slug=owner.slug, number=number)
+    address = reverse("edit-notice", args=[owner.slug, number])
     if request.method == "POST":
         try:
             _keep(request, row)
         except ExhibitError as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error))
         if "read" in request.POST:
             return redirect("notice", slug=owner.slug, number=number)
-        return redirect("edit-notice", slug=owner.slug, number=number)
+        part = request.POST.get("next", "") or request.GET.get("page", "")
+        return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
     items = items_of(row)
+    missing = gaps(row, items)
     assert isinstance(request.user, User)
     values = {
         "owner": owner,
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
         "fields": {"sender_name": request.user.get_full_name(), "sender_email": request.user.email} | row.fields,
-        "items": items,
+        "page": Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page")),
         "asked": words.QUESTIONS if row.kind == Notice.Kind.DMCA else (),
         "proposals": proposals(house(), row),
-        "gaps": gaps(row, items),
+        "gaps": missing[:MOST_GAPS],
+        "more_gaps": len(missing[MOST_GAPS:]),
     }
     return render(request, "web/notice-edit.html", values)
 
@@ -126,11 +157,13 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 def _keep(request: HttpRequest, row: Notice) -> None:
     """Keep what was filled in; of a case, only what its own part of the form says."""
     given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
+    if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
+        found = proposals(house(), row)
+        given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
     notices.fill(row, given, list(given))
     for number in row.notice_cases.values_list("case__number", flat=True):
         if f"case-{number}" in request.POST:
-            asked = ("purpose", "nature", "amount", "market", "words")
-            answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in asked}
+            answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
             notices.consider(row, number, answers, said(request.POST.get(f"term-{number}", "")))
 
 
@@ -141,7 +174,9 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = notices.notice(owner, number)
     items = items_of(row)
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
-    signed = None if made else file_of(house(), row, "notice.txt")
+    signed = None if made else file_of(house(), row, TEXT_NAME)
+    missing = gaps(row, items) if made else []
+    text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     values = {
         "owner": owner,
@@ -150,16 +185,16 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "state": words.STATES[Notice.State(row.state)],
         "due": words.DUE.get(row.due_what, ""),
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
-        "text": f"{made.subject}\n\n{made.text}" if made else signed[0].decode() if signed else "",
+        "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
         "read": read_mark(made) if made else "",
-        "gaps": gaps(row, items) if made else [],
+        "gaps": missing[:MOST_GAPS],
+        "more_gaps": len(missing[MOST_GAPS:]),
         "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
-        "items": [
-            (one, [(place, words.STANDINGS.get(str(place.standing), "")) for place in one.places]) for one in items
-        ],
+        "items": [(one, *words.standings(one), max(0, len(one.there) - MOST_PLACES)) for one in items],
         "events": [(one, words.EVENTS.get(one.kind, one.kind), words.WAYS.get(one.words)) for one in row.events.all()],
         "happened": [(str(what), text) for what, text in words.HAPPENED.items()],
         "mail": mail,
+        "maybe": mail is not None and may_have_left(mail),
         "can_mail": bool(house().config.mail_url and row.fields.get("addressee_email")),
         "may_decide": may_decide(request, owner),
         "today": timezone.localdate().isoformat(),
@@ -168,11 +203,9 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_POST
-@member_view
+@decider_view
 def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Sign a draft that was read: by typing the name, and confirming."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = notices.notice(owner, number)
     try:
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
@@ -181,16 +214,14 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         sign(house(), row, typed=typed, read=mark, by=request.user.get_username())
         messages.success(request, _("Signed. Nothing has been sent yet."))
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("notice", slug=owner.slug, number=number)
 
 
 @require_POST
-@member_view
+@decider_view
 def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Send a signed notice by mail, say that it was sent by hand, or take the signature back."""
-    if not may_decide(request, owner):
-        return forbidden()
+    """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
     row, by = notices.notice(owner, number), request.user.get_username()
     how = request.POST.get("how", "")
     try:
@@ -198,7 +229,11 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
             send_by_mail(house(), row, by=by)
             messages.success(request, _("It is on its way."))
         elif how == "hand":
-            notices.keep_sent(row, "by hand", by=by)
+            notices.sent_by_hand(row, by=by)
+        elif how == "left":
+            notices.has_left(row, by=by)
+        elif how == "not-left":
+            notices.never_left(row, by=by)
         elif how == "back":
             notices.take_back(row, by=by)
         elif how == "discard":
@@ -206,23 +241,21 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
             messages.success(request, _("The draft is discarded."))
             return redirect("notices", slug=owner.slug)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("notice", slug=owner.slug, number=number)
 
 
 @require_POST
-@member_view
+@decider_view
 def track_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Say what became of a notice that was sent, and when."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = notices.notice(owner, number)
     try:
         on = day(said(request.POST.get("day", ""))) or timezone.localdate()
         what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
         notices.happened(row, what, on, text, by=request.user.get_username())
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("notice", slug=owner.slug, number=number)
 
 

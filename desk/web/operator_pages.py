@@ -7,13 +7,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from desk.numbers import grouped
+from desk.refusals import end_in_words
+from desk.sentences import in_words
 from desk.web.access import operator_view, said
 from exhibit.errors import WrongUseError
 from registry.running import SILENT
 from workers import health
 from workers.cost import costs_of
 from workers.figures import COST_DAYS, figures
-from workers.steps.backlog import step_in_words, try_again
+from workers.steps.backlog import dismiss, step_in_words, try_again
 from workers.wiring import house
 
 
@@ -22,14 +25,20 @@ from workers.wiring import house
 def operator(request: HttpRequest) -> HttpResponse:
     """How the house is: what is amiss first, then the figures."""
     found = figures(house())
-    checks = health.checks(found, house().config)
+    checks = health.checks(found, house().config, in_words)
     costs = costs_of(found.taken, house().config.processor_hour_price)
     values = {
         "found": found,
         "amiss": [one for one in checks if not one.ok],
         "well": [one for one in checks if one.ok],
-        "steps": [(step_in_words(one.step), one, found.taken.get(one.step)) for one in found.steps],
-        "failures": [(step_in_words(one.step), one) for one in found.failures],
+        "steps": [
+            (step_in_words(one.step), one, found.taken.get(one.step))
+            for one in found.steps
+            if one.waiting or one.under_way or one.failed or one.step in found.taken
+        ],
+        "failures": [(step_in_words(one.step), one) for one in found.failures if not one.dismissed],
+        "dismissed": [(step_in_words(one.step), one) for one in found.failures if one.dismissed],
+        "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
         "costs": costs,
         "cost_rows": [(step_in_words(one.step), one) for one in costs.steps],
         "cost_days": COST_DAYS,
@@ -42,15 +51,36 @@ def operator(request: HttpRequest) -> HttpResponse:
 @operator_view
 def retry(request: HttpRequest) -> HttpResponse:
     """Let what was given up be tried again: rows of a step, those with one reason or all."""
-    error = request.POST.get("error")
+    step, error = _given_up(request)
     try:
-        count = try_again(house().hint, said(request.POST.get("step", "")), error)
+        count = try_again(house().hint, step, error)
     except WrongUseError as wrong:
-        messages.error(request, str(wrong))
+        messages.error(request, in_words(wrong))
         return redirect("operator")
     if count:
         text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
-        messages.success(request, text % {"count": count})
+        messages.success(request, text % {"count": grouped(count)})
     else:
         messages.info(request, _("Nothing was left to try again."))
     return redirect("operator")
+
+
+@require_POST
+@operator_view
+def leave(request: HttpRequest) -> HttpResponse:
+    """Tell no more of what was given up for a reason: nothing can be done about it."""
+    step, error = _given_up(request)
+    try:
+        count = dismiss(step, error, by=request.user.get_username())
+    except WrongUseError as wrong:
+        messages.error(request, in_words(wrong))
+        return redirect("operator")
+    text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
+    messages.success(request, text % {"count": grouped(count)})
+    return redirect("operator")
+
+
+def _given_up(request: HttpRequest) -> tuple[str, str | None]:
+    """Which step is meant and for which reason, as rows have it: a form sends other ends of lines."""
+    error = request.POST.get("error")
+    return said(request.POST.get("step", "")), error and error.replace("\r\n", "\n").replace("\0", "")

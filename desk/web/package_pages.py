@@ -5,7 +5,6 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,13 +12,14 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import forbidden, may_decide, member_view, said, takes
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
 from desk.web.paging import page_of
 from desk.web.witness_words import said_by
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError
 from registry import owned
-from registry.models import Bundle, Case, Owner, Package
+from registry.models import Bundle, Owner, Package
 from registry.trail import Evidence
 from workers.steps import package as packing
 from workers.wiring import house
@@ -47,10 +47,15 @@ class Line:
 @require_safe
 @member_view
 def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The sealed cases of a party, to be ticked: found by its name."""
+    """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
-    rows = Case.objects.filter(owner=owner, bundles__in=_deliverable(owner)).distinct()
-    if party:
+    chosen = {one for one in map(number_in, request.GET.getlist("case")) if one}
+    rows = packing.deliverable(owner)
+    left_out: list[int] = []
+    if chosen:
+        rows = rows.filter(number__in=chosen)
+        left_out = sorted(chosen.difference(rows.values_list("number", flat=True)))
+    elif party:
         rows = rows.filter(party=party)
     elif q:
         rows = rows.filter(party__icontains=q)
@@ -63,15 +68,12 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,
         "party": party,
+        "chosen": chosen,
+        "left_out": _(", ").join(map(str, left_out)),
         "most": packing.MOST_BUNDLES,
         "may_decide": may_decide(request, owner),
     }
     return render(request, "web/bundles.html", values)
-
-
-def _deliverable(owner: Owner) -> QuerySet[Bundle]:
-    rows = Bundle.objects.filter(case__owner=owner, case__decision=Case.Decision.CONFIRMED)
-    return rows.exclude(state="failed")
 
 
 def _lines(rows: list[Bundle], files: dict[object, dict[str, object]] | None = None) -> list[Line]:
@@ -85,17 +87,15 @@ def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: dict
 
 
 @require_POST
-@member_view
+@decider_view
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
-    if not may_decide(request, owner):
-        return forbidden()
-    numbers = [int(one) for one in request.POST.getlist("case") if one.isdecimal() and len(one) <= 9]
+    numbers = [one for one in map(number_in, request.POST.getlist("case")) if one]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
     try:
         row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("bundles", slug=owner.slug)
     house().hint("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
@@ -132,28 +132,24 @@ def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, objec
 
 
 @require_POST
-@member_view
+@decider_view
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
-    if not may_decide(request, owner):
-        return forbidden()
     try:
         row = packing.ask_again(owned.package(owner, number), by=request.user.get_username())
     except NotFoundError:
         raise
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("package", slug=owner.slug, number=number)
     house().hint("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
 @require_POST
-@member_view
+@decider_view
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a package with its files."""
-    if not may_decide(request, owner):
-        return forbidden()
     packing.remove_package(house(), owned.package(owner, number), by=request.user.get_username())
     messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
     return redirect("downloads", slug=owner.slug)
@@ -167,7 +163,7 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     try:
         answer = zip_answer(row)
     except NotFoundError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("package", slug=owner.slug, number=number)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)

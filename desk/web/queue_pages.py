@@ -10,17 +10,20 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from desk import case_words
+from desk.numbers import grouped
 from desk.remarks import remarks_of
-from desk.web.access import forbidden, may_decide, member_view, said
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, number_in, said
 from exhibit.errors import ExhibitError, WrongUseError
-from registry import owned, queue
+from registry import owned, queue, recaptures
 from registry.licence_check import fitting
-from registry.models import BytesState, Case, Owner, PictureReport
+from registry.models import Case, Owner
 from registry.queue import Group, Listed, Sort, State, Sure, Wanted
+from registry.recaptures import Standing, Visited
 from workers import decisions
 from workers.decisions import Choice, Outcome, Wish
 from workers.wiring import house
@@ -50,7 +53,9 @@ SURES = (
     (Sure.CERTAIN, gettext_lazy("Very likely")),
     (Sure.REVIEW, gettext_lazy("To look at closely")),
 )
-One = TypeVar("One", State, Sort, Group, Sure)
+STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
+One = TypeVar("One", State, Sort, Group, Sure, Standing)
+Otherwise = TypeVar("Otherwise")
 
 
 @require_safe
@@ -58,7 +63,7 @@ One = TypeVar("One", State, Sort, Group, Sure)
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
     wanted = _wanted(request)
-    skip = _number(request.GET.get("skip")) or 0
+    skip = number_in(request.GET.get("skip")) or 0
     found = queue.in_groups(owner, wanted, skip, ROWS + 1)
     more, found = len(found) > ROWS, found[:ROWS]
     decides = may_decide(request, owner)
@@ -69,7 +74,8 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "sorts": SORTS,
         "group_kinds": GROUPS,
         "sures": SURES,
-        "groups": _groups(found, wanted),
+        "standings": STANDINGS,
+        "groups": _groups(owner, found, wanted),
         "left": queue.left(owner),
         "skip": skip,
         "next": skip + len(found) if more else None,
@@ -82,21 +88,19 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @require_POST
-@member_view
+@decider_view
 def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
 
     A script is answered in JSON: how many are left, and a sentence for each case. A form goes back to where it was.
     """
-    if not may_decide(request, owner):
-        return forbidden()
     script = request.headers.get("Accept") == "application/json"
     try:
         choice, outcomes = _decided(request, owner)
     except ExhibitError as error:
         if script:
-            return JsonResponse({"error": f"{error.message} {error.hint}".strip()}, status=400)
-        messages.error(request, str(error))
+            return JsonResponse({"error": in_words(error)}, status=400)
+        messages.error(request, in_words(error))
         return _back(request, owner)
     done = [one.case.number for one in outcomes if one.done]
     last = request.session.get(LAST, {})
@@ -109,6 +113,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             "number": one.case.number,
             "done": one.done,
             "open": one.case.waits,
+            "decision": one.case.decision,
             "html": render_to_string("web/cases-outcome.html", {"one": one, "word": case_words.state_of(one.case)}),
         }
         for one in outcomes
@@ -121,24 +126,23 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = owned.case(owner, number)
-    numbers = [one for one in map(_number, request.GET.get("cases", "").split()) if one] or [number]
+    numbers = [one for one in map(number_in, request.GET.get("cases", "").split()) if one] or [number]
     values = {"owner": owner, "case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
     return render(request, "web/cases-licences.html", values)
 
 
 def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
-    word, *rest = request.POST.get("decide", "").split()[:1] or [""]
-    word, _colon, licence = word.partition(":")
-    rest = request.POST.get("decide", "").split()[1:]
-    numbers = [one for one in map(_number, rest) if one]
-    if not numbers or len(numbers) != len(rest):
-        raise WrongUseError("No case is named.")
+    deed, *named = request.POST.get("decide", "").split() or [""]
+    word, _colon, licence = deed.partition(":")
+    numbers = [one for one in map(number_in, named) if one]
+    if not numbers or len(numbers) != len(named):
+        raise WrongUseError(gettext("No case is named."))
     by = request.user.get_username()
     if word == "undo":
         return word, decisions.undo_each(owner, numbers, by=by)
     if word not in set(Choice):
         raise WrongUseError(f"{word!r} is no decision.")
-    granted = owned.licence(owner, _number(licence) or 0) if word == Choice.LICENSE else None
+    granted = owned.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
     wish = Wish(Choice(word), by, said(request.POST.get("reason", "")), granted)
     return word, decisions.decide_each(house(), owner, numbers, wish)
 
@@ -146,10 +150,11 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
     done = sum(1 for one in outcomes if one.done)
     if done and choice == "undo":
-        words = ngettext("%(n)d case is open again.", "%(n)d cases are open again.", done)
-        messages.success(request, words % {"n": done})
+        words = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
+        messages.success(request, words % {"n": grouped(done)})
     elif done:
-        messages.success(request, ngettext("%(n)d case was decided.", "%(n)d cases were decided.", done) % {"n": done})
+        words = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
+        messages.success(request, words % {"n": grouped(done)})
     for one in outcomes:
         if not one.done:
             messages.warning(request, case_words.taken(one.case))
@@ -161,31 +166,29 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
     return redirect(f"{address}?{query}" if query else address)
 
 
-def _groups(found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
+def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
     """The rows of a page, group by group, with the words of each."""
     cases = [one.case for one in found]
-    times = queue.seen_between(cases)
-    pictures = [row.shown.match.found_id for row in cases if row.shown is not None]
-    mine = PictureReport.objects.filter(owner__in={row.owner_id for row in cases}, picture__in=pictures)
-    reported = set(mine.values_list("picture", flat=True))
+    times, visited = queue.seen_between(cases), recaptures.visited(cases)
+    hidden = owned.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
     made = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
-        items = [_item(one.case, times, reported) for one in listed]
+        items = [_item(one.case, times, hidden) | _now(visited.get(one.case.pk)) for one in listed]
         first = listed[0].case
         waiting = [str(one["case"].number) for one in items if one["case"].waits]
         made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})
     return made
 
 
-def _item(row: Case, times: dict[int, tuple[Any, Any]], reported: set[int]) -> dict[str, Any]:
+def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dict[str, Any]:
     item: dict[str, Any] = {"case": row, "state": case_words.state_of(row)}
     if row.shown is not None:
         match = row.shown.match
         item |= {
             "match": match,
-            "hidden": match.found.bytes_state == BytesState.PURGED or match.found_id in reported,
+            "hidden": match.found_id in hidden,
             "sighting": row.shown.sighting,
             "where": case_words.where(row.shown.sighting.page_url),
             "seen": case_words.seen(row, times[row.pk][0]),
@@ -197,22 +200,21 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], reported: set[int]) -> d
     return item
 
 
+def _now(visited: Visited | None) -> dict[str, str]:
+    return {} if visited is None else {"now": case_words.visited(visited)}
+
+
 def _wanted(request: HttpRequest) -> Wanted:
     return Wanted(
         state=_one_of(State, request.GET.get("state", ""), State.WAITING),
         words=said(request.GET.get("q", "")),
         sure=_one_of(Sure, request.GET.get("sure", ""), Sure.ANY),
-        work=_number(request.GET.get("work")),
+        work=number_in(request.GET.get("work")),
+        standing=_one_of(Standing, request.GET.get("now", ""), None),
         sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),
     )
 
 
-def _one_of(kind: type[One], word: str, otherwise: One) -> One:
+def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:
     return kind(word) if word in set(kind) else otherwise
-
-
-def _number(word: str | None) -> int | None:
-    """A number in an address or a form, as rows can hold it."""
-    found = int(word) if word and word.isdecimal() and len(word) < 10 else None
-    return found if found is not None and found < 2**31 else None

@@ -7,7 +7,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import forbidden, may_decide, member_view, said, takes
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, said, takes
 from desk.web.report_words import DECISIONS, FORMATS, LANGUAGES
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
@@ -25,11 +26,9 @@ MOST_WATCHES = 500
 
 
 @require_safe
-@member_view
+@decider_view
 def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What a report can be limited to, with what is asked for most."""
-    if not may_decide(request, owner):
-        return forbidden()
     asked = QueryDict(mutable=True)
     asked.setlist("decision", list(ReportScope().decisions))
     asked.setlist("format", list(FORMATS))
@@ -39,17 +38,15 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 @require_POST
-@member_view
+@decider_view
 def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a report; it is made in the background."""
-    if not may_decide(request, owner):
-        return forbidden()
     try:
         wanted = _wanted(request.POST)
         title = said(request.POST.get("title", ""))[:200]
         report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
     except ExhibitError as error:
-        return _form(request, owner, request.POST, str(error))
+        return _form(request, owner, request.POST, in_words(error))
     house().hint("report", [report.pk])
     return redirect("downloads", slug=owner.slug)
 
@@ -89,28 +86,24 @@ def report_state(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 
 
 @require_POST
-@member_view
+@decider_view
 def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same report again."""
-    if not may_decide(request, owner):
-        return forbidden()
     try:
         report = making.ask_again(owned.report(owner, number), by=request.user.get_username())
     except NotFoundError:
         raise
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     else:
         house().hint("report", [report.pk])
     return redirect("downloads", slug=owner.slug)
 
 
 @require_POST
-@member_view
+@decider_view
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a report with its files."""
-    if not may_decide(request, owner):
-        return forbidden()
     making.remove_report(house(), owned.report(owner, number), by=request.user.get_username())
     return redirect("downloads", slug=owner.slug)
 

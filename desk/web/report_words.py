@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from registry.models import Report
+from workers import report_titles
 from workers.report_scope import EVERYTHING, wanted_of
 
 DECISIONS = {
@@ -30,6 +31,11 @@ MOST_SHOWN = 8
 """Numbers of works that are shown of a report's limits."""
 
 
+def title_of(report: Report) -> str:
+    """Its title; one that nobody gave in the reader's language."""
+    return report_titles.in_words(report.parameters["title"], report.number, report.owner.name)
+
+
 def limits_of(report: Report) -> Iterator[str]:
     """What a report was limited to, a phrase for each limit; none for a report of all cases that weren't cleared."""
     scope = wanted_of(report.parameters).scope
@@ -39,12 +45,13 @@ def limits_of(report: Report) -> Iterator[str]:
         shown = ", ".join(map(str, scope.works[:MOST_SHOWN])) + (" …" if len(scope.works) > MOST_SHOWN else "")
         yield ngettext("work %(numbers)s", "works %(numbers)s", len(scope.works)) % {"numbers": shown}
     if scope.first:
-        yield _("seen on %(day)s or later") % {"day": _day(scope.first)}
+        yield _("seen on %(day)s or later") % {"day": day_in_words(scope.first)}
     if scope.last:
-        yield _("first seen on %(day)s or earlier") % {"day": _day(scope.last)}
+        yield _("first seen on %(day)s or earlier") % {"day": day_in_words(scope.last)}
     if scope.decisions != EVERYTHING.decisions:
         yield ", ".join(str(DECISIONS[one]) for one in scope.decisions)
 
 
-def _day(text: str) -> str:
+def day_in_words(text: str) -> str:
+    """A day in the reader's form, of one as ISO 8601 writes it."""
     return date_format(date.fromisoformat(text), "DATE_FORMAT")

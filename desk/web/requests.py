@@ -1,13 +1,18 @@
-"""Every request has an id: in its log line, in those of whatever it causes, and in the answer's ``X-Request-ID``."""
+"""Requests: each has an id, and was sent to an address of the site.
+
+The id stands in the log line of the request, in those of whatever it causes, and in the answer's ``X-Request-ID``.
+"""
 
 import logging
 import secrets
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from exhibit.logs import logged_as
+from workers.mail import absolute
 
 _LOG = logging.getLogger("exhibit.request")
 
@@ -27,3 +32,8 @@ def traced(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpR
         return response
 
     return answered
+
+
+def whole_address(request: HttpRequest, path: str) -> str:
+    """The address of a page for somebody elsewhere: below ``public_url``, else below what the request was sent to."""
+    return absolute(settings.CONFIG, path) if settings.CONFIG.public_url else request.build_absolute_uri(path)

@@ -6,13 +6,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from desk.web.access import may_decide, member_view, member_view_of
+from desk.sentences import in_words
+from desk.web.access import decider_view, manages, may_decide, member_view, member_view_of
 from desk.web.watch_forms import SearchWatchForm
-from desk.web.watch_pages import WATCHERS
+from desk.web.watch_pages import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import crawling, searching, watching
 from registry.models import Owner, Role, User
-from workers.searching import keep_key, service_of, services, words_of
+from workers.search_services import service_of, services, words_of
+from workers.searching import keep_key
 from workers.wiring import house
 
 
@@ -20,13 +22,12 @@ from workers.wiring import house
 @member_view
 def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The searches that can be asked, and for which of them the owner has a key; never the key itself."""
-    assert isinstance(request.user, User)
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     values = {
         "owner": owner,
         "services": [(name, one, keys.get(name)) for name, one in sorted(services(house().config).items())],
         "may_decide": may_decide(request, owner),
-        "may_keep": request.user.memberships.filter(owner=owner, role=Role.OWNER).exists(),
+        "may_keep": manages(request, owner),
     }
     return render(request, "web/searches.html", values)
 
@@ -54,7 +55,7 @@ def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member_view_of(*WATCHERS)
+@decider_view
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
     found = service_of(house().config, service)
@@ -70,10 +71,10 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
         try:
             watch = watching.add_watch(owner, given.pop("name"), source, **given, by=_person(request), words=words)
         except ExhibitError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, in_words(error))
         else:
             if request.POST.get("now"):
-                watching.start_now(watch)
+                return run_at_once(request, watch)
             return redirect("watch", slug=owner.slug, number=watch.number)
     values = {
         "owner": owner,

@@ -5,6 +5,7 @@ import logging
 import secrets
 from smtplib import SMTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -19,16 +20,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from desk.web.requests import whole_address
 from exhibit.errors import IntegrityError
 from registry import invitations
 from registry.models import Invitation, User
-from workers.mail import absolute
 
 INVITED = "invitation"
 """In a session: the invitation with which somebody is about to sign up."""
 
 _NONCE_BYTES = 12
-_LONGEST_EMAIL = 150  # of a user's name, which the address is
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +44,7 @@ class Accounts(DefaultAccountAdapter):
         invitation = invited(self.request)
         if invitation is not None and email.lower() != invitation.email.lower():
             raise ValidationError(_("The invitation is for %(email)s."), params={"email": invitation.email})
-        if len(email) > _LONGEST_EMAIL:
+        if len(email) > invitations.LONGEST_EMAIL:
             raise ValidationError(_("This address is too long."))
         return email
 
@@ -54,12 +54,12 @@ class Accounts(DefaultAccountAdapter):
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The link in a mail, which never follows the host that a request names where ``public_url`` is known."""
-        made = super().get_reset_password_from_key_url(key)
-        return _public(made, self.request)
+        made = urlsplit(super().get_reset_password_from_key_url(key))
+        return whole_address(self.request, made.path)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:  # noqa: ANN401 - allauth's
         """The link in a mail, as above."""
-        return _public(reverse("account_confirm_email", args=[emailconfirmation.key]), request)
+        return whole_address(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send a mail; when the server doesn't take it, say so instead of failing."""
@@ -92,11 +92,6 @@ def invited(request: HttpRequest) -> Invitation | None:
     """The open invitation that was followed in this session."""
     number = request.session.get(INVITED)
     return None if number is None else invitations.open_ones().filter(pk=number).first()
-
-
-def _public(link: str, request: HttpRequest) -> str:
-    path = "/" + link.split("://", 1)[-1].split("/", 1)[1]
-    return absolute(settings.CONFIG, path) if settings.CONFIG.public_url else request.build_absolute_uri(path)
 
 
 def _key() -> bytes:

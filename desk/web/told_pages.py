@@ -1,13 +1,14 @@
 """How a member is told: by mail, by webhooks of the owner, by a feed."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from desk.web.access import member_view, member_view_of
+from desk.sentences import in_words
+from desk.web.access import manages, member_view, member_view_of, shows_secret
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError
 from registry import events, feeds, mail_choices, owned
@@ -32,7 +33,7 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "feed": Feed.objects.filter(owner=owner, user=request.user).first(),
         "webhooks": owned.webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
-        "may_manage": owner.memberships.filter(user=request.user, role=Role.OWNER).exists(),
+        "may_manage": manages(request, owner),
     }
 
 
@@ -51,28 +52,34 @@ def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @require_POST
 @member_view
-def change_feed(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Make the member's address of the feed, which is shown this once, or revoke it."""
+def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Make the member's address of the feed, or revoke it."""
     assert isinstance(request.user, User)
-    by = request.user.get_username()
     if request.POST.get("do") == "make":
-        secret = feeds.make(owner, request.user, by=by)
-        address = absolute(wiring.house().config, reverse("feed", kwargs={"secret": secret}))
-        return render(request, "web/told.html", _values(request, owner) | {"feed_address": address})
-    feeds.revoke(owner, request.user, by=by)
+        return _make_feed(request, owner)
+    feeds.revoke(owner, request.user, by=request.user.get_username())
     return redirect("told", slug=owner.slug)
+
+
+@shows_secret
+def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    assert isinstance(request.user, User)
+    secret = feeds.make(owner, request.user, by=request.user.get_username())
+    address = absolute(wiring.house().config, reverse("feed", kwargs={"secret": secret}))
+    return render(request, "web/told.html", _values(request, owner) | {"feed_address": address})
 
 
 @require_POST
 @member_view_of(Role.OWNER)
-def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Arrange a webhook; its secret is shown this once."""
+@shows_secret
+def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Arrange a webhook."""
     url = request.POST.get("url", "").strip()
     by = request.user.get_username()
     try:
         row, secret = webhooks.add_webhook(wiring.house(), owner, url, request.POST.getlist("kind"), by=by)
     except ExhibitError as error:
-        values = {"error": str(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
+        values = {"error": in_words(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
         return render(request, "web/told.html", _values(request, owner) | values, status=422)
     return render(request, "web/webhook-secret.html", {"owner": owner, "webhook": row, "secret": secret})
 
@@ -97,12 +104,12 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
         messages.success(request, _("The webhook is removed."))
         return redirect("told", slug=owner.slug)
     if do == "pause":
-        webhooks.pause(row, _("A member paused it."), by=by)
+        webhooks.pause(row, webhooks.BY_A_MEMBER, by=by)
     elif do == "resume":
         webhooks.resume(wiring.house(), row, by=by)
     elif do == "test":
         wiring.house().hint("deliver", [events.record_test(row).pk])
         messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
     elif do == "again":
-        webhooks.send_again(wiring.house(), owned.delivery(row, request.POST.get("delivery", "")))
+        webhooks.send_again(wiring.house(), owned.message(row, request.POST.get("delivery", "")))
     return redirect("webhook", slug=owner.slug, number=number)

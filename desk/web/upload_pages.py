@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk import upload_words
-from desk.web.access import forbidden, may_decide, member_view, said
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, number_in, said
 from desk.web.limits import MOST_REQUEST
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError, RefusedError
 from registry import owned
-from registry.models import Owner, Upload, UploadFile
+from registry.models import Owner, Upload, UploadLine
 from workers import uploads as uploading
 from workers.wiring import house
 
@@ -33,11 +34,9 @@ JSON = "application/json"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member_view
+@decider_view
 def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
-    if not may_decide(request, owner):
-        return forbidden()
     if request.method != "POST":
         return render(request, "web/add-works.html", {"owner": owner, **_limits()})
     table = request.FILES.get("table")
@@ -52,7 +51,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             ),
             by=request.user.get_username(),
             table=None if table is None else (str(table.name), table.read()),
-            announced=_number(request.POST.get("announced", "")) or len(files),
+            announced=number_in(request.POST.get("announced")) or len(files),
         )
         if files:
             uploading.receive(house(), upload, _sent(request))
@@ -89,6 +88,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
+        "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         "may_decide": may_decide(request, owner),
         **_limits(),
     }
@@ -108,11 +108,9 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_POST
-@member_view
+@decider_view
 def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Take a portion of files."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.upload(owner, number)
     try:
         uploading.receive(house(), row, _sent(request), _left_out(request))
@@ -126,27 +124,22 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Names and sizes of the files that are here, so that nobody sends them twice."""
     row = owned.upload(owner, number)
-    here = row.files.exclude(outcome=UploadFile.Outcome.REFUSED).values_list("name", "size")
-    return JsonResponse({"files": list(here)})
+    return JsonResponse({"files": list(uploading.received(row).values_list("name", "size"))})
 
 
 @require_POST
-@member_view
+@decider_view
 def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Note that all files have been sent."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.upload(owner, number)
     uploading.close(row)
     return _gone_on(request, row)
 
 
 @require_POST
-@member_view
+@decider_view
 def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Try once more what was given up."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.upload(owner, number)
     uploading.try_again(house(), row)
     return redirect("upload", slug=owner.slug, number=number)
@@ -174,6 +167,15 @@ def _lines(row: Upload) -> Iterator[str]:
     for one in row.files.annotate(work_number=F("work__number")).order_by("name", "pk").iterator(2000):
         told = (upload_words.result(one), one.work_number or "", upload_words.why(one), upload_words.what_to_do(one))
         yield writer.writerow([_plain(one.name), *told])
+    missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
+    for file in missing.values_list("file", flat=True).iterator(chunk_size=2000):
+        told = (
+            _("stands in the table only"),
+            "",
+            _("No such file came."),
+            _("Send it, or mend its name in the table."),
+        )
+        yield writer.writerow([_plain(file), *told])
 
 
 def _plain(text: str) -> str:
@@ -210,10 +212,6 @@ def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
         return []
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-
-
 def _by_script(request: HttpRequest) -> bool:
     return request.headers.get("Accept") == JSON
 
@@ -229,6 +227,6 @@ def _gone_on(request: HttpRequest, row: Upload) -> HttpResponseBase:
 def _told(request: HttpRequest, error: ExhibitError, back: str) -> HttpResponseBase:
     if _by_script(request):
         status = 507 if isinstance(error, RefusedError) and error.reason == "disk" else 400
-        return JsonResponse({"sentence": str(error)}, status=status)
-    messages.error(request, str(error))
+        return JsonResponse({"sentence": in_words(error)}, status=status)
+    messages.error(request, in_words(error))
     return redirect(back)

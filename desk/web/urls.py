@@ -30,6 +30,7 @@ urlpatterns = [
     path("metrics", general_pages.metrics, name="metrics"),
     path("operator/", operator_pages.operator, name="operator"),
     path("operator/retry", operator_pages.retry, name="operator-retry"),
+    path("operator/leave", operator_pages.leave, name="operator-leave"),
     path(
         "o/<slug:slug>/cases/<int:number>/captures/<int:capture>/<str:name>", download_pages.captured, name="captured"
     ),

@@ -14,7 +14,7 @@ from desk.schedules import schedule
 from registry.models import Watch
 from registry.schedules import DAY, WEEK, first_run
 from registry.searching import USUAL
-from registry.watching import BUDGET, FILE_KINDS, searches
+from registry.watching import BUDGET, FILE_KINDS, searched_words, searches
 
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
@@ -43,11 +43,14 @@ class WatchForm(forms.Form):
         watch: whose settings it begins with; those of a new one, if absent.
     """
 
-    asks = False
-    """Whether a new watch asks a search instead of visiting sites."""
+    asks, asks_words = False, False
+    """Whether a new watch asks a search instead of visiting sites, and for words."""
 
     name = forms.CharField(label=_("Name"), max_length=200)
-    every = forms.ChoiceField(label=_("How often"))
+    words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
+    every = forms.ChoiceField(
+        label=_("How often"), help_text=_("A time that falls into a run is passed over: a watch runs once at a time.")
+    )
     weekday = forms.TypedChoiceField(label=_("On"), coerce=int, choices=tuple(WEEKDAYS.items()))
     at = forms.TimeField(label=_("At"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     pages = forms.IntegerField(label=_("Pages"), min_value=1, max_value=1_000_000)
@@ -75,8 +78,9 @@ class WatchForm(forms.Form):
         super().__init__(data, initial=_initial(watch) | ({"name": name} if name else {}), label_suffix="")
         self._watch = watch
         asks = self.asks if watch is None else searches(watch)
+        asks_words = self.asks_words if watch is None else bool(searched_words(watch))
         unused = LIMITS if watch is not None and reads_files(watch) else SITES_ONLY if asks else ("searches",)
-        for field in unused:
+        for field in (*unused, *(() if asks_words else ("words",))):
             del self.fields[field]
         choices = [(str(int(period.total_seconds())), str(words)) for period, words in PERIODS]
         if watch is not None and str(watch.interval_seconds) not in dict(choices):
@@ -103,15 +107,10 @@ class WatchForm(forms.Form):
             "politeness": politeness,
         }
 
-    def _first(self, every: timedelta, at: time, weekday: int) -> datetime:
-        """The next time of the schedule; what wasn't touched leaves the next run where it is."""
-        watch = self._watch
-        if (
-            watch is not None
-            and watch.next_run_at is not None
-            and not {"every", "at", "weekday"} & set(self.changed_data)
-        ):
-            return watch.next_run_at
+    def _first(self, every: timedelta, at: time, weekday: int) -> datetime | None:
+        """The next time of the schedule; nothing where it wasn't touched, and the next run stays where it is."""
+        if self._watch is not None and not TIMES & set(self.changed_data):
+            return None
         return first_run(every, at, weekday, timezone.get_current_timezone())
 
 
@@ -125,13 +124,11 @@ class SearchWatchForm(WatchForm):
     """
 
     asks = True
-    words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
 
     def __init__(self, data: Mapping[str, Any] | None, *, name: str, searches: int, asks_words: bool) -> None:
+        self.asks_words = asks_words
         super().__init__(data, name=name)
         self.initial["searches"] = searches
-        if not asks_words:
-            del self.fields["words"]
 
 
 def reads_files(watch: Watch) -> bool:
@@ -147,6 +144,7 @@ def _initial(watch: Watch | None) -> dict[str, Any]:
     known = {int(period.total_seconds()) for period, _words in PERIODS}
     return {
         "name": watch.name if watch is not None else "",
+        "words": "\n".join(searched_words(watch)) if watch is not None else "",
         "every": str(seconds) if seconds in known else AS_IT_IS,
         "weekday": begin.weekday() if begin is not None else 0,
         "at": begin.time().replace(second=0, microsecond=0) if begin is not None else NIGHT,

@@ -1,6 +1,7 @@
 """Watches: the list, the page of one, and what is set of it."""
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -9,17 +10,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from desk.canaries import last_runs
 from desk.refusals import end_in_words
 from desk.schedules import budget, politeness, schedule
-from desk.web.access import may_decide, member_view, member_view_of
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view
 from desk.web.crawl_pages import progress_of
 from desk.web.paging import page_of
 from desk.web.watch_forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError
-from registry import owned, watching
-from registry.models import Crawl, Owner, Role, User, Watch
+from registry import canaries, owned, watching
+from registry.models import Crawl, Owner, User, Watch
 from registry.revisits import is_past
-
-WATCHERS = (Role.OWNER, Role.REVIEWER)
-"""Who may arrange watches."""
+from workers.search_services import words_of
+from workers.steps.plan import start_now
+from workers.wiring import house
 
 
 @require_safe
@@ -55,7 +57,8 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
         "politeness": () if reads_files(row) else politeness(row.politeness),
-        "canaries": last_runs(row),
+        "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
+        "visits_sites": watching.visits_sites(row),
         "page": page,
         "crawls": [(one, end_in_words(one.reason)) for one in page],
         "crawl": under_way,
@@ -66,16 +69,16 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member_view_of(*WATCHERS)
+@decider_view
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Set name, schedule, budget and politeness of a watch."""
     row = owned.watch_numbered(owner, number)
     form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
     if form.is_valid():
         try:
-            watching.change_watch(row, **form.settings(), by=_person(request))
+            _change(row, form, _person(request))
         except ExhibitError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, in_words(error))
         else:
             messages.success(request, _("Saved."))
             return redirect("watch", slug=owner.slug, number=number)
@@ -83,21 +86,32 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return render(request, "web/watch-edit.html", values, status=422 if form.errors else 200)
 
 
+def _change(row: Watch, form: WatchForm, by: str) -> None:
+    with transaction.atomic():
+        watching.change_watch(row, **form.settings(), by=by)
+        if "words" in form.cleaned_data:
+            watching.change_words(row, words_of(form.cleaned_data["words"]), by=by)
+
+
 @require_POST
-@member_view_of(*WATCHERS)
+@decider_view
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start the watch now, beside its times."""
-    row = owned.watch_numbered(owner, number)
+    return run_at_once(request, owned.watch_numbered(owner, number))
+
+
+def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
+    """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
     try:
-        started = watching.start_now(row)
+        started = start_now(house(), row)
     except ExhibitError as error:
-        messages.error(request, _("%(watch)s is paused.") % {"watch": row.name} if row.paused else str(error))
-        return redirect("watch", slug=owner.slug, number=number)
-    return redirect("crawl", slug=owner.slug, watch_number=number, number=started.number)
+        messages.error(request, in_words(error))
+        return redirect("watch", slug=row.owner.slug, number=row.number)
+    return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
 
 
 @require_POST
-@member_view_of(*WATCHERS)
+@decider_view
 def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Start no more crawls of the watch, or start them again."""
     row = owned.watch_numbered(owner, number)
@@ -107,12 +121,12 @@ def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         else:
             watching.pause(row, by=_person(request))
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("watch", slug=owner.slug, number=number)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member_view_of(*WATCHERS)
+@decider_view
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask whether the watch may go, and let it go."""
     row = owned.watch_numbered(owner, number)
@@ -121,7 +135,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     try:
         watching.remove_watch(row, by=_person(request))
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("watch", slug=owner.slug, number=number)
     messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
     return redirect("watches", slug=owner.slug)

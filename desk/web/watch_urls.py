@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from desk.web import canary_pages, crawl_pages, new_watch_pages, search_pages, watch_pages
+from desk.web import canary_pages, crawl_pages, new_watch_pages, search_pages, source_pages, watch_pages
 
 watch_patterns = [
     path("o/<slug:slug>/watches/", watch_pages.watches, name="watches"),
@@ -17,6 +17,9 @@ watch_patterns = [
     path("o/<slug:slug>/watches/<int:number>/run", watch_pages.run, name="run-watch"),
     path("o/<slug:slug>/watches/<int:number>/pause", watch_pages.pause, name="pause-watch"),
     path("o/<slug:slug>/watches/<int:number>/delete", watch_pages.remove, name="remove-watch"),
+    path("o/<slug:slug>/watches/<int:number>/sources/", source_pages.sources, name="watch-sources"),
+    path("o/<slug:slug>/watches/<int:number>/sources/add", source_pages.add, name="add-sources"),
+    path("o/<slug:slug>/watches/<int:number>/sources/remove", source_pages.remove, name="remove-source"),
     path("o/<slug:slug>/watches/<int:number>/canaries", canary_pages.plant, name="plant-canary"),
     path(
         "o/<slug:slug>/watches/<int:number>/canaries/<int:canary>/withdraw",

@@ -6,17 +6,12 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from desk.evidence_words import witness_name
 from workers.witness_answers import Answer
 
 SOON = timedelta(minutes=15)
 EVENING, MORNING = 18, 6
 """Hours between which somebody says *tonight*."""
-
-
-def name_of(answer: Answer) -> str:
-    """How people call a witness: the chain of OpenTimestamps is better known than its calendars."""
-    bitcoin = answer.facts.kind == "opentimestamps" and not answer.facts.development
-    return "Bitcoin" if bitcoin else answer.facts.name
 
 
 def said_by(answer: Answer, moment: datetime) -> str:
@@ -26,7 +21,7 @@ def said_by(answer: Answer, moment: datetime) -> str:
         answer: of one witness.
         moment: now, aware.
     """
-    name, expected = name_of(answer), answer.expected_at
+    name, expected = witness_name(answer.facts), answer.expected_at
     if answer.facts.time is not None and answer.facts.state == "complete":
         return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
     if answer.silent_since is not None:

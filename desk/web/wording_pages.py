@@ -6,8 +6,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from desk.sentences import in_words
 from desk.web import notice_forms as words
-from desk.web.access import member_view, member_view_of
+from desk.web.access import manages, member_view, member_view_of
 from exhibit.errors import WrongUseError
 from registry.models import Notice, NoticeWording, Owner, Role
 from registry.notices import LANGUAGES
@@ -25,7 +26,8 @@ def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
         (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
-    return render(request, "web/notice-wordings.html", {"owner": owner, "rows": rows})
+    values = {"owner": owner, "rows": rows, "may_edit": manages(request, owner)}
+    return render(request, "web/notice-wordings.html", values)
 
 
 @require_http_methods(["GET", "POST"])
@@ -48,17 +50,18 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
             messages.success(request, _("The wording is saved. Drafts use it from now on."))
             return redirect("wordings", slug=owner.slug)
         except WrongUseError as error:
-            problem = str(error)
+            problem = in_words(error)
     values = {
         "owner": owner,
         "kind": words.KINDS[Notice.Kind(kind)],
         "language": words.LANGUAGES[language],
+        "code": language,
         "texts": texts,
         "own": now.own,
         "problem": problem,
         "names": wording.names_for(kind, language),
         "item_names": wording.ITEM,
-        "needed": [*wording.NEEDED[Notice.Kind(kind)], *wording.NEEDED_OF_ITEM],
+        "needed": [*wording.NEEDED[Notice.Kind(kind)], *wording.NEEDED_OF_ITEM[Notice.Kind(kind)]],
         "statements": now.statements,
     }
     return render(request, "web/notice-wording.html", values)

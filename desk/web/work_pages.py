@@ -12,26 +12,23 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from desk import ownership_words, shapes
+from desk import ownership_words, work_shapes
 from desk.masks import masks
 from desk.past import search_in_words
-from desk.web.access import forbidden, may_decide, member_view, said, takes
+from desk.sentences import in_words
+from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
 from desk.web.paging import page_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
 from registry import works as searching
-from registry.models import BytesState, Owner, OwnershipRemark, Picture
+from registry.models import Owner, OwnershipRemark
 from registry.trail import Evidence
 from workers import deposits
 from workers.ownership import terms
-from workers.previews import LARGE, SMALL, kept_preview
+from workers.previews import LARGE, SMALL, shown
 from workers.registrations import registration_of
 from workers.wiring import house
-
-CHANGES = 50
-"""Lines of a work's history that its page shows."""
-
 
 ONLY = (
     ("", _("All")),
@@ -46,9 +43,9 @@ ONLY = (
 @member_view
 def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's works, newest first: searched, and those only that need something."""
-    words, only, upload = said(request.GET.get("q", "")), request.GET.get("only", ""), request.GET.get("upload", "")
-    numbered = int(upload) if upload.isascii() and upload.isdecimal() and len(upload) < 10 else None
-    rows = searching.search(owner, words, only, numbered)
+    words, only = said(request.GET.get("q", "")), request.GET.get("only", "")
+    upload = number_in(request.GET.get("upload"))
+    rows = searching.search(owner, words, only, upload)
     doubts = OwnershipRemark.objects.filter(answered_at=None)
     rows = rows.prefetch_related("pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts"))
     page = page_of(request, rows)
@@ -60,7 +57,7 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
         "q": words,
         "only": only,
         "choices": ONLY,
-        "upload": numbered,
+        "upload": upload,
         "may_decide": may_decide(request, owner),
     }
     return render(request, "web/works.html", values)
@@ -72,8 +69,9 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = owned.work(owner, number)
     found = searching.seen_in(owned.cases(owner).filter(work=row))
-    past = shapes.past(row)
+    past = work_shapes.past(row)
     searches = [search_in_words(one) for one in past["search"]]
+    history = page_of(request, row.changes.all(), "history")
     values = {
         "owner": owner,
         "work": row,
@@ -89,9 +87,9 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "attachments": row.attachments.filter(removed_at=None),
         "page": page_of(request, found),
         "deposits": row.deposits.all(),
+        "history": history,
         "changes": [
-            (one, ownership_words.KINDS.get(one.kind, one.kind), ownership_words.change_rows(one))
-            for one in row.changes.all()[:CHANGES]
+            (one, ownership_words.KINDS.get(one.kind, one.kind), ownership_words.change_rows(one)) for one in history
         ],
         "may_decide": may_decide(request, owner),
         "searches": searches,
@@ -101,17 +99,15 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 @require_POST
-@member_view
+@decider_view
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now."""
-    if not may_decide(request, owner):
-        return forbidden()
     row = owned.work(owner, number)
     try:
         made = deposits.make_deposit(house(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
     return redirect("work", slug=owner.slug, number=number)
 
 
@@ -125,7 +121,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
         try:
             deposits.assemble_deposit(house(), row, file)
         except ExhibitError as error:
-            messages.error(request, str(error))
+            messages.error(request, in_words(error))
             return redirect("work", slug=owner.slug, number=number)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         opened.pop_all()  # the response closes it
@@ -142,7 +138,7 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
     try:
         files = deposits.record_files(house(), row)
     except ExhibitError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("work", slug=owner.slug, number=number)
     takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
     name, data = min(files.items(), key=lambda one: len(one[0]))
@@ -156,15 +152,11 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""
     try:
-        row = Picture.objects.filter(digest=Digest.from_hex(digest)).first()
-    except ValueError:
-        row = None
-    if row is None or not owned.may_see_picture(owner, row):
-        raise Http404
+        named = Digest.from_hex(digest)
+    except ValueError as error:
+        raise Http404 from error
     side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
-        if row.bytes_state != BytesState.STORED and row.thumbnail is not None:
-            return HttpResponse(house().blobs.get(row.thumbnail), content_type="image/jpeg")
-        return HttpResponse(kept_preview(house(), row.digest, side), content_type="image/jpeg")
+        return HttpResponse(shown(house(), owned.picture(owner, named), side), content_type="image/jpeg")
     except ExhibitError as error:
         raise Http404 from error

@@ -99,15 +99,23 @@ def _check_private(path: Path) -> None:
 def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
     if password is None:
         raise ConfigError(f"The key in {path} is encrypted.", hint="Set password_file.")
-    _check_private(password)
-    words = password.read_text("utf-8").strip()
+    words = _password(password)
     try:
-        key: bytes = _library("eth_keyfile").decode_keyfile_json(json.loads(text), words.encode())
-    except (ValueError, TypeError, KeyError, NotImplementedError):
+        key: bytes = _library("eth_keyfile").decode_keyfile_json(json.loads(text), words)
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError, NotImplementedError):
         raise ConfigError(
-            f"The key in {path} can't be decrypted: the password doesn't fit, or it is damaged."
+            f"The key in {path} can't be decrypted: the password in {password} doesn't fit, or the file is damaged or "
+            "isn't Web3 Secret Storage."
         ) from None
     return key
+
+
+def _password(path: Path) -> bytes:
+    try:
+        _check_private(path)
+        return path.read_text("utf-8").strip().encode()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"The password in {path} can't be read.", hint="password_file names it.") from None
 
 
 def _from_hex(text: str) -> bytes:

@@ -151,6 +151,8 @@ def _parsed(proof: bytes) -> dict[str, Any]:
         plain = parse_json(proof, what="The receipt", limit=MAX_PROOF)
     except FormatError as error:
         raise IntegrityError(error.message) from error
+    if canonical(plain) != proof:
+        raise IntegrityError("The receipt isn't in its one canonical form (RFC 8785).")
     return plain if isinstance(plain, dict) else {}
 
 

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import requests
@@ -110,8 +111,24 @@ class Rfc3161Anchor:
         return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
 
     def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
-        """The same receipt: a stamp is complete from the beginning."""
-        return receipt
+        """The same stamp, which is complete from the beginning, with revocation lists that couldn't be had then.
+
+        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time.
+
+        Raises:
+            IntegrityError: the stamp can't be read.
+        """
+        stamp = read_reply(receipt.proof)
+        lists = [_crl(data) for name, data in receipt.material if name.startswith("crl-")]
+        if receipt.time is None or len(lists) >= len(self._list_urls(stamp)):
+            return receipt
+        issuers, added = {one.issuer for one in lists}, []
+        for name, data in self._lists(stamp):
+            found = _crl(data)
+            if found.issuer not in issuers and _holds_at(found, receipt.time):
+                issuers.add(found.issuer)
+                added.append((name, data))
+        return replace(receipt, material=(*receipt.material, *added)) if added else receipt
 
     def verify(self, digest: Digest, receipt: Receipt) -> datetime:
         """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
@@ -128,12 +145,20 @@ class Rfc3161Anchor:
 
     def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
         """Files named by their content, so that the material of many receipts can lie in one folder."""
-        root = find_root(stamp, self._roots)
-        chain = [*stamp.certificates, *([root] if root else [])]
-        for certificate in dict.fromkeys(chain):
+        for certificate in dict.fromkeys(self._chain(stamp)):
             yield _named("certificate", certificate.public_bytes(Encoding.PEM))
-        named = dict.fromkeys(url for certificate in chain for url in _revocation_urls(certificate))
-        for url in list(named)[:MOST_LISTS]:
+        yield from self._lists(stamp)
+
+    def _chain(self, stamp: Stamp) -> list[x509.Certificate]:
+        root = find_root(stamp, self._roots)
+        return [*stamp.certificates, *([root] if root else [])]
+
+    def _list_urls(self, stamp: Stamp) -> list[str]:
+        named = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
+        return list(named)[:MOST_LISTS]
+
+    def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
+        for url in self._list_urls(stamp):
             fetched = self._revocation_list(url)
             if fetched is not None:
                 yield _named("crl", fetched)
@@ -171,6 +196,12 @@ def _revocation_urls(certificate: x509.Certificate) -> list[str]:
 
 def _crl(data: bytes) -> x509.CertificateRevocationList:
     return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
+
+
+def _holds_at(found: x509.CertificateRevocationList, moment: datetime) -> bool:
+    """Whether a list was the one in force at a moment."""
+    until = found.next_update_utc
+    return found.last_update_utc <= moment and (until is None or moment <= until)
 
 
 def _named(kind: str, data: bytes) -> tuple[str, bytes]:

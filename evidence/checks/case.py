@@ -126,6 +126,7 @@ def _registration_problem(work: WorkFacts, opening: dict[str, object]) -> str:
         return "The log's entry is about another picture than those of the work."
     stated: dict[str, object] = to_plain(work)
     told = {name: opening[name] for name in _DECLARED if name in opening}
+    told |= {name: opening.get(name, "") for name in _DECLARED_LATER if name in stated}
     if "work" in opening:
         number = opening["work"]
         told["number"] = str(number) if type(number) is int else number
@@ -135,6 +136,8 @@ def _registration_problem(work: WorkFacts, opening: dict[str, object]) -> str:
 
 _HASH = re.compile("[0-9a-f]{64}")
 _DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement")
+_DECLARED_LATER = ("created", "credit", "holder")
+"""What an entry names only where something is said; earlier facts don't state it."""
 
 
 def _check_slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: SightingFacts) -> Check:

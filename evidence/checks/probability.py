@@ -1,15 +1,16 @@
 """The check of a probability: the sealed figures and the sealed calibration have to give it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from evidence.checks.inspection import Inspection
 from evidence.codec import FormatError
 from evidence.facts import BoundFacts, CalibrationFacts, CaseFacts, MatchFacts
 from evidence.verdict import Check, failed, not_checked, passed
-from exhibit.calibration import CALIBRATION_FORMAT, Bound, Calibration
+from exhibit.calibration import CALIBRATION_FORMAT, FIRST_NETWORK, Bound, Calibration
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from exhibit.types import LATER
 
 TOLERANCE = 0.0002
 """Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
@@ -41,6 +42,7 @@ class CalibrationFile:
     knots: tuple[tuple[float, float], ...]
     bounds: CalibrationBounds
     format: str = CALIBRATION_FORMAT
+    network: str = field(default=FIRST_NETWORK, metadata=LATER)
 
 
 Calibrations = Mapping[Digest | None, Calibration | Check]

@@ -25,11 +25,13 @@ def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
 def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """What is registered, as declared, and its pictures, as recorded."""
     work = facts.work
-    chain = [f"{item.title} ({item.role})" for item in work.attachments]
+    chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
+    further = (("holder", work.holder), ("credit", work.credit), ("created", work.created))
     rows = [
         wording.row("title", Speaker.DECLARED, work.title),
         wording.row("author", Speaker.DECLARED, work.author),
+        *(wording.row(name, Speaker.DECLARED, said) for name, said in further if said),
         wording.row("first_publication", Speaker.DECLARED, work.first_publication),
         wording.row("registrations", Speaker.DECLARED, *registrations),
         wording.row("chain", Speaker.DECLARED, *chain),

@@ -70,17 +70,19 @@ def render_deposit_record(
 
 def _declared(facts: CaseFacts, wording: Wording) -> Section:
     work = facts.work
+    declared_by = (facts.owner.name, facts.owner.identity)
     registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
-    chain = [f"{item.title} ({item.role})" for item in work.attachments]
+    chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
     rows = (
         wording.row("title", Speaker.DECLARED, work.title),
         wording.row("author", Speaker.DECLARED, work.author),
-        wording.row("holder", Speaker.DECLARED, facts.owner.name, facts.owner.identity),
-        wording.row("created", Speaker.DECLARED, ""),
+        wording.row("holder", Speaker.DECLARED, *((work.holder,) if work.holder else declared_by)),
+        wording.row("created", Speaker.DECLARED, work.created),
         wording.row("first_publication", Speaker.DECLARED, work.first_publication),
         wording.row("ai_share", Speaker.DECLARED, ""),
         wording.row("registrations", Speaker.DECLARED, *registrations),
         wording.row("rights", Speaker.DECLARED, work.rights_statement),
+        *((wording.row("credit", Speaker.DECLARED, work.credit),) if work.credit else ()),
         wording.row("chain", Speaker.DECLARED, *chain),
     )
     running = wording.say("deposit.running", work=facts.work.number, number=facts.bundle)

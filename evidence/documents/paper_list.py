@@ -60,6 +60,9 @@ def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
         title = wording.clipped(facts.work.title, LONGEST_TITLE)
         words = say("cnlist.work", title=title, width=picture.width, height=picture.height)
         yield _Item(words, say("cnlist.work_source", day=wording.day(facts.work.registered_at)), (picture.file,))
+    for document in facts.work.attachments:
+        title = wording.clipped(document.title, LONGEST_TITLE)
+        yield _Item(say("cnlist.document", title=title), say("cnlist.document_source"), (document.file,))
     if facts.work.registration is not None:
         yield _Item(say("cnlist.registration"), say("cnlist.proofs_source"), ("data/work/registration.json",))
     for sighting in facts.sightings:

@@ -17,7 +17,7 @@ from evidence.standalone import KNOWN_TOOLS
 from evidence.trust import Trust, load_trust
 
 WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
-VERSION = 3
+VERSION = 4
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "stamps", "pictures", "contents", "proofs",

@@ -17,7 +17,7 @@ from registry.models.descriptors import DescriptorChoice, DescriptorGap, Descrip
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
 from registry.models.invitations import Invitation
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
-from registry.models.ledger import LedgerChange
+from registry.models.ledger import LedgerChange, LedgerEffect
 from registry.models.links import DownloadLink
 from registry.models.log import (
     LogCheckpoint,
@@ -36,9 +36,9 @@ from registry.models.people import Membership, Owner, Role, User
 from registry.models.pictures import BlockedDigest, BytesState, Picture
 from registry.models.repeats import KeptAnswer
 from registry.models.revisits import Revisit
-from registry.models.running import Heartbeat, StepTime
+from registry.models.running import Dismissal, Heartbeat, StepTime
 from registry.models.searches import Inquiry, SearchKey
-from registry.models.steps import Claimable, StepState
+from registry.models.steps import UNFINISHED, Claimable, StepState
 from registry.models.tokens import SCOPES_OF, ApiToken, Scope
 from registry.models.told import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.uploads import Upload, UploadFile, UploadLine
@@ -46,6 +46,7 @@ from registry.models.works import Licence, RegistrationConflict, Work, WorkPictu
 
 __all__ = [
     "SCOPES_OF",
+    "UNFINISHED",
     "AnchorReceipt",
     "ApiToken",
     "BlockedDigest",
@@ -67,6 +68,7 @@ __all__ = [
     "DescriptorGap",
     "DescriptorModel",
     "DeviceKey",
+    "Dismissal",
     "DocumentKey",
     "DownloadLink",
     "Event",
@@ -82,6 +84,7 @@ __all__ = [
     "Invitation",
     "KeptAnswer",
     "LedgerChange",
+    "LedgerEffect",
     "Licence",
     "LogCheckpoint",
     "LogEntry",

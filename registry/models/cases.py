@@ -37,6 +37,9 @@ class Case(models.Model):
     waits = models.BooleanField(default=True, db_default=True, help_text="a person has to look at it")
     likelihood = models.FloatField(default=0, db_default=0, help_text="of its strongest match, to sort by")
     places = models.PositiveIntegerField(default=0, db_default=0, help_text="different images on different pages")
+    standing = models.CharField(
+        max_length=8, blank=True, db_default="", default="", help_text="how its places stand; empty before a visit"
+    )
     shown = models.ForeignKey("CaseSighting", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
@@ -46,7 +49,9 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["owner", "party"], name="case_waiting", condition=models.Q(waits=True)),
+            models.Index(fields=["owner", "-likelihood", "number"], name="case_next", condition=models.Q(waits=True)),
             models.Index(fields=["owner", "decision", "number"], name="case_by_decision"),
+            models.Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
         ]
         ordering = ["owner", "number"]
 
@@ -100,7 +105,8 @@ class CaseEvent(models.Model):
     kind = models.CharField(max_length=20)
     actor = models.CharField(max_length=300, blank=True)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    sentence = models.TextField()
+    said = models.JSONField(default=list, db_default=[], blank=True, help_text="list of [name of a phrase, its values]")
+    sentence = models.TextField(blank=True, help_text="a person's words; of rows without phrases the whole line")
 
     class Meta:
         ordering = ["-at", "-id"]

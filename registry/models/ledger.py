@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from registry.models.cases import Case
 from registry.models.people import Owner
 from registry.models.steps import Claimable
 from registry.models.works import Licence
@@ -24,12 +25,28 @@ class LedgerChange(Claimable):
     by = models.CharField(max_length=300, blank=True)
     reason = models.TextField(blank=True)
     before = models.JSONField(default=dict, blank=True, help_text="the words of a changed licence as they were")
-    progress = models.JSONField(
-        default=dict, blank=True, help_text="after: the last case looked at; licensed, reopened, stayed: case numbers"
-    )
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was looked at")
 
     class Meta:
         indexes = [
             models.Index(fields=["id"], name="ledger_change_todo", condition=~models.Q(state="done")),
             models.Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
         ]
+
+
+class LedgerEffect(models.Model):
+    """What a change of the ledger did to a case."""
+
+    class What(models.TextChoices):
+        """What became of the case."""
+
+        LICENSED = "licensed"
+        REOPENED = "reopened"
+        STAYED = "stayed"
+
+    change = models.ForeignKey(LedgerChange, on_delete=models.CASCADE, related_name="effects")
+    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="+")
+    what = models.CharField(max_length=8, choices=What.choices)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["change", "case"], name="ledger_effect_identity")]

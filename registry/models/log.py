@@ -73,4 +73,7 @@ class LogOrigin(models.Model):
 
     name = models.CharField(max_length=200, unique=True)
     began_at = models.DateTimeField()
+    public_key = models.BinaryField(
+        null=True, blank=True, help_text="of the key that signs under it, where it is known"
+    )
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

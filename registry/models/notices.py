@@ -50,6 +50,7 @@ class Notice(models.Model):
     text = DigestField(null=True, blank=True, help_text="of the signed text, UTF-8")
     due_on = models.DateField(null=True, blank=True)
     due_what = models.CharField(max_length=20, blank=True)
+    told_due = models.DateField(null=True, blank=True, help_text="the due day that members were told of last")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "number"], name="notice_identity")]
@@ -89,12 +90,16 @@ class NoticeEvent(models.Model):
 
 
 class NoticeMail(Claimable):
-    """A signed notice on its way by mail."""
+    """A signed notice on its way by mail. Once begun it isn't sent again, unless a person says that it hasn't left."""
 
     notice = models.OneToOneField(Notice, on_delete=models.CASCADE, related_name="mail")
     to = models.EmailField(max_length=300)
     by = models.CharField(max_length=300)
     message_id = models.CharField(max_length=200)
+    begun_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when a mail server has it, or may have it; none while none has"
+    )
+    file = models.JSONField(default=dict, blank=True, help_text="its exact bytes: {name, media_type, digest, size}")
 
     class Meta:
         indexes = [models.Index(fields=["id"], name="notice_mail_todo", condition=~models.Q(state="done"))]

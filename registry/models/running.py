@@ -26,3 +26,16 @@ class StepTime(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step", "day"], name="step_time_identity")]
         indexes = [models.Index(fields=["day"], name="step_time_of_day")]
+
+
+class Dismissal(models.Model):
+    """A row of a step that was given up and that the operator leaves as it is, for this reason: it is told no more."""
+
+    step = models.CharField(max_length=20)
+    row = models.BigIntegerField()
+    error = models.TextField(blank=True)
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["step", "row"], name="dismissal_identity")]

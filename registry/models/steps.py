@@ -13,6 +13,10 @@ class StepState(models.TextChoices):
     FAILED = "failed"
 
 
+UNFINISHED = (StepState.TODO, StepState.DOING)
+"""States of a row whose step hasn't ended."""
+
+
 class Claimable(models.Model):
     """A row that a step claims with one conditional UPDATE, works off, and marks in one transaction.
 
@@ -28,3 +32,8 @@ class Claimable(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def put_off(self) -> bool:
+        """Whether it waits for the moment that was set."""
+        return self.state == StepState.TODO and self.not_before is not None

@@ -20,6 +20,7 @@ class EventKind(models.TextChoices):
     BUNDLE_WITNESSED = "bundle.witnessed", _("enough witnesses have answered for sealed evidence")
     CANARY_MISSED = "watch.missed-canary", _("a watch missed a known copy")
     REPORT_READY = "report.ready", _("a report is ready")
+    NOTICE_DUE = "notice.due", _("a notice is due to be looked at again")
     WEBHOOK_PAUSED = "webhook.paused", _("a webhook didn't answer for days and was paused")
     TEST = "test", _("a test that a member asked for")
 

@@ -1,7 +1,10 @@
 """Captures with a browser of sites that tests make. To be imported where a browser and what steers it are there."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from evidence.browser.capturer import BrowserCapturer
 from evidence.browser.limits import BrowserLimits
@@ -9,7 +12,7 @@ from evidence.browser.program import find_browser
 from exhibit.digests import Digest
 from exhibit.guard import Guard
 from exhibit.ports import Captured
-from tests.assets.site import Site, picture
+from tests.assets.site import Answer, Site, picture
 
 FOUND = find_browser("")
 OPEN = Guard(allowed_networks=("127.0.0.1/32",))
@@ -20,6 +23,22 @@ PICTURE = picture(3)
 def capturer_with(**limits: float) -> BrowserCapturer:
     assert FOUND.path is not None
     return BrowserCapturer(FOUND.path, OPEN, AGENT, browser_limits=BrowserLimits(**limits))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def capturer() -> Iterator[BrowserCapturer]:
+    """One browser for all tests of this module, short of time."""
+    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A site that serves the picture."""
+    with Site() as running:
+        running.routes["/photo.jpg"] = Answer(PICTURE, media_type="image/jpeg")
+        yield running
 
 
 def visit(capturer: BrowserCapturer, site: Site, path: str = "/", image: str = "/photo.jpg") -> Captured:

@@ -9,19 +9,10 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
-from evidence.anchors.blocks import JsonRpcBlocks
-from evidence.anchors.evm import EvmAnchor
-from evidence.anchors.evm_account import EvmAccount
-from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
-from evidence.anchors.headers import parse_header
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
-from evidence.anchors.proofs import headers_in
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.bundle import ConsistencyProof, Proofs, checkpoint_digest, write_bundle
 from evidence.checks.probability import calibration_facts
-from evidence.development.authority import running_authority
-from evidence.development.chain import running_chain
 from evidence.facts import (
+    AttachmentFacts,
     CaptureFacts,
     CaseFacts,
     DecisionFacts,
@@ -42,9 +33,18 @@ from evidence.facts import (
 from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
-from evidence.sealing import ContentFile, SealedCase, SealInput, calibration_path, seal, seal_opening
+from evidence.sealing import (
+    TITLE_DOCUMENT,
+    ContentFile,
+    SealedCase,
+    SealInput,
+    calibration_path,
+    seal,
+    seal_opening,
+    title_document_path,
+)
 from evidence.slices import SliceTree, record_leaf
-from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLedger, TrustedLog
+from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
 from evidence.wire import Exchange, write_warc
 from exhibit.blobs import FolderBlobStore
 from exhibit.calibration import Bound, Calibration, calibrated
@@ -52,16 +52,17 @@ from exhibit.clock import now
 from exhibit.decode import decode
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, commit
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
-from exhibit.ports import Receipt
 from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Matrix, Verification
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+from tests.assets.witnesses import LABEL, asked_ledger, asked_witnesses
 
-LABEL = "started for tests, without legal weight"
 OWNER = "Ann's Pictures"
 RECORDS = tuple(f"data/sightings/01/capture-1/{name}" for name in ("exchange.warc", "network.json"))
+CONTRACT = b"%PDF-1.7 the assignment of 2021, byte for byte"
+FROM_FACTS = {
+    "facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture", TITLE_DOCUMENT,
+}  # fmt: skip
+"""Roles of the files that sealing adds by itself."""
 HALF_MIRRORED: Matrix = ((-2.0, 0.0, 158.5), (0.0, 2.0, 0.5), (0.0, 0.0, 1.0))
 """From a picture of 80 pixels' width to the one of 160 that it is the mirrored half of."""
 CALIBRATION = Calibration(
@@ -134,8 +135,8 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     earlier = [facts.work.registration, facts.sightings[0].slice.log if facts.sightings[0].slice else None]
     sizes = sorted({proof.size for proof in earlier if proof is not None})
     consistency = tuple(ConsistencyProof(size, tuple(log.consistency(size, entry.size))) for size in sizes)
-    anchors, root_pem, block = _witnesses(folder, sealed.seal, checkpoint_digest(entry.checkpoint))
-    logged_on_chain, ledger = _ledger_witness(checkpoint_digest(entry.checkpoint))
+    anchors, root_pem, block = asked_witnesses(folder, sealed.seal, checkpoint_digest(entry.checkpoint))
+    logged_on_chain, ledger = asked_ledger(checkpoint_digest(entry.checkpoint))
     trust = Trust(
         dated="2026-11-20",
         note="The witnesses of one test.",
@@ -151,11 +152,10 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
 
 def resealed(scene: Scene, facts: CaseFacts) -> Scene:
     """The same owner seals other facts: a new seal with its own place in the log, without receipts."""
-    kept = {"facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture"}
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
         for file in scene.sealed.manifest.files
-        if file.role not in kept
+        if file.role not in FROM_FACTS
     ]
     contents = SealInput(facts, tuple(files))
     sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
@@ -241,7 +241,7 @@ def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:
 
 def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
     work_data, found_data = registered_bytes(seed), found_bytes(seed)
-    for data in (work_data, found_data, CALIBRATION.to_json()):
+    for data in (work_data, found_data, CONTRACT, CALIBRATION.to_json()):
         blobs.put(data)
     registered = _picture(work_data, "data/work/01.jpg")
     found = _picture(found_data, "data/sightings/01/image.jpg")
@@ -285,6 +285,9 @@ def _work(log: Log, picture: PictureFacts) -> WorkFacts:
             log, EntryType.REGISTRATION, {"picture": picture.digest.hex, "title": "Field with 雪", "work": "W-1"}
         ),
         pictures=(picture,),
+        attachments=(
+            AttachmentFacts("Assignment of 2021", TITLE_DOCUMENT, Digest.of(CONTRACT), title_document_path(1, "a.pdf")),
+        ),
     )
 
 
@@ -346,40 +349,3 @@ def _match(registered: PictureFacts, found: PictureFacts, work_data: bytes, foun
         overlay="data/matches/01/overlay.png",
         side_by_side="data/matches/01/side-by-side.png",
     )
-
-
-def _witnesses(folder: Path, seal_digest: Digest, checkpoint: Digest) -> tuple[tuple[AnchorProof, ...], bytes, Digest]:
-    """A stamp on the seal digest, a stamp and a block on the checkpoint; with the root and the block to pin."""
-    session = guarded_session(Guard(("127.0.0.0/8",)))
-    with running_authority(folder / "authority") as authority, running_chain(folder / "chain") as chain:
-        roots = [authority.root_pem]
-        stamps = Rfc3161Anchor("Test authority", authority.url, roots, development=True, session=session)
-        source = JsonRpcBlocks(chain.url, session, "regtest")
-        calendar = OpenTimestampsAnchor("Test chain", [chain.url], source, development=True, session=session)
-        pending = calendar.submit(checkpoint)
-        chain.mine()
-        attested: Receipt = calendar.upgrade(checkpoint, pending)
-        anchors = (
-            AnchorProof(seal_digest, stamps.submit(seal_digest)),
-            AnchorProof(checkpoint, stamps.submit(checkpoint)),
-            AnchorProof(checkpoint, attested),
-        )
-        header = next(iter(headers_in(attested.material).values()))
-        return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
-
-
-def _ledger_witness(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
-    """A log of the checkpoint on an EVM chain, and the block to pin."""
-    account = EvmAccount(b"\x07" * 32)
-    chain = EvmChain([account.address])
-    session = guarded_session(Guard(("127.0.0.0/8",)))
-    given = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
-    with running_evm_chain(chain) as url:
-        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **given)  # type: ignore[arg-type]
-        anchor = EvmAnchor("Test ledger", url, contract=deployed(chain, maker), development=True, **given)  # type: ignore[arg-type]
-        receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
-        chain.mine()
-        receipt = anchor.upgrade(checkpoint, receipt)
-    block = verify_evm_proof(receipt.proof, checkpoint)
-    ledger = TrustedLedger("Test ledger", chain.chain_id, (block.hash,), development=True, label=LABEL)
-    return AnchorProof(checkpoint, receipt), ledger

@@ -91,6 +91,17 @@ def _registration(**changes: object) -> Lie:
     return lie
 
 
+def _declared(*told: Lie, **stated: str) -> Lie:
+    """The facts state this of the work; and then other lies."""
+
+    def lie(facts: Facts, files: Files) -> None:
+        facts["work"].update(stated)
+        for one in told:
+            one(facts, files)
+
+    return lie
+
+
 def _slice(change: Callable[[Facts], Facts]) -> Lie:
     """The slice stands in a log that nobody knows, with another opening."""
 
@@ -153,6 +164,14 @@ LIES: dict[str, tuple[Lie, dict[str, str]]] = {
     "a log of its own": (_registration(), {"registration": "not checked"}),
     "a picture that is a list": (_registration(picture=[]), {"registration": "failed"}),
     "a number that is a list": (_registration(work=["W-1"]), {"registration": "failed"}),
+    "a holder whom the log doesn't name": (_declared(holder="Ben"), {"registration": "failed"}),
+    "another credit than the log names": (
+        _declared(_registration(credit="Ann"), credit="Ann / Field"), {"registration": "failed"}
+    ),
+    "a year that the log names": (
+        _declared(_registration(created="2024"), created="2024"), {"registration": "not checked"}
+    ),
+    "a holder of whom facts said nothing yet": (_registration(holder="Ben"), {"registration": "not checked"}),
     "a slice of its own": (_slice(dict), {"slice:01": "not checked"}),
     "a count that is true": (_slice(lambda one: {**one, "count": True}), {"slice:01": "failed"}),
     "a root in capitals": (_slice(lambda one: {**one, "root": one["root"].upper()}), {"slice:01": "failed"}),
@@ -176,4 +195,6 @@ LIES: dict[str, tuple[Lie, dict[str, str]]] = {
     "no knots": (_calibration(knots=[]), {"probability:01": "failed"}),
     "another format of a calibration": (_calibration(format="exhibit-calibration/9"), {"probability:01": "failed"}),
     "a field too many": (_calibration(surprise=1), {"probability:01": "failed"}),
+    "a network of one's own": (_calibration(network="ours@2"), {"probability:01": "passed"}),
+    "the first network by its name": (_calibration(network="descriptor@1"), {"probability:01": "failed"}),
 }  # fmt: skip

@@ -155,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = len(answer.body) if answer.length is None else answer.length
         if length >= 0:
             self.send_header("Content-Length", str(length))
+        if answer.length is not None:
+            self.send_header("Connection", "close")
         for name, value in answer.headers:
             self.send_header(name, value)
         self.end_headers()
@@ -162,8 +164,6 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in range(answer.pieces):
             time.sleep(answer.pause)
             self.wfile.write(b"\xff" * 16)
-        if answer.length is not None:
-            self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Say nothing."""

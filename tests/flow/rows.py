@@ -8,10 +8,12 @@ from PIL import Image
 
 from demo.pictures import textured
 from exhibit.clock import now
+from exhibit.digests import Digest
 from registry import crawling, schedules
-from registry.models import CrawlSlice, Owner, Watch
+from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from registry.sightings import NewSighting, keep_sightings
 from workers.searches import search_mark
+from workers.steps.match import match_pictures
 from workers.steps.register import NewWork, Registered, register_work
 from workers.wiring import House
 
@@ -92,3 +94,18 @@ def bring(house: House, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], h
         row = crawling.hold_slice(to.pk, epoch)
         assert row is not None
         return keep_sightings(row, seen, search_mark())
+
+
+def found_case(house: House, of: Owner, seed: int = 1) -> Case:
+    """The first case of an owner: a picture that it has registered was seen as a copy."""
+    data = photograph(seed)
+    register(house, of, data)
+    planned, epoch = claimed_slice(of)
+    match_pictures(house, bring(house, planned, epoch, [copy_of(data)]))
+    return of.cases.get()
+
+
+def asked_for(*digests: bytes, witness: str = "moody", kind: str = "rfc3161") -> list[int]:
+    """Receipts that a witness owes, one for each of these bytes."""
+    rows = [AnchorReceipt(kind=kind, witness=witness, digest=Digest.of(digest)) for digest in digests]
+    return [row.pk for row in AnchorReceipt.objects.bulk_create(rows)]

@@ -11,8 +11,10 @@ from evidence.development.chain import running_chain
 from evidence.trust import Trust, TrustedAuthority, TrustedChain
 from exhibit.clock import now
 from exhibit.config import AnchorConfig, Config
+from exhibit.digests import Digest
 from registry.models import Owner, Watch
 from tests.assets.site import Answer, Route, Seen, Site
+from workers.inline import Inline
 
 LABEL = "started for tests, without legal weight"
 LOOPBACK = "127.0.0.0/8"
@@ -114,3 +116,17 @@ def witnessed(config: Config, folder: Path) -> Iterator[tuple[Config, Trust]]:
             keys=(),
         )
         yield replace(config, anchors=anchors), trust
+
+
+COPY, OTHER = "/copy.jpg", "/other.jpg"
+"""A copy of the first work, and a picture that has nothing to do with it."""
+
+
+def settle(inline: Inline, **changes: object) -> None:
+    """Change settings of a house."""
+    inline.house.config = replace(inline.house.config, **changes)  # type: ignore[arg-type]
+
+
+def stored(inline: Inline, data: bytes) -> bool:
+    """Whether these bytes are kept."""
+    return Digest.of(data) in inline.house.blobs

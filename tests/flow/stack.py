@@ -18,9 +18,9 @@ from django.db import InterfaceError, OperationalError, connections
 
 from exhibit.config import Config, load_config
 from registry import fingerprints
+from tests.assets.installed import install
 from tests.flow.shop import LOOPBACK
-from tests.flow.test_supervisor import free_port
-from tests.processes import processes_of, wait_until
+from tests.processes import free_port, processes_of, wait_until
 from workers.addresses import django_database
 from workers.services import CHECKOUT
 from workers.supervisor import running_status
@@ -116,6 +116,7 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)
     command = [sys.executable, "-m", "workers.supervisor"]
+    install(config.data_dir)
     with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

@@ -5,7 +5,6 @@ from datetime import date
 
 from PIL import Image
 
-from registry import attention
 from registry.models import Case, LookAlike, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers import decisions
@@ -51,8 +50,7 @@ def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: In
     assert waiting(studio) == []
     drawer = Case.objects.get(party="third.example")
     assert (drawer.decision, drawer.captures.count()) == ("open", 0)
-    learned = attention.learned_from(drawer)
-    assert learned is not None
+    learned = drawer.owner.look_alikes.get()
     assert (learned.case.party, learned.cleared_by) == ("shop.example", "Ann")
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -15,11 +16,13 @@ from django.db import connections
 from pytest_django import DjangoDbBlocker
 
 from evidence.log import BrokenHistoryError
+from exhibit.clock import now
 from exhibit.config import Config, load_config
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
+from registry import notice_mail
 from registry.log import submit
-from registry.models import Bundle, Case, Work
+from registry.models import Bundle, Case, Notice, NoticeMail, Work
 from tests.assets.command_line import CommandLine
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
@@ -32,11 +35,13 @@ from workers.inline import Inline
 from workers.keeper import are_kept
 from workers.log_replay import replay
 from workers.migrate import migrate
+from workers.restore import put_back
 from workers.servers import EmbeddedServers
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.wiring import House
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+MAPPING = 'name = "Market"\n'
 SETTINGS = 'operator_name = "Studio"\nretention_days = 60\n'
 
 
@@ -64,12 +69,17 @@ class Made:
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder, self.config, self.cli = folder, config, CommandLine(folder / "data")
         (config.data_dir / "exhibit.toml").write_text(SETTINGS)
+        (config.data_dir / "searches").mkdir()
+        (config.data_dir / "searches" / "market.toml").write_text(MAPPING)
         inline = Inline(config)
         self.house = inline.house
         migrate()
         sealed_bundle(inline, owner("studio"))
         sequence_log(self.house)
         sign_checkpoint(self.house)
+        about = {"kind": "dmca", "language": "en", "party": "shop.example", "created_by": "Ann", "created_at": now()}
+        notice = Notice.objects.create(owner=Case.objects.get().owner, number=1, **about)
+        NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
         self.told = self.back_up("backup")
         self.back_up("all.tar")
         self.answers = answers(self.house)
@@ -99,6 +109,8 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(made: Made, pl
         house = House(config)
         assert answers(house) == made.answers
         assert ["file of the log's head is missing" in one for one in replay(house).problems] == [True]
+        mail = NoticeMail.objects.get()
+        assert notice_mail.may_have_left(mail)
         submit(EntryType.CASE, {"number": 1})
         sequence_log(house)
         with pytest.raises(BrokenHistoryError):
@@ -106,6 +118,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(made: Made, pl
         assert log_state(house).checkpoint == made.told.log.checkpoint
         connections["default"].close()
     assert (cli.data / "exhibit.toml").read_text() == SETTINGS
+    assert (cli.data / "searches" / "market.toml").read_text() == MAPPING
     assert (cli.data / "secrets" / "master_key").stat().st_mode & 0o777 == 0o600
     assert not (cli.data / "restoring").exists()
     assert not (cli.data / "log.head").exists()
@@ -160,6 +173,15 @@ def test_what_isnt_whole_leaves_no_file(made: Made, monkeypatch: pytest.MonkeyPa
     assert list(made.folder.glob("never*")) == []
 
 
+def test_a_file_of_any_length_is_whole(made: Made) -> None:
+    settings = made.config.data_dir / "exhibit.toml"
+    for more in range(0, 10_240, 2048):  # a TAR file ends at a multiple of ten kilobytes
+        settings.write_text(SETTINGS + "#" * more)
+        told = made.back_up("of-a-length.tar")
+        assert verify_backup(made.folder / "of-a-length.tar") == told
+    settings.write_text(SETTINGS)
+
+
 def test_without_keys_there_are_none_in_it(made: Made) -> None:
     told = made.back_up("without", keys=False)
     assert told.left_out == ("secrets/",)
@@ -167,9 +189,47 @@ def test_without_keys_there_are_none_in_it(made: Made) -> None:
     assert all(key not in stream.read() for _, stream in members(made.folder / "without"))
 
 
-def test_a_place_inside_the_data_folder_is_refused(made: Made) -> None:
-    with pytest.raises(WrongUseError, match="inside the data folder"):
-        back_up(made.house, made.config.data_dir / "backup", keys=True, tell=nothing)
+@pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
+def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(made: Made, where: str) -> None:
+    with pytest.raises(WrongUseError, match="one within the other"):
+        back_up(made.house, made.config.data_dir / where, keys=True, tell=nothing)
+
+
+def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(made: Made) -> None:
+    place = made.folder / "home"
+    letter = place / "files" / "letter.txt"
+    letter.parent.mkdir(parents=True)
+    letter.write_text("mine")
+    made.back_up("home")
+    assert letter.read_text() == "mine"
+    (place / "photo.jpg").write_bytes(b"mine too")
+    with pytest.raises(WrongUseError, match=r"belongs to no backup: photo\.jpg"):
+        made.back_up("home")
+    assert (place / "photo.jpg").exists()
+
+
+def test_nobody_else_reads_a_backup_in_a_folder_that_others_may_read(made: Made) -> None:
+    place = made.folder / "open"
+    place.mkdir()
+    place.chmod(0o755)
+    (place / ".backup-killed").mkdir()
+    made.back_up("open")
+    assert {path.stat().st_mode & 0o077 for path in place.rglob("*.dump")} == {0}
+    assert {path.stat().st_mode & 0o077 for path in (place / "files" / "secrets").iterdir()} == {0}
+    assert not (place / ".backup-killed").exists()
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config({"EXHIBIT_DATA": str(made.folder / "small")})
+    usage = shutil.disk_usage(made.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    with pytest.raises(WrongUseError, match="nothing was restored"):
+        put_back(config, made.folder / "backup", nothing)
+    assert not (config.data_dir / "postgres").exists()
+    assert not (config.data_dir / "blobs").exists()
+    assert made.told.database > 1_000_000
 
 
 @pytest.mark.parametrize("what", ["blobs/*/*/*", "database-*.dump", "files/secrets/log.key", "backup.json", "blobs-*"])

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -23,25 +22,11 @@ if find_browser("").path is None:
 
 from evidence.browser.capturer import BrowserCapturer
 from exhibit.digests import Digest
-from tests.assets.browser_captures import AGENT, EVERYTHING, PICTURE, capturer_with, file, record, roles, visit
+from tests.assets.browser_captures import AGENT, EVERYTHING, PICTURE, capturer, file, record, roles, site, visit
 from tests.assets.site import Answer, Seen, Site, picture
 
+__all__ = ["capturer", "site"]
 RED = (214, 0, 42)
-
-
-@pytest.fixture(scope="module")
-def capturer() -> Iterator[BrowserCapturer]:
-    """One browser for all tests of this module, short of time."""
-    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with Site() as running:
-        running.routes["/photo.jpg"] = Answer(PICTURE, media_type="image/jpeg")
-        yield running
 
 
 def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer: BrowserCapturer, site: Site) -> None:

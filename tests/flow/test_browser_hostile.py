@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -28,30 +27,19 @@ from tests.assets.browser_captures import (
     EVERYTHING,
     OPEN,
     PICTURE,
+    capturer,
     capturer_with,
     file,
     record,
     refused,
     roles,
+    site,
     visit,
 )
 from tests.assets.site import Answer, Seen, Site
 from tests.processes import wait_until
 
-
-@pytest.fixture(scope="module")
-def capturer() -> Iterator[BrowserCapturer]:
-    """One browser for all tests of this module, short of time."""
-    made = capturer_with(seconds=12, load_seconds=3, scroll_seconds=2, resource_seconds=3)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with Site() as running:
-        running.routes["/photo.jpg"] = Answer(PICTURE, media_type="image/jpeg")
-        yield running
+__all__ = ["capturer", "site"]
 
 
 @pytest.mark.parametrize(
@@ -338,18 +326,7 @@ def test_a_browser_that_does_not_start_is_not_tried_with_every_capture(site: Sit
 
 ORPHAN = """
 import sys
-from tests.assets.browser_captures import (
-    AGENT,
-    EVERYTHING,
-    OPEN,
-    PICTURE,
-    capturer_with,
-    file,
-    record,
-    refused,
-    roles,
-    visit,
-)
+from tests.assets.browser_captures import capturer_with
 ours = capturer_with(seconds=15)
 async def name(browser): return browser.version
 ours.browser.run(name)

@@ -4,25 +4,44 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from django.core import mail
 from pypdf import PdfReader
 
 from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from registry import canaries, fingerprints
+from registry import canaries, events, fingerprints, mail_choices
 from registry.canaries import Outcome
-from registry.models import Canary, Case, Crawl, Owner, Report, Watch, Work
+from registry.models import (
+    Canary,
+    Case,
+    Crawl,
+    Event,
+    EventKind,
+    MailChoice,
+    Membership,
+    Owner,
+    Report,
+    User,
+    Watch,
+    Work,
+)
 from tests.assets.site import Answer, Site
+from tests.assets.webhook_receiver import Receiver, receiver, verified
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch
+from workers import webhooks, wiring
 from workers.coverage import coverage_of
 from workers.inline import Inline
 from workers.steps.report import make_reports, request_report
+
+__all__ = ["receiver"]
 
 
 @pytest.fixture
@@ -92,6 +111,26 @@ def test_a_canary_is_found_where_its_page_leads_and_opens_no_question_there(
     assert set(licensed.values_list("decision", flat=True)) == {"licensed"}
 
 
+def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
+    inline: Inline, work: Work, shop: Shop
+) -> None:
+    with Site(host="127.0.0.6") as site:
+        other = Shop(site)
+        other.image("/copy.jpg", copy_of(photograph(0)))
+        other.page("/", "/copy.jpg")
+        shop.page("/moved")
+        shop.site.routes["/moved"] = Answer(status=301, headers=(("Location", other.url()),))
+        made = planted(work, shop, "/moved")
+        Watch.objects.filter(pk=made.pk).update(
+            sources=[{"kind": "site", "url": one} for one in (shop.url(), other.url())]
+        )
+        Canary.objects.update(leads_to=other.url())
+        inline.run_until_idle()
+    assert outcomes(Crawl.objects.get()) == {"moved": (Outcome.NOT_FOUND, "")}
+    assert Canary.objects.get().leads_to == ""
+    assert Case.objects.get(party="127.0.0.6").decision == "open"
+
+
 def test_a_page_that_was_visited_is_not_called_unvisited_for_an_image_that_was_refused(
     inline: Inline, work: Work, shop: Shop
 ) -> None:
@@ -140,6 +179,55 @@ def test_a_crawl_under_way_has_missed_nothing(work: Work, shop: Shop) -> None:
     assert outcomes(crawl) == {"planted": (Outcome.WAITING, "")}
 
 
+def test_a_canary_is_asked_after_even_when_its_pictures_are_compared_days_later(
+    inline: Inline, work: Work, shop: Shop
+) -> None:
+    made = planted(work, shop, "/empty")
+    crawl = Crawl.objects.create(watch=made, number=1, started_at=now(), finished_at=now() - timedelta(days=3))
+    canaries.tell_missed()
+    canaries.tell_missed()
+    event = Event.objects.get()
+    assert (event.kind, event.about["page"], event.about["crawl"]) == ("watch.missed-canary", shop.url("/empty"), 1)
+    Event.objects.all().delete()
+    Crawl.objects.filter(pk=crawl.pk).update(finished_at=now() - canaries.LATELY - timedelta(days=1))
+    canaries.tell_missed()
+    assert not Event.objects.exists()
+
+
+def test_a_run_that_a_person_stopped_and_a_canary_that_was_withdrawn_are_no_news(work: Work, shop: Shop) -> None:
+    made = planted(work, shop, "/empty")
+    crawl = Crawl.objects.create(watch=made, number=1, started_at=now(), finished_at=now(), reason="stopped")
+    canaries.tell_missed()
+    Crawl.objects.filter(pk=crawl.pk).update(reason="finished")
+    canaries.withdraw(Canary.objects.get(), by="Ann")
+    canaries.tell_missed()
+    assert not Event.objects.exists()
+    assert canaries.missed_lately() == []
+
+
+def test_a_miss_reaches_the_webhook_and_the_mail_of_a_member(
+    inline: Inline, work: Work, shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "house", lambda: inline.house)
+    ann = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
+    Membership.objects.create(user=ann, owner=work.owner)
+    mail_choices.choose(work.owner, ann, MailChoice.HowOften.AT_ONCE, by="Ann")
+    kinds = [EventKind.CANARY_MISSED]
+    _hook, secret = webhooks.add_webhook(inline.house, work.owner, receiver.url, kinds, by="Ann")
+    planted(work, shop, "/planted", "/empty")
+    inline.run_until_idle()
+    (got,) = receiver.got
+    told = verified(got, secret)
+    assert told["type"] == "watch.missed-canary"
+    assert (told["data"]["canary"], told["data"]["page"]) == (2, shop.url("/empty"))
+    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+    inline.run_until_idle()
+    (sent,) = mail.outbox
+    assert sent.subject.startswith("Studio: The watch shop missed a known copy")
+    assert shop.url("/empty") in sent.body
+    assert len(receiver.got) == 1
+
+
 def report_over(inline: Inline, studio: Owner) -> Report:
     report = request_report(studio, preparer="Ann")
     make_reports(inline.house, [report.pk])
@@ -182,5 +270,5 @@ def test_only_the_address_of_a_page_can_be_planted(work: Work, shop: Shop) -> No
         canaries.plant(work, made, "file:///etc/passwd", by="Ann")
     Watch.objects.update(private=True)
     made.refresh_from_db()
-    with pytest.raises(WrongUseError, match="reads files"):
+    with pytest.raises(WrongUseError, match="visits no pages"):
         canaries.plant(work, made, shop.url("/planted"), by="Ann")

@@ -1,97 +1,25 @@
 """The capture over HTTP against servers on loopback that behave in all the ways that sites do."""
 
 import base64
-import contextlib
 import datetime as dt
-import hashlib
-import ipaddress
-import json
-import ssl
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from PIL import Image
 from warcio.archiveiterator import ArchiveIterator
 
-from evidence.capture import DEFAULT_LIMITS, CaptureLimits, HttpCapturer
-from evidence.surroundings import certificates_of
-from evidence.visits import Step, Visit
+from evidence.capture import CaptureLimits, HttpCapturer
 from exhibit.digests import Digest
 from exhibit.guard import Guard
-from exhibit.http import ConnectionFacts
-from exhibit.ports import Captured
-
-OPEN = Guard(allowed_networks=("127.0.0.0/8",))
-AGENT = "Exhibit-test/1 (+https://example.org/bot)"
-
-
-def picture(colour: str, form: str = "PNG") -> bytes:
-    out = BytesIO()
-    Image.new("RGB", (9, 7), colour).save(out, form)
-    return out.getvalue()
-
-
-PICTURE = picture("red")
-PAGE = b'<!doctype html><title>A shop</title><img src="/red%20one.png">'
-
-
-def answer(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nDate: Fri, 20 Nov 2026 09:00:00 GMT\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-    return head.encode("latin-1") + body
-
+from tests.flow.exact_site import AGENT, OPEN, PAGE, PICTURE, Site, answer, capture, file, network, picture
 
 CHUNKED = (
     b"HTTP/1.1 200 Very OK\r\nx-ODD-case:  two spaces \r\nTransfer-Encoding: chunked\r\nContent-Type: text/html\r\n\r\n"
     + (b"%x;ext=1\r\n%s\r\n0\r\nTrailer-Field: x\r\n\r\n" % (len(PAGE), PAGE))
 )
-
-
-class Site:
-    """Answers with the very bytes that it is told, and remembers what it was asked."""
-
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        self.answers: dict[str, bytes] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                site.asked.append((self.path, dict(self.headers)))
-                self.wfile.write(site.answers.get(self.path, answer(b"no", "404 Not Found")))
-                self.close_connection = True
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if context:
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self._server.server_port}"
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator["Site"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
 
 @pytest.fixture
@@ -100,28 +28,6 @@ def site() -> Iterator[Site]:
         running.answers["/shop"] = answer(PAGE)
         running.answers["/red%20one.png"] = answer(PICTURE, headers="Content-Type: image/png\r\n")
         yield running
-
-
-def capture(
-    site: Site,
-    page: str = "/shop",
-    image: str = "/red%20one.png",
-    guard: Guard = OPEN,
-    limits: CaptureLimits = DEFAULT_LIMITS,
-    ca_bundle: Path | None = None,
-) -> Captured:
-    capturer = HttpCapturer(guard, AGENT, limits, ca_bundle)
-    image_url = image if ":" in image else site.url + image
-    return capturer.capture(page if ":" in page else site.url + page, image_url, Digest.of(PICTURE))
-
-
-def file(captured: Captured, role: str) -> bytes:
-    return next(file.data for file in captured.files if file.role == role)
-
-
-def network(captured: Captured) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(file(captured, "network"))
-    return record
 
 
 def test_a_use_that_goes_on_is_captured_with_its_exact_bytes(site: Site) -> None:
@@ -362,66 +268,3 @@ def test_an_image_inside_the_page_is_found_again_by_its_digest(site: Site) -> No
     captured = capture(site, image=inside)
     assert (captured.outcome, captured.image) == ("captured", Digest.of(PICTURE))
     assert len(network(captured)["exchanges"]) == 1
-
-
-@pytest.fixture
-def certified(tmp_path: Path) -> Callable[[], tuple[ssl.SSLContext, Path, bytes]]:
-    """A certificate for 127.0.0.1 that vouches for itself: context, PEM, DER."""
-
-    def make() -> tuple[ssl.SSLContext, Path, bytes]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop")])
-        begin = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(begin + dt.timedelta(days=9))
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-            )
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        path = tmp_path / "site.pem"
-        path.write_bytes(certificate.public_bytes(Encoding.PEM))
-        (tmp_path / "site.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path, tmp_path / "site.key")
-        return context, path, certificate.public_bytes(Encoding.DER)
-
-    return make
-
-
-def test_the_certificate_chain_is_written_down(certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]]) -> None:
-    context, path, der = certified()
-    with Site(context).running() as site:
-        site.answers = {"/shop": answer(PAGE), "/red%20one.png": answer(PICTURE)}
-        captured = capture(site, ca_bundle=path)
-    assert captured.outcome == "captured"
-    assert answer(PICTURE) in file(captured, "exchange")
-    tls = network(captured)["exchanges"][0]["tls"]
-    assert tls["version"].startswith("TLSv1")
-    chain = [(base64.b64decode(each["der"]), each["sha256"], each["subject"]) for each in tls["chain"]]
-    assert chain == [(der, hashlib.sha256(der).hexdigest(), "CN=shop")]
-
-
-def test_a_certificate_of_no_known_version_is_written_down_as_unreadable(
-    certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
-) -> None:
-    _, _, der = certified()
-    strange = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
-    connection = ConnectionFacts("shop", (), "203.0.113.5", 443, "TLSv1.3", None, (strange,))
-    moment = dt.datetime.now(dt.UTC)
-    step = Step("https://shop/", 200, (), moment, moment, connection)
-    (described,) = certificates_of([Visit("https://shop/", (step,))])
-    assert (described["unreadable"], base64.b64decode(described["der"])) == (True, strange)
-
-
-def test_a_certificate_that_nobody_vouches_for_ends_the_visit(
-    certified: Callable[[], tuple[ssl.SSLContext, Path, bytes]],
-) -> None:
-    context, _, _ = certified()
-    with Site(context).running() as site:
-        captured = capture(site)
-        assert site.asked == []
-    assert (captured.outcome, "couldn't be verified" in captured.sentence) == ("unreachable", True)

@@ -1,7 +1,6 @@
 """The command line as people and programs use it: real processes, real servers, a real site."""
 
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -10,23 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from demo.pictures import textured
 from exhibit.config import load_config
 from registry.watching import BUDGET
-from tests.assets.command_line import CommandLine
+from tests.assets.command_line import CommandLine, forking
 from tests.assets.documented import json_keys
+from tests.assets.installed import install
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, jpeg, photograph
 from tests.flow.shop import LOOPBACK, Shop
-from tests.processes import processes_of, wait_until
 from workers.servers import EmbeddedServers
-from workers.steps.tick import BATCHES
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +33,10 @@ def folder() -> Iterator[Path]:
 def cli(folder: Path) -> Iterator[CommandLine]:
     """A command line whose servers run for the whole module."""
     data = folder / "data"
-    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})):
-        yield CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"})
+    install(data)
+    line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"})
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking(line) as quick:
+        yield quick
 
 
 @pytest.fixture(scope="module")
@@ -72,20 +66,6 @@ def shop() -> Iterator[Shop]:
         made.page("/", "/copy.jpg", "/other.jpg")
         made.page("/second", "/broken.jpg", "/gone.jpg")
         yield made
-
-
-def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:
-    alone = CommandLine(open_folder / "data")
-    assert alone.run("owner", "list").out.startswith("There is no owner yet. Add one: exhibit owner add")
-    assert "There is no owner yet." in alone.run("work", "list", code=2).err
-    wait_until(lambda: not processes_of(open_folder))
-
-
-def test_without_anything_running_status_and_down_say_so(open_folder: Path) -> None:
-    alone = CommandLine(open_folder / "data")
-    assert "isn't running" in alone.run("down", code=3).err
-    status = alone.run("status", "--json", code=3).answer
-    assert (status["running"], status["site"], status["processes"]) == (False, None, {})
 
 
 def test_wrong_use_ends_with_2_and_a_sentence(cli: CommandLine, studio: str) -> None:
@@ -161,14 +141,62 @@ def test_licences_are_imported_whole_or_not_at_all_and_once(cli: CommandLine, st
 def test_the_guard_is_asked_before_a_watch_is_kept(cli: CommandLine, studio: str) -> None:
     ran = cli.run("watch", "add", "inside", "--site", "http://10.1.2.3/", "--owner", studio, code=1)
     assert "isn't on the public internet" in ran.err
-    ran = cli.run(
+    cli.run(
         "watch", "add", "own", "--site", "http://127.0.0.1/", "--owner", studio, code=1, EXHIBIT_ALLOWED_NETWORKS=""
     )
-    assert cli.ask("watch", "list", "--owner", "lighthouse") == {"watches": []}
+    assert cli.ask("watch", "list", "--owner", studio) == {"watches": []}
     assert "needs a source" in cli.run("watch", "add", "none", "--owner", studio, code=2).err
     assert (
         "isn't a period" in cli.run("watch", "add", "x", "--site", "http://a.example/", "--every", "soon", code=2).err
     )
+
+
+def test_a_watch_is_changed_stopped_and_deleted(cli: CommandLine, studio: str, tmp_path: Path) -> None:
+    own = ("--owner", studio)
+    (tmp_path / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
+    cli.run("watch", "add", "old", "--site", "http://127.0.0.1/", *own)
+    feed = ("--feed", "http://127.0.0.1/feed.xml")
+    changed = cli.ask("watch", "edit", "old", "--name", "new", "--every", "7d", "--pages", "9", *feed, *own)
+    assert (changed["name"], changed["every_seconds"], changed["budget"]["pages"]) == ("new", 604_800, 9)
+    assert [one["kind"] for one in changed["sources"]] == ["site", "feed"]
+    assert "isn't running" in cli.run("watch", "stop", "new", *own).out
+    cli.run("watch", "run", "new", *own)
+    assert "Run 1 of new ends" in cli.run("watch", "stop", "new", *own).out
+    assert "is ending already" in cli.run("watch", "stop", "new", *own).out
+    assert cli.ask("crawl", "show", "new", *own)["reason"] == "stopped"
+    less = cli.ask("watch", "edit", "new", "--remove", "http://127.0.0.1/", *own)
+    assert [one["kind"] for one in less["sources"]] == ["feed"]
+    assert "doesn't look at" in cli.run("watch", "edit", "new", "--remove", "http://a.example/", *own, code=2).err
+    assert "at least one place" in cli.run("watch", "edit", "new", "--remove", feed[1], *own, code=2).err
+    cli.run("watch", "edit", "new", "--site", "http://10.0.0.1/", *own, code=1)
+    words = ("--words", tmp_path / "words.txt")
+    assert "not for words" in cli.run("watch", "add", "w", "--search", "tineye", *words, *own, code=2).err
+    assert "Only a watch that asks a search has words" in cli.run("watch", "edit", "new", *words, *own, code=2).err
+    assert "Add --yes" in cli.run("watch", "delete", "new", *own, code=2).err
+    cli.run("watch", "delete", "new", "--yes", *own)
+    assert cli.ask("watch", "list", *own) == {"watches": []}
+
+
+def test_a_key_for_a_search_is_read_and_never_shown(cli: CommandLine, studio: str, tmp_path: Path) -> None:
+    own, key = ("--owner", studio), "secret-of-the-studio"
+    ran = cli.run("search", "key", "tineye", *own, told=f" {key}\n")
+    assert "kept, encrypted" in ran.out
+    assert "can't be a key" in cli.run("search", "key", "tineye", *own, told="", code=2).err
+    assert "There is no search" in cli.run("search", "key", "nothing", *own, told=key, code=2).err
+    (tineye,) = cli.ask("search", "list", *own)["searches"]
+    assert (tineye["search"], tineye["takes"], tineye["key_added_at"] is None) == ("tineye", "pictures", False)
+    shown = ran.out + ran.err + cli.run("search", "list", *own).out + cli.run("log", "list").out
+    assert key not in shown
+    assert not any(key.encode() in path.read_bytes() for path in (cli.data / "log").rglob("*") if path.is_file())
+    copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
+    assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
+    assert copies["private"]
+    (tmp_path / "words.txt").write_text("wave\n", "utf-8")
+    words = ("--words", tmp_path / "words.txt")
+    assert "not for words" in cli.run("watch", "edit", "copies", *words, *own, code=2).err
+    assert "is removed" in cli.run("search", "forget", "tineye", *own).out
+    assert "There is no key" in cli.run("search", "forget", "tineye", *own).out
+    cli.run("watch", "delete", "copies", "--yes", *own)
 
 
 def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
@@ -195,6 +223,7 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
     assert confirmed["decided_by"] == "demonstration switch"
     assert confirmed["bundles"][0]["seal"] is not None
     assert "is confirmed" in cli.run("case", "clear", number, "--reason", "no", *own, code=2).err
+    assert "No member reported" in cli.run("keep", "0" * 64, "--reason", "no", code=2).err
 
     (bundle,) = cli.ask("bundle", "get", number, "--out", tmp_path, *own)["files"]
     assert Path(bundle).name == "the-studio-case-1-bundle-1.zip"
@@ -204,44 +233,6 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
     assert {Path(name).suffix for name in report["files"]} == {".pdf", ".csv", ".xlsx", ".json"}
     assert all(Path(name).stat().st_size > 0 for name in report["files"])
     assert not list(tmp_path.glob(".*"))
-
-
-def test_verify_names_what_is_broken_and_needs_no_data_folder(
-    cli: CommandLine, studio: str, folder: Path, tmp_path: Path
-) -> None:
-    alone = CommandLine(tmp_path / "nowhere")
-    broken = tmp_path / "broken.zip"
-    broken.write_bytes(b"PK\x03\x04" + b"\0" * 100)
-    text = tmp_path / "text.zip"
-    text.write_text("no bundle")
-    missing = tmp_path / "missing.zip"
-    for path in (text, missing):
-        assert alone.ask("verify", path, code=2)["bundles"][0]["verdict"] == "no-bundle"
-    several = alone.ask("verify", broken, text, code=1)["bundles"]
-    assert [one["verdict"] for one in several] == ["failed", "no-bundle"]
-    assert "broken.zip" in alone.run("verify", broken, text, code=1).out
-    assert "missing.json" in alone.run("verify", broken, "--trust", tmp_path / "missing.json", code=2).err
-    assert not alone.data.exists()
-
-
-def test_compare_needs_no_server_and_draws(tmp_path: Path) -> None:
-    alone = CommandLine(tmp_path / "nowhere")
-    work, copy, other = (tmp_path / name for name in ("work.jpg", "copy.jpg", "other.jpg"))
-    work.write_bytes(photograph(1))
-    copy.write_bytes(copy_of(photograph(1)))
-    other.write_bytes(photograph(2))
-    drawings = ("--overlay", tmp_path / "over.png", "--difference", tmp_path / "difference.jpg")
-    answer = alone.ask("compare", work, copy, *drawings)
-    assert answer["decision"] == "certain"
-    assert 0.5 < answer["probability"] < 1
-    assert len(answer["calibration"]) == 64
-    assert (tmp_path / "over.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "difference.jpg").read_bytes().startswith(b"\xff\xd8")
-    assert "over.gif ends neither" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
-    assert alone.ask("compare", work, other)["decision"] == "none"
-    other.write_bytes(b"no picture")
-    assert "aren't a picture" in alone.run("compare", work, other, code=1).err
-    assert not alone.data.exists()
 
 
 def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: CommandLine, studio: str, shop: Shop) -> None:
@@ -268,28 +259,6 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Comman
     assert cli.ask("watch", "run", "slow", "--wait", "--owner", studio)["number"] == 1
 
 
-def test_with_workers_running_they_do_what_commands_wait_for(open_folder: Path, shop: Shop) -> None:
-    settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
-    run = CommandLine(open_folder / "data", settings)
-    (open_folder / "one.jpg").write_bytes(photograph(1))
-    try:
-        assert "Exhibit runs: http://127.0.0.1:" in run.run("up", "--detach").out
-        assert "runs already" in run.run("up", "--detach").out
-        assert "Stop it with `exhibit down`." in run.run("up", code=2).err
-        status = run.ask("status")
-        assert (status["running"], set(status["waiting"])) == (True, {step for step, *_ in BATCHES})
-        run.run("owner", "add", "Studio")
-        run.run("work", "add", open_folder / "one.jpg")
-        run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
-        assert run.ask("watch", "run", "shop", "--wait")["cases"] == 1
-        run.run("case", "confirm", "1", "--wait")
-        assert len(run.ask("report", "make", "--out", open_folder / "out")["files"]) >= 3
-    finally:
-        stopped = run.run("down", code=None)
-    assert (stopped.code, stopped.out) == (0, "Stopped.\n")
-    wait_until(lambda: not processes_of(open_folder))
-
-
 def test_a_paused_watch_runs_again_only_when_resumed(cli: CommandLine, studio: str, folder: Path) -> None:
     own = ("--owner", studio)
     cli.run("watch", "add", "import", "--folder", folder / "works", *own)
@@ -306,9 +275,10 @@ def test_a_person_gets_a_password_that_is_shown_once(cli: CommandLine, studio: s
     own = ("--owner", studio)
     assert "Use --generate." in cli.run("user", "add", "ann@studio.example", *own, code=2).err
     assert "isn't an e-mail address" in cli.run("user", "add", "ann", "--generate", *own, code=2).err
-    shown = cli.run("user", "add", "ann@studio.example", "--role", "owner", "--generate", *own).out
+    shown = cli.run("user", "add", "ann@studio.example", "--generate", *own).out
     assert len(shown.splitlines()[-1].split()[-1]) >= 12
     assert cli.ask("user", "list") == {"users": [{"email": "ann@studio.example", "owner": studio, "role": "owner"}]}
+    assert "bob@studio.example is reviewer" in cli.run("user", "add", "bob@studio.example", "--generate", *own).out
 
 
 def test_rules_of_the_operator_are_kept_listed_and_taken_back(cli: CommandLine, tmp_path: Path) -> None:
@@ -375,12 +345,13 @@ def test_the_error_rate_is_printed_exported_and_computed_by_an_outsider(
 
 
 def test_calibrating_refuses_what_is_too_small_and_leaves_nothing_behind(cli: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "one.jpg").write_bytes(photograph(1))
+    small = [jpeg(textured(seed, (160, 120))) for seed in range(21)]
+    (tmp_path / "one.jpg").write_bytes(small[1])
     assert "No folder is named" in cli.run("calibrate", code=2).err
     assert "holds 1 different photographs" in cli.run("calibrate", "--folder", tmp_path, code=2).err
     assert "1 file is too few" in cli.run("calibrate", "--folder", tmp_path, "--dry-run", code=2).err
-    for seed in range(21):
-        (tmp_path / f"{seed}.jpg").write_bytes(photograph(seed))
+    for number, data in enumerate(small):
+        (tmp_path / f"{number}.jpg").write_bytes(data)
     assert cli.run("calibrate", "--folder", tmp_path, "--edited", "20", "--json").answer["photographs"] == 21
     assert not (cli.data / "calibration").exists()
     cli.run("calibrate", "reset")

@@ -4,6 +4,7 @@ import pytest
 
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from registry.history import in_english
 from registry.models import Bundle, LogSubmission, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import decisions
@@ -70,7 +71,7 @@ def test_a_dispute_is_kept_with_its_reason_until_somebody_settles_it(inline: Inl
     assert studio.cases.filter(disputed_at__isnull=False, decision="cleared").count() == 1
     decisions.settle(case, by="Ann", reason="I asked the photographer.")
     assert not studio.cases.filter(disputed_at__isnull=False).exists()
-    said = list(case.events.values_list("kind", "actor", "sentence"))[:2]
+    said = [(one.kind, one.actor, in_english(one.said, one.sentence)) for one in case.events.all()[:2]]
     assert said == [
         ("settled", "Ann", "The decision stands. I asked the photographer."),
         ("disputed", "Ben", "Disputed. It is ours."),

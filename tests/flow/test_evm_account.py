@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -48,6 +49,30 @@ def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as raised:
             account_from_file(locked, password)
         assert "guessed" not in str(raised.value)
+
+
+def test_what_is_wrong_with_an_encrypted_key_is_told_of_the_file_that_it_is_wrong_with(tmp_path: Path) -> None:
+    locked, word = tmp_path / "locked.json", tmp_path / "word"
+    made = create_keyfile_json(KEY, b"open sesame", iterations=2)
+    locked.write_text(json.dumps(made))
+    with pytest.raises(ConfigError, match=r"The password in .*/word can't be read"):
+        account_from_file(locked, word)
+    word.write_bytes(b"\xff")
+    word.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"The password in .*/word can't be read"):
+        account_from_file(locked, word)
+    word.write_text("open sesame")
+    others: tuple[dict[str, Any], ...] = (
+        {},
+        {"version": 1},
+        made | {"crypto": "none"},
+        made | {"crypto": {**made["crypto"], "kdf": "md5"}},
+    )
+    prf = {**made["crypto"]["kdfparams"], "prf": "sha256"}
+    for other in (*others, made | {"crypto": {**made["crypto"], "kdfparams": prf}}):
+        locked.write_text(json.dumps(other))
+        with pytest.raises(ConfigError, match=r"locked\.json can't be decrypted: .* or isn't Web3 Secret Storage"):
+            account_from_file(locked, word)
 
 
 @pytest.mark.parametrize("text", ["no key", "00" * 32, "07" * 31, "ff" * 32, ""])

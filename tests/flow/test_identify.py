@@ -17,8 +17,9 @@ from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureE
 from exhibit.types import Decision, Verification
 from indexer.wording import as_plain
 from registry.models import HostDenial, LogCheckpoint, Match, Picture
-from tests.assets.command_line import CHECKOUT, CommandLine
+from tests.assets.command_line import CHECKOUT, CommandLine, forking
 from tests.assets.documented import json_keys
+from tests.assets.installed import install
 from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, page_with, text_page, textured
 from tests.flow.rows import owner, register
@@ -122,8 +123,9 @@ def cli() -> Iterator[CommandLine]:
         folder = Path(name)
         folder.chmod(0o755)
         settings = {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"}
-        with EmbeddedServers(load_config({"EXHIBIT_DATA": str(folder / "data")})):
-            asked = CommandLine(folder / "data", settings)
+        install(folder / "data")
+        line = CommandLine(folder / "data", settings)
+        with EmbeddedServers(load_config({"EXHIBIT_DATA": str(folder / "data")})), forking(line) as asked:
             for title, picture in (("harbour", HARBOUR), ("alley", ALLEY)):
                 (folder / f"{title}.png").write_bytes(encoded(picture))
             asked.run("owner", "add", "Studio")

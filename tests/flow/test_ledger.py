@@ -1,5 +1,6 @@
 """The licence ledger as it grows, and works and watches as their owners arrange them."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import owned, watching
+from registry import licence_trial, owned, watching
+from registry.history import in_english
+from registry.ledger import effects_of
 from registry.licence_trial import try_licences
 from registry.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
 from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner, Sighting
@@ -21,12 +24,12 @@ from workers.steps.register import remove_work
 DAY = timedelta(days=1)
 
 
-def looked_at(inline: Inline, of: Owner) -> dict[str, list[int]]:
+def looked_at(inline: Inline, of: Owner) -> Mapping[str, list[int]]:
     """What the last change of the ledger did to cases, once its step has run."""
     look_at_ledger(inline.house, waiting_changes(of))
     last = LedgerChange.objects.filter(owner=of).latest("pk")
     assert last.state == "done"
-    return {what: numbers for what, numbers in last.progress.items() if what != "after"}
+    return effects_of([last]).get(last.pk, {})
 
 
 def case_at(inline: Inline, of: Owner, host: str, name: str, seed: int = 1) -> Case:
@@ -136,12 +139,31 @@ def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline
     confirm(inline.house, narrow, by="Ann", reason="")
     before = LogSubmission.objects.count()
     trial = try_licences(studio, [NewLicence("A", domain="shop.example"), NewLicence("B", url_pattern="*print*")])
-    assert (trial.licensed, trial.partly, trial.decided, trial.reopened) == (1, 0, 1, 0)
+    assert trial.counts == {"reopened": 0, "licensed": 1, "decided": 1, "partly": 0}
     assert trial.effects == {wide.number: "licensed", narrow.number: "decided"}
     assert try_licences(studio, [NewLicence("A", domain="shop.example", valid_until=now().date() - DAY)]).effects == {}
     assert LogSubmission.objects.count() == before
     many = [NewLicence(f"L {n}", domain="elsewhere.example") for n in range(30)]
     assert try_licences(studio, many).effects == {other.number: "licensed"}
+
+
+def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    for name in ("a", "b", "c"):
+        case_at(inline, studio, f"{name}.example", name)
+    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="a.example")])
+    looked_at(inline, studio)
+    new = checked(NewLicence("A", url_pattern="*c.example/*"))
+    whole = try_licences(studio, [new], instead_of=licence)
+    assert whole.counts == {"reopened": 1, "licensed": 1, "decided": 0, "partly": 0}
+    assert whole.effects == {1: "reopened", 3: "licensed"}
+    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    pieces, found = 0, licence_trial.NOTHING
+    while found.after is not None:
+        found = try_licences(studio, [new], instead_of=licence, so_far=found, seconds=0)
+        pieces += 1
+    assert (found, pieces) == (whole, 4)
 
 
 def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: Inline) -> None:
@@ -164,8 +186,8 @@ def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: Inline) -
     given.refresh_from_db()
     assert (covered.decision, covered.reason) == ("open", "Licence 1 was ended. Earlier")
     assert given.decision == "licensed"
-    told = given.events.filter(kind="ledger").values_list("sentence", flat=True)
-    assert "Licence 1 was ended. Earlier The decision stays as a person made it." in told
+    told = [in_english(one.said, one.sentence) for one in given.events.filter(kind="ledger")]
+    assert "Licence 1 was ended. The decision stays as a person made it. Earlier" in told
     licence.refresh_from_db()
     with pytest.raises(WrongUseError, match="already"):
         end_licence(licence, now().date(), by="Ann", reason="Again")
@@ -192,8 +214,8 @@ def test_each_change_tells_what_its_own_licences_did(inline: Inline) -> None:
     keep_licences(studio, [NewLicence("Elsewhere", domain="other.example")])
     keep_licences(studio, [NewLicence("A", domain="shop.example")])
     look_at_ledger(inline.house, waiting_changes(studio))
-    told = [one.progress.get("licensed") for one in LedgerChange.objects.order_by("pk")]
-    assert told == [None, [case.number]]
+    elsewhere, here = LedgerChange.objects.order_by("pk")
+    assert effects_of([elsewhere, here]) == {here.pk: {"licensed": [case.number]}}
 
 
 def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: Inline) -> None:
@@ -202,9 +224,23 @@ def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: Inline
     cases = [case_at(inline, studio, f"{name}.example", name) for name in ("a", "b", "c")]
     keep_licences(studio, [NewLicence("A", url_pattern="*.example/page*")])
     (waiting,) = waiting_changes(studio)
-    LedgerChange.objects.filter(pk=waiting).update(progress={"after": cases[0].pk, "licensed": [1]})
-    assert looked_at(inline, studio) == {"licensed": [1, 2, 3]}
+    LedgerChange.objects.filter(pk=waiting).update(looked_until=cases[0].pk)
+    assert looked_at(inline, studio) == {"licensed": [2, 3]}
     assert [case.decision for case in Case.objects.order_by("pk")] == ["open", "licensed", "licensed"]
+
+
+def test_a_look_that_died_before_it_noted_how_far_it_was_tells_nothing_twice(inline: Inline) -> None:
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    (licence,), _ = keep_licences(studio, [NewLicence("A", domain="other.example")])
+    case = case_at(inline, studio, "shop.example", "a")
+    license_use(case, licence, by="Ann", reason="")
+    looked_at(inline, studio)
+    end_licence(licence, now().date() - DAY, by="Ann", reason="Over")
+    assert looked_at(inline, studio) == {"stayed": [case.number]}
+    LedgerChange.objects.filter(kind="ended").update(state="todo", looked_until=0)
+    assert looked_at(inline, studio) == {"stayed": [case.number]}
+    assert case.events.filter(kind="ledger").count() == 1
 
 
 def test_a_use_that_a_person_licensed_is_asked_about_again_after_the_licence_has_ended(inline: Inline) -> None:

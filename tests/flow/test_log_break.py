@@ -7,6 +7,8 @@ import pytest
 from django.db import connection
 
 from desk.cli.trust import own_trust
+from evidence.log import BrokenHistoryError
+from evidence.notes import parse_verifier_key, verify_note
 from evidence.seen import checkpoints_in
 from evidence.trust import load_trust
 from evidence.verdict import State
@@ -56,6 +58,23 @@ def test_who_pins_the_new_name_alone_still_sees_the_registration_proven(inline: 
     assert checks["registration"].state is State.PASSED
     checks = {check.name: check for check in verify(broken, replace(trust, logs=())).checks}
     assert checks["checkpoint"].state is State.NOT_CHECKED
+
+
+def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_under_it(inline: Inline) -> None:
+    sealed_bundle(inline, owner("studio"))
+    old = inline.house.log.vkey()
+    (inline.house.config.data_dir / "secrets" / "log.key").unlink()
+    del inline.house._log_signer
+    submit(EntryType.CASE, {"number": 1})
+    sequence_log(inline.house)
+    with pytest.raises(BrokenHistoryError, match="isn't the one that signed before"):
+        sign_checkpoint(inline.house)
+    new_origin(inline.house, by="Ann", reason="The key was lost.", name="example.org/second")
+    later = sign_checkpoint(inline.house)
+    assert later is not None
+    assert [one.vkey for one in own_trust(inline.house, "").logs] == [old, inline.house.log.vkey()]
+    assert parse_verifier_key(old)[1] != parse_verifier_key(inline.house.log.vkey())[1]
+    assert verify_note(later.note, inline.house.log.vkey()).size == later.size
 
 
 def test_roots_are_written_without_what_else_their_file_says_and_named_when_they_cannot_be_read(

@@ -19,10 +19,10 @@ from exhibit.entries import EntryType
 from registry.keys import Use
 from registry.models import DocumentKey, LogCheckpoint, LogOpening, LogSubmission, Owner, SealingKey
 from tests.assets.command_line import CHECKOUT
+from tests.assets.installed import install
 from tests.flow.stack import connected_to
 from workers.keys import change_master_key, document_key, rotate, signer_of
 from workers.log_replay import replay
-from workers.migrate import migrate
 from workers.servers import EmbeddedServers
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.wiring import House
@@ -90,8 +90,8 @@ def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
 ) -> None:
     random = Random(SEED)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
+    install(config.data_dir)
     with EmbeddedServers(config), connected_to(config), django_db_blocker.unblock():
-        migrate()
         for _ in range(ROUNDS):
             work_and_die(config, random.uniform(0, LONGEST))
             house = House(config)

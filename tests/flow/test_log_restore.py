@@ -15,46 +15,30 @@ from evidence.at_rest import SEALING, decrypt
 from evidence.notes import verify_note
 from evidence.trust import load_trust
 from exhibit.config import load_config
+from exhibit.entries import EntryType
+from exhibit.errors import ExhibitError
 from exhibit.secrets import master_key
+from registry.log import submit
 from registry.models import Owner
-from tests.assets.command_line import CHECKOUT, CommandLine
+from tests.assets.command_line import CHECKOUT, CommandLine, forking
+from tests.assets.installed import install
 from tests.flow.stack import connected_to
 from tests.processes import wait_until
 from workers.addresses import database_url
 from workers.keeper import are_kept
 from workers.keys import document_key, sealing_key
+from workers.migrate import migrate
 from workers.programs import postgres_programs
 from workers.servers import EmbeddedServers
-from workers.wiring import House
-
-LOG = """
-import os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
-from workers.migrate import migrate
-migrate()
-from exhibit.config import load_config
-from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError
-from registry.log import submit
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.wiring import House
-house = House(load_config())
-for number in range(int(sys.argv[1])):
-    submit(EntryType.CASE, {"number": number})
-sequence_log(house)
-try:
-    print(sign_checkpoint(house).note, end="")
-except ExhibitError as error:
-    sys.exit(str(error))
-"""
 
 
 class Installation:
     """An installation in a folder of its own, whose servers run only while something is done with it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        self.cli = CommandLine(self.data)
+    def __init__(self, cli: CommandLine) -> None:
+        self.data, self.cli = cli.data, cli
         self._programs = postgres_programs()
 
     @contextmanager
@@ -64,12 +48,19 @@ class Installation:
 
     def log(self, count: int) -> tuple[str, str]:
         """Put entries into the log and sign its head; returns the signed note, or why there is none."""
-        command = [sys.executable, "-c", LOG, str(count)]
-        ran = subprocess.run(
-            command, cwd=CHECKOUT, env=self.cli.environ, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert "Traceback" not in ran.stderr, ran.stderr
-        return ran.stdout, ran.stderr
+        config = load_config({"EXHIBIT_DATA": str(self.data)})
+        with connected_to(config):
+            migrate()
+            house = House(config)
+            for number in range(count):
+                submit(EntryType.CASE, {"number": number})
+            sequence_log(house)
+            try:
+                head = sign_checkpoint(house)
+            except ExhibitError as error:
+                return "", str(error)
+            assert head is not None
+            return head.note, ""
 
     def dump(self, to: Path, form: str = "custom") -> None:
         self._postgres("pg_dump", "--format", form, "--file", str(to))
@@ -83,8 +74,10 @@ class Installation:
 
 
 @pytest.fixture
-def installation(open_folder: Path) -> Installation:
-    return Installation(open_folder)
+def installation(open_folder: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Installation]:
+    install(open_folder / "data")
+    with django_db_blocker.unblock(), forking(CommandLine(open_folder / "data")) as cli:
+        yield Installation(cli)
 
 
 @pytest.mark.slow
@@ -167,10 +160,10 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
 
 @pytest.mark.slow
 def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_private_key(
-    installation: Installation, open_folder: Path, django_db_blocker: DjangoDbBlocker
+    installation: Installation, open_folder: Path
 ) -> None:
     config = load_config({"EXHIBIT_DATA": str(installation.data)})
-    with installation.up(), django_db_blocker.unblock():
+    with installation.up():
         installation.log(3)
         with connected_to(config):
             _check_refusals()

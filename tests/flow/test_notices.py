@@ -1,72 +1,38 @@
-"""Notices from a draft to what became of them: what each must hold, who signed what, what left, and what is due."""
+"""Notices from a draft to a signature: what each must hold, what stops it, and who signed what."""
 
 import io
-from dataclasses import replace
-from datetime import date, timedelta
+import re
+from datetime import timedelta
 
 import pytest
-from django.core import mail
 from pypdf import PdfReader
-from pytest_django import Settings
 
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
 from registry import notices
-from registry.models import Capture, Case, LogOpening, Notice, NoticeMail, Owner
-from registry.notices import business_day, due_after, months_later
-from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from registry.licences import NewLicence, keep_licences
+from registry.models import (
+    Capture,
+    Case,
+    LogOpening,
+    Notice,
+    Owner,
+    Picture,
+    PictureReport,
+    Sighting,
+    Work,
+)
+from tests.flow.noticed import ANSWERS, begun, signed, studio
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph
 from workers.inline import Inline
 from workers.notices import addressees, wording
-from workers.notices.contents import QUESTIONS, gaps, items_of, letter, us_unregistered
-from workers.notices.signing import file_of, read_mark, send_by_mail, sign
-from workers.steps.decide import confirm
+from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
+from workers.notices.signing import file_of, read_mark, sign
 from workers.steps.match import match_pictures
-from workers.steps.notice import send_notices
 
-SENDER = {
-    "addressee_name": "Copyright Agent",
-    "addressee_email": "agent@shop.example",
-    "sender_name": "Ann Example",
-    "sender_capacity": "owner",
-    "sender_address": "1 Harbour Road, Kiel",
-    "sender_telephone": "+49 431 0000",
-    "sender_email": "ann@example.org",
-}
-ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "market": "replaces", "words": ""}
-
-
-@pytest.fixture
-def studio(inline: Inline) -> Owner:
-    """An owner with two works, each with a confirmed case of shop.example."""
-    mail_by(inline, "smtp://localhost")
-    made = owner("studio")
-    for seed, title in ((1, "Two parrots"), (2, "A harbour")):
-        register(inline.house, made, photograph(seed), title)
-    planned, epoch = claimed_slice(made)
-    copies = [copy_of(photograph(1)), copy_of(photograph(2))]
-    match_pictures(inline.house, bring(inline.house, planned, epoch, copies))
-    for case in Case.objects.all():
-        confirm(inline.house, case, by="Ann", reason="No order.")
-    return made
-
-
-def mail_by(inline: Inline, url: str) -> None:
-    inline.house.config = replace(inline.house.config, mail_url=url)
-
-
-def begun(of: Owner, kind: str = "dmca", language: str = "en", *cases: int) -> Notice:
-    row = notices.draft(of, cases or (1, 2), kind, language, by="ann@example.org")
-    notices.fill(row, SENDER, SENDER)
-    for case in cases or (1, 2):
-        notices.consider(row, case, ANSWERS, "")
-    return notices.notice(of, row.number)
-
-
-def signed(inline: Inline, row: Notice) -> Notice:
-    sign(inline.house, row, typed="ann  example", read=read_mark(letter(row)), by="ann@example.org")
-    return notices.notice(row.owner, row.number)
+__all__ = ["studio"]
 
 
 def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> None:
@@ -163,106 +129,6 @@ def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Ow
     assert told[0].submission.type == EntryType.CASE
 
 
-def test_a_mail_leaves_once_with_the_signed_bytes(studio: Owner, inline: Inline, settings: Settings) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    row = signed(inline, begun(studio))
-    first = send_by_mail(inline.house, row, by="ann@example.org")
-    assert send_by_mail(inline.house, row, by="ann@example.org") == first
-    send_notices(inline.house, [first.pk])
-    send_notices(inline.house, [first.pk])
-    (sent,) = mail.outbox
-    assert (sent.to, sent.reply_to) == (["agent@shop.example"], ["ann@example.org"])
-    text = file_of(inline.house, row, "notice.txt")
-    assert text is not None
-    assert f"{sent.subject}\n\n{sent.body}".encode() == text[0]
-    row = notices.notice(studio, row.number)
-    assert (row.state, row.due_what) == ("sent", "reminder")
-    eml = file_of(inline.house, row, "mail.eml")
-    assert eml is not None
-    assert first.message_id.encode() in eml[0]
-
-
-def test_what_a_person_has_sent_meanwhile_does_not_leave_again(
-    studio: Owner, inline: Inline, settings: Settings
-) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    row = signed(inline, begun(studio))
-    made = send_by_mail(inline.house, row, by="ann@example.org")
-    with pytest.raises(WrongUseError, match="can't be taken back"):
-        notices.take_back(row, by="Ann")
-    notices.keep_sent(row, "by hand", by="Ann")
-    send_notices(inline.house, [made.pk])
-    assert mail.outbox == []
-    assert NoticeMail.objects.get().state == "done"
-
-
-def test_an_address_that_is_refused_is_given_up_and_the_signature_can_be_taken_back(
-    studio: Owner, inline: Inline
-) -> None:
-    row = signed(inline, begun(studio))
-    send_by_mail(inline.house, row, by="ann@example.org")
-    NoticeMail.objects.update(state="failed")
-    notices.take_back(row, by="Ann")
-    row = notices.notice(studio, row.number)
-    assert (row.state, row.files, NoticeMail.objects.exists()) == ("draft", [], False)
-    assert signed(inline, row).state == "signed"
-
-
-def test_a_server_that_does_not_take_the_mail_leaves_it_waiting(
-    studio: Owner, inline: Inline, settings: Settings
-) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    row = signed(inline, begun(studio))
-    made = send_by_mail(inline.house, row, by="ann@example.org")
-    send_notices(inline.house, [made.pk])
-    waiting = NoticeMail.objects.get()
-    assert (waiting.state, notices.notice(studio, 1).state) == ("todo", "signed")
-    assert "didn't take it" in waiting.error
-
-
-def test_without_a_mail_server_nothing_is_said_to_be_sent(studio: Owner, inline: Inline) -> None:
-    mail_by(inline, "")
-    row = signed(inline, begun(studio))
-    with pytest.raises(WrongUseError, match="No mail server"):
-        send_by_mail(inline.house, row, by="ann@example.org")
-    notices.keep_sent(row, "by hand", by="ann@example.org")
-    assert notices.notice(studio, row.number).state == "sent"
-
-
-def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: Inline) -> None:
-    row = signed(inline, begun(studio))
-    notices.keep_sent(row, "by hand", by="Ann")
-    today = now().date()
-    notices.happened(row, "countered", today, "By mail.", by="Ann")
-    row, case = notices.notice(studio, row.number), Case.objects.get(number=1)
-    assert (row.due_on, row.due_what) == (business_day(today, 10), "dmca-counter")
-    assert notices.pausing(case) == row
-    with pytest.raises(WrongUseError, match="Case 1 is paused"):
-        notices.draft(studio, (1,), "offer", "en", by="Ann")
-    notices.happened(row, "resolved", today, "", by="Ann")
-    assert notices.pausing(case) is None
-    assert notices.draft(studio, (1,), "offer", "en", by="Ann").number == 2
-    with pytest.raises(WrongUseError, match="in the future"):
-        notices.happened(row, "removed", today + timedelta(days=9), "", by="Ann")
-
-
-def test_terms_are_counted_from_the_day_that_a_person_names() -> None:
-    friday = date(2026, 11, 20)
-    assert business_day(friday, 10) == date(2026, 12, 4)
-    assert months_later(date(2026, 8, 31), 6) == date(2027, 2, 28)
-    due = {
-        ("prc", "countered"): (date(2026, 12, 5), "prc-statement"),
-        ("dsa", "answered"): (date(2027, 5, 20), "dsa-complaint"),
-        ("dmca", "countered"): (date(2026, 12, 4), "dmca-counter"),
-    }
-    for (kind, what), expected in due.items():
-        found = due_after(kind, what, friday)
-        assert found is not None
-        assert (found.day, found.what) == expected
-    assert due_after("dmca", "removed", friday) is None
-
-
 def test_a_notice_takes_confirmed_cases_of_one_party_only(studio: Owner, inline: Inline) -> None:
     Case.objects.filter(number=2).update(party="other.example")
     with pytest.raises(WrongUseError, match="one party"):
@@ -287,17 +153,101 @@ def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio
     work.save()
     row = begun(studio)
     assert gaps(row, items_of(row)) == [
-        "Case 1: the work's term is over on the dates entered. Write why the notice is sent."
+        "Case 1: the work's term may be over on the dates entered. Write why the notice is sent."
     ]
     notices.consider(row, 1, ANSWERS, "The dates are those of another artist of this name.")
     assert gaps(row, items_of(row)) == []
 
 
+def test_a_place_that_a_licence_covers_today_is_not_listed(studio: Owner) -> None:
+    row = begun(studio, "dsa")
+    keep_licences(studio, [NewLicence("The shop", domain="shop.example", url_pattern="*/page-0")])
+    text = letter(row).text
+    assert "page-1" in text
+    assert "page-0" not in text
+    assert f"searched on {now().date().isoformat()}, cover no such use" in text
+    assert gaps(row, items_of(row)) == ["Case 1: licence 1 covers what is left of it. Look at the case again."]
+
+
+def test_a_place_counts_by_its_last_sighting_which_a_licence_that_is_over_covers_no_more(
+    studio: Owner, inline: Inline
+) -> None:
+    today = now().date()
+    keep_licences(studio, [NewLicence("The shop", domain="shop.example", valid_until=today)])
+    row = begun(studio, "dsa", "en", 1)
+    assert "page-0" not in letter(row).text
+    planned, epoch = claimed_slice(studio, "later")
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(1))]))
+    first, later = Sighting.objects.filter(page_url="http://shop.example/page-0").order_by("pk")
+    Sighting.objects.filter(pk=first.pk).update(first_seen=now() - timedelta(days=9))
+    Sighting.objects.filter(pk=later.pk).update(last_seen=now() + timedelta(days=2))
+    text = letter(row).text
+    assert text.count("Page: http://shop.example/page-0") == 1
+    seen = f"first on {today - timedelta(days=9)} \\d\\d:\\d\\d and last on {today + timedelta(days=2)}"
+    assert re.search(seen, text)
+
+
+def test_the_letter_says_only_of_pictures_that_are_there_that_they_are_shown(studio: Owner) -> None:
+    row = begun(studio, "dsa")
+    assert "Both pictures of each work are shown side by side" in letter(row).text
+    seen = Case.objects.get(number=1).case_sightings.get()
+    Picture.objects.filter(pk=seen.match.found_id).update(bytes_state="purged")
+    assert "For 1 of the 2 works both pictures are shown" in letter(row).text
+    PictureReport.objects.create(
+        owner=studio,
+        picture=Case.objects.get(number=2).case_sightings.get().match.found,
+        case=Case.objects.get(number=2),
+        reported_by="Ann",
+        reason="x",
+        reported_at=now(),
+    )
+    assert "side by side" not in letter(row).text
+
+
+def test_somebody_else_who_holds_the_rights_is_named(studio: Owner) -> None:
+    Work.objects.filter(number=1).update(holder="Bea Holder")
+    assert "著作权人（权利人声明）：Bea Holder" in letter(begun(studio, "prc", "zh-Hans")).text
+    text = letter(begun(studio, "dsa")).text
+    assert text.count("Rights holder, as the owner declares: Bea Holder") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sender_email": "ann@example.org\nBcc: all@example.org"}, "isn't an e-mail address"),
+        ({"addressee_email": "agent at shop.example"}, "“agent at shop.example” isn't an e-mail address"),
+    ],
+)
+def test_an_address_to_which_no_mail_can_go_is_not_signed(studio: Owner, given: dict[str, str], said: str) -> None:
+    row = begun(studio)
+    notices.fill(row, given, given)
+    (missing,) = gaps(row, items_of(row))
+    assert said in missing
+
+
+def test_two_who_sign_and_change_at_once_come_one_after_the_other(studio: Owner, inline: Inline) -> None:
+    row = begun(studio)
+    read = read_mark(letter(row))
+    notices.fill(notices.notice(studio, row.number), {"addressee_email": "other@shop.example"}, ["addressee_email"])
+    with pytest.raises(WrongUseError, match="has changed since"):  # though this row was read before
+        sign(inline.house, row, typed="Ann Example", read=read, by="ann@example.org")
+
+
+def test_a_long_letter_comes_in_parts_that_are_the_letter() -> None:
+    text = "\n\n".join(f"{n}. " + "a line\n" * 400 for n in range(40))
+    parts = parts_of(text)
+    assert len(parts) > 2
+    assert max(map(len, parts)) <= 30_000
+    assert "".join(parts) == text
+    assert parts_of("one\n\ntwo") == ["one\n\ntwo"]
+
+
 def test_works_without_a_registration_in_the_united_states_are_named(studio: Owner) -> None:
     work = Case.objects.get(number=1).work
-    work.registrations = [{"office": "U.S. Copyright Office", "number": "VA 1", "date": ""}]
-    work.save()
-    assert us_unregistered(items_of(begun(studio))) == [2]
+    for office, unregistered in (("U.S. Copyright Office", [2]), ("United Kingdom IPO", [1, 2])):
+        work.registrations = [{"office": office, "number": "VA 1", "date": ""}]
+        work.save()
+        assert us_unregistered(items_of(begun(studio))) == unregistered
 
 
 def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> None:

@@ -7,14 +7,15 @@ from PIL import Image
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import RefusedError, WrongUseError
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, OwnershipRemark, Picture, Work
 from tests.flow.rows import owner, photograph, register
 from tests.unit.test_metadata import exif
 from workers import works
 from workers.deposits import make_deposit, sealed_deposit
 from workers.inline import Inline
-from workers.ownership import answer, holds_back, names_one_of, terms
+from workers.notices.stops import stopping
+from workers.ownership import answer, names_one_of, terms
 from workers.registrations import registration_of
 from workers.steps.purge import purge
 from workers.steps.register import NewWork, register_work
@@ -91,17 +92,17 @@ def test_names_are_compared_as_people_write_them(text: str, names: list[str], sa
 
 def test_likely_public_domain_stops_notices_until_a_person_gives_a_reason(inline: Inline, studio: Owner) -> None:
     work = register(inline.house, studio, photograph(1)).work
-    assert holds_back(work) == []
+    assert stopping(work) == []
     edit(work, Declared(title="A", author="Monet", author_died=1926, rights_statement="Public domain"), by="ann")
-    held = holds_back(Work.objects.get())
-    assert [one.kind for one in held] == ["dedication", "term"]
-    assert "EU" in held[1].details["countries"]
-    assert "US" not in held[1].details["countries"]  # nobody entered a publication
-    for one in held:
+    assert stopping(Work.objects.get()) == ["term", "dedication"]
+    countries = work.remarks.get(kind="term").details["countries"]
+    assert "EU" in countries
+    assert "US" not in countries  # nobody entered a publication
+    for one in work.remarks.filter(kind__in=["term", "dedication"]):
         answer(one, by="ann", reason="Our own photograph of it; see the contract.")
-    assert holds_back(Work.objects.get()) == []
+    assert stopping(Work.objects.get()) == []
     edit(work, Declared(title="A", author="Monet", author_died=1926, first_publication="1900"), by="ann")
-    assert [one.kind for one in holds_back(Work.objects.get())] == ["term"]  # now over in the United States, too
+    assert stopping(Work.objects.get()) == ["term"]  # now over in the United States, too
     assert {one.standing for one in terms(Work.objects.get())} == {"over"}
 
 
@@ -127,7 +128,7 @@ def test_a_change_is_kept_with_what_was_before_and_is_an_entry_of_the_log(inline
     assert before is not None
     assert after is not None
     assert after.submission == before.submission  # since when it is registered doesn't change
-    with pytest.raises(WrongUseError, match="Somebody else has changed"):
+    with pytest.raises(ConflictError, match="Somebody else has changed"):
         edit(work, Declared(title="B"), by="bob", version=0)
     assert declared_of(Work.objects.get()).title == "Two parrots"
 
@@ -147,10 +148,11 @@ def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline
 
     work = register(inline.house, studio, photograph(1)).work
     make_deposit(inline.house, work, by="ann")
-    edit(work, Declared(title="Two parrots", created="2020"), by="ann")
+    edit(work, Declared(title="Two parrots", created="2020", holder="Heirs of Ann", credit="Ann / Studio"), by="ann")
     second = make_deposit(inline.house, Work.objects.get(), by="ann")
     facts = sealed_facts(inline.house, sealed_deposit(inline.house, second))
     assert (second.number, facts.work.title) == (2, "Two parrots")
+    assert (facts.work.created, facts.work.holder, facts.work.credit) == ("2020", "Heirs of Ann", "Ann / Studio")
     assert facts.work.registration is not None
     assert facts.work.registration.opening["title"] == "Two parrots"
 

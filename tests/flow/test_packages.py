@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from click.testing import CliRunner
 
+from desk.cli import packages
+from desk.cli.frame import Desk
 from evidence.container import MAX_ZIP_BYTES
 from evidence.trust import load_trust
 from evidence.verdict import State
@@ -16,7 +19,7 @@ from evidence.verify import verify
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.models import Bundle, Case, Package
+from registry.models import Bundle, Case, Package, Work
 from tests.assets.tampering import files_of
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
@@ -36,6 +39,7 @@ from workers.steps.package import (
 )
 from workers.steps.purge import purge
 from workers.wiring import House
+from workers.works import attach
 
 
 @pytest.fixture
@@ -97,6 +101,20 @@ def test_the_other_side_gets_no_original(inline: Inline, sealed: list[Bundle], t
         assert "data/work/01.jpg" not in files
         assert "data/work/01-reduced.jpg" in files
         assert b"The originals stay here." in files["proofs/withheld.json"]
+
+
+def test_the_command_line_waits_for_a_zip_that_was_asked_for_and_isnt_made_yet(
+    inline: Inline, sealed: list[Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(inline.house.config)
+    desk.__dict__["house"] = inline.house
+    monkeypatch.setattr(packages, "open_desk", lambda: desk)
+    package = asked(sealed)
+    done = CliRunner().invoke(packages.package_command, ["get", str(package.number), "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.exception
+    package.refresh_from_db()
+    assert done.stdout == f"Package 1: {tmp_path / package_name(package)}\n"
+    assert (tmp_path / package_name(package)).stat().st_size == package_size(inline.house, package)
 
 
 def test_what_was_made_before_a_process_died_isnt_made_again(
@@ -174,6 +192,16 @@ def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: Inlin
     remove_package(inline.house, second, by="Ann")
     assert shared not in inline.house.blobs
     assert all(bundle.seal_digest in inline.house.blobs for bundle in sealed)
+
+
+def test_what_somebody_put_beside_a_work_outlives_the_package_it_came_from(
+    inline: Inline, sealed: list[Bundle]
+) -> None:
+    package = made(inline, asked(sealed))
+    contents = digests_of(package)[-1]
+    attach(inline.house, Work.objects.all()[0], "contents.txt", inline.house.blobs.get(contents), about="", by="Ann")
+    remove_package(inline.house, package, by="Ann")
+    assert [digest in inline.house.blobs for digest in digests_of(package)] == [False, False, True]
 
 
 def test_a_purge_takes_the_bundles_with_the_picture_along(inline: Inline, sealed: list[Bundle], tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.config import Config
-from registry import fingerprints, recaptures
+from registry import fingerprints, history, recaptures
 from registry.models import Capture, Case
 from registry.recaptures import Standing, next_visit
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.inline import Inline
-from workers.steps.capture import AGAIN, capture_sightings
+from workers.steps.capture import capture_sightings
 from workers.steps.decide import clear, confirm
 from workers.steps.match import match_pictures
 
@@ -48,7 +48,7 @@ def test_a_place_that_stays_away_is_left_alone() -> None:
 def test_a_page_that_dropped_the_picture_while_its_file_stays_is_a_standing_of_its_own() -> None:
     assert recaptures.standing_of("not-shown") == "hidden"
     assert days("not-shown", "captured", "captured") == 7
-    assert AGAIN.keys() == set(Standing)
+    assert all(f"again-{standing}" in history.PHRASES for standing in Standing)
 
 
 def test_no_pause_means_no_further_visit() -> None:
@@ -95,7 +95,25 @@ def visit_again(inline: Inline) -> list[int]:
 
 def standing_of(case: Case) -> Standing:
     ((standing, _),) = recaptures.standings(case).values()
+    case.refresh_from_db()
+    assert case.standing == standing
     return standing
+
+
+def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: Inline, case: Case) -> None:
+    first = case.captures.get()
+    other = {"page_key": first.page_key, "image_key": b"other", "sighting": first.sighting, "finished_at": now()}
+    case.captures.create(state="done", outcome="image-gone", **other)
+    recaptures.look_after(case)
+    assert case.standing == "online"
+    assert recaptures.visited([case])[case.pk].places == {Standing.ONLINE: 1, Standing.REMOVED: 1}
+    case.captures.create(state="done", outcome="unreachable", number=2, **other)
+    case.captures.filter(pk=first.pk).update(outcome="page-gone")
+    recaptures.look_after(case)
+    assert case.standing == "unseen"
+    case.captures.filter(number=2).update(outcome="page-gone")
+    recaptures.look_after(case)
+    assert case.standing == "removed"
 
 
 def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(inline: Inline, case: Case, site: Site) -> None:
@@ -114,7 +132,8 @@ def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(inline: Inl
     assert standing_of(case) == "removed"
     outcomes = list(case.captures.order_by("number").values_list("number", "outcome"))
     assert outcomes == [(1, "captured"), (2, "captured"), (3, "image-changed"), (4, "page-gone")]
-    told = list(case.events.filter(kind="captured").order_by("pk").values_list("sentence", flat=True))
+    rows = case.events.filter(kind="captured").order_by("pk")
+    told = [history.in_english(one.said, one.sentence) for one in rows]
     words = ["The page is there", "Visited again, still online", "Visited again, changed", "Visited again, removed"]
     assert [sentence.startswith(word) for sentence, word in zip(told, words, strict=True)] == [True] * 4
     assert Capture.objects.exclude(next_at=None).count() == 1

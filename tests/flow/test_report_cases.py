@@ -1,6 +1,10 @@
 """A case in a report: what it shows of what can't be had any more."""
 
+import pytest
+
 from exhibit.clock import now
+from indexer.draw import View, draw
+from indexer.draw_pair import Pair
 from registry.models import Capture, Case, Report
 from tests.flow.sealed import asked_bundle
 from workers.inline import Inline
@@ -26,6 +30,20 @@ def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(i
     report = request_report(case.owner, preparer="Ann")
     make_reports(inline.house, [report.pk])
     assert Report.objects.values_list("state", "error").get() == ("done", "")
+
+
+def test_a_case_without_a_seal_is_drawn_once_for_all_languages(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_bundle(inline).delete()
+    drawn: list[View] = []
+
+    def counted(view: View, pair: Pair) -> bytes:
+        drawn.append(view)
+        return draw(view, pair)
+
+    monkeypatch.setattr("workers.report_cases.draw", counted)
+    pictures = shown_case(inline.house, Case.objects.get(), "en").pictures
+    assert pictures["data/matches/01/overlay.jpg"] is pictures["data/matches/01/overlay.jpg"]
+    assert drawn == [View.OVERLAY]
 
 
 def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: Inline) -> None:

@@ -278,6 +278,30 @@ def test_a_stamp_stands_without_the_revocation_lists(authority: Authority, tmp_p
     assert [name for name, _ in receipt.material if name.startswith("crl-")] == []
 
 
+def test_revocation_lists_that_could_not_be_had_are_added_while_they_hold_at_the_stamped_time(tmp_path: Path) -> None:
+    server, lists = LoopbackServer(), [Answer(b"", status=503)]
+    elsewhere = Authority(tmp_path, server.url)
+
+    def answer(question: Question) -> Answer:
+        return lists[0] if question.path == "/issuing.crl" and lists else elsewhere.answer(question)
+
+    with server.running(answer):
+        early = anchor_to(server.url, elsewhere.root_pem).submit(DIGEST)
+        later = anchor_to(server.url, elsewhere.root_pem)
+        assert later.upgrade(DIGEST, early) == early
+        lists.clear()
+        assert later.upgrade(DIGEST, early) == early  # not asked for again at once
+        again = anchor_to(server.url, elsewhere.root_pem)
+        whole = again.upgrade(DIGEST, early)
+        assert early.time is not None
+        before = dataclasses.replace(early, time=early.time - timedelta(days=20_000))
+        assert again.upgrade(DIGEST, before) == before
+    assert sum(name.startswith("crl-") for name, _ in early.material) == 1
+    assert sum(name.startswith("crl-") for name, _ in whole.material) == 2
+    assert whole.material[: len(early.material)] == early.material
+    assert (whole.proof, whole.time) == (early.proof, early.time)
+
+
 def test_a_revocation_list_serves_several_stamps_and_one_that_is_too_long_is_left_out(
     authority: Authority, tmp_path: Path
 ) -> None:

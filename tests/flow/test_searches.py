@@ -9,15 +9,18 @@ import pytest
 from django.db import connection
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import owned, searching, watching
 from registry.models import Case, Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey, Sighting, Watch
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import copy_of, owner, photograph, register
+from workers.doctor import search_check
 from workers.inline import Inline
 from workers.keys import change_master_key
-from workers.searching import broken, keep_key, key_of, services
+from workers.search_services import broken, services
+from workers.searching import keep_key, key_of
 
 DAY = timedelta(days=1)
 SEARCH = "/rest/search/"
@@ -159,11 +162,37 @@ def test_a_picture_that_cant_be_searched_for_is_left_out_and_told(inline: Inline
     assert "work 1" in Refusal.objects.get().url
 
 
+def test_a_picture_whose_bytes_are_lost_is_told_and_the_next_one_is_asked_for(
+    inline: Inline, studio: Owner, site: Site
+) -> None:
+    register(inline.house, studio, photograph(2))
+    inline.house.blobs.remove(Digest.of(photograph(1)))
+    crawl, inquiry = run(inline, asking(inline, studio))
+    assert (crawl.state, inquiry.state, inquiry.asked) == ("done", "done", 1)
+    refused = Refusal.objects.get(reason="unsearchable")
+    assert (refused.url, refused.sentence) == ("search:tineye?work 1", "The picture can't be sent.")
+
+
 def test_a_search_that_fails_is_tried_again(inline: Inline, studio: Owner, site: Site) -> None:
     site.routes[SEARCH] = Answer(b"<h1>Bad gateway</h1>", status=502)
     _crawl, inquiry = run(inline, asking(inline, studio))
     assert (inquiry.state, inquiry.attempts) == ("todo", 1)
     assert "status 502" in inquiry.error
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "state"),
+    [(Answer(b"[]", length=9_000_000), "", "todo"), (Answer(b"{}"), "http://10.0.0.1", "failed")],
+)
+def test_an_answer_that_may_be_another_next_time_is_asked_for_again_and_no_private_address_is(
+    inline: Inline, studio: Owner, site: Site, given: Answer, url: str, state: str
+) -> None:
+    site.routes[SEARCH] = given
+    mapping = inline.house.config.data_dir / "searches" / "tineye.toml"
+    mapping.write_text(mapping.read_text(encoding="utf-8").replace(site.url(""), url or site.url("")), encoding="utf-8")
+    _crawl, inquiry = run(inline, asking(inline, studio))
+    assert (inquiry.state, inquiry.attempts) == (state, 1)
+    assert KEY not in inquiry.error
 
 
 def test_a_market_is_asked_for_words_page_by_page(inline: Inline, studio: Owner, site: Site) -> None:
@@ -212,5 +241,13 @@ def test_what_a_key_names_isnt_mixed_with_what_anybody_may_see(inline: Inline, s
 def test_a_mapping_that_cant_be_read_is_told_to_the_operator(inline: Inline, site: Site) -> None:
     folder = inline.house.config.data_dir / "searches"
     (folder / "wrong.toml").write_text("name = 7", encoding="utf-8")
+    (folder / "市场.toml").write_text((folder / "market.toml").read_text(encoding="utf-8"), encoding="utf-8")
     assert set(services(inline.house.config)) == {"tineye", "market"}
-    assert set(broken(inline.house.config)) == {"wrong"}
+    assert set(broken(inline.house.config)) == {"wrong.toml", "市场.toml"}
+    check = search_check(inline.house.config)
+    assert not check.ok
+    assert "wrong.toml" in check.sentence
+    assert "市场.toml" in check.sentence
+    for name in ("wrong.toml", "市场.toml"):
+        (folder / name).unlink()
+    assert search_check(inline.house.config).ok

@@ -13,8 +13,9 @@ from evidence.trust import Trust, TrustedKey
 from evidence.verdict import Check, State
 from evidence.verify import verify
 from exhibit.clock import now
-from tests.assets.bundles import LABEL, OWNER, Scene
+from tests.assets.bundles import OWNER, Scene
 from tests.assets.tampering import files_of, packed, rebagged, zipped
+from tests.assets.witnesses import LABEL
 
 DEVICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 STEM = DEVICE.public_key.hex()[:16]

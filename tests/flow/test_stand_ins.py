@@ -15,13 +15,12 @@ from exhibit.decode import decode
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
 from tests.assets.browser import CHROMIUM, Chromium
-from tests.assets.bundles import Scene, encoded, logged, make_scene, registered_bytes, textured
+from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene, registered_bytes, textured
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.flow.test_verify_page import Page, by_python, differences
 
 ORIGINAL = "data/work/01.jpg"
 WITHHELD = Withheld((ORIGINAL,), "The original is for the court.")
-FROM_FACTS = {"facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture"}
 
 
 @pytest.fixture(scope="module")

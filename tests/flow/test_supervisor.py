@@ -4,8 +4,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,8 @@ import requests
 
 from exhibit.config import Config, load_config
 from exhibit.errors import ExitCode
-from tests.processes import processes_of, wait_until
+from tests.assets.installed import install
+from tests.processes import free_port, processes_of, wait_until
 from workers import addresses
 from workers.celery import make_app, restore_unacknowledged
 from workers.servers import EmbeddedServers, servers_answer
@@ -42,23 +45,17 @@ class Product:
 
     def answers(self) -> bool:
         try:
-            return requests.get(self.status.address, timeout=10).status_code > 0
+            return requests.get(self.status.address, timeout=60).status_code > 0
         except requests.ConnectionError:
             return False
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def product(open_folder: Path) -> Iterator[Product]:
-    own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
+@contextmanager
+def running(folder: Path) -> Iterator[Product]:
+    own = {"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     command = [sys.executable, "-m", "workers.supervisor"]
+    install(folder / "data")
     with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -67,7 +64,23 @@ def product(open_folder: Path) -> Iterator[Product]:
         finally:
             process.terminate()
             process.wait(30)
-    wait_until(lambda: not processes_of(open_folder))
+    wait_until(lambda: not processes_of(folder))
+
+
+@pytest.fixture
+def product(open_folder: Path) -> Iterator[Product]:
+    """One that the test may end."""
+    with running(open_folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Product]:
+    """One that goes on running whatever a test does to parts of it."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-lasting-") as name:
+        Path(name).chmod(0o755)
+        with running(Path(name)) as made:
+            yield made
 
 
 def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product: Product, open_folder: Path) -> None:
@@ -84,36 +97,36 @@ def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product:
     assert not stop_running(product.config)
 
 
-def test_a_second_start_is_refused_with_a_sentence(product: Product) -> None:
+def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
     command = [sys.executable, "-m", "workers.supervisor"]
-    second = subprocess.run(command, env=product.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
+    second = subprocess.run(command, env=lasting.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert second.returncode == ExitCode.WRONG_USE
     assert second.stderr.startswith("Exhibit runs already for this data folder.")
-    assert product.answers()
+    assert lasting.answers()
 
 
-def test_what_is_killed_comes_back(product: Product) -> None:
-    before = product.status.processes
+def test_what_is_killed_comes_back(lasting: Product) -> None:
+    before = lasting.status.processes
     keeper = next(
-        process for process in psutil.Process(product.process.pid).children() if "workers.keeper" in process.cmdline()
+        process for process in psutil.Process(lasting.process.pid).children() if "workers.keeper" in process.cmdline()
     )
     database = next(process for process in keeper.children() if process.name() == "postgres")
     for number in (*before.values(), database.pid):
         os.kill(number, signal.SIGKILL)
-    wait_until(lambda: not set(before.values()) & set(product.status.processes.values()))
-    wait_until(lambda: product.answers() and servers_answer(product.config))
-    with psycopg.connect(addresses.database_url(product.config)) as connection:
+    wait_until(lambda: not set(before.values()) & set(lasting.status.processes.values()))
+    wait_until(lambda: lasting.answers() and servers_answer(lasting.config))
+    with psycopg.connect(addresses.database_url(lasting.config)) as connection:
         assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
 
 
-def test_a_killed_keeper_comes_back_with_its_servers(product: Product) -> None:
+def test_a_killed_keeper_comes_back_with_its_servers(lasting: Product) -> None:
     keeper = next(
-        process for process in psutil.Process(product.process.pid).children() if "workers.keeper" in process.cmdline()
+        process for process in psutil.Process(lasting.process.pid).children() if "workers.keeper" in process.cmdline()
     )
     keeper.kill()
     keeper.wait(10)
-    wait_until(lambda: any("workers.keeper" in one.cmdline() for one in psutil.Process(product.process.pid).children()))
-    wait_until(product.answers)
+    wait_until(lambda: any("workers.keeper" in one.cmdline() for one in psutil.Process(lasting.process.pid).children()))
+    wait_until(lasting.answers)
 
 
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:

@@ -75,6 +75,7 @@ def test_a_flip_in_the_zips_own_fields_leaves_the_evidence_intact(scene: Scene, 
 FITTED = {
     "data/facts.json": "file:data/facts.json",
     "data/sightings/01/image.jpg": "file:data/sightings/01/image.jpg",
+    "data/work/documents/01.pdf": "file:data/work/documents/01.pdf",
     "data/manifest.json": "manifest",
     "proofs/signature": "signature",
     "proofs/key.json": "key",
@@ -112,7 +113,17 @@ def test_a_changed_file_is_named_although_bag_and_zip_were_made_to_fit(
     assert FITTED[name] in failures(verify(packed(tmp_path / "fitted.zip", rebagged(files)), scene.trust))
 
 
-@pytest.mark.parametrize("name", ["data/facts.json", "proofs/signature", "data/work/01.jpg", "bagit.txt", "verify.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/facts.json",
+        "proofs/signature",
+        "data/work/01.jpg",
+        "data/work/documents/01.pdf",
+        "bagit.txt",
+        "verify.py",
+    ],
+)
 def test_a_missing_file_is_named(scene: Scene, bundle: Path, tmp_path: Path, name: str) -> None:
     files = files_of(bundle)
     del files[name]

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from django.test import Client
 
-from desk.cli import cases, countersigning, documents
+from desk.cli import bundles, cases, countersigning
 from desk.cli.frame import Desk
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -93,11 +93,11 @@ def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
 ) -> None:
     desk = Desk(inline.house.config)
     desk.__dict__["house"] = inline.house
-    for module in (documents, cases, countersigning):
+    for module in (bundles, cases, countersigning):
         monkeypatch.setattr(module, "open_desk", lambda: desk)
     run = CliRunner().invoke
-    assert run(documents.bundle_command, ["get", "1", "--out", str(tmp_path)]).exit_code == 0
-    assert run(documents.bundle_command, ["to-sign", "1", "--out", str(tmp_path)]).exit_code == 0
+    assert run(bundles.bundle_command, ["get", "1", "--out", str(tmp_path)]).exit_code == 0
+    assert run(bundles.bundle_command, ["to-sign", "1", "--out", str(tmp_path)]).exit_code == 0
     assert run(cases.case_command, ["show", "1"]).exit_code == 0
     kinds = [opening["what"] for opening, _ in told(EntryType.ACCESS)]
     assert kinds == ["bundle", "manifest", "case"]
@@ -126,7 +126,7 @@ def test_a_licence_that_comes_or_goes_is_an_entry_of_its_case(inline: Inline) ->
     case = studio.cases.get()
     licences.keep_licences(studio, [licences.NewLicence("A", domain="shop.example")])
     for _ in range(2):
-        LedgerChange.objects.update(state="todo", progress={})
+        LedgerChange.objects.update(state="todo", looked_until=0)
         look_at_ledger(inline.house, licences.waiting_changes(studio))
     studio.licences.update(domain="other.example")
     for _ in range(2):

@@ -181,6 +181,9 @@ def test_a_file_that_is_given_up_is_a_problem_until_it_is_tried_again(inline: In
     inline.run_until_idle()
     far = uploads.progress_of([upload])[upload.pk]
     assert (far.refused, far.waiting, [one.name for one in uploads.problems(upload)]) == (1, 0, ["a.jpg"])
+    uploads.receive(inline.house, upload, [sent("a.jpg", photograph(1))])  # sending it again tries again, too
+    assert results(upload) == {"a.jpg": ("", "")}
+    UploadFile.objects.update(state=StepState.FAILED)
     assert uploads.try_again(inline.house, upload) == 1
     inline.run_until_idle()
     assert results(upload) == {"a.jpg": ("registered", "")}

@@ -167,13 +167,14 @@ def test_folders_and_zips_packed_anew_read_as_with_python(
 
 
 def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_path: Path) -> None:
-    withheld = Withheld(("data/work/01.jpg",), "The original is for the court.")
+    withheld = Withheld(("data/work/01.jpg", "data/work/documents/01.pdf"), "The original is for the court.")
     proofs = Proofs(scene.proofs.entry, scene.proofs.consistency, scene.proofs.anchors, withheld)
     path = scene.write(tmp_path / "copy.zip", proofs)
     assert page.check(path) == by_python(path, scene.trust)
     shown = page.tab.ask(f"{RESULT}.textContent")
     assert "data/work/01.jpg" in shown
-    assert "1 sealed file is withheld from this copy." in shown
+    assert "data/work/documents/01.pdf" in shown
+    assert "2 sealed files are withheld from this copy." in shown
 
 
 def test_markup_in_titles_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:

@@ -1,28 +1,14 @@
 """Asking witnesses from rows: who is silent is left in peace for a while, and nothing is doubled or lost by a death."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from desk.cli.anchors import _told
-from evidence.anchors.evm_account import EvmAccount
-from evidence.anchors.evm_proofs import verify_proof
-from evidence.development.authority import running_authority
-from evidence.development.chain import Chain, running_chain
 from evidence.facts import WitnessFacts
 from exhibit.clock import now
-from exhibit.config import AnchorConfig, Config, load_config
+from exhibit.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -31,18 +17,13 @@ from registry import steps, witnesses
 from registry.log import submit
 from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
 from registry.witnesses import Question
-from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
-from tests.flow.rows import owner
+from tests.flow.rows import asked_for, owner
 from workers.inline import Inline
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.seal import _stamp_directly
-from workers.steps.witness import ask_witnesses, receipt_of
-from workers.wiring import House
+from workers.steps.witness import LISTS_FOR, ask_witnesses, complete_stamps, receipt_of
 from workers.witnessed import Witnessed, witnessed
-from workers.witnesses import anchor_of, evm_anchor, session_for
-
-KEY = b"\x07" * 32
-KILLS = int(os.environ.get("KILL_ROUNDS", "6"))
+from workers.witnesses import anchor_of
 
 
 class MoodyAnchor:
@@ -57,6 +38,7 @@ class MoodyAnchor:
         self.seen: list[Digest] = []
         self.growth = b""
         self.hard: dict[Digest, Exception] = {}
+        self.lists: dict[str, bytes] = {}
 
     def submit(self, digest: Digest) -> Receipt:
         self.asked += 1
@@ -69,7 +51,8 @@ class MoodyAnchor:
         self.seen.append(digest)
         if digest in self.hard:
             raise self.hard[digest]
-        return replace(receipt, proof=receipt.proof + self.growth)
+        material = {**dict(receipt.material), **self.lists}
+        return replace(receipt, proof=receipt.proof + self.growth, material=tuple(material.items()))
 
 
 @pytest.fixture
@@ -77,11 +60,6 @@ def moody(inline: Inline) -> MoodyAnchor:
     anchor = MoodyAnchor()
     inline.house.__dict__["anchors"] = (anchor,)
     return anchor
-
-
-def asked_for(*digests: bytes, witness: str = "moody", kind: str = "rfc3161") -> list[int]:
-    rows = [AnchorReceipt(kind=kind, witness=witness, digest=Digest.of(digest)) for digest in digests]
-    return [row.pk for row in AnchorReceipt.objects.bulk_create(rows)]
 
 
 def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_together(
@@ -291,6 +269,19 @@ def test_a_receipt_is_never_given_up(inline: Inline, moody: MoodyAnchor) -> None
     assert AnchorReceipt.objects.get(pk=pk).state == "done"
 
 
+def test_what_lacks_beside_a_young_stamp_is_asked_for_and_old_stamps_are_left_alone(
+    inline: Inline, moody: MoodyAnchor
+) -> None:
+    young, old, broken = asked_for(b"1", b"2", b"3")
+    ask_witnesses(inline.house, [young, old, broken])
+    AnchorReceipt.objects.filter(pk=old).update(grown_at=now() - 2 * LISTS_FOR)
+    moody.lists, moody.hard = {"crl-1.pem": b"a list"}, {Digest.of(b"3"): IntegrityError("It can't be read.")}
+    assert [complete_stamps(inline.house), complete_stamps(inline.house)] == [1, 0]
+    rows = AnchorReceipt.objects.in_bulk()
+    assert [dict(receipt_of(rows[pk]).material) for pk in (young, old, broken)] == [moody.lists, {}, {}]
+    assert rows[young].state == "done"
+
+
 def test_each_witness_counts_once_and_only_when_it_has_answered_in_full() -> None:
     def told(name: str, state: str, subject: str = "checkpoint") -> WitnessFacts:
         return WitnessFacts("rfc3161", name, False, state, subject, None)  # noqa: FBT003 - a field
@@ -300,92 +291,6 @@ def test_each_witness_counts_once_and_only_when_it_has_answered_in_full() -> Non
     assert witnessed(told_by, 1).enough
     assert not witnessed(told_by, 2).enough
     assert not witnessed((), 1).enough
-
-
-@contextmanager
-def three_witnesses(folder: Path) -> Iterator[tuple[Config, Chain, EvmChain]]:
-    """A configuration with an authority, a calendar and a chain that run for the block."""
-    account = EvmAccount(KEY)
-    ledger = EvmChain([account.address])
-    with ExitStack() as stack:
-        authority = stack.enter_context(running_authority(folder / "authority"))
-        chain = stack.enter_context(running_chain(folder / "chain"))
-        url = stack.enter_context(running_evm_chain(ledger))
-        (folder / "root.pem").write_bytes(authority.root_pem)
-        (folder / "key").write_text(KEY.hex())
-        (folder / "key").chmod(0o600)
-
-        def settings(contract: str) -> str:
-            tables = {
-                "authority": {"kind": "rfc3161", "urls": authority.url, "roots": "root.pem"},
-                "calendar": {"kind": "opentimestamps", "urls": chain.url, "bitcoin_source": chain.url},
-                "ledger": {
-                    "kind": "evm",
-                    "urls": url,
-                    "key_file": "key",
-                    **({"contract": contract} if contract else {}),
-                },
-            }
-            lines = []
-            for name, table in tables.items():
-                lines += ["[[anchors]]", f'name = "{name}"', "development = true"]
-                lines += [f'{key} = "{value}"' for key, value in table.items()]
-            return "\n".join([*lines, f"chain_id = {ledger.chain_id}", "confirmations = 1", ""])
-
-        def loaded(contract: str) -> Config:
-            (folder / "exhibit.toml").write_text(settings(contract))
-            return load_config({"EXHIBIT_DATA": str(folder)})
-
-        config = loaded("")
-        maker = evm_anchor(config.anchors[2], session_for(config.anchors[2], (), "tests"))
-        yield loaded("0x" + deployed(ledger, maker).hex()), chain, ledger
-
-
-def own_database() -> str:
-    values = connection.settings_dict
-    return f"postgresql://{values['USER']}@/{values['NAME']}?host={values['HOST']}&port={values['PORT'] or 5432}"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open_folder: Path) -> None:
-    chance = random.Random(20261120)
-    digests = [bytes([number]) for number in range(4)]
-    with three_witnesses(open_folder) as (config, chain, ledger):
-        for one in config.anchors:
-            asked_for(*digests, witness=one.name, kind=one.kind)
-        environ = {**os.environ, "DATABASE_URL": own_database()}
-        command = [sys.executable, "-m", "tests.assets.witness_worker", str(open_folder)]
-        killed = 0
-        for _ in range(KILLS):
-            with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
-                assert process.stdout is not None
-                assert process.stdout.readline() == "begins\n"
-                time.sleep(chance.uniform(0, 0.4))  # the moment of the death is what is left to chance
-                process.send_signal(signal.SIGKILL)
-            killed += process.returncode == -signal.SIGKILL
-            chain.mine()
-            ledger.mine()
-            AnchorReceipt.objects.filter(state="doing").update(claimed_at=now() - timedelta(hours=1))
-            AnchorReceipt.objects.update(not_before=None)
-        house = House(config)
-        for _ in range(40):
-            waiting = list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
-            if not waiting:
-                break
-            ask_witnesses(house, waiting)
-            chain.mine()
-            ledger.mine()
-            AnchorReceipt.objects.update(not_before=None)
-            WitnessState.objects.update(ask_after=None)
-        anchors = {anchor.name: anchor for anchor in house.anchors}
-        rows = list(AnchorReceipt.objects.all())
-        assert killed == KILLS
-        assert [row.state for row in rows] == ["done"] * 3 * len(digests)
-        assert all(anchors[row.witness].verify(row.digest, receipt_of(row)) == row.time for row in rows)
-        blocks = [verify_proof(bytes(row.proof or b""), row.digest) for row in rows if row.kind == "evm"]
-        assert len(blocks) == len(digests)
-        sent = ledger.chain.get_vm().state.get_nonce(EvmAccount(KEY).address)
-        assert sent == 1 + len(digests)  # the contract's own, and one for each digest
 
 
 def sealed_bundle(seal: bytes, number: int = 1) -> Bundle:

@@ -92,8 +92,16 @@ class Visitor:
         self.check_behaviour()
         found = Axe().run(self.page, options=RULES)
         assert found.violations_count == 0, found.generate_report()
+        self.fits()
+
+    def fits(self) -> None:
+        """Nothing lies beyond the edge of the screen."""
         if self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             raise AssertionError(f"beyond the edge of {self.page.url}: {self.page.evaluate(BEYOND)}")
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the tab a window of another size."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
 
     def check_behaviour(self) -> None:
         """No error in the console, and no request that leaves the machine."""
@@ -192,8 +200,6 @@ def site(chromium: Browser, live_server: LiveServer, inline: Inline, monkeypatch
 def use_house(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
     """Let every module of the desk that asks for the ports of this process get these."""
     wiring.house.cache_clear()
-    import desk.urls  # noqa: F401 - loads the modules of all pages
-
     for name, module in list(sys.modules.items()):
         if name.startswith("desk.") and isinstance(vars(module).get("house"), type(wiring.house)):
             monkeypatch.setattr(module, "house", lambda: house)

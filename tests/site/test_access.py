@@ -4,17 +4,21 @@ import zlib
 from collections.abc import Iterator
 
 import pytest
+from django.core import signing
+from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry import invitations, tokens
+from registry import feeds, invitations, mail_choices, tokens
 from registry.licences import NewLicence, keep_licences
 from registry.models import (
+    ApiToken,
     Bundle,
     Crawl,
+    Invitation,
     LogSubmission,
     Membership,
     Notice,
@@ -32,6 +36,7 @@ from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, re
 from tests.site.browser import use_house
 from workers import uploads
 from workers.deposits import make_deposit
+from workers.digests import SALT
 from workers.inline import Inline
 from workers.links import make_link
 from workers.steps.match import match_pictures
@@ -69,17 +74,19 @@ class Scene:
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
+        package.bundles.add(self.bundle)
         self.link = make_link(self.studio, package, days=1, by="Ann")
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )
         self.alice, self.bob = (
-            self._person("alice", self.studio, Role.OWNER),
-            self._person("bob", self.studio, Role.VIEWER),
+            self.person("alice", self.studio, Role.OWNER),
+            self.person("bob", self.studio, Role.VIEWER),
         )
-        self.charlie = self._person("charlie", agency, Role.OWNER)
+        self.charlie = self.person("charlie", agency, Role.OWNER)
 
-    def _person(self, name: str, of: Owner, role: Role) -> Client:
+    def person(self, name: str, of: Owner, role: Role) -> Client:
+        """Somebody with a role, signed in."""
         user = User.objects.create_user(
             username=f"{name}@example.org", email=f"{name}@example.org", password="not used"
         )
@@ -93,10 +100,10 @@ class Scene:
         """The person that alice is."""
         return User.objects.get(username="alice@example.org")
 
-    def addresses(self) -> dict[str, str]:
-        """An address of each named page that exists for the studio, by the page's name."""
+    def addresses(self, slug: str = "studio") -> dict[str, str]:
+        """An address of each named page that exists for the studio, by the page's name; perhaps of another owner."""
         values = {
-            "slug": self.studio.slug,
+            "slug": slug,
             "number": 1,
             "case": 1,
             "watch_number": 1,
@@ -171,7 +178,7 @@ OWN = {"leave", "make-token", "choose-mail", "change-feed"}
 POSTED |= {"invite", "member-role", "remove-member", "revoke-invitation", "revoke-token", *OWN}
 POSTED |= {"pause-watch", "stop-crawl", "make-watch", "keep-search-key", "drop-search-key"}  # of watches
 POSTED |= {"add-webhook", "change-webhook"}  # of being told
-POSTED |= {"plant-canary", "withdraw-canary"}
+POSTED |= {"plant-canary", "withdraw-canary", "add-sources", "remove-source"}
 
 
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
@@ -227,11 +234,87 @@ def test_nobody_is_asked_to_sign_in_everywhere(scene: Scene) -> None:
         assert answer.headers["Location"].startswith("/sign-in/"), address
 
 
-def test_a_viewer_looks_but_does_not_decide(scene: Scene) -> None:
-    for name in POSTED - OWN:
-        assert scene.bob.post(scene.addresses()[name], {"decision": "confirmed"}).status_code == 403, name
+NOBODYS = {"edit-wording", "keep-search-key", "drop-search-key", "new-search-watch"}
+"""What every owner has from the first day, by a name that is the same for all."""
+SAID = {"member-role", "remove-member"}
+"""What says in a sentence that the person is no member, as it does when another tab was quicker."""
+
+
+def test_what_is_named_below_the_owner_of_somebody_else_is_not_there(scene: Scene) -> None:
+    owners_own = {pattern.name for pattern in patterns() if pattern.pattern.converters.keys() == {"slug"}}
+    for name, address in scene.addresses("agency").items():
+        if name not in owners_own | NOBODYS:
+            assert scene.charlie.get(address).status_code in (404, 405), address
+            answer = scene.charlie.post(address, {"sure": "on"}, follow=True)
+            assert answer.status_code in (404, 405) or name in SAID, address
+    assert Membership.objects.count() == 3
+    assert ApiToken.objects.get().revoked_at is None
+    assert Invitation.objects.get().revoked_at is None
+
+
+def test_a_viewer_looks_but_changes_nothing(scene: Scene) -> None:
+    addresses = scene.addresses()
+    assert addresses.keys() >= POSTED
+    for name, address in addresses.items():
+        seen = scene.bob.get(address)
+        assert seen.getvalue() is not None
+        assert seen.status_code in (200, 403, 404, 405), name
+        if name in OWN:
+            continue
+        answer = scene.bob.post(address, {"decision": "confirmed", "sure": "on"})
+        assert answer.status_code == 403 or (answer.status_code == 405 and name not in POSTED), name
+        assert answer.status_code == 405 or "Your role doesn't permit this" in answer.content.decode(), name
     scene.case.refresh_from_db()
     assert scene.case.decision == "open"
+
+
+OF_OWNERS = {
+    *("invite", "member-role", "remove-member", "revoke-invitation", "revoke-token"),
+    *("add-webhook", "webhook", "change-webhook", "keep-search-key", "drop-search-key", "edit-wording"),
+}
+"""What members in the role of owner alone may do."""
+
+
+def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None:
+    rita = scene.person("rita", scene.studio, Role.REVIEWER)
+    for name, address in scene.addresses().items():
+        with transaction.atomic():
+            status = rita.post(address, {"sure": "on"}).status_code
+            transaction.set_rollback(True)
+        assert (status == 403) == (name in OF_OWNERS - {"webhook"}), (name, status)
+    assert rita.get(scene.addresses()["webhook"]).status_code == 403  # what was sent to it is for owners too
+
+
+def test_what_is_told_by_an_address_of_its_own_is_told_to_whoever_has_it_and_to_nobody_else(scene: Scene) -> None:
+    secret = {
+        "link": scene.link.token,
+        "feed": feeds.make(scene.studio, scene.ann, by="alice@example.org"),
+        "invitation": invitations.invite(scene.studio, "dora@example.org", "viewer", by="alice@example.org")[1],
+        "unsubscribe": signing.dumps(mail_choices.choice(scene.studio, scene.ann).pk, salt=SALT),
+    }
+    for name, known in secret.items():
+        for person in (scene.charlie, Client()):
+            assert person.get(reverse(name, args=[known])).status_code == 200, name
+            for wrong in (known[:-1], known + "x", known[::-1]):
+                answer = person.get(reverse(name, args=[wrong]))
+                assert answer.status_code == 404, name
+                assert b"studio" not in answer.content.lower(), name
+    scene.charlie.post(reverse("invitation", args=[secret["invitation"]]))
+    assert not scene.studio.memberships.filter(user__username="charlie@example.org").exists()
+
+
+def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -> None:
+    """A new one has to be put where it belongs, and so into a test."""
+    without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
+    own = {"home", "owners", "accuracy", "blur", "account", "usersessions_list"}
+    theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
+    of_the_operator = {"operator", "operator-retry", "operator-leave"}
+    secret = {"link", "link-file", "feed", "invitation", "unsubscribe"}
+    public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
+    assert without == own | theirs | of_the_operator | secret | public
+    assert scene.charlie.get(reverse("operator")).status_code == 404
+    assert scene.charlie.post(reverse("operator-retry")).status_code == 404
+    assert scene.charlie.post(reverse("operator-leave")).status_code == 404
 
 
 def test_confirming_records_who_and_why_and_asks_for_a_bundle(scene: Scene) -> None:

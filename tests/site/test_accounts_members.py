@@ -1,13 +1,13 @@
 """Members of an owner: invited, given roles, removed; and the operator's first link."""
 
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
@@ -21,6 +21,7 @@ from registry import invitations, members, people, tokens
 from registry.models import Invitation, LogOpening, Membership, Owner, Role, User
 from tests.flow.rows import owner
 from workers.invitations import operator_link
+from workers.servers import EmbeddedServers
 
 PASSWORD = "correct horse battery staple"
 MEMBERS = "/o/studio/members/"
@@ -36,6 +37,12 @@ class People:
     def add(self, name: str, role: str) -> User:
         """Somebody who is a member from now on."""
         return people.add_member(self.studio, f"{name}@example.org", role, PASSWORD, by="test").user
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted_yet(servers: EmbeddedServers) -> None:
+    """Throttles count the openings of links by address: not those of the test before."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -94,8 +101,10 @@ def test_an_invitation_by_mail_makes_an_account_and_a_member(
 
 def test_where_no_mail_is_sent_the_link_is_shown_once(studio: People) -> None:
     ann = browser(studio.ann)
-    page = ann.post(f"{MEMBERS}invite", {"email": "dora@example.org", "role": "viewer"}).content.decode()
-    [secret] = re.findall(r"/invitations/(\S+)/<", page)
+    shown = ann.post(f"{MEMBERS}invite", {"email": "dora@example.org", "role": "viewer"})
+    assert "no-store" in shown.headers["Cache-Control"]
+    [secret] = re.findall(r"/invitations/(\S+)/<", shown.content.decode())
+    assert "no-store" in browser().get(f"/invitations/{secret}/").headers["Cache-Control"]
     assert invitations.find(secret) is not None
     assert secret not in ann.get(MEMBERS).content.decode()
 
@@ -127,6 +136,21 @@ def test_an_invitation_is_for_its_address_alone_and_waits_for_a_yes(studio: Peop
     assert Membership.objects.filter(owner=studio.studio, user__email="dora@example.org", role="reviewer").exists()
 
 
+def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
+    studio: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "MOST_OPEN", 2)
+    for name in ("dora", "emma"):
+        invited(studio, f"{name}@example.org")
+    invited(studio, "emma@example.org")  # in the place of the one before
+    with pytest.raises(ExhibitError, match="Too many"):
+        invited(studio, "finn@example.org")
+    with pytest.raises(ExhibitError, match="member already"):
+        invited(studio, "Bob@example.org")
+    with pytest.raises(ExhibitError, match="too long"):
+        invited(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
+
+
 def test_a_later_invitation_and_taking_back_and_time_end_a_link(
     studio: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +168,19 @@ def test_a_later_invitation_and_taking_back_and_time_end_a_link(
     monkeypatch.setattr(invitations, "now", later)
     assert browser().get(third).status_code == 404
     assert browser().get(invited(studio)).status_code == 200
+
+
+def test_invitations_that_ended_are_forgotten(studio: People) -> None:
+    used, still = (invitations.invite(studio.studio, f"{n}@example.org", "viewer", by="test") for n in ("dora", "emma"))
+    taken_back, _ = invitations.invite(studio.studio, "finn@example.org", "viewer", by="test")
+    over, _ = invitations.invite(studio.studio, "gabe@example.org", "viewer", by="test")
+    dora = User.objects.create_user("dora@example.org", "dora@example.org", PASSWORD)
+    invitations.accept(used[0], dora)
+    invitations.revoke(studio.studio, taken_back.pk, by="test")
+    Invitation.objects.filter(pk=over.pk).update(expires_at=clock.now())
+    assert invitations.forget_ended() == 3
+    assert browser().get(f"/invitations/{still[1]}/").status_code == 200
+    assert browser().get(f"/invitations/{used[1]}/").status_code == 404
 
 
 def test_roles_are_given_and_members_removed_and_their_tokens_end(studio: People) -> None:
@@ -172,6 +209,11 @@ def test_the_last_owner_stays_one(studio: People) -> None:
     with pytest.raises(ExhibitError, match="left in the role of owner"):
         people.add_member(studio.studio, "Ann@example.org", "viewer", None)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
+    User.objects.filter(pk=studio.bob.pk).update(is_active=False)
+    assert b"left in the role of owner" in ann.post(f"{MEMBERS}leave", {"sure": "on"}, follow=True).content
+    User.objects.filter(pk=studio.bob.pk).update(is_active=True)
+    ann.post(f"{MEMBERS}leave")
+    assert role_of("ann@example.org") == "owner"  # who isn't sure stays
     assert ann.post(f"{MEMBERS}leave", {"sure": "on"}).headers["Location"] == "/owners/"
     assert role_of("ann@example.org") is None
 
@@ -210,6 +252,31 @@ def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: C
     assert all(f"/o/{slug}/cases/" in page for slug in ("owner", "studio", "studio-2", "studio-3"))
 
 
+def test_who_adds_an_owner_learns_nothing_of_others(studio: People, config: Config) -> None:
+    dora = browser(people.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
+    with override_settings(CONFIG=replace(config, sign_up="open")):
+        dora.post("/owners/", {"name": "Studio"})
+        twice = dora.post("/owners/", {"name": "Studio"}).content.decode()
+        endless = dora.post("/owners/", {"name": "x" * 201}).content.decode()
+    assert sorted(Owner.objects.filter(name="Studio").values_list("slug", flat=True)) == ["studio", "studio-2"]
+    assert "named “Studio” already" in twice
+    assert "at most 200 characters" in endless
+
+
+@pytest.mark.django_db(transaction=True)
+def test_owners_of_one_name_at_the_same_moment_get_names_of_their_own() -> None:
+    studio = People()
+
+    def added(person: User) -> str:
+        try:
+            return people.add_owner_of(person, "Pictures").slug
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(added, (studio.ann, studio.bob))) == ["pictures", "pictures-2"]
+
+
 def test_the_first_link_makes_the_operator_and_works_once(db: None, config: Config) -> None:
     early, link = (operator_link(config, by="test").removeprefix("http://127.0.0.1:8080") for _ in range(2))
     assert browser().get(early).status_code == 404
@@ -222,7 +289,7 @@ def test_the_first_link_makes_the_operator_and_works_once(db: None, config: Conf
     ann = User.objects.get()
     assert (ann.email, people.is_operator(ann), role_of(ann.email)) == ("ann@example.org", True, "owner")
     assert client.get("/o/studio/works/").status_code == 200
-    assert "signed in" not in client.get("/account/sessions/").content.decode()
+    assert "Successfully signed in" not in client.get("/account/sessions/").content.decode()
     assert b"2001:db8::7" in client.get("/account/sessions/").content
     assert browser().get(link).status_code == 404
     assert invitations.has_operator()
@@ -244,5 +311,4 @@ def test_somebody_with_an_account_becomes_the_operator_only_by_saying_so(studio:
 
 def test_guessing_links_is_throttled(db: None) -> None:
     client = Client(REMOTE_ADDR="2001:db8:7:7::1")
-    answers: list[Callable[[], int]] = [lambda: client.post("/invitations/guess/").status_code] * 21
-    assert [answer() for answer in answers][-1] == 429
+    assert [client.get("/invitations/guess/").status_code for _ in range(21)] == [404] * 20 + [429]

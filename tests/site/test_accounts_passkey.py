@@ -19,7 +19,7 @@ def test_a_passkey_is_added_and_is_enough_to_sign_in(site: Site) -> None:
     present = {"isUserVerified": True, "automaticPresenceSimulation": True}
     device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
     ann.open("/sign-in/")
-    page.get_by_label("Email").fill("ann@example.org")
+    page.get_by_label("E-mail address").fill("ann@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/o/studio/cases/")

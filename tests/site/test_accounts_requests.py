@@ -2,15 +2,18 @@
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.test import Client
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.test import Client, override_settings
 from django.urls import get_resolver, reverse
 from django.urls.converters import IntConverter
 
-from registry import people
-from registry.models import User
+from registry import feeds, people, tokens
+from registry.models import ApiToken, Feed, Owner, User, Webhook
 from tests.flow.rows import owner
 from tests.site.test_access import patterns
 
+PASSWORD = "correct horse battery staple"
 VALUES: dict[str, object] = {
     "slug": "studio",
     "key": "x",
@@ -64,7 +67,7 @@ def address_of(name: str) -> str:
 
 @pytest.fixture
 def ann(db: None) -> User:
-    people.add_member(owner("studio"), "ann@example.org", "owner", "correct horse battery staple", by="test")
+    people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     return User.objects.get()
 
 
@@ -76,7 +79,9 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
             continue
         answer = client.post(address, {"decision": "confirmed"})
         assert answer.status_code == 403, (name, answer.status_code)
-    assert "wasn" in answer.content.decode()
+    page = answer.content.decode()
+    assert "This form wasn't sent" in page
+    assert "Sign out" in page  # it still knows who reads it
 
 
 def test_whoever_is_not_signed_in_is_asked_to_on_all_but_what_is_open(ann: User) -> None:
@@ -93,8 +98,11 @@ def test_every_answer_forbids_what_does_not_belong_to_the_site(ann: User) -> Non
     client.force_login(ann)
     for name, address in addresses().items():
         headers = client.get(address).headers
-        assert "default-src 'none'" in headers["Content-Security-Policy"], name
+        policy = set(headers["Content-Security-Policy"].split("; "))
+        assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= policy, name
         assert "unsafe" not in headers["Content-Security-Policy"], name
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
         assert headers["X-Content-Type-Options"] == "nosniff", name
         assert headers["X-Frame-Options"] == "DENY", name
         assert headers["Referrer-Policy"] == "same-origin", name
@@ -106,24 +114,77 @@ def test_what_a_person_sees_is_kept_by_no_proxy(ann: User) -> None:
     client.force_login(ann)
     for address in ("/account/", "/o/studio/members/", "/o/studio/works/"):
         assert "private" in client.get(address).headers["Cache-Control"]
-    made = client.post("/o/studio/tokens/make", {"name": "Nightly", "scopes": "read", "days": "7"})
-    assert "no-store" in made.headers["Cache-Control"]
 
 
-def test_a_token_is_shown_once_and_used_by_nobody_but_its_owner(ann: User) -> None:
-    client = Client()
+def test_a_token_is_made_once_its_person_has_given_the_password_again_and_is_shown_once(ann: User) -> None:
+    client = Client(REMOTE_ADDR="2001:db8:5::1")
     client.force_login(ann)
-    page = client.post(
-        "/o/studio/tokens/make", {"name": "<b>Nightly</b>", "scopes": "read", "days": "7"}
-    ).content.decode()
+    typed = {"name": "<b>Nightly</b>", "scopes": "read", "days": "7"}
+    asked = client.post("/o/studio/tokens/make", typed)
+    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    client.post(asked.headers["Location"], {"password": "wrong wrong wrong"})
+    assert not ApiToken.objects.exists()
+    made = client.post(asked.headers["Location"], {"password": PASSWORD})
+    assert "no-store" in made.headers["Cache-Control"]
+    page = made.content.decode()
     assert "exh_" in page
     assert "<b>" not in page
     secret = page.split("<code>")[1].split("</code>")[0]
+    assert tokens.find(secret) is not None
     assert secret not in client.get("/o/studio/tokens/").content.decode()
+    assert client.post("/o/studio/tokens/make", typed).status_code == 200  # within some minutes once is enough
+    with override_settings(ACCOUNT_REAUTHENTICATION_TIMEOUT=0):
+        assert client.post("/o/studio/tokens/make", typed).status_code == 302
+    assert ApiToken.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "typed"),
+    [("feed", {"do": "make"}), ("webhooks", {"url": "https://192.0.2.1/", "kind": "case.opened"})],
+)
+def test_secrets_of_feeds_and_webhooks_are_shown_to_who_has_given_the_password_again(
+    ann: User, address: str, typed: dict[str, str]
+) -> None:
+    client = Client(REMOTE_ADDR="2001:db8:5::3")
+    client.force_login(ann)
+    asked = client.post(f"/o/studio/told/{address}", typed)
+    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    client.post(asked.headers["Location"], {"password": "wrong wrong wrong"})
+    assert not Feed.objects.exists()
+    assert not Webhook.objects.exists()
+    made = client.post(asked.headers["Location"], {"password": PASSWORD})
+    assert "no-store" in made.headers["Cache-Control"]
+    assert Feed.objects.exists() or "192.0.2.1" in made.content.decode()  # which is refused: it isn't public
+
+
+def test_a_feed_is_revoked_without_a_password(ann: User) -> None:
+    feeds.make(Owner.objects.get(slug="studio"), ann, by="Ann")
+    client = Client()
+    client.force_login(ann)
+    client.post("/o/studio/told/feed", {"do": "revoke"})
+    assert not Feed.objects.exists()
+
+
+def test_a_second_factor_is_taken_away_once_its_person_has_shown_one_again(ann: User) -> None:
+    TOTP.activate(ann, generate_totp_secret())
+    codes = RecoveryCodes.activate(ann)
+    key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
+    client = Client(REMOTE_ADDR="2001:db8:5::2")
+    client.force_login(ann)
+    removing = ["/account/2fa/totp/deactivate/", f"/account/2fa/webauthn/keys/{key.pk}/remove/"]
+    for address in [*removing, "/account/2fa/recovery-codes/generate/"]:
+        assert client.post(address).headers["Location"].startswith("/account/reauthenticate/"), address
+    assert client.get("/account/2fa/recovery-codes/").headers["Location"].startswith("/account/reauthenticate/")
+    assert Authenticator.objects.filter(user=ann).count() == 3
+    code = codes.get_unused_codes()[0]
+    client.post(f"/account/2fa/reauthenticate/?next={removing[0]}", {"code": code})
+    for address in removing:
+        client.post(address)
+    assert not Authenticator.objects.filter(user=ann, type__in=["totp", "webauthn"]).exists()
 
 
 def test_a_security_key_of_somebody_else_is_not_there(ann: User) -> None:
-    people.add_member(owner("agency"), "eve@example.org", "owner", "correct horse battery staple", by="test")
+    people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD, by="test")
     key = Authenticator.objects.create(user=ann, type="webauthn", data={"name": "Key"})
     eve = Client()
     eve.force_login(User.objects.get(email="eve@example.org"))
@@ -137,9 +198,28 @@ def test_a_security_key_of_somebody_else_is_not_there(ann: User) -> None:
 def test_who_is_not_signed_in_brings_no_megabytes(ann: User) -> None:
     large = str(2 * 1024 * 1024)
     assert Client().post("/sign-in/", CONTENT_LENGTH=large).status_code == 413
+    made_up = Client(headers={"Authorization": "Bearer exh_made-up"})
+    assert made_up.post("/api/v1/owners/studio/works", CONTENT_LENGTH=large).status_code == 413
+    _, secret = tokens.make(Owner.objects.get(), ann, name="Nightly", scopes=["read"], days=1)
+    program = Client(headers={"Authorization": f"Bearer {secret}"})
+    assert program.post("/api/v1/owners/studio/works", CONTENT_LENGTH=large).status_code == 403
     member = Client()
     member.force_login(ann)
     assert member.get("/account/", CONTENT_LENGTH=large).status_code == 200
     answer = member.post("/o/studio/tokens/make", CONTENT_LENGTH=str(200 * 1024 * 1024))
     assert answer.status_code == 413
     assert b"Too much at once" in answer.content
+
+
+def test_who_chooses_a_language_is_led_back_to_our_own_pages_alone(db: None) -> None:
+    for came_from, back in (
+        ("http://testserver/sign-in/?next=/account/", "http://testserver/sign-in/?next=/account/"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ):
+        answer = Client().post("/language", {"language": "zh-hans"}, headers={"Referer": came_from})
+        assert answer.headers["Location"] == back
+        assert answer.cookies["django_language"].value == "zh-hans"
+    assert not Client().post("/language", {"language": "../../x"}).cookies

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import html
 import re
 import secrets
 import subprocess
@@ -13,14 +14,20 @@ from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.account.signals import email_changed
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client, override_settings
 from django.urls import reverse
 
+from exhibit.clock import now
 from exhibit.config import Config
-from registry import people
+from exhibit.errors import IntegrityError
+from registry import people, sessions
 from registry.models import User
 from tests.flow.rows import owner
 
@@ -141,13 +148,13 @@ def test_behind_https_cookies_travel_over_it_alone_and_browsers_remember_it(
     url: str,
     secure: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    names = "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS"
+    names = "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS", "ALLAUTH_TRUSTED_PROXY_COUNT"
     program = f"from desk import settings as s\nprint(*(getattr(s, name, 0) for name in {names}))"
-    environ = {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_PUBLIC_URL": url, "PATH": "/usr/bin"}
+    environ = {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_PUBLIC_URL": url, "EXHIBIT_PROXIES": "2", "PATH": "/usr/bin"}
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=CHECKOUT, env=environ, capture_output=True, text=True, check=True
     )
-    assert run.stdout.split() == (["True", "True", "31536000"] if secure else ["0", "0", "0"])
+    assert run.stdout.split() == (["True", "True", "31536000", "2"] if secure else ["0", "0", "0", "2"])
 
 
 def test_the_answer_over_https_says_so_for_a_year(db: None) -> None:
@@ -215,6 +222,7 @@ def test_a_forgotten_password_is_set_anew_by_a_link_that_works_once(
     client.post(form, dict.fromkeys(("password1", "password2"), "another horse battery staple"))
     ann.refresh_from_db()
     assert ann.check_password("another horse battery staple")
+    assert [one.subject for one in mailoutbox[1:]] == ["Password Reset"]  # whoever didn't do it learns of it
     again = browser().get(path, follow=True)
     assert 'name="password1"' not in again.content.decode()
 
@@ -249,6 +257,38 @@ def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, b
     assert not signed_in(third)
 
 
+def test_a_secret_that_another_key_encrypted_is_told_with_what_to_do() -> None:
+    kept = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
+    with (
+        override_settings(SECRET_KEY="00" * 32),
+        pytest.raises(IntegrityError, match="can't be unlocked") as caught,
+    ):
+        get_adapter().decrypt(kept)
+    assert "secrets/secret_key" in caught.value.hint
+
+
+def test_a_mail_server_that_does_not_answer_is_told_on_the_page(
+    ann: User, browser: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refused)
+    answer = browser().post("/account/password/reset/", {"email": ann.email}, follow=True)
+    assert answer.status_code == 200
+    assert "The mail couldn't be sent" in html.unescape(answer.content.decode())
+
+
+def test_an_address_that_is_anothers_name_becomes_nobodys_second_name(ann: User) -> None:
+    User.objects.create_user("new@example.org", "old@example.org", PASSWORD)
+    ann.email = "new@example.org"
+    ann.save()
+    before = ann.username
+    email_changed.send(sender=User, request=None, user=ann, from_email_address=None, to_email_address=None)
+    ann.refresh_from_db()
+    assert ann.username == before
+
+
 def test_other_sessions_are_listed_and_ended(ann: User, browser: Callable[[], Client]) -> None:
     first, second = browser(), browser()
     for client in (first, second):
@@ -257,6 +297,17 @@ def test_other_sessions_are_listed_and_ended(ann: User, browser: Callable[[], Cl
     page = second.get("/account/sessions/").content.decode()
     assert page.count("2001:db8:") == 2
     second.post("/account/sessions/")
+    assert signed_in(second)
+    assert not signed_in(first)
+
+
+def test_sessions_that_are_over_are_forgotten_and_no_others(ann: User, browser: Callable[[], Client]) -> None:
+    first, second = browser(), browser()
+    for client in (first, second):
+        try_in(client, ann.email)
+    Session.objects.filter(session_key=first.session.session_key).update(expire_date=now())
+    assert sessions.forget_ended() == 1
+    assert list(UserSession.objects.values_list("session_key", flat=True)) == [second.session.session_key]
     assert signed_in(second)
     assert not signed_in(first)
 

@@ -91,7 +91,9 @@ def test_a_token_permits_no_more_than_its_members_role_does_now(studio: Owner, a
 def test_a_person_who_may_not_sign_in_has_no_tokens(studio: Owner, ann: User) -> None:
     _, secret = tokens.make(studio, ann, name="Nightly", scopes=["read"], days=30)
     User.objects.update(is_active=False)
+    ann.refresh_from_db()
     assert tokens.find(secret) is None
+    assert tokens.permitted(studio, ann) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,32 @@ import pytest
 from django.core import mail
 from django.test import Client, override_settings
 from django.utils import timezone
+from pytest_django import Settings
 
 from exhibit.clock import now
-from registry import events, feeds, mail_choices
-from registry.models import Case, Event, EventKind, LogSubmission, MailChoice, Membership, Owner, Role, User
+from registry import events, feeds, mail_choices, steps
+from registry.models import (
+    Case,
+    Event,
+    EventKind,
+    LogSubmission,
+    MailChoice,
+    Membership,
+    Owner,
+    PictureReport,
+    Role,
+    User,
+)
+from tests.assets.mail_server import mail_server
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import wiring
 from workers.inline import Inline
+from workers.mail import mail_folder
+from workers.steps.backlog import backlog, failures, try_again
 from workers.steps.mail import send_digests
 from workers.steps.match import match_pictures
+from workers.steps.purge import purge
+from workers.steps.retain import sweep
 from workers.steps.tick import tick
 
 HowOften = MailChoice.HowOften
@@ -51,7 +68,7 @@ def settle() -> None:
 
 def send_due(inline: Inline) -> list[Any]:
     before = len(mail.outbox)
-    send_digests(inline.house, mail_choices.due(inline.house.stale_after))
+    send_digests(inline.house, mail_choices.due(inline.house.stale_after, 100))
     return mail.outbox[before:]
 
 
@@ -77,6 +94,18 @@ def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: Inline, studio
     assert send_due(inline) == []
 
 
+def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: Inline, studio: Owner) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    User.objects.filter(pk=ann.pk).update(language="zh-hans")
+    about = {"notice": 4, "party": "shop.example", "due": "2026-12-04", "what": "dmca-counter"}
+    events.record(studio, EventKind.NOTICE_DUE, about)
+    settle()
+    (sent,) = send_due(inline)
+    assert sent.subject == "Studio: 关于 shop.example 的通知书 4：请在 2026年12月4日 前再查看。"
+    assert "http://127.0.0.1:8080/o/studio/notices/4/" in sent.body
+
+
 def test_what_was_decided_meanwhile_is_no_mail(inline: Inline, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 1)
@@ -91,6 +120,61 @@ def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: Inline, stu
     opened(inline, studio, 1)
     (sent,) = send_due(inline)
     assert "cid:" not in sent.alternatives[0].content
+
+
+def test_a_picture_that_was_reported_is_not_in_the_mail(inline: Inline, studio: Owner) -> None:
+    mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 2)
+    case = studio.cases.get(number=1)
+    assert case.shown is not None
+    told = {"picture": case.shown.match.found, "case": case, "reported_by": "Ann", "reason": "x"}
+    PictureReport.objects.create(owner=studio, reported_at=now(), **told)
+    (sent,) = send_due(inline)
+    (named,) = re.findall(r'src="cid:([^"]+)"', sent.alternatives[0].content)
+    assert named.startswith("case-2-")
+
+
+def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inline: Inline, studio: Owner) -> None:
+    ann, bob = member(studio, "ann"), member(studio, "bob")
+    User.objects.filter(pk=bob.pk).update(blurs=True)
+    for person in (ann, bob):
+        mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
+    opened(inline, studio, 2)
+    folder = mail_folder(inline.house.config)
+    with override_settings(EMAIL_BACKEND="workers.mail_files.MailFiles", CONFIG=inline.house.config):
+        send_digests(inline.house, mail_choices.due(inline.house.stale_after, 100))
+    mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
+    assert len(mails) == 2
+    case = studio.cases.get(number=1)
+    assert case.shown is not None
+    purge(inline.house, case.shown.match.found.digest, by="Ann", reason="An order of a court.")
+    left = [path for path, data in mails.items() if b"bob@example.org" in data]
+    assert [*folder.glob("*.eml")] == left
+    for path, data in mails.items():  # written while the purge went on
+        path.write_bytes(data)
+    sweep(inline.house)
+    assert [*folder.glob("*.eml")] == left
+
+
+def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inline: Inline, studio: Owner) -> None:
+    ann, bob = member(studio, "ann"), member(studio, "bob")
+    for person in (ann, bob):
+        mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
+    assert backlog()["mail"] == {"waiting": 0, "under_way": 0, "given_up": 0}
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    assert backlog()["mail"]["waiting"] == 2
+    MailChoice.objects.update(state="failed", attempts=steps.MAX_ATTEMPTS, error="The step broke off: KeyError.")
+    assert send_due(inline) == []
+    (told,) = failures()
+    assert (told.step, told.error, told.count) == ("mail", "The step broke off: KeyError.", 2)
+    mail_choices.choose(studio, bob, HowOften.DAILY, by="Bob")
+    MailChoice.objects.filter(user=bob).update(not_before=None)
+    assert [one.to for one in send_due(inline)] == [["bob@example.org"]]
+    hinted: list[int] = []
+    assert try_again(lambda _step, ids: hinted.extend(ids), "mail") == 1
+    assert hinted == list(MailChoice.objects.filter(user=ann).values_list("pk", flat=True))
+    assert [one.to for one in send_due(inline)] == [["ann@example.org"]]
 
 
 def test_each_member_is_told_as_often_as_chosen(inline: Inline, studio: Owner) -> None:
@@ -112,11 +196,13 @@ def test_each_member_is_told_as_often_as_chosen(inline: Inline, studio: Owner) -
     assert now() < daily <= now() + timedelta(days=1)
 
 
-def test_the_morning_is_the_members_own(studio: Owner) -> None:
+def test_the_morning_is_the_members_own_or_the_installations(studio: Owner, settings: Settings) -> None:
     ann = member(studio, "ann")
-    ann.time_zone = "Asia/Shanghai"
-    moment = mail_choices.next_mail(ann, HowOften.DAILY)
-    assert moment.astimezone(timezone.get_fixed_timezone(480)).hour == 7
+    settings.TIME_ZONE = "Asia/Tokyo"
+    for zone, minutes in (("", 540), ("Asia/Shanghai", 480)):
+        ann.time_zone = zone
+        moment = mail_choices.next_mail(ann, HowOften.DAILY)
+        assert moment.astimezone(timezone.get_fixed_timezone(minutes)).hour == 7
 
 
 def test_who_left_gets_no_mail(inline: Inline, studio: Owner) -> None:
@@ -159,6 +245,32 @@ def test_one_click_ends_the_mails_and_looking_at_the_page_does_not(inline: Inlin
     assert client.post(address[:-2] + "AA").status_code == 404
 
 
+def test_a_server_that_says_nothing_is_asked_once_and_an_address_that_it_refuses_holds_up_nobody(
+    inline: Inline, studio: Owner
+) -> None:
+    for name in ("ann", "bob", "carol"):
+        mail_choices.choose(studio, member(studio, name), HowOften.AT_ONCE, by=name)
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
+    settle()
+    rows = MailChoice.objects.order_by("pk")
+    smtp = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_HOST": "127.0.0.1"}
+    with mail_server(greets=False) as server:
+        with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=0.5):
+            send_due(inline)
+        assert server.asked == 1
+    assert {(one.state, one.error) for one in rows} == {("todo", "The mail server didn't take it.")}
+    assert {one.not_before - now() > timedelta(minutes=9) for one in rows if one.not_before} == {True}
+    rows.update(not_before=None)
+    with mail_server(to_recipient={"BOB": "550 5.1.1 Nobody of that name"}) as server:
+        with override_settings(**smtp, EMAIL_PORT=server.port, EMAIL_TIMEOUT=5):
+            send_due(inline)
+        assert len(server.mails) == 2
+    assert [one.sent_at is None for one in rows] == [False, True, False]
+    refused = rows[1].not_before
+    assert refused is not None
+    assert refused - now() > timedelta(hours=23)
+
+
 def test_the_tick_sends_what_is_due(inline: Inline, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     member(studio, "bob")
@@ -176,7 +288,8 @@ def test_a_feed_has_the_cases_for_whoever_has_the_address(inline: Inline, studio
     opened(inline, studio, 1)
     client = Client()
     client.force_login(ann)
-    page = client.post("/o/studio/told/feed", {"do": "make"}).content.decode()
+    asked = client.post("/o/studio/told/feed", {"do": "make"})
+    page = client.post(asked.headers["Location"], {"password": "not used"}).content.decode()
     found = re.search(r"/feeds/([\w-]+)/cases\.atom", page)
     assert found is not None
     assert found[1] not in client.get("/o/studio/told/").content.decode()

@@ -11,6 +11,7 @@ from django.urls import reverse
 from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect
 
+from registry import history
 from registry.models import Case, Membership, Owner, User
 from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.site.browser import DESKTOP, PHONE, Site
@@ -35,7 +36,8 @@ def the_page() -> str:
 
 
 @pytest.mark.parametrize(
-    ("size", "scheme", "language"), [(PHONE, "light", "en"), (PHONE, "dark", "zh-CN"), (DESKTOP, "dark", "en")]
+    ("size", "scheme", "language"),
+    [(PHONE, "light", "en"), (PHONE, "dark", "zh-CN"), (DESKTOP, "dark", "en"), (DESKTOP, "dark", "zh-CN")],
 )
 def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
     ann = site.member(with_a_case(site), size=size, scheme=scheme, language=language)
@@ -185,3 +187,22 @@ EDGES = """() => {
     (laid.right - sheet.left) / sheet.width, (laid.bottom - sheet.top) / sheet.height];
 }"""
 """Where the found picture lies within the registered one, as shares of it: left, top, right, bottom."""
+
+
+def test_nobody_on_a_phone_is_told_of_keys(site: Site) -> None:
+    studio = with_a_case(site)
+    phone = site.member(studio, size=PHONE).open(the_page())
+    assert phone.locator("kbd").count() > 0
+    assert [one.inner_text() for one in phone.locator("kbd").all() if one.is_visible()] == []
+    assert site.member(studio).open(the_page()).locator("kbd").first.is_visible()
+
+
+def test_a_long_history_is_read_page_by_page(site: Site) -> None:
+    studio = with_a_case(site)
+    for number in range(101):
+        history.record(Case.objects.get(), "note", "ann", words=f"Note {number}.")
+    page = site.member(studio).open(the_page())
+    expect(page.locator(".history li").first).to_contain_text("Note 100.")
+    page.get_by_role("navigation", name="Pages of the history").get_by_role("link", name="Next").click()
+    expect(page.locator(".history")).to_contain_text("Opened")
+    expect(page.locator(".history")).to_contain_text("Note 0.")

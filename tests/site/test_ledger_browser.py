@@ -3,11 +3,13 @@
 import pytest
 from django.urls import reverse
 
+from desk.web import licence_pages
+from registry import licence_trial
 from registry.licences import NewLicence, keep_licences
 from registry.models import Case, Owner
 from registry.notices import draft
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from tests.site.browser import DESKTOP, PHONE, Look, Site
+from tests.site.browser import PHONE, Site
 from workers.steps.decide import confirm
 from workers.steps.match import match_pictures
 
@@ -35,31 +37,6 @@ def studio(site: Site) -> Owner:
     return made
 
 
-@pytest.mark.parametrize(
-    "look",
-    [{"size": PHONE}, {"size": DESKTOP, "scheme": "dark"}, {"size": DESKTOP, "language": "zh-CN"}],
-    ids=["phone", "dark", "chinese"],
-)
-def test_each_page_is_accessible_and_quiet(site: Site, studio: Owner, look: Look) -> None:
-    ann = site.member(studio, **look)
-    for name, args in (
-        ("licences", ()),
-        ("new-licence", ()),
-        ("import-licences", ()),
-        ("licence", (1,)),
-        ("edit-licence", (1,)),
-        ("end-licence", (1,)),
-        ("notices", ()),
-        ("new-notice", ()),
-        ("notice", (1,)),
-        ("edit-notice", (1,)),
-        ("wordings", ()),
-        ("edit-wording", ("dmca", "en")),
-    ):
-        ann.open(reverse(name, args=["studio", *args]))
-        ann.check()
-
-
 def test_a_licence_is_tried_and_saved(site: Site, studio: Owner) -> None:
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("new-licence", args=["studio"]))
@@ -76,9 +53,26 @@ def test_a_licence_is_tried_and_saved(site: Site, studio: Owner) -> None:
     assert Case.objects.get(number=1).decision == "licensed"
 
 
+def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at(
+    site: Site, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(licence_pages, "MOMENT", 0)
+    ann = site.member(studio)
+    page = ann.open(reverse("new-licence", args=["studio"]))
+    page.get_by_label("Who may use the works").fill("The shop")
+    page.get_by_label("Domain, with the hosts below it").fill("shop.example")
+    with page.expect_response(lambda answer: "so far" not in answer.text()):
+        page.get_by_role("button", name="Try it against the cases").click()
+    page.get_by_text("so far").wait_for(state="detached")
+    assert page.get_by_text("1 open case would be licensed.").is_visible()
+    ann.check()
+
+
 def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> None:
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("edit-notice", args=["studio", 1]))
+    ann.check()
     for label, text in SENDER.items():
         page.get_by_label(label, exact=True).fill(text)
     for choice in ("To sell or to advertise", "Creative:", "All or nearly all", "in the place of a licence"):

@@ -7,9 +7,11 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from desk.web import licence_pages
 from exhibit.clock import now
+from registry import licence_trial
 from registry.licences import NewLicence, keep_licences, waiting_changes
-from registry.models import Case, Licence, Owner, Role, User
+from registry.models import Case, Licence, Owner, Role, User, Work
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
 from workers.inline import Inline
@@ -68,16 +70,57 @@ def test_words_that_were_changed_after_the_trial_are_tried_again(ann: Client) ->
     assert not Licence.objects.exists()
 
 
+def test_a_trial_that_takes_long_shows_how_far_it_is_and_goes_on(
+    ann: Client, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = Case.objects.get()
+    more = {"owner": studio, "work": like.work, "opened_at": like.opened_at}
+    Case.objects.bulk_create(Case(number=n, party=f"party-{n}.example", **more) for n in (2, 3))
+    monkeypatch.setattr(licence_trial, "CASES_AT_ONCE", 1)
+    monkeypatch.setattr(licence_pages, "MOMENT", 0)
+    words = {"licensee": "Harbour Prints", "domain": "shop.example"}
+    page = ann.post(f"{LEDGER}new", words).content.decode()
+    assert "Looked at 1 of 3 cases so far." in page
+    further = {**words, "further": "1", "so-far": field(page, "so-far")}
+    piece = ann.post(f"{LEDGER}new", further, headers={"HX-Request": "true"}).content.decode()
+    assert piece.startswith("<section")
+    assert "Looked at 2 of 3 cases so far." in piece
+    assert "1 open case would be licensed." in piece
+    changed = {**further, "domain": "party-2.example", "so-far": field(piece, "so-far")}
+    assert "Looked at 1 of 3 cases so far." in ann.post(f"{LEDGER}new", changed).content.decode()
+    table = SimpleUploadedFile("licences.csv", b"licensee,domain\nA,shop.example\n")
+    page = ann.post(f"{LEDGER}import", {"file": table}).content.decode()
+    for _ in range(3):
+        sent = {"further": "1", "so-far": field(page, "so-far"), "table": field(page, "table")}
+        page = ann.post(f"{LEDGER}import", sent).content.decode()
+    assert "so far" not in page
+    assert "1 open case would be licensed." in page
+
+
 def test_fields_that_cannot_be_meant_are_explained_and_stay(ann: Client) -> None:
     for words, said in (
         ({"licensee": "A", "domain": "not a domain"}, "isn&#x27;t a domain"),
         ({"licensee": "A<b>", "domain": "shop.example", "works": "77"}, "No work of Studio"),
         ({"licensee": "A", "domain": "shop.example", "valid_from": "soon"}, "isn&#x27;t a day"),
         ({"licensee": "A"}, "names no place"),
+        ({"licensee": "A", "url_pattern": "shop.example/" + "a" * 1000}, "too long"),
     ):
         page = ann.post(f"{LEDGER}new", words).content.decode()
         assert said in page
         assert f'value="{words["licensee"].replace("<b>", "&lt;b&gt;")}"' in page
+
+
+def test_a_licence_for_many_works_keeps_all_of_them_when_it_is_changed(ann: Client, studio: Owner) -> None:
+    works = Work.objects.bulk_create(
+        Work(owner=studio, number=n, title=f"Work {n}", registered_at=now()) for n in range(2, 402)
+    )
+    keep_licences(studio, [NewLicence("A", tuple(works), "shop.example")])
+    page = ann.get(f"{LEDGER}1/edit").content.decode()
+    words = {"licensee": "B", "domain": "shop.example", "works": field(page, "works")}
+    assert len(words["works"]) > 1_000
+    mark = field(ann.post(f"{LEDGER}1/edit", words).content.decode(), "tried")
+    ann.post(f"{LEDGER}1/edit", {**words, "save": "1", "tried": mark})
+    assert Licence.objects.get(licensee="B").works.count() == 400
 
 
 def test_a_licence_that_ends_lets_go_of_what_was_seen_later(ann: Client, studio: Owner, inline: Inline) -> None:

@@ -1,12 +1,16 @@
 """Links for people outside: they give what they are for and nothing else, until they are over."""
 
 import re
+import subprocess
+import sys
 import zlib
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from exhibit.clock import now
@@ -16,10 +20,11 @@ from registry.models import DownloadLink, LogOpening, LogSubmission, Owner, Pack
 from tests.flow.rows import owner
 from tests.site.browser import PHONE, Site, use_house
 from workers.inline import Inline
-from workers.links import FREE_TRIES, check_link_password, make_link, revoke_link
+from workers.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
 from workers.steps.package import expire_packages
 
 SEALED = b"a sealed bundle"
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -90,10 +95,14 @@ def test_a_link_to_a_report_gives_its_files_and_no_others(studio: Owner) -> None
 def test_wrong_expired_and_revoked_links_have_one_and_the_same_answer(studio: Owner) -> None:
     wrong = gone("/d/nothing")
     revoked, over, removed = token_to(studio), token_to(studio), token_to(studio, "report")
+    unpacked = token_to(studio)
     revoke_link(studio, 1, by="Ann")
     DownloadLink.objects.filter(number=2).update(expires_at=now())
     Report.objects.update(removed_at=now())
     assert {gone(f"/d/{one}") for one in (revoked, over, removed)} == {wrong}
+    assert Client().get(f"/d/{unpacked}").status_code == 200
+    Package.objects.update(removed_at=now())
+    assert gone(f"/d/{unpacked}") == wrong
     assert {gone(f"/d/{one}/a.csv") for one in (revoked, over, removed, "nothing")} == {wrong}
     assert not LogSubmission.objects.filter(type=EntryType.ACCESS).exists()
 
@@ -125,11 +134,36 @@ def test_a_password_is_asked_for_and_wrong_ones_cost_pauses(studio: Owner) -> No
     assert DownloadLink.objects.get().failures == 0
 
 
-def test_an_address_that_asks_too_often_waits(studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("desk.web.link_pages.MOST_A_MINUTE", 2)
+def test_an_address_that_asks_too_often_waits_whichever_process_it_asked(studio: Owner) -> None:
+    token, guess = token_to(studio), "/d/guess"
+    with override_settings(ACCOUNT_RATE_LIMITS={"link": "3/m/ip"}):
+        run_elsewhere("for _ in range(2): consume()")
+        assert [Client().get(guess).status_code, Client().get(f"/d/{token}").status_code] == [404, 429]
+        assert Client(REMOTE_ADDR="192.0.2.7").get(f"/d/{token}").status_code == 200
+
+
+def test_visitors_behind_our_proxy_are_told_apart(studio: Owner) -> None:
     token = token_to(studio)
-    assert [Client().get(f"/d/{one}").status_code for one in ("a", "b", token)] == [404, 404, 429]
-    assert Client(REMOTE_ADDR="192.0.2.7").get(f"/d/{token}").status_code == 200
+    with override_settings(ACCOUNT_RATE_LIMITS={"link": "1/m/ip"}, ALLAUTH_TRUSTED_PROXY_COUNT=1):
+        asked = [
+            Client(headers={"X-Forwarded-For": f"198.51.100.1, {one}"}).get(f"/d/{token}").status_code
+            for one in ("192.0.2.8", "192.0.2.9", "192.0.2.8")
+        ]
+    assert asked == [200, 200, 429]
+
+
+def run_elsewhere(lines: str) -> None:
+    """Run lines in another process of the site, in which ``consume`` counts a question from 127.0.0.1 for a link."""
+    begin = (
+        "import django; django.setup()\n"
+        "from allauth.decorators import rate_limit\n"
+        "from django.http import HttpResponse\n"
+        "from django.test import RequestFactory, override_settings\n"
+        "override_settings(ACCOUNT_RATE_LIMITS={'link': '3/m/ip'}).enable()\n"
+        "counted = rate_limit(action='link', limit_get=True)(lambda request: HttpResponse())\n"
+        "def consume(): assert counted(RequestFactory().get('/d/x')).status_code == 200\n"
+    )
+    subprocess.run([sys.executable, "-c", begin + lines], cwd=CHECKOUT, check=True)
 
 
 def test_a_package_is_kept_for_as_long_as_a_link_leads_to_it(studio: Owner, inline: Inline) -> None:
@@ -143,17 +177,38 @@ def test_a_package_is_kept_for_as_long_as_a_link_leads_to_it(studio: Owner, inli
         token_to(studio)
 
 
-def test_members_make_links_see_their_use_and_take_them_back(studio: Owner) -> None:
+def test_links_long_over_are_forgotten_and_no_number_is_given_twice(studio: Owner) -> None:
+    tokens = [token_to(studio) for _ in range(5)]
+    revoke_link(studio, 2, by="Ann")
+    DownloadLink.objects.filter(number=2).update(revoked_at=now() - KEPT_FOR)
+    DownloadLink.objects.filter(number__in=[1, 5]).update(expires_at=now() - KEPT_FOR)
+    DownloadLink.objects.filter(number=3).update(expires_at=now())
+    assert forget_ended() == 2
+    assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 5]
+    assert Client().get(f"/d/{tokens[3]}").status_code == 200
+    token_to(studio)
+    assert forget_ended() == 1
+    assert sorted(DownloadLink.objects.values_list("number", flat=True)) == [3, 4, 6]
+
+
+def test_members_make_links_see_their_use_and_take_them_back(studio: Owner, inline: Inline) -> None:
     reviewer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
     address = reverse("link-package", args=["studio", 1])
     assert viewer.post(address, {"days": "7"}).status_code == 403
-    made = reviewer.post(address, {"days": "7", "note": "Counsel"})
+    with override_settings(CONFIG=replace(inline.house.config, public_url="https://exhibit.example")):
+        made = reviewer.post(address, {"days": "7", "note": "Counsel"})
+    assert "https://exhibit.example/d/" in made.content.decode()
+    assert made.headers["Cache-Control"] == "no-store"
     token = made.content.decode().split("/d/")[1].split('"')[0]
     assert Client().get(f"/d/{token}").status_code == 200
     listed = reviewer.get(reverse("links", args=["studio"])).content.decode()
     assert "Counsel" in listed
     assert token not in listed
     assert viewer.post(reverse("revoke-link", args=["studio", 1])).status_code == 403
+    agency = signed_in(owner("agency"), Role.OWNER)
+    assert agency.post(reverse("revoke-link", args=["studio", 1])).status_code == 404
+    assert agency.post(reverse("revoke-link", args=["agency", 1])).status_code == 404
+    assert Client().get(f"/d/{token}").status_code == 200
     reviewer.post(reverse("revoke-link", args=["studio", 1]))
     gone(f"/d/{token}")
     told = LogOpening.objects.filter(content__what__in=["link made", "link revoked"])

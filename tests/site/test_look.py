@@ -4,16 +4,13 @@ import pytest
 from django.urls import reverse
 
 from registry.models import Owner, User
-from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.flow.rows import found_case, owner
 from tests.site.browser import DESKTOP, PHONE, TABLET, Site
-from workers.steps.match import match_pictures
 
 
 def with_a_case(site: Site) -> Owner:
-    studio, data = owner("studio"), photograph(1)
-    register(site.house, studio, data)
-    planned, epoch = claimed_slice(studio)
-    match_pictures(site.house, bring(site.house, planned, epoch, [copy_of(data)]))
+    studio = owner("studio")
+    found_case(site.house, studio)
     return studio
 
 

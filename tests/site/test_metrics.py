@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from exhibit.clock import now
@@ -43,7 +43,11 @@ def test_they_are_shown_to_nobody_unless_a_guard_is_set_and_met(own: House) -> N
     assert asked(own, networks=("10.1.0.0/16",), address="") == 404
     assert asked(own, token="wrong-but-long-enough", networks=("10.1.0.0/16",)) == 404
     assert asked(own, token=TOKEN, networks=("10.2.0.0/16",)) == 404
-    own.config = replace(own.config, metrics_token=TOKEN)
+    with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):  # what our own proxy passes on doesn't count as it
+        own.config = replace(own.config, metrics_token="", metrics_networks=("127.0.0.1/32",))
+        outside = Client(REMOTE_ADDR="127.0.0.1", headers={"X-Forwarded-For": "127.0.0.1, 192.0.2.7"})
+        assert outside.get("/metrics").status_code == 404
+    own.config = replace(own.config, metrics_token=TOKEN, metrics_networks=())
     assert Client().get("/metrics").status_code == 404
     assert Client().post("/metrics").status_code in (403, 405)
 

@@ -4,11 +4,12 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
-from registry import rules
+from registry import rules, watching
 from registry.models import Owner, User, Watch
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner
@@ -59,6 +60,18 @@ def test_a_pasted_address_becomes_a_watch_that_runs(ann: Client, shop: Site) -> 
     assert [one["kind"] for one in watch.sources] == ["site", "feed"]
     assert (watch.name, watch.interval_seconds, watch.budget["pages"]) == ("127.0.0.1", 86_400, 1_000)
     assert watch.crawls.get().state == "doing"
+
+
+def test_a_pasted_address_is_added_to_a_watch(ann: Client, studio: Owner, shop: Site) -> None:
+    other = [("site", "http://other.example/")]
+    watching.add_watch(studio, "other", other, every=timedelta(days=1), budget={}, politeness={})
+    sources = "/o/studio/watches/1/sources/"
+    assert ann.post(sources, {"address": "not a url"}).status_code == 422
+    page = ann.post(sources, {"address": shop.url("/")}).content.decode()
+    assert "robots.txt allows it" in page
+    feed = offered(page)[1]
+    assert "from the next run on" in ann.post(f"{sources}add", {"source": feed}, follow=True).content.decode()
+    assert [one["url"] for one in Watch.objects.get().sources] == ["http://other.example/", shop.url("/feed.xml")]
 
 
 def test_a_second_watch_of_a_site_gets_another_name(ann: Client, shop: Site) -> None:

@@ -34,7 +34,7 @@ from workers.celery import all_queues
 from workers.cost import costs_of
 from workers.figures import figures
 from workers.inline import Inline
-from workers.steps.backlog import try_again
+from workers.steps.backlog import failures, try_again
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.seal import OPENED_AGAIN
 from workers.wiring import House
@@ -73,7 +73,7 @@ def amiss(house: House) -> list[str]:
 
 
 def test_nobody_but_the_operator_sees_it(own: House) -> None:
-    for address in ("/operator/", "/operator/retry"):
+    for address in ("/operator/", "/operator/retry", "/operator/leave"):
         assert Client().get(address).status_code in (302, 405)
         assert Client().post(address).status_code in (302, 405)
         stranger = Client()
@@ -184,6 +184,33 @@ def test_what_was_given_up_is_tried_again_by_reason(own: House) -> None:
     assert "There is no step" in client.post("/operator/retry", {"step": "x"}, follow=True).content.decode()
 
 
+def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: House) -> None:
+    make_well()
+    client = person(staff=True)
+    lost, other = (
+        Picture.objects.create(
+            digest=own.blobs.put(data), size=1, first_seen=now(), state="failed", error=why, attempts=5
+        )
+        for data, why in ((b"1", "Line one.\nLine two."), (b"2", "Other."))
+    )
+    sent = {"step": "match", "error": "Line one.\r\nLine two."}
+    assert "1 is left as it is." in client.post("/operator/leave", sent, follow=True).content.decode()
+    assert [one for one in amiss(own) if "Given up" in one] == [
+        "Given up: 1 (pictures found, to be compared with the works)."
+    ]
+    lost.refresh_from_db()
+    assert (lost.state, lost.error) == ("failed", "Line one.\nLine two.")
+    Picture.objects.filter(pk=lost.pk).update(error="Another reason.")
+    assert [one.error for one in failures() if not one.dismissed] == ["Another reason.", "Other."]
+    Picture.objects.filter(pk=lost.pk).update(error="Line one.\nLine two.")
+    assert "1 is tried again." in client.post("/operator/retry", sent, follow=True).content.decode()
+    Picture.objects.filter(pk=lost.pk).update(state="failed", error="Line one.\nLine two.")
+    assert [one.dismissed for one in failures()] == [False, False]
+    assert "There is no step" in client.post("/operator/leave", {"step": "x"}, follow=True).content.decode()
+    other.refresh_from_db()
+    assert (other.state, other.error) == ("failed", "Other.")
+
+
 def test_the_page_asks_few_questions(
     own: House, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
 ) -> None:
@@ -234,3 +261,33 @@ def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None
     ann.page.get_by_role("button", name="Try again").click()
     assert "1 is tried again." in ann.page.content()
     ann.check()
+    Picture.objects.update(state="failed", error=GONE)
+    ann.open("/operator/")
+    ann.page.get_by_role("button", name="Leave it as it is").click()
+    ann.page.get_by_text("Given up and left as it is").click()
+    ann.check()
+
+
+def test_reasons_are_said_in_the_operators_language(own: House) -> None:
+    make_well()
+    moment = now() - timedelta(days=1)
+    why = "No calendar of bitcoin took the digest: https://a.example doesn't answer. https://b.example doesn't answer."
+    WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", silent_since=moment, error=why)
+    (own.config.data_dir / "log.head").write_bytes(b"\xff")
+    client = person(staff=True)
+    assert "https://b.example doesn&#x27;t answer." in client.get("/operator/").content.decode()
+    chinese = client.get("/operator/", headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert "https://b.example 没有答复。" in chinese
+    assert "最后签名的内容无法确定。" in chinese
+    for english in ("took the digest", "answer.", "signed last", "opentimestamps"):
+        assert english not in chinese, english
+
+
+def test_large_numbers_have_their_thousands_apart(own: House) -> None:
+    studio = owner("studio")
+    claimed_slice(studio)
+    Crawl.objects.update(pages=20_000)
+    client = person(staff=True)
+    for language in ("en", "zh-CN"):
+        page = client.get("/operator/", headers={"Accept-Language": language}).content.decode()
+        assert ">20,000</td>" in page

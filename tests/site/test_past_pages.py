@@ -1,24 +1,25 @@
 """What the pages say of pictures that were seen before a work was registered, and of matches for a person."""
 
+import re
+
 import pytest
 from django.test import Client
+from django.utils import translation
 
+from desk.sentences import in_words
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry import revisits, watching
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
-from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.flow.rows import found_case, owner
 from workers.inline import Inline
-from workers.steps.match import match_pictures
 
 
 @pytest.fixture
 def studio(inline: Inline) -> Owner:
     """An owner with a work of which a copy was found."""
-    made, data = owner("studio"), photograph(1)
-    register(inline.house, made, data)
-    planned, epoch = claimed_slice(made)
-    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+    made = owner("studio")
+    found_case(inline.house, made)
     return made
 
 
@@ -45,6 +46,20 @@ def test_a_work_tells_how_far_the_search_is_and_what_had_expired(studio: Owner) 
     shown = page(studio, f"works/{Work.objects.get().number}/")
     assert "7; 3 compared, under way." in shown
     assert "Seen there, and gone." in shown
+
+
+def test_what_became_of_asking_again_is_said_in_the_readers_language(inline: Inline, studio: Owner) -> None:
+    crawl = Crawl.objects.create(watch=past_watch(studio), number=1, state="done", started_at=now())
+    registered = WorkPicture.objects.get().picture
+    found = Picture.objects.exclude(pk=registered.pk).get()
+    Revisit.objects.create(
+        owner=studio, registered=registered, found=found, crawl=crawl, hamming=4, inliers=30, dense=0.9, asked_at=now()
+    )
+    revisits.conclude_ended()
+    kept = Revisit.objects.get().sentence
+    assert "details in place and 90% of the pixels alike" in kept
+    with translation.override("zh-hans"):
+        assert not re.search("[a-z]{2,} [a-z]{2,}", in_words(kept)), in_words(kept)
 
 
 def test_a_case_tells_why_a_person_has_to_look_and_that_there_are_more_copies(studio: Owner) -> None:
@@ -81,7 +96,7 @@ def test_works_that_are_held_back_say_so(studio: Owner, reasons: list[str], said
 
 def test_the_watch_of_the_past_has_no_times_and_is_started_by_nobody(studio: Owner) -> None:
     watch = past_watch(studio)
-    for start in (watching.resume, watching.start_now):
+    for deed in (watching.resume, watching.pause, watching.start_now):
         with pytest.raises(WrongUseError, match="no times of its own"):
-            start(watch)
+            deed(watch)
     assert "for a new work" in page(studio, "watches/")

@@ -6,7 +6,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Route, expect
 
-from registry.models import Case, Owner
+from exhibit.clock import now
+from registry import recaptures
+from registry.models import Case, CaseSighting, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import DESKTOP, PHONE, Site, Visitor
 from workers import decisions
@@ -114,6 +116,33 @@ def test_who_comes_second_is_told_on_the_spot(site: Site) -> None:
     settled(ann, 1)
 
 
+def test_undo_takes_back_a_decision_that_is_still_on_its_way(site: Site) -> None:
+    studio = cases_of(site, 2)
+    ann = queue(site.member(studio))
+    held: list[Route] = []
+    ann.page.route("**/cases/decide", lambda route: held.append(route) if not held else route.continue_())
+    ann.page.keyboard.press("c")
+    expect(ann.page.locator(".item[data-decided]")).to_have_count(1)
+    ann.page.keyboard.press("u")
+    held[0].continue_()
+    expect(ann.page.locator(".outcome").filter(has_text="Open again.")).to_have_count(1)
+    settled(ann, 2)
+    assert set(decided(studio).values()) == {"open"}
+
+
+def test_who_is_signed_out_meanwhile_is_told_and_nothing_looks_decided(site: Site) -> None:
+    studio = cases_of(site, 2)
+    ann = queue(site.member(studio))
+    cookies = ann.page.context.cookies()
+    ann.page.context.clear_cookies(name="sessionid")
+    ann.page.keyboard.press("c")
+    expect(ann.page.locator("#said")).to_contain_text("you are signed out")
+    expect(ann.page.locator(".item[data-decided]")).to_have_count(0)
+    ann.page.context.add_cookies([one for one in cookies if one["name"] == "sessionid"])  # type: ignore[misc]
+    ann.page.keyboard.press("c")
+    settled(ann, 1)
+
+
 def test_a_decision_that_could_not_be_sent_is_sent_again(site: Site) -> None:
     studio = cases_of(site, 2)
     ann = queue(site.member(studio))
@@ -175,6 +204,63 @@ def test_look_alikes_lie_in_a_drawer_and_can_be_taken_out(site: Site) -> None:
     expect(ann.page.locator(".item")).to_have_count(1)
 
 
+def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(site: Site) -> None:
+    studio = cases_of(site, 2, ("a.example", "b.example"))
+    decisions.decide_each(site.house, studio, [1, 2, 3, 4], Wish(Choice.CONFIRM, "ben@example.org"))
+    ann = queue(site.member(studio), "?state=confirmed")
+    for key in "jtjt":
+        ann.page.keyboard.press(key)
+    expect(ann.page.locator("#ticked")).to_have_text("2 ticked")
+    ann.check()
+    ann.page.keyboard.press("b")
+    expect(ann.page.get_by_role("heading", name="Bundles for the court")).to_be_visible()
+    expect(ann.page.locator("input[name=case]:checked")).to_have_count(2)
+    queue(ann, "?state=confirmed")
+    for key in "jgn":
+        ann.page.keyboard.press(key)
+    expect(ann.page.get_by_role("heading", name="A notice about a.example")).to_be_visible()
+    expect(ann.page.locator("input[name=case]:checked")).to_have_count(2)
+
+
+def test_what_was_just_confirmed_can_be_ticked_until_it_is_undone(site: Site) -> None:
+    ann = queue(site.member(cases_of(site, 2)))
+    expect(ann.page.locator(".pick").first).to_be_hidden()
+    ann.page.keyboard.press("c")
+    ann.page.locator(".pick:visible input").check()
+    expect(ann.page.locator("#take")).to_be_visible()
+    ann.page.keyboard.press("u")
+    settled(ann, 2)
+    expect(ann.page.locator("#take")).to_be_hidden()
+    expect(ann.page.locator(".pick input:checked")).to_have_count(0)
+
+
+def test_ticked_cases_of_two_parties_are_carried_without_javascript_and_the_rest_is_named(site: Site) -> None:
+    studio = cases_of(site, 1, ("a.example", "b.example"))
+    decisions.decide_each(site.house, studio, [1, 2], Wish(Choice.CONFIRM, "ben@example.org"))
+    page = queue(site.member(studio, javascript=False), "?state=confirmed").page
+    for box in page.locator(".pick input").all():
+        box.check()
+    page.get_by_role("button", name="A notice about the ticked ones").click()
+    expect(page.locator(".message")).to_contain_text("Left out: 2")
+    expect(page.locator("input[name=case]:checked")).to_have_count(1)
+
+
+def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Site) -> None:
+    studio = cases_of(site, 2)
+    for case, outcome in zip(studio.cases.order_by("number"), ("captured", "page-gone"), strict=True):
+        case.captures.update(state="done", outcome=outcome, finished_at=now())
+        recaptures.look_after(case)
+    ann = queue(site.member(studio))
+    expect(ann.page.locator("#case-1")).to_contain_text(": still online")
+    expect(ann.page.locator("#case-2")).to_contain_text(": removed")
+    ann.page.get_by_text("Filters, order and groups").click()
+    ann.page.get_by_label("At the last visit").select_option("removed")
+    ann.page.get_by_role("button", name="Show", exact=True).click()
+    expect(ann.page.locator(".item")).to_have_count(1)
+    expect(ann.page.locator("#case-2")).to_be_visible()
+    ann.check()
+
+
 def test_twenty_cases_take_no_more_than_twenty_five_keys_and_the_next_picture_is_there_at_once(site: Site) -> None:
     studio = cases_of(site, 5, ("a.example", "b.example", "c.example", "d.example"))
     ann = queue(site.member(studio))
@@ -206,3 +292,31 @@ MEASURE = """() => {
   }, {capture: true, once: true}));
 }"""
 """Milliseconds from a key until the pictures of the case that is current then can be shown."""
+
+
+def test_the_next_case_is_the_one_that_follows_in_the_queue(site: Site) -> None:
+    studio = cases_of(site, 2, ("a.example", "b.example"))
+    for number, likelihood in zip((1, 2, 3, 4), (0.9, 0.1, 0.6, 0.6), strict=True):
+        Case.objects.filter(number=number).update(likelihood=likelihood)
+    ann = queue(site.member(studio))
+    first, *others = [int(one.get_attribute("data-number") or 0) for one in ann.page.locator(".item").all()]
+    assert first in (3, 4)  # of the party with the most, not the likeliest of all
+    ann.open(reverse("case", args=["studio", first]))
+    for number in others:
+        ann.page.keyboard.press("j")
+        ann.page.wait_for_url(f"**{reverse('case', args=['studio', number])}")
+    expect(ann.page.locator("a.next")).to_have_count(0)
+    decisions.decide_each(site.house, studio, [others[-1]], Wish(Choice.CONFIRM, "ann"))
+    ann.page.reload()
+    assert ann.page.locator("a.next").get_attribute("href") == reverse("case", args=["studio", first])
+
+
+def test_a_case_without_a_picture_to_show_can_be_read_by_everybody(site: Site) -> None:
+    ann = site.member(cases_of(site, 1))
+    Case.objects.update(shown=None)
+    queue(ann).check()
+    expect(ann.page.locator(".item .gone")).to_have_text("no picture to show")
+    CaseSighting.objects.all().delete()
+    ann.open(reverse("case", args=["studio", 1]))
+    ann.check()
+    expect(ann.page.locator(".lead")).to_have_text("shop.example showed what may be a copy of “Work 1”.")

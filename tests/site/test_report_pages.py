@@ -175,6 +175,10 @@ def test_a_report_that_is_there_is_asked_for_again_as_another_one(desk: Desk) ->
     first, second = Report.objects.order_by("number")
     assert second.parameters["scope"] == first.parameters["scope"]
     assert second.parameters["title"] == "Report 2 for Studio"
+    User.objects.update(language="zh-hans")
+    page = desk.client.get("/o/studio/downloads/").content.decode()
+    assert "Studio 的第 2 号报告" in page
+    assert "Report 2 for Studio" not in page
 
 
 def test_a_removed_report_is_gone_with_its_files_and_its_number_stays_taken(desk: Desk) -> None:

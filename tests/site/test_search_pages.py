@@ -92,6 +92,15 @@ def test_a_watch_of_words_keeps_each_line_once(ann: Client) -> None:
     assert ann.post(f"{PAGE}market/watch", given | {"words": " "}).status_code == 422
     ann.post(f"{PAGE}market/watch", given | {"words": "wave\n\n fuji \nwave"})
     assert Watch.objects.get().sources == [{"kind": "search", "url": "market", "words": ["wave", "fuji"]}]
+    for address in ("/o/studio/watches/", "/o/studio/watches/1/"):
+        assert '<span class="url">The market</span>' in ann.get(address).content.decode()
+    edit = "/o/studio/watches/1/edit"
+    page = ann.get(edit).content.decode()
+    assert "wave\nfuji" in page
+    ann.post(edit, fields(page) | {"words": "fuji\nhokusai\n", "searches": "5"})
+    watch = Watch.objects.get()
+    assert (watch.sources[0]["words"], watch.budget["searches"]) == (["fuji", "hokusai"], 5)
+    assert ann.post(edit, fields(page) | {"words": " "}).status_code == 422
 
 
 def test_the_run_says_what_the_search_said(ann: Client, studio: Owner) -> None:
@@ -101,7 +110,7 @@ def test_the_run_says_what_the_search_said(ann: Client, studio: Owner) -> None:
     address = "/o/studio/watches/1/crawls/1/progress"
     Inquiry.objects.update(asked=3, found=12, not_before=now(), error="TinEye asks to be asked later.")
     page = ann.get(address).content.decode()
-    assert "3 answers, 12 addresses of pictures" in page
+    assert "TinEye · 3 answers · 12 addresses of pictures" in page
     assert "asked again by itself" in page
     Inquiry.objects.update(state="done", outcome="quota")
     assert "are used up" in ann.get(address).content.decode()

@@ -1,6 +1,7 @@
 """Watches on the site: what is said of them, what is set, and what becomes of their runs."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from exhibit.urls import url_key
 from registry import crawling, owned, schedules, watching
 from registry.models import Crawl, LogOpening, Owner, Refusal, User, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
+from tests.site.browser import use_house
 from workers.inline import Inline
 
 DAY = timedelta(days=1)
@@ -20,7 +22,8 @@ ADDRESS = "/o/studio/watches/1/"
 
 
 @pytest.fixture
-def studio(db: None) -> Owner:
+def studio(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Owner:
+    use_house(monkeypatch, inline.house)
     return owner("studio")
 
 
@@ -109,6 +112,52 @@ def test_running_now_leaves_the_schedule_as_it_is_and_leads_to_the_run(ann: Clie
     assert Watch.objects.get().next_run_at == shop.next_run_at
     assert ann.post(f"{ADDRESS}run").headers["Location"] == f"{ADDRESS}crawls/1/"
     assert Crawl.objects.count() == 1
+
+
+def test_a_full_disk_is_said_and_starts_nothing(inline: Inline, ann: Client, shop: Watch) -> None:
+    inline.house.config = replace(inline.house.config, disk_floor_bytes=2**62)
+    assert b"The disk is nearly full" in ann.post(f"{ADDRESS}run", follow=True).content
+    assert not Crawl.objects.exists()
+
+
+def test_a_place_is_removed_on_the_page_and_the_last_one_stays(ann: Client, shop: Watch) -> None:
+    news = ("feed", "http://news.example/feed.xml")
+    watching.change_sources(shop, add=[news], by="Ann")
+    assert "Add or remove places" in ann.get(ADDRESS).content.decode()
+    assert ann.get(f"{ADDRESS}sources/").content.decode().count('name="source"') == 2
+    page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(SHOP[0])}, follow=True).content.decode()
+    assert "It is looked at no more." in page
+    assert 'name="source"' not in page
+    page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(news)}, follow=True).content.decode()
+    assert "needs at least one place" in page
+    assert [one["url"] for one in Watch.objects.get().sources] == [news[1]]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("site http://10.0.0.1/", "isn&#x27;t on the public internet"), ("folder /etc", "Choose at least one place")],
+)
+def test_what_a_form_makes_up_is_no_place(ann: Client, shop: Watch, source: str, said: str) -> None:
+    page = ann.post(f"{ADDRESS}sources/add", {"source": source}, follow=True).content.decode()
+    assert said in page
+    assert Watch.objects.get().sources == shop.sources
+
+
+def test_only_a_watch_over_sites_has_places(ann: Client, studio: Owner, shop: Watch) -> None:
+    for number, source in enumerate((("folder", "/pictures"), ("search", "tineye")), start=2):
+        watching.add_watch(studio, f"watch {number}", [source], every=DAY, budget={}, politeness={})
+        assert ann.get(f"/o/studio/watches/{number}/sources/").status_code == 404
+        answer = ann.post(f"/o/studio/watches/{number}/sources/remove", {"source": " ".join(source)})
+        assert answer.status_code == 404
+        assert "Add or remove places" not in ann.get(f"/o/studio/watches/{number}/").content.decode()
+
+
+def test_a_canary_out_of_reach_is_said_to_be(inline: Inline, ann: Client, studio: Owner, shop: Watch) -> None:
+    register(inline.house, studio, photograph(1))
+    ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "http://shop.example/hidden"})
+    assert "looks at no place on that site" not in ann.get(ADDRESS).content.decode()
+    ann.post(f"{ADDRESS}canaries", {"work": "1", "url": "http://studio.example/hidden"})
+    assert ann.get(ADDRESS).content.decode().count("looks at no place on that site") == 1
 
 
 def test_pausing_and_resuming(ann: Client, shop: Watch) -> None:

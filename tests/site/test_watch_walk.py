@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from django.urls import reverse
 
-from registry.models import Canary, Crawl
+from registry.models import Canary, Crawl, Watch
 from tests.assets.searches import KEY
 from tests.assets.site import Answer
 from tests.assets.site import Site as Shop
@@ -64,6 +64,17 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     page.get_by_label("On", exact=True).select_option(label="Wednesday")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Every week, Wednesday at 03:00").wait_for()
+    page.get_by_role("link", name="Add or remove places").click()
+    ann.check()
+    page.get_by_role("button", name=f"Remove {shop.url('/feed.xml')}").click()
+    page.get_by_text("It is looked at no more.").wait_for()
+    page.get_by_label("Address of the site").fill(shop.url("/"))
+    page.get_by_role("button", name="Look at the site").click()
+    page.get_by_role("checkbox", name=shop.url("/feed.xml")).wait_for()
+    ann.check()
+    page.get_by_role("button", name="Add to this watch").click()
+    page.get_by_text("from the next run on").wait_for()
+    assert [one["kind"] for one in Watch.objects.get().sources] == ["site", "feed"]
 
 
 def test_a_key_is_given_and_a_search_is_watched(site: Site) -> None:

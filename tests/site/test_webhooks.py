@@ -2,23 +2,27 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
 
 import pytest
 import standardwebhooks
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 
+from evidence.development.authority import running_authority
 from exhibit.clock import now
-from exhibit.config import Config
+from exhibit.config import AnchorConfig, Config
+from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry import events, matching
 from registry.models import (
+    AnchorReceipt,
+    Bundle,
     Delivery,
     Event,
     EventKind,
@@ -29,48 +33,21 @@ from registry.models import (
     StepState,
     User,
     Webhook,
+    Work,
 )
+from tests.assets.webhook_receiver import Receiver, receiver, verified
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.flow.sealed import sealed_bundle
 from workers import webhooks, wiring
 from workers.inline import Inline
 from workers.keys import change_master_key
 from workers.steps import decide
 from workers.steps.deliver import PATIENCE, deliver
 from workers.steps.match import match_pictures
+from workers.witnessed import tell_witnessed
 
-
-class Receiver:
-    """A server that keeps what it is sent and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.status, self.headers = 204, dict[str, str]()
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.append((dict(self.headers), body))
-                self.send_response(receiver.status)
-                for name, value in receiver.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+__all__ = ["receiver"]
+SEAL = Digest.of(b"seal")
 
 
 @pytest.fixture
@@ -95,10 +72,6 @@ def due_again() -> None:
     Webhook.objects.update(ask_after=None)
 
 
-def data_of(got: tuple[dict[str, str], bytes], secret: str) -> Any:  # noqa: ANN401 - JSON
-    return standardwebhooks.Webhook(secret).verify(got[1], got[0])
-
-
 def test_what_happens_to_a_case_is_sent_signed(house: Inline, receiver: Receiver) -> None:
     studio, data = owner("studio"), photograph(1)
     row, secret = hooked(house, studio, receiver.url)
@@ -106,7 +79,7 @@ def test_what_happens_to_a_case_is_sent_signed(house: Inline, receiver: Receiver
     match_pictures(house.house, bring(house.house, *claimed_slice(studio), [copy_of(data)]))
     decide.clear(studio.cases.get(), by="Ann", reason="Ours")
     work_off(house)
-    opened, decided = [data_of(got, secret) for got in receiver.got]
+    opened, decided = [verified(got, secret) for got in receiver.got]
     assert opened["type"] == "case.opened"
     assert opened["data"] == {
         "owner": "studio",
@@ -119,7 +92,7 @@ def test_what_happens_to_a_case_is_sent_signed(house: Inline, receiver: Receiver
     assert b"Ann" not in receiver.got[1][1]
     assert set(row.deliveries.values_list("state", flat=True)) == {"done"}
     with pytest.raises(standardwebhooks.WebhookVerificationError):
-        data_of(receiver.got[0], webhooks.PREFIX + "AAAA" * 11)
+        verified(receiver.got[0], webhooks.PREFIX + "AAAA" * 11)
 
 
 def test_only_what_was_asked_for_is_sent_and_never_to_others(house: Inline, receiver: Receiver) -> None:
@@ -152,7 +125,7 @@ def test_a_message_comes_again_under_its_name_until_it_is_taken(house: Inline, r
     assert Webhook.objects.get().failing_since is None
     first, second = receiver.got
     assert first[0]["webhook-id"] == second[0]["webhook-id"]
-    assert data_of(first, secret) == data_of(second, secret)
+    assert verified(first, secret) == verified(second, secret)
 
 
 def test_a_silent_webhook_holds_up_nobody_else_and_is_asked_once(
@@ -213,6 +186,89 @@ def test_a_webhook_that_is_gone_is_paused_and_one_that_asks_for_time_gets_it(hou
     assert row.paused_at is not None
 
 
+@pytest.mark.parametrize("asked", ["Thu, 01 Jan 99999999999999999999 00:00:00 GMT", "soon", "-1", "9" * 400])
+def test_whatever_a_receiver_asks_for_the_messages_of_others_go_out(
+    house: Inline, receiver: Receiver, asked: str
+) -> None:
+    other = Receiver()
+    studio, agency = owner("studio"), owner("agency")
+    hooked(house, studio, receiver.url)
+    hooked(house, agency, other.url)
+    for of in (studio, agency):
+        events.record(of, EventKind.CASE_OPENED, {"case": 1})
+    receiver.status, receiver.headers = 429, {"Retry-After": asked}
+    work_off(house)
+    other.server.shutdown()
+    other.server.server_close()
+    assert (len(receiver.got), len(other.got)) == (1, 1)
+    row = Delivery.objects.get(webhook__owner=studio)
+    assert (row.state, row.tries) == ("todo", 1)
+    assert row.not_before is not None
+    assert row.not_before <= now() + timedelta(days=1)
+
+
+def test_a_webhook_that_was_removed_gets_nothing_more(house: Inline, receiver: Receiver) -> None:
+    studio = owner("studio")
+    row, _ = hooked(house, studio, receiver.url)
+    events.record(studio, EventKind.CASE_OPENED, {"case": 1})
+    Webhook.objects.update(removed_at=now())  # between the event's look at who wants it and its commit
+    work_off(house)
+    assert not receiver.got
+    assert not row.deliveries.exists()
+
+
+def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
+    house: Inline, receiver: Receiver, tmp_path: Path
+) -> None:
+    studio = owner("studio")
+    with running_authority(tmp_path / "authority") as authority:
+        roots = tmp_path / "root.pem"
+        roots.write_bytes(authority.root_pem)
+        anchor = AnchorConfig(kind="rfc3161", name="a", urls=(authority.url,), roots=roots, development=True)
+        own = replace(
+            house.house.config, anchors=(anchor,), witnesses_needed=1, checkpoint_seconds=1, languages=("en",)
+        )
+        house = Inline(own)
+        _, secret = hooked(house, studio, receiver.url, EventKind.BUNDLE_WITNESSED)
+        bundle = sealed_bundle(house, studio)
+        house.run_until(Delivery.objects.filter(state=StepState.DONE).exists, pause=0.05)
+        house.run_until_idle()  # the checkpoint's receipt says it once more
+    (told,) = [verified(got, secret) for got in receiver.got]
+    bundle.refresh_from_db()
+    assert bundle.seal_digest is not None
+    assert told["type"] == "bundle.witnessed"
+    assert told["data"]["seal"] == bundle.seal_digest.hex
+    assert (told["data"]["case"], told["data"]["bundle"]) == (1, 1)
+    assert bundle.witnessed_at is not None
+    assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_witnesses_that_answer_together_the_second_is_enough() -> None:
+    studio = owner("studio")
+    work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
+    case = studio.cases.create(number=1, work=work, party="shop.example", opened_at=now())
+    bundle = Bundle.objects.create(case=case, number=1, sealed_at=now(), state=StepState.DONE, seal_digest=SEAL)
+    receipts = [
+        AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=SEAL, bundle=bundle) for name in ("a", "b")
+    ]
+    first, second = threading.Event(), threading.Event()
+
+    def answered(receipt: AnchorReceipt, mine: threading.Event, until: threading.Event) -> None:
+        with transaction.atomic():
+            AnchorReceipt.objects.filter(pk=receipt.pk).update(state=StepState.DONE)
+            mine.set()
+            until.wait(10)  # for the other's row to be written, too
+            tell_witnessed(receipt, needed=2)
+        connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(answered, receipts[0], first, second), pool.submit(answered, receipts[1], second, first)]
+        for one in done:
+            one.result()
+    assert Event.objects.filter(kind=EventKind.BUNDLE_WITNESSED).count() == 1
+
+
 def test_no_private_address_is_reached_and_no_redirect_followed(
     house: Inline, inline: Inline, receiver: Receiver
 ) -> None:
@@ -251,7 +307,7 @@ def test_a_secret_outlives_a_change_of_the_master_key(house: Inline, receiver: R
     change_master_key(house.house, by="Ann", reason="Yearly")
     events.record(studio, EventKind.CASE_OPENED, {"case": 1})
     work_off(house)
-    assert data_of(receiver.got[0], secret)["type"] == "case.opened"
+    assert verified(receiver.got[0], secret)["type"] == "case.opened"
 
 
 def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(house: Inline, receiver: Receiver) -> None:
@@ -261,7 +317,8 @@ def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(house: Inline, re
         user = User.objects.create_user(username=name, email=f"{name}@example.org", password="not used")
         Membership.objects.create(user=user, owner=studio, role=role)
         browser.force_login(user)
-    page = client.post("/o/studio/told/webhooks", {"url": receiver.url, "kind": ["case.opened"]})
+    asked = client.post("/o/studio/told/webhooks", {"url": receiver.url, "kind": ["case.opened"]})
+    page = client.post(asked.headers["Location"], {"password": "not used"})
     row = Webhook.objects.get()
     assert webhooks._secret(house.house, row) in page.content.decode()
     assert webhooks._secret(house.house, row) not in client.get("/o/studio/told/webhooks/1/").content.decode()
@@ -270,7 +327,7 @@ def test_a_member_adds_tests_and_removes_a_webhook_on_the_site(house: Inline, re
     client.post("/o/studio/told/webhooks/1/change", {"do": "test"})
     work_off(house)
     assert b"taken" in client.get("/o/studio/told/webhooks/1/").content
-    client.post("/o/studio/told/webhooks/1/change", {"do": "again", "delivery": Delivery.objects.get().pk})
+    client.post("/o/studio/told/webhooks/1/change", {"do": "again", "delivery": f"evt_{Event.objects.get().pk}"})
     work_off(house)
     assert len(receiver.got) == 2
     client.post("/o/studio/told/webhooks/1/change", {"do": "remove"})

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.conf import settings
 
-from desk import shapes
+from desk import download_shapes
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, Case, Owner
@@ -34,9 +34,14 @@ def shown(of: Bundle) -> str:
 def test_a_case_tells_how_many_witnesses_have_answered_and_which_are_qualified_by_whose_word(bundle: Bundle) -> None:
     text = shown(bundle)
     assert "Witnessed: 1 of 3 witnesses have answered in full, 1 needed." in text
-    assert unescape(text).count("qualified according to the operator's list as of 2026-11-01") == 1
+    assert unescape(text).count("qualified according to the operator's list as of 1 Nov 2026") == 1
     sealed = text.partition('<section id="bundles">')[2]
     assert sealed.count("answered completely yet; it is asked again") == 2
+
+
+def test_what_a_witness_is_and_to_what_it_speaks_is_said_in_words(bundle: Bundle) -> None:
+    text = shown(bundle)
+    assert "authority · timestamp authority (RFC 3161) · for the bundle itself · existed no later than" in text
 
 
 def test_fewer_witnesses_than_the_operator_wants_are_not_enough(
@@ -44,7 +49,7 @@ def test_fewer_witnesses_than_the_operator_wants_are_not_enough(
 ) -> None:
     monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, witnesses_needed=2))
     assert "Not witnessed yet: 1 of 3 witnesses have answered in full, 2 needed." in shown(bundle)
-    told = shapes.bundle(bundle)
+    told = download_shapes.bundle(bundle)
     assert told["witnessed"] is False
     assert told["witnesses"] == {"complete": 1, "asked": 3, "needed": 2}
     assert [one["qualified_as_of"] for one in told["receipts"]] == ["2026-11-01", None, None]

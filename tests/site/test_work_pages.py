@@ -4,10 +4,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.utils import translation
 
+from desk.case_words import decision_in_words
+from exhibit.clock import now
 from registry import works as searching
-from registry.models import Owner, OwnershipRemark, Work, WorkPicture
+from registry.models import Owner, OwnershipRemark, Work, WorkChange, WorkPicture
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.test_ownership import signed
 from tests.site.browser import PHONE, Site, chromium, site
@@ -158,5 +160,24 @@ def test_the_pages_of_works_are_sound_in_a_browser(site: Site, studio: Owner, lo
     visitor.check()
 
 
-def test_addresses_of_works_are_written_once() -> None:
-    assert reverse("edit-work", args=["studio", 1]) == "/o/studio/works/1/edit"
+def test_a_long_history_is_read_page_by_page_to_the_registration(ann: Client, inline: Inline, studio: Owner) -> None:
+    row = register(inline.house, studio, photograph(1)).work
+    made = [WorkChange(work=row, number=n, at=now(), by="Ann", kind="edited", reason=f"Reason {n}.") for n in range(60)]
+    WorkChange.objects.bulk_create(made)
+    first, second = (ann.get(at("work", 1), {"history": n}).content.decode() for n in (1, 2))
+    assert "Reason 59." in first
+    assert "Reason 9." not in first
+    assert 'href="?history=2#history"' in first
+    assert "Reason 9." in second
+    assert ": Registered</li>" in second
+    assert ": Registered</li>" not in first
+
+
+def test_what_was_decided_is_said_in_the_readers_language(inline: Inline, ann: Client, studio: Owner) -> None:
+    data = photograph(1)
+    register(inline.house, studio, data)
+    planned, epoch = claimed_slice(studio)
+    match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(data)]))
+    chinese = ann.get(at("work", 1), headers={"Accept-Language": "zh-CN"}).content.decode()
+    with translation.override("zh-hans"):
+        assert f">{decision_in_words('open')}</td>" in chinese

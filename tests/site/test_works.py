@@ -57,10 +57,22 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     work = Work.objects.get()
     assert (work.title, work.author) == ("Two parrots", "Ann Lee")
     results = ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig")
-    registered, refused = csv.reader(results.splitlines()[1:])
+    registered, refused, missing = csv.reader(results.splitlines()[1:])
     assert registered == ["a.jpg", "registered", "1", "", ""]
     assert refused[:2] == ["c.txt", "not registered"]
     assert refused[4].startswith("Export it as JPEG")
+    assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file came."]
+
+
+def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: Inline) -> None:
+    script = {"Accept": "application/json"}
+    to = ann.post(at("add-works"), {"table": file("works.csv", b"file,title\na.jpg,Harbour\n")}, headers=script).json()
+    given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": '["one/a.jpg", "two/a.jpg"]'}
+    ann.post(to["files"], given, headers=script)
+    inline.run_until_idle()
+    page = ann.get(at("upload", 1)).content.decode()
+    assert "One line for several files" in page
+    assert '<li class="url">a.jpg (2)</li>' in page
 
 
 def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client) -> None:
@@ -102,6 +114,52 @@ def test_names_are_shown_as_they_are_and_computed_by_no_spreadsheet(ann: Client,
     page = ann.get(at("upload", 1)).content.decode()
     assert "&lt;b&gt;x&lt;/b&gt;.jpg" in page
     assert "\r\n'=HYPERLINK(1)," in ann.get(at("upload-results", 1)).getvalue().decode()
+
+
+def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
+    site: Site, studio: Owner, tmp_path: Path
+) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(photograph(number))
+    ann = site.member(studio)
+    page = ann.open(at("add-works"))
+    page.get_by_label("Pictures", exact=True).set_input_files(sorted(tmp_path.glob("*.jpg")))
+    (tmp_path / "1.jpg").unlink()  # moved away before it was sent
+    refused = {"sentence": "There is no room left on the disk."}
+    page.route("**/files", lambda route: route.fulfill(status=507, json=refused))
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("status")).to_contain_text("There is no room left on the disk.")
+    assert page.url.endswith(at("upload", 1))  # loading it again finds what has begun
+    assert ["status of 507" in one for one in ann.errors] == [True]
+    ann.errors.clear()
+    page.unroute("**/files")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("1 file hasn't arrived.")).to_be_visible()
+    assert Upload.objects.count() == 1
+    site.inline.run_until_idle()
+    assert Work.objects.count() == 2
+
+
+def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Owner, tmp_path: Path) -> None:
+    (tmp_path / "shoot" / "day 1").mkdir(parents=True)
+    for number in range(130):  # a browser gives a folder in pieces of a hundred
+        (tmp_path / "shoot" / "day 1" / f"{number}.jpg").write_bytes(b"%d" % number)
+    (tmp_path / "shoot" / "works.csv").write_text("file,title\n7.jpg,Seven\n")
+    ann = site.member(studio)
+    page = ann.open(at("add-works"))
+    box = page.locator("[data-drop]").bounding_box()
+    assert box is not None
+    where = {"x": box["x"] + 20, "y": box["y"] + 20}
+    data = {"items": [], "files": [str(tmp_path / "shoot")], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+    expect(page.get_by_role("status")).to_contain_text("Chosen: 130 pictures. Table: works.csv.")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_text("130 files are still to be registered")).to_be_visible(timeout=60_000)
+    upload = Upload.objects.get()
+    assert (upload.files.count(), upload.table_name) == (130, "works.csv")
+    assert upload.files.get(line__file="7.jpg").name == "shoot/day 1/7.jpg"
 
 
 def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:

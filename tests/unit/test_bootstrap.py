@@ -55,7 +55,7 @@ class Index(BaseHTTPRequestHandler):
 def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """An index on this machine, the only one that is asked; what is fetched goes into a folder of the test."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     address = f"127.0.0.1:{server.server_address[1]}"
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):

@@ -40,7 +40,7 @@ def test_a_frontier_takes_hosts_in_turn_and_each_address_once() -> None:
 
 
 def test_a_budget_names_the_first_limit_that_held_something_back() -> None:
-    budget = Budget(Limits(pages=1, images=1, bytes=10, hosts=1))
+    budget = Budget(Limits(pages=1, images=1, bytes=10, hosts=1, memory_mb=1 << 20))  # of these tests' process, too
     assert (budget.begin_visit(), budget.begin_image(), budget.take_bytes(10), budget.take_host("a")) == (True,) * 4
     assert budget.spent == ""
     assert not budget.take_bytes(1)

@@ -89,7 +89,8 @@ def test_no_name_date_or_place_of_a_signer_is_filled_in(kind: str) -> None:
 def test_the_list_numbers_every_item_with_its_source_and_leaves_its_purpose_open() -> None:
     text = paper("cn-evidence-list")
     assert "received by the software from 203.0.113.9" in text
-    numbers = re.findall(r"(\d+) (?:Registered|Log entry of|Picture found|The crawl|Visit|Comparison)", text)
+    begins = "Registered|Document of|Log entry of|Picture found|The crawl|Visit|Comparison"
+    numbers = re.findall(rf"(\d+) (?:{begins})", text)
     assert numbers[:4] == ["1", "2", "3", "4"]
     assert text.count("to be filled in") >= 8
 

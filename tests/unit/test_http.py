@@ -26,7 +26,7 @@ from warcio.warcwriter import WARCWriter
 
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.guard import Guard
-from exhibit.http import USER_AGENT, connection_facts, guarded_session, read_limited
+from exhibit.http import USER_AGENT, connection_facts, guarded_session, read_beginning, read_limited
 
 LOOPBACK = Guard(allowed_networks=("127.0.0.1/32",))
 PICTURE = bytes(range(256)) * 40
@@ -238,6 +238,17 @@ def test_a_body_over_the_limit_is_refused(site: str, session: requests.Session) 
 def test_a_body_of_exactly_the_limit_is_read(site: str, session: requests.Session) -> None:
     for path in ("picture", "chunked"):
         assert read_limited(session.get(f"{site}/{path}"), len(PICTURE)) == PICTURE
+
+
+def test_of_a_body_the_beginning_can_be_read(site: str, session: requests.Session) -> None:
+    for path in ("picture", "chunked"):
+        assert read_beginning(session.get(f"{site}/{path}"), 9_000) == PICTURE[:9_000]
+        assert read_beginning(session.get(f"{site}/{path}"), 20_000) == PICTURE
+    for path in ("stream", "zipped"):
+        assert len(read_beginning(session.get(f"{site}/{path}"), 9_000)) == 9_000
+    with pytest.raises(RefusedError) as refused:
+        read_beginning(session.get(f"{site}/drip"), 9_000, seconds=0.2)
+    assert refused.value.reason == "too-slow"
 
 
 def test_a_body_that_drips_is_cut_off(site: str, session: requests.Session) -> None:

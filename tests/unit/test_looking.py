@@ -1,12 +1,13 @@
 """A look at a site before it is watched, against a real server on loopback."""
 
+import gzip
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from crawler.job import SourceKind, UserAgent
-from crawler.looking import Look, Robots, look_at
+from crawler.looking import PAGE_BYTES, Look, Robots, look_at
 from exhibit.errors import RefusedError
 from exhibit.guard import Guard
 from tests.assets.site import Answer, Site
@@ -52,7 +53,40 @@ def test_a_sitemap_in_its_usual_place_is_found(site: Site) -> None:
     assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
 
 
-@pytest.mark.parametrize(("answer", "kind"), [(SITEMAP, SourceKind.SITEMAP), (FEED, SourceKind.FEED)])
+def test_a_large_sitemap_is_known_by_its_beginning_and_other_large_answers_are_none(site: Site) -> None:
+    entries = b"<url><loc>http://127.0.0.1/a</loc></url>" * 60_000
+    site.routes["/sitemap.xml"] = Answer(b"<urlset>" + entries + b"</urlset>", XML)
+    assert len(entries) > PAGE_BYTES
+    assert ("sitemap", "/sitemap.xml") in proposed(look(site.url("/")), site)
+    for other in (Answer(PAGE.body + b" " * PAGE_BYTES), Answer(entries, XML, status=404), Answer(b"\0" * 3_000_000)):
+        site.routes["/sitemap.xml"] = other
+        assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
+
+
+def test_a_large_page_and_a_large_robots_txt_are_looked_at_as_far_as_they_are_read(site: Site) -> None:
+    site.routes["/"] = Answer(PAGE.body + b"<p>more</p>" * 200_000)
+    site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /cart\n" + b"# more\n" * 200_000, "text/plain")
+    found = look(site.url("/"))
+    assert (found.title, found.robots) == ("The shop", Robots.ALLOWS)
+    assert proposed(found, site) == [("site", "/"), ("feed", "/feed.xml")]
+
+
+def test_a_sitemap_of_another_domain_to_which_the_site_leads_isnt_its_own(site: Site) -> None:
+    with Site(host="127.0.0.2") as other:
+        other.routes["/sitemap.xml"] = SITEMAP
+        site.routes["/sitemap.xml"] = Answer(status=302, headers=(("Location", other.url("/sitemap.xml")),))
+        assert ("sitemap", "/sitemap.xml") not in proposed(look(site.url("/")), site)
+        assert other.times("/sitemap.xml") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (SITEMAP, SourceKind.SITEMAP),
+        (Answer(gzip.compress(SITEMAP.body), "application/gzip"), SourceKind.SITEMAP),
+        (FEED, SourceKind.FEED),
+    ],
+)
 def test_the_address_of_a_sitemap_or_a_feed_is_taken_as_that(site: Site, answer: Answer, kind: SourceKind) -> None:
     site.routes["/given"] = answer
     assert proposed(look(site.url("/given")), site) == [(str(kind), "/given")]
@@ -117,6 +151,23 @@ def test_a_site_that_drips_doesnt_hold_up_whoever_looks(site: Site) -> None:
         look(site.url("/"), seconds=1)
     assert refused.value.reason == "too-slow"
     assert time.monotonic() - begun < 8
+
+
+def test_a_chain_of_slow_redirects_has_no_more_time_than_one_answer(site: Site) -> None:
+    for number in range(8):
+        onward = (("Location", f"/{number + 1}"),)
+        site.routes[f"/{number}"] = Answer(status=302, headers=onward, length=96, pieces=6, pause=0.1)
+    begun = time.monotonic()
+    with pytest.raises(RefusedError) as refused:
+        look(site.url("/0"), seconds=1)
+    assert refused.value.reason == "too-slow"
+    assert time.monotonic() - begun < 4
+
+
+def test_what_a_site_names_and_may_not_be_visited_isnt_proposed(site: Site) -> None:
+    robots = f"Sitemap: {site.url('/map.xml')}\nSitemap: ftp://127.0.0.1/map\nSitemap: http://a:b@127.0.0.1/map\n"
+    site.routes["/robots.txt"] = Answer(f"User-agent: *\n{robots}".encode(), "text/plain")
+    assert [kind for kind, _url in proposed(look(site.url("/")), site)] == ["site", "sitemap", "feed"]
 
 
 def test_a_missing_page_is_told_by_its_status(site: Site) -> None:

@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from exhibit.config import Config, load_config
 from workers.doctor import examine
-from workers.mail import absolute, django_mail, sender
+from workers.mail import absolute, django_mail, message_id, sender
 from workers.mail_files import MailFiles
 
 
@@ -63,4 +63,6 @@ def test_the_sender_and_links_are_of_the_public_address(fresh: Config) -> None:
     assert (sender(fresh), absolute(fresh, "/x")) == ("exhibit@localhost", "http://127.0.0.1:8080/x")
     known = replace(fresh, public_url="https://exhibit.example.org")
     assert (sender(known), absolute(known, "/x")) == ("exhibit@exhibit.example.org", "https://exhibit.example.org/x")
-    assert sender(replace(known, mail_from="Us <us@example.org>")) == "Us <us@example.org>"
+    named = replace(known, mail_from="Us <us@example.org>")
+    assert (sender(named), message_id(named, "digest-1")) == ("Us <us@example.org>", "<digest-1@example.org>")
+    assert message_id(fresh, "digest-1") == "<digest-1@localhost>"

@@ -54,6 +54,8 @@ def test_the_first_run_is_the_next_time_of_the_schedule(
 @pytest.mark.parametrize(
     ("every", "said"),
     [
+        (timedelta(minutes=1), "Every minute"),
+        (timedelta(seconds=90), "Every 1.5 minutes"),
         (timedelta(minutes=30), "Every 30 minutes"),
         (timedelta(hours=1), "Every hour"),
         (timedelta(hours=36), "Every 36 hours"),
@@ -67,3 +69,9 @@ def test_a_schedule_is_said_in_words(every: timedelta, said: str) -> None:
     row = SimpleNamespace(interval_seconds=int(every.total_seconds()), next_run_at=at("2026-11-20T03:00"))
     with translation.override("en"), timezone.override(UTC):
         assert schedule(cast("Watch", cast("Any", row))) == said
+
+
+def test_once_a_week_is_no_number_in_chinese() -> None:
+    row = SimpleNamespace(interval_seconds=int(WEEK.total_seconds()), next_run_at=at("2026-11-20T03:00"))
+    with translation.override("zh-hans"), timezone.override(UTC):
+        assert schedule(cast("Watch", cast("Any", row))) == "每周，星期五 03:00"

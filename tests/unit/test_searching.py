@@ -49,7 +49,7 @@ def test_tineye_gets_the_picture_and_the_key_and_its_backlinks_are_read(tineye: 
     assert not found.more
     [seen] = site.seen
     assert seen.headers["x-api-key"] == KEY
-    assert b'name="image_upload"' in seen.body
+    assert b'name="image_upload"; filename="picture.jpg"\r\nContent-Type: image/jpeg\r\n' in seen.body
     assert b"\xff\xd8picture" in seen.body
     assert KEY not in seen.path
     assert KEY.encode() not in seen.body

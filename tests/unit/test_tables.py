@@ -1,4 +1,5 @@
 import io
+import unicodedata
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -7,8 +8,17 @@ import pytest
 from openpyxl import Workbook
 
 from exhibit.errors import WrongUseError
+from workers import sheets
 from workers.sheets import MOST_BYTES, MOST_UNPACKED
-from workers.tables import DeclaredLicence, DeclaredWork, read_licences, read_works, table_bytes
+from workers.tables import (
+    DeclaredLicence,
+    DeclaredWork,
+    as_date,
+    plain_name,
+    read_licences,
+    read_works,
+    table_bytes,
+)
 
 
 def works(text: str | bytes) -> dict[str, DeclaredWork]:
@@ -48,12 +58,18 @@ def test_works_are_read_by_file_with_a_byte_order_mark_and_quotes() -> None:
         ("file,title\na\n", "line 2: it doesn't have 2 fields"),
         ("file,title\na,b,c\n", "line 2: it doesn't have 2 fields"),
         ("file,title\n,b\n", "line 2: file is empty"),
-        ("file\na\na\n", "line 3: a stands there twice"),
+        ("file\na\na\n", "line 3: a stands in line 2 already"),
+        ("file\nx\\a.jpg\nx/a.jpg\n", "line 3: x/a.jpg stands in line 2 already"),
         ("file,Title,title\na,b,c\n", "has the column “title” twice"),
         ("file,first_publication\na,2024-02-31\n", "line 2: “2024-02-31” isn't a date"),
         ("file,first_publication\na,last year\n", "line 2: “last year” isn't a date"),
         ("file,registrations\na,USCO\n", "line 2: “USCO” isn't a registration"),
-        ('file\n"a\n', "line 2: unexpected end of data"),
+        ('file\n"a\n', "line 2: the quotation marks around a field don't fit together"),
+        ("file,title\na," + "x" * 501 + "\n", "line 2: title has more than 500 characters"),
+        ("file,title\na,#REF!\n", "line 2: title is “#REF!”: its formula failed"),
+        ("file,created\na,31.5.2024\n", "line 2: “31.5.2024” isn't a date"),
+        ("file,created\na,2024.1\n", "line 2: “2024.1” isn't a date"),
+        ("file,created\na,2024-05 10:00\n", "line 2: “2024-05 10:00” isn't a date"),
         (b"file\n\xff\xfe\n", "can't be told for sure"),
         (b"file\n" + b"a" * MOST_BYTES, "is too large"),
     ],
@@ -134,8 +150,10 @@ def test_a_workbook_is_read_with_its_days_and_numbers() -> None:
         ("a.jpg", 12.0, datetime(2020, 5, 31), None),  # noqa: DTZ001 - as workbooks have them
         (None, None, None, None),
         ("b.jpg", None, 1999, None),
+        ("c.jpg", None, datetime(2020, 5, 31, 10, 20), None),  # noqa: DTZ001
     )
-    first, second = works(data).values()
+    first, second, third = works(data).values()
+    assert third.first_publication == "2020-05-31"
     assert (first.file, first.title, first.first_publication) == ("a.jpg", "12", "2020-05-31")
     assert (second.file, second.title, second.first_publication) == ("b.jpg", "", "1999")
 
@@ -145,6 +163,107 @@ def test_holder_credit_and_creation_are_declared_too() -> None:
     assert (one.holder, one.credit, one.created) == ("Heirs", "Agency", "1950")
     with pytest.raises(WrongUseError, match="line 2: “soon” isn't a date"):
         works("file,created\na.jpg,soon\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2024", "2024"),
+        ("2024-05", "2024-05"),
+        ("2024-05-31", "2024-05-31"),
+        ("2024/5/31", "2024-05-31"),
+        ("2024.5.31", "2024-05-31"),
+        ("2024年", "2024"),
+        ("2024年5月", "2024-05"),
+        ("2024年5月31日", "2024-05-31"),
+        ("2024-05-31 10:20:30", "2024-05-31"),
+        ("2024/5/31 9:05", "2024-05-31"),
+        ("2024-02-30", ""),
+        ("2024/5-31", ""),
+        ("24-05-31", ""),
+        ("5/31/2024", ""),
+        ("0000", ""),
+        ("", ""),
+    ],
+)
+def test_dates_that_begin_with_the_year_are_read_in_the_forms_that_programs_write(text: str, iso: str) -> None:
+    assert as_date(text) == iso
+
+
+def test_all_lines_that_cannot_be_used_are_told_at_once() -> None:
+    lines = [f"{n}.jpg,{'soon' if n % 3 == 0 else '2024'}" for n in range(30)]
+    with pytest.raises(WrongUseError) as raised:
+        works("file,created\n" + "\n".join(lines) + "\n")
+    assert raised.value.message.count("isn't a date") == 5
+    assert "line 2: “soon”" in raised.value.message
+    assert "line 14: “soon”" in raised.value.message
+    assert raised.value.message.endswith("5 more lines can't be used.")
+
+
+def test_names_are_compared_as_files_are_named() -> None:
+    decomposed = unicodedata.normalize("NFD", "Müller.jpg")
+    assert list(works(f"file\n shoot\\{decomposed}\n")) == ["shoot/Müller.jpg"]
+    assert plain_name("\u202ea\x00b.jpg") == "ab.jpg"
+    assert plain_name("\x00") == "?"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_an_utf_16_table_without_a_mark_may_begin_with_chinese_words(encoding: str) -> None:
+    (one,) = works("文件名,作品名称\n鸟.jpg,两只鹦鹉\n".encode(encoding)).values()
+    assert (one.file, one.title) == ("鸟.jpg", "两只鹦鹉")
+
+
+def test_a_table_may_have_its_most_lines_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "MOST_LINES", 10)
+    lines = [f"{n}.jpg" for n in range(10)]
+    assert len(works("\nfile\n\n" + "\n".join(lines))) == 10
+    with pytest.raises(WrongUseError, match="more than 10 lines"):
+        works("file\n" + "\n".join([*lines, "one more"]))
+
+
+def test_a_workbook_has_fewer_lines_since_whoever_brings_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "MOST_SHEET_LINES", 10)
+    lines = [(f"{n}.jpg",) for n in range(10)]
+    assert len(works(workbook(("file",), *lines))) == 10
+    with pytest.raises(WrongUseError, match="more than 10 lines") as raised:
+        works(workbook(("file",), *lines, ("one more",)))
+    assert "Save it as CSV UTF-8, which may have 100000" in raised.value.hint
+
+
+def test_a_formula_counts_by_its_result_and_without_one_it_is_named() -> None:
+    formula = workbook(("file", "title"), ("a.jpg", "A"), ("b.jpg", '=CONCATENATE("B",1)'))
+    with pytest.raises(WrongUseError, match="line 3: a formula's result isn't in the file") as raised:
+        works(formula)
+    assert "save it again" in raised.value.hint
+    computed = changed(formula, b'<c r="B3"><f>', b'<c r="B3" t="str"><f>', b"</f><v></v>", b"</f><v>B1</v>")
+    assert [one.title for one in works(computed).values()] == ["A", "B1"]
+
+
+def test_a_sheet_that_claims_endless_rows_is_read_no_further_than_programs_can_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sheets, "MOST_ROWS", 1000)
+    table = workbook(("file", "title"), ("a.jpg", "A"))
+    for claimed in (b"A1:XFD1048576", b"A1:B99999999999"):
+        assert list(works(changed(table, b"A1:B2", claimed))) == ["a.jpg"]
+    far = changed(
+        table, b'<row r="2"', b'<row r="99999999999"', b' r="A2"', b"", b' r="B2"', b"", b"A1:B2", b"A1:B9999999"
+    )
+    with pytest.raises(WrongUseError, match="more than 20000 lines"):
+        works(far)
+
+
+def changed(data: bytes, *pairs: bytes) -> bytes:
+    """A workbook whose first sheet has other words in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.startswith("xl/worksheets/"):
+                for before, after in zip(pairs[::2], pairs[1::2], strict=True):
+                    content = content.replace(before, after)
+            new.writestr(name, content)
+    return out.getvalue()
 
 
 def test_a_workbook_says_the_line_of_what_is_wrong() -> None:

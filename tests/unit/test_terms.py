@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workers.terms import Dates, Standing, rules, screen
+from workers.terms import By, Dates, Standing, rules, screen
 
 OVER, RUNNING, UNKNOWN = Standing.OVER, Standing.RUNNING, Standing.UNKNOWN
 
@@ -27,6 +27,8 @@ def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa:
         ("EU", {"died": 1955}, OVER),
         ("EU", {"died": 1956}, RUNNING),
         ("EU", {"author": "anonymous", "published": 1955}, OVER),
+        ("EU", {"author": "organisation", "published": 1955}, UNKNOWN),  # it depends on whether persons are named
+        ("US", {"author": "organisation", "created": 1990, "published": 2020}, RUNNING),
         ("GB", {"died": 1955}, OVER),
         ("CN", {"died": 1975}, OVER),
         ("CN", {"died": 1976}, RUNNING),
@@ -36,6 +38,8 @@ def standing(country: str, year: int = 2026, **dates: Any) -> Standing:  # noqa:
         ("CN", {"author": "organisation", "published": 1975, "photograph": False}, OVER),
         ("JP", {"died": 1967}, OVER),
         ("JP", {"died": 1968}, RUNNING),
+        ("JP", {"author": "organisation", "published": 1900}, UNKNOWN),
+        ("JP", {"published": 1950, "photograph": True}, UNKNOWN),
         ("CA", {"died": 1971}, OVER),
         ("CA", {"died": 1972}, RUNNING),
         ("IN", {"died": 1965}, OVER),
@@ -61,3 +65,24 @@ def test_terms_end_with_the_year() -> None:
 def test_each_rule_names_its_source() -> None:
     assert all(one.source and one.life >= 50 for one in rules())
     assert len({one.code for one in rules()}) == len(rules()) >= 7
+
+
+@pytest.mark.parametrize(
+    ("country", "dates", "by", "number"),
+    [
+        ("EU", {"died": 1955}, By.DEATH, 70),
+        ("EU", {"created": 2001}, By.DEATH, 70),
+        ("EU", {}, By.GAP, 0),
+        ("US", {"published": 1930}, By.PUBLICATION, 95),
+        ("US", {"published": 1960, "died": 1960}, By.RECORDS, 1990),
+        ("US", {"author": "organisation", "created": 1990, "published": 2020}, By.CREATION, 120),
+        ("CN", {"published": 1970, "photograph": True, "died": 2000}, By.PHOTOGRAPHS_UNTIL, 1970),
+        ("JP", {"died": 1967}, By.DEAD_UNTIL, 1967),
+        ("JP", {"died": 1968}, By.DEATH, 70),
+    ],
+)
+def test_a_finding_says_which_part_of_the_rule_answered(
+    country: str, dates: dict[str, Any], by: By, number: int
+) -> None:
+    [found] = [one for one in screen(Dates(**dates), 2026) if one.country == country]
+    assert (found.by, found.number) == (by, number)

@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import allauth
 import polib
 import pytest
+from django import conf
+from django.contrib import auth
 from django.template.base import Lexer, TokenType
 
 from tools import messages
 
 TEMPLATES = sorted((messages.ROOT / "desk").rglob("templates/**/*.html"))
 MODULES = sorted((messages.ROOT / "desk" / "web").rglob("*.py"))
+CATALOGUES = (
+    *((language, messages.LOCALE) for language in messages.LANGUAGES),
+    *((language, messages.ACCOUNTS) for language in messages.OF_ACCOUNTS),
+)
 SPOKEN = ("alt", "aria-label", "placeholder", "title")
 """Attributes that people read or hear."""
 NAMES = {"Exhibit"}
@@ -90,19 +97,28 @@ def test_every_word_is_translated(language: str) -> None:
     assert messages.untranslated(language) == []
 
 
-@pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_translations_keep_what_they_are_filled_with(language: str) -> None:
-    for entry in polib.pofile(str(messages.catalogue(language))):
+@pytest.mark.parametrize("language", messages.OF_ACCOUNTS)
+def test_our_words_for_those_of_libraries_are_for_what_these_say(language: str) -> None:
+    said: set[str] = set()
+    for folder in (Path(allauth.__file__).parent, Path(auth.__file__).parent, Path(conf.__file__).parent):
+        said |= {one.msgid for one in polib.pofile(str(messages.catalogue(language, folder / "locale")))}
+    ours = {one.msgid for one in polib.pofile(str(messages.catalogue(language, messages.ACCOUNTS)))}
+    assert ours - said == set()
+
+
+@pytest.mark.parametrize(("language", "folder"), CATALOGUES, ids=lambda one: getattr(one, "name", one))
+def test_translations_keep_what_they_are_filled_with(language: str, folder: Path) -> None:
+    for entry in polib.pofile(str(messages.catalogue(language, folder))):
         for translated in (entry.msgstr, *entry.msgstr_plural.values()):
             if translated:
                 source = entry.msgid_plural or entry.msgid
                 assert sorted(PLACEHOLDER.findall(translated)) == sorted(PLACEHOLDER.findall(source)), entry.msgid
 
 
-@pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str) -> None:
-    written = polib.pofile(str(messages.catalogue(language)))
-    compiled = polib.mofile(str(messages.compiled(language)))
+@pytest.mark.parametrize(("language", "folder"), CATALOGUES, ids=lambda one: getattr(one, "name", one))
+def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, folder: Path) -> None:
+    written = polib.pofile(str(messages.catalogue(language, folder)))
+    compiled = polib.mofile(str(messages.compiled(language, folder)))
     assert {one.msgid: one.msgstr for one in compiled} == {
         one.msgid: one.msgstr for one in written.translated_entries()
     }

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from html import unescape
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.urls import registrable_domain
 from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
+from workers.notices.contents import is_address
 from workers.wiring import House
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"
 """Where the US Copyright Office lists the agents that providers have designated."""
 
-MOST_PAGES, MOST_BYTES, MOST_PROPOSALS = 8, 2 * 1024 * 1024, 12
+MOST_PAGES, MOST_BYTES, MOST_ADDRESSES, MOST_PROPOSALS = 8, 1024 * 1024, 40, 12
 
 _MAILTO = re.compile(r"mailto:([^\"'?#>\s]{3,300})", re.IGNORECASE)
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
 _CONTACT = r"(contact|kontakt|impressum|imprint|legal|copyright|dmca|about|lianxi|lxwm|guanyu)"
+_FILES = (".png", ".jpg", ".gif", ".webp", ".svg", ".js", ".css")
 _TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
 
 
@@ -105,6 +105,12 @@ def proposals(house: House, notice: Notice) -> list[Proposal]:
     return found[:MOST_PROPOSALS]
 
 
+def addressee_of(one: Proposal) -> dict[str, str]:
+    """The fields of a notice that a proposal fills in; where it names nobody, the field stays as it is."""
+    given = {"addressee_name": one.name, "addressee_email": one.email}
+    return {name: text for name, text in given.items() if text} | {"addressee_source": one.source[:500]}
+
+
 def _of_table(notice: Notice) -> Iterable[Proposal]:
     domain = registrable_domain(notice.party.split("/")[0])
     for one in platforms():
@@ -136,18 +142,12 @@ def _page(house: House, files: Sequence[dict[str, str]]) -> str:
 
 
 def _addresses(page: str) -> list[str]:
-    """Mail addresses in a page's HTML: links first, then words."""
-    links = [unquote(unescape(one)) for one in _MAILTO.findall(page)]
-    found = dict.fromkeys(one.strip().lower() for one in (*links, *_ADDRESS.findall(page)))
-    return [one for one in found if _is_address(one)][:20]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return not text.endswith((".png", ".jpg", ".gif", ".webp", ".svg", ".js", ".css"))
+    """Mail addresses in a page's HTML: links first, then words; of a page made of addresses the first ones."""
+    links = (unquote(unescape(one[1])) for one in _MAILTO.finditer(page))
+    words = (one[0] for one in _ADDRESS.finditer(page))
+    told = [*islice(links, MOST_ADDRESSES), *islice(words, MOST_ADDRESSES)]
+    found = dict.fromkeys(one.strip().lower() for one in told)
+    return [one for one in found if is_address(one) and not one.endswith(_FILES)]
 
 
 def _telling(email: str) -> bool:

@@ -1,16 +1,33 @@
 """What a notice says: its cases as facts, its fields, and the letter that both make in a wording."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from evidence.documents.wording import percent
 from exhibit.clock import now
 from registry import recaptures
-from registry.models import Capture, CaseSighting, Match, Notice, NoticeCase, OwnershipRemark, Sighting, StepState
+from registry.licence_check import Ledger, ledger_of
+from registry.models import (
+    BytesState,
+    Capture,
+    Case,
+    CaseSighting,
+    Match,
+    Notice,
+    NoticeCase,
+    OwnershipRemark,
+    PictureReport,
+    Sighting,
+    StepState,
+)
+from registry.notice_terms import reply_days
 from registry.recaptures import Standing
 from workers.notices.stops import stopping
 from workers.notices.wording import Wording, filled, wording
@@ -30,40 +47,57 @@ QUESTIONS = {
 }
 """What the signer considers about each use (17 U.S.C. 107), with the answers that there are; none is given before."""
 
-SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("amount", "little"), ("market", "none")}
+SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
 """Answers after which a notice needs words of the signer's."""
 
-REPLY_DAYS = 14
 MOST_PLACES = 300
 """Addresses of one case that a letter lists."""
+
+MOST_PICTURES = 20
+"""Cases whose pictures are shown beside the letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class CasePlace:
-    """A place of a case, with how it stood when it was visited last."""
+    """A place of a case, with how it stood when it was visited last.
 
-    page_url: str
-    image_url: str
+    Attributes:
+        seen: the last sighting there.
+        first_seen: when the first was.
+        licence: the number of the licence that covers it today, if one does.
+        standing: as the last visit found it; ``None`` before the first.
+        visited: when that was.
+    """
+
+    seen: Sighting
+    first_seen: datetime
+    licence: int | None
     standing: Standing | None
     visited: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeItem:
-    """A case of a notice with all that the letter says of it."""
+    """A case of a notice with all that the letter says of it.
+
+    Attributes:
+        row: the case in the notice.
+        places: all places of the case.
+        there: those that the letter is about: no licence covers them, and the picture wasn't found to be gone.
+        share: of the work that the best match at those places shows.
+        shown: that use, if its two pictures can be drawn.
+    """
 
     row: NoticeCase
     places: tuple[CasePlace, ...]
-    first_seen: datetime | None
-    last_seen: datetime | None
+    there: tuple[CasePlace, ...]
     share: float
-    best: Match | None
-    searched: datetime | None
+    shown: CaseSighting | None
 
     @property
-    def there(self) -> tuple[CasePlace, ...]:
-        """The places where the picture wasn't found to be removed."""
-        return tuple(one for one in self.places if one.standing is not Standing.REMOVED)
+    def licences(self) -> list[int]:
+        """The licences that cover places of the case today."""
+        return sorted({one.licence for one in self.places if one.licence is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +108,33 @@ class Letter:
     text: str
     day: date
 
+    @property
+    def whole(self) -> str:
+        """All of it, the subject first: what is read and signed."""
+        return f"{self.subject}\n\n{self.text}"
+
 
 def items_of(notice: Notice) -> list[NoticeItem]:
-    """The cases of a notice with their places: few queries, however many there are."""
+    """The cases of a notice with their places, held against the licences of today: few queries, however many."""
     rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
     rows = rows.prefetch_related("case__work__remarks")
     ids = [row.case_id for row in rows]
-    seen: dict[int, list[CaseSighting]] = defaultdict(list)
-    for one in (
-        CaseSighting.objects.filter(case__in=ids)
-        .select_related("sighting", "match__registered", "match__found")
-        .order_by("pk")
-    ):
-        seen[one.case_id].append(one)
-    visits = last_visits(ids)
-    return [_item(row, seen[row.case_id], visits) for row in rows]
+    uses: dict[int, list[CaseSighting]] = defaultdict(list)
+    found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
+    for one in found.only(*_NEEDED).order_by("pk"):
+        uses[one.case_id].append(one)
+    ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
+    reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
+    return [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
 
+
+_NEEDED = (
+    "case",
+    *(f"sighting__{name}" for name in ("page_key", "image_key", "page_url", "image_url", "host", "party")),
+    *(f"sighting__{name}" for name in ("first_seen", "last_seen", "picture")),
+    *(f"match__{name}" for name in ("overlap_work", "transform", "registered__digest", "found__digest")),
+    "match__found__bytes_state",
+)
 
 Visits = Mapping[tuple[int, bytes, bytes], Capture]
 
@@ -97,31 +142,55 @@ Visits = Mapping[tuple[int, bytes, bytes], Capture]
 def last_visits(cases: Iterable[int]) -> Visits:
     """The last visit to each place of some cases."""
     rows = Capture.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("number")
-    rows = rows.defer("files", "digests")
+    rows = rows.only("case", "page_key", "image_key", "outcome", "finished_at")
     return {(row.case_id, bytes(row.page_key), bytes(row.image_key)): row for row in rows}
 
 
-def _item(row: NoticeCase, seen: Sequence[CaseSighting], visits: Visits) -> NoticeItem:
-    places: dict[tuple[bytes, bytes], Sighting] = {}
-    for one in seen:
-        places.setdefault(recaptures.place_of(one.sighting), one.sighting)
-    best = max((one.match for one in seen), key=lambda match: match.overlap_work, default=None)
-    searched = [one.licences_searched_at for one in seen if one.licences_searched_at]
+def _item(
+    row: NoticeCase, uses: Sequence[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]
+) -> NoticeItem:
+    seen: dict[tuple[bytes, bytes], list[Sighting]] = defaultdict(list)
+    for one in uses:
+        seen[recaptures.place_of(one.sighting)].append(one.sighting)
+    places = {key: _place(row.case, key, sightings, ledger, visits) for key, sightings in seen.items()}
+    there = {key: one for key, one in places.items() if one.licence is None and one.standing is not Standing.REMOVED}
+    left = [one for one in uses if recaptures.place_of(one.sighting) in there]
+    drawn = [one for one in left if _is_drawn(one.match) and one.match.found_id not in reported]
     return NoticeItem(
         row,
-        tuple(_place(row.case_id, key, one, visits) for key, one in places.items()),
-        min((one.sighting.first_seen for one in seen), default=None),
-        max((one.sighting.last_seen for one in seen), default=None),
-        0.0 if best is None else best.overlap_work,
-        best,
-        min(searched, default=None) if len(searched) == len(seen) else None,
+        tuple(places.values()),
+        tuple(there.values()),
+        max((one.match.overlap_work for one in left), default=0.0),
+        max(drawn, key=lambda one: one.match.overlap_work, default=None),
     )
 
 
-def _place(case: int, key: tuple[bytes, bytes], seen: Sighting, visits: Visits) -> CasePlace:
-    visit = visits.get((case, *key))
+def _is_drawn(match: Match) -> bool:
+    return match.transform is not None and match.found.bytes_state == BytesState.STORED
+
+
+def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledger: Ledger, visits: Visits) -> CasePlace:
+    last = max(seen, key=lambda one: (one.last_seen, one.pk))
+    visit, licence = visits.get((case.pk, *key)), ledger.covering(case.work_id, last)
     standing = None if visit is None else recaptures.standing_of(visit.outcome)
-    return CasePlace(seen.page_url, seen.image_url, standing, None if visit is None else visit.finished_at)
+    number = None if licence is None else licence.number
+    first = min(one.first_seen for one in seen)
+    return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
+
+
+MOST_OF_A_PART = 30_000
+"""Characters of a letter that a page shows at once."""
+
+
+def parts_of(text: str) -> list[str]:
+    """A long letter in parts that end where a paragraph does; put together again they are the letter."""
+    parts = [""]
+    for paragraph in text.split("\n\n"):
+        piece = paragraph if parts == [""] else f"\n\n{paragraph}"
+        if parts[-1] and len(parts[-1]) + len(piece) > MOST_OF_A_PART:
+            parts.append("")
+        parts[-1] += piece
+    return parts
 
 
 def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
@@ -136,7 +205,7 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
 
 
 def _sentence(text: str, values: Mapping[str, str]) -> str:
-    return filled(text, values).strip()
+    return re.sub("  +", " ", filled(text, values)).strip()
 
 
 def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
@@ -147,7 +216,6 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         for name in ("name", "organisation", "capacity", "address", "telephone", "email")
         if given[f"sender_{name}"]
     )
-    days = int(given["reply_days"]) if given["reply_days"].isdecimal() else REPLY_DAYS
     return {
         "number": str(notice.number),
         "date": day.isoformat(),
@@ -155,19 +223,28 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "party": notice.party,
         "addressee": "\n".join(filter(None, addressee)),
         "count": str(len(items)),
-        "items": "\n\n".join(_item_text(n, one, words).strip() for n, one in enumerate(items, 1)),
+        "items": "\n\n".join(_item_text(n, one, words, day).strip() for n, one in enumerate(items, 1)),
         "contact": contact,
-        "identity": contact,
+        "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
         "further": given["further"],
         "signature": words.say(
             "signature", name=given["sender_name"], capacity=given["sender_capacity"], date=day.isoformat()
         ),
         "fee": given["fee"] or words.words.get("fee_asked", ""),
-        "reply_by": (day + timedelta(days=days)).isoformat(),
+        "reply_by": (day + timedelta(days=reply_days(notice.fields))).isoformat(),
+        "shown": _shown(items, words),
     }
 
 
-def _item_text(number: int, one: NoticeItem, words: Wording) -> str:
+def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
+    """Of how many works the attached document shows both pictures, if the letter says that at all."""
+    count = sum(1 for one in items[:MOST_PICTURES] if one.shown is not None)
+    if "shown_all" not in words.words or not count:
+        return ""
+    return words.say("shown_all" if count == len(items) else "shown_some", n=count, count=len(items))
+
+
+def _item_text(number: int, one: NoticeItem, words: Wording, day: date) -> str:
     work, blank = one.row.case.work, words.say("not_stated")
     registrations = "; ".join(
         " ".join(filter(None, (str(each.get(name, "")) for name in ("office", "number", "date"))))
@@ -177,35 +254,35 @@ def _item_text(number: int, one: NoticeItem, words: Wording) -> str:
         "n": str(number),
         "title": work.title,
         "author": work.author or blank,
+        "holder": words.say("holder", text=work.holder) if work.holder else "",
         "first_publication": work.first_publication or blank,
         "registrations": registrations or blank,
         "case": str(one.row.case.number),
-        "places": "\n".join(_place_text(place, words) for place in one.there[:MOST_PLACES]),
+        "places": "\n".join(_place_text(place.seen, words) for place in one.there[:MOST_PLACES]),
         "seen": _seen(one, words),
         "aligned": words.say("aligned", share=percent(one.share)) if one.share else "",
-        "licences": words.say("licences", day=one.searched.astimezone(UTC).date().isoformat())
-        if one.searched
-        else words.say("licences_not_checked"),
+        "licences": words.say("licences", day=day.isoformat()),
     }
     return "\n".join(line for line in filled(words.item, values).splitlines() if line.strip())
 
 
-def _place_text(place: CasePlace, words: Wording) -> str:
-    page = words.say("page", url=_shown(place.page_url))
-    return (
-        page if place.image_url.startswith("data:") else f"{page}\n{words.say('picture', url=_shown(place.image_url))}"
-    )
+def _place_text(seen: Sighting, words: Wording) -> str:
+    page = words.say("page", url=_one_line(seen.page_url))
+    if seen.image_url.startswith("data:"):
+        return page
+    return f"{page}\n{words.say('picture', url=_one_line(seen.image_url))}"
 
 
-def _shown(url: str) -> str:
+def _one_line(url: str) -> str:
     """An address on one line, whatever a stranger has put into it."""
     return "".join(sign for sign in url if sign.isprintable() and not sign.isspace())
 
 
 def _seen(one: NoticeItem, words: Wording) -> str:
-    if one.first_seen is None or one.last_seen is None:
+    if not one.there:
         return ""
-    first, last = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in (one.first_seen, one.last_seen))
+    moments = min(each.first_seen for each in one.there), max(each.seen.last_seen for each in one.there)
+    first, last = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in moments)
     return words.say("seen", first=first, last=last)
 
 
@@ -222,20 +299,37 @@ def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
         needed["sender_address"] = _("Write the signer's address.")
         needed["sender_telephone"] = _("Write the signer's telephone number.")
     found += [sentence for name, sentence in needed.items() if not str(given.get(name, "")).strip()]
+    for name in ("addressee_email", "sender_email"):
+        if (address := str(given.get(name, ""))) and not is_address(address):
+            found.append(_("“%(given)s” isn't an e-mail address.") % {"given": address[:100]})
     for one in items:
         case = {"case": one.row.case.number}
         if notice.kind == Notice.Kind.DMCA:
             found += [sentence % case for sentence in _unconsidered(one.row)]
         if not one.row.term_reason.strip():
             found += [_stop(kind) % case for kind in stopping(one.row.case.work)]
-        if not one.there:
+        if not one.there and one.licences:
+            case["licence"] = one.licences[0]
+            found.append(
+                _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case
+            )
+        elif not one.there:
             found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
     return found
 
 
+def is_address(text: str) -> bool:
+    """Whether a mail can be sent there."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
 def _stop(kind: str) -> str:
     if kind == OwnershipRemark.Kind.TERM:
-        return _("Case %(case)d: the work's term is over on the dates entered. Write why the notice is sent.")
+        return _("Case %(case)d: the work's term may be over on the dates entered. Write why the notice is sent.")
     return _("Case %(case)d: words at the work say that it is in the public domain. Write why the notice is sent.")
 
 
@@ -255,8 +349,7 @@ def us_unregistered(items: Sequence[NoticeItem]) -> list[int]:
 
 
 def _registered_in_us(registrations: Sequence[Mapping[str, str]]) -> bool:
-    return any(
-        set(str(each.get("office", "")).upper().replace(".", "").replace(",", " ").split())
-        & {"US", "USA", "USCO", "UNITED", "LOC"}
-        for each in registrations
-    )
+    named = [
+        set(str(one.get("office", "")).upper().replace(".", "").replace(",", " ").split()) for one in registrations
+    ]
+    return any(one & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= one for one in named)

@@ -12,14 +12,13 @@ from evidence.documents.typesetting import TypesetFile
 from evidence.documents.wording import Wording
 from exhibit.errors import ExhibitError
 from indexer.draw import View, draw
-from registry.models import CaseSighting, Notice
+from registry.models import Match, Notice
 from workers.drawings import pair_of
-from workers.notices.contents import Letter, NoticeItem
+from workers.notices.contents import MOST_PICTURES, Letter, NoticeItem
 from workers.wiring import House
 
-MOST_PICTURES = 20
 HEIGHT = 70
-"""Cases whose pictures are shown, and most millimetres of each."""
+"""Most millimetres of two pictures."""
 
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
@@ -77,17 +76,15 @@ def _paragraph(lines: list[str]) -> Block:
 def _plates(house: House, notice: Notice, items: Sequence[NoticeItem], files: list[TypesetFile]) -> list[Block]:
     made: list[Block] = []
     _, caption, missing = SHOWN[notice.language]
+    shown = [one.shown.match_id for one in items[:MOST_PICTURES] if one.shown is not None]
+    matches = Match.objects.select_related("registered", "found").in_bulk(shown)
     for n, one in enumerate(items[:MOST_PICTURES], 1):
-        rows = CaseSighting.objects.filter(case=one.row.case).select_related(
-            "match__registered", "match__found", "sighting"
-        )
-        row = rows.exclude(match__transform=None).order_by("-match__overlap_work", "pk").first()
-        if row is None:
+        if one.shown is None:
             continue
-        words = caption.format(n=n, title=one.row.case.work.title[:100], page=row.sighting.page_url[:200])
+        words = caption.format(n=n, title=one.row.case.work.title[:100], page=one.shown.sighting.page_url[:200])
         path, why = f"pictures/{n}.jpg", ""
         try:
-            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(house, row.match))))
+            files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(house, matches[one.shown.match_id]))))
         except ExhibitError as error:
             path, why = "", missing.format(why=error.message)
         made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))

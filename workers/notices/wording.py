@@ -33,7 +33,8 @@ LETTER = (
     "signature",
 )
 ITEM = (
-    "n", "title", "author", "first_publication", "registrations", "case", "places", "seen", "aligned", "licences",
+    "n", "title", "author", "holder", "first_publication", "registrations", "case",
+    "places", "seen", "aligned", "licences",
 )  # fmt: skip
 """Names that a wording may use: of the whole letter, and of each work in it."""
 
@@ -45,7 +46,14 @@ NEEDED = {
 }
 """What no letter of a kind may be without; the statements among them stay in the words of the law."""
 
-NEEDED_OF_ITEM = ("title", "places")
+NEEDED_OF_ITEM = {
+    Notice.Kind.DMCA: ("title", "places"),
+    Notice.Kind.DSA: ("title", "holder", "places", "seen", "aligned", "licences"),
+    Notice.Kind.PRC: ("title", "holder", "places", "seen", "aligned", "licences"),
+    Notice.Kind.OFFER: ("title", "places"),
+}
+"""The same of each work in it: what the statements say stands with it."""
+
 _NAME = re.compile(r"\{([^{}]*)\}")
 
 
@@ -118,7 +126,7 @@ def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
     _check_names(body, names_for(kind, language), _("the letter"))
     _check_names(item, ITEM, _("the part for each work"))
     _check_needed(body, NEEDED[Notice.Kind(kind)], _("the letter"))
-    _check_needed(item, NEEDED_OF_ITEM, _("the part for each work"))
+    _check_needed(item, NEEDED_OF_ITEM[Notice.Kind(kind)], _("the part for each work"))
 
 
 def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
@@ -167,4 +175,4 @@ def _check_needed(text: str, needed: tuple[str, ...], where: str) -> None:
     if missing:
         listed = ", ".join(f"{{{name}}}" for name in missing)
         said = _("%(names)s is missing in %(where)s.") % {"names": listed, "where": where}
-        raise WrongUseError(said, hint=_("Without it the notice lacks what the law asks for."))
+        raise WrongUseError(said, hint=_("Without it the letter lacks what it is for."))

@@ -5,21 +5,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Count, Min, Q, QuerySet, Value
+from django.db import transaction
+from django.db.models import CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import steps
-from registry.models import BytesState, Picture, StepState, WorkPicture
+from registry import mail_choices, steps
+from registry.models import BytesState, Dismissal, MailChoice, Picture, StepState, WorkPicture
 from registry.models.steps import Claimable
+from registry.trail import changed
+from workers.batches import batch_of
 from workers.steps.seal import OPENED_AGAIN
-from workers.steps.tick import BATCHES
+from workers.steps.tick import ROWS
 from workers.words import gettext, gettext_noop
 
 OPEN = [StepState.TODO, StepState.DOING, StepState.FAILED]
-SETTLED = {"seal": Q(error=OPENED_AGAIN), "match": ~Q(bytes_state=BytesState.STORED)}
-"""What has failed and needs nobody: a case that was opened again, pictures whose bytes have expired since."""
+SETTLED = {
+    "seal": Q(error=OPENED_AGAIN),
+    "match": ~Q(bytes_state=BytesState.STORED),
+    "notice": Q(begun_at__isnull=False),
+}
+"""What has failed and needs no operator: a case that was opened again, pictures whose bytes have expired since, mails
+of which a member says whether they have left."""
 
 WORDS = {
     "match": gettext_noop("pictures found, to be compared with the works"),
@@ -31,6 +39,7 @@ WORDS = {
     "report": gettext_noop("reports"),
     "ledger": gettext_noop("changes of licences, to be applied"),
     "notice": gettext_noop("notices to be sent"),
+    "mail": gettext_noop("mails to members"),
     "deliver": gettext_noop("messages to webhooks"),
     "package": gettext_noop("bundles to be put together in one file"),
     "slice": gettext_noop("parts of crawls"),
@@ -52,7 +61,8 @@ class Backlog:
         waiting: rows to do, those too that are put off.
         under_way: rows that somebody has claimed.
         failed: rows that were given up and that somebody should look at.
-        oldest: since when the one waits that could have been taken first; ``None`` when none could be taken now.
+        oldest: since when the one waits that could have been taken first; ``None`` when none could be taken now, and
+            for mails to members.
     """
 
     step: str
@@ -69,8 +79,8 @@ def step_in_words(step: str) -> str:
 
 def backlogs() -> list[Backlog]:
     """Every step, in the order of the tick; asks the database once."""
-    order = {step: place for place, (step, *_) in enumerate(BATCHES)}
-    counted = [_counted(step, model) for step, model, _ in BATCHES]
+    order = {step: place for place, (step, *_) in enumerate(ROWS)}
+    counted = [_counted(step, model) for step, model, _ in ROWS]
     rows = counted[0].union(*counted[1:], all=True)
     found = {row["step"]: Backlog(**row) for row in rows}
     return sorted((found.get(step, Backlog(step, 0, 0, 0, None)) for step in order), key=lambda one: order[one.step])
@@ -78,8 +88,10 @@ def backlogs() -> list[Backlog]:
 
 def _counted(step: str, model: type[Claimable]) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
-    failed = Q(state=StepState.FAILED) & ~SETTLED.get(step, Q(pk=None))
+    failed = Q(state=StepState.FAILED) & ~SETTLED.get(step, Q(pk=None)) & ~Q(_dismissed(step))
     rows = model._default_manager.filter(state__in=OPEN).order_by()  # noqa: SLF001 - Django's public name
+    if model is MailChoice:  # each member has one, whose time may have come long before there was something to tell
+        rows, due = rows.filter(Q(state=StepState.FAILED) | mail_choices.with_news()), Q(pk=None)
     return rows.values(step=Value(step, CharField())).annotate(
         waiting=Count("pk", filter=Q(state=StepState.TODO)),
         under_way=Count("pk", filter=Q(state=StepState.DOING)),
@@ -111,10 +123,12 @@ class Failure:
         count: how many.
         since: since when the oldest had waited.
         example: the primary key of one.
+        dismissed: whether the operator leaves them as they are.
     """
 
     step: str
     error: str
+    dismissed: bool
     count: int
     since: datetime
     example: int
@@ -125,15 +139,19 @@ MOST_FAILURES = 50
 
 
 def failures() -> list[Failure]:
-    """What was given up, by step and reason, the most frequent first; what needs nobody is left out."""
-    told = [_reasons(step, model) for step, model, _ in BATCHES]
-    rows = told[0].union(*told[1:], all=True).order_by("-count", "step", "error")[:MOST_FAILURES]
+    """What was given up, by step and reason, the most frequent first; last what the operator leaves as it is.
+
+    What needs nobody is left out.
+    """
+    told = [_reasons(step, model) for step, model, _ in ROWS]
+    rows = told[0].union(*told[1:], all=True).order_by("dismissed", "-count", "step", "error")[:MOST_FAILURES]
     return [Failure(**row) for row in rows]
 
 
 def _reasons(step: str, model: type[Claimable]) -> QuerySet[Any, Any]:
-    rows = _given_up(step, model).order_by().values("error", step=Value(step, CharField()))
-    return rows.annotate(count=Count("pk"), since=Min("waits_since"), example=Min("pk"))
+    rows = _given_up(step, model).order_by()
+    named = rows.values("error", step=Value(step, CharField()), dismissed=_dismissed(step))
+    return named.annotate(count=Count("pk"), since=Min("waits_since"), example=Min("pk"))
 
 
 def _given_up(step: str, model: type[Claimable]) -> QuerySet[Claimable]:
@@ -141,8 +159,41 @@ def _given_up(step: str, model: type[Claimable]) -> QuerySet[Claimable]:
     return rows.exclude(SETTLED[step]) if step in SETTLED else rows
 
 
+def _dismissed(step: str) -> Exists:
+    return Exists(Dismissal.objects.filter(step=step, row=OuterRef("pk"), error=OuterRef("error")))
+
+
+def dismiss(step: str, error: str | None = None, *, by: str) -> int:
+    """Leave rows of a step as they are that were given up: nobody is told of them any more.
+
+    One that is given up again for another reason is told again. Nothing of the rows themselves changes.
+
+    Args:
+        step: its name.
+        error: only those that were given up for this reason; all, if absent.
+        by: who leaves them so.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        WrongUseError: there is no such step.
+    """
+    with transaction.atomic():
+        rows = _given_up(step, _model_of(step)).exclude(_dismissed(step))
+        rows = rows if error is None else rows.filter(error=error)
+        told = {"step": step, "by": by, "at": now()}
+        made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
+        Dismissal.objects.bulk_create(
+            made, update_conflicts=True, update_fields=["error", "by", "at"], unique_fields=["step", "row"]
+        )
+        if made:
+            changed("given up and left", by=by, about={"step": step, "rows": len(made)})
+    return len(made)
+
+
 def try_again(hint: Callable[[str, list[int]], None], step: str, error: str | None = None) -> int:
-    """Let rows of a step that were given up be tried again, from the first attempt on.
+    """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
 
     Args:
         hint: says that rows wait; the tick finds those that it isn't told of.
@@ -155,11 +206,18 @@ def try_again(hint: Callable[[str, list[int]], None], step: str, error: str | No
     Raises:
         WrongUseError: there is no such step.
     """
-    for name, model, size in BATCHES:
+    model = _model_of(step)
+    rows = _given_up(step, model)
+    with transaction.atomic():
+        again = steps.try_again(model, rows if error is None else rows.filter(error=error))
+        Dismissal.objects.filter(step=step, row__in=again).delete()
+    hint(step, again[: batch_of(step)])
+    return len(again)
+
+
+def _model_of(step: str) -> type[Claimable]:
+    for name, model, _ in ROWS:
         if name == step:
-            rows = _given_up(step, model)
-            again = steps.try_again(model, rows if error is None else rows.filter(error=error))
-            hint(step, again[:size])
-            return len(again)
-    known = ", ".join(name for name, *_ in BATCHES)
+            return model
+    known = ", ".join(name for name, *_ in ROWS)
     raise WrongUseError(f"There is no step {step!r}.", hint=f"There are {known}.")

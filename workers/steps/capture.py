@@ -10,20 +10,12 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.ports import Captured
 from exhibit.urls import host_of
-from registry import matching, recaptures, steps, trail
+from registry import history, recaptures, steps, trail
 from registry.crawling import denials
-from registry.models import Bundle, Capture, Sighting, StepState
-from registry.recaptures import Standing
+from registry.history import Said
+from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.sightings import blocked
 from workers.wiring import House
-
-AGAIN = {
-    Standing.ONLINE: "still online",
-    Standing.HIDDEN: "the file is still there, the page doesn't show it",
-    Standing.CHANGED: "changed",
-    Standing.REMOVED: "removed",
-    Standing.UNSEEN: "not seen",
-}
 
 
 def capture_sightings(house: House, ids: Sequence[int]) -> None:
@@ -52,6 +44,7 @@ def _capture(house: House, pk: int) -> None:
         for file in captured.files
     ]
     with transaction.atomic():
+        case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
         if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:
             return  # another claimer was faster
         standing = recaptures.standing_of(captured.outcome)
@@ -66,10 +59,11 @@ def _capture(house: House, pk: int) -> None:
             digests=sorted(one.hex for one in captured.digests),
             next_at=recaptures.next_visit(outcomes, captured.finished, house.config.recapture_days),
         )
-        again = f"Visited again, {AGAIN[standing]}: " if row.number > 1 else ""
-        matching.record(row.case, "captured", "", again + captured.sentence)
+        again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []
+        history.record(row.case, "captured", "", *again, words=captured.sentence)
         trail.captured(row.case, captured.outcome, files)
         steps.finish(Capture, [pk])
+        recaptures.look_after(case)
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.update(not_before=None)
     house.hint("seal", list(waiting.values_list("pk", flat=True)))

@@ -1,5 +1,6 @@
 """A person's decisions on a case, and what follows from them."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -7,6 +8,7 @@ from django.db import transaction
 from exhibit.clock import now
 from exhibit.errors import ConflictError
 from registry import attention, look_alikes, matching
+from registry.history import Said
 from registry.models import Bundle, Case, Licence
 from workers.steps.seal import request_bundle
 from workers.wiring import House
@@ -25,7 +27,7 @@ def confirm(
     reason: str,
     demonstration: bool = False,
     undo_for: timedelta = NOT_BEFORE,
-) -> None:
+) -> bool:
     """Confirm a case and ask for its first bundle; confirming twice changes nothing.
 
     Args:
@@ -36,13 +38,16 @@ def confirm(
         demonstration: by the switch that is meant for demonstrations.
         undo_for: so long nothing is sealed, for a hand that slipped.
 
+    Returns:
+        Whether it wasn't confirmed before.
+
     Raises:
         ConflictError: the case was decided otherwise, and has to be reopened first.
     """
     with transaction.atomic():
         case = _locked(case)
         if case.decision == Case.Decision.CONFIRMED:
-            return
+            return False
         _check_open(case)
         who = matching.Decider.DEMONSTRATION if demonstration else matching.Decider.PERSON
         matching.decide(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
@@ -51,6 +56,7 @@ def confirm(
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
     house.hint("capture", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
     house.hint("seal", [bundle.pk])
+    return True
 
 
 def clear(case: Case, *, by: str, reason: str, copies: bool = False) -> None:
@@ -74,23 +80,52 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
         case = _locked(case)
         _check_open(case)
         case.case_sightings.update(licence=licence)
-        matching.decide(case, Case.Decision.LICENSED, by=by, reason=f"Licence {licence.number}. {reason}".strip())
+        matching.decide(
+            case, Case.Decision.LICENSED, by=by, reason=reason, why=[("by-licence", {"number": licence.number})]
+        )
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:
     """Open a decided case again; its history and its bundles stay. What it gave or taught is taken back.
 
     That is a licence that a person gave to it, and look-alikes that were learned from it.
+
+    Raises:
+        ConflictError: it is open.
     """
+    if not _open_again(case, lambda _case: True, by=by, reason=reason):
+        raise ConflictError(f"Case {case.number} is open.")
+
+
+def undo(case: Case, *, by: str) -> None:
+    """Take back what this person decided, as :func:`reopen`.
+
+    Raises:
+        ConflictError: it is open, or somebody else has decided it meanwhile.
+    """
+    if not _open_again(case, lambda present: present.decided_by == by, by=by, why=[("undone", {})]):
+        raise ConflictError(f"Case {case.number} is open, or was decided by somebody else.")
+
+
+def reopen_grown(case: Case, *, by: str) -> None:
+    """Open a decided case again that waits, because something new was seen; any other stays as it is."""
+    _open_again(case, lambda present: present.waits, by=by, why=[("grown", {})])
+
+
+def _open_again(
+    case: Case, may: Callable[[Case], bool], *, by: str, reason: str = "", why: Sequence[Said] = ()
+) -> bool:
+    """Open a decided case again, if it may be as it is once nobody else can change it; returns whether it was."""
     with transaction.atomic():
         case = _locked(case)
-        if case.decision == Case.Decision.OPEN:
-            raise ConflictError(f"Case {case.number} is open.")
+        if case.decision == Case.Decision.OPEN or not may(case):
+            return False
         matching.search_again(case)
-        matching.decide(case, Case.Decision.OPEN, by=by, reason=reason)
+        matching.decide(case, Case.Decision.OPEN, by=by, reason=reason, why=why)
         forgotten = look_alikes.forget(case)
     if forgotten:
         attention.set_aside(case)
+    return True
 
 
 def _locked(case: Case) -> Case:

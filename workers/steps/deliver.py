@@ -55,7 +55,9 @@ def _queues(house: House, rows: Iterable[Delivery]) -> list[list[tuple[Delivery,
     queues: dict[int, list[tuple[Delivery, Message]]] = defaultdict(list)
     for row in rows:
         hook = row.webhook
-        if hook.paused_at is not None:
+        if hook.removed_at is not None:  # what happened in the moment of its removal
+            row.delete()
+        elif hook.paused_at is not None:
             steps.wait(Delivery, row.pk, now() + PATIENCE, ALONE)
         elif hook.ask_after is not None and hook.ask_after > now():
             steps.wait(Delivery, row.pk, hook.ask_after, row.error)

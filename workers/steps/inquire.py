@@ -12,7 +12,8 @@ from registry.crawling import NewUrl
 from registry.models import BytesState, Inquiry
 from registry.searching import Subject
 from workers.previews import preview
-from workers.searching import key_of, service_of
+from workers.search_services import service_of
+from workers.searching import key_of
 from workers.wiring import House
 
 WORK_SECONDS = 120.0
@@ -20,7 +21,8 @@ WORK_SECONDS = 120.0
 BUSY = timedelta(minutes=1)
 LEFT_SIDE = 1_024
 """Pixels of the longer side of the copy that a search is sent; the registered picture itself stays here."""
-MOST_BUSY = 5
+PASSING = frozenset({"too-many-bytes", "too-slow", "unresolvable"})
+"""Refusals of an answer that may be another one next time; the others say that the service may not be reached."""
 
 
 def inquire(house: House, ids: Sequence[int]) -> None:
@@ -76,7 +78,7 @@ def _ask_for(house: House, row: Inquiry, service: Service, key: str, subject: Su
     except SearchRefusedError as error:
         return _refused(row, subject, error)
     except RefusedError as error:
-        steps.fail(Inquiry, row.pk, f"{service.name}: {error.message}", retry=False)
+        steps.fail(Inquiry, row.pk, f"{service.name}: {error.message}", retry=error.reason in PASSING)
         return False
     return _kept(row, service, subject, found)
 
@@ -89,7 +91,10 @@ def _asked(house: House, row: Inquiry, service: Service, subject: Subject) -> As
     picture = subject.picture.picture
     if not service.takes_pictures or picture.digest is None or picture.bytes_state != BytesState.STORED:
         return None
-    data = preview(house.blobs.get(picture.digest), house.limits, LEFT_SIDE)
+    try:
+        data = preview(house.blobs.get(picture.digest), house.limits, LEFT_SIDE)
+    except ExhibitError:  # this one alone: its bytes are lost or damaged
+        return None
     return Asked(picture=data, page=row.page, offset=offset)
 
 

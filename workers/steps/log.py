@@ -9,7 +9,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.locks import Lock, hold
 from registry.log import begin_origin, origins, unsequenced
-from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry
+from registry.models import UNFINISHED, AnchorReceipt, Bundle, LogCheckpoint, LogEntry
 from workers.wiring import House
 
 BATCH = 1000
@@ -38,7 +38,7 @@ def sign_checkpoint(house: House) -> LogCheckpoint | None:
         log = house.log
         signed = log.checkpoint()
         if not origins():
-            begin_origin(log.origin)
+            begin_origin(log.origin, log.public_key)
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         asked = [
             AnchorReceipt.objects.get_or_create(
@@ -59,7 +59,7 @@ def checkpoint_due(house: House) -> bool:
     size = 0 if last is None else last.size
     fresh = LogEntry.objects.filter(sequence__gte=size)
     if fresh.filter(type=EntryType.SEAL).exists():
-        return not Bundle.objects.filter(state__in=["todo", "doing"]).exists() or _older(last, seconds=10)
+        return not Bundle.objects.filter(state__in=UNFINISHED).exists() or _older(last, seconds=10)
     return fresh.exists() and _older(last, seconds=house.config.checkpoint_seconds)
 
 

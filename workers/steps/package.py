@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -73,19 +73,22 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
     return package
 
 
+def deliverable(owner: Owner) -> QuerySet[Case]:
+    """The owner's confirmed cases of which something is sealed or being sealed, in no order."""
+    there = Bundle.objects.filter(case=OuterRef("pk")).exclude(state=StepState.FAILED)
+    return Case.objects.filter(Exists(there), owner=owner, decision=Case.Decision.CONFIRMED).order_by()
+
+
 def newest_bundles(owner: Owner, numbers: Sequence[int]) -> dict[int, Bundle]:
     """The newest bundle of each of these confirmed cases that is sealed or being sealed, by the case's number."""
-    rows = Bundle.objects.filter(
-        case__owner=owner, case__number__in=numbers, case__decision=Case.Decision.CONFIRMED
-    ).exclude(state=StepState.FAILED)
+    rows = Bundle.objects.filter(case__in=deliverable(owner).filter(number__in=numbers)).exclude(state=StepState.FAILED)
     rows = rows.order_by("case__number", "-number").distinct("case__number").select_related("case__work")
     return {row.case.number: row for row in rows}
 
 
 def ask_again(package: Package, *, by: str) -> Package:
     """The same cases with their newest bundles and receipts; one that failed is tried again."""
-    failed = Package.objects.filter(pk=package.pk, state=StepState.FAILED)
-    if failed.update(state=StepState.TODO, attempts=0, not_before=None, error=""):
+    if steps.try_again(Package, Package.objects.filter(pk=package.pk)):
         return Package.objects.get(pk=package.pk)
     numbers = list(package.bundles.values_list("case__number", flat=True))
     return request_package(package.owner, numbers, package.recipient, by=by, reason=package.reason)
@@ -125,7 +128,7 @@ def make_packages(house: House, ids: Sequence[int]) -> None:
     for pk in steps.claim(Package, ids, house.stale_after):
         package = Package.objects.select_related("owner").get(pk=pk)
         if disk_is_full(house):
-            steps.hold_up(Package, [pk], _("The disk is nearly full. It goes on when there is room."))
+            steps.hold_up(Package, [pk], "The disk is nearly full. It goes on when there is room.")
             continue
         try:
             unsealed = _make(house, package)
@@ -177,8 +180,8 @@ def _make(house: House, package: Package) -> int:
 def _check_goes_on(bundle: Bundle) -> None:
     """Raise ``WrongUseError`` for a bundle that will never be sealed."""
     if bundle.state == StepState.FAILED:
-        sentence = _("Case %(number)s wasn't sealed.") % {"number": bundle.case.number}
-        raise WrongUseError(f"{sentence} {bundle.error}", hint=_("Confirm the case again, and ask for the ZIP anew."))
+        sentence = f"Case {bundle.case.number} wasn't sealed. {bundle.error}"
+        raise WrongUseError(sentence, hint="Confirm the case again, and ask for the ZIP anew.")
 
 
 def _bundle_file(house: House, package: Package, bundle: Bundle) -> File:
@@ -209,7 +212,7 @@ def _add(house: House, package: Package, file: File) -> None:
     """Record a file of a package that is still this process's."""
     if zip_size(_members(house, [*package.files, file])) > MAX_ZIP_BYTES:
         remove_unused(house, [file])
-        raise WrongUseError(_("Together the bundles are larger than 4 GiB."), hint=_("Ask for fewer cases at a time."))
+        raise WrongUseError("Together the bundles are larger than 4 GiB.", hint="Ask for fewer cases at a time.")
     package.files = [*package.files, file]
     with transaction.atomic():
         recorded = all_kept(house, [file]) and _tell(package)

@@ -18,11 +18,21 @@ from indexer.spaces import ROOTSIFT, WORK_PARTS
 from registry import fingerprints as vectors
 from registry.locks import Lock, hold
 from registry.log import submit
-from registry.models import BytesState, Owner, Picture, RegistrationConflict, StepState, Work, WorkPicture
+from registry.models import (
+    BytesState,
+    Owner,
+    Picture,
+    RegistrationConflict,
+    StepState,
+    Work,
+    WorkAttachment,
+    WorkPicture,
+)
 from registry.sightings import blocked, keep_pictures
 from workers.descriptors import SwitchedError
 from workers.marks import Marks, captions_of, find_marks
 from workers.ownership import note, stated_by_file
+from workers.tables import checked_date
 from workers.wiring import House
 
 NEAR_SAME = 10
@@ -82,7 +92,10 @@ def register_work(
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
         RefusedError: the blocklist names them, or the owner's quota is used up.
+        WrongUseError: a date that is declared isn't one.
     """
+    created, published = checked_date(declared.created), checked_date(declared.first_publication)
+    declared = replace(declared, created=created, first_publication=published)
     digest = Digest.of(data)
     if blocked([digest]):
         raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
@@ -160,10 +173,11 @@ def _registered(
 
 
 def room_left(house: House, owner: Owner) -> int:
-    """Bytes that the owner's quota leaves for further pictures; below zero when more than that is used."""
+    """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
-    used = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
-    return (owner.quota_bytes or house.config.owner_quota_bytes) - used
+    pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
+    documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
+    return (owner.quota_bytes or house.config.owner_quota_bytes) - pictures - documents
 
 
 def _check_quota(house: House, owner: Owner, size: int) -> None:

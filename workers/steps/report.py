@@ -18,6 +18,7 @@ from exhibit.errors import ExhibitError
 from registry import events, owned, steps
 from registry.models import EventKind, Owner, Report, Sighting, StepState
 from registry.trail import changed
+from workers import report_titles
 from workers.coverage import coverage_of
 from workers.documents import languages_of
 from workers.facts import software
@@ -61,19 +62,17 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
     with transaction.atomic():
         Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
         number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
-        named = {"preparer": preparer, "title": title or f"Report {number} for {owner.name}"}
+        named = {"preparer": preparer, "title": title or report_titles.numbered(number, owner.name)}
         return Report.objects.create(owner=owner, number=number, parameters=named | parameters_of(wanted))
 
 
 def ask_again(report: Report, *, by: str) -> Report:
     """The same report anew: one that failed is tried again, any other is asked for as another one."""
-    if Report.objects.filter(pk=report.pk, state=StepState.FAILED).update(
-        state=StepState.TODO, attempts=0, not_before=None, error="", progress={}
-    ):
-        return Report.objects.get(pk=report.pk)
-    title = report.parameters["title"]
-    title = "" if title == f"Report {report.number} for {report.owner.name}" else title
-    return request_report(report.owner, preparer=by, title=title, wanted=wanted_of(report.parameters))
+    with transaction.atomic():
+        if steps.try_again(Report, Report.objects.filter(pk=report.pk)):
+            Report.objects.filter(pk=report.pk).update(progress={})
+            return Report.objects.get(pk=report.pk)
+    return request_report(report.owner, preparer=by, title=_given_title(report), wanted=wanted_of(report.parameters))
 
 
 def remove_report(house: House, report: Report, *, by: str) -> None:
@@ -215,7 +214,7 @@ def _head(house: House, report: Report, scope: ReportScope, language: str) -> Re
         open=decided.get("open", 0),
     )
     return ReportFacts(
-        title=report.parameters["title"],
+        title=_given_title(report),
         owner=OwnerFacts(owner.name, owner.contact),
         preparer=report.parameters["preparer"],
         period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
@@ -229,6 +228,10 @@ def _head(house: House, report: Report, scope: ReportScope, language: str) -> Re
         not_checked=not_checked(language),
         scope=None if scope == EVERYTHING else scope,
     )
+
+
+def _given_title(report: Report) -> str:
+    return report_titles.given(report.parameters["title"], report.number, report.owner.name)
 
 
 def _kept(house: House, file: MadeFile) -> dict[str, object]:

@@ -26,6 +26,8 @@ from registry.models import (
     WorkPicture,
 )
 from registry.models.steps import Claimable
+from workers.mail import mail_folder
+from workers.mail_files import drop_mails
 from workers.previews import preview
 from workers.wiring import House
 
@@ -33,7 +35,7 @@ BATCH = 500
 
 
 def disk_is_full(house: House) -> bool:
-    """Whether less room is left than the configured floor: crawling stops then, everything else goes on."""
+    """Whether less room is left than the configured floor: crawls stop then, and works and packages wait."""
     house.config.data_dir.mkdir(parents=True, exist_ok=True)
     return shutil.disk_usage(house.config.data_dir).free < house.config.disk_floor_bytes
 
@@ -99,7 +101,10 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
 
 
 def _remove_purged(house: House) -> None:
-    """Remove blocked bytes that a purge was killed before it removed; a picture that is only blocked stays."""
+    """Remove what a purge left behind as it was killed, or was written beside it; what is only blocked stays."""
     kept = Picture.objects.filter(digest=OuterRef("digest"), bytes_state=BytesState.STORED)
-    for digest in BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True):
+    purged = set(BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
+    for digest in purged:
         house.blobs.remove(digest)
+    if purged:
+        drop_mails(mail_folder(house.config), purged)

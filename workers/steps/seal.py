@@ -16,9 +16,19 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import events, matching, steps, witnesses
+from registry import events, history, matching, steps, witnesses
 from registry.log import submit
-from registry.models import AnchorReceipt, Bundle, Capture, Case, CrawlSlice, EventKind, SealingKey, StepState
+from registry.models import (
+    UNFINISHED,
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Case,
+    CrawlSlice,
+    EventKind,
+    SealingKey,
+    StepState,
+)
 from workers.documents import in_each_language, languages_of
 from workers.drawings import pair_of
 from workers.facts import Gathered, gather
@@ -59,9 +69,8 @@ def seal_bundles(house: House, ids: Sequence[int]) -> None:
 
 def _is_under_way(case: Case) -> bool:
     """Whether a capture hasn't ended, or a slice: its entry in the log is the first witness of what it saw."""
-    open_states = [StepState.TODO, StepState.DOING]
-    captures = Capture.objects.filter(case=case, state__in=open_states)
-    slices = CrawlSlice.objects.filter(sightings__case_sightings__case=case, state__in=open_states)
+    captures = Capture.objects.filter(case=case, state__in=UNFINISHED)
+    slices = CrawlSlice.objects.filter(sightings__case_sightings__case=case, state__in=UNFINISHED)
     return captures.exists() or slices.exists()
 
 
@@ -100,7 +109,7 @@ def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -
         contents=[{"path": file.path, "digest": file.sha256.hex} for file in sealed.manifest.files],
     )
     steps.finish(Bundle, [bundle.pk])
-    matching.record(bundle.case, "sealed", "", f"Bundle {bundle.number} was sealed.")
+    history.record(bundle.case, "sealed", "", ("sealed", {"number": bundle.number}))
     told = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
     events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, told, name=sealed.seal.hex)
     _stamp_directly(house, bundle, sealed.seal)

@@ -1,6 +1,7 @@
 """Registering the files of uploads, one after the other; each ends with its own result."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -9,9 +10,8 @@ from registry import steps
 from registry.models import StepState, UploadFile, Work
 from workers import uploads
 from workers.steps.register import NewWork, register_work, work_of
+from workers.tables import DeclaredWork
 from workers.wiring import House
-
-MOST_TITLE = 500
 
 
 def take_in(house: House, ids: Sequence[int]) -> None:
@@ -26,6 +26,24 @@ def take_in(house: House, ids: Sequence[int]) -> None:
             steps.fail(UploadFile, pk, str(error), retry=error.retry)
             continue
         _let_go(house, row)
+
+
+def new_work(line: DeclaredWork | None, *, source_name: str, reads_metadata: bool) -> NewWork:
+    """What a line of a table declares of the work in a file; nothing without a line."""
+    if line is None:
+        return NewWork("", source_name=source_name, reads_metadata=reads_metadata)
+    return NewWork(
+        title=line.title,
+        author=line.author,
+        rights_statement=line.rights,
+        first_publication=line.first_publication,
+        registrations=tuple(line.registrations),
+        holder=line.holder,
+        credit=line.credit,
+        created=line.created,
+        source_name=source_name,
+        reads_metadata=reads_metadata,
+    )
 
 
 def _take_in(house: House, row: UploadFile) -> None:
@@ -49,19 +67,10 @@ def _take_in(house: House, row: UploadFile) -> None:
 
 def _declared(row: UploadFile) -> NewWork:
     """What is declared: by the table, else for all files of the upload."""
-    said = {} if row.line is None else row.line.declared
-    return NewWork(
-        title=said.get("title", "")[:MOST_TITLE],
-        author=(said.get("author") or row.upload.author)[:300],
-        rights_statement=said.get("rights") or row.upload.rights_statement,
-        first_publication=said.get("first_publication", ""),
-        registrations=tuple(said.get("registrations", ())),
-        holder=said.get("holder", "")[:300],
-        credit=said.get("credit", "")[:300],
-        created=said.get("created", ""),
-        source_name=row.name,
-        reads_metadata=row.upload.reads_metadata,
-    )
+    line = None if row.line is None else DeclaredWork(**row.line.declared)
+    new = new_work(line, source_name=row.name, reads_metadata=row.upload.reads_metadata)
+    author, rights = new.author or row.upload.author, new.rights_statement or row.upload.rights_statement
+    return replace(new, author=author, rights_statement=rights)
 
 
 def _end(

@@ -5,7 +5,7 @@ from functools import cache
 
 from evidence.log import BrokenHistoryError
 from exhibit.clock import now
-from registry import canaries, crawling, mail_choices, recaptures, revisits, steps
+from registry import canaries, crawling, mail_choices, notice_terms, recaptures, revisits, steps
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -16,6 +16,7 @@ from registry.models import (
     DescriptorModel,
     Inquiry,
     LedgerChange,
+    MailChoice,
     NoticeMail,
     Package,
     Picture,
@@ -23,31 +24,33 @@ from registry.models import (
     UploadFile,
     WorkPicture,
 )
+from workers.batches import batch_of
 from workers.configuration import witness_configuration
 from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
 from workers.steps.plan import plan_crawls, start_due_crawls
 from workers.wiring import House
 
-BATCHES: tuple[tuple[str, type[Claimable], int], ...] = (
-    ("match", Picture, 32),
-    ("register", UploadFile, 8),
-    ("search", WorkPicture, 16),
-    ("capture", Capture, 2),
-    ("seal", Bundle, 4),
-    ("witness", AnchorReceipt, 50),
-    ("report", Report, 1),
-    ("ledger", LedgerChange, 1),
-    ("notice", NoticeMail, 4),
-    ("package", Package, 1),
-    ("deliver", Delivery, 50),
-    ("slice", CrawlSlice, 1),
-    ("inquire", Inquiry, 1),
-    ("refingerprint", DescriptorModel, 1),
+ROWS: tuple[tuple[str, type[Claimable], str], ...] = (
+    ("match", Picture, ""),
+    ("register", UploadFile, "upload__owner"),
+    ("search", WorkPicture, "work__owner"),
+    ("capture", Capture, "case__owner"),
+    ("seal", Bundle, "case__owner"),
+    ("witness", AnchorReceipt, ""),
+    ("report", Report, "owner"),
+    ("ledger", LedgerChange, "owner"),
+    ("notice", NoticeMail, "notice__owner"),
+    ("package", Package, "owner"),
+    ("mail", MailChoice, "owner"),
+    ("deliver", Delivery, "webhook__owner"),
+    ("slice", CrawlSlice, "crawl__watch__owner"),
+    ("inquire", Inquiry, "crawl__watch__owner"),
+    ("refingerprint", DescriptorModel, ""),
 )
-"""Step, its rows, and how many of them travel in one message."""
+"""Step, its rows, and the way from a row to its owner, where it has one."""
 
 MOST_MESSAGES = 8
-"""Messages of one step that a tick sends, unless so many wait already: enough to keep the workers busy."""
+"""Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
 
 
 def tick(house: House) -> None:
@@ -57,21 +60,27 @@ def tick(house: House) -> None:
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
     canaries.tell_missed()
+    notice_terms.tell_due()
     recaptures.start_due(now(), house.config.recapture_days)
-    for step, model, size in BATCHES:
-        if house.queued(step) >= MOST_MESSAGES:
-            continue
-        waiting = steps.due_ids(model, house.stale_after, size * MOST_MESSAGES)
-        for start in range(0, len(waiting), size):
-            house.hint(step, waiting[start : start + size])
     mail_choices.make_missing()
-    house.hint("mail", mail_choices.due(house.stale_after))
+    _send_waiting(house)
     sequence_log(house)
     if checkpoint_due(house):
         try:
             sign_checkpoint(house)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
             _tell_once(str(error))
+
+
+def _send_waiting(house: House) -> None:
+    """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
+    free = [row for row in ROWS if house.queued(row[0]) < MOST_MESSAGES]  # all asked before anything is sent
+    for step, model, owner in free:
+        most = batch_of(step) * MOST_MESSAGES
+        if model is MailChoice:
+            house.hint(step, mail_choices.due(house.stale_after, most))
+        else:
+            house.hint(step, steps.due_ids(model, house.stale_after, most, owner))
 
 
 @cache

@@ -1,6 +1,7 @@
 """Asking the outside witnesses, and asking again until their receipts are complete."""
 
 import base64
+import contextlib
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,9 @@ RETRY_WRONG = timedelta(minutes=5)
 
 SHARE_OF_WAIT = 10
 """A receipt is asked for again after a tenth of the time for which nothing has come: the longer, the less hurry."""
+
+LISTS_FOR = timedelta(days=2)
+"""For so long after a stamp was made revocation lists that lack beside it are asked for."""
 
 UNKNOWN = timedelta(hours=1)
 """Until a witness that isn't configured any more is looked for again: it may come back."""
@@ -62,6 +66,23 @@ def ask_witnesses(house: House, ids: Sequence[int]) -> None:
             _put_off(row, silence[1], silence[0])
         if silence is not None:
             silent[asked] = silence
+
+
+def complete_stamps(house: House) -> int:
+    """Ask for revocation lists that couldn't be had when young stamps were made; returns how many stamps have more.
+
+    A list that holds at the time of a stamp is replaced by a later one within days, so it is asked for until then.
+    """
+    grown = 0
+    young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
+    for anchor in house.anchors:
+        for row in young.filter(kind=anchor.kind, witness=anchor.name).iterator(chunk_size=100):
+            receipt = receipt_of(row)
+            with contextlib.suppress(ExhibitError):  # it is asked for again with the next round
+                again = anchor.upgrade(row.digest, receipt)
+                if again.material != receipt.material:
+                    grown += AnchorReceipt.objects.filter(pk=row.pk).update(material=_material(again))
+    return grown
 
 
 def question_of(row: AnchorReceipt) -> Question:
@@ -121,7 +142,7 @@ def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> 
         AnchorReceipt.objects.filter(pk=row.pk).update(
             proof=receipt.proof,
             grown_at=row.grown_at,
-            material={name: base64.b64encode(data).decode() for name, data in receipt.material},
+            material=_material(receipt),
             time=receipt.time,
             qualified=anchor.qualified,
             error="",
@@ -140,6 +161,10 @@ def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
     begun = row.checkpoint.made_at if row.checkpoint is not None else row.bundle.sealed_at if row.bundle else None
     since = row.grown_at or begun or now()
     return min(max(least, (now() - since) / SHARE_OF_WAIT), witnesses.DAY)
+
+
+def _material(receipt: Receipt) -> dict[str, str]:
+    return {name: base64.b64encode(data).decode() for name, data in receipt.material}
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:

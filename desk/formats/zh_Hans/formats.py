@@ -1,4 +1,4 @@
-"""Dates and times in Chinese."""
+"""Dates, times and numbers in Chinese."""
 
 DATE_FORMAT = "Y年n月j日"
 DATETIME_FORMAT = "Y年n月j日 H:i"
@@ -6,3 +6,5 @@ TIME_FORMAT = "H:i"
 SHORT_DATE_FORMAT = DATE_FORMAT
 SHORT_DATETIME_FORMAT = DATETIME_FORMAT
 YEAR_MONTH_FORMAT = "Y年n月"
+THOUSAND_SEPARATOR = ","
+NUMBER_GROUPING = 3

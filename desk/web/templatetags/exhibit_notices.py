@@ -1,13 +1,20 @@
-"""What a case's page says of the notices about it."""
+"""What pages beside those of the notices say of them: which are about a case, and which are due."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
+from django.db.models import Count
+from django.utils import timezone
 
 from desk.web.notice_forms import STATES
-from registry.models import Case, Notice, Owner
+from registry.models import Case, Membership, Notice, Owner
+from registry.notice_terms import due, due_soon
 
 register = template.Library()
+
+SHOWN = 3
+"""Notices that are named; that there are more is said."""
 
 
 @register.inclusion_tag("web/case-notices.html")
@@ -22,3 +29,22 @@ def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[
         "paused": any(row.state == Notice.State.COUNTERED for row, _ in found),
         "may_begin": may_decide and case.decision == Case.Decision.CONFIRMED,
     }
+
+
+@register.inclusion_tag("web/notices-due.html")
+def notices_due(owner: Owner) -> dict[str, Any]:
+    """The notices that somebody has to look at now, the most urgent first. One query."""
+    today = timezone.localdate()
+    rows = list(due(owner, today)[: SHOWN + 1])
+    return {"owner": owner, "rows": rows[:SHOWN], "more": len(rows) > SHOWN, "today": today}
+
+
+@register.simple_tag
+def with_due(memberships: Sequence[Membership]) -> list[Membership]:
+    """Memberships with ``due``, how many notices of each owner are due. One query."""
+    found = list(memberships)
+    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[one.owner_id for one in found])
+    counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
+    for one in found:
+        one.due = counts.get(one.owner_id, 0)  # type: ignore[attr-defined] # for the template
+    return found

@@ -1,24 +1,72 @@
 """What pages ask of rows."""
 
 from collections.abc import Collection
+from datetime import datetime
+from typing import Any
 
 from django import template
+from django.core.paginator import Page
+from django.template import Context
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from desk.web.report_words import limits_of
+from crawler.searching import Service
+from desk.case_words import decision_in_words, standing_in_words, who_in_words
+from desk.evidence_words import witness_kind, witness_subject
+from desk.numbers import grouped
+from desk.sentences import in_words
+from desk.web.report_words import day_in_words, limits_of, title_of
+from desk.web.search_words import search_title, source_title
 from indexer.information import COMPOSED
 from registry.revisits import is_past
 
 register = template.Library()
+register.filter("decision_in_words", decision_in_words)
+register.filter("standing_in_words", standing_in_words)
+register.filter("who_in_words", who_in_words)
 register.filter("is_past", is_past)
 register.filter("limits_of", limits_of)
+register.filter("title_of", title_of)
+register.filter("day_in_words", day_in_words)
+register.filter("witness_kind", witness_kind)
+register.filter("witness_subject", witness_subject)
+register.filter("grouped", grouped)
+register.filter("in_words", in_words)
+register.filter("search_title", search_title)
+register.filter("source_title", source_title)
 
 
 @register.filter
 def is_composed(reasons: Collection[str]) -> bool:
     """Whether a work is held back only because it was taken for a collage or a page."""
     return bool(reasons) and COMPOSED.issuperset(reasons)
+
+
+@register.filter
+def about(service: Service) -> str:
+    """What a search says of itself in the reader's language, if it speaks it."""
+    return service.about_in.get(get_language() or "", service.about)
+
+
+@register.filter
+def moment(text: str) -> datetime:
+    """A time that a row keeps as text (RFC 3339)."""
+    return datetime.fromisoformat(text)
+
+
+@register.inclusion_tag("web/list-paging.html", takes_context=True)
+def paging_of(context: Context, page: Page[Any], name: str, label: str) -> dict[str, object]:
+    """The way through one list of several on a page; name is that of its section, and of its part in the address."""
+
+    def part(number: int) -> str:
+        query = context["request"].GET.copy()
+        query[name] = str(number)
+        return f"?{query.urlencode()}#{name}"
+
+    before = part(page.previous_page_number()) if page.has_previous() else ""
+    after = part(page.next_page_number()) if page.has_next() else ""
+    return {"page": page, "label": label, "before": before, "after": after}
 
 
 KINDS: dict[str, Promise] = {

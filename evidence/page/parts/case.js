@@ -1,9 +1,12 @@
 /* Checks of the case itself: facts against the sealed files, what crawls recorded, matches and probabilities computed anew. */
 
 const DECLARED = ["title", "author", "first_publication", "registered_at", "registrations", "rights_statement"];
+/* What an entry names only where something is said; earlier facts don't state it. */
+const DECLARED_LATER = ["created", "credit", "holder"];
 const HELD = ["low-information", "collage", "page", "negative", "lens", "mark"];
 const MOST_COMPUTED = 200;
 const MOST_CALIBRATIONS = 16;
+const FIRST_NETWORK = "descriptor@1";
 const DRAWINGS = ["overlay", "side_by_side", "difference", "points"];
 const FIGURES = {
   "log-inliers": (one) => Math.log1p(one.inliers),
@@ -132,6 +135,7 @@ async function registrationCheck(inspection, own, work) {
 function registrationProblem(work, opening) {
   if (!work.pictures.some((picture) => picture.digest === opening.picture)) return "The log's entry is about another picture than those of the work.";
   const told = DECLARED.filter((name) => Object.hasOwn(opening, name)).map((name) => [name, opening[name]]);
+  told.push(...DECLARED_LATER.filter((name) => work[name]).map((name) => [name, Object.hasOwn(opening, name) ? opening[name] : ""]));
   if (Object.hasOwn(opening, "work")) told.push(["number", Number.isSafeInteger(opening.work) ? String(opening.work) : opening.work]);
   const wrong = told.find(([name, value]) => !equal(work[name], value));
   return wrong ? `The log's entry states another ${wrong[0]} than the facts.` : "";
@@ -252,7 +256,8 @@ async function readCalibration(inspection, file) {
 }
 
 /** What a schema can't say of a calibration. */
-function checkCalibration({ figures, weights, knots, prior, bounds }, what) {
+function checkCalibration({ figures, weights, knots, prior, bounds, network }, what) {
+  if (network === FIRST_NETWORK) throw new Broken(`${what} names the network that is left out.`);
   const rises = knots.every(([score, value], place) => !place || (knots[place - 1][0] < score && knots[place - 1][1] <= value));
   const named = new Set(figures).size === figures.length && figures.length === weights.length && figures.every((name) => Object.hasOwn(FIGURES, name));
   const inside = knots.length && knots[0][1] >= 0 && knots[knots.length - 1][1] <= 1 && prior > 0 && prior < 1;

@@ -89,6 +89,7 @@
       else {
         const before = view.scale;
         view.scale = Math.min(Math.max(before * by, 0.2), 20);
+        if (Math.abs(view.scale - 1) < 0.05) view.scale = 1;
         const grown = view.scale / before;
         const [cx, cy] = x === undefined ? [box.width / 2, box.height / 2] : [x - box.left, y - box.top];
         view.x = cx - (cx - view.x) * grown;
@@ -107,7 +108,7 @@
     });
     for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, () => { held = null; });
     stage.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey && view.scale === 1 && event.deltaY > 0) return; // the page scrolls on
+      if (!event.ctrlKey && !event.metaKey && view.scale === 1) return; // the page scrolls
       event.preventDefault();
       zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.clientX, event.clientY);
     }, { passive: false });

@@ -1,4 +1,5 @@
-// The queue by keys: one case is current, decisions are sent one after the other while the next case is looked at already.
+// The queue by keys: one case is current, decisions are sent one after the other while the next case is looked at already;
+// what is confirmed can be ticked and carried on to a bundle or a notice.
 // Without this file the same buttons are plain forms.
 (() => {
   "use strict";
@@ -15,7 +16,7 @@
   let whole = null;
   let sending = Promise.resolve();
   let waiting = 0;
-  const done = undo && !undo.disabled ? [undo.value.split(" ").slice(1)] : [];
+  const done = undo && !undo.disabled ? [{ numbers: undo.value.split(" ").slice(1) }] : []; // what can be taken back
 
   const item = (number) => document.getElementById(`case-${number}`);
   const isOpen = (one) => !one.hasAttribute("data-decided");
@@ -46,41 +47,75 @@
 
   function group(section) {
     whole?.classList.remove("chosen");
-    if (whole) whole.querySelector(".whole").open = false;
+    unfold(whole, false);
     whole = section;
     if (!section) { say(""); return; }
     section.classList.add("chosen");
-    section.querySelector(".whole").open = true;
+    unfold(section, true);
     say(said.dataset.group);
   }
 
-  // what is still open of those that a button names
-  function asked(value) {
-    const [choice, ...numbers] = value.split(" ");
-    const left = choice === "undo" ? numbers : numbers.filter((one) => item(one) && isOpen(item(one)));
-    return left.length ? [choice, ...left].join(" ") : "";
+  function unfold(section, wanted) {
+    const choices = section?.querySelector(".whole");
+    if (choices) choices.open = wanted;
   }
 
-  function decide(value) {
-    const wish = asked(value);
-    if (!wish) return;
-    const [choice, ...numbers] = wish.split(" ");
-    const body = new FormData(form);
-    body.set("decide", wish);
-    const last = numbers.map(item).filter(Boolean).pop();
-    if (choice !== "undo") {
-      for (const number of numbers) item(number).setAttribute("data-decided", "sent");
-      reason.value = "";
-      group(null);
-      if (last) { items[current]?.classList.remove("current"); current = items.indexOf(last); }
-      step(1);
+  // the boxes of what is confirmed, among some rows: only that is carried on to a bundle or a notice
+  const boxes = (rows) => rows.filter((one) => one.dataset.decision === "confirmed").map((one) => one.querySelector(".pick input"));
+  const rowsOf = (section) => items.filter((one) => section.contains(one));
+  const chosen = () => (whole ? rowsOf(whole) : items.slice(Math.max(current, 0), current + 1));
+  const ticked = () => document.querySelectorAll(".pick input:checked").length;
+  const count = () => { document.getElementById("ticked").textContent = `${ticked()} ${said.dataset.ticked}`; };
+
+  function tick(some) {
+    const wanted = !some.every((one) => one.checked);
+    for (const one of some) one.checked = wanted;
+    count();
+  }
+
+  async function carry(key) {
+    const section = whole;
+    await sending; // what was confirmed a moment ago goes with it
+    if (!section && !ticked()) tick(boxes(chosen()));
+    if (section ? boxes(rowsOf(section)).length : ticked()) {
+      document.querySelector(section ? `.chosen .carry [data-key="${key}"]` : `#take [data-key="${key}"]`)?.click();
     }
-    waiting += 1;
-    sending = sending.then(() => send(body, choice, numbers)).finally(() => { waiting -= 1; });
   }
 
-  async function send(body, choice, numbers) {
+  // decides what is still open of the cases that a button names
+  function decide(value) {
+    const [choice, ...named] = value.split(" ");
+    const numbers = named.filter((one) => item(one) && isOpen(item(one)));
+    if (!numbers.length) return;
+    const body = new FormData(form);
+    const made = { numbers };
+    for (const number of numbers) item(number).setAttribute("data-decided", "sent");
+    done.push(made);
+    reason.value = "";
+    group(null);
+    items[current]?.classList.remove("current");
+    current = items.indexOf(item(numbers[numbers.length - 1]));
+    step(1);
+    offer();
+    inTurn(() => send(body, choice, made));
+  }
+
+  function takeBack() {
+    const last = done.pop();
+    offer();
+    if (last) inTurn(() => (last.numbers.length ? send(new FormData(form), "undo", last) : null));
+  }
+
+  function inTurn(deed) {
+    waiting += 1;
+    sending = sending.then(deed).finally(() => { waiting -= 1; });
+  }
+
+  // made: the cases that were decided together, of which the answer leaves those that this decision holds for
+  async function send(body, choice, made) {
+    const { numbers } = made;
     let answer = null;
+    body.set("decide", [choice, ...numbers].join(" "));
     for (let pause = 500; !answer; pause = Math.min(pause * 2, 8000)) {
       try {
         answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
@@ -88,22 +123,32 @@
       } catch { answer = null; }
       if (!answer) { say(said.dataset.failed); await new Promise((go) => setTimeout(go, pause)); }
     }
-    const told = answer.ok || answer.status === 400 ? await answer.json() : { error: `${answer.status}` };
-    if (told.error || !told.cases) {
-      for (const number of numbers) if (choice !== "undo") item(number)?.removeAttribute("data-decided");
-      say(told.error ?? "");
+    let told = {};
+    try { told = await answer.json(); } catch { /* a page came instead: signed out, or not permitted */ }
+    if (!told.cases) {
+      if (choice === "undo") done.push(made);
+      else forget(made, numbers);
+      offer();
+      say(told.error ?? said.dataset.refused);
       return;
     }
     for (const one of told.cases) show(one);
-    document.querySelector("#left strong").textContent = told.left;
+    document.querySelector("#left strong").textContent = told.left.toLocaleString(document.documentElement.lang);
     if (choice === "undo") {
       const first = item(numbers[0]);
       if (first) look(items.indexOf(first));
+      else say(said.dataset.elsewhere);
     } else {
-      const mine = told.cases.filter((one) => one.done).map((one) => String(one.number));
-      if (mine.length) done.push(mine);
+      made.numbers = told.cases.filter((one) => one.done).map((one) => String(one.number));
+      if (!made.numbers.length) forget(made, []);
     }
     offer();
+  }
+
+  function forget(made, numbers) {
+    made.numbers = [];
+    if (done.includes(made)) done.splice(done.indexOf(made), 1);
+    for (const number of numbers) item(number).removeAttribute("data-decided");
   }
 
   function show(one) {
@@ -112,7 +157,10 @@
     row.querySelector(".outcome").innerHTML = one.html; // escaped by the server
     row.querySelector(".licences")?.replaceChildren();
     if (one.open) row.removeAttribute("data-decided"); else row.setAttribute("data-decided", "");
-    if (next) {
+    row.dataset.decision = one.decision;
+    if (one.decision !== "confirmed") row.querySelector(".pick input").checked = false;
+    count();
+    if (next?.dataset.skip) { // what was decided has left the list
       const address = new URL(next.href);
       address.searchParams.set("skip", Number(next.dataset.skip) + open().length);
       next.href = address;
@@ -121,22 +169,16 @@
 
   function offer() {
     undo.disabled = !done.length;
-    undo.value = ["undo", ...(done[done.length - 1] ?? [])].join(" ");
-  }
-
-  function takeBack() {
-    const last = done.pop();
-    if (last) decide(["undo", ...last].join(" "));
-    offer();
   }
 
   async function propose(link) {
     const place = link.closest(".item, .whole").querySelector(".licences");
     const numbers = link.closest(".whole") ? link.parentElement.dataset.numbers : "";
+    const asked = current;
     const answer = await fetch(`${link.dataset.licences}${numbers ? `?cases=${encodeURIComponent(numbers)}` : ""}`);
     if (!answer.ok) { location.href = link.href; return; }
     place.innerHTML = await answer.text();
-    place.querySelector("button")?.focus();
+    if (current === asked) place.querySelector("button")?.focus();
   }
 
   function press(key) {
@@ -154,8 +196,11 @@
     r: () => reason?.focus(),
     g: () => {
       const section = items[current]?.closest(".group");
-      group(whole || !section?.querySelector(".whole") ? null : section);
+      group(whole || !section ? null : section);
     },
+    t: () => tick(boxes(chosen())),
+    b: () => carry("b"),
+    n: () => carry("n"),
     v: () => items[current]?.querySelector(".found")?.classList.toggle("asked"),
     o: () => items[current]?.querySelector("h3 a").click(),
     "?": () => keys.showModal(),
@@ -164,7 +209,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
-    if (event.target.matches("input, select, textarea")) {
+    if (event.target.matches("input:not([type=checkbox]), select, textarea")) {
       if (event.target === reason && (event.key === "Enter" || event.key === "Escape")) {
         event.preventDefault();
         items[Math.max(current, 0)].focus();
@@ -181,6 +226,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-key], #undo, .licences button");
     if (!button) return;
+    if (button.dataset.key === "t") { tick(boxes(rowsOf(button.closest(".group")))); return; }
     if (button.id === "undo") { event.preventDefault(); takeBack(); return; }
     if (button.dataset.licences) { event.preventDefault(); propose(button); return; }
     if (button.form === form && button.value) { event.preventDefault(); decide(button.value); }
@@ -195,8 +241,16 @@
   window.addEventListener("beforeunload", (event) => { if (waiting) event.preventDefault(); });
   form?.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (event.submitter?.value && event.submitter.id !== "undo") decide(event.submitter.value);
+    if (event.submitter?.value) decide(event.submitter.value);
   });
+
+  for (const one of document.querySelectorAll("[data-key=t]")) one.hidden = false;
+  if (form) {
+    document.addEventListener("change", (event) => { if (event.target.closest(".pick")) count(); });
+    count();
+  } else {
+    for (const key of "cxlurgtbn") delete DO[key]; // whoever may only look
+  }
 
   const help = document.getElementById("help");
   if (help) { help.hidden = false; help.addEventListener("click", () => keys.showModal()); }

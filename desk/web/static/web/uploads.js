@@ -9,6 +9,7 @@
   const status = form.querySelector("[data-status]"), bar = form.querySelector("[data-bar]");
   const progress = bar.querySelector("progress"), drop = form.querySelector("[data-drop]");
   let dropped = [], droppedTable = null, stopped = false, sending = false;
+  let to = words.page ? words : null; // addresses of the upload, once it has begun
 
   const say = (text, values = {}) => {
     status.textContent = text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -29,7 +30,8 @@
 
   function tellChosen() {
     const table = tableFile(), count = chosen().length;
-    if (count) say(words.chosen + (table ? ` ${words.withTable}` : ""), { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
+    const said = [count ? words.chosen : "", table ? words.withTable : ""].filter(Boolean).join(" ");
+    say(said || words.nothing, { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
   }
 
   function tableFile() {
@@ -56,23 +58,30 @@
     drop.classList.remove("over");
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const into = [];
-    for (const entry of entries) await below(entry, "", into);
+    say(words.reading);
+    try {
+      for (const entry of entries) await below(entry, "", into);
+    } catch {
+      return say(words.unreadable);
+    }
     const table = into.find((one) => TABLE.test(one.name));
     if (table && form.querySelector("input[name=table]")) droppedTable = table.file;
     dropped = dropped.concat(into.filter((one) => one !== table || !droppedTable));
     tellChosen();
   }
 
-  async function post(address, body) {
+  // Posts what is given, or asks where nothing is; goes on trying while there is no connection.
+  async function ask(address, body) {
+    const headers = { "X-CSRFToken": words.csrf, Accept: "application/json" };
     for (let attempt = 0; ; attempt += 1) {
       let answer = null;
       try {
-        answer = await fetch(address, { method: "POST", body, headers: { "X-CSRFToken": words.csrf, Accept: "application/json" } });
+        answer = await fetch(address, { method: body ? "POST" : "GET", body, headers });
+        if (answer.ok && !answer.redirected) return await answer.json();
       } catch {
-        answer = null; // no connection
+        answer = null; // no connection, or it was lost within the answer
       }
-      if (answer && answer.ok && !answer.redirected) return answer.json();
-      if (answer && answer.redirected) throw new Error(words.stopped); // signed out meanwhile
+      if (answer && answer.redirected) throw new Error(words.signedOut);
       if (answer && ![502, 503, 504].includes(answer.status)) {
         let sentence = words.stopped;
         try { sentence = (await answer.json()).sentence; } catch { /* a page, not an answer to a script */ }
@@ -82,6 +91,16 @@
       const pause = Math.min(2 ** attempt, LONGEST_PAUSE);
       say(words.again, { n: pause });
       await later(pause);
+    }
+  }
+
+  // Whether a file is still as it was chosen: one that was moved or changed since would end every request it is in.
+  async function readable(file) {
+    try {
+      await file.slice(0, 1).arrayBuffer();
+      return true;
+    } catch {
+      return false; // the page of the upload names how many haven't arrived
     }
   }
 
@@ -99,25 +118,25 @@
     if (portion.length) yield portion;
   }
 
-  async function addresses(count) {
-    if (words.page) return words;
+  async function begin(count) {
     const body = new FormData(form);
     body.delete("files");
     const table = tableFile();
     if (table) body.set("table", table, table.name);
     else body.delete("table");
     body.set("announced", count);
-    return post(form.action, body);
+    to = await ask(form.action, body);
+    history.replaceState(null, "", to.page); // whoever loads this page again finds the upload, not another beginning
   }
 
   async function send(files) {
-    const most = Number(words.mostBytes), to = await addresses(files.length);
+    const most = Number(words.mostBytes);
     let rest = files;
-    if (words.page) {
-      const known = await (await fetch(to.received, { headers: { Accept: "application/json" } })).json();
+    if (to) {
+      const known = await ask(to.received);
       const here = new Set(known.files.map(([name, size]) => `${name}\n${size}`));
-      rest = files.filter((one) => !here.has(`${one.name}\n${one.file.size}`));
-    }
+      rest = files.filter((one) => !here.has(`${one.name.normalize("NFC")}\n${one.file.size}`));
+    } else await begin(files.length);
     const large = rest.filter((one) => one.file.size > most), fit = rest.filter((one) => one.file.size <= most);
     let sent = files.length - rest.length;
     const tell = () => {
@@ -130,19 +149,20 @@
     for (let start = 0; start < large.length; start += LEFT_OUT) {
       const body = new FormData(), part = large.slice(start, start + LEFT_OUT);
       body.set("left_out", JSON.stringify(part.map((one) => [one.name, one.file.size])));
-      await post(to.files, body);
+      await ask(to.files, body);
       sent += part.length;
     }
     for (const portion of portions(fit)) {
       if (stopped) throw new Error(words.stopped);
-      const body = new FormData();
-      for (const one of portion) body.append("files", one.file, "file");
-      body.set("names", JSON.stringify(portion.map((one) => one.name)));
-      await post(to.files, body);
-      sent += portion.length;
+      const body = new FormData(), there = [];
+      for (const one of portion) if (await readable(one.file)) there.push(one);
+      for (const one of there) body.append("files", one.file, "file");
+      body.set("names", JSON.stringify(there.map((one) => one.name)));
+      if (there.length) await ask(to.files, body);
+      sent += there.length;
       tell();
     }
-    await post(to.close, new FormData());
+    await ask(to.close, new FormData());
     sending = false;
     location.assign(to.page);
   }
@@ -151,7 +171,8 @@
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", take);
-  form.addEventListener("change", tellChosen);
+  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault()); // beside it
+  form.addEventListener("change", (event) => { if (event.target.type === "file") tellChosen(); });
   bar.querySelector("[data-stop]").addEventListener("click", () => { stopped = true; });
   window.addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
   form.addEventListener("submit", async (event) => {

@@ -1,6 +1,5 @@
-"""Reports and bundles to take away."""
+"""Bundles to take away."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,94 +10,13 @@ from desk.cli.cases import wait_for_seals
 from desk.cli.countersigning import countersign, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
-from desk.cli.show import echo_json, moment, say, short, table, tracked
+from desk.cli.show import echo_json, moment, say, table, tracked
 from desk.cli.signed_sheets import sign
-from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
-from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 
 if TYPE_CHECKING:
-    from registry.models import Bundle, Report
-
-
-@click.group("report")
-def report_command() -> None:
-    """Accounts of an owner's cases as PDF, CSV, XLSX and JSON."""
-
-
-@report_command.command(
-    "make", epilog=examples("exhibit report make --out reports", 'exhibit report make --out reports --title "May 2026"')
-)
-@owner_option
-@out_option
-@click.option("--title", default="", metavar="TEXT", help="Its title; numbered by default.")
-@json_option
-def make_report(*, owner: str | None, out: Path, title: str, as_json: bool) -> None:
-    """Make a report over all cases that weren't cleared, and write its files into a folder."""
-    folder = made_folder(out)
-    desk = open_desk()
-    from registry import trail
-    from workers.steps.report import request_report
-
-    report = request_report(desk.owner(owner), preparer=person(), title=title)
-    desk.house.hint("report", [report.pk])
-    _wait_for(desk, report)
-    trail.accessed(trail.Evidence.REPORT, trail.Way.TAKEN, report.owner, by=person(), report=report.number)
-    files = []
-    for one in report.files:
-        path = folder / one["name"]
-        with desk.house.blobs.open(Digest.from_hex(one["digest"])) as kept, written_whole(path) as file:
-            shutil.copyfileobj(kept, file)
-        files.append(str(path))
-    if as_json:
-        echo_json({"number": report.number, "files": files})
-    else:
-        say(f"Report {report.number}:")
-        for name in files:
-            say(f"  {name}")
-
-
-def _wait_for(desk: Desk, report: "Report") -> None:
-    """Wait until a report is made.
-
-    Raises:
-        ExhibitError: it can't be made.
-    """
-    from registry.models import StepState
-
-    def done() -> bool:
-        report.refresh_from_db()
-        return report.state in (StepState.DONE, StepState.FAILED) or bool(report.error)
-
-    def counted() -> tuple[int, int]:
-        return report.progress.get("begun", 0), report.progress.get("volumes", 1)
-
-    work_until(desk, done, label="Writing the report", counted=counted)
-    if report.state != StepState.DONE:
-        raise ExhibitError(f"The report can't be made: {report.error}", hint="Try again: exhibit report make")
-
-
-@report_command.command("list", epilog=examples("exhibit report list"))
-@owner_option
-@json_option
-def list_reports(*, owner: str | None, as_json: bool) -> None:
-    """List the reports, newest first."""
-    desk = open_desk()
-    from desk import shapes
-    from registry import owned
-
-    found = [shapes.report(row) for row in owned.reports(desk.owner(owner))]
-    if as_json:
-        echo_json({"reports": found})
-    elif not found:
-        say("There is no report yet. Make one: exhibit report make --out DIR")
-    else:
-        lines = [
-            (one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"])
-            for one in found
-        ]
-        table(("report", "asked for", "title", "state"), lines)
+    from registry.models import Bundle
 
 
 @click.group("bundle")
@@ -123,7 +41,7 @@ def bundle_command() -> None:
 @click.option(
     "--withhold",
     type=click.Choice(["originals"]),
-    help="For the other side: without registered pictures in full size. Reduced ones, sealed with them, stay.",
+    help="For the other side: without documents and registered pictures in full size. Reduced ones and digests stay.",
 )
 @click.option("--reason", default="", help="Why something is withheld; the copy says so.")
 @json_option
@@ -193,11 +111,11 @@ def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle,
 def list_bundles(*, owner: str | None, as_json: bool) -> None:
     """List the bundles of all cases."""
     desk = open_desk()
-    from desk import shapes
+    from desk import download_shapes
     from registry.models import Bundle
 
     rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
-    found = [shapes.bundle(row) for row in rows.order_by("case__number", "number")]
+    found = [download_shapes.bundle(row) for row in rows.order_by("case__number", "number")]
     if as_json:
         echo_json({"bundles": found})
     elif not found:

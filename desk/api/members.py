@@ -1,0 +1,108 @@
+"""Members, invitations, and the tokens of programs."""
+
+from http import HTTPStatus
+from smtplib import SMTPException
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpResponse, JsonResponse
+from ninja import Router
+from pydantic import Field
+
+from desk import member_shapes
+from desk.api import given, member_answers
+from desk.api.actors import MANAGE, Call, of
+from desk.api.answers import Piece
+from desk.api.paging import Cursor, Limit, each, page
+from desk.api.repeats import once
+from exhibit.errors import ServiceMissingError
+from registry import invitations, members, tokens
+from registry.models import Role
+from workers.invitations import invite
+
+router = Router(tags=["members"])
+OWNER = "/owners/{slug:owner}"
+
+
+class NewInvitation(given.Given):
+    """Somebody who is to be a member."""
+
+    email: Annotated[str, Field(min_length=3, max_length=254, pattern=given.SOMETHING)] = Field(
+        examples=["bob@example.org"]
+    )
+    role: Role = Role.VIEWER
+
+
+class NewRole(given.Given):
+    """Another role of a member."""
+
+    role: Role
+
+
+@router.get(OWNER + "/members", response=Piece[member_answers.Member], operation_id="list_members")
+def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """Who acts for the owner, and in which role."""
+    return page(members.members(of(request)), each(member_shapes.member), cursor, limit, key="pk")
+
+
+@router.post(
+    OWNER + "/members/{int:person}/role", auth=MANAGE, response=member_answers.Member, operation_id="change_role"
+)
+@once
+def change_role(request: Call, owner: str, person: int, new: NewRole) -> HttpResponse:
+    """Give a member another role. Somebody is always left in the role of owner."""
+    row = members.change_role(of(request), person, new.role, by=request.auth.by)
+    return JsonResponse(member_shapes.member(row))
+
+
+@router.delete(OWNER + "/members/{int:person}", auth=MANAGE, response={204: None}, operation_id="remove_member")
+def remove_member(request: Call, owner: str, person: int) -> HttpResponse:
+    """Let a person be a member no more: their tokens end, what they decided stays."""
+    members.remove(of(request), person, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.get(
+    OWNER + "/invitations", auth=MANAGE, response=Piece[member_answers.Invitation], operation_id="list_invitations"
+)
+def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The invitations that can still be accepted."""
+    return page(invitations.open_ones(of(request)), each(member_shapes.invitation), cursor, limit, key="pk")
+
+
+@router.post(
+    OWNER + "/invitations", auth=MANAGE, response={201: member_answers.InvitationWithLink}, operation_id="invite_member"
+)
+def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse:
+    """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
+    to, by = of(request), request.auth.by
+    try:
+        link = invite(settings.CONFIG, to, new.email, new.role, by=by)
+    except (OSError, SMTPException) as error:
+        raise ServiceMissingError(
+            "The mail couldn't be sent, so nobody was invited.", hint="Ask the operator."
+        ) from error
+    row = invitations.open_ones(to).get(email=new.email.strip().lower())
+    return JsonResponse({**member_shapes.invitation(row), "link": link}, status=HTTPStatus.CREATED)
+
+
+@router.delete(
+    OWNER + "/invitations/{int:invitation}", auth=MANAGE, response={204: None}, operation_id="revoke_invitation"
+)
+def revoke_invitation(request: Call, owner: str, invitation: int) -> HttpResponse:
+    """Take an open invitation back."""
+    invitations.revoke(of(request), invitation, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[member_answers.Token], operation_id="list_tokens")
+def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The tokens of the members; a person makes them on the page of the account."""
+    return page(tokens.tokens_of(of(request)), each(member_shapes.token), cursor, limit, key="pk")
+
+
+@router.delete(OWNER + "/tokens/{int:token}", auth=MANAGE, response={204: None}, operation_id="revoke_token")
+def revoke_token(request: Call, owner: str, token: int) -> HttpResponse:
+    """Let a token be valid no more, from the next request on."""
+    tokens.revoke(of(request), token, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)

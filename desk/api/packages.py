@@ -1,0 +1,89 @@
+"""Packages: the bundles of several cases as one ZIP."""
+
+from http import HTTPStatus
+
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Router
+from pydantic import Field
+
+from desk import download_shapes
+from desk.api import download_answers, given
+from desk.api.actors import WRITE, Call, of
+from desk.api.answers import Piece
+from desk.api.document import file_of
+from desk.api.files import taken
+from desk.api.paging import Cursor, Limit, each, page
+from desk.api.repeats import once
+from registry import owned
+from registry.models import Package
+from registry.trail import Evidence
+from workers import wiring
+from workers.steps import package as packing
+
+router = Router(tags=["packages"])
+PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
+
+
+class NewPackage(given.Given):
+    """Confirmed cases whose newest bundles are to be one ZIP."""
+
+    cases: list[given.Number] = Field(min_length=1, max_length=packing.MOST_BUNDLES, examples=[[3]])
+    recipient: Package.Recipient = Field(
+        Package.Recipient.COURT, description="The copy for the other side withholds originals."
+    )
+    reason: given.Long = Field("", description="Why originals are withheld; the copies say so.")
+
+
+@router.get(PACKAGES, response=Piece[download_answers.Package], operation_id="list_packages")
+def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The packages."""
+    rows = owned.packages(of(request)).prefetch_related(download_shapes.CASES)
+    return page(rows, each(download_shapes.package), cursor, limit)
+
+
+@router.post(PACKAGES, auth=WRITE, response={202: download_answers.Package}, operation_id="request_package")
+@once
+def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
+    """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
+    by = request.auth.by
+    return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
+
+
+@router.get(ONE, response=download_answers.Package, operation_id="get_package")
+def get_package(request: Call, owner: str, number: int) -> JsonResponse:
+    """One package."""
+    return JsonResponse(download_shapes.package(owned.package(of(request), number)))
+
+
+@router.post(ONE + "/again", auth=WRITE, response={202: download_answers.Package}, operation_id="make_package_again")
+@once
+def again(request: Call, owner: str, number: int) -> HttpResponse:
+    """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
+    return _begun(packing.ask_again(owned.package(of(request), number), by=request.auth.by))
+
+
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_package")
+def remove(request: Call, owner: str, number: int) -> HttpResponse:
+    """Remove a package with its ZIP; the bundles themselves stay."""
+    packing.remove_package(wiring.house(), owned.package(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.get(ONE + "/file", operation_id="get_package_file", openapi_extra=file_of("application/zip"))
+def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase:
+    """The ZIP of a package, made while it is sent."""
+    row, house = owned.package(of(request), number), wiring.house()
+    chunks = packing.package_chunks(house, row)
+    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+    taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, seals=seals)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{packing.package_name(row)}"',
+        "Content-Length": str(packing.package_size(house, row)),
+    }
+    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+
+
+def _begun(row: Package) -> JsonResponse:
+    wiring.house().hint("package", [row.pk])
+    return JsonResponse(download_shapes.package(row), status=HTTPStatus.ACCEPTED)

@@ -1,0 +1,100 @@
+"""Styles and scripts: each at an address that changes with its bytes, compressed once, kept by browsers for good.
+
+Nothing has to be built: they are read from where they lie when the first of them is asked for.
+"""
+
+import gzip
+import hashlib
+import mimetypes
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseNotFound
+from django.urls import get_script_prefix
+
+START = "assets/"
+FOR_GOOD = "public, max-age=31536000, immutable"
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A style or a script: what its address bears, its media type, and its bytes, plain and compressed."""
+
+    digest: str
+    media_type: str
+    plain: bytes
+    packed: bytes
+
+
+class AssetStorage(StaticFilesStorage):
+    """Where ``{% static %}`` finds addresses."""
+
+    def url(self, name: str | None) -> str:
+        """The address of an asset.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
+        assert name is not None
+        return f"{get_script_prefix()}{START}{_assets()[name].digest}/{name}"
+
+
+def assets(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware that serves them, before anybody asks who it is for."""
+
+    def answered(request: HttpRequest) -> HttpResponseBase:
+        asked = request.path_info.removeprefix("/")
+        return _served(request, asked.removeprefix(START)) if asked.startswith(START) else answer(request)
+
+    return answered
+
+
+def _served(request: HttpRequest, asked: str) -> HttpResponse:
+    digest, _, name = asked.partition("/")
+    asset = _assets().get(name)
+    if asset is None:
+        return HttpResponseNotFound(content_type="text/plain")
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    packed = _TAKES_GZIP.search(request.headers.get("Accept-Encoding", "")) is not None
+    response = HttpResponse(asset.packed if packed else asset.plain, content_type=asset.media_type)
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    # a page of before an update may ask for what has changed since
+    response.headers["Cache-Control"] = FOR_GOOD if digest == asset.digest else "no-cache"
+    return response
+
+
+def _assets() -> Mapping[str, Asset]:
+    return _read() if settings.DEBUG else _kept()
+
+
+@cache
+def _kept() -> Mapping[str, Asset]:
+    return _read()
+
+
+def _read() -> Mapping[str, Asset]:
+    """Every asset by its name; of two with one name the first that Django finds."""
+    found: dict[str, Asset] = {}
+    for finder in finders.get_finders():
+        for name, storage in finder.list(["*.md"]):
+            if name not in found:
+                with storage.open(name) as file:
+                    found[name] = _asset(name, file.read())
+    return found
+
+
+def _asset(name: str, data: bytes) -> Asset:
+    media_type = _TYPES.get(PurePosixPath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    packed = gzip.compress(data, mtime=0)
+    return Asset(hashlib.sha256(data).hexdigest()[:16], media_type, data, packed)

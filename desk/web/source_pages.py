@@ -1,0 +1,83 @@
+"""The places that a watch looks at: more of them, or fewer."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from desk.refusals import refusal_in_words
+from desk.sentences import in_words
+from desk.web.access import decider_view
+from desk.web.looks import looked_at, places
+from exhibit.errors import ExhibitError, RefusedError
+from registry import owned, watching
+from registry.models import Owner, User, Watch
+from workers.looking import check_addresses
+from workers.wiring import house
+
+SHOWN = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@decider_view
+def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """The places that a watch looks at; another one is asked for, looked at, and shown with what it offers."""
+    row = _watch_of_sites(owner, number)
+    page = Paginator(watching.places(row), SHOWN).get_page(request.GET.get("page"))
+    looked = looked_at(request) if request.method == "POST" else {}
+    values = {
+        "owner": owner,
+        "watch": row,
+        "page": page,
+        "places": [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page],
+        **looked,
+    }
+    return render(
+        request, "web/watch-sources.html", values, status=422 if looked and not looked.get("offered") else 200
+    )
+
+
+@require_POST
+@decider_view
+def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Let the watch look at what was chosen, too."""
+    assert isinstance(request.user, User)
+    row = _watch_of_sites(owner, number)
+    chosen = [(str(one.kind), one.url) for one in places(request.POST.getlist("source"))]
+    try:
+        check_addresses(house(), [url for _kind, url in chosen])
+        watching.change_sources(row, add=chosen, by=request.user.get_username())
+    except ExhibitError as error:
+        messages.error(request, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))
+    else:
+        if chosen:
+            messages.success(request, _("Added. It is looked at from the next run on."))
+        else:
+            messages.error(request, _("Choose at least one place to look at."))
+    return redirect("watch-sources", slug=owner.slug, number=number)
+
+
+@require_POST
+@decider_view
+def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Let the watch look at a place no more."""
+    assert isinstance(request.user, User)
+    row = _watch_of_sites(owner, number)
+    kind, _blank, url = request.POST.get("source", "").partition(" ")
+    try:
+        watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
+    except ExhibitError as error:
+        messages.error(request, in_words(error))
+    else:
+        messages.success(request, _("It is looked at no more. What was seen there stays."))
+    return redirect("watch-sources", slug=owner.slug, number=number)
+
+
+def _watch_of_sites(owner: Owner, number: int) -> Watch:
+    """A watch over the web: files are chosen on the server, and a search has no places."""
+    row = owned.watch_numbered(owner, number)
+    if not watching.visits_sites(row):
+        raise Http404
+    return row

@@ -1,0 +1,210 @@
+"""The shapes of works, of what is brought to become one, and of what was found in a picture."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+
+from desk import ownership_words, upload_words
+from desk.masks import masks
+from exhibit.clock import rfc3339
+from registry import owned
+from registry.models import (
+    Deposit,
+    OwnershipRemark,
+    Revisit,
+    Upload,
+    UploadFile,
+    Work,
+    WorkAttachment,
+    WorkChange,
+)
+from workers.ownership import terms
+
+if TYPE_CHECKING:
+    from workers.identify import FoundWork
+    from workers.uploads import Progress
+
+Plain = dict[str, Any]
+
+
+def with_pictures(works: QuerySet[Work]) -> QuerySet[Work]:
+    """Works with all that :func:`work` reads, in few queries."""
+    return works.prefetch_related("conflicts", "work_pictures__picture")
+
+
+def work(row: Work) -> Plain:
+    """A registered work. ``flags`` says why it can't be matched safely."""
+    return {
+        "number": row.number,
+        "title": row.title,
+        "author": row.author,
+        "file": row.source_name,
+        "rights": row.rights_statement,
+        "first_publication": row.first_publication,
+        "registrations": row.registrations,
+        "registered_at": rfc3339(row.registered_at),
+        "flags": row.low_information,
+        "conflicts": conflicts(row),
+        "pictures": [
+            {
+                "digest": one.picture.digest.hex,
+                "format": one.picture.format,
+                "width": one.picture.width,
+                "height": one.picture.height,
+                "bytes": one.picture.size,
+                "masked": masks(one),
+            }
+            for one in row.work_pictures.all()
+        ],
+    }
+
+
+def full_work(row: Work) -> Plain:
+    """A work with all that is declared of it, what speaks against that, its cases, and how far its search is."""
+    cases = owned.cases(row.owner).filter(work=row)
+    return {
+        **work(row),
+        "author_kind": row.author_kind,
+        "author_died": row.author_died,
+        "holder": row.holder,
+        "credit": row.credit,
+        "created": row.created,
+        "medium": row.medium,
+        "version": row.changes.count(),
+        "stated": row.metadata,
+        "remarks": [remark(one) for one in row.remarks.order_by("kind")],
+        "terms": [{"country": one.country, "standing": str(one.standing), "source": one.source} for one in terms(row)],
+        "documents": [document(one) for one in row.attachments.filter(removed_at=None)],
+        "cases": [{"number": one.number, "party": one.party, "decision": one.decision} for one in cases],
+        **past(row),
+    }
+
+
+def deposit(row: Deposit) -> Plain:
+    """A deposit record of a work."""
+    return {
+        "work": row.work.number,
+        "number": row.number,
+        "seal": row.seal_digest.hex,
+        "sealed_at": rfc3339(row.sealed_at),
+        "made_by": row.made_by,
+    }
+
+
+def past(row: Work) -> Plain:
+    """How far the search of what was seen before is, for each picture, and what had expired by then."""
+    pictures = list(row.work_pictures.order_by("pk"))
+    seen = Revisit.objects.filter(owner=row.owner_id, registered__in=[one.picture_id for one in pictures])
+    return {
+        "search": [{"state": one.state, **one.progress} for one in pictures],
+        "seen_before": [
+            {
+                "outcome": one.outcome,
+                "hamming": one.hamming,
+                "inliers": one.inliers,
+                "dense": one.dense,
+                "sentence": one.sentence,
+            }
+            for one in seen.order_by("hamming", "pk")
+        ],
+    }
+
+
+def conflicts(row: Work) -> list[Plain]:
+    """That an earlier registration by somebody else exists, and its date; nothing more may be told."""
+    dates = [one.earlier_registered_at for one in row.conflicts.all()]
+    if not dates:
+        return []
+    day = min(dates).date().isoformat()
+    return [{"sentence": f"An earlier registration of this or a near-same picture exists, of {day}.", "date": day}]
+
+
+def remark(row: OwnershipRemark) -> Plain:
+    """Something that a person should look at before a work is relied on."""
+    said = ownership_words.said_of(row)
+    return {
+        "kind": row.kind,
+        "sentence": said.sentence,
+        "stated": [{"field": field, "text": text} for field, text in said.stated],
+        "noted_at": rfc3339(row.noted_at),
+        "answered_at": row.answered_at and rfc3339(row.answered_at),
+        "answered_by": row.answered_by,
+        "reason": row.reason,
+    }
+
+
+def document(row: WorkAttachment) -> Plain:
+    """A document beside a work."""
+    return {
+        "number": row.number,
+        "name": row.name,
+        "about": row.about,
+        "digest": None if row.digest is None else row.digest.hex,
+        "bytes": row.size,
+        "added_by": row.added_by,
+        "added_at": rfc3339(row.added_at),
+    }
+
+
+def change(row: WorkChange) -> Plain:
+    """One line of a work's history."""
+    return {
+        "number": row.number,
+        "at": rfc3339(row.at),
+        "by": row.by,
+        "kind": row.kind,
+        "details": row.details,
+        "reason": row.reason,
+    }
+
+
+def upload(row: Upload, far: "Progress") -> Plain:
+    """Files that somebody brings, and how far they are."""
+    return {
+        "number": row.number,
+        "author": row.author,
+        "rights": row.rights_statement,
+        "reads_metadata": row.reads_metadata,
+        "table": row.table_name,
+        "started_by": row.started_by,
+        "started_at": rfc3339(row.started_at),
+        "closed_at": row.closed_at and rfc3339(row.closed_at),
+        "announced": far.announced,
+        "arrived": far.arrived,
+        "waiting": far.waiting,
+        "registered": far.registered,
+        "known": far.known,
+        "refused": far.refused,
+        "done": far.done,
+    }
+
+
+def upload_file(row: UploadFile) -> Plain:
+    """One file of an upload, and what came of it."""
+    return {
+        "name": row.name,
+        "bytes": row.size,
+        "digest": None if row.digest is None else row.digest.hex,
+        "state": row.state,
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "why": upload_words.why(row),
+        "what_to_do": upload_words.what_to_do(row),
+        "work": None if row.work is None else row.work.number,
+    }
+
+
+def found_work(found: "FoundWork") -> Plain:
+    """A work that a picture shows, with the figures of the comparison."""
+    from indexer.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
+    from workers.texts import words_of  # noqa: PLC0415
+
+    return {
+        "number": found.work.number,
+        "title": found.work.title,
+        "file": found.work.source_name,
+        "picture": found.picture.digest.hex,
+        **as_plain(found.verification),
+        "sentences": list(words_of(found.verification, found.calibration)),
+        "registered_at": rfc3339(found.work.registered_at),
+    }

@@ -1,0 +1,94 @@
+"""A mail server on this machine (RFC 5321) that takes mails, refuses them, or says nothing at a certain moment."""
+
+import socketserver
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Heard = Callable[[], None]
+
+
+@dataclass
+class MailServer:
+    """How the server behaves, and what it has taken.
+
+    Attributes:
+        port: at 127.0.0.1.
+        greets: whether it says anything at all to somebody who connects.
+        to_recipient: what it answers to any address, or to those that have a word in them, in capitals.
+        after_data: what it answers to a whole mail; nothing, and the line stays open, when empty.
+        heard: called when a whole mail has come, before it is answered.
+        asked: how many connections there were.
+        mails: the whole mails that came, byte for byte as the protocol carries them.
+    """
+
+    port: int = 0
+    greets: bool = True
+    to_recipient: str | Mapping[str, str] = "250 OK"
+    after_data: str = "250 Taken"
+    heard: Heard = lambda: None
+    asked: int = 0
+    mails: list[bytes] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class _Dialogue(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        assert isinstance(self.server, _Server)
+        self.told = self.server.told
+        self.told.asked += 1
+        if not self.told.greets:
+            self.told.over.wait()
+            return
+        self._say("220 mail.example")
+        while line := self.rfile.readline():
+            if not self._answer(line.strip().upper()):
+                return
+
+    def _answer(self, line: bytes) -> bool:
+        if line == b"DATA":
+            self._say("354 Go on")
+            self.told.mails.append(self._mail())
+            self.told.heard()
+            if not self.told.after_data:
+                self.told.over.wait()
+                return False
+            self._say(self.told.after_data)
+        elif line == b"QUIT":
+            self._say("221 Bye")
+        else:
+            self._say(self._to(line.decode()) if line.startswith(b"RCPT") else "250 OK")
+        return line != b"QUIT"
+
+    def _to(self, line: str) -> str:
+        told = self.told.to_recipient
+        return told if isinstance(told, str) else next((told[word] for word in told if word in line), "250 OK")
+
+    def _mail(self) -> bytes:
+        lines = iter(self.rfile.readline, b".\r\n")
+        return b"".join(line.removeprefix(b".") if line.startswith(b"..") else line for line in lines)
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(text.encode() + b"\r\n")
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    told: MailServer
+
+
+@contextmanager
+def mail_server(**behaviour: Any) -> Iterator[MailServer]:  # noqa: ANN401 - the attributes of the server
+    """Run a server until the block ends."""
+    with _Server(("127.0.0.1", 0), _Dialogue) as server:
+        server.told = MailServer(port=server.server_address[1], **behaviour)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield server.told
+        finally:
+            server.told.over.set()
+            server.shutdown()
+            thread.join()

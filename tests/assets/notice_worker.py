@@ -1,0 +1,20 @@
+"""Sends all notices that wait, in a process of its own that a test may kill."""
+
+
+def main() -> None:
+    """Send what is due."""
+    import django
+
+    django.setup()
+    from exhibit.config import load_config
+    from registry import steps
+    from registry.models import NoticeMail
+    from workers.steps.notice import send_notices
+    from workers.wiring import House
+
+    house = House(load_config())
+    send_notices(house, steps.due_ids(NoticeMail, house.stale_after, 10))
+
+
+if __name__ == "__main__":
+    main()

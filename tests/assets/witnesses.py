@@ -1,0 +1,63 @@
+"""Real witnesses that run on loopback while they are asked about one bundle: an authority, a calendar, two chains."""
+
+from pathlib import Path
+
+from evidence.anchors.blocks import JsonRpcBlocks
+from evidence.anchors.evm import EvmAnchor
+from evidence.anchors.evm_account import EvmAccount
+from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
+from evidence.anchors.headers import parse_header
+from evidence.anchors.opentimestamps import OpenTimestampsAnchor
+from evidence.anchors.proofs import headers_in
+from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.bundle import AnchorProof
+from evidence.development.authority import running_authority
+from evidence.development.chain import running_chain
+from evidence.trust import TrustedLedger
+from exhibit.digests import Digest
+from exhibit.guard import Guard
+from exhibit.http import guarded_session
+from exhibit.ports import Receipt
+from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
+
+LABEL = "started for tests, without legal weight"
+
+
+def asked_witnesses(
+    folder: Path, seal_digest: Digest, checkpoint: Digest
+) -> tuple[tuple[AnchorProof, ...], bytes, Digest]:
+    """A stamp on the seal digest, a stamp and a block on the checkpoint; with the root and the block to pin."""
+    session = guarded_session(Guard(("127.0.0.0/8",)))
+    with running_authority(folder / "authority") as authority, running_chain(folder / "chain") as chain:
+        roots = [authority.root_pem]
+        stamps = Rfc3161Anchor("Test authority", authority.url, roots, development=True, session=session)
+        source = JsonRpcBlocks(chain.url, session, "regtest")
+        calendar = OpenTimestampsAnchor("Test chain", [chain.url], source, development=True, session=session)
+        pending = calendar.submit(checkpoint)
+        chain.mine()
+        attested: Receipt = calendar.upgrade(checkpoint, pending)
+        anchors = (
+            AnchorProof(seal_digest, stamps.submit(seal_digest)),
+            AnchorProof(checkpoint, stamps.submit(checkpoint)),
+            AnchorProof(checkpoint, attested),
+        )
+        header = next(iter(headers_in(attested.material).values()))
+        return anchors, authority.root_pem, Digest.from_hex(parse_header(header).text)
+
+
+def asked_ledger(checkpoint: Digest) -> tuple[AnchorProof, TrustedLedger]:
+    """A log of the checkpoint on an EVM chain, and the block to pin."""
+    account = EvmAccount(b"\x07" * 32)
+    chain = EvmChain([account.address])
+    session = guarded_session(Guard(("127.0.0.0/8",)))
+    given = {"chain": chain.chain_id, "unlock": lambda: account, "confirmations": 1, "session": session}
+    with running_evm_chain(chain) as url:
+        maker = EvmAnchor("Test ledger", url, contract=b"", development=True, **given)  # type: ignore[arg-type]
+        contract = deployed(chain, maker)
+        anchor = EvmAnchor("Test ledger", url, contract=contract, development=True, **given)  # type: ignore[arg-type]
+        receipt = anchor.upgrade(checkpoint, anchor.submit(checkpoint))
+        chain.mine()
+        receipt = anchor.upgrade(checkpoint, receipt)
+    block = verify_evm_proof(receipt.proof, checkpoint)
+    ledger = TrustedLedger("Test ledger", chain.chain_id, (block.hash,), development=True, label=LABEL)
+    return AnchorProof(checkpoint, receipt), ledger

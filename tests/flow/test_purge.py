@@ -1,0 +1,192 @@
+"""What may not be stored: bytes that are purged are gone everywhere, and blocked ones never come."""
+
+from base64 import b64encode
+from io import BytesIO
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from evidence.verdict import Verdict
+from evidence.verify import verify
+from exhibit.blobs import FolderBlobStore
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, RefusedError
+from registry import rules
+from registry.models import (
+    BlockedDigest,
+    Bundle,
+    Capture,
+    Case,
+    LogSubmission,
+    Owner,
+    Picture,
+    Refusal,
+    Report,
+    Sighting,
+)
+from tests.flow.rows import copy_of, owner, photograph, register
+from tests.flow.shop import COPY, OTHER, Shop, run_now, stored, watch
+from workers.bundles import assemble
+from workers.deposits import make_deposit, record_files
+from workers.inline import Inline
+from workers.steps.decide import confirm
+from workers.steps.purge import purge
+from workers.steps.report import request_report
+from workers.steps.retain import sweep
+
+
+def test_a_purge_removes_bytes_everywhere_and_blocks_them(
+    house: Inline, crawled: Owner, shop: Shop, tmp_path: Path
+) -> None:
+    case = Case.objects.get()
+    confirm(house.house, case, by="Ann", reason="A copy.")
+    report = request_report(crawled, preparer="Ann")
+    house.run_until_idle()
+    copy = copy_of(photograph(1))
+    carrying = [path for path in house.house.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()]
+    assert len(carrying) == 2  # the blob, and the wire-exact record of the capture
+
+    assert purge(house.house, Digest.of(copy), by="Ann", reason="An order of a court.")
+
+    left = [path for path in house.house.config.data_dir.rglob("*") if path.is_file() and copy in path.read_bytes()]
+    assert left == []
+    assert LogSubmission.objects.get(type="purge").opening.content["digest"] == Digest.of(copy).hex
+    verdict = verified(house, Bundle.objects.get(), tmp_path)
+    withheld = {check.name for check in verdict.checks if check.sentence.startswith("Withheld from this copy")}
+    assert {"file:data/sightings/01/image.jpg", "file:data/exhibit.pdf"} <= withheld
+    assert not verdict.failures
+    assert not purge(house.house, Digest.of(copy), by="Ann", reason="Again.")
+
+    again = request_report(crawled, preparer="Ann")
+    run_now(crawled.watches.get())
+    house.run_until_idle()
+    again.refresh_from_db()
+    assert (again.state, again.error) == ("done", "")
+    assert not stored(house, copy)
+    assert not Sighting.objects.filter(crawl__number=2, image_url=shop.url(COPY)).exists()
+    assert Refusal.objects.get(crawl__number=2, reason="blocked").url == shop.url(COPY)
+    pdf = next(one for one in Report.objects.get(pk=report.pk).files if one["media_type"] == "application/pdf")
+    assert Digest.from_hex(pdf["digest"]) not in house.house.blobs
+
+
+def test_a_purge_leaves_no_picture_of_a_registered_work(house: Inline, crawled: Owner, tmp_path: Path) -> None:
+    work = crawled.works.get()
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    deposit = make_deposit(house.house, work, by="Ann")
+    begun = request_report(crawled, preparer="Ann")
+    begun.progress = {"cases": [1], "volumes": 1, "begun": 1}
+    begun.save()
+    folder = house.house.config.data_dir / "reports" / str(begun.pk)
+    folder.mkdir(parents=True)
+    (folder / "volume-1.en.pdf").write_bytes(b"shows it")
+
+    purge(house.house, work.pictures.get().digest, by="Ann", reason="An order of a court.")
+
+    verdict = verified(house, Bundle.objects.get(), tmp_path)
+    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert {"file:data/work/01.jpg", "file:data/work/01-reduced.jpg", "file:data/exhibit.pdf"} <= withheld
+    assert not verdict.failures
+    with pytest.raises(NotFoundError):
+        record_files(house.house, deposit)
+    assert not folder.exists()
+    house.run_until_idle()
+    begun.refresh_from_db()
+    assert (begun.state, begun.progress["cases"]) == ("done", [1])
+
+
+def test_a_purge_that_was_killed_before_it_removed_the_bytes_is_ended_by_the_next_sweep(
+    house: Inline, crawled: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, only_blocked = copy_of(photograph(1)), crawled.works.get().pictures.get().digest
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderBlobStore, "remove", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            purge(house.house, Digest.of(copy), by="Ann", reason="An order of a court.")
+    assert stored(house, copy)
+    rules.block(only_blocked, by="Ann", reason="asked")
+    sweep(house.house)
+    assert not any(
+        copy in path.read_bytes() for path in (house.house.config.data_dir / "blobs").rglob("*") if path.is_file()
+    )
+    assert only_blocked in house.house.blobs
+
+
+def verified(inline: Inline, bundle: Bundle, folder: Path) -> Verdict:
+    out = BytesIO()
+    assemble(inline.house, bundle, out)
+    path = folder / "bundle.zip"
+    path.write_bytes(out.getvalue())
+    return verify(path)
+
+
+def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(house: Inline, shop: Shop) -> None:
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until(Capture.objects.exists)
+    bad = photograph(66)
+    BlockedDigest.objects.create(digest=Digest.of(bad), reason="Unlawful.")
+    shop.image(COPY, bad)
+    house.run_until_idle()
+    capture = Capture.objects.get()
+    assert capture.outcome == "image-changed"
+    assert capture.sentence.endswith(
+        "The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
+    )
+    assert [file["role"] for file in capture.files] == ["network"]
+    assert not any(bad in path.read_bytes() for path in house.house.config.data_dir.rglob("*") if path.is_file())
+
+
+def test_a_capture_keeps_nothing_of_a_page_with_another_picture_that_is_blocked(house: Inline, shop: Shop) -> None:
+    page_with_another_inside(shop)
+    BlockedDigest.objects.create(digest=Digest.of(ANOTHER), reason="Unlawful.")
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    assert [file["role"] for file in Capture.objects.get().files] == ["network"]
+    assert not holding(house, ANOTHER)
+
+
+def test_a_purge_finds_captures_of_pages_that_show_the_picture_beside_another(house: Inline, shop: Shop) -> None:
+    page_with_another_inside(shop)
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    roles = {Digest.from_hex(file["digest"]): file["role"] for file in Capture.objects.get().files}
+    assert holding(house, ANOTHER)
+    purge(house.house, Digest.of(ANOTHER), by="Ann", reason="An order of a court.")
+    assert not holding(house, ANOTHER)
+    assert {role for digest, role in roles.items() if digest in house.house.blobs} == {"network"}
+
+
+ANOTHER = photograph(60)
+
+
+def page_with_another_inside(shop: Shop) -> None:
+    code = b64encode(ANOTHER).decode()
+    shop.serve("/", f'<img src="{COPY}"><img src="data:image/jpeg;base64,{code}">'.encode(), "text/html")
+
+
+def holding(house: Inline, data: bytes) -> list[Path]:
+    """The files that hold the bytes, as they are or as they stand in a page."""
+    forms = (data, b64encode(data))
+    every = (path for path in house.house.config.data_dir.rglob("*") if path.is_file())
+    return [path for path in every if any(form in path.read_bytes() for form in forms)]
+
+
+def test_blocked_bytes_are_neither_crawled_nor_registered(house: Inline, shop: Shop) -> None:
+    studio = owner("studio")
+    for data in (photograph(50), photograph(2)):
+        BlockedDigest.objects.create(digest=Digest.of(data), reason="Unlawful.")
+    with pytest.raises(RefusedError, match="blocklist"):
+        register(house.house, studio, photograph(2))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    assert [one.image_url for one in Sighting.objects.all()] == [shop.url(COPY)]
+    assert [(one.url, one.reason) for one in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
+    assert not stored(house, photograph(50))
+    assert not Picture.objects.filter(digest=Digest.of(photograph(50))).exists()

@@ -1,0 +1,66 @@
+"""What the tick hands out: no owner waits behind all files of another, no step behind all rows of another."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import AnchorReceipt, LedgerChange, Owner, Upload, UploadFile
+from tests.flow.rows import asked_for, owner
+from workers.batches import batch_of
+from workers.inline import Inline
+from workers.steps.tick import MOST_MESSAGES, tick
+from workers.wiring import House
+
+
+class Told(House):
+    """A house that remembers its hints, with one queue for all steps."""
+
+    def __init__(self, inline: Inline) -> None:
+        self.rows: dict[str, list[int]] = {}
+        self._messages = 0
+        super().__init__(inline.house.config, self._remember, lambda _step: self._messages)
+
+    def _remember(self, step: str, ids: Sequence[int]) -> None:
+        if ids:
+            self.rows.setdefault(step, []).extend(ids)
+            self._messages += -(-len(ids) // batch_of(step))
+
+
+@pytest.fixture
+def told(inline: Inline) -> Told:
+    return Told(inline)
+
+
+def files(of: Owner, count: int) -> list[int]:
+    """Files of an upload that wait to be registered."""
+    upload = Upload.objects.create(owner=of, number=1, started_by="Ann", started_at=now())
+    rows = [UploadFile(upload=upload, name=f"{n}.jpg", digest=Digest.of(b"%d" % n), size=1) for n in range(count)]
+    return [row.pk for row in UploadFile.objects.bulk_create(rows)]
+
+
+def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> None:
+    most = batch_of("register") * MOST_MESSAGES
+    large, small = files(owner("agency"), most * 2), files(owner("studio"), 3)
+    tick(told)
+    assert told.rows["register"] == [
+        large[0], small[0], large[1], small[1], large[2], small[2], *large[3 : most - 3]
+    ]  # fmt: skip
+
+
+def test_one_owner_alone_has_every_place(told: Told) -> None:
+    large = files(owner("agency"), batch_of("register") * MOST_MESSAGES * 2)
+    tick(told)
+    assert told.rows["register"] == large[: batch_of("register") * MOST_MESSAGES]
+
+
+def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -> None:
+    receipts = asked_for(*(b"%d" % n for n in range(batch_of("witness") * MOST_MESSAGES)))
+    change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
+    tick(told)
+    assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])
+    tick(told)  # nothing is heard of so far: nothing is said again
+    assert Counter(told.rows["witness"]) == Counter(receipts)
+    assert AnchorReceipt.objects.count() == len(receipts)
