@@ -10,7 +10,7 @@ from desk.web.access import decider_view, number_in, said
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry import canaries, owned
 from registry.models import Owner, User
-from workers.wiring import house
+from workers import wiring
 
 
 @require_POST
@@ -21,7 +21,7 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     watch = owned.watch_numbered(owner, number)
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
     try:
-        house().guard.check_url(url)
+        wiring.house().guard.check_url(url)
         shown = owned.work(owner, number_in(work) or 0)
         canaries.plant(shown, watch, url, by=request.user.get_username())
     except NotFoundError:

@@ -23,13 +23,12 @@ from registry import owned, queue, recaptures
 from registry.attention import likelihood
 from registry.licence_check import fitting
 from registry.models import Bundle, Case, Match, Owner
-from workers import decisions
+from workers import decisions, wiring
 from workers.decisions import Choice, Wish
 from workers.drawings import pair_of
 from workers.facts import Place, places_of
 from workers.proofs import witnesses_of
 from workers.reported import report_picture
-from workers.wiring import house
 from workers.witnessed import Witnessed, witnessed
 
 PAPERS = (
@@ -145,7 +144,7 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         elif choice in set(Choice):
             granted = owned.licence(owner, licence) if licence is not None else None
             wish = Wish(Choice(choice), by, reason, granted)
-            (outcome,) = decisions.decide_each(house(), owner, [number], wish)
+            (outcome,) = decisions.decide_each(wiring.house(), owner, [number], wish)
         else:
             return redirect("case", slug=owner.slug, number=number)
         if not outcome.done:
@@ -172,7 +171,7 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         elif wanted == "take-out":
             decisions.take_out(row, by=by)
         elif wanted == "report":
-            report_picture(house(), row, by=by, reason=words)
+            report_picture(wiring.house(), row, by=by, reason=words)
     except ExhibitError as error:
         messages.error(request, in_words(error))
     return redirect("case", slug=owner.slug, number=number)
@@ -190,6 +189,6 @@ def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing
         raise Http404
     sees(request, owner, number)
     try:
-        return HttpResponse(draw(view, pair_of(house(), found)), content_type=MEDIA_TYPE)
+        return HttpResponse(draw(view, pair_of(wiring.house(), found)), content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error

@@ -16,11 +16,11 @@ from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from registry import owned
 from registry.models import Owner, Work
 from registry.trail import Evidence
+from workers import wiring
 from workers import works as declaring
 from workers.ownership import answer as answer_remark
 from workers.steps.register import remove_work
 from workers.tables import registration
-from workers.wiring import house
 
 FROM_FILE = {
     "title": "title",
@@ -95,7 +95,7 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
             if (file.size or 0) > declaring.MOST_ATTACHMENT:
                 raise WrongUseError(_("The document is too large."))
             about, by = said(request.POST.get("about", "")), request.user.get_username()
-            declaring.attach(house(), row, str(file.name), file.read(), about=about, by=by)
+            declaring.attach(wiring.house(), row, str(file.name), file.read(), about=about, by=by)
             messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
         except ExhibitError as error:
             messages.error(request, in_words(error))
@@ -109,7 +109,7 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
     row = owned.attachment(owner, number, attachment)
     assert row.digest is not None
     try:
-        stream = house().blobs.open(row.digest)
+        stream = wiring.house().blobs.open(row.digest)
     except NotFoundError:
         messages.error(request, _("This document was removed for good."))
         return redirect("work", slug=owner.slug, number=number)

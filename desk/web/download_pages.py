@@ -20,11 +20,11 @@ from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import Owner
 from registry.trail import Evidence
+from workers import wiring
 from workers.bundles import assemble, bundle_name
 from workers.papers import draft_paper, paper_name
 from workers.showing import is_hidden
 from workers.signed import signed_name, signed_sheet
-from workers.wiring import house
 
 LISTED = 10
 """Packages, and reports, on a page that lists both."""
@@ -57,14 +57,14 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     if row is None or file is None or is_hidden(owner, row):
         raise Http404
     digest = Digest.from_hex(file["digest"])
-    if digest not in house().blobs:
+    if digest not in wiring.house().blobs:
         raise Http404
     shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
     if shown:
         sees(request, owner, number)
     else:
         takes(request, Evidence.CAPTURE, owner, case=number, file=name)
-    stream = house().blobs.open(digest)
+    stream = wiring.house().blobs.open(digest)
     media_type = file["media_type"] if shown else "application/octet-stream"
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
 
@@ -79,7 +79,7 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     if row.seal_digest is None:
         raise Http404
     try:
-        data = draft_paper(house(), row, paper)
+        data = draft_paper(wiring.house(), row, paper)
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return redirect("case", slug=owner.slug, number=number)
@@ -96,7 +96,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     if row.seal_digest is None:
         raise Http404
     try:
-        data = signed_sheet(house(), row)
+        data = signed_sheet(wiring.house(), row)
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return redirect("case", slug=owner.slug, number=case)
@@ -112,7 +112,7 @@ def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
     row = owned.bundle(owner, case, number)
     with ExitStack() as opened:
         file = opened.enter_context(tempfile.TemporaryFile())
-        assemble(house(), row, file)
+        assemble(wiring.house(), row, file)
         takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
         opened.pop_all()  # the response closes it
     file.seek(0)

@@ -19,10 +19,10 @@ from evidence.accuracy import CLASSES
 from exhibit.config import Config
 from registry import owned
 from registry.models import User
+from workers import wiring
 from workers.accuracy import present_accuracy
 from workers.addresses import redis_url
 from workers.metrics import metrics as house_metrics
-from workers.wiring import house
 
 
 @login_required
@@ -53,9 +53,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
-    if not _may_measure(request, house().config):
+    if not _may_measure(request, wiring.house().config):
         raise Http404
-    return HttpResponse(house_metrics(house()), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(house_metrics(wiring.house()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_measure(request: HttpRequest, config: Config) -> bool:

@@ -32,8 +32,8 @@ from registry.ledger import effects_of
 from registry.licence_trial import NOTHING, cases_of, try_licences
 from registry.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
 from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
+from workers import wiring
 from workers.licences import day, licences_in_table
-from workers.wiring import house
 
 MOST_TABLE = 2 * 1024 * 1024
 """Bytes of a table that the page takes; larger ones are for the command line."""
@@ -210,4 +210,4 @@ def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _look(owner: Owner) -> None:
-    house().hint("ledger", waiting_changes(owner))
+    wiring.house().hint("ledger", waiting_changes(owner))

@@ -24,8 +24,8 @@ from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import DownloadLink, Owner, Package, Report
 from workers import links as outside_links
+from workers import wiring
 from workers.steps import package as packing
-from workers.wiring import house
 
 DAYS = (1, 7, 30)
 P = ParamSpec("P")
@@ -76,7 +76,7 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
     if link.package is not None:
         if not link.package.files:
             return []
-        return [(packing.package_name(link.package), packing.package_size(house(), link.package))]
+        return [(packing.package_name(link.package), packing.package_size(wiring.house(), link.package))]
     assert link.report is not None
     return [(one["name"], one["size"]) for one in link.report.files]
 
@@ -104,7 +104,7 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
         return zip_answer(link.package)
     assert link.report is not None
     file = next(one for one in link.report.files if one["name"] == name)
-    stream = house().blobs.open(Digest.from_hex(file["digest"]))
+    stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 

@@ -11,7 +11,7 @@ from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.log import PostgresLogStore
 from registry.models import LogCheckpoint, LogEntry
-from workers.wiring import house
+from workers import wiring
 
 FOR_LONG = "public, max-age=300"
 """After a restore and under another name of the log, the same address has other bytes."""
@@ -45,7 +45,7 @@ def entries(request: HttpRequest, path: str) -> HttpResponse:
 
 
 def _newest() -> LogCheckpoint | None:
-    return LogCheckpoint.objects.filter(origin=house().log.origin).order_by("-size").first()
+    return LogCheckpoint.objects.filter(origin=wiring.house().log.origin).order_by("-size").first()
 
 
 def _tile(path: str, level: int) -> Tile:

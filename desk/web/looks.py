@@ -8,8 +8,8 @@ from crawler.looking import LONGEST, Look, Proposal, Robots
 from desk.refusals import refusal_in_words
 from desk.web.access import said
 from exhibit.errors import RefusedError
+from workers import wiring
 from workers.looking import look_at_site
-from workers.wiring import house
 
 PASSING = ("unreachable", "too-slow", "http-403", "http-429", "http-5")
 """Beginnings of reasons why a look fails that may be gone when the watch runs."""
@@ -24,7 +24,7 @@ def looked_at(request: HttpRequest) -> dict[str, object]:
     """
     address = said(request.POST.get("address", ""))
     try:
-        look = look_at_site(house(), address)
+        look = look_at_site(wiring.house(), address)
     except RefusedError as error:
         problem: dict[str, object] = {"address": address, "problem": refusal_in_words(error.reason, error.message)}
         if not error.reason.startswith(PASSING):

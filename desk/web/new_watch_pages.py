@@ -17,8 +17,8 @@ from exhibit.errors import ExhibitError, RefusedError
 from exhibit.urls import host_of
 from registry import watching
 from registry.models import Owner, User, Watch
+from workers import wiring
 from workers.looking import check_addresses
-from workers.wiring import house
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,6 +58,6 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _made(owner: Owner, form: WatchForm, chosen: list[Proposal], by: str) -> Watch:
-    check_addresses(house(), [one.url for one in chosen])
+    check_addresses(wiring.house(), [one.url for one in chosen])
     given = form.settings()
     return watching.add_watch(owner, given.pop("name"), [(str(one.kind), one.url) for one in chosen], **given, by=by)

@@ -19,6 +19,7 @@ from registry import notices
 from registry.models import Case, Notice, Owner, User
 from registry.notice_mail import may_have_left
 from registry.trail import Evidence
+from workers import wiring
 from workers.licences import day
 from workers.notices.addressees import addressee_of, proposals
 from workers.notices.contents import (
@@ -32,7 +33,6 @@ from workers.notices.contents import (
     us_unregistered,
 )
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
-from workers.wiring import house
 
 NAMED = {
     "open": Q(state__in=notices.OPEN_STATES),
@@ -147,7 +147,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "fields": {"sender_name": request.user.get_full_name(), "sender_email": request.user.email} | row.fields,
         "page": Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page")),
         "asked": words.QUESTIONS if row.kind == Notice.Kind.DMCA else (),
-        "proposals": proposals(house(), row),
+        "proposals": proposals(wiring.house(), row),
         "gaps": missing[:MOST_GAPS],
         "more_gaps": len(missing[MOST_GAPS:]),
     }
@@ -158,7 +158,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
     """Keep what was filled in; of a case, only what its own part of the form says."""
     given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
     if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
-        found = proposals(house(), row)
+        found = proposals(wiring.house(), row)
         given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
     notices.fill(row, given, list(given))
     for number in row.notice_cases.values_list("case__number", flat=True):
@@ -174,7 +174,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = notices.notice(owner, number)
     items = items_of(row)
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
-    signed = None if made else file_of(house(), row, TEXT_NAME)
+    signed = None if made else file_of(wiring.house(), row, TEXT_NAME)
     missing = gaps(row, items) if made else []
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
@@ -195,7 +195,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "happened": [(str(what), text) for what, text in words.HAPPENED.items()],
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
-        "can_mail": bool(house().config.mail_url and row.fields.get("addressee_email")),
+        "can_mail": bool(wiring.house().config.mail_url and row.fields.get("addressee_email")),
         "may_decide": may_decide(request, owner),
         "today": timezone.localdate().isoformat(),
     }
@@ -211,7 +211,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
             raise WrongUseError(_("Confirm that you have read it and may sign it."))
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
-        sign(house(), row, typed=typed, read=mark, by=request.user.get_username())
+        sign(wiring.house(), row, typed=typed, read=mark, by=request.user.get_username())
         messages.success(request, _("Signed. Nothing has been sent yet."))
     except ExhibitError as error:
         messages.error(request, in_words(error))
@@ -226,7 +226,7 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     how = request.POST.get("how", "")
     try:
         if how == "mail":
-            send_by_mail(house(), row, by=by)
+            send_by_mail(wiring.house(), row, by=by)
             messages.success(request, _("It is on its way."))
         elif how == "hand":
             notices.sent_by_hand(row, by=by)
@@ -264,7 +264,7 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponse:
     """The signed bytes of a notice, to take away."""
     row = notices.notice(owner, number)
-    found = file_of(house(), row, name)
+    found = file_of(wiring.house(), row, name)
     if found is None:
         raise Http404
     takes(request, Evidence.PAPER, owner, notice=number, file=name)

@@ -13,20 +13,19 @@ from desk.sentences import in_words
 from desk.web.access import operator_view, said
 from exhibit.errors import WrongUseError
 from registry.running import SILENT
-from workers import health
+from workers import health, wiring
 from workers.cost import costs_of
 from workers.figures import COST_DAYS, figures
 from workers.steps.backlog import dismiss, step_in_words, try_again
-from workers.wiring import house
 
 
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
     """How the house is: what is amiss first, then the figures."""
-    found = figures(house())
-    checks = health.checks(found, house().config, in_words)
-    costs = costs_of(found.taken, house().config.processor_hour_price)
+    found = figures(wiring.house())
+    checks = health.checks(found, wiring.house().config, in_words)
+    costs = costs_of(found.taken, wiring.house().config.processor_hour_price)
     values = {
         "found": found,
         "amiss": [one for one in checks if not one.ok],
@@ -53,7 +52,7 @@ def retry(request: HttpRequest) -> HttpResponse:
     """Let what was given up be tried again: rows of a step, those with one reason or all."""
     step, error = _given_up(request)
     try:
-        count = try_again(house().hint, step, error)
+        count = try_again(wiring.house().hint, step, error)
     except WrongUseError as wrong:
         messages.error(request, in_words(wrong))
         return redirect("operator")

@@ -21,8 +21,8 @@ from exhibit.errors import ExhibitError, NotFoundError
 from registry import owned
 from registry.models import Bundle, Owner, Package
 from registry.trail import Evidence
+from workers import wiring
 from workers.steps import package as packing
-from workers.wiring import house
 from workers.witness_answers import Answer, answers_of
 from workers.witnessed import Witnessed, witnessed
 
@@ -97,7 +97,7 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return redirect("bundles", slug=owner.slug)
-    house().hint("package", [row.pk])
+    wiring.house().hint("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
@@ -126,7 +126,7 @@ def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, objec
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
         "made": made,
-        "size": packing.package_size(house(), row) if made else 0,
+        "size": packing.package_size(wiring.house(), row) if made else 0,
         "may_decide": may_decide(request, owner),
     }
 
@@ -142,7 +142,7 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return redirect("package", slug=owner.slug, number=number)
-    house().hint("package", [row.pk])
+    wiring.house().hint("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
@@ -150,7 +150,7 @@ def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 @decider_view
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a package with its files."""
-    packing.remove_package(house(), owned.package(owner, number), by=request.user.get_username())
+    packing.remove_package(wiring.house(), owned.package(owner, number), by=request.user.get_username())
     messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
     return redirect("downloads", slug=owner.slug)
 
@@ -172,8 +172,8 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 
 def zip_answer(row: Package) -> StreamingHttpResponse:
     """A package's ZIP as an answer; raises ``NotFoundError`` when it can't be had any more."""
-    answer = StreamingHttpResponse(packing.package_chunks(house(), row), content_type="application/zip")
-    answer.headers["Content-Length"] = str(packing.package_size(house(), row))
+    answer = StreamingHttpResponse(packing.package_chunks(wiring.house(), row), content_type="application/zip")
+    answer.headers["Content-Length"] = str(packing.package_size(wiring.house(), row))
     header = content_disposition_header(as_attachment=True, filename=packing.package_name(row))
     answer.headers["Content-Disposition"] = header or "attachment"
     return answer

@@ -24,9 +24,8 @@ from registry.licence_check import fitting
 from registry.models import Case, Owner
 from registry.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.recaptures import Standing, Visited
-from workers import decisions
+from workers import decisions, wiring
 from workers.decisions import Choice, Outcome, Wish
-from workers.wiring import house
 
 ROWS = 40
 LAST = "decided-last"
@@ -144,7 +143,7 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
         raise WrongUseError(f"{word!r} is no decision.")
     granted = owned.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
     wish = Wish(Choice(word), by, said(request.POST.get("reason", "")), granted)
-    return word, decisions.decide_each(house(), owner, numbers, wish)
+    return word, decisions.decide_each(wiring.house(), owner, numbers, wish)
 
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:

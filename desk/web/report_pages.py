@@ -16,10 +16,10 @@ from exhibit.errors import ExhibitError, NotFoundError
 from registry import owned
 from registry.models import Owner
 from registry.trail import Evidence
+from workers import wiring
 from workers.documents import languages_of
 from workers.report_scope import Wanted, numbers_of
 from workers.steps import report as making
-from workers.wiring import house
 
 MOST_WATCHES = 500
 """Watches that the form offers; a page weighs little."""
@@ -32,7 +32,7 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     asked = QueryDict(mutable=True)
     asked.setlist("decision", list(ReportScope().decisions))
     asked.setlist("format", list(FORMATS))
-    asked.setlist("language", languages_of(house()))
+    asked.setlist("language", languages_of(wiring.house()))
     asked.update({name: request.GET[name] for name in ("watch", "works") if name in request.GET})
     return _form(request, owner, asked)
 
@@ -47,7 +47,7 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
         report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
     except ExhibitError as error:
         return _form(request, owner, request.POST, in_words(error))
-    house().hint("report", [report.pk])
+    wiring.house().hint("report", [report.pk])
     return redirect("downloads", slug=owner.slug)
 
 
@@ -96,7 +96,7 @@ def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     except ExhibitError as error:
         messages.error(request, in_words(error))
     else:
-        house().hint("report", [report.pk])
+        wiring.house().hint("report", [report.pk])
     return redirect("downloads", slug=owner.slug)
 
 
@@ -104,7 +104,7 @@ def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 @decider_view
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a report with its files."""
-    making.remove_report(house(), owned.report(owner, number), by=request.user.get_username())
+    making.remove_report(wiring.house(), owned.report(owner, number), by=request.user.get_username())
     return redirect("downloads", slug=owner.slug)
 
 
@@ -117,7 +117,7 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     if file is None:
         raise Http404
     try:
-        stream = house().blobs.open(Digest.from_hex(file["digest"]))
+        stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
     except NotFoundError:
         said = _("%(name)s showed a picture that was removed for good. Ask for another report.") % {"name": name}
         messages.error(request, said)

@@ -13,9 +13,9 @@ from desk.web.watch_pages import run_at_once
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import crawling, searching, watching
 from registry.models import Owner, Role, User
+from workers import wiring
 from workers.search_services import service_of, services, words_of
 from workers.searching import keep_key
-from workers.wiring import house
 
 
 @require_safe
@@ -25,7 +25,7 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     values = {
         "owner": owner,
-        "services": [(name, one, keys.get(name)) for name, one in sorted(services(house().config).items())],
+        "services": [(name, one, keys.get(name)) for name, one in sorted(services(wiring.house().config).items())],
         "may_decide": may_decide(request, owner),
         "may_keep": manages(request, owner),
     }
@@ -37,7 +37,7 @@ def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
 def keep(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Keep the owner's key for a search."""
     try:
-        keep_key(house(), owner, service, request.POST.get("key", ""), by=_person(request))
+        keep_key(wiring.house(), owner, service, request.POST.get("key", ""), by=_person(request))
     except WrongUseError:
         messages.error(request, _("This can't be a key. Paste it as the service shows it, in one line."))
     else:
@@ -58,7 +58,7 @@ def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
 @decider_view
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """A watch that asks a search with the owner's key."""
-    found = service_of(house().config, service)
+    found = service_of(wiring.house().config, service)
     form = SearchWatchForm(
         request.POST if request.method == "POST" else None,
         name=watching.free_name(owner, found.name),

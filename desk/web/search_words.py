@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.crawling import SEARCH
+from workers import wiring
 from workers.search_services import services
-from workers.wiring import house
 
 
 def search_title(service: str) -> str:
     """What people call a search; its short name where the operator no longer offers it."""
-    found = services(house().config).get(service)
+    found = services(wiring.house().config).get(service)
     return service if found is None else found.name
 
 

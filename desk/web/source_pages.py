@@ -14,8 +14,8 @@ from desk.web.looks import looked_at, places
 from exhibit.errors import ExhibitError, RefusedError
 from registry import owned, watching
 from registry.models import Owner, User, Watch
+from workers import wiring
 from workers.looking import check_addresses
-from workers.wiring import house
 
 SHOWN = 50
 
@@ -47,7 +47,7 @@ def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     row = _watch_of_sites(owner, number)
     chosen = [(str(one.kind), one.url) for one in places(request.POST.getlist("source"))]
     try:
-        check_addresses(house(), [url for _kind, url in chosen])
+        check_addresses(wiring.house(), [url for _kind, url in chosen])
         watching.change_sources(row, add=chosen, by=request.user.get_username())
     except ExhibitError as error:
         messages.error(request, refusal_in_words(error.reason) if isinstance(error, RefusedError) else in_words(error))

@@ -24,7 +24,7 @@ from exhibit.errors import ExhibitError, RefusedError
 from registry import owned
 from registry.models import Owner, Upload, UploadLine
 from workers import uploads as uploading
-from workers.wiring import house
+from workers import wiring
 
 MOST_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
@@ -54,7 +54,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
             announced=number_in(request.POST.get("announced")) or len(files),
         )
         if files:
-            uploading.receive(house(), upload, _sent(request))
+            uploading.receive(wiring.house(), upload, _sent(request))
             uploading.close(upload)
     except ExhibitError as error:
         return _told(request, error, reverse("add-works", args=[owner.slug]))
@@ -113,7 +113,7 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Take a portion of files."""
     row = owned.upload(owner, number)
     try:
-        uploading.receive(house(), row, _sent(request), _left_out(request))
+        uploading.receive(wiring.house(), row, _sent(request), _left_out(request))
     except ExhibitError as error:
         return _told(request, error, reverse("upload", args=[owner.slug, number]))
     return _gone_on(request, row)
@@ -141,7 +141,7 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Try once more what was given up."""
     row = owned.upload(owner, number)
-    uploading.try_again(house(), row)
+    uploading.try_again(wiring.house(), row)
     return redirect("upload", slug=owner.slug, number=number)
 
 
@@ -184,7 +184,11 @@ def _plain(text: str) -> str:
 
 
 def _limits() -> dict[str, int]:
-    return {"most_bytes": house().limits.max_bytes, "most_request": MOST_REQUEST, "most_files": uploading.MOST_FILES}
+    return {
+        "most_bytes": wiring.house().limits.max_bytes,
+        "most_request": MOST_REQUEST,
+        "most_files": uploading.MOST_FILES,
+    }
 
 
 def _sent(request: HttpRequest) -> list[uploading.Sent]:

@@ -19,9 +19,9 @@ from exhibit.errors import ExhibitError
 from registry import canaries, owned, watching
 from registry.models import Crawl, Owner, User, Watch
 from registry.revisits import is_past
+from workers import wiring
 from workers.search_services import words_of
 from workers.steps.plan import start_now
-from workers.wiring import house
 
 
 @require_safe
@@ -103,7 +103,7 @@ def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
     """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
     try:
-        started = start_now(house(), row)
+        started = start_now(wiring.house(), row)
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return redirect("watch", slug=row.owner.slug, number=row.number)

@@ -24,11 +24,10 @@ from registry import owned
 from registry import works as searching
 from registry.models import Owner, OwnershipRemark
 from registry.trail import Evidence
-from workers import deposits
+from workers import deposits, wiring
 from workers.ownership import terms
 from workers.previews import LARGE, SMALL, shown
 from workers.registrations import registration_of
-from workers.wiring import house
 
 ONLY = (
     ("", _("All")),
@@ -104,7 +103,7 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     """Make a deposit record of what is declared now."""
     row = owned.work(owner, number)
     try:
-        made = deposits.make_deposit(house(), row, by=request.user.get_username())
+        made = deposits.make_deposit(wiring.house(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
     except ExhibitError as error:
         messages.error(request, in_words(error))
@@ -119,7 +118,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
     with ExitStack() as opened:
         file = opened.enter_context(tempfile.TemporaryFile())
         try:
-            deposits.assemble_deposit(house(), row, file)
+            deposits.assemble_deposit(wiring.house(), row, file)
         except ExhibitError as error:
             messages.error(request, in_words(error))
             return redirect("work", slug=owner.slug, number=number)
@@ -136,7 +135,7 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
     """The record itself, in the installation's first language."""
     row = owned.deposit(owner, number, deposit)
     try:
-        files = deposits.record_files(house(), row)
+        files = deposits.record_files(wiring.house(), row)
     except ExhibitError as error:
         messages.error(request, in_words(error))
         return redirect("work", slug=owner.slug, number=number)
@@ -157,6 +156,6 @@ def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
         raise Http404 from error
     side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
-        return HttpResponse(shown(house(), owned.picture(owner, named), side), content_type="image/jpeg")
+        return HttpResponse(shown(wiring.house(), owned.picture(owner, named), side), content_type="image/jpeg")
     except ExhibitError as error:
         raise Http404 from error

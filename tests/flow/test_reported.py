@@ -16,6 +16,7 @@ from registry.models import Bundle, Case, Membership, Owner, Package, Picture, P
 from tests.assets.tampering import files_of
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import WORK, asked_bundle
+from workers import wiring
 from workers.bundles import assemble
 from workers.inline import Inline
 from workers.report_cases import shown_case
@@ -100,7 +101,7 @@ def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": picture.digest.hex, "size": 1}
     capture = studio.cases.get().captures.get()
     studio.cases.get().captures.update(state="done", files=[file])
-    monkeypatch.setattr("desk.web.download_pages.house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "house", lambda: inline.house)
     client = Client()
     user = User.objects.create_user("ann@example.org", "ann@example.org", "not used at all")
     Membership.objects.create(user=user, owner=studio, role=Role.OWNER)

@@ -33,6 +33,7 @@ from registry.models import (
 from tests.assets.bundles import CALIBRATION
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import sealed_bundle
+from workers import wiring
 from workers.configuration import plain_configuration, witness_configuration
 from workers.inline import Inline
 from workers.log_replay import replay
@@ -58,8 +59,7 @@ def bundle(inline: Inline) -> Bundle:
 def ann(bundle: Bundle, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Client:
     user = User.objects.create_user(username="ann@example.org", email="ann@example.org", password="not used")
     Membership.objects.create(user=user, owner=bundle.case.owner, role=Role.VIEWER)
-    for module in ("case_pages", "download_pages", "work_pages"):
-        monkeypatch.setattr(f"desk.web.{module}.house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "house", lambda: inline.house)
     client = Client()
     client.force_login(user)
     return client

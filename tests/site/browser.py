@@ -13,7 +13,6 @@ end.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
@@ -198,8 +197,5 @@ def site(chromium: Browser, live_server: LiveServer, inline: Inline, monkeypatch
 
 
 def use_house(monkeypatch: pytest.MonkeyPatch, house: House) -> None:
-    """Let every module of the desk that asks for the ports of this process get these."""
-    wiring.house.cache_clear()
-    for name, module in list(sys.modules.items()):
-        if name.startswith("desk.") and isinstance(vars(module).get("house"), type(wiring.house)):
-            monkeypatch.setattr(module, "house", lambda: house)
+    """Let the whole desk work with these ports instead of this process's own."""
+    monkeypatch.setattr(wiring, "house", lambda: house)

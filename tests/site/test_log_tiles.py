@@ -12,6 +12,7 @@ from exhibit.errors import NotFoundError
 from registry.log import submit
 from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, place
+from workers import wiring
 from workers.inline import Inline
 from workers.steps.log import sequence_log, sign_checkpoint
 
@@ -20,7 +21,7 @@ SIZE = 300
 
 @pytest.fixture
 def inline(inline: Inline, monkeypatch: pytest.MonkeyPatch) -> Inline:
-    monkeypatch.setattr("desk.web.log_pages.house", lambda: inline.house)
+    monkeypatch.setattr(wiring, "house", lambda: inline.house)
     return inline
 
 

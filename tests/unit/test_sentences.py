@@ -36,6 +36,8 @@ NOT_ON_PAGES = {
     "\0 has no times of its own.",
     "It runs by itself when a new work resembles pictures whose bytes have expired.",
     "\0 has no case \0.",
+    "No member reported that picture, or it was removed.",
+    "exhibit doctor lists them.",
     "Case \0 is open, or was decided by somebody else.",
     "Case \0 is \0.",
     "The picture is \0×\0; no side may be longer than \0.",
