@@ -8,6 +8,9 @@ CODE := exhibit registry crawler indexer evidence workers desk demo bench traini
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 
+# each of the many processes that tests and the demonstration start would compile anew what it imports
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk verify-outside messages screenshots lock clean
 
