@@ -81,6 +81,8 @@ _STATES = {
     State.LOOK_ALIKES: Q(waits=False, decision=Case.Decision.OPEN),
     State.ALL: Q(),
 }
+_LIKELIEST = ("-likelihood", "-places")
+"""Which of a group's cases come first."""
 
 
 def left(of: Owner) -> int:
@@ -137,9 +139,21 @@ def following(case: Case) -> int | None:
 
     After one that doesn't wait, as when it was just decided, that is the first.
     """
-    numbers = list(_in_order(case.owner, Wanted()).values_list("number", flat=True))
-    place = numbers.index(case.number) + 1 if case.number in numbers else 0
-    return numbers[place] if place < len(numbers) else None
+    waiting = chosen(case.owner, Wanted())
+    if case.waits:
+        fewer_places = Q(places__lt=case.places) | Q(places=case.places, number__gt=case.number)
+        after = Q(likelihood__lt=case.likelihood) | Q(likelihood=case.likelihood) & fewer_places
+        number = _first(waiting.filter(after, party=case.party))
+        if number is not None:
+            return number
+    likely = waiting.values("party").annotate(group_rank=Sum("likelihood")).order_by("-group_rank", "party")
+    parties = list(likely.values_list("party", flat=True))
+    place = parties.index(case.party) + 1 if case.waits else 0
+    return _first(waiting.filter(party=parties[place])) if place < len(parties) else None
+
+
+def _first(rows: QuerySet[Case]) -> int | None:
+    return rows.order_by(*_LIKELIEST, "number").values_list("number", flat=True).first()
 
 
 def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
@@ -153,7 +167,7 @@ def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
     }[wanted.sort]
     rows = chosen(of, wanted).annotate(group_rank=measure, group_size=Window(Count("pk"), partition_by=by))
     rank = F("group_rank").asc() if wanted.sort is Sort.OLDEST else F("group_rank").desc()
-    within = ("opened_at",) if wanted.sort is Sort.OLDEST else ("-likelihood", "-places")
+    within = ("opened_at",) if wanted.sort is Sort.OLDEST else _LIKELIEST
     name = "party" if wanted.group is Group.PARTY else "work_id"
     return rows.order_by(rank, name, *within, "number")
 
