@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import desk.urls  # noqa: F401 - the pages' modules are loaded before any test puts another house in the place of theirs
 from exhibit.config import Config
 from registry import fingerprints
 from registry.models import Owner
