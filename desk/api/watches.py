@@ -39,9 +39,11 @@ def add_watch(request: Call, owner: str, new: given.NewWatch) -> HttpResponse:
     if (new.search is None) == (not new.sources):
         raise WrongUseError("A watch has either sources or a search.", hint="Name one of the two.")
     sources = _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)]
-    if new.search is not None:
-        check_words(service_of(wiring.house().config, new.search), new.words)
     usual = {"depth": 0} if any(one.kind == given.SourceKind.LIST for one in new.sources) else {}
+    if new.search is not None:
+        service = service_of(wiring.house().config, new.search)
+        check_words(service, new.words)
+        usual = {"searches": service.pace.searches}
     row = watching.add_watch(
         of(request),
         new.name.strip(),

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.cli.frame import Desk
 from exhibit.errors import WrongUseError
+
+if TYPE_CHECKING:
+    from crawler.searching import Service
 
 Command = Callable[..., None]
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -93,11 +96,13 @@ def check_sources(desk: Desk, sources: Sequence[tuple[str, str]]) -> None:
     check_addresses(desk.house, [address for kind, address in sources if kind not in watching.FILE_KINDS])
 
 
-def check_words(desk: Desk, search: str, words: Sequence[str]) -> None:
-    """Refuse words for a search that takes none, and none for one that does; raises ``WrongUseError``."""
+def service_for(desk: Desk, search: str, words: Sequence[str]) -> "Service":
+    """A search by its name; raises ``WrongUseError`` for words it doesn't take, or for none where it needs some."""
     from workers.search_services import check_words, service_of
 
-    check_words(service_of(desk.config, search), words)
+    service = service_of(desk.config, search)
+    check_words(service, words)
+    return service
 
 
 def words(given: Mapping[str, Any]) -> list[str]:

@@ -61,10 +61,10 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checke
 
     options.check_sources(desk, sources)
     words = options.words(given)
+    usual = {"depth": 0} if given["lists"] else {}
     if given["search"] is not None:
         sources.append((SEARCH, given["search"]))
-        options.check_words(desk, given["search"], words)
-    usual = {"depth": 0} if given["lists"] else {}
+        usual |= {"searches": options.service_for(desk, given["search"], words).pace.searches}
     watch = watching.add_watch(
         desk.owner(given["owner"]),
         given["name"],
@@ -132,7 +132,7 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
         watching.change_sources(watch, add=add, remove=_removed(watch, given["remove"]), by=person())
         if words is not None:
             for _kind, search in (one for one in watching.places(watch) if one[0] == SEARCH):
-                options.check_words(desk, search, words)
+                options.service_for(desk, search, words)
             watching.change_words(watch, words, by=person())
     watch = owned.watch_numbered(of, watch.number)
     if given["as_json"]:

@@ -18,6 +18,7 @@ from tests.assets.installed import install
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, jpeg, photograph
 from tests.flow.shop import LOOPBACK, Shop
+from workers.search_services import SHIPPED
 from workers.servers import EmbeddedServers
 
 
@@ -191,6 +192,12 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: CommandLine, studio: st
     copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
     assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
     assert copies["private"]
+    mapping = cli.data / "searches" / "few.toml"
+    mapping.parent.mkdir()
+    mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("searches = 50", "searches = 7"), "utf-8")
+    assert cli.ask("watch", "add", "few", "--search", "few", *own)["budget"]["searches"] == 7
+    cli.run("watch", "delete", "few", "--yes", *own)
+    mapping.unlink()
     (tmp_path / "words.txt").write_text("wave\n", "utf-8")
     words = ("--words", tmp_path / "words.txt")
     assert "not for words" in cli.run("watch", "edit", "copies", *words, *own, code=2).err

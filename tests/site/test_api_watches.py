@@ -11,6 +11,8 @@ from django.db import connection
 from registry import rules
 from registry.models import LogOpening, Owner, Scope, Watch
 from registry.watching import change_watch
+from tests.assets.searches import put_market
+from tests.assets.site import Site
 from tests.site.programs import Program, alice, program, studio
 from workers.inline import Inline
 from workers.searching import key_of
@@ -110,6 +112,10 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
     assert alice.post("/watches", watch)[1]["sources"] == [{"kind": "search", "url": "tineye"}]
     assert alice.post("/watches", watch | {"name": "b", "words": ["wave"]})[0] == 422
     assert alice.post("/watches", watch | {"name": "b", "sources": [SHOP]})[0] == 422
+    with Site() as site:
+        put_market(inline.house.config.data_dir, site)
+    market = {"name": "offers", "search": "market", "words": ["wave"]}
+    assert alice.post("/watches", market)[1]["budget"]["searches"] == 10
     assert alice.send("DELETE", "/searches/tineye/key")[0] == 204
     assert key_of(inline.house, studio, "tineye") is None
     assert key not in caplog.text
