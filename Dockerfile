@@ -8,7 +8,8 @@ COPY requirements requirements
 ARG INDEX=https://pypi.org/simple
 # optional parts, such as: capture evm
 ARG EXTRAS=capture
-RUN UV_DEFAULT_INDEX="$INDEX" python tools/bootstrap.py runtime $EXTRAS
+# compiled here: whoever runs the container can't write beside the code, and each process would compile it anew
+RUN UV_COMPILE_BYTECODE=1 UV_DEFAULT_INDEX="$INDEX" python tools/bootstrap.py runtime $EXTRAS
 
 FROM python:3.12-slim
 # pictures of pages, documents in Chinese, and a second way to verify a bundle
@@ -21,6 +22,7 @@ RUN apt-get update \
 WORKDIR /exhibit
 COPY --from=packages /exhibit/.venv .venv
 COPY . .
+RUN .venv/bin/python -m compileall -q crawler desk evidence exhibit indexer registry workers
 ENV PATH=/exhibit/bin:/exhibit/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     EXHIBIT_DATA=/var/lib/exhibit \
