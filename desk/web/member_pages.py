@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.sentences import in_words
@@ -33,7 +32,7 @@ def list_members(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @require_POST
 @member_view_of(Role.OWNER)
-@never_cache
+@shows_secret
 def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Invite a person by mail; without a mail server the link is shown instead, once."""
     email, role = request.POST.get("email", ""), request.POST.get("role", "")

@@ -62,6 +62,15 @@ def browser(person: User | None = None) -> Client:
     return client
 
 
+def invite(person: User, email: str, role: str = "viewer") -> tuple[Client, str]:
+    """Fill in the form that invites somebody; returns the browser and where it asks for the password again."""
+    client = browser(person)
+    asked = client.post(f"{MEMBERS}invite", {"email": email, "role": role})
+    assert asked.headers["Location"].startswith("/account/reauthenticate/")
+    assert not Invitation.objects.exists()
+    return client, asked.headers["Location"]
+
+
 def invited(studio: People, email: str = "dora@example.org", role: str = "reviewer") -> str:
     """The path of an invitation's link."""
     return f"/invitations/{invitations.invite(studio.studio, email, role, by=studio.ann.email)[1]}/"
@@ -80,7 +89,8 @@ def test_an_invitation_by_mail_makes_an_account_and_a_member(
     studio: People, mailing: Config, mailoutbox: list[EmailMessage]
 ) -> None:
     with override_settings(CONFIG=mailing):
-        answer = browser(studio.ann).post(f"{MEMBERS}invite", {"email": "Dora@example.org", "role": "reviewer"})
+        ann, again = invite(studio.ann, "Dora@example.org", "reviewer")
+        answer = ann.post(again, {"password": PASSWORD})
     [mail] = mailoutbox
     [secret] = re.findall(r"https://exhibit\.example/invitations/(\S+)/", str(mail.body))
     assert (mail.to, answer.status_code) == (["dora@example.org"], 302)
@@ -100,8 +110,8 @@ def test_an_invitation_by_mail_makes_an_account_and_a_member(
 
 
 def test_where_no_mail_is_sent_the_link_is_shown_once(studio: People) -> None:
-    ann = browser(studio.ann)
-    shown = ann.post(f"{MEMBERS}invite", {"email": "dora@example.org", "role": "viewer"})
+    ann, again = invite(studio.ann, "dora@example.org")
+    shown = ann.post(again, {"password": PASSWORD})
     assert "no-store" in shown.headers["Cache-Control"]
     [secret] = re.findall(r"/invitations/(\S+)/<", shown.content.decode())
     assert "no-store" in browser().get(f"/invitations/{secret}/").headers["Cache-Control"]
@@ -117,8 +127,9 @@ def test_when_the_mail_cannot_be_sent_nobody_is_invited(
 
     monkeypatch.setattr(EmailBackend, "send_messages", refused)
     with override_settings(CONFIG=mailing):
-        answer = browser(studio.ann).post(f"{MEMBERS}invite", {"email": "d@example.org", "role": "viewer"}, follow=True)
-    assert "nobody was invited" in answer.content.decode().replace("&#x27;", "'")
+        ann, again = invite(studio.ann, "d@example.org")
+        ann.post(again, {"password": PASSWORD})
+    assert "nobody was invited" in ann.get(MEMBERS).content.decode().replace("&#x27;", "'")
     assert not Invitation.objects.exists()
 
 

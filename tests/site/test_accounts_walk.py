@@ -71,11 +71,11 @@ def sign_out(page: Page) -> None:
     page.wait_for_url("**/sign-in/**")
 
 
-def confirm(visitor: Visitor) -> None:
+def confirm(visitor: Visitor, password: str = PASSWORD) -> None:
     """Show again who is there."""
     visitor.page.wait_for_url("**/reauthenticate/**")
     look(visitor)
-    send(visitor.page, "password", PASSWORD)
+    send(visitor.page, "password", password)
 
 
 @BOTH
@@ -188,6 +188,7 @@ def test_from_an_invitation_to_a_changed_role(site: Site, language: str, size: t
     ann.open("/o/studio/members/")
     look(ann)
     send(ann.page, "email", "dora@example.org")
+    confirm(ann, "not used at all")
     ann.page.wait_for_selector("main code")
     look(ann)
     link = re.sub("^https?://[^/]+", "", ann.page.locator("main code").inner_text())
