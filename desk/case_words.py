@@ -187,6 +187,11 @@ def who_in_words(who: str) -> str:
     return str(DECIDERS.get(who, who))
 
 
+def reason_in_words(case: Case) -> str:
+    """Why a case was decided so. What a person wrote stays as it is."""
+    return in_words(case.reason) if case.decided_by in DECIDERS else case.reason
+
+
 def standing_in_words(standing: str) -> str:
     """How a place stood at its last visit."""
     return str(STANDINGS[Standing(standing)])

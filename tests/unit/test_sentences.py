@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from desk.case_words import line
+from desk.case_words import line, reason_in_words
 from desk.sentences import PHRASES, in_words
 from registry import history
+from registry.matching import LEDGER
 from registry.models import Case, CaseEvent
 from registry.recaptures import Standing
 from tools import messages
@@ -104,6 +105,13 @@ def test_what_a_person_wrote_stays_as_it_is() -> None:
     with translation.override("zh-hans"):
         assert in_words("Disputed. The picture isn't ours, I think.") == "已提出争议。The picture isn't ours, I think."
         assert in_words("Nothing of it is known.") == "Nothing of it is known."
+
+
+def test_the_reason_of_a_decision_is_translated_where_the_ledger_gave_it() -> None:
+    with translation.override("zh-hans"):
+        by_ledger = Case(reason="Bundle 2 was sealed.", decided_by=LEDGER)
+        assert reason_in_words(by_ledger) == in_words("Bundle 2 was sealed.") != "Bundle 2 was sealed."
+        assert reason_in_words(Case(reason="Undone.", decided_by="ann@example.org")) == "Undone."
 
 
 def test_lines_of_a_history_are_said_in_the_readers_language_and_a_persons_words_stay() -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from crawler.searching import Service
-from desk.case_words import decision_in_words, standing_in_words, who_in_words
+from desk.case_words import decision_in_words, reason_in_words, standing_in_words, who_in_words
 from desk.evidence_words import witness_kind, witness_subject
 from desk.numbers import grouped
 from desk.sentences import in_words
@@ -25,6 +25,7 @@ register = template.Library()
 register.filter("decision_in_words", decision_in_words)
 register.filter("standing_in_words", standing_in_words)
 register.filter("who_in_words", who_in_words)
+register.filter("reason_in_words", reason_in_words)
 register.filter("is_past", is_past)
 register.filter("limits_of", limits_of)
 register.filter("title_of", title_of)
