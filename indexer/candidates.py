@@ -3,6 +3,7 @@
 Each index is one voice: hashes, descriptors, local votes. :mod:`indexer.search` asks them in the order of their cost.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise, zip_longest
@@ -43,7 +44,7 @@ class Candidate:
     Attributes:
         space: identity of the space of the index.
         number: index sequence number.
-        distance: bits (hamming), 1 − cosine, or of votes 1 / (1 + weight).
+        distance: bits (hamming), 1 − cosine, or the share of a work's votes that chance accounts for.
     """
 
     space: str
@@ -77,16 +78,22 @@ def descriptor_candidates(features: Features, descriptors: VectorIndex) -> list[
 
 def vote_candidates(local: LocalFeatures, votes: VoteIndex) -> list[Candidate]:
     """The works that local features vote for more than chance would have it, the heaviest first."""
-    heavy = standing_out(votes.votes(local.descriptors))
-    return [Candidate(ROOTSIFT.id, vote.number, 1 / (1 + vote.weight)) for vote in heavy]
+    found = votes.votes(local.descriptors)
+    chance = by_chance(found)
+    return [Candidate(ROOTSIFT.id, vote.number, min(1.0, chance / vote.weight)) for vote in standing_out(found)]
 
 
 def standing_out(votes: Sequence[Vote]) -> list[Vote]:
     """Those of the works with votes, heaviest first, that chance doesn't account for."""
     if len(votes) <= FEW:
         return list(votes[:VOTED_MOST])
-    chance = float(np.median([vote.weight for vote in votes[BEHIND]]))
-    return [vote for vote in votes[:VOTED_MOST] if vote.weight >= STANDS_OUT * chance]
+    least = STANDS_OUT * by_chance(votes)
+    return [vote for vote in votes[:VOTED_MOST] if vote.weight >= least]
+
+
+def by_chance(votes: Sequence[Vote]) -> float:
+    """What chance alone gives a work; infinite where so few works have votes that it can't be told."""
+    return float(np.median([vote.weight for vote in votes[BEHIND]])) if len(votes) > FEW else math.inf
 
 
 def in_turns(*voices: Sequence[Candidate]) -> Iterator[Candidate]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageOps
 
 from exhibit.types import Decision, Metric
 from indexer.brute import BruteForceIndex
@@ -13,6 +15,7 @@ from indexer.candidates import Candidate, hash_candidates
 from indexer.features import Features, extract, fingerprints
 from indexer.search import find_works
 from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.votes import Vote
 from indexer.votes_index import VoteIndex
 from tests.assets.textured import collage_with, encoded, textured
 
@@ -140,3 +143,23 @@ def test_searching_twice_says_the_same(shelf: Shelf) -> None:
     data = encoded(collage_with(textured(5, SIZE), 2))
     first, second = (find_works(extract(data), lambda: data, shelf) for _ in range(2))
     assert first == second
+
+
+class Said(NamedTuple):
+    """A vote index that says the same of every picture."""
+
+    said: list[Vote]
+
+    def votes(self, _descriptors: NDArray[np.float32]) -> list[Vote]:
+        return self.said
+
+
+@pytest.mark.parametrize(("times", "found"), [(4.0, {7}), (2.0, set())])
+def test_a_small_copy_that_a_glance_misses_is_found_where_its_votes_are_loud(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, times: float, found: set[int]
+) -> None:
+    other = textured(707, (1000, 750))
+    other.paste(ImageEnhance.Contrast(textured(7, SIZE).resize((260, 195))).enhance(0.6), (370, 250))
+    by_chance = [Vote(100 + number, 1.0, 1) for number in range(40)]
+    monkeypatch.setattr(shelf, "_votes", Said([Vote(7, times, 9), *by_chance]))
+    assert shown(shelf, other, "JPEG") == found
