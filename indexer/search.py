@@ -46,9 +46,9 @@ PROMISING_AGREEMENT = 0.35
 missed nine that all features saw: nine quick features or more agreed there, and .44 of the windows. Of strangers with
 five quick features or more that agree, two thirds are below .35.
 """
-LOUD = 1 / 3
-"""Share of a work's votes that chance accounts for, up to which all features are measured even where a glance shows
-nothing: a copy that fills a sixth of a picture has few of the quick features. Of 400 strangers 23 have such a work.
+LOUD = 3.0
+"""Times what chance gives, from which a work's votes have all features measured even where a glance shows nothing: a
+copy that fills a sixth of a picture has few of the quick features. Of 400 strangers 23 have such a work.
 """
 GLANCE_FROM = 160
 """Long side of a picture, pixels, from which it is looked at a glance first."""
@@ -220,7 +220,7 @@ class _Search(Generic[Key]):
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))
 
-        loud = {owner(one) for one in listed if one.space == ROOTSIFT.id and one.distance <= LOUD}
+        loud = {owner(one) for one in listed if one.space == ROOTSIFT.id and one.distance <= 1 / LOUD}
         for work in [one for one in distinct(listed, owner) if self._is_open(one, again=closer)]:
             registered = self._works.features(work)
             if registered is not None:
