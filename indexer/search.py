@@ -9,7 +9,8 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 4. A page or a collage that no work explains votes again from twice the size.
 5. The hash of the negative, where nothing at all was found.
 
-Each candidate is compared by quick features first; all the features are measured only where those promise something.
+Each candidate is compared by quick features first; all the features are measured only where those promise something,
+or where far more of them name a work than chance would have it.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

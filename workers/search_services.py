@@ -76,9 +76,16 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(line.strip()[:200] for line in text.splitlines() if line.strip()))
 
 
-def check_words(service: Service, words: Collection[str]) -> None:
-    """Refuse words for a search that takes pictures, and none for one that takes words; raises ``WrongUseError``."""
+def service_for(config: Config, name: str, words: Collection[str]) -> Service:
+    """One search that is to be asked for words, or for works where there are none.
+
+    Raises:
+        NotFoundError: there is no such search.
+        WrongUseError: it takes pictures, and there are words, or it takes words, and there are none.
+    """
+    service = service_of(config, name)
     if service.takes_pictures and words:
         raise WrongUseError(f"{service.name} is asked for your works, not for words.")
     if not service.takes_pictures and not words:
         raise WrongUseError(f"{service.name} needs words to search for.")
+    return service

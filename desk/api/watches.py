@@ -19,7 +19,7 @@ from registry import canaries, crawling, owned, watching
 from registry.models import Refusal
 from workers import wiring
 from workers.looking import check_addresses
-from workers.search_services import check_words, service_of
+from workers.search_services import service_for
 from workers.steps.plan import start_now
 
 router = Router(tags=["watches"])
@@ -41,9 +41,7 @@ def add_watch(request: Call, owner: str, new: given.NewWatch) -> HttpResponse:
     sources = _places(new.sources) if new.search is None else [(crawling.SEARCH, new.search)]
     usual = {"depth": 0} if any(one.kind == given.SourceKind.LIST for one in new.sources) else {}
     if new.search is not None:
-        service = service_of(wiring.house().config, new.search)
-        check_words(service, new.words)
-        usual = {"searches": service.pace.searches}
+        usual = {"searches": service_for(wiring.house().config, new.search, new.words).pace.searches}
     row = watching.add_watch(
         of(request),
         new.name.strip(),

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from desk.cli.frame import Desk
 from exhibit.errors import WrongUseError
-
-if TYPE_CHECKING:
-    from crawler.searching import Service
 
 Command = Callable[..., None]
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -94,15 +91,6 @@ def check_sources(desk: Desk, sources: Sequence[tuple[str, str]]) -> None:
     from workers.looking import check_addresses
 
     check_addresses(desk.house, [address for kind, address in sources if kind not in watching.FILE_KINDS])
-
-
-def service_for(desk: Desk, search: str, words: Sequence[str]) -> "Service":
-    """A search by its name; raises ``WrongUseError`` for words it doesn't take, or for none where it needs some."""
-    from workers.search_services import check_words, service_of
-
-    service = service_of(desk.config, search)
-    check_words(service, words)
-    return service
 
 
 def words(given: Mapping[str, Any]) -> list[str]:

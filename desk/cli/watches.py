@@ -58,13 +58,14 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checke
     desk = open_desk()
     from desk import shapes
     from registry import watching
+    from workers.search_services import service_for
 
     options.check_sources(desk, sources)
     words = options.words(given)
     usual = {"depth": 0} if given["lists"] else {}
     if given["search"] is not None:
         sources.append((SEARCH, given["search"]))
-        usual |= {"searches": options.service_for(desk, given["search"], words).pace.searches}
+        usual |= {"searches": service_for(desk.config, given["search"], words).pace.searches}
     watch = watching.add_watch(
         desk.owner(given["owner"]),
         given["name"],
@@ -114,6 +115,7 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
     from desk import shapes
     from exhibit.clock import now
     from registry import owned, watching
+    from workers.search_services import service_for
 
     options.check_sources(desk, add)
     of = desk.owner(given["owner"])
@@ -132,7 +134,7 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
         watching.change_sources(watch, add=add, remove=_removed(watch, given["remove"]), by=person())
         if words is not None:
             for _kind, search in (one for one in watching.places(watch) if one[0] == SEARCH):
-                options.service_for(desk, search, words)
+                service_for(desk.config, search, words)
             watching.change_words(watch, words, by=person())
     watch = owned.watch_numbered(of, watch.number)
     if given["as_json"]:
