@@ -12,7 +12,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk verify-outside messages screenshots lock clean
+.PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk fuzz verify-outside messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,8 +51,15 @@ bench-desk: setup ## each page of the site with 100,000 works, 1 million sightin
 	@test -e var/bench-desk/seeded || { EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.seed $(SEED) && touch var/bench-desk/seeded; }
 	@EXHIBIT_DATA=$(CURDIR)/var/bench-desk $(VENV)/python -m bench.desk $(BENCH)
 
+fuzz: setup ## gives each reader of strangers' bytes changed ones, MINUTES=10 each; what breaks one is left in var/fuzz
+	@$(PYTHON) tools/bootstrap.py fuzz
+	@$(VENV)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(TARGETS)
+
 verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; ROOTS=roots.pem, NODE=URL
 	@$(VENV)/python tools/verify_outside.py "$(BUNDLE)" $(if $(ROOTS),--roots "$(ROOTS)") $(if $(NODE),--node "$(NODE)") $(OUTSIDE)
+
+verify-page: setup ## the verifier as one page, with the trust list of this version
+	@$(VENV)/python -m evidence page > verify.html && sha256sum verify.html
 
 messages: setup ## brings the catalogues of the site's words up to date, and says what waits for a translator
 	@$(VENV)/python tools/messages.py
@@ -63,5 +70,14 @@ screenshots: setup ## pictures of the site's pages for docs/, of what `make demo
 lock: ## writes requirements/ anew after a change in pyproject.toml; UPGRADE=1 takes newer versions
 	@$(PYTHON) tools/bootstrap.py lock $(if $(UPGRADE),--upgrade)
 
+audit: ## asks the advisory service about every pinned package; ends with an error where one has a known hole
+	@$(PYTHON) tools/bootstrap.py audit $(AUDIT)
+
+sbom: setup ## the list of everything that the product is made of, with hashes and licences, as CycloneDX JSON in dist/
+	@$(VENV)/python tools/release.py sbom
+
+release: setup ## the archive of HEAD, the verifier's page, the SBOM and their SHA-256 in dist/: the same bytes every time
+	@$(VENV)/python tools/release.py
+
 clean: ## removes what these commands made here
-	rm -rf .venv .uv demo-out bench-out var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv demo-out bench-out dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from pathlib import Path
 from crawler.job import Job, Limits, Politeness, Source, SourceKind, UserAgent
 from crawler.lines import Line, to_json
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.private import keep_private
 
 _EXAMPLES = """
 examples:
@@ -30,6 +31,7 @@ exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder or the l
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    keep_private()
     try:
         return int(_run(options))
     except ExhibitError as error:
@@ -44,7 +46,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     if options.out is None:
         return run(job, _Writer(os.dup(sys.stdout.fileno())).write)
     try:
-        out = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        out = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
         raise WrongUseError(f"{options.out} can't be written: {error.strerror}.") from error
     return run(job, _Writer(out).write)

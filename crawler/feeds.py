@@ -89,18 +89,24 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
 def _entry_images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN401 - feedparser has no types
     title = str(entry.get("title") or "")
     words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
-    named = [(one, one.get("type") or "", one.get("medium") or "") for one in entry.get("media_content") or ()]
-    named += [(one, "image/", "") for one in entry.get("media_thumbnail") or ()]
-    named += [(one, one.get("type") or "", "") for one in entry.get("enclosures") or ()]
+    named = [(one, one.get("type") or "", one.get("medium") or "") for one in _parts(entry, "media_content")]
+    named += [(one, "image/", "") for one in _parts(entry, "media_thumbnail")]
+    named += [(one, one.get("type") or "", "") for one in _parts(entry, "links") if one.get("rel") == "enclosure"]
     for one, media_type, medium in named:
         address = absolute(page, str(one.get("url") or one.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
-    bodies = [str(one.get("value") or "") for one in entry.get("content") or ()]
+    bodies = [str(one.get("value") or "") for one in _parts(entry, "content")]
     for body in [*bodies, str(entry.get("summary") or "")]:
         if "<" in body:
             for image in read_page(body, page).images:
                 yield FoundImage(image.url, "feed", plain(f"{title} {image.context}"), page)
+
+
+def _parts(entry: Any, name: str) -> list[dict[str, Any]]:  # noqa: ANN401 - feedparser has no types
+    """The parts of an entry; an element of this very name stands there as text."""
+    found = entry.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN401 - an lxml element

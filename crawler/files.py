@@ -2,7 +2,6 @@
 
 import os
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
 
 from crawler.crawl import Crawl
 from crawler.found import plain
@@ -20,7 +18,7 @@ from crawler.job import Kind, SourceKind
 from crawler.lines import EndLine, Headers, PageLine, RefusalLine, Sighting
 from crawler.sniff import Content, sniff
 from exhibit.clock import now, parse_rfc3339
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 
 Record: TypeAlias = Any
 """A record of warcio, which has no types."""
@@ -135,7 +133,9 @@ def _warc(crawl: Crawl, path: Path, stream: BinaryIO, after: int | None) -> Iter
         for record in records:
             begin = records.offset
             yield begin, _record(crawl, record) if record.rec_type in ("response", "resource") else None
-    except (ArchiveLoadFailed, EOFError, OSError, zlib.error) as error:
+    except ExhibitError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a reader that is fed hostile bytes may raise anything
         sentence = f"The file can't be read further: {error}."
         yield path.stat().st_size, RefusalLine(url=path.absolute().as_uri(), reason="unreadable", sentence=sentence)
 

@@ -3,14 +3,13 @@
 from w3lib.encoding import html_to_unicode
 
 from crawler.answers import Response, header, media_type
-from crawler.feeds import read_feed, read_sitemap
 from crawler.found import Document
 from crawler.job import Kind
 from crawler.lines import Signals
 from crawler.policy import SitePolicy
+from crawler.reading_helper import document_of
 from crawler.sniff import Content, sniff
 from crawler.visit import Facts
-from crawler.webpage import read_page
 from exhibit.errors import RefusedError
 
 _HEAD = 1024
@@ -31,14 +30,14 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
     body = response.body
     kind = _real_kind(body, kind)
     if kind is Kind.SITEMAP:
-        return kind, read_sitemap(body, response.url, max_bytes)
+        return kind, document_of(body, kind, url=response.url, max_bytes=max_bytes)
     content_type = header(response, "Content-Type")
     if kind is Kind.FEED:
-        return kind, read_feed(body, response.url, content_type)
+        return kind, document_of(body, kind, url=response.url, content_type=content_type)
     if not _is_text(response):
         raise RefusedError("The answer isn't a page.", reason="not-a-page")
     text = html_to_unicode(content_type or None, body, default_encoding="utf-8", auto_detect_fun=_guess)[1]
-    return kind, read_page(text, response.url, token)
+    return kind, document_of(text.encode("utf-8", "replace"), kind, url=response.url, token=token)
 
 
 def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:

@@ -76,8 +76,7 @@ class _Resolver:
     def _answer(self, receiver: Untyped, host: str, port: int, found: list[str] | None) -> None:
         try:
             addresses = self._guard.resolve(host, port) if found is None else found
-            for address in addresses:
-                self._guard.check_address(address, port)
+            self._guard.check_answers(host, addresses, port)
         except RefusedError as error:
             self._refused[host] = error
             addresses = []

@@ -17,6 +17,7 @@ from crawler.crawl import Crawl
 from crawler.files import read_files
 from crawler.job import MIB, Job
 from crawler.lines import EndLine, Line
+from crawler.reading_helper import helper
 from crawler.settings import scrapy_settings
 from crawler.spider import CrawlSpider
 from exhibit.errors import ExhibitError, ExitCode
@@ -96,6 +97,8 @@ class _Run:
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         self._signal = number
+        if helper.process is not None:
+            helper.process.kill()  # what it reads isn't wanted any more
         self._reactor.callFromThread(self._stop, "stopped")
 
     def _failed(self, failure: Any) -> None:  # noqa: ANN401 - Twisted's failure

@@ -7,11 +7,11 @@ from scrapy import Request
 from twisted.python.failure import Failure
 from w3lib.encoding import html_to_unicode
 
-from crawler import css
 from crawler.answers import Response, header
 from crawler.crawl import Crawl
 from crawler.found import FoundImage, absolute, is_visitable
 from crawler.images import Images
+from crawler.reading_helper import sheet_of
 from crawler.visit import Visit
 
 SHEET = "exhibit_sheet"
@@ -78,8 +78,9 @@ class Sheets:
             self.settle(url, _Sheet())
             return
         text = html_to_unicode(header(response, "Content-Type") or None, body, default_encoding="utf-8")[1]
-        found = (absolute(response.url, address) for address in css.images_of(text))
-        imported = (absolute(response.url, address) for address in css.imports_of(text))
+        named, called = sheet_of(text)
+        found = (absolute(response.url, address) for address in named)
+        imported = (absolute(response.url, address) for address in called)
         images = tuple(dict.fromkeys(one for one in found if one))
         imports = tuple(dict.fromkeys(one for one in imported if is_visitable(one)))[:SHEETS_PER_PAGE]
         self.settle(url, _Sheet(images, imports))

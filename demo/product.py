@@ -12,7 +12,7 @@ from typing import Final
 from exhibit.errors import ExhibitError
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-LONGEST_COMMAND: Final = 600.0
+LONGEST_COMMAND: Final = 3600.0
 
 
 class CommandError(ExhibitError):

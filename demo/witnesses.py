@@ -1,6 +1,5 @@
 """Starts the development authority and chain, which witness without legal weight, and writes whom to trust."""
 
-import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from exhibit.errors import ServiceMissingError
 
 LABEL: Final = "Development witness of the demonstration, without legal weight"
 SECONDS_BETWEEN_BLOCKS: Final = "2"
-STARTING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +88,7 @@ def _running(what: str, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     try:
-        answers, _, _ = select.select([process.stdout], [], [], STARTING_SECONDS)
-        url = process.stdout.readline().strip() if answers else ""
+        url = process.stdout.readline().strip()  # as long as it takes: one that ends says nothing
         if not url:
             raise ServiceMissingError(f"The development {what} didn't start.", hint=f"Look into {own / 'log.txt'}.")
         yield url

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from desk.ownership_words import warnings
 from exhibit.clock import rfc3339
 from registry.models import Notice, NoticeMail
 from registry.notice_mail import may_have_left
@@ -33,10 +34,12 @@ def notice_line(row: Notice) -> Plain:
 def notice(house: House, row: Notice) -> Plain:
     """A notice with its letter and all that is known of it."""
     items, is_draft = items_of(row), row.state == Notice.State.DRAFT
+    made = letter(row, items) if is_draft else None
     return {
         **notice_line(row),
         "fields": row.fields,
-        "text": _text(house, row) if not is_draft else letter(row, items).whole,
+        "text": _text(house, row) if made is None else made.whole,
+        "warnings": [] if made is None else [one for found in made.warned.values() for one in warnings(found)],
         "missing": gaps(row, items) if is_draft else [],
         "cases": [
             {

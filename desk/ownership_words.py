@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from exhibit.clock import parse_rfc3339
 from registry.models import OwnershipRemark, Work, WorkChange
+from workers.ownership import EARLIER, Warnings
 from workers.terms import By, Finding, Standing
 
 COUNTRIES = {
@@ -65,6 +68,10 @@ MANIFESTS = {
     "valid": gettext_lazy("Its signature fits the file."),
     "invalid": gettext_lazy("Its signature doesn't fit the file."),
 }
+EARLIER_REGISTRATION = {
+    "same": gettext_lazy("Somebody else registered the same picture here before, on %(day)s."),
+    "near": gettext_lazy("Somebody else registered a nearly same picture here before, on %(day)s."),
+}
 KINDS = {
     "edited": gettext_lazy("Changed"),
     "attached": gettext_lazy("Document added"),
@@ -99,6 +106,21 @@ def said_of(remark: OwnershipRemark) -> Said:
         sentence = _("It is stated that the work is in the public domain.")
         return Said(remark, sentence, stated, _("No notice is made until somebody gives a reason."))
     return Said(remark, _("The file names somebody else than you declare."), stated)
+
+
+def warnings(warned: Warnings) -> list[str]:
+    """Warnings about a work, each in a sentence with what was stated."""
+    said = []
+    for kind, details in warned.items():
+        if kind == EARLIER:
+            day = formats.date_format(timezone.localtime(parse_rfc3339(details["registered_at"])), "DATE_FORMAT")
+            alike = EARLIER_REGISTRATION[details["alike"]]
+            said.append(str(alike) % {"day": day})
+            continue
+        one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
+        named = "; ".join(f"{name}: {text}" if name else text for name, text in one.stated)
+        said.append(" ".join(filter(None, (one.sentence, named))))
+    return said
 
 
 def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:

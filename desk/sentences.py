@@ -32,6 +32,9 @@ VISITS = (
     _("It isn't inside the page's HTML, where it had been seen."),
     _("The page's HTML doesn't name the image's address; scripts weren't run."),
     _("The browser shows no picture of the page:"),
+    _("There is no screenshot of the whole page, but one of the part around the image:"),
+    _("There is no screenshot of the whole page, but the page as PDF:"),
+    _("There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:"),
     _("The rendered page shows it at one place."),
     _("The rendered page shows it at %(times)s places."),
     _("The rendered page offers it in another size at one place."),
@@ -53,6 +56,44 @@ VISITS = (
     _("The server's certificate couldn't be verified, or the encrypted connection failed."),
     _("The server gave no whole answer."),
     _("The server redirects too often."),
+    _("The site asks for a login (status %(status)s), so the page wasn't seen; it may be there for others."),
+    _("At the image's address the site asks for a login (status %(status)s)."),
+    _("The site refuses this visit (status %(status)s), so the page wasn't seen; it may be there for others."),
+    _("At the image's address the site refuses this visit (status %(status)s)."),
+    _("The site refuses so many visits (status %(status)s), so the page wasn't seen; it may be there for others."),
+    _("At the image's address the site refuses so many visits (status %(status)s)."),
+    _(
+        "The site refuses this visit for legal reasons (status %(status)s), so the page wasn't seen; it "
+        "may be there for others."
+    ),
+    _("At the image's address the site refuses this visit for legal reasons (status %(status)s)."),
+    _(
+        "The site doesn't serve this visit now (status %(status)s), so the page wasn't seen; it may be "
+        "there for others."
+    ),
+    _("At the image's address the site doesn't serve this visit now (status %(status)s)."),
+    _(
+        "The site asks visitors to show that they aren't programs (status %(status)s), so the page "
+        "wasn't seen; it may be there for others."
+    ),
+    _("At the image's address the site asks visitors to show that they aren't programs (status %(status)s)."),
+    _(
+        "The site leads to a login or a check of visitors (status %(status)s), so the page wasn't seen; "
+        "it may be there for others."
+    ),
+    _("At the image's address the site leads to a login or a check of visitors (status %(status)s)."),
+    _("The page shows a password field, and neither names nor shows the image; others may see another page."),
+    _("The page shows a password field, and doesn't show the image; others may see another page."),
+    _("The page shows a check of visitors, and neither names nor shows the image; others may see another page."),
+    _("The page shows a check of visitors, and doesn't show the image; others may see another page."),
+    _(
+        "The page shows a password field and a check of visitors, and neither names nor shows the "
+        "image; others may see another page."
+    ),
+    _(
+        "The page shows a password field and a check of visitors, and doesn't show the image; others "
+        "may see another page."
+    ),
 )
 """What visits for evidence found."""
 
@@ -60,6 +101,7 @@ WEB = (
     _("The URL contains a space, a backslash or a control character."),
     _("The URL can't be read."),
     _("Only http and https are visited, not %(scheme)s."),
+    _("The URL begins neither with http:// nor with https://."),
     _("The URL carries a user name or a password."),
     _("The URL has no host that can be read."),
     _("The URL's port isn't a number from 1 to 65535."),
@@ -74,6 +116,9 @@ WEB = (
     _("The answer has more than %(bytes)s bytes."),
     _("The server redirects more than %(times)s times."),
     _("The server answers too slowly."),
+    _("The page takes too long to read."),
+    _("The page takes too much memory to read."),
+    _("The page can't be read."),
     _("It answered with status %(status)s."),
     _("It didn't answer in time."),
     _("It can't be reached."),
@@ -102,7 +147,27 @@ PICTURES = (
 )
 """Why a picture can't be read or drawn."""
 
+MACHINE = (
+    _("The disk is full."),
+    _("The disk quota is used up."),
+    _("A limit of this process forbids files of this size."),
+    _("The disk is read-only."),
+    _("A file of the data folder may not be read or written."),
+    _("The disk can't be read or written."),
+    _("Too many files are open."),
+    _("There is not enough memory."),
+    _("The process that reads files of others was killed."),
+    _("Is memory short?"),
+    _("The process that reads files of others can't be started."),
+    _("The database doesn't answer."),
+    _("The database can't write: its disk is full or fails."),
+)
+"""What of the machine keeps work from being done."""
+
 STEPS = (
+    _("The worker died on this row."),
+    _("The worker died %(count)s times on this row."),
+    _("The step broke off:"),
     _("The case was opened again before the bundle was sealed. Confirming it asks for another."),
     _("Bundle %(bundle)s of case %(case)s isn't sealed yet."),
     _("Try again in a moment."),
@@ -158,7 +223,7 @@ WITNESSES = (
     _("The timestamp authority %(name)s refused: %(why)s."),
     _("The timestamp authority %(name)s answered another request."),
     _("The timestamp's chain of certificates doesn't hold: %(why)s."),
-    _("The timestamp's signature doesn't hold."),
+    _("The timestamp's signature doesn't hold, or is of a kind that isn't accepted."),
     _("The timestamp reply can't be read."),
     _("The node refused %(method)s: %(why)s."),
     _("The node answered %(method)s with status %(status)s, not as a node."),
@@ -233,11 +298,13 @@ DEEDS = (
     _("%(owner)s has a watch %(name)s already."),
     _("Choose another name."),
     _("An owner needs a name."),
+    _("This name can't be used here."),
+    _("Add what tells you apart, such as a place."),
     _("The password can't be used."),
 )
 """Why somebody's deed can't be done."""
 
-PHRASES = (*DEEDS, *HISTORY, *VISITS, *WEB, *PICTURES, *STEPS, *PAST, *WITNESSES, *LOG)
+PHRASES = (*DEEDS, *HISTORY, *VISITS, *WEB, *PICTURES, *MACHINE, *STEPS, *PAST, *WITNESSES, *LOG)
 _NAME = re.compile(r"%\((\w+)\)s")
 _FIRST = r"\S+?|[^.!?]+?"
 

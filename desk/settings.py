@@ -4,10 +4,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exhibit.config import load_config
+from exhibit.private import keep_private
 from exhibit.secrets import secret_key
 from workers.addresses import django_database, redis_url
 from workers.mail import django_mail
 
+keep_private()  # of the site's processes, and of every other that asks for rows
 CONFIG = load_config()
 
 BASE = Path(__file__).resolve().parent
@@ -47,6 +49,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "desk.web.limits.request_limit",
+    "desk.web.requests.plain_words",
+    "desk.api.problems.as_plain",
     "allauth.account.middleware.AccountMiddleware",
     "desk.web.reader.reader",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -100,7 +104,13 @@ ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip", "link": "60/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 MFA_ADAPTER = "desk.web.sign_in.Authenticators"
-MFA_FORMS = {"add_webauthn": "desk.web.key_forms.NewKey", "edit_webauthn": "desk.web.key_forms.RenamedKey"}
+MFA_FORMS = {
+    "activate_totp": "desk.web.factor_forms.FirstCode",
+    "authenticate": "desk.web.factor_forms.Code",
+    "reauthenticate": "desk.web.factor_forms.CodeAgain",
+    "add_webauthn": "desk.web.factor_forms.NewKey",
+    "edit_webauthn": "desk.web.factor_forms.RenamedKey",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 1  # clocks of telephones
@@ -130,7 +140,10 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "desk.web.account_pages.not_sent"
 if CONFIG.public_url.startswith("https://"):
-    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
+    # browsers take these from this very host alone, over TLS alone
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    LANGUAGE_COOKIE_NAME = "__Host-language"
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 CSRF_TRUSTED_ORIGINS = [CONFIG.public_url] if CONFIG.public_url else []
@@ -142,7 +155,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "text": {"()": "exhibit.logs.TextLines", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "json": {"()": "exhibit.logs.JsonLines"},
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": CONFIG.log_format}},

@@ -133,6 +133,11 @@ def remark(row: OwnershipRemark) -> Plain:
     }
 
 
+def open_remarks(row: Work) -> list[Plain]:
+    """What speaks against a work, and nobody has answered."""
+    return [remark(one) for one in row.remarks.filter(answered_at=None).order_by("kind")]
+
+
 def document(row: WorkAttachment) -> Plain:
     """A document beside a work."""
     return {

@@ -6,3 +6,10 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 application = get_wsgi_application()
+
+from django.urls import resolve  # noqa: E402 - needs Django set up
+
+from desk.web.failures import limit_statements  # noqa: E402
+
+limit_statements()
+resolve("/healthz")  # all pages are loaded now, so that the first visitor doesn't wait for that

@@ -7,23 +7,26 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from evidence.accuracy import in_words
 from evidence.accuracy_file import AccuracyVerdict, check_accuracy
 from evidence.device import counter_sign, make_key
 from evidence.page import page
+from evidence.splits import SplitView, split_views
 from evidence.trust import DEFAULT, load_trust
-from evidence.verdict import State, Verdict
+from evidence.verdict import State, Verdict, gravest
 from evidence.verify import verify
 from exhibit.errors import ExhibitError, ExitCode
 
 EXAMPLES = """examples:
   python -m evidence verify bundle.zip
   python -m evidence verify unpacked-folder --json
+  python -m evidence verify theirs.zip ours.zip
   python -m evidence verify bundle.zip --trust court-list.json
 
-exit codes: 0 complete, 1 a check failed, 2 wrong use or no bundle, 4 incomplete (nothing failed, but the
-minimum isn't there: sealed bytes, signature, place in the log, and one pinned witness of time)"""
+exit codes: 0 complete, 1 a check failed or two heads of one log contradict each other, 2 wrong use or no bundle,
+4 incomplete (nothing failed, but a grade isn't there that the trust list asks for)"""
 ACCURACY_EXAMPLES = """examples:
   python -m evidence accuracy decisions.jsonl --trust court-list.json
 
@@ -51,9 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _verify(options: argparse.Namespace) -> ExitCode:
-    verdict = verify(options.bundle, load_trust(options.trust))
-    print(json.dumps(verdict.to_plain(), indent=2, ensure_ascii=False) if options.json else table(verdict))
-    return verdict.outcome
+    trust = load_trust(options.trust)
+    verdicts = [verify(bundle, trust) for bundle in options.bundles]
+    splits = split_views(view for verdict in verdicts for view in verdict.views)
+    plain: dict[str, Any] = verdicts[0].to_plain()
+    if len(verdicts) > 1:
+        plain = {"bundles": [one.to_plain() for one in verdicts], "split_views": [one.to_plain() for one in splits]}
+    told = "\n\n".join([*map(table, verdicts), *(map(split_table, splits) if len(verdicts) > 1 else ())])
+    print(json.dumps(plain, indent=2, ensure_ascii=False) if options.json else told)
+    return ExitCode.CHECK_FAILED if splits else gravest(one.outcome for one in verdicts)
 
 
 def _accuracy(options: argparse.Namespace) -> ExitCode:
@@ -114,8 +123,18 @@ def table(verdict: Verdict) -> str:
         head = f"{check.name:<{column}}  {MARKS[check.state]:<11}  "
         indent = " " * len(head)
         lines += textwrap.wrap(check.sentence + counted + label, width, initial_indent=head, subsequent_indent=indent)
+    lines.append("")
+    for grade in verdict.grades:
+        state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not shown, not asked for"
+        lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
     return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+
+
+def split_table(split: SplitView) -> str:
+    """A contradiction between two heads, with both signed notes."""
+    notes = "\n\n".join(f"{view.bundle}:\n{view.note}" for view in split.views)
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in f"{split.sentence}\n\n{notes}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -125,12 +144,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
         "verify",
-        help="check a bundle",
-        description="Check a bundle: every byte, the signature, its place in the log, its witnesses, its matches.",
+        help="check bundles",
+        description="Check bundles: every byte, signature, place in the log, witnesses, matches, heads of one log.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="the ZIP, or the folder it was unpacked into")
+    help_text = "a ZIP, or the folder it was unpacked into"
+    command.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
     command.set_defaults(run=_verify)
     accuracy = commands.add_parser(
         "accuracy",

@@ -5,6 +5,9 @@ are copies. A later change stays out: whoever has seen the rate could else chang
 that is valid at any moment (:func:`exhibit.confidence.interval_at_any_time`) needs each trial to stay what it was. The
 licence ledger and the switch for demonstrations aren't persons.
 
+A hand that slips judges nothing: a decision that the same person took back within :data:`SLIP` of making it, with
+nothing else decided on the case between, counts for nobody. The entries' own times say so, so outsiders count alike.
+
 A decision whose opening was erased, can't be read, or is of the first version, which said nothing of the machine, is
 *unknown*. It may have been the first one of a case of its own, or of one whose later decision is counted instead. The
 interval holds whichever it was, in both classes.
@@ -12,6 +15,7 @@ interval holds whichever it was, in both classes.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from exhibit.confidence import interval_at_any_time
@@ -19,6 +23,8 @@ from exhibit.entries import DECISION_VERSION
 from exhibit.types import Decision
 
 CLASSES = (Decision.CERTAIN, Decision.REVIEW)
+SLIP = timedelta(seconds=60)
+"""A decision that the same person takes back within so long was a slip."""
 _DECISIONS = ("open", "confirmed", "licensed", "cleared")
 _DECIDERS = ("person", "ledger", "demonstration")
 
@@ -56,6 +62,7 @@ class Accuracy:
         review: of what it put up for review.
         changed: cases whose copies a person later judged otherwise than at first; their first decision counts.
         other: entries that are no person's judgement: of the ledger, of the switch for demonstrations, reopenings.
+        slips: decisions that were taken back at once, which count for nobody.
     """
 
     decisions: int
@@ -63,6 +70,7 @@ class Accuracy:
     review: Rate
     changed: int
     other: int
+    slips: int
 
     def rate(self, decision: Decision) -> Rate:
         """The rate of a class."""
@@ -75,6 +83,7 @@ class Accuracy:
             **{str(one): _plain(self.rate(one)) for one in CLASSES},
             "changed_later": self.changed,
             "no_judgement": self.other,
+            "undone_at_once": self.slips,
         }
 
 
@@ -87,26 +96,45 @@ class _Judgement:
     copies: bool
 
 
-def count(openings: Iterable[Mapping[str, Any] | None]) -> Accuracy:
+Decided = tuple[datetime, Mapping[str, Any] | None]
+"""The time of a decision's entry, and its opening if it is there."""
+
+
+def count(entries: Iterable[Decided]) -> Accuracy:
     """Count decisions.
 
     Args:
-        openings: of every decision in the log, in its order; ``None`` for one that isn't there.
+        entries: every decision in the log, in its order.
     """
-    first: dict[int, _Judgement] = {}
-    changed: set[int] = set()
-    decisions = other = unknown = 0
-    for opening in openings:
+    by_case: dict[int, list[tuple[datetime, _Judgement]]] = {}
+    decisions = other = unknown = slips = 0
+    for time, opening in entries:
         decisions += 1
         read = None if opening is None else _judgement(opening)
         if read is None:
             unknown += 1
-        elif isinstance(read, str):
+        elif isinstance(read, _Judgement):
+            by_case.setdefault(read.case, []).append((time, read))
+        else:
             other += 1
-        elif first.setdefault(read.case, read).copies != read.copies:
-            changed.add(read.case)
-    certain, review = (_rate([one for one in first.values() if one.said is said], unknown) for said in CLASSES)
-    return Accuracy(decisions, certain, review, len(changed), other)
+            slips += opening is not None and _takes_back(opening, time, by_case)
+    judged = [[read for _, read in of_case] for of_case in by_case.values() if of_case]
+    first = [of_case[0] for of_case in judged]
+    changed = sum(any(read.copies != of_case[0].copies for read in of_case) for of_case in judged)
+    certain, review = (_rate([one for one in first if one.said is said], unknown) for said in CLASSES)
+    return Accuracy(decisions, certain, review, changed, other, slips)
+
+
+def _takes_back(
+    opening: Mapping[str, Any], time: datetime, by_case: dict[int, list[tuple[datetime, _Judgement]]]
+) -> bool:
+    """Whether a reopening undoes a slip; the judgement is taken out then."""
+    case, undone = opening.get("case"), opening.get("undone") is True and opening.get("decision") == "open"
+    of_case = by_case.get(case, []) if type(case) is int else []
+    if not undone or not of_case or not timedelta(0) <= time - of_case[-1][0] <= SLIP:
+        return False
+    of_case.pop()
+    return True
 
 
 def in_words(accuracy: Accuracy) -> str:
@@ -120,6 +148,9 @@ def in_words(accuracy: Accuracy) -> str:
     lines.append("A person's first decision on each case counts; cases that nobody has decided aren't in it.")
     if accuracy.changed:
         lines.append(f"Judged otherwise later, and counted as judged first: {accuracy.changed:,}.")
+    if accuracy.slips:
+        within = f"{SLIP.total_seconds():.0f}"
+        lines.append(f"Taken back by the same person within {within} s, and counted for nobody: {accuracy.slips:,}.")
     if accuracy.other:
         lines.append(f"Not a person's judgement (licence ledger, demonstrations, reopened): {accuracy.other:,}.")
     return "\n".join(lines)

@@ -2,19 +2,20 @@
 
 JSON lines. The first names the format and holds a signed checkpoint. Then follows one line for each entry under it, in
 its order: ``type``, ``time``, ``commitment``, and of decisions ``salt`` and ``opening`` too, unless they were erased.
+The first line also says within how many seconds a decision that was taken back counts for nobody.
 All entries are needed, not the decisions alone: only the types of all of them show that no decision was left out.
 """
 
 import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from evidence import merkle
-from evidence.accuracy import Accuracy, count
+from evidence.accuracy import SLIP, Accuracy, Decided, count
 from evidence.checks.proofs import check_note
 from evidence.codec import FormatError, from_plain, parse_json, to_plain
 from evidence.notes import Note, parse_note
@@ -23,9 +24,11 @@ from evidence.verdict import Check, State, failed, passed
 from exhibit.clock import now, rfc3339
 from exhibit.entries import Entry, EntryType, canonical, commit
 from exhibit.errors import ExitCode, IntegrityError, WrongUseError
+from exhibit.types import LATER
 
 ACCURACY_FORMAT = "exhibit-accuracy/1"
 MAX_LINE = 1 << 16
+SLIP_SECONDS = int(SLIP.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class _Head:
     format: str
     checkpoint: str
     written_at: str
+    undone_within_seconds: int = field(default=SLIP_SECONDS, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,12 @@ def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry
         checkpoint: the signed note.
         entries: all that lie under it, in their order.
     """
-    head = {"format": ACCURACY_FORMAT, "checkpoint": checkpoint, "written_at": rfc3339(now())}
+    head = {
+        "format": ACCURACY_FORMAT,
+        "checkpoint": checkpoint,
+        "written_at": rfc3339(now()),
+        "undone_within_seconds": SLIP_SECONDS,
+    }
     out.write(canonical(head) + b"\n")
     for one in entries:
         line = json.loads(one.entry.leaf_bytes)
@@ -153,24 +162,29 @@ def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
     head = from_plain(_Head, next(lines, {}), where=name)
     if head.format != ACCURACY_FORMAT:
         raise FormatError(f"{name} isn't in the format {ACCURACY_FORMAT}.")
+    if head.undone_within_seconds != SLIP_SECONDS:
+        raise FormatError(
+            f"{name} leaves out what was undone within {head.undone_within_seconds} s, not {SLIP_SECONDS}."
+        )
     try:
         note = parse_note(head.checkpoint)
     except IntegrityError as error:
         raise FormatError(f"{name}: {error.message}") from error
-    running, openings, wrong = RunningRoot(), [], -1
+    running, wrong = RunningRoot(), -1
+    decisions: list[Decided] = []
     for plain in lines:
         one = _entry(plain, f"{name}, entry {running.size}")
         if one.entry.type is EntryType.DECISION:
-            openings.append(one.opening)
+            decisions.append((one.entry.time, one.opening))
             wrong = running.size if wrong < 0 and not _opens(one) else wrong
         running.add(one.entry.leaf_hash)
     checks = (
         _entries(running, note),
-        _openings(openings, wrong),
+        _openings([opening for _, opening in decisions], wrong),
         check_note(trust, "checkpoint", note, head.checkpoint),
     )
     sound = all(check.state is not State.FAILED for check in checks)
-    return AccuracyVerdict(checks, count(openings) if sound else None, running.size)
+    return AccuracyVerdict(checks, count(decisions) if sound else None, running.size)
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from requests.cookies import RequestsCookieJar
 
-from evidence.outcomes import inline_bodies, inline_image, judge, names_image, picture_name, referrer
+from evidence.outcomes import inline_image, judge, names_image, picture_name, referrer
+from evidence.records import inline_bodies
 from evidence.surroundings import describe
 from evidence.visitor import Visitor
 from evidence.visits import Visit, nobody

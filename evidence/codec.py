@@ -7,7 +7,6 @@ The same annotations give the JSON Schema, so that a schema can't drift from the
 
 import dataclasses
 import json
-import math
 import re
 import types
 import typing
@@ -45,8 +44,9 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  
         limit: most bytes that are parsed.
 
     Raises:
-        FormatError: too large, not JSON, nested too deeply, a name twice in an object, or what canonical JSON can't
-            hold (RFC 7493): half a surrogate pair, a number that isn't finite or beyond 2**53.
+        FormatError: too large, not JSON, a byte order mark, more than 64 brackets open at once, a name twice in an
+            object, half a surrogate pair, or a number of 2**53 or more. Whether a whole number is written with a
+            fraction makes no difference.
     """
     if len(data) > limit:
         raise FormatError(f"{what} has {len(data)} bytes, more than the {limit} that are read.")
@@ -54,7 +54,7 @@ def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  
         text = data.decode("utf-8")
         _check_depth(text)
         value = _DECODER.decode(text)
-        _check_plain(value, MAX_PLAIN_DEPTH)
+        _check_plain(value)
     except RecursionError as error:
         raise FormatError(f"{what} is nested too deeply.") from error
     except ValueError as error:
@@ -184,7 +184,7 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     float: ((int, float), "a number"),
 }
 _TEXTS: dict[Any, Callable[[str], Any]] = {
-    datetime: parse_rfc3339,
+    datetime: lambda text: parse_rfc3339(text if text >= "1000" else ""),
     Digest: Digest.from_hex,
     bytes: bytes.fromhex,
     Bytes32: lambda text: Digest.from_hex(text).raw,
@@ -225,18 +225,11 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} isn't a JSON number")
 
 
-def _exact_int(text: str) -> int:
-    number = int(text)
-    if abs(number) >= 1 << 53:
-        raise ValueError(f"{_short(text)} is too large a number")
-    return number
-
-
-def _finite_float(text: str) -> float:
+def _number(text: str) -> int | float:
     number = float(text)
-    if not math.isfinite(number):
+    if not abs(number) < 1 << 53:
         raise ValueError(f"{_short(text)} is too large a number")
-    return number
+    return int(number) if number.is_integer() else number
 
 
 def _check_depth(text: str) -> None:
@@ -252,18 +245,17 @@ def _check_depth(text: str) -> None:
             depth -= 1
 
 
-def _check_plain(value: Any, left: int) -> None:  # noqa: ANN401 - any JSON value
-    if left == 0:
-        raise ValueError("nested too deeply")
+def _check_plain(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Refuse half a surrogate pair, which has no bytes in UTF-8."""
     if isinstance(value, str):
         value.encode("utf-8")
     elif isinstance(value, list):
         for item in value:
-            _check_plain(item, left - 1)
+            _check_plain(item)
     elif isinstance(value, dict):
         for name, item in value.items():
             name.encode("utf-8")
-            _check_plain(item, left - 1)
+            _check_plain(item)
 
 
 def _short(value: object) -> str:
@@ -272,5 +264,5 @@ def _short(value: object) -> str:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_exact_int, parse_float=_finite_float
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_number, parse_float=_number
 )

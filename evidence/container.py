@@ -2,7 +2,7 @@
 
 Written: members stored, sorted by name, dated 1980-01-01, made by "Unix" with mode 0644, no extra fields, no comment
 (APPNOTE.TXT 6.3.10, 4.3). The same contents give the same bytes: rebuilding them tells whether a container was changed.
-Read: leniently where only the container is concerned, strictly where another program could be led to other contents.
+Read: whatever other programs packed anew, as long as no two of them could read it in different ways.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from evidence.codec import FormatError
-from evidence.names import check_names, is_junk
+from evidence.names import check_names, is_left_over
 from exhibit.digests import CHUNK
 from exhibit.errors import WrongUseError
 
@@ -102,10 +102,12 @@ class Contents(Protocol):
     Attributes:
         names: names of all files that belong to the bundle, sorted.
         remarks: what is unusual about the container, in words.
+        left_over: names of files beside it that a file manager left behind, sorted; nobody vouches for them.
     """
 
     names: tuple[str, ...]
     remarks: tuple[str, ...]
+    left_over: tuple[str, ...]
 
     def size(self, name: str) -> int:
         """Bytes, as the container declares them."""
@@ -145,8 +147,9 @@ class FolderContents:
         """
         self._root = root
         found = dict(_walk(root))
-        self.remarks = tuple(f"{name} was left by a file manager" for name in sorted(found) if is_junk(name))
-        self._sizes = {name: size for name, size in found.items() if not is_junk(name)}
+        self.remarks: tuple[str, ...] = ()
+        self.left_over = tuple(sorted(name for name in found if is_left_over(name)))
+        self._sizes = {name: size for name, size in found.items() if not is_left_over(name)}
         self.names = tuple(sorted(self._sizes))
         check_names(self.names, what="The folder")
 

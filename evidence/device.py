@@ -3,9 +3,6 @@
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from evidence.bundle import public_pem
 from evidence.keys import FileSigner, signer_from_file
 from evidence.manifest import Manifest
@@ -63,12 +60,3 @@ def counter_sign(key: Path, manifest: Path, out: Path) -> tuple[Manifest, Digest
     except OSError as error:
         raise WrongUseError(f"{os.fspath(error.filename)} can't be used: {error.strerror}.") from error
     return read, Digest.of(data), signer.public_key
-
-
-def signs(public: bytes, signature: bytes, manifest: bytes) -> bool:
-    """Whether a counter-signature of 64 bytes holds over a manifest's bytes."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, manifest)
-    except (InvalidSignature, ValueError):
-        return False
-    return True

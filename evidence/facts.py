@@ -28,6 +28,7 @@ __all__ = [
     "DecisionFacts",
     "LicenceCheckFacts",
     "LogProof",
+    "MadeWithFacts",
     "MatchFacts",
     "ModelFacts",
     "OfficialRegistration",
@@ -107,6 +108,21 @@ class SoftwareFacts:
     version: str
     pipeline: str
     models: tuple[ModelFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MadeWithFacts:
+    """What the drawings and documents of a bundle depend on besides facts and pictures.
+
+    Attributes:
+        time_zone: in which documents show times beside UTC.
+        versions: of libraries, by their names.
+        documents: of the sources of the documents, and of a sample in each language's fonts.
+    """
+
+    time_zone: str
+    versions: tuple[tuple[str, str], ...]
+    documents: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +238,11 @@ class LicenceCheckFacts:
         """``all``, ``some`` or ``none``: how many of the sightings records cover."""
         return "all" if self.covered else "some" if self.partly else "none"
 
+    @property
+    def outcome(self) -> str:
+        """The extent; ``unsearched`` where no licence had been entered, so that nothing could be searched."""
+        return "unsearched" if self.extent == "none" and not self.searched else self.extent
+
 
 @dataclass(frozen=True, slots=True)
 class DecisionFacts:
@@ -287,6 +308,7 @@ class CaseFacts:
         decision: a person's decision.
         witnesses: outside witnesses as known at ``written_at``.
         not_checked: sentences on what wasn't checked.
+        made_with: what its drawings and documents depend on; earlier versions didn't state it.
     """
 
     number: str
@@ -306,6 +328,7 @@ class CaseFacts:
     not_checked: tuple[str, ...]
     format: str = FACTS_FORMAT
     calibrations: tuple[CalibrationFacts, ...] = field(default=(), metadata=LATER)
+    made_with: MadeWithFacts | None = field(default=None, metadata=LATER)
 
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """The calibration that gave a match its probability."""

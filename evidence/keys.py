@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import NoReturn
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -19,6 +19,30 @@ from evidence.at_rest import SEALING, decrypt, encrypt
 from exhibit.errors import ConfigError, WrongUseError
 
 _HEX_DIGITS = 64
+_P, _SIGN = 2**255 - 19, 1 << 255
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
+"""The y of all eight points whose order divides 8: one signature by such a key holds for many messages."""
+
+
+def is_sound_point(encoded: bytes) -> bool:
+    """Whether 32 bytes are the one encoding of a y (RFC 8032, 5.1.2), and not that of a point of small order."""
+    y = int.from_bytes(encoded, "little") & ~_SIGN
+    return len(encoded) == 32 and y < _P and y not in _SMALL_ORDER
+
+
+def holds(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether an Ed25519 signature holds (RFC 8032, 5.1.7), strictly: sound points, and S below the group's order."""
+    if not (is_sound_point(public) and len(signature) == 64 and is_sound_point(signature[:32])):
+        return False
+    if int.from_bytes(signature[32:], "little") >= _ORDER:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 class KeySigner:
@@ -84,14 +108,18 @@ def read_public_key(data: bytes) -> bytes:
     hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
     try:
         text = data.decode("ascii").strip()
-        if len(text) == _HEX_DIGITS:
-            return bytes.fromhex(text)
-        public = load_pem_public_key(data)
+        public = (
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+            if len(text) == _HEX_DIGITS
+            else load_pem_public_key(data)
+        )
     except (ValueError, UnsupportedAlgorithm):
         raise WrongUseError("This isn't a public key that can be read.", hint=hint) from None
     if not isinstance(public, Ed25519PublicKey):
         raise WrongUseError("This isn't an Ed25519 key.", hint="Make one: openssl genpkey -algorithm ed25519")
-    return public.public_bytes_raw()
+    if not is_sound_point(raw := public.public_bytes_raw()):
+        raise WrongUseError("This key is a point of small order, or isn't in its one form.", hint=hint)
+    return raw
 
 
 def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:

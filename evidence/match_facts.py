@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from exhibit.calibration import LikelihoodRatio, likelihood_ratio
 from exhibit.digests import Digest
 from exhibit.types import LATER, Verification
 
@@ -73,6 +74,8 @@ class CalibrationFacts:
         file: where it lies in the bundle.
         certain: false alarms among what was called certain.
         review: false alarms among what was put up for review.
+        prior: share of copies that it supposes before anything is measured; ``None`` in earlier facts.
+        photographs: how many stand behind its weights and its curve; 0 in earlier facts.
     """
 
     name: str
@@ -82,3 +85,11 @@ class CalibrationFacts:
     file: str
     certain: BoundFacts
     review: BoundFacts
+    prior: float | None = field(default=None, metadata=LATER)
+    photographs: int = field(default=0, metadata=LATER)
+
+    def ratio(self, probability: float | None) -> LikelihoodRatio | None:
+        """The likelihood ratio that a probability stands for; ``None`` where the facts don't name the prior."""
+        if probability is None or self.prior is None:
+            return None
+        return likelihood_ratio(probability, self.prior, self.photographs)

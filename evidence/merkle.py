@@ -125,6 +125,35 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pat
     return bool(path) and _joins_both(old, new, hashes, (old_root, new_root))
 
 
+def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole: bool) -> dict[tuple[int, int], bytes]:
+    """The hashes that a proof gives, by range of leaves (from one to before another); none when the path doesn't fit.
+
+    Args:
+        index: the leaf of an inclusion proof; for consistency the last one of the older tree.
+        size: leaves of the (newer) tree; the hash over all of them is among the result, and is to be compared.
+        path: as in :func:`verify_inclusion` and :func:`verify_consistency`.
+        value: the leaf's hash, or the older tree's root.
+        whole: whether it is a proof of consistency.
+    """
+    siblings: list[tuple[int, int]] = []
+    begin, end = 0, size
+    while 0 <= index < size and not (end == index + 1 and (whole or end - begin == 1)):
+        middle = begin + _split(end - begin)
+        siblings.append((middle, end) if index < middle else (begin, middle))
+        begin, end = (begin, middle) if index < middle else (middle, end)
+    if whole and begin:
+        value, path = (path[0], path[1:]) if path else (value, path)
+    if not 0 <= index < size or len(path) != len(siblings):
+        return {}
+    shown = {(begin, end): value}
+    for (first, last), sibling in zip(reversed(siblings), path, strict=True):
+        shown[first, last] = sibling
+        value = node_hash(value, sibling) if first == end else node_hash(sibling, value)
+        begin, end = min(begin, first), max(end, last)
+        shown[begin, end] = value
+    return shown
+
+
 def _joins_both(old: int, new: int, hashes: Sequence[bytes], roots: tuple[bytes, bytes]) -> bool:
     position, last = old - 1, new - 1
     while position % 2:

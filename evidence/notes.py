@@ -6,10 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from evidence.errors import UnknownWitnessError
+from evidence.keys import holds, is_sound_point
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import SignedCheckpoint, Signer
 
@@ -84,6 +82,8 @@ def parse_verifier_key(vkey: str) -> tuple[str, bytes]:
         raw = b""
     if len(raw) != 33 or raw[:1] != ED25519 or not _NAME.fullmatch(name) or key_id(name, raw[1:]).hex() != identity:
         raise WrongUseError("This isn't a log's public key.", hint="It reads name+8 hexadecimal digits+base64.")
+    if not is_sound_point(raw[1:]):
+        raise WrongUseError("This log's public key is a point of small order, or isn't in its one form (RFC 8032).")
     return name, raw[1:]
 
 
@@ -124,11 +124,8 @@ def verify_note(text: str, vkey: str) -> SignedCheckpoint:
     wanted = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
     if not wanted or note.origin != name:
         raise UnknownWitnessError(f"The checkpoint of {note.origin} isn't signed by the known key of {name}.")
-    try:
-        for signature in wanted:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, note.body.encode())
-    except InvalidSignature as error:
-        raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.") from error
+    if not all(holds(public_key, signature, note.body.encode()) for signature in wanted):
+        raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.")
     return SignedCheckpoint(note.origin, note.size, note.root, text)
 
 

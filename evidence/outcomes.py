@@ -1,18 +1,15 @@
 """What a visit to a page and its image comes to: the outcome in one word, and what was observed as a sentence."""
 
-import base64
-import binascii
 import re
-from collections.abc import Iterator
 from urllib.parse import SplitResult, unquote, urldefrag, urlsplit
 
+from evidence.records import inline_bodies
 from evidence.visits import Visit
 from exhibit.decode import inspect
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
 from exhibit.sniff import kind_of
 
-_INLINE = re.compile(rb"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)")
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
 
 
@@ -91,15 +88,6 @@ def inline_image(page: Visit, image_url: str, expected: Digest) -> Visit:
         if Digest.of(body) == expected:
             return Visit(image_url, page.steps[-1:], body)
     return Visit(image_url, failure="It isn't inside the page's HTML, where it had been seen.", reason="not-inline")
-
-
-def inline_bodies(text: bytes) -> Iterator[tuple[str, bytes]]:
-    """The ``data:`` addresses of images in HTML or CSS, as they are written there, each with the image's bytes."""
-    for match in _INLINE.finditer(text):
-        try:
-            yield match[0].decode("ascii"), base64.b64decode(unquote(match[1].decode("ascii")).encode(), validate=False)
-        except (binascii.Error, ValueError):
-            continue
 
 
 def referrer(page_url: str, image_url: str) -> dict[str, str]:

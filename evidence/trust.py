@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from cryptography import x509
-
+from evidence.anchors.chains import Certificate, load_certificates
 from evidence.codec import Bytes32, FormatError, from_plain, parse_json, to_plain
+from evidence.keys import is_sound_point
 from evidence.notes import parse_verifier_key
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER
 
 TRUST_FORMAT = "exhibit-trust/1"
@@ -40,9 +40,9 @@ class TrustedAuthority:
     label: str
 
     @cached_property
-    def roots(self) -> tuple[x509.Certificate, ...]:
-        """The certificates, parsed; raises ``ValueError``."""
-        return tuple(x509.load_pem_x509_certificate(text.encode()) for text in self.certificates)
+    def roots(self) -> tuple[Certificate, ...]:
+        """The certificates, read; raises ``IntegrityError``."""
+        return load_certificates(text.encode() for text in self.certificates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,22 @@ class TrustedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a verdict needs to be complete.
+
+    Attributes:
+        witnesses: how many different ones of those that the list pins have to state a time for the whole.
+        grades: besides those that always count (:data:`evidence.grades.ALWAYS`); ``None`` for all that a bundle has
+            anything of.
+    """
+
+    witnesses: int
+    grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time"], ...] | None = field(
+        default=None, metadata=LATER
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """The pinned list.
 
@@ -129,6 +145,7 @@ class Trust:
         keys: sealing keys of owners.
         format: :data:`TRUST_FORMAT`.
         ledgers: blocks of EVM chains.
+        requires: what it asks for; where it is absent, one witness and every grade that a bundle has anything of.
     """
 
     dated: str
@@ -139,6 +156,12 @@ class Trust:
     keys: tuple[TrustedKey, ...]
     format: str = TRUST_FORMAT
     ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)
+    requires: Requirements | None = field(default=None, metadata=LATER)
+
+    @property
+    def witnesses_asked(self) -> int:
+        """How many pinned witnesses have to state a time for the whole."""
+        return 1 if self.requires is None else self.requires.witnesses
 
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785)."""
@@ -159,10 +182,18 @@ class Trust:
         for entry in entries:
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")
+        witnesses: list[TrustedAuthority | TrustedChain | TrustedLedger]
+        witnesses = [*trust.authorities, *trust.chains, *trust.ledgers]
+        pinned = {entry.name for entry in witnesses}
+        if not 1 <= trust.witnesses_asked <= max(len(pinned), 1):
+            raise FormatError(f"{what} asks for {trust.witnesses_asked} witnesses and pins {len(pinned)}.")
         for authority in trust.authorities:
             _check_certificates(authority, what)
         for log in trust.logs:
             _check_log(log, what)
+        for key in trust.keys:
+            if not is_sound_point(key.public):
+                raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
         return trust
 
 
@@ -178,7 +209,7 @@ def _check_log(log: TrustedLog, what: str) -> None:
 def _check_certificates(authority: TrustedAuthority, what: str) -> None:
     try:
         found = authority.roots
-    except ValueError as error:
+    except IntegrityError as error:
         raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
     if not found:
         raise FormatError(f"{what}: {authority.name} has no certificate.")

@@ -3,23 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from evidence.codec import to_plain
+from evidence.grades import Grade, State, grades_of
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, IntegrityError
 
-MINIMUM = ("manifest", "files", "signature", "inclusion", "time")
-"""Checks that have to have passed for a verdict to be complete; docs/bundle-format.md lists all names."""
-
-
-class State(StrEnum):
-    """How a check ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_CHECKED = "not checked"
+__all__ = ["Check", "State", "Time", "Verdict", "failed", "gravest", "not_checked", "passed", "require", "worst"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +24,7 @@ class Check:
         sentence: what was found, for a reader.
         time: what a witness states, aware, UTC; only with checks of witnesses.
         development: the label of the pinned entry it rests on, when that entry is for trials; else empty.
+        by: the name of the pinned entry it rests on, or of the log; else empty.
     """
 
     name: str
@@ -39,11 +32,43 @@ class Check:
     sentence: str
     time: datetime | None = None
     development: str = ""
+    by: str = ""
 
 
-def passed(name: str, sentence: str) -> Check:
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time that a bundle states.
+
+    Attributes:
+        of: what it is of, such as ``sealed`` or ``first seen:01``; for a witness what was given to it.
+        time: aware, UTC; as it was written where the owner declared it.
+        rests_on: the witness by its name, ``log``, ``operator's clock`` or ``declaration``.
+    """
+
+    of: str
+    time: datetime | str
+    rests_on: str
+
+    @property
+    def moment(self) -> datetime:
+        """The time of one that isn't declared."""
+        assert isinstance(self.time, datetime)
+        return self.time
+
+    @property
+    def words(self) -> str:
+        """The time in words."""
+        return f"{self.of} {_minute(self.moment)} by the {self.rests_on}"
+
+    def to_plain(self) -> dict[str, str]:
+        """Plain JSON data."""
+        time = self.time if isinstance(self.time, str) else rfc3339(self.time)
+        return {"of": self.of, "time": time, "rests_on": self.rests_on}
+
+
+def passed(name: str, sentence: str, by: str = "") -> Check:
     """A check that passed."""
-    return Check(name, State.PASSED, sentence)
+    return Check(name, State.PASSED, sentence, by=by)
 
 
 def failed(name: str, sentence: str) -> Check:
@@ -66,6 +91,9 @@ class Verdict:
         trust_dated: date of the trust list that was used.
         checks: in the order of the bundle.
         withheld: sealed files that this copy leaves out and says so.
+        asked: the grades that the trust list asks for; ``None`` for all that the bundle has anything of.
+        times: every time that it states with whom it rests on; empty where they contradict each other.
+        views: every head of a log that it holds, to be compared with other bundles' (:mod:`evidence.splits`).
     """
 
     bundle: str
@@ -73,6 +101,14 @@ class Verdict:
     trust_dated: str
     checks: tuple[Check, ...]
     withheld: tuple[str, ...] = ()
+    asked: tuple[str, ...] | None = None
+    times: tuple[Time, ...] = ()
+    views: tuple[Any, ...] = ()
+
+    @property
+    def grades(self) -> tuple[Grade, ...]:
+        """What was shown, by subject, and who vouches for it."""
+        return grades_of(self.checks, self.asked)
 
     @property
     def failures(self) -> tuple[Check, ...]:
@@ -81,11 +117,10 @@ class Verdict:
 
     @property
     def outcome(self) -> ExitCode:
-        """``DONE`` when complete, ``CHECK_FAILED``, or ``INCOMPLETE``: nothing failed, but the minimum isn't there."""
+        """``DONE`` when complete, ``CHECK_FAILED``, or ``INCOMPLETE``: nothing failed, and a required grade lacks."""
         if self.failures:
             return ExitCode.CHECK_FAILED
-        good = {check.name for check in self.checks if check.state is State.PASSED}
-        return ExitCode.DONE if good.issuperset(MINIMUM) else ExitCode.INCOMPLETE
+        return ExitCode.INCOMPLETE if self._lacking(required=True) else ExitCode.DONE
 
     @property
     def existed_by(self) -> datetime | None:
@@ -116,6 +151,8 @@ class Verdict:
             "development": list(self.development),
             "trust_dated": self.trust_dated,
             "sentence": self.sentence,
+            "grades": [to_plain(grade) for grade in self.grades],
+            "times": [time.to_plain() for time in self.times],
             "checks": [_check_to_plain(check) for check in self.checks],
         }
 
@@ -125,9 +162,17 @@ class Verdict:
             more = f" and {len(self.failures) - 5} more" if len(self.failures) > 5 else ""
             return f"Failed: {names}{more}."
         if self.outcome is ExitCode.DONE and self.existed_by is not None:
-            return f"Complete: nothing failed, and all of it existed no later than {_minute(self.existed_by)}."
-        good = {check.name for check in self.checks if check.state is State.PASSED}
-        return f"Incomplete: nothing failed; not shown: {', '.join(name for name in MINIMUM if name not in good)}."
+            beside = self._lacking(required=False)
+            unasked = f" Not shown, and not asked for: {', '.join(beside)}." if beside else ""
+            said = "" if not self.times else " Earlier times in it rest on the log and the operator's clock alone."
+            by = next(check.by for check in self.checks if check.name == "time")
+            when = f"{_minute(self.existed_by)} by the word of {by}"
+            return f"Complete: nothing failed, and all of it existed no later than {when}.{said}{unasked}"
+        return f"Incomplete: nothing failed; not shown: {', '.join(self._lacking(required=True))}."
+
+    def _lacking(self, *, required: bool) -> list[str]:
+        """The grades that weren't reached, each with the checks that it lacks."""
+        return [one.name for one in self.grades if one.state is not State.PASSED and one.required is required]
 
     def _withheld_note(self) -> str:
         count = len(self.withheld)
@@ -153,6 +198,12 @@ def require(verdict: Verdict) -> None:
         raise IntegrityError(f"{check.name}: {check.sentence}")
 
 
+def gravest(outcomes: Iterable[ExitCode]) -> ExitCode:
+    """What several bundles come to: the gravest of their outcomes."""
+    order = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
+    return min(outcomes, key=order.index, default=ExitCode.DONE)
+
+
 def worst(states: Iterable[State]) -> State:
     """``FAILED`` before ``NOT_CHECKED`` before ``PASSED``."""
     order = (State.PASSED, State.NOT_CHECKED, State.FAILED)
@@ -165,6 +216,8 @@ def _check_to_plain(check: Check) -> dict[str, Any]:
         plain["time"] = rfc3339(check.time)
     if check.development:
         plain["development"] = check.development
+    if check.by:
+        plain["by"] = check.by
     return plain
 
 

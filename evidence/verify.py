@@ -10,25 +10,29 @@ from pathlib import Path
 from evidence.checks.case import check_case, read_facts
 from evidence.checks.contents import check_container, check_contents, container_members
 from evidence.checks.inspection import Inspection, inspect, measure
-from evidence.checks.proofs import check_log, check_signature, is_logged
+from evidence.checks.order import check_order
+from evidence.checks.proofs import check_log, check_signature, is_logged, read_log_proof
+from evidence.checks.remade import Makers
 from evidence.checks.renewals import check_renewals
 from evidence.checks.signers import check_countersignatures, check_revocation
 from evidence.checks.witnesses import check_witnesses
 from evidence.codec import FormatError
 from evidence.container import Contents, FolderContents, NoBundleError
+from evidence.splits import View, split_views, views_of
 from evidence.trust import Trust, load_trust
-from evidence.verdict import Check, State, Verdict, failed, passed, require, worst
+from evidence.verdict import Check, State, Time, Verdict, failed, passed, require, worst
 from evidence.zipread import ZipContents, is_zip
 
 __all__ = ["Check", "NoBundleError", "State", "Verdict", "require", "verify"]
 
 
-def verify(path: Path, trust: Trust | None = None) -> Verdict:
+def verify(path: Path, trust: Trust | None = None, makers: Makers | None = None) -> Verdict:
     """Check a bundle.
 
     Args:
         path: the ZIP, or the folder it was unpacked into.
         trust: whose word counts; the list shipped with this program when absent.
+        makers: how drawings and sentences are made again; without them they and the sheet aren't checked.
 
     Returns:
         Every check by name; see :mod:`evidence.verdict` for what follows from them.
@@ -39,38 +43,41 @@ def verify(path: Path, trust: Trust | None = None) -> Verdict:
     pinned = load_trust() if trust is None else trust
     try:
         with opened(path) as contents:
-            return _check_all(path.name, contents, pinned)
+            return _check_all(path.name, contents, pinned, makers)
     except FormatError as error:
         return Verdict(path.name, None, pinned.dated, (failed("container", error.message),))
 
 
-def _check_all(name: str, contents: Contents, trust: Trust) -> Verdict:
+def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | None) -> Verdict:
     try:
         inspection = inspect(contents, trust)
     except FormatError as error:
         checks = [_container(contents, State.FAILED), failed("manifest", error.message)]
         return Verdict(name, None, trust.dated, tuple(checks))
-    checks = list(_checks(inspection))
+    checks, times, views = _checks(name, inspection, makers)
     container = _container(contents, worst(check.state for check in checks), inspection)
-    return Verdict(name, inspection.seal, trust.dated, (container, *checks), inspection.left_out)
+    asked = None if trust.requires is None else trust.requires.grades
+    return Verdict(name, inspection.seal, trust.dated, (container, *checks), inspection.left_out, asked, times, views)
 
 
-def _checks(inspection: Inspection) -> Iterator[Check]:
+def _checks(
+    name: str, inspection: Inspection, makers: Makers | None
+) -> tuple[list[Check], tuple[Time, ...], tuple[View, ...]]:
     files = len(inspection.manifest.files)
-    yield passed("manifest", f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}.")
-    yield from check_contents(inspection)
+    lists = f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}."
+    checks = [passed("manifest", lists), *check_contents(inspection)]
     facts, check = read_facts(inspection)
-    yield check
-    yield from check_signature(inspection)
     logged = list(check_log(inspection, facts))
-    yield from logged
-    yield from check_renewals(inspection)
     witnessed = check_witnesses(inspection, facts, is_logged=is_logged(logged))
-    yield from witnessed.checks
-    yield from check_revocation(inspection, witnessed.logged)
-    yield from check_countersignatures(inspection)
+    seal = read_log_proof(inspection)[0] if is_logged(logged) else None
+    order, times = check_order(inspection, facts, seal, witnessed.pairs)
+    checks += [check, *check_signature(inspection), *logged, *check_renewals(inspection), *witnessed.checks, order]
+    checks += [*check_revocation(inspection, witnessed.logged), *check_countersignatures(inspection)]
     if facts is not None and check.state is State.PASSED:
-        yield from check_case(inspection, facts)
+        checks += check_case(inspection, facts, makers)
+    views = views_of(name, inspection, facts)
+    checks += [failed("heads", one.sentence) for one in split_views(views)[:1]]
+    return checks, times, views
 
 
 def _container(contents: Contents, others: State, inspection: Inspection | None = None) -> Check:

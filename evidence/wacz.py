@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
-from warcio.archiveiterator import ArchiveIterator
-
+from evidence.records import read_response, read_warc
 from exhibit import __version__
 from exhibit.clock import rfc3339
 
 WARC = "archive/data.warc"
 INDEX = "indexes/index.cdxj"
 PAGES = "pages/pages.jsonl"
-_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,13 @@ class WaczPage:
     at: datetime
 
 
-def write_wacz(warc: bytes, page: WaczPage) -> bytes:
+def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:
     """The archive: WARC, index, list of pages, and a description with their digests.
 
     Args:
         warc: uncompressed WARC file.
         page: where replay begins.
+        version: of the program that wrote it first.
     """
     moment = rfc3339(page.at)
     files = {WARC: warc, INDEX: _index(warc), PAGES: _pages(page, moment)}
@@ -50,7 +49,7 @@ def write_wacz(warc: bytes, page: WaczPage) -> bytes:
         {
             "profile": "data-package",
             "wacz_version": "1.1.1",
-            "software": f"Exhibit/{__version__}",
+            "software": f"Exhibit/{version}",
             "created": moment,
             "mainPageUrl": page.url,
             "mainPageDate": moment,
@@ -69,22 +68,21 @@ def write_wacz(warc: bytes, page: WaczPage) -> bytes:
 def _index(warc: bytes) -> bytes:
     """One line for each response, sorted, so that a player finds it by its address (CDXJ)."""
     lines = []
-    records = ArchiveIterator(BytesIO(warc))
-    for record in records:
-        if record.rec_type != "response" or record.http_headers is None:
+    for record in read_warc(warc, WARC):
+        answer = read_response(record.block) if record.kind == "response" else None
+        if answer is None:
             continue
-        url = record.rec_headers.get_header("WARC-Target-URI")
         fields = {
-            "url": url,
-            "mime": record.http_headers.get_header("Content-Type", "").partition(";")[0].strip() or "unk",
-            "status": record.http_headers.get_statuscode(),
-            "digest": _digest_of(record.raw_stream),
-            "length": str(records.get_record_length()),
-            "offset": str(records.get_record_offset()),
+            "url": record.url,
+            "mime": answer.header("content-type").partition(";")[0].strip() or "unk",
+            "status": str(answer.status),
+            "digest": _digest(answer.packed),
+            "length": str(record.place[1]),
+            "offset": str(record.place[0]),
             "filename": WARC.rpartition("/")[2],
         }
-        moment = re.sub(r"[^0-9]", "", record.rec_headers.get_header("WARC-Date"))[:14]
-        lines.append(f"{search_key(url)} {moment} {json.dumps(fields)}\n")
+        moment = re.sub(r"[^0-9]", "", rfc3339(record.date))[:14]
+        lines.append(f"{search_key(record.url)} {moment} {json.dumps(fields)}\n")
     return "".join(sorted(lines)).encode()
 
 
@@ -110,14 +108,6 @@ def _pages(page: WaczPage, moment: str) -> bytes:
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-
-
-def _digest_of(body: BinaryIO) -> str:
-    """Of a response's body as it was on the wire: what undoing its encodings gives may be of any size."""
-    digest = hashlib.sha256()
-    while piece := body.read(_PIECE):
-        digest.update(piece)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def _digest(data: bytes) -> str:

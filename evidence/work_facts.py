@@ -68,6 +68,7 @@ class WorkFacts:
         created: date as declared; empty when not declared.
         holder: of the rights, as declared, where it isn't the owner.
         credit: how the work is to be credited, as declared.
+        further_registrations: the log entries of pictures that were added to the work, each of one.
     """
 
     number: str
@@ -84,3 +85,4 @@ class WorkFacts:
     created: str = field(default="", metadata=LATER)
     holder: str = field(default="", metadata=LATER)
     credit: str = field(default="", metadata=LATER)
+    further_registrations: tuple[LogProof, ...] = field(default=(), metadata=LATER)

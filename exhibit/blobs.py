@@ -17,7 +17,7 @@ from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
-_READ_ONLY = 0o444
+_READ_ONLY = 0o400
 
 
 class FolderBlobStore:
@@ -34,9 +34,9 @@ class FolderBlobStore:
         self._incoming.mkdir(exist_ok=True)
 
     def put(self, data: bytes) -> Digest:
-        """Keep bytes; a second time changes nothing."""
+        """Keep bytes; a second time changes nothing, unless what is stored was damaged: that is written anew."""
         digest = Digest.of(data)
-        if not self._has(digest, len(data)):
+        if not self.is_whole(digest):
             temporary = self._temporary()
             try:
                 with temporary.open("xb") as file:
@@ -48,7 +48,7 @@ class FolderBlobStore:
         return digest
 
     def put_file(self, path: Path) -> Digest:
-        """Keep a copy of a file's bytes as they are while they are read."""
+        """Keep a copy of a file's bytes as they are while they are read; heals as :meth:`put` does."""
         temporary = self._temporary()
         try:
             with path.open("rb") as source, temporary.open("xb") as file:
@@ -56,7 +56,7 @@ class FolderBlobStore:
                     file.write(piece)
                 _settle(file)
             digest = Digest.of_file(temporary)
-            if not self._has(digest, temporary.stat().st_size):
+            if not self.is_whole(digest):
                 self._publish(temporary, digest)
         finally:
             temporary.unlink(missing_ok=True)
@@ -120,15 +120,19 @@ class FolderBlobStore:
         return self.path(digest).is_file()
 
     def __iter__(self) -> Iterator[Digest]:
-        for path in self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+        return self.among("[0-9a-f][0-9a-f]")
+
+    def among(self, begin: str) -> Iterator[Digest]:
+        """The digests that begin with two hexadecimal digits."""
+        for path in self.root.glob(f"{begin}/[0-9a-f][0-9a-f]/*"):
             if _NAME.fullmatch(path.name):
                 yield Digest.from_hex(path.name)
 
-    def _has(self, digest: Digest, size: int) -> bool:
-        """Whether a blob of this length is here; one that a failing disk cut short is written again."""
+    def is_whole(self, digest: Digest) -> bool:
+        """Whether a blob is here and its bytes are those of its name; reads them all."""
         try:
-            return self.size(digest) == size
-        except NotFoundError:
+            return Digest.of_file(self.path(digest)) == digest
+        except OSError:  # it isn't here, or the disk can't read it any more
             return False
 
     def _temporary(self) -> Path:

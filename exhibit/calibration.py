@@ -91,6 +91,39 @@ class Bound:
         return f"at most {self.per_million:,} false alarms in a million pictures, 95%, {counted}"
 
 
+@dataclass(frozen=True, slots=True)
+class LikelihoodRatio:
+    """How many times as frequent a pair's figures are among copies as among other pictures.
+
+    Attributes:
+        value: the ratio, above 0.
+        limited: whether the figures give a stronger one than so few photographs support.
+    """
+
+    value: float
+    limited: bool
+
+
+def likelihood_ratio(probability: float, prior: float, photographs: int) -> LikelihoodRatio:
+    """Odds after the measurement over the odds that were supposed before: what a reader's own prior is multiplied by.
+
+    It is held within what was seen. The curve rests on half of the photographs. Where none of ``n`` strangers scores so
+    high, their share may still be the one-sided 95% bound of Clopper and Pearson, some 3 / n; one over that bound is
+    the strongest ratio that is stated, and the bound itself the weakest.
+
+    Args:
+        probability: of a copy, as a calibration gave it.
+        prior: share of copies that the calibration supposes.
+        photographs: how many stand behind the calibration.
+    """
+    least = upper_bound(0, photographs // 2)
+    odds = probability * (1 - prior)
+    against = (1 - probability) * prior
+    if odds >= against / least:
+        return LikelihoodRatio(1 / least, odds > against / least)
+    return LikelihoodRatio(max(odds / against, least), odds < against * least)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """How figures become a probability.
@@ -147,6 +180,10 @@ class Calibration:
         if verification.pipeline != self.pipeline or not is_measurable(verification):
             return None
         return round(between(self.score(verification), self.knots), DECIMALS)
+
+    def ratio(self, probability: float) -> LikelihoodRatio:
+        """What a probability of this calibration says without its prior."""
+        return likelihood_ratio(probability, self.prior, self.photographs)
 
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785): the bytes that the digest is of."""

@@ -1,6 +1,9 @@
 """The one clock: aware UTC times, and the one text form in which they are sealed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+SLACK = timedelta(minutes=2)
+"""By so much the clocks of machines that belong together may differ."""
 
 
 def now() -> datetime:
@@ -27,3 +30,8 @@ def parse_rfc3339(text: str) -> datetime:
         message = f"{text!r} has no zone"
         raise ValueError(message)
     return moment.astimezone(UTC)
+
+
+def is_recent(moment: datetime, within: timedelta) -> bool:
+    """Whether something happened so lately; what a clock that was ahead has dated counts as long ago."""
+    return -SLACK <= now() - moment <= within

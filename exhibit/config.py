@@ -77,6 +77,7 @@ class Config:
     metrics_networks: tuple[str, ...] = _setting((), values.networks)
     tick_seconds: int = _setting(5, values.whole_number(1, 3_600))
     api_requests_a_minute: int = _setting(600, values.whole_number(1, 1_000_000))
+    identifications_a_minute: int = _setting(30, values.whole_number(1, 1_000_000))
     debug: bool = _setting(default=False, check=values.truth)
 
 
@@ -101,7 +102,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def made_data_dir(config: Config) -> Path:
-    """The data folder, made when it isn't there: closed to others, save that root's lets its unprivileged servers pass.
+    """The data folder, made when it isn't there: closed to others.
 
     Raises:
         ConfigError: this user can't make it.
@@ -110,7 +111,7 @@ def made_data_dir(config: Config) -> Path:
     if not folder.is_dir():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            folder.chmod(0o700)
         except OSError as error:
             hint = "Set EXHIBIT_DATA to a folder that you may write to."
             raise ConfigError(f"The data folder {folder} can't be made: {error.strerror}.", hint=hint) from error

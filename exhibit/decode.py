@@ -1,53 +1,28 @@
-"""Turning bytes that strangers sent into pixels, within limits that are checked before anything large is decoded.
+"""Turning bytes that strangers sent into pixels: what every room calls, and no room does by other means.
 
-What is decided here, once for the whole house:
-
-- Formats: JPEG, MPO, PNG, WebP, GIF, TIFF, BMP, ICO, and AVIF where Pillow has it. The bytes decide, never a name.
-- Bytes, pixels and sides are limited before decoding; a decompression bomb is refused by its header. The time limit
-  holds between the pieces that a decoder asks for, so it ends a decoder that reads on and on.
-- The EXIF orientation is applied; one that can't be read is ignored. Colour profiles are not applied.
-- Transparent pictures stand on white. 16-bit grey keeps its upper 8 bits.
-- Of an animation the first frame that isn't of one colour is taken.
-- A JPEG or PNG whose pixels break off, or are followed by damage, counts as a picture when at least three quarters of
-  its rows are there (the missing ones are black), as browsers would show it; every other damage is refused.
-
-Pictures are decoded one at a time in each process: that bounds memory, and Python's warning filters are one for all
-threads. With the usual limits decoding stays below 1 GB: formats whose decoders need more memory for each pixel may
-have fewer pixels.
+The bytes are opened and decoded in a child process (:mod:`exhibit.picture_helper`), within limits that are checked
+before anything large is decoded (:mod:`exhibit.picture_file`). Memory and processor time of the child have limits of
+their own, so that what a decoder does nevertheless ends with a refusal of that one picture.
 """
 
-import struct
-import threading
-import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, PngImagePlugin, UnidentifiedImageError, features
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.pixels import is_blank, rgb_pixels
-from exhibit.sniff import PICTURE_MAGICS, kind_of
+from exhibit.helper import Helper, HelperDiedError
 from exhibit.types import PictureInfo
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
-Image.init()  # Pillow registers some of these formats only on demand; a multi-picture JPEG is opened by way of JPEG
-
-_ONE_AT_A_TIME = threading.RLock()
-_ORIENTATION_TAG = 0x0112
-_JPEG = ("JPEG", "MPO")
-_ICON, _ICON_HEADER, _ICON_ENTRY = b"\0\0\1\0", 6, 16
-_PNG = b"\x89PNG\r\n\x1a\n"
-_MENDABLE = ("JPEG", "MPO", "PNG")
-_MIN_ROWS = 0.75
-_PIECE = 1024
-_REDUCTIONS = (8, 4, 2)
-_COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, beside 7.5 bytes for the others
-_PROGRESSIVE_COST = 1.5
+helper = Helper("exhibit.picture_helper")
+_SLACK = 96 * 1024 * 1024
+_BYTES_A_PIXEL = 8.5
+_DEATHS = {
+    "time": ("too-slow", "The picture takes longer than {seconds:g} s to decode."),
+    "memory": ("too-many-pixels", "The picture has too many pixels."),
+    "crash": ("broken", "The picture is damaged."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +35,7 @@ class Limits:
             for AVIF.
         max_side: pixels of the longer side.
         max_frames: of an animation that are looked through for one that shows something.
-        seconds: for opening and decoding.
+        seconds: of processor time, for opening and decoding.
     """
 
     max_bytes: int = 30 * 1024 * 1024
@@ -90,9 +65,9 @@ def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
 
     Raises:
         UnreadablePictureError: see :func:`decode`; damage inside the pixels isn't noticed here.
+        ServiceMissingError: see :func:`decode`.
     """
-    with opened(data, limits) as (picture, stream):
-        return _info(picture, stream)
+    return PictureInfo(**asked("inspect", data, limits)[0]["info"])
 
 
 def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
@@ -107,215 +82,26 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
     Raises:
         UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
             ``too-long-side``, ``text-bomb``, ``too-slow``, ``truncated`` or ``broken``.
+        ServiceMissingError: no child process can be had.
     """
-    with opened(data, limits) as (picture, stream):
-        info = _info(picture, stream)
-        orientation = _orientation(picture)
-        reduction = _reduction(max(info.width, info.height), at_least)
-        if picture.format in _JPEG:
-            picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
-            reduction = 1
-        pixels = _visible_frame(picture, stream, limits, reduction)
-        picture.close()  # frees its memory before the pixels are turned
-    pixels = _turned(pixels, orientation)
-    return DecodedPicture(info, pixels, pixels.shape[1] / info.width)
+    told, pixels = asked("decode", data, limits, at_least=at_least)
+    height, width, depth = told["shape"]
+    return DecodedPicture(PictureInfo(**told["info"]), pixels.reshape(height, width, depth), told["scale"])
 
 
-class _TimedBytes(BytesIO):
-    """Bytes that stop coming when the time is over."""
-
-    def __init__(self, data: bytes, seconds: float) -> None:
-        super().__init__(data)
-        self.seconds = seconds
-        self.end = time.monotonic() + seconds
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """As ``BytesIO.read``, but raises once the time is over."""
-        self.check()
-        return super().read(size)
-
-    def check(self) -> None:
-        """Raises ``UnreadablePictureError`` once the time is over."""
-        if time.monotonic() > self.end:
-            raise UnreadablePictureError(
-                f"The picture takes longer than {self.seconds:g} s to decode.", reason="too-slow"
-            )
-
-
-@contextmanager
-def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBytes]]:
-    """The opened picture within its limits; whatever is raised within the block is an ``UnreadablePictureError``."""
+def asked(what: str, data: bytes, limits: Limits, **more: object) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """What the child says of a picture, and the pixels that come with it."""
     if not data:
         raise UnreadablePictureError("The file is empty.", reason="empty")
     if len(data) > limits.max_bytes:
         raise UnreadablePictureError(f"The file has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
-    stream = _TimedBytes(data, limits.seconds)
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if data.startswith(_ICON):
-                _check_icon(stream, limits)
-            with Image.open(stream, formats=FORMATS) as picture:
-                _check_size(picture, limits)
-                yield picture, stream
-        except UnreadablePictureError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise _too_many_pixels() from error
-        except UnidentifiedImageError as error:
-            raise _not_a_picture(data) from error
-        except Exception as error:  # a decoder that is fed hostile bytes may raise anything
-            raise _broken(error) from error
-
-
-def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
-    """The limits for each picture in an icon file: opening one decodes it, whatever size the directory gives."""
-    (count,) = struct.unpack_from("<H", stream.getbuffer(), len(_ICON))
-    for number in range(count):
-        stream.seek(_ICON_HEADER + number * _ICON_ENTRY)
-        entry = stream.read(_ICON_ENTRY)
-        if len(entry) < _ICON_ENTRY:
-            break
-        (offset,) = struct.unpack_from("<I", entry, 12)
-        stream.seek(offset)
-        opener = PngImagePlugin.PngImageFile if stream.read(len(_PNG)) == _PNG else BmpImagePlugin.DibImageFile
-        stream.seek(offset)
-        try:
-            picture = opener(stream)  # reads the header
-        except UnreadablePictureError:
-            raise
-        except Exception:  # noqa: BLE001, S112 - a decoder that is fed hostile bytes may raise anything; it will again
-            continue
-        _check_size(picture, limits)
-    stream.seek(0)
-
-
-def _check_size(picture: Image.Image, limits: Limits) -> None:
-    width, height = picture.size
-    if width < 1 or height < 1:
-        raise UnreadablePictureError("The picture has no pixels.", reason="broken")
-    if max(width, height) > limits.max_side:
-        raise UnreadablePictureError(
-            f"The picture is {width}×{height}; no side may be longer than {limits.max_side}.", reason="too-long-side"
-        )
-    cost = _PROGRESSIVE_COST if picture.info.get("progressive") else _COST.get(picture.format or "", 1.0)
-    if width * height * cost > limits.max_pixels:
-        raise _too_many_pixels()
-
-
-def _info(picture: Image.Image, stream: _TimedBytes) -> PictureInfo:
-    width, height = picture.size
-    if _orientation(picture) >= 5:
-        width, height = height, width
-    frames = _frames(picture)
-    stream.check()
-    return PictureInfo(width, height, picture.format or "", frames)
-
-
-def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 for TIFF, which Pillow turns by itself, and for what can't be read."""
-    raw = picture.info.get("exif")
-    if picture.format == "TIFF" or not isinstance(raw, bytes):
-        return 1
-    exif = Image.Exif()
+    question = {"what": what, "limits": asdict(limits), **more}
+    memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
     try:
-        exif.load(raw)
-        value = exif.get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - the same hostile bytes; a picture is shown without its metadata
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _reduction(long_side: int, at_least: int | None) -> int:
-    if at_least is None:
-        return 1
-    return next((factor for factor in _REDUCTIONS if long_side // factor >= at_least), 1)
-
-
-def _visible_frame(picture: Image.Image, stream: _TimedBytes, limits: Limits, reduction: int) -> NDArray[np.uint8]:
-    """The pixels of the first frame that isn't of one colour, or of the very first one."""
-    _load(picture)
-    stream.check()
-    first = rgb_pixels(picture, reduction)
-    if not is_blank(first):
-        return first
-    for pixels in _later_frames(picture, stream, min(_frames(picture), limits.max_frames), reduction):
-        if pixels.shape == first.shape and not is_blank(pixels):
-            return pixels
-    return first
-
-
-def _later_frames(
-    picture: Image.Image, stream: _TimedBytes, frames: int, reduction: int
-) -> Iterator[NDArray[np.uint8]]:
-    """Frames after the first, as far as they can be decoded: damage behind a good frame takes nothing from it."""
-    for number in range(1, frames):
-        stream.check()
-        try:
-            picture.seek(number)
-            pixels = rgb_pixels(picture, reduction)
-        except UnreadablePictureError:
-            raise
-        except Exception:  # noqa: BLE001 - a decoder that is fed hostile bytes may raise anything
-            return
-        yield pixels
-
-
-def _frames(picture: Image.Image) -> int:
-    """Frames of an animation or pages; the further views of a multi-picture JPEG aren't frames."""
-    return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
-
-
-def _load(picture: Image.Image) -> None:
-    """Decode; of a file that breaks off, keep what is there if it is enough."""
-    if picture.format in _JPEG:
-        picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]  # a few bytes may hold a scan over all pixels: check the time often
-    try:
-        picture.load()
-    except (OSError, SyntaxError, ValueError):
-        if picture.format not in _MENDABLE or picture.info.get("interlace") or _rows_present(picture) < _MIN_ROWS:
-            raise
-
-
-def _rows_present(picture: Image.Image) -> float:
-    """The share of rows down to the last one that isn't black, of a picture whose decoding broke off.
-
-    Nothing more of it will be decoded afterwards.
-    """
-    if getattr(picture, "_im", None) is None:
-        return 0.0
-    picture.tile = []  # type: ignore[attr-defined]  # what is left to decode
-    box = picture.convert("RGB").getbbox()
-    return 0.0 if box is None else box[3] / picture.height
-
-
-def _turned(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Apply an EXIF orientation (CIPA DC-008, 4.6.4): mirror and turn so that row 0 is the visual top."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def _too_many_pixels() -> UnreadablePictureError:
-    return UnreadablePictureError("The picture has too many pixels.", reason="too-many-pixels")
-
-
-def _not_a_picture(data: bytes) -> UnreadablePictureError:
-    if data.startswith(PICTURE_MAGICS):
-        return UnreadablePictureError("The picture is damaged, or of a kind that can't be read.", reason="broken")
-    kind = kind_of(data)
-    sentence = "These bytes aren't a picture that can be read." if kind is None else f"This is {kind}."
-    return UnreadablePictureError(sentence, reason="not-a-picture", hint=f"Pictures are {', '.join(FORMATS)}.")
-
-
-def _broken(error: Exception) -> UnreadablePictureError:
-    text = str(error)
-    if "truncated" in text.lower():
-        return UnreadablePictureError("The picture breaks off.", reason="truncated")
-    if "too large" in text or "Too much memory" in text:
-        return UnreadablePictureError("The picture carries texts that unpack to too much.", reason="text-bomb")
-    return UnreadablePictureError("The picture is damaged.", reason="broken")
+        told, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
+    except HelperDiedError as died:
+        reason, sentence = _DEATHS[died.reason]
+        raise UnreadablePictureError(sentence.format(seconds=limits.seconds), reason=reason) from died
+    if "reason" in told:
+        raise UnreadablePictureError(told["sentence"], reason=told["reason"], hint=told["hint"])
+    return told, pixels

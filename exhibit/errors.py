@@ -73,6 +73,8 @@ class RefusedError(ExhibitError):
         hint: what the user can do about it.
     """
 
+    exit_code = ExitCode.WRONG_USE
+
     def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason

@@ -11,6 +11,7 @@ answer that was checked (:mod:`exhibit.http` does), or a second DNS answer could
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, urlsplit
@@ -144,9 +145,20 @@ class Guard:
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
         if not addresses:
             raise RefusedError(f"The host {host} has no address.", reason="unresolvable")
-        for address in addresses:
-            self.check_address(address, port)
+        self.check_answers(host, addresses, port)
         return addresses
+
+    def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:
+        """Check what a host's name leads to, without telling what that is: it may be just what was asked for.
+
+        Raises:
+            RefusedError: as :meth:`check_address` does, about the host.
+        """
+        try:
+            for address in addresses:
+                self.check_address(address, port)
+        except RefusedError as error:
+            raise (_private(host) if error.reason == "private-address" else error) from None
 
     def _loopback(self, port: int) -> list[str]:
         """The loopback addresses that are allowed; ``localhost`` is never asked of a name server (RFC 6761, 6.3)."""
@@ -183,7 +195,12 @@ def _split(url: str) -> SplitResult:
     except ValueError as error:
         raise RefusedError("The URL can't be read.", reason="bad-url") from error
     if parts.scheme not in DEFAULT_PORTS:
-        raise RefusedError(f"Only http and https are visited, not {parts.scheme or 'this'!r}.", reason="scheme")
+        raise RefusedError(
+            f"Only http and https are visited, not {parts.scheme!r}."
+            if parts.scheme
+            else "The URL begins neither with http:// nor with https://.",
+            reason="scheme",
+        )
     if "@" in parts.netloc:
         raise RefusedError("The URL carries a user name or a password.", reason="credentials")
     if not parts.hostname or ("[" in parts.netloc and ":" not in parts.hostname):

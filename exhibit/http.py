@@ -237,7 +237,7 @@ class _GuardedMixin:
             except OSError as error:
                 failure = error
                 continue
-            self.guard.check_address(found.getpeername()[0], self.port)
+            self.guard.check_answers(self.host, found.getpeername()[:1], self.port)
             return found
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"{self.host} doesn't answer.") from failure

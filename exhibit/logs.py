@@ -1,7 +1,8 @@
-"""Log lines as JSON, with the request and the task that they belong to."""
+"""Log lines, as text or as JSON with the request and the task that they belong to; none holds a secret."""
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +12,29 @@ from exhibit.clock import rfc3339
 
 _ABOUT: ContextVar[dict[str, str] | None] = ContextVar("about", default=None)
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+_SIGN = r"[^\s\"'<>\\\\]"
+_SECRETS = tuple(
+    (re.compile(found), put)
+    for found, put in (
+        # what stands in an address lets its holder in, or signs for it: links, feeds, invitations, mails
+        (rf"(/(?:d|feeds|invitations|mail/unsubscribe|password/reset/key|confirm-email)/){_SIGN}+", r"\1…"),
+        (rf"(?<=\?){_SIGN}*={_SIGN}*", "…"),
+        (r"(?<=://)[^\s/@\"'<>\\]+@", "…@"),
+        (rf"(?i)\b(bearer|basic) {_SIGN}+", r"\1 …"),
+        (r"\b(exh_|whsec_)[\w+/=-]+", r"\1…"),
+        # what no word and no digest looks like: random bytes as text
+        (r"\b(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}", "…"),
+    )
+)
+
+
+def redacted(text: str) -> str:
+    """A text without what would let its reader in: every log line passes here, whoever wrote it."""
+    for pattern, put in _SECRETS:
+        text = pattern.sub(put, text)
+    return text
 
 
 def about() -> dict[str, str]:
@@ -28,6 +52,14 @@ def logged_as(**ids: str) -> Iterator[None]:
         _ABOUT.reset(token)
 
 
+class TextLines(logging.Formatter):
+    """Lines for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, with its trace if it has one."""
+        return redacted(super().format(record))
+
+
 class JsonLines(logging.Formatter):
     """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, the ids, and what a line says besides."""
 
@@ -43,4 +75,4 @@ class JsonLines(logging.Formatter):
         told |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False, default=str)
+        return redacted(json.dumps(told, ensure_ascii=False, default=str))

@@ -13,8 +13,9 @@ from typing import Any
 from PIL import ExifTags, Image, IptcImagePlugin
 from PIL.ImageFile import ImageFile
 
-from exhibit.decode import Limits, opened
+from exhibit.decode import Limits, asked
 from exhibit.errors import UnreadablePictureError
+from exhibit.picture_file import opened
 
 LONGEST = 300
 MOST_XMP = 1 << 20
@@ -46,6 +47,14 @@ class FileMetadata:
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
     """Read what a picture's file states of itself; what can't be read says nothing."""
+    try:
+        return FileMetadata(**asked("metadata", data, limits)[0]["metadata"])
+    except UnreadablePictureError:
+        return FileMetadata()
+
+
+def read_here(data: bytes, limits: Limits) -> FileMetadata:
+    """The same, in the child process that opens pictures."""
     found: list[Mapping[str, str]] = []
     for read in (_xmp, _iptc, _exif):
         try:

@@ -1,4 +1,4 @@
-"""The two secrets of an installation, made on first use and kept in files that only its user may read."""
+"""The secrets of an installation, made on first use and kept in files that only its user may read."""
 
 import os
 import secrets
@@ -9,12 +9,18 @@ from exhibit.config import Config, made_data_dir
 from exhibit.errors import ConfigError
 
 NEXT_MASTER_KEY = "master_key.next"
+REDIS_PASSWORD = "redis_password"  # noqa: S105 - the name of its file
 _BYTES = 32
 
 
 def secret_key(config: Config) -> str:
     """The key that signs sessions and links of the site: 64 hex digits."""
     return _kept(config, "secret_key").hex()
+
+
+def redis_password(config: Config) -> str:
+    """What the embedded Redis asks everybody for: 64 hex digits. Made anew when it is gone; no backup holds it."""
+    return _kept(config, REDIS_PASSWORD).hex()
 
 
 def master_key(config: Config) -> bytes:

@@ -83,6 +83,22 @@ def shared_outline(
     return _clipped(_oriented(transform, source_size), source_size, target_size)
 
 
+def turn(transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, bool]:
+    """Degrees by which the found picture was turned counter-clockwise, after mirroring, and whether it was mirrored.
+
+    Args:
+        transform: 3×3, found to registered.
+        size: width and height of the found picture, at whose middle it is measured.
+    """
+    weight = transform[2] @ np.array([size[0] / 2, size[1] / 2, 1])
+    middle = transform @ np.array([size[0] / 2, size[1] / 2, 1]) / weight
+    slopes = (transform[:2, :2] - np.outer(middle[:2], transform[2, :2])) / weight
+    mirrored = bool(np.linalg.det(slopes) < 0)
+    made = np.linalg.inv(slopes) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
+    degrees = round(float(np.degrees(np.arctan2(-made[1, 0], made[0, 0]))))
+    return (180 if degrees == -180 else degrees), mirrored
+
+
 def _oriented(transform: ArrayLike, source_size: tuple[int, int]) -> NDArray[np.float64]:
     """The matrix with the sign that gives the source's centre a positive third coordinate."""
     matrix = np.array(transform, np.float64)

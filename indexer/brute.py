@@ -57,7 +57,7 @@ class BruteForceIndex:
         distances = _distances(self.space, queries, self._vectors)
         return [self._hits(row, k, within) for row in distances]
 
-    def _hits(self, distances: NDArray[np.float32], k: int, within: float | None) -> list[Hit]:
+    def _hits(self, distances: NDArray[Any], k: int, within: float | None) -> list[Hit]:
         order = np.argsort(distances, kind="stable")[: max(0, k)]
         if within is not None:
             order = order[distances[order] <= within]
@@ -101,10 +101,15 @@ def checked_rows(
     return unique, vectors[::-1][last]
 
 
-def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[np.float32]:
-    """All distances, float32, shape (queries, vectors)."""
+def cosine_distances(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """1 − cosine to each row, to six digits: the same for a row whatever other rows there are, in whatever order."""
+    return np.round(1 - vectors.astype(np.float64) @ query.astype(np.float64), 6)
+
+
+def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[Any]:
+    """All distances, shape (queries, vectors)."""
     if space.metric is Metric.COSINE:
-        return np.asarray(np.round(1 - queries @ vectors.T, 6), np.float32)
+        return np.array([cosine_distances(query, vectors) for query in queries]).reshape(len(queries), len(vectors))
     wide_queries, wide_vectors = queries.view(np.uint64), vectors.view(np.uint64)
     result = np.zeros((len(queries), len(vectors)), np.float32)
     for column in range(wide_queries.shape[1]):

@@ -1,7 +1,6 @@
 """A folder that keeps measured features, so that a work is measured once for all processes."""
 
 import shutil
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from exhibit.decode import Limits
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from exhibit.machine import keep_in_cache
 from indexer.descriptor import BUILT_IN, Descriptor
 from indexer.features import DEFAULT_LIMITS, Features, extract
 from indexer.features_file import from_bytes, to_bytes
@@ -61,11 +61,7 @@ class FeatureCache:
 
     def put(self, features: Features) -> None:
         """Keep features that were measured elsewhere."""
-        path = self._path(features.digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            file.write(to_bytes(features))
-        Path(file.name).replace(path)
+        keep_in_cache(self._path(features.digest), to_bytes(features))
 
     def remove(self, digest: Digest) -> None:
         """Forget a picture, whatever version measured it: its features hold a small grey copy."""
@@ -88,7 +84,7 @@ class FeatureCache:
     def _stored(self, digest: Digest) -> Features | None:
         try:
             features = from_bytes(self._path(digest).read_bytes(), self._descriptor.space)
-        except (FileNotFoundError, IntegrityError):
+        except (OSError, IntegrityError):
             return None
         return features if features.digest == digest else None
 

@@ -49,6 +49,14 @@ def in_cells(space: Space, vectors: NDArray[np.float32], cells: int) -> Any:  # 
 class CellRows(FlatRows):
     """Numbered descriptors in cells, at one byte a component."""
 
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+        super().__init__(space, numbers, index)
+        self.told_exactly = True  # as far as a byte a component tells it, whatever else is there
+
+    def _distances(self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+        del query, places
+        return np.round(1 - scores, 6)
+
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """Numbers of what isn't gone, and descriptors as far as a byte a component tells them."""
         self.index.make_direct_map()

@@ -66,7 +66,7 @@ def from_bytes(data: bytes, space: Space = DESCRIPTOR) -> Features:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             parts: dict[str, NDArray[np.uint8]] = {name: archive[name] for name in archive.files}
         return _assemble(parts, space)
-    except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError) as error:
+    except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError) as error:
         raise IntegrityError("Stored features are damaged or from another version.") from error
 
 

@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space
-from indexer.brute import empty_vectors
+from indexer.brute import cosine_distances, empty_vectors
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)
+
+SPARE, NOISE = 8, 2e-6
+"""How many more FAISS is asked for, and how far its products may be from the exact ones: which of nearly equal rows are
+the nearest is decided by those."""
 
 
 class FlatRows:
@@ -29,6 +33,7 @@ class FlatRows:
         self.index = index
         self.gone = np.zeros(len(numbers), np.bool_)
         self._gone_count = 0
+        self.told_exactly = space.metric is Metric.HAMMING
 
     @classmethod
     def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
@@ -68,16 +73,31 @@ class FlatRows:
         parameters = None
         if self._gone_count:
             parameters = self._selection(faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone))))
-        scores, places = self.index.search(queries, wanted, params=parameters)
-        distances = scores if self.space.metric is Metric.HAMMING else np.round(1 - scores, 6)
-        return [self._hits(*row, within) for row in zip(distances, places, strict=True)]
+        asked = wanted if self.told_exactly else min(len(self), wanted + SPARE)
+        while True:
+            scores, places = self.index.search(queries, asked, params=parameters)
+            found = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
+            farther = (len(hits) < asked or hits[-1].distance > hits[wanted - 1].distance + NOISE for hits in found)
+            if self.told_exactly or asked == len(self) or all(farther):
+                return [hits[:wanted] for hits in found]
+            asked = min(len(self), 4 * asked)
 
     def _selection(self, selector: Any) -> Any:  # noqa: ANN401 - FAISS has no types
         """FAISS's parameters for a search among those that a selector selects."""
         return faiss.SearchParameters(sel=selector)
 
-    def _hits(self, distances: NDArray[Any], places: NDArray[np.int64], within: float | None) -> list[Hit]:
-        good = places >= 0
+    def _distances(self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+        """What FAISS's scores mean; its products are measured again, for they depend on what else is asked or there."""
+        if self.told_exactly:
+            return scores
+        return cosine_distances(query, self.index.reconstruct_batch(places))
+
+    def _hits(
+        self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64], within: float | None
+    ) -> list[Hit]:
+        places, scores = places[places >= 0], scores[places >= 0]
+        distances = self._distances(query, scores, places)
+        good = np.ones(len(places), np.bool_)
         if within is not None:
             good &= distances <= within
         hits = [

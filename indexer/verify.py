@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Decision, Matrix, Verification
-from exhibit.warp import overlaps
+from exhibit.warp import overlaps, turn
 from indexer.dense import dense_agreement, mean_difference
 from indexer.features import Features
 from indexer.fit import Fit, measure_fit
@@ -258,7 +258,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
     if transform is not None:
         sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
         work, picture = overlaps(_matrix(transform), *sizes)
-        rotation, mirrored = _turn(transform, sizes[0])
+        rotation, mirrored = turn(transform, sizes[0])
     return Verification(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
@@ -276,17 +276,6 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         drift=None if finding.fit is None else round(finding.fit.drift, 4),
         further=tuple(_matrix(one) for one in finding.further),
     )
-
-
-def _turn(transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, bool]:
-    """Degrees by which the found picture was turned counter-clockwise, after mirroring, and whether it was mirrored."""
-    weight = transform[2] @ np.array([size[0] / 2, size[1] / 2, 1])
-    middle = transform @ np.array([size[0] / 2, size[1] / 2, 1]) / weight
-    slopes = (transform[:2, :2] - np.outer(middle[:2], transform[2, :2])) / weight
-    mirrored = bool(np.linalg.det(slopes) < 0)
-    made = np.linalg.inv(slopes) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
-    degrees = round(float(np.degrees(np.arctan2(-made[1, 0], made[0, 0]))))
-    return (180 if degrees == -180 else degrees), mirrored
 
 
 def _matrix(transform: NDArray[np.float64]) -> Matrix:

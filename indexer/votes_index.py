@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, WrongUseError
 from indexer.faiss_index import GROWTH, TRIES
+from indexer.flat import SPARE
 from indexer.local_features import MIRROR, WIDTH
 from indexer.manifest import Manifest, SegmentEntry, manifest_to_replace, publish, read_manifest, writer
 from indexer.segments import HINT
@@ -149,12 +150,10 @@ class VoteIndex:
         return True
 
     def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        found = [rows.search(queries, NEIGHBOURS) for rows in (*self._segments, self._tail) if len(rows)]
-        if len(found) == 1:
-            return found[0]
+        found = [rows.search(queries, NEIGHBOURS + SPARE) for rows in (*self._segments, self._tail) if len(rows)]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
         distances = np.where(numbers < 0, np.inf, distances)
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEIGHBOURS]
+        nearest = np.lexsort((numbers, distances), axis=1)[:, :NEIGHBOURS]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
     def _open(self) -> None:

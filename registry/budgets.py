@@ -38,7 +38,7 @@ def left(crawl: Crawl) -> Left:
     leased = crawl.frontier.filter(state=FrontierUrl.State.LEASED).exclude(kind="image").count()
     ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
     hosts = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host").distinct()
-    until = crawl.started_at + timedelta(seconds=float(budget.get("seconds", _MUCH)))
+    until = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _MUCH)))
     rest = {
         "images": int(budget.get("images", _MUCH)) - sum(int(counts.get("images", 0)) for counts in ended),
         "bytes": int(budget.get("bytes", _MANY_BYTES)) - sum(int(counts.get("bytes", 0)) for counts in ended),

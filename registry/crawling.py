@@ -10,6 +10,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from exhibit.machine import this_process
 from exhibit.urls import host_of, url_key
 from registry.budgets import Left, left
 from registry.bulk import copy_into
@@ -26,6 +27,7 @@ from registry.models import (
     Sighting,
     StepState,
 )
+from registry.steps import due
 
 LEASE = timedelta(minutes=30)
 LONGEST_HOST = 253
@@ -197,12 +199,13 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
         row = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=slice_id).first()
         if row is None or row.state in (StepState.DONE, StepState.FAILED):
             return None
-        if row.state == StepState.DOING and row.claimed_at is not None and row.claimed_at >= now() - stale_after:
+        if not CrawlSlice.objects.filter(due(stale_after), pk=slice_id).exists():
             return None
         row.state, row.claimed_at, row.epoch = StepState.DOING, now(), row.epoch + 1
+        row.claimed_by = this_process()
         row.attempts += 1
         row.started_at = row.started_at or now()
-        row.save(update_fields=["state", "claimed_at", "epoch", "attempts", "started_at"])
+        row.save(update_fields=["state", "claimed_at", "claimed_by", "epoch", "attempts", "started_at"])
         HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE)
     return row.epoch
 
@@ -251,8 +254,8 @@ def finish_slice(
         HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
         row.finished_at, row.counts = now(), dict(counts)
         row.submission = submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
-        row.state = StepState.DONE
-        row.save(update_fields=["finished_at", "counts", "submission", "state"])
+        row.state, row.held_since, row.error = StepState.DONE, None, ""
+        row.save(update_fields=["finished_at", "counts", "submission", "state", "held_since", "error"])
     return True
 
 

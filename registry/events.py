@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from exhibit.clock import now
+from exhibit.clock import SLACK, now
 from registry.models import Delivery, Event, EventKind, Owner, Webhook
 
 KEPT_FOR = timedelta(days=90)
@@ -62,7 +62,12 @@ def after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
 
 def settled(owner: Owner) -> QuerySet[Event]:
     """The owner's events that no other will come before."""
-    return Event.objects.filter(owner=owner, at__lt=now() - SETTLING)
+    return Event.objects.filter(is_settled(), owner=owner)
+
+
+def is_settled() -> Q:
+    """Events before which no other can come any more; one that a clock ahead has dated is as old as it gets."""
+    return ~Q(at__range=(now() - SETTLING, now() + SLACK))
 
 
 def forget_old() -> int:

@@ -11,8 +11,8 @@ from registry.models import Case, CaseEvent
 PHRASES: Mapping[str, str] = {
     "opened": _("Opened: %(party)s shows what may be a copy of work %(work)s."),
     "open": _("Open."),
-    "confirmed": _("Confirmed."),
-    "confirmed-demonstration": _("Confirmed (by the switch meant for demonstrations)."),
+    "confirmed": _("Not licensed."),
+    "confirmed-demonstration": _("Not licensed (by the switch meant for demonstrations)."),
     "licensed": _("Licensed."),
     "cleared": _("Cleared."),
     "covered": _("Covered by licence %(numbers)s."),

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +18,8 @@ from registry.locks import Lock, hold
 from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting, Owner
 
 WRITTEN_TOGETHER = 1000
+SET_BACK = timedelta(hours=1)
+"""By so much a clock may be set back without the log's times running backwards."""
 
 
 def submit(
@@ -39,9 +41,19 @@ def submit(
     sealed, content = _with_digest(opening, details)
     commitment, salt = commit(content)
     with transaction.atomic():
-        submission = LogSubmission.objects.create(type=type_, time=time or now(), commitment=commitment, owner=owner)
+        stated = time or _not_before_others(now())
+        submission = LogSubmission.objects.create(type=type_, time=stated, commitment=commitment, owner=owner)
         LogOpening.objects.create(submission=submission, salt=salt, content=content, details=sealed)
     return submission
+
+
+def _not_before_others(moment: datetime) -> datetime:
+    """A moment, or the time of the newest entry if a clock that was set back a little has that after it.
+
+    After a clock that was far ahead the log states the true time: what it stated then is seen to be wrong.
+    """
+    newest = LogSubmission.objects.order_by("-pk").values_list("time", flat=True).first()
+    return newest if newest is not None and moment < newest <= moment + SET_BACK else moment
 
 
 def _with_digest(

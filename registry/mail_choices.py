@@ -84,4 +84,4 @@ def due(stale_after: timedelta, most: int) -> list[int]:
 def with_news() -> Q:
     """Choices of members who want mails and haven't been told all that there is to tell."""
     new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
-    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(at__lt=now() - events.SETTLING)))
+    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled())))

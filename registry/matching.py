@@ -268,6 +268,7 @@ def decide(
         "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
         "decision": str(decision),
         "machine": _said_by_machine(case),
+        **({"undone": True} if ("undone", {}) in why else {}),
         "version": DECISION_VERSION,
         "who": str(who),
     }

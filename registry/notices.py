@@ -170,13 +170,24 @@ def held_draft(row: Notice) -> Iterator[Notice]:
         yield held
 
 
-def keep_signed(held: Notice, files: list[dict[str, Any]], text: Digest, *, by: str) -> None:
-    """Record that a person has signed a draft that the caller holds, with the exact bytes of what was signed."""
+def keep_signed(
+    held: Notice, files: list[dict[str, Any]], text: Digest, warned: Mapping[str, Mapping[str, Any]], *, by: str
+) -> None:
+    """Record that a person has signed a draft that the caller holds.
+
+    Args:
+        held: the draft.
+        files: the exact bytes of what was signed.
+        text: digest of the letter.
+        warned: what speaks against the work of each case, by its number, as the person was shown it.
+        by: who signed.
+    """
     held.state, held.signed_at, held.signed_by, held.files, held.text = State.SIGNED, now(), by, files, text
     held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
     _event(held, "signed", by=by)
     for one in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": one.answers, "files": _digests(files), "term_reason": one.term_reason}
+        about["warned"] = warned.get(str(one.case.number), {})
         trail.noticed(one.case, "notice signed", held.number, by=by, **about)
         history.record(one.case, "notice", by, ("notice-signed", {"number": held.number}))
 

@@ -9,6 +9,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.plain import one_line
 from registry import invitations, members, trail
 from registry.locks import Lock, hold
 from registry.models import Invitation, Membership, Owner, Role, User
@@ -29,14 +30,16 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
     Raises:
         WrongUseError: the name or the short name is taken, or can't be used.
     """
-    name = " ".join(name.split())
+    name = one_line(name)
     wanted = slug or slugify(name)[:MOST_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
     if wanted != slugify(wanted) or len(wanted) > MOST_SLUG:
         raise WrongUseError(
             f"{wanted!r} can't be a short name.", hint="Use small letters a to z, digits and hyphens, 50 at most."
         )
-    _check_name(Owner.objects.all(), name)
-    return _added(name, wanted, contact=contact, by=by)
+    with transaction.atomic():
+        hold(Lock.OWNERS)  # of two at the same moment one gets the name
+        _check_name(name, knows=Owner.objects.all())
+        return _added(name, wanted, contact=contact, by=by)
 
 
 def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
@@ -44,29 +47,34 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
 
     Args:
         person: who looks after it.
-        name: as documents show it; others than the operator don't learn whether somebody else has it.
+        name: as documents show it, and as bundles and trust lists name the owner: nobody else may have it. Others than
+            the operator aren't told who does.
         contact: where it is reached; shown in documents.
 
     Raises:
         WrongUseError: the name is taken or can't be used.
     """
-    name, by = " ".join(name.split()), person.get_username()
-    _check_name(Owner.objects.all() if is_operator(person) else Owner.objects.filter(memberships__user=person), name)
+    name, by = one_line(name), person.get_username()
+    knows = Owner.objects.all() if is_operator(person) else Owner.objects.filter(memberships__user=person)
     with transaction.atomic():
-        hold(Lock.OWNERS)  # two at the same moment would choose the same short name
+        hold(Lock.OWNERS)  # of two at the same moment one gets the name, and each a short name of its own
+        _check_name(name, knows=knows)
         owner = _added(name, _free_slug(name), contact=contact[:200], by=by)
         Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
         trail.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
     return owner
 
 
-def _check_name(known: QuerySet[Owner], name: str) -> None:
+def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
+    """Refuse a name that another owner has: whoever pins a key by a name must not be given a stranger's beside it."""
     if not name:
         raise WrongUseError(_("An owner needs a name."))
     if len(name) > MOST_NAME:
         raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MOST_NAME})
-    if known.filter(name=name).exists():
+    if knows.filter(name__iexact=name).exists():
         raise WrongUseError(_("There is an owner named “%(name)s” already.") % {"name": name})
+    if Owner.objects.filter(name__iexact=name).exists():
+        raise WrongUseError(_("This name can't be used here."), hint=_("Add what tells you apart, such as a place."))
 
 
 def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:

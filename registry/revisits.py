@@ -105,7 +105,8 @@ def _crawl(owner_id: int) -> Crawl:
     if running is not None:
         return running
     number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
-    return Crawl.objects.create(watch=watch, number=number, state=StepState.DOING, started_at=now())
+    made = {"state": StepState.DOING, "started_at": now(), "sources": watch.sources}
+    return Crawl.objects.create(watch=watch, number=number, **made)
 
 
 def _watch(owner: Owner) -> Watch:

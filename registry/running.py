@@ -70,6 +70,15 @@ def heartbeats() -> list[Heartbeat]:
     return list(Heartbeat.objects.filter(seen_at__gte=now() - FORGOTTEN).order_by("name"))
 
 
+def silent_hosts() -> set[str]:
+    """Machines whose workers were all heard of once and are silent now."""
+    heard: dict[str, datetime] = {}
+    for name, seen in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
+        host = name.rpartition("@")[2]
+        heard[host] = max(seen, heard.get(host, seen))
+    return {host for host, seen in heard.items() if seen < now() - SILENT}
+
+
 def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) -> None:
     """Add one run of a step to what it has taken today."""
     moment = now()

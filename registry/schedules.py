@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from exhibit.clock import now
+from exhibit.clock import SLACK, now
 from registry import searching
 from registry.crawling import PAST, SEARCH, NewUrl, add_urls
 from registry.models import UNFINISHED, Crawl, StepState, Watch
@@ -64,6 +64,19 @@ def move_on(watch: Watch, moment: datetime) -> None:
         watch.save(update_fields=["next_run_at"])
 
 
+def bring_back(watch: Watch, moment: datetime) -> bool:
+    """Let a watch run within its interval whose next time was set while the clock was ahead; it keeps its rhythm.
+
+    A first run may lie a week ahead, where a weekday was chosen.
+    """
+    every = timedelta(seconds=watch.interval_seconds)
+    if watch.next_run_at is None or watch.next_run_at <= moment + max(every, WEEK) + SLACK:
+        return False
+    earlier = watch.next_run_at - every * -(-(watch.next_run_at - moment) // every)
+    came = following(earlier, every, moment)
+    return bool(Watch.objects.filter(pk=watch.pk, next_run_at=watch.next_run_at).update(next_run_at=came))
+
+
 def due_watches() -> list[int]:
     """Watches whose next run is due and that have no crawl under way."""
     return due_since(now())
@@ -103,7 +116,8 @@ def _has_crawl_under_way(watch: Watch) -> bool:
 
 def _begin(watch: Watch, moment: datetime) -> Crawl:
     number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
-    crawl = Crawl.objects.create(watch=watch, number=number, state=StepState.DOING, started_at=moment)
+    made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
+    crawl = Crawl.objects.create(watch=watch, number=number, **made)
     searching.begin(crawl, watch.sources)
     sources = [source for source in watch.sources if source["kind"] not in (PAST, SEARCH)]
     add_urls(crawl.pk, [NewUrl(source["url"], _kind(source["kind"]), 0) for source in sources])

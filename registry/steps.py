@@ -1,15 +1,21 @@
-"""Claiming rows for steps: one conditional UPDATE, safe against any number of workers, and safe to repeat."""
+"""Claiming rows for steps: one conditional UPDATE, safe against any number of workers, and safe to repeat.
 
-from collections.abc import Iterable, Iterator
+A row ends as done, or as given up after some tries. What fails for want of the machine is no try: the row is held up,
+and goes on by itself when that is mended.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, Window
+from django.db.models.functions import Coalesce, Greatest, RowNumber
 
 from exhibit.clock import now
+from exhibit.errors import ExhibitError
+from exhibit.machine import has_ended, host_of_process, machine_fault, this_process
 from registry.models.steps import Claimable, StepState
 
 MAX_ATTEMPTS = 5
@@ -17,7 +23,9 @@ SUSPECT_FROM = 2
 """A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
 
 FIRST_PAUSE = timedelta(seconds=5)
-HELD_UP_FOR = timedelta(minutes=1)
+LONGEST_HOLD = timedelta(minutes=5)
+DIED = "The worker died on this row."
+BROKE_OFF = "The step broke off:"
 
 _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
@@ -55,13 +63,14 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
     with transaction.atomic():
         free = manager.select_for_update(skip_locked=True, no_key=True).filter(due(stale_after), pk__in=list(ids))
         attempts = dict(free.order_by("pk").values_list("pk", "attempts"))
-        sentence = f"Whoever worked at it ended before the end, {MAX_ATTEMPTS} times."
         worn = [pk for pk, count in attempts.items() if count >= MAX_ATTEMPTS]
-        manager.filter(pk__in=worn).update(state=StepState.FAILED, error=sentence)
+        died = Value(f"The worker died {MAX_ATTEMPTS} times on this row.")
+        cause = Case(When(error__startswith=BROKE_OFF, then=F("error")), default=died, output_field=TextField())
+        manager.filter(pk__in=worn).update(state=StepState.FAILED, error=cause)
         suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]
         taken = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
         manager.filter(pk__in=taken).update(
-            state=StepState.DOING, claimed_at=now(), attempts=F("attempts") + 1, error=""
+            state=StepState.DOING, claimed_at=now(), claimed_by=this_process(), attempts=F("attempts") + 1
         )
     return taken
 
@@ -69,7 +78,7 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
 def finish(model: type[Claimable], ids: Iterable[int]) -> None:
     """Mark rows as done; to be called in the transaction that records their results."""
     rows = list(ids)
-    model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, error="")  # noqa: SLF001 - Django's public name
+    model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, held_since=None, error="")  # noqa: SLF001 - Django's public name
     if (ended := _ended.get()) is not None:
         ended += rows
 
@@ -88,25 +97,84 @@ def counted() -> Iterator[list[int]]:
 def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:
     """Put a claimed row off for a reason that is no failure, told in a sentence: it counts as no attempt."""
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)  # noqa: SLF001 - Django's public name
-    claimed.update(state=StepState.TODO, not_before=until, attempts=0, error=sentence)
+    claimed.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
 def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str) -> None:
-    """Put claimed rows off because of something that all of them need; none of them is given up for that.
+    """Put claimed rows off because of what is amiss with the machine, or with what all of them need.
+
+    It counts as no attempt, and they are tried again after pauses that grow from seconds to some minutes.
 
     Args:
         model: which rows.
         ids: the rows; those that have ended meanwhile stay as they are.
         sentence: what is amiss, for the operator.
     """
+    moment = now()
     claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)  # noqa: SLF001 - Django's public name
-    claimed.update(state=StepState.TODO, not_before=now() + HELD_UP_FOR, attempts=0, error=sentence)
+    for pk, since in claimed.values_list("pk", "held_since"):
+        pause = min(max(moment - (since or moment), FIRST_PAUSE), LONGEST_HOLD)
+        claimed.filter(pk=pk).update(
+            state=StepState.TODO,
+            not_before=moment + pause,
+            held_since=Coalesce("held_since", Value(moment)),
+            attempts=Greatest(F("attempts") - 1, 0),
+            error=sentence,
+        )
 
 
-def held_up(model: type[Claimable]) -> str:
-    """What rows wait for that were held up; empty when there are none."""
-    rows = model._default_manager.filter(state=StepState.TODO, attempts=0, not_before__isnull=False)  # noqa: SLF001 - Django's public name
-    return rows.exclude(error="").order_by("-not_before").values_list("error", flat=True).first() or ""
+@contextmanager
+def ending(model: type[Claimable], ids: Sequence[int]) -> Iterator[None]:
+    """Work at claimed rows; an error that is the machine's holds them up, one of ours ends the try of each."""
+    try:
+        yield
+    except (ExhibitError, OSError) as error:
+        if fault := machine_fault(error):
+            hold_up(model, ids, fault)
+        elif isinstance(error, ExhibitError):
+            for pk in ids:
+                fail(model, pk, str(error), retry=error.retry)
+        else:
+            raise
+
+
+def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
+    """Let go of rows of this process after an error that no step expects, such as a lost connection."""
+    mine = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())  # noqa: SLF001 - Django's public name
+    if fault := machine_fault(error):
+        hold_up(model, mine.values_list("pk", flat=True), fault)
+    elif isinstance(error, Exception):
+        said = f"{BROKE_OFF} {type(error).__name__}."
+        mine.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=said)
+    else:  # somebody ends the process
+        mine.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
+
+
+def release_ended(models: Iterable[type[Claimable]], silent_hosts: Iterable[str]) -> int:
+    """Free the rows whose claimers have ended without letting go: killed processes, and those of hosts that are gone.
+
+    The first time at once; a row on which they die again and again waits longer each time.
+
+    Args:
+        models: which rows.
+        silent_hosts: hosts of which nothing has been heard for long.
+
+    Returns:
+        How many rows were freed.
+    """
+    gone, freed = set(silent_hosts) - {host_of_process(this_process())}, 0
+    for model in models:
+        claimed = model._default_manager.filter(state=StepState.DOING).exclude(claimed_by="")  # noqa: SLF001 - Django's public name
+        names = set(claimed.order_by().values_list("claimed_by", flat=True).distinct())
+        ended = [name for name in names if has_ended(name) or host_of_process(name) in gone]
+        rows = claimed.filter(claimed_by__in=ended)
+        for attempts in set(rows.order_by().values_list("attempts", flat=True)) if ended else ():
+            pause = FIRST_PAUSE * 4 ** min(attempts - 1, MAX_ATTEMPTS) if attempts > 1 else None
+            until = None if pause is None else now() + pause
+            freed += rows.filter(attempts=attempts).update(
+                state=StepState.TODO, not_before=until, held_since=None, error=DIED
+            )
+    return freed
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:
@@ -126,6 +194,7 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
     claimed.update(
         state=StepState.TODO if again else StepState.FAILED,
         not_before=now() + FIRST_PAUSE * 4 ** max(attempts - 1, 0) if again else None,
+        held_since=None,
         error=sentence,
     )
 
@@ -138,24 +207,19 @@ def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
     with transaction.atomic():
         given_up = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
         again = list(given_up.order_by("pk").values_list("pk", flat=True))
-        fresh = {"not_before": None, "claimed_at": None, "attempts": 0, "error": "", "waits_since": now()}
+        fresh = {
+            "not_before": None,
+            "held_since": None,
+            "claimed_at": None,
+            "attempts": 0,
+            "error": "",
+            "waits_since": now(),
+        }
         model._default_manager.filter(pk__in=again).update(state=StepState.TODO, **fresh)  # noqa: SLF001 - Django's public name
     return again
 
 
-def give_back(
-    model: type[Claimable], ids: Iterable[int], since: datetime, *, until: datetime | None = None, error: str = ""
-) -> None:
-    """Let go of those of the rows that were claimed since a moment, by a claimer that was interrupted.
-
-    A row that another claimer took at the same time may be worked off twice, which every step tolerates.
-
-    Args:
-        model: which rows.
-        ids: the rows.
-        since: when the claimer began.
-        until: when they may be claimed again; at once, if absent.
-        error: what happened, for the operator.
-    """
-    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_at__gte=since)  # noqa: SLF001 - Django's public name
-    rows.update(state=StepState.TODO, not_before=until, error=error)
+def give_back(model: type[Claimable], ids: Iterable[int]) -> None:
+    """Let go of those of the rows that this process has claimed, for whoever comes next."""
+    rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())  # noqa: SLF001 - Django's public name
+    rows.update(state=StepState.TODO, not_before=None)

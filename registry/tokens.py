@@ -11,12 +11,15 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.plain import one_line
 from registry import trail
 from registry.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
 
 START = "exh_"
 """What all tokens begin with, so that scanners of leaked secrets know them."""
 MOST_DAYS = 366
+MOST = 50
+"""Tokens that one person may have with an owner."""
 _BYTES = 32
 _SHOWN = 10
 _MINUTE = timedelta(minutes=1)
@@ -38,13 +41,15 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
     Raises:
         WrongUseError: the name is empty, the scopes are none, unknown or beyond the role, or the days are out of range.
     """
-    name = " ".join(name.replace("\0", "").split())[:100]
+    name = one_line(name)[:100]
     if not name:
         raise WrongUseError(_("A token needs a name."))
     if not scopes or set(scopes) - set(permitted(owner, user)):
         raise WrongUseError(_("Choose what the token permits, within your role."))
     if not 1 <= days <= MOST_DAYS:
         raise WrongUseError(_("A token is valid for 1 to 366 days."))
+    if _valid().filter(owner=owner, user=user).count() >= MOST:
+        raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MOST})
     secret = START + secrets.token_urlsafe(_BYTES)
     ordered = [scope.value for scope in Scope if scope in scopes]
     begun = now()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count
 
-from exhibit.clock import now
+from exhibit.clock import SLACK, now
 from registry.models import AnchorReceipt, Bundle, StepState, WitnessState
 from registry.steps import SUSPECT_FROM
 
@@ -98,7 +98,7 @@ def health() -> Mapping[tuple[str, str], Health]:
 
 def stamped_directly_since(moment: datetime) -> int:
     """How many bundles that were sealed since then have had their seal digest given to a witness itself."""
-    return Bundle.objects.filter(sealed_at__gte=moment, receipts__isnull=False).distinct().count()
+    return Bundle.objects.filter(sealed_at__range=(moment, now() + SLACK), receipts__isnull=False).distinct().count()
 
 
 def _health(rows: Sequence[WitnessState], owed: int) -> Health:

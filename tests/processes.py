@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
     """Look again and again until something is so; fails after some time."""
     until = time.monotonic() + seconds
     while not condition():

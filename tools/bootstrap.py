@@ -6,6 +6,8 @@ hash is pinned here. uv then makes the environment and installs what ``requireme
     python3 tools/bootstrap.py                  makes .venv, or does nothing when it is up to date
     python3 tools/bootstrap.py runtime [EXTRA…] the same without what only development needs; extras by their names
     python3 tools/bootstrap.py lock [--upgrade]  writes requirements/*.txt anew after a change in pyproject.toml
+    python3 tools/bootstrap.py fuzz             installs what leads fuzzing, where there is a wheel of it
+    python3 tools/bootstrap.py audit [--dry-run] asks an advisory service about all pinned packages
 
 The index is UV_DEFAULT_INDEX, UV_INDEX_URL or PIP_INDEX_URL where one of them is set, else the public one.
 SSL_CERT_FILE and the usual proxy variables count. Nothing is written outside the checkout and uv's cache.
@@ -33,6 +35,7 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_UV = (0, 8)
 PUBLIC_INDEX = "https://pypi.org/simple"
 UV_VERSION = "0.13.8"
+AUDITOR = "pip-audit@2.10.1"
 UV_WHEELS = {
     ("Linux", "x86_64"): (
         "manylinux_2_17_x86_64.manylinux2014_x86_64",
@@ -70,6 +73,14 @@ def main(arguments: list[str]) -> int:
             setup("requirements/runtime.txt", *(f"requirements/extra-{name}.txt" for name in arguments[1:]))
         elif arguments[0] == "lock" and set(arguments[1:]) <= {"--upgrade"}:
             lock(arguments[1:])
+        elif arguments == ["fuzz"]:
+            fuzz = ["--python", ".venv", "--require-hashes", "--only-binary", ":all:", "-r", "requirements/fuzz.txt"]
+            call(find_uv(), "pip", "install", "--quiet", *fuzz)
+        elif arguments[0] == "audit" and set(arguments[1:]) <= {"--dry-run"}:
+            pinned = [
+                word for name in ("dev", "redis", "fuzz") for word in ("--requirement", f"requirements/{name}.txt")
+            ]
+            call(find_uv(), "tool", "run", AUDITOR, "--require-hashes", "--disable-pip", *pinned, *arguments[1:])
         else:
             print(__doc__)
             return 2
@@ -164,7 +175,9 @@ def lock(options: list[str]) -> None:
     for name in optional:
         extra = ["--extra", name, "-c", "requirements/dev.txt", "-o", f"requirements/extra-{name}.txt"]
         call(uv, "pip", "compile", "pyproject.toml", *shared, *extra)
-    call(uv, "pip", "compile", "requirements/redis.in", "--no-deps", *shared, "-o", "requirements/redis.txt")
+    for name in ("redis", "fuzz"):
+        source = f"requirements/{name}"
+        call(uv, "pip", "compile", f"{source}.in", "--no-deps", *shared, "-o", f"{source}.txt")
     for path in folder.glob("*.txt"):
         if "://" in path.read_text(encoding="utf-8"):
             raise BootstrapError(f"{path.name} holds an address, so it would tie everybody to one index.")

@@ -70,9 +70,13 @@ def sections(page: str) -> list[Section]:
     return found
 
 
-def check(folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str]) -> Iterator[Outcome]:
-    """Run every section in an unpacked bundle; a remark is added to what is said of a section with this need."""
+def check(
+    folder: Path, environment: Mapping[str, str], remarks: Mapping[str, str], only: str = ""
+) -> Iterator[Outcome]:
+    """Run every section, or only one, in an unpacked bundle; a remark is added to one with this need."""
     for section in sections(PAGE.read_text("utf-8")):
+        if only not in {"", section.title}:
+            continue
         lacking = [reason for need in section.needs if (reason := _lacks(need, folder, environment))]
         if lacking:
             yield Outcome(section.title, "not run", "; ".join(lacking))

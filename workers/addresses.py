@@ -11,9 +11,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from exhibit.config import Config
 from exhibit.errors import ConfigError
+from exhibit.secrets import redis_password
 
 DATABASE_NAME = "exhibit"
 DATABASE_USER = "exhibit"
+SECONDS_TO_CONNECT = 5
+"""For so long a connection to the database is waited for, unless ``DATABASE_URL`` says otherwise."""
 
 # sun_path holds 108 bytes with the zero at the end; the longest name in the folder is PostgreSQL's ``.s.PGSQL.5432``
 _LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")
@@ -25,7 +28,8 @@ def socket_folder(config: Config) -> Path:
     if len(os.fsencode(usual)) <= _LONGEST_SOCKET_FOLDER:
         return usual
     mark = hashlib.sha256(os.fsencode(config.data_dir)).hexdigest()[:16]
-    return Path("/tmp") / f"exhibit-{os.geteuid()}-{mark}"  # noqa: S108 - made with 0700 and checked before use
+    base = Path("/run") if os.geteuid() == 0 and Path("/run").is_dir() else Path("/tmp")  # noqa: S108 - checked before use
+    return base / f"exhibit-{os.geteuid()}-{mark}"
 
 
 def redis_socket(config: Config) -> Path:
@@ -48,7 +52,11 @@ def django_database(config: Config) -> dict[str, Any]:
         raise ConfigError("DATABASE_URL can't be read.", hint=hint) from error
     usual = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     entry: dict[str, Any] = {name: str(given.pop(key, "") or "") for name, key in usual.items()}
-    return {"ENGINE": "django.db.backends.postgresql", **entry, "OPTIONS": given}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **entry,
+        "OPTIONS": {"connect_timeout": SECONDS_TO_CONNECT, **given},
+    }
 
 
 def redis_url(config: Config) -> str:
@@ -56,12 +64,15 @@ def redis_url(config: Config) -> str:
     given = config.redis_url
     if given.startswith("redis+socket://"):
         return given.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
-    return given or f"unix://{quote(str(redis_socket(config)))}?{urlencode({'db': 0})}"
+    return given or f"unix://:{redis_password(config)}@{quote(str(redis_socket(config)))}?{urlencode({'db': 0})}"
 
 
 def broker_url(config: Config) -> str:
     """Redis as Celery reads it."""
-    return config.redis_url or f"redis+socket://{quote(str(redis_socket(config)))}?{urlencode({'virtual_host': 0})}"
+    if config.redis_url:
+        return config.redis_url
+    where = f":{redis_password(config)}@{quote(str(redis_socket(config)))}"
+    return f"redis+socket://{where}?{urlencode({'virtual_host': 0})}"
 
 
 def local_site(config: Config) -> str:

@@ -20,6 +20,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.config import FILE_NAME, Config
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.secrets import REDIS_PASSWORD
 from registry.models import LogCheckpoint, LogEntry
 from workers.backup_format import (
     BLOBS,
@@ -128,7 +129,9 @@ def log_state(house: House) -> LogState:
 def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere."""
     named = [path for one in config.anchors for name in KEY_FILES if (path := getattr(one, name, None)) is not None]
-    secrets = sorted(one for one in (config.data_dir / "secrets").rglob("*") if one.is_file())
+    secrets = sorted(
+        one for one in (config.data_dir / "secrets").rglob("*") if one.is_file() and one.name != REDIS_PASSWORD
+    )
     kept = [config.data_dir / FILE_NAME, *own_mappings(config), *(secrets if keys else []), *named]
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:

@@ -9,6 +9,7 @@ files/…                   of the data folder: exhibit.toml, searches/, secrets
 
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from exhibit.errors import IntegrityError, NotFoundError
 FORMAT = "exhibit-backup/1"
 DESCRIPTION = "backup.json"
 BLOBS, FILES = "blobs/", "files/"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _HINT = "Make another backup, or take an earlier one."
 
 
@@ -115,8 +117,6 @@ def members(place: Path) -> Iterator[tuple[str, BinaryIO]]:
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is not None:
                     yield member.name, stream  # type: ignore[misc] # a reader of bytes
-    except tarfile.TarError as error:
-        raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
     except FileNotFoundError as error:
         raise NotFoundError(f"There is no backup {place}.") from error
 
@@ -153,26 +153,39 @@ class _Found:
 
 def _read(place: Path) -> _Found:
     found = _Found({}, set(), {})
-    for name, stream in members(place):
-        if name == DESCRIPTION:
-            found.description = parse_description(stream.read())
-        elif name.startswith(BLOBS):
-            digest = digest_of(stream)
-            if blob_name(digest) == name:
-                found.blobs.add(bytes.fromhex(digest))
-        elif name.startswith("blobs-"):
-            found.listed[name] = stream.read()
-            found.digests[name] = Digest.of(found.listed[name]).hex
-        else:
-            found.digests[name] = digest_of(stream)
+    try:
+        for name, stream in members(place):
+            _note(found, name, stream)
+    except (tarfile.TarError, EOFError) as error:  # it ends within a file
+        raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
+    except OSError as error:
+        raise IntegrityError(f"{place} can't be read: {error.strerror or error}.", hint=_HINT) from error
     return found
+
+
+def _note(found: _Found, name: str, stream: BinaryIO) -> None:
+    if name == DESCRIPTION:
+        found.description = parse_description(stream.read())
+    elif name.startswith(BLOBS):
+        digest = digest_of(stream)
+        if blob_name(digest) == name:
+            found.blobs.add(bytes.fromhex(digest))
+    elif name.startswith("blobs-"):
+        found.listed[name] = stream.read()
+        found.digests[name] = Digest.of(found.listed[name]).hex
+    else:
+        found.digests[name] = digest_of(stream)
 
 
 def _hold_against(found: _Found, description: Description) -> None:
     parts = (description.rows, description.listed, *description.files)
     wrong = [part.name for part in parts if found.digests.get(part.name) != part.digest]
     digests = found.listed.get(description.listed.name, b"").decode("ascii", "replace").split()
-    wrong += [blob_name(digest) for digest in digests if bytes.fromhex(digest) not in found.blobs]
+    wrong += [
+        blob_name(digest)
+        for digest in digests
+        if not _DIGEST.fullmatch(digest) or bytes.fromhex(digest) not in found.blobs
+    ]
     if wrong:
         named = ", ".join(wrong[:3])
         sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {named}."

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from evidence.bundle import Withheld, write_bundle
-from evidence.device import signs
 from evidence.facts import CaseFacts
+from evidence.keys import holds
 from evidence.manifest import FACTS_PATH, Manifest
 from evidence.sealing import TITLE_DOCUMENT, SealedCase
 from exhibit.digests import Digest
@@ -16,7 +16,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import history
 from registry.log import submit
-from registry.models import AnchorReceipt, BlockedDigest, Bundle, Countersignature
+from registry.models import AnchorReceipt, BlockedDigest, Bundle, Countersignature, WithheldFile
 from workers.proofs import best_checkpoint, proofs_of
 from workers.showing import reported_files
 from workers.wiring import House
@@ -99,11 +99,15 @@ def _withheld(house: House, bundle: Bundle, sealed: SealedCase) -> Withheld | No
 
 
 def purged(house: House, sealed: SealedCase) -> Withheld | None:
-    """The files that a purge has removed, or ``None`` where it has removed none."""
+    """The files that a purge has removed or set aside, or ``None`` where there are none."""
     missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in house.blobs}
-    blocked = dict(BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason"))
-    gone = sorted(path for path, digest in missing.items() if digest in blocked)
-    reasons = sorted({f"Removed by the operator: {reason}" for reason in blocked.values()})
+    blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
+    said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
+    for one in WithheldFile.objects.filter(digest__in=missing.values()):
+        what = "Withheld from view by the operator" if one.kept else "Removed by the operator"
+        said.setdefault(one.digest, f"{what}: {one.reason}")
+    gone = sorted(path for path, digest in missing.items() if digest in said)
+    reasons = sorted({said[missing[path]] for path in gone})
     return Withheld(tuple(gone), " ".join(reasons)) if gone else None
 
 
@@ -122,7 +126,7 @@ def file_countersignature(house: House, bundle: Bundle, signature: bytes) -> Cou
     manifest = sealed_case(house, bundle).manifest.to_json()
     with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
         keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
-        key = next((one for one in keys if signs(bytes(one.public_key), signature, manifest)), None)
+        key = next((one for one in keys if holds(bytes(one.public_key), signature, manifest)), None)
         if key is None:
             sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
             hint = "`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest."

@@ -7,12 +7,15 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
 
 from exhibit.config import Config, load_config
 from exhibit.logs import about
+from exhibit.private import keep_private
 from workers.addresses import broker_url
 from workers.batches import batches
 
+keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 
 TASK_SECONDS = 570
@@ -35,16 +38,18 @@ QUEUES = {
     "exhibit.refingerprint": "match",
     "exhibit.votes": "match",
     "exhibit.capture": "evidence",
-    "exhibit.seal": "evidence",
+    "exhibit.capture_asked": "asked",
+    "exhibit.seal": "asked",
     "exhibit.witness": "evidence",
-    "exhibit.report": "evidence",
-    "exhibit.ledger": "evidence",
-    "exhibit.notice": "evidence",
-    "exhibit.package": "evidence",
+    "exhibit.report": "asked",
+    "exhibit.ledger": "asked",
+    "exhibit.notice": "asked",
+    "exhibit.package": "asked",
     "exhibit.deliver": "evidence",
     "exhibit.mail": "evidence",
 }
-"""The queue of each task; what isn't named is short and goes to ``default``, which never waits behind long work."""
+"""The queue of each task. What a person waits for goes to ``asked`` and never stands behind what a crawl brings; what
+isn't named is short and goes to ``default``, which never waits behind long work."""
 
 
 def all_queues() -> frozenset[str]:
@@ -79,8 +84,8 @@ def make_app(config: Config) -> Celery:
         worker_hijack_root_logger=False,
         enable_utc=True,
         timezone="UTC",
-        # kept in memory: a missed tick is made good by the next one
-        beat_scheduler="celery.beat:Scheduler",
+        # a missed tick is made good by the next one
+        beat_scheduler="workers.beat:Rhythm",
         beat_schedule={
             "tick": {
                 "task": "exhibit.tick",
@@ -107,7 +112,7 @@ app = make_app(load_config())
 
 def send(step: str, ids: Sequence[int]) -> None:
     """Send hints for rows; what can't be sent is found by the tick."""
-    with contextlib.suppress(OperationalError):
+    with contextlib.suppress(OperationalError, RedisError):  # it doesn't answer, or its disk is full
         for rows in batches(step, ids):
             app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
 
@@ -119,7 +124,7 @@ def queued(step: str) -> int:
             channel: Any = connection.default_channel
             queue = QUEUES.get(f"exhibit.{step}", "default")
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (OperationalError, ChannelError):  # a queue is made by its first message
+    except (OperationalError, ChannelError, RedisError):  # a queue is made by its first message
         return 0
 
 
@@ -127,7 +132,7 @@ def workers_answer(seconds: float = 1.0) -> bool:
     """Whether a worker answers, on this machine or on another; takes all of the time when none does."""
     try:
         return bool(app.control.ping(timeout=seconds, limit=1))
-    except OperationalError:
+    except (OperationalError, RedisError):
         return False
 
 
@@ -141,7 +146,7 @@ def restore_unacknowledged(config: Config) -> int:
     """
     try:
         return _restore(make_app(config))
-    except OperationalError:
+    except (OperationalError, RedisError):
         return 0
 
 

@@ -25,8 +25,8 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
     planted = canaries.results(crawls)
     return tuple(
         CrawlCoverage(
-            source=crawl.watch.sources[0]["url"],
-            kind=crawl.watch.sources[0]["kind"],
+            source=crawl.sources[0]["url"],
+            kind=crawl.sources[0]["kind"],
             started=crawl.started_at,
             finished=crawl.finished_at,
             pages=crawl.pages,
@@ -35,7 +35,7 @@ def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
             refused=tuple(refused[crawl.pk]),
             canaries=sum(one.outcome is not canaries.Outcome.WAITING for one in planted.get(crawl.pk, ())),
             ended=crawl.reason,
-            further=tuple(one["url"] for one in crawl.watch.sources[1:]),
+            further=tuple(one["url"] for one in crawl.sources[1:]),
             canaries_found=sum(one.outcome is canaries.Outcome.FOUND for one in planted.get(crawl.pk, ())),
         )
         for crawl in crawls

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crawler.job import Job
+from exhibit.errors import ExitCode, ServiceMissingError
+from workers.processes import last_lines
 from workers.services import CHECKOUT
 
 _PIECE = 1 << 16
@@ -23,7 +25,8 @@ def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[byt
         pause: seconds of silence after which ``None`` comes instead of a line.
 
     Yields:
-        The child's lines as they are written, each with its newline. A last line that was cut off is left out.
+        The child's lines as they are written, each with its newline. A last line that was cut off is left out. Asking
+        for more raises ``ServiceMissingError`` when the child has ended because it can't write.
     """
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     job.bytes_dir.mkdir(parents=True, exist_ok=True)
@@ -31,18 +34,18 @@ def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[byt
     job_file.write_text(job.to_json(), encoding="utf-8")
     command = [sys.executable, "-m", "crawler", str(job_file)]
     with (
-        (spool / "log").open("wb") as log,
+        (spool / "child.log").open("wb") as log,
         subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=CHECKOUT
         ) as process,
     ):
         try:
-            yield _lines(process, pause)
+            yield _lines(process, spool, pause)
         finally:
             process.kill()
 
 
-def _lines(process: "subprocess.Popen[bytes]", pause: float) -> Iterator[bytes | None]:
+def _lines(process: "subprocess.Popen[bytes]", spool: Path, pause: float) -> Iterator[bytes | None]:
     assert process.stdout is not None
     rest = b""
     with selectors.DefaultSelector() as selector:
@@ -53,6 +56,8 @@ def _lines(process: "subprocess.Popen[bytes]", pause: float) -> Iterator[bytes |
                 continue
             piece = process.stdout.read1(_PIECE)  # type: ignore[attr-defined] # a pipe's reader is buffered
             if not piece:
+                if process.wait() == ExitCode.SERVICE_MISSING:
+                    raise ServiceMissingError(last_lines(spool, "child", 1).removeprefix("crawler: "))
                 return
             *whole, rest = (rest + piece).split(b"\n")
             for line in whole:

@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from evidence.bundle import write_bundle
 from evidence.documents import DEPOSIT_PARTY, render_deposit_record
+from evidence.documents.made_with import made_with
 from evidence.facts import CaseFacts, DecisionFacts, LicenceCheckFacts, LogProof, OwnerFacts, PartyFacts, WorkFacts
 from evidence.manifest import Manifest
 from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
@@ -17,13 +18,15 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log import submit
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
+from registry.trail import changed
 from workers.bundles import purged, sealed_facts
 from workers.documents import in_each_language, languages_of
 from workers.facts import software, work_facts
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.lazy_pictures import LazyPictures
+from workers.ownership import warnings_of
 from workers.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
-from workers.registrations import submission_of
+from workers.registrations import further_submissions_of, submission_of
 from workers.wiring import House
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
@@ -50,6 +53,10 @@ def make_deposit(house: House, work: Work, *, by: str) -> Deposit:
         if meanwhile is not None:
             return meanwhile
         still_counts(key)
+        warned = warnings_of(work)
+        if warned:
+            about = {"record": number, "warned": warned, "work": work.number}
+            changed("deposit record made", by=by, owner=work.owner, about=about)
         return Deposit.objects.create(
             work=work,
             number=number,
@@ -102,18 +109,15 @@ def sealed_deposit(house: House, deposit: Deposit) -> SealedCase:
 def _says_the_same(house: House, deposit: Deposit, work: Work) -> bool:
     """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
     sealed = sealed_facts(house, sealed_deposit(house, deposit))
-    present = _work(house, work, sealed.work.registration)
+    present = _work(house, work, sealed.work.registration, sealed.work.further_registrations)
     return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
 
 
 def _facts(house: House, work: Work, number: int) -> CaseFacts:
     moment = now()
-    checkpoint = _registered_under(house, work)
-    submission = submission_of(work)
-    proof = None
-    if checkpoint is not None and submission is not None:
-        logged = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
-        proof = log_proof(house, logged, checkpoint)
+    submission, further = submission_of(work), further_submissions_of(work)
+    checkpoint = _registered_under(house, submission, further)
+    proof, *others = [_proof(house, one, checkpoint) for one in (submission, *further)]
     return CaseFacts(
         number=f"work {work.number}",
         bundle=number,
@@ -123,29 +127,39 @@ def _facts(house: House, work: Work, number: int) -> CaseFacts:
         opened_at=work.registered_at,
         written_at=moment,
         software=software(),
-        work=_work(house, work, proof),
+        work=_work(house, work, proof, tuple(one for one in others if one is not None)),
         sightings=(),
         matches=(),
         licence_check=LicenceCheckFacts(moment, 0, covered=False, result=NOT_SEARCHED, reasons=()),
         decision=DecisionFacts("open", "", None, "", demonstration=False),
         witnesses=checkpoint_witnesses(checkpoint),
         not_checked=(),
+        made_with=made_with(house.config.time_zone),
     )
 
 
-def _work(house: House, work: Work, registration: LogProof | None) -> WorkFacts:
+def _work(house: House, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
     """What is declared and recorded of a work, and since when somebody else's registration of the like is known."""
     first = work.conflicts.order_by("earlier_registered_at").first()
     earlier = None if first is None else first.earlier_registered_at
-    return replace(work_facts(house, work, registration), earlier_registration=earlier)
+    return replace(work_facts(house, work, registration, further), earlier_registration=earlier)
 
 
-def _registered_under(house: House, work: Work) -> LogCheckpoint | None:
+def _proof(house: House, submission: LogSubmission | None, checkpoint: LogCheckpoint | None) -> LogProof | None:
+    if submission is None or checkpoint is None:
+        return None
+    logged = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
+    return log_proof(house, logged, checkpoint)
+
+
+def _registered_under(
+    house: House, submission: LogSubmission | None, further: list[LogSubmission]
+) -> LogCheckpoint | None:
     """The checkpoint over its registration that most witnesses have answered for; signed now where there is none."""
-    submission = submission_of(work)
     if submission is None:
         return None
-    return best_covering(submission.pk) or checkpoint_covering(house, [submission])
+    checkpoint = None if further else best_covering(submission.pk)
+    return checkpoint or checkpoint_covering(house, [submission, *further])
 
 
 def _records(house: House, facts: CaseFacts) -> list[ContentFile]:

@@ -53,7 +53,7 @@ def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> Emai
         told: the events that came since the last mail.
     """
     user, owner = choice.user, choice.owner
-    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
+    with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
         others = [(_sentence(event), absolute(house.config, page_of(event))) for event in told if _sentence(event)]
         if not waiting and not others:

@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exhibit.config import AnchorConfig, Config
+from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
+from workers.keeper import are_kept
 from workers.mail import mail_folder, sender
 from workers.postgres import database_answers
 from workers.processes import service_user
@@ -19,6 +21,8 @@ from workers.words import gettext as _
 from workers.words import ngettext
 
 _GIB = 1024**3
+DAMAGED = "damaged"
+"""The file of the data folder that lists exact bytes that have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,12 @@ def examine(config: Config) -> tuple[Check, ...]:
     probes: tuple[Callable[[Config], Check], ...] = (
         _data_folder,
         disk_check,
+        damage_check,
         _database,
         _redis,
         _chinese_font,
         _browser,
+        _browser_limits,
         _openssl,
         _mail,
         search_check,
@@ -59,9 +65,24 @@ def examine(config: Config) -> tuple[Check, ...]:
 
 def examine_all(config: Config) -> tuple[Check, ...]:
     """What :func:`examine` says of the machine and, while the database answers, what its rows say of the house."""
-    house = examine_house(config) if database_answers(config) else ()
+    if database_answers(config):
+        house = examine_house(config)
+    else:
+        house = (_silent_database(config),) if are_kept(config) else ()
+    machine = examine(config)
+    if any(check.name.startswith("witness ") and not check.ok for check in machine):
+        # it doesn't answer at this moment, whatever it did when it was asked last
+        house = tuple(check for check in house if check.name != "witnesses" or not check.ok)
     told = {check.name for check in house}
-    return (*(check for check in examine(config) if check.name not in told), *house)
+    return (*(check for check in machine if check.name not in told), *house)
+
+
+def _silent_database(config: Config) -> Check:
+    log = config.data_dir / "log" / "postgres.log"
+    remedy = (
+        "Start it, or correct DATABASE_URL." if config.database_url else f"Read {log}; then exhibit down, exhibit up."
+    )
+    return Check("database", ok=False, sentence="The database should run, and doesn't answer.", remedy=remedy)
 
 
 def examine_house(config: Config) -> tuple[Check, ...]:
@@ -88,7 +109,7 @@ def _data_folder(config: Config) -> Check:
     if not os.access(above, os.W_OK | os.X_OK):
         sentence = f"This user can't write to {above}."
         return Check("data folder", ok=False, sentence=sentence, remedy="Set EXHIBIT_DATA to a folder of yours.")
-    user = service_user()
+    user = service_user(config.data_dir)
     if user is not None and not user.reaches(above):
         sentence = f"{folder} lies below a folder that is closed to others; the servers get the right to pass it."
         remedy = (
@@ -110,6 +131,24 @@ def room(free: int, floor: int) -> Check:
     sentence = _("%(free)s GiB are free; crawling stops below %(floor)s.") % values
     remedy = "" if free >= floor else _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.")
     return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
+
+
+def damaged(config: Config) -> list[Digest]:
+    """The exact bytes that were found changed when they were last read again."""
+    try:
+        return [Digest.from_hex(line) for line in (config.data_dir / DAMAGED).read_text("ascii").split()]
+    except (OSError, ValueError):
+        return []
+
+
+def damage_check(config: Config) -> Check:
+    """Whether stored bytes have changed."""
+    if found := damaged(config):
+        values = {"count": f"{len(found):,}", "first": found[0].hex}
+        sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
+        remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
+        return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)
+    return Check("stored bytes", ok=True, sentence=_("No stored bytes were found changed."))
 
 
 def _database(config: Config) -> Check:
@@ -156,6 +195,32 @@ def _browser(config: Config) -> Check:
     found = find_browser(config.capture_browser)
     well = found.path is not None or config.capture_browser == OFF
     return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
+
+
+def _browser_limits(config: Config) -> Check:
+    """What holds the browser of captures within its bounds on this machine, and what can't."""
+    from evidence.browser.limits import BrowserLimits  # noqa: PLC0415 - the evidence room is loaded where needed
+    from evidence.browser.program import find_browser  # noqa: PLC0415
+
+    name = "browser limits"
+    if find_browser(config.capture_browser).path is None:
+        return Check(name, ok=True, sentence="No browser runs.", needed=False)
+    most, nice = BrowserLimits().memory_bytes / _GIB, os.getpriority(os.PRIO_PROCESS, 0)
+    sentence = f"It may take {most:.0f} GiB, and has the priority of the process that starts it (here nice {nice})."
+    if not Path("/proc/self/statm").exists():
+        remedy = "Let the system that runs Exhibit limit it, for example a container."
+        told = f"Its memory can't be watched on this system, which has no /proc. {sentence}"
+        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
+    if os.geteuid() == 0:
+        remedy = "Run Exhibit as a user of its own, as docs/operator.md says."
+        told = f"Its sandbox is off, for this process is root. {sentence}"
+        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if room < BrowserLimits().memory_bytes:
+        remedy = "Add memory, or set EXHIBIT_CAPTURE_BROWSER=none."
+        told = f"The machine has only {room / _GIB:.1f} GiB of memory. {sentence}"
+        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
+    return Check(name, ok=True, sentence=sentence, needed=False)
 
 
 def _openssl(_config: Config) -> Check:

@@ -42,6 +42,26 @@ def restore_rows(config: Config, dump: Path) -> None:
     _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(dump))
 
 
+def migrations_in(dump: Path, app: str) -> set[str]:
+    """The names of the migrations of an app that the rows of a dump have gone through.
+
+    Raises:
+        ServiceMissingError: pg_restore can't read it.
+    """
+    command = [
+        str(postgres_programs() / "pg_restore"),
+        "--data-only",
+        "--table=django_migrations",
+        "--file=-",
+        str(dump),
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise ServiceMissingError(f"pg_restore failed: {ran.stderr.strip()[-200:]}", retry=False)
+    rows = (line.split("\t") for line in ran.stdout.splitlines())
+    return {row[2] for row in rows if row[1:2] == [app]}
+
+
 def is_empty(config: Config) -> bool:
     """Whether the database holds nothing that could be lost."""
     with psycopg.connect(database_url(config), autocommit=True) as connection:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from evidence.checks.probability import calibration_facts
 from evidence.documents.exhibit_sheet import ROOM
+from evidence.documents.made_with import made_with
 from evidence.facts import (
     AttachmentFacts,
     CalibrationFacts,
@@ -49,7 +50,7 @@ from registry.licence_check import licences_for, why_not
 from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
 from workers.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.provenance import provenance_of
-from workers.registrations import submission_of
+from workers.registrations import further_submissions_of, submission_of
 from workers.steps.crawl import record_of
 from workers.texts import Said, not_checked, said_of
 from workers.wiring import House
@@ -107,7 +108,8 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = submission_of(case.work)
-    logged = [*submissions, registration] if registration is not None else submissions
+    further = further_submissions_of(case.work)
+    logged = [*submissions, *further, *([] if registration is None else [registration])]
     proofs = _Proofs(house, checkpoint_covering(house, logged) if sealed and logged else None)
     sightings, files = [], []
     for number, place in enumerate(places, 1):
@@ -126,7 +128,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         opened_at=case.opened_at,
         written_at=now(),
         software=software(),
-        work=work_facts(house, case.work, proofs.entry(registration)),
+        work=work_facts(house, case.work, proofs.entry(registration), proofs.entries(further)),
         sightings=tuple(sightings),
         matches=shown,
         licence_check=_licence_check(case, rows),
@@ -134,6 +136,7 @@ def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool
         witnesses=checkpoint_witnesses(proofs.checkpoint),
         not_checked=not_checked(language),
         calibrations=_calibrations(house, shown, sealed=sealed),
+        made_with=made_with(house.config.time_zone) if sealed else None,
     )
     return Gathered(facts, tuple(files), tuple(matches))
 
@@ -177,8 +180,10 @@ def picture_facts(picture: Picture, path: str) -> PictureFacts:
     return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
 
 
-def work_facts(house: House, work: Work, registration: LogProof | None) -> WorkFacts:
-    """A work's row as facts, with the proof of its registration and the documents beside it."""
+def work_facts(
+    house: House, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
+) -> WorkFacts:
+    """A work's row as facts, with the proofs of its registration and the documents beside it."""
     pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
     return WorkFacts(
         number=str(work.number),
@@ -200,6 +205,7 @@ def work_facts(house: House, work: Work, registration: LogProof | None) -> WorkF
         created=work.created,
         holder=work.holder,
         credit=work.credit,
+        further_registrations=further,
     )
 
 
@@ -225,6 +231,9 @@ class _Proofs:
             return None
         row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
         return log_proof(self.house, row, self.checkpoint)
+
+    def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
+        return tuple(proof for one in submissions if (proof := self.entry(one)) is not None)
 
     def slice(self, sighting: Sighting) -> SliceProof | None:
         log = self.entry(sighting.slice.submission)
@@ -375,7 +384,12 @@ def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFact
         words = f"it covers {len(fits)} of {len(why)} sightings" if 0 < len(fits) < len(why) else words
         reasons.append(f"Licence {licence.number} ({licence.licensee}): {words}.")
     check = LicenceCheckFacts(moment, len(licences), not left, "", tuple(reasons), partly=0 < len(left) < len(places))
-    return replace(check, result=f"The owner's licences cover {_COVERED[check.extent]}.")
+    return replace(check, result=_COVERED[check.outcome])
 
 
-_COVERED = {"all": "the use", "some": "some of the sightings, not all", "none": "no such use"}
+_COVERED = {
+    "all": "The owner's licences cover the use.",
+    "some": "The owner's licences cover some of the sightings, not all.",
+    "none": "The owner's licences cover no such use.",
+    "unsearched": "No licence of this work had been entered, so none was searched.",
+}

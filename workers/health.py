@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 from exhibit.config import Config
 from registry.running import SILENT, TICK
 from workers.celery import all_queues
-from workers.doctor import Check, room, search_check
+from workers.doctor import Check, damage_check, room, search_check
 from workers.figures import Figures, Witness
 from workers.indexes import LONGEST_TAIL
 from workers.steps.backlog import step_in_words
@@ -36,6 +36,7 @@ def checks(found: Figures, config: Config, said: Saying = str) -> list[Check]:
     """
     return [
         room(found.disk.free, found.disk.floor),
+        damage_check(config),
         *_workers(found),
         *_held_up(found, said),
         *_late(found),

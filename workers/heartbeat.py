@@ -5,6 +5,9 @@ from typing import Any
 
 from celery.signals import setup_logging, worker_ready, worker_shutdown
 
+RELEASE_SECONDS = 5.0
+"""How often each machine looks whether one of its processes was killed that had claimed rows."""
+
 
 @setup_logging.connect
 def _leave_logs(**_: object) -> None:
@@ -14,11 +17,13 @@ def _leave_logs(**_: object) -> None:
 @worker_ready.connect
 def _begin(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
     from registry import running  # noqa: PLC0415 - Django is set up by now
+    from workers.steps.tick import release_ended  # noqa: PLC0415
 
     name = str(sender.hostname)
     queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))
     _told(running.begins, name, queues)
     sender.timer.call_repeatedly(running.BEAT_SECONDS, _told, (running.beat, name, queues))
+    sender.timer.call_repeatedly(RELEASE_SECONDS, _told, (release_ended,))
 
 
 @worker_shutdown.connect

@@ -1,5 +1,6 @@
 """Which of an owner's works a picture shows. Nothing of the picture is stored."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,8 @@ from registry.models import Owner, Picture, Work, WorkPicture
 from workers.steps.match import RegisteredWorks
 from workers.wiring import House
 
+MOST_SECONDS = 30.0
+"""After so long a search begins no more comparison."""
 FURTHER = 8
 """So many times more hits are asked for when others' stand before an owner's own."""
 
@@ -80,6 +83,7 @@ def identify(house: House, owner: Owner, data: bytes) -> Answer:
     Raises:
         UnreadablePictureError: the bytes can't be decoded within the limits.
         IntegrityError: an index or a registered picture is damaged.
+        ServiceMissingError: the search takes too long.
     """
     house.descriptors.refresh()
     found = extract(data, house.limits, descriptor=house.descriptors.serving)
@@ -133,6 +137,7 @@ class _WorksOf(RegisteredWorks):
     def __init__(self, house: House, owner: Owner) -> None:
         super().__init__(house)
         self._owner = owner
+        self._until = time.monotonic() + MOST_SECONDS
 
     @cached_property
     def hashes(self) -> VectorIndex:
@@ -149,6 +154,12 @@ class _WorksOf(RegisteredWorks):
         """Their local features."""
         others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures())
         return super().votes.without(np.array(others.values_list("number", flat=True), np.int64))
+
+    def features(self, work: int) -> Features | None:
+        """What was measured of a registered picture, while there is time."""
+        if time.monotonic() > self._until:
+            raise ServiceMissingError(f"The search takes longer than {MOST_SECONDS:g} s.", hint="Try again later.")
+        return super().features(work)
 
     def _own(self, index: VectorIndex) -> VectorIndex:
         own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures())

@@ -3,22 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
 from indexer.faiss_index import FaissIndex
-from indexer.index import check_index, open_index, rebuild_index
+from indexer.index import check_index, open_index
 from indexer.spaces import PHASH, ROOTSIFT
 from indexer.votes_index import VoteIndex
 from registry import fingerprints as vectors
 from registry.fingerprints import Collection
 from registry.models import WorkPicture
 from workers import votes_upkeep
-from workers.indexes import PAGE, held_against_rows, index_folder, rows_of
+from workers.indexes import PAGE, held_against_rows, index_folder, make_index, mend_index
 from workers.wiring import House
 
 Last = Mapping[tuple[Collection, str], int]
@@ -90,14 +86,19 @@ def check_indexes(house: House) -> list[IndexState]:
     return [*states, _votes_state(house, tuple(votes_upkeep.problems(house)), last)]
 
 
+def mend_indexes(house: House) -> None:
+    """Make those again from the rows whose files are damaged."""
+    for collection, space in (*_each(house), (Collection.WORKS, ROOTSIFT)):
+        mend_index(house.config.data_dir / "indexes", collection, space)
+
+
 def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
     """Make every index again from the rows; yields collection and space of each that is done.
 
     Processes that search go on with the old files until they notice the new ones.
     """
     for collection, space in _each(house):
-        last = vectors.last_change(collection, space)
-        rebuild_index(space, _folder(house, collection, space), _rows(collection, space, last), last)
+        make_index(_folder(house, collection, space), collection, space)
         yield str(collection), space.id
     votes_upkeep.try_unreadable_again()
     votes_upkeep.measure_missing(house)
@@ -112,11 +113,6 @@ def _each(house: House) -> Iterator[tuple[Collection, Space]]:
 
 def _folder(house: House, collection: Collection, space: Space) -> Path:
     return index_folder(house.config.data_dir / "indexes", collection, space)
-
-
-def _rows(collection: Collection, space: Space, upto: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-    for batch in vectors.living(collection, space, upto):
-        yield np.array([number for number, _ in batch], np.int64), rows_of(space, [vector for _, vector in batch])
 
 
 def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...], last: Last) -> IndexState:

@@ -1,5 +1,7 @@
 """The indexes of one process: durable segments that all share, and a tail replayed from the rows."""
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -7,15 +9,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.errors import ExhibitError, IntegrityError
+from exhibit.machine import machine_fault, tell_once
 from exhibit.types import Metric, Space
 from indexer.candidates import Candidate
 from indexer.faiss_index import FaissIndex
+from indexer.index import check_index, rebuild_index
 from indexer.local_features import WIDTH
 from indexer.spaces import PHASH, ROOTSIFT
-from indexer.votes_index import VoteIndex
+from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes_segments import Works
 from registry import fingerprints as vectors
 from registry.fingerprints import Change, Collection
+from workers.locks import FileLock
 
 PAGE = 20_000
 LONGEST_TAIL = 20_000
@@ -23,7 +29,11 @@ LONGEST_TAIL = 20_000
 VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
 """The same of local features, of which a work has 25 KB."""
 MOST_NEAR = 50
+LONGEST_MENDING = 3600.0
+FLUSH_AGAIN_SECONDS = 60.0
+"""Until a disk that didn't take a segment is tried again."""
 
+LOGGER = logging.getLogger(__name__)
 Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
 
 
@@ -43,15 +53,13 @@ class Indexes:
         self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
         self._votes: VoteIndex | None = None
+        self._flush_after = 0.0
 
     @property
     def votes(self) -> VoteIndex:
-        """The local features of the works, as of the last refresh.
-
-        Raises:
-            IntegrityError: its files are damaged; a rebuild makes them again.
-        """
+        """The local features of the works, as of the last refresh; damaged files are made again from the rows."""
         if self._votes is None:
+            mend_index(self._folder, Collection.WORKS, ROOTSIFT)
             self._votes = VoteIndex(index_folder(self._folder, Collection.WORKS, ROOTSIFT))
             self._applied[Collection.WORKS, ROOTSIFT.id] = self._votes.sequence
         return self._votes
@@ -62,13 +70,10 @@ class Indexes:
         return PHASH, self._descriptor()[0]
 
     def of(self, collection: Collection, space: Space) -> FaissIndex:
-        """The index of a collection in a space, as of the last refresh.
-
-        Raises:
-            IntegrityError: its files are damaged; a rebuild makes them again.
-        """
+        """The index of a collection in a space, as of the last refresh; damaged files are made again from the rows."""
         key = (collection, space.id)
         if key not in self._indexes:
+            mend_index(self._folder, collection, space)
             index = FaissIndex(space, index_folder(self._folder, collection, space))
             self._indexes[key], self._applied[key] = index, index.sequence
         return self._indexes[key]
@@ -98,14 +103,30 @@ class Indexes:
         longest: int,
     ) -> None:
         key = (collection, space.id)
-        if index.reopen():
+        try:
+            reopened = index.reopen()
+        except IntegrityError:
+            mend_index(self._folder, collection, space)
+            reopened = index.reopen()
+        if reopened:
             self._applied[key] = index.sequence
         while changes := vectors.changes_after(collection, space, self._applied[key], page):
             apply(index, changes)
             self._applied[key] = changes[-1].number
-            if self._applied[key] - index.sequence >= longest:
-                index.flush(self._applied[key])
-                self._applied[key] = index.sequence
+            if self._applied[key] - index.sequence >= longest and time.monotonic() >= self._flush_after:
+                self._applied[key] = self._flush(index, self._applied[key])
+
+    def _flush(self, index: Replayed, sequence: int) -> int:
+        """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""
+        try:
+            index.flush(sequence)
+        except ExhibitError as error:
+            if not machine_fault(error):
+                raise
+            tell_once(f"Searching goes on from memory. {error}")
+            self._flush_after = time.monotonic() + FLUSH_AGAIN_SECONDS
+            return sequence
+        return index.sequence
 
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Which picture (primary key) stands behind each candidate's space and number."""
@@ -127,6 +148,46 @@ class Indexes:
 def index_folder(root: Path, collection: Collection, space: Space) -> Path:
     """Where the durable part of an index lies."""
     return root / f"{collection}-{space.name}-{space.version}"
+
+
+def mend_index(root: Path, collection: Collection, space: Space) -> list[str]:
+    """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
+
+    Args:
+        root: of all indexes.
+        collection: what is searched.
+        space: in which space.
+
+    Returns:
+        What was wrong with it, one sentence each.
+    """
+    folder = index_folder(root, collection, space)
+    if not folder.exists() or not _damage(folder, space):
+        return []
+    lock = FileLock(folder / ".mending")
+    lock.take(within=LONGEST_MENDING)
+    try:
+        if found := _damage(folder, space):
+            LOGGER.warning("The index %s is damaged and made again from the rows. %s", folder.name, found[0])
+            make_index(folder, collection, space)
+        return found
+    finally:
+        lock.release()
+
+
+def _damage(folder: Path, space: Space) -> list[str]:
+    return check_votes(folder) if space == ROOTSIFT else check_index(space, folder)
+
+
+def make_index(folder: Path, collection: Collection, space: Space, codec: Any = None) -> None:  # noqa: ANN401 - FAISS has no types
+    """Make an index from the rows, whatever its folder holds; those who search notice it by themselves."""
+    last = vectors.last_change(collection, space)
+    if space == ROOTSIFT:
+        rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
+    else:
+        batches = vectors.living(collection, space, last)
+        rows = ((np.array([one for one, _ in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
+        rebuild_index(space, folder, rows, last)
 
 
 def _apply(index: FaissIndex, changes: list[Change]) -> None:

@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from exhibit.clock import now
 from exhibit.config import Config
 from registry import steps
 from workers.batches import batches
@@ -67,6 +66,7 @@ class Inline:
         self.house = House(config, self._note)
 
     def _note(self, step: str, ids: Sequence[int]) -> None:
+        step = step.removesuffix("_asked")  # the same step, in a queue of its own
         self._waiting.extend((step, rows) for rows in batches(step, ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
@@ -92,11 +92,10 @@ class Inline:
                 tick.tick(self.house)
 
     def _work(self, step: str, ids: Sequence[int]) -> None:
-        begun = now()
         try:
             with metered(step):
                 STEPS[step](self.house, ids)
-        except BaseException:  # also Ctrl-C: nobody should have to wait until the claims are stale
+        except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
             if step in CLAIMED:
-                steps.give_back(CLAIMED[step], ids, begun)
+                steps.break_off(CLAIMED[step], ids, error)
             raise

@@ -9,22 +9,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from exhibit.config import Config, load_config
 from exhibit.errors import ExhibitError, ServiceMissingError
-from workers.locks import FileLock, shared
+from exhibit.private import keep_private
+from workers.locks import FileLock, holder, shared
 from workers.processes import last_lines, open_log
 from workers.servers import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.services import CHECKOUT, environment
 
-_SECONDS_TO_START = 60.0
 _PAUSE = 0.1
+_SECONDS_FOR_ANOTHER = 120.0
+"""For so long servers are waited for that another process keeps, and that don't answer."""
 
 
 @contextmanager
-def ensure_servers(config: Config) -> Iterator[None]:
+def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterator[None]:
     """PostgreSQL and Redis answer for the length of the block.
 
     With both URLs in the configuration nothing is started. Else running embedded servers are used, whoever runs them,
@@ -37,22 +39,25 @@ def ensure_servers(config: Config) -> Iterator[None]:
         yield
         return
     with shared(lock_folder(config) / "users.lock"):
-        keep_alive(config)
+        keep_alive(config, stop)
         yield
 
 
-def keep_alive(config: Config) -> None:
+def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
     """Wait until the servers answer, with a new keeper when there is none; for one who uses them already.
 
+    It takes as long as they get on: making or recovering a database takes minutes on a slow machine.
+
     Raises:
-        ServiceMissingError: they don't come up.
+        ServiceMissingError: they don't come up, or ``stop`` says to wait no longer.
     """
-    until = time.monotonic() + _SECONDS_TO_START
-    keeper: subprocess.Popen[bytes] | None = None
+    keeper, until = None, time.monotonic() + _SECONDS_FOR_ANOTHER
     while not (are_kept(config) and servers_answer(config)):
         if keeper is None or keeper.poll() == 0:  # it found another one at work, which may be ending
-            keeper = _start_keeper(config)
-        if keeper.poll() or time.monotonic() > until:
+            keeper = start_keeper(config)
+        if holder(lock_folder(config) / "servers.lock") == keeper.pid:  # it sees for itself whether they get on
+            until = time.monotonic() + _SECONDS_FOR_ANOTHER
+        if keeper.returncode or time.monotonic() > until or stop():
             said = last_lines(config.data_dir / "log", "keeper", 1)
             raise ServiceMissingError(f"The embedded servers don't start. {said}".strip(), hint="Try `exhibit doctor`.")
         time.sleep(_PAUSE)
@@ -68,9 +73,9 @@ def are_kept(config: Config) -> bool:
     return not free
 
 
-def _start_keeper(config: Config) -> "subprocess.Popen[bytes]":
+def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
+    """Start a process that keeps the servers; it ends at once when another one does."""
     folder = config.data_dir / "log"
-    folder.mkdir(exist_ok=True)
     with open_log(folder, "keeper") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "workers.keeper"],
@@ -94,7 +99,7 @@ def keep(config: Config) -> None:
     users = FileLock(lock_folder(config) / "users.lock")
     try:
         with EmbeddedServers(config) as servers:
-            while not asked and not users.take():
+            while not asked and servers.has_folder() and not users.take():
                 servers.revive()
                 time.sleep(_PAUSE)
     finally:
@@ -106,6 +111,7 @@ def main() -> int:
 
     With a command after it: run that command with servers that answer and nothing else, as a restore needs it.
     """
+    keep_private()
     try:
         config = load_config()
         if command := sys.argv[1:]:

@@ -5,11 +5,14 @@ from typing import Any
 
 from django.db import transaction
 
+from exhibit.blobs import FolderBlobStore
 from exhibit.digests import Digest
 from registry.locks import Lock, hold
-from registry.models import Package, Report, WorkAttachment
+from registry.models import Package, Report, WithheldFile, WorkAttachment
 from workers.wiring import House
 
+ASIDE = "withheld"
+"""The folder below the data folder where files lie that a purge has set aside: kept, and handed to nobody."""
 File = Mapping[str, Any]
 """One entry of a row's ``files``: ``digest`` in hexadecimal, among others."""
 
@@ -30,6 +33,15 @@ def remove_unused(house: House, files: Sequence[File]) -> None:
         for digest in {Digest.from_hex(one["digest"]) for one in files}:
             if not _is_named(digest):
                 house.blobs.remove(digest)
+
+
+def let_go(house: House, row: WithheldFile) -> None:
+    """Take a file out of what is handed out; a second time changes nothing."""
+    if row.digest not in house.blobs:
+        return
+    if row.kept:
+        FolderBlobStore(house.config.data_dir / ASIDE).put(house.blobs.get(row.digest))
+    house.blobs.remove(row.digest)
 
 
 def _is_named(digest: Digest) -> bool:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -24,6 +24,13 @@ class FileLock:
             time.sleep(0.02)
         return True
 
+    def sign(self) -> None:
+        """Write this process's number into a lock that is held, for :func:`holder`."""
+        assert self._handle is not None
+        with suppress(OSError):  # a full disk
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
+
     def share(self) -> None:
         """Take it together with others who share it; waits while somebody has it alone."""
         self._lock(fcntl.LOCK_SH)
@@ -33,6 +40,13 @@ class FileLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def is_in_place(self) -> bool:
+        """Whether the file that is held still lies at its path."""
+        assert self._handle is not None
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(self._handle), self._path.stat())
+        return False
 
     def _lock(self, how: int) -> bool:
         if self._handle is not None:
@@ -45,6 +59,16 @@ class FileLock:
             return False
         self._handle = handle
         return True
+
+
+def holder(path: Path) -> int | None:
+    """The process that holds a lock alone at this moment and has signed it; None when nobody does."""
+    lock = FileLock(path)
+    if lock.take():
+        lock.release()
+        return None
+    text = path.read_text(encoding="ascii", errors="replace")
+    return int(text) if text.isdecimal() else None
 
 
 def is_shared(path: Path) -> bool:

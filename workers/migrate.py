@@ -14,6 +14,7 @@ from exhibit.config import load_config
 from exhibit.errors import ServiceMissingError
 from indexer.shipped import shipped_calibration
 from indexer.spaces import DESCRIPTOR
+from workers.restore import take_up
 from workers.wiring import House
 
 _LOCK = 0x45584D47
@@ -25,6 +26,7 @@ def migrate() -> bool:
     Raises:
         ServiceMissingError: the database doesn't answer or refuses.
     """
+    end_restore = take_up(load_config())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     try:
@@ -33,6 +35,7 @@ def migrate() -> bool:
             with _alone():
                 call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
+        end_restore()
     except DatabaseError as error:
         said = str(error).strip().splitlines()[0]
         raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error

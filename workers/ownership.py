@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from evidence.provenance import authors_of, read_provenance
-from exhibit.clock import now
+from exhibit.clock import now, rfc3339
 from exhibit.decode import Limits
 from exhibit.errors import WrongUseError
 from exhibit.metadata import read_metadata
@@ -23,6 +23,9 @@ from registry.trail import changed
 from workers.terms import Dates, Finding, Standing, screen
 
 Kind = OwnershipRemark.Kind
+Warnings = Mapping[str, Mapping[str, Any]]
+"""What speaks against a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
+EARLIER = "earlier"
 
 _MANIFEST_MARK = b"jumb"
 _NOISE = {
@@ -126,6 +129,19 @@ def doubts(work: Work) -> dict[str, dict[str, Any]]:
     dedicated = {name: text for name, text in said.items() if _DEDICATED.search(text) and not _NO_OPINION.search(text)}
     if dedicated:
         found[Kind.DEDICATION] = {"stated": dedicated}
+    return found
+
+
+def warnings_of(work: Work) -> Warnings:
+    """What speaks against the declaration today and no person has answered, an earlier registration by another with it.
+
+    Writes nothing; needs the work's owner, remarks and conflicts loaded.
+    """
+    answered = {one.kind: one.details for one in work.remarks.all() if one.answered_at is not None}
+    found = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
+    first = min(work.conflicts.all(), key=lambda one: one.earlier_registered_at, default=None)
+    if first is not None:
+        found[EARLIER] = {"alike": first.kind, "registered_at": rfc3339(first.earlier_registered_at)}
     return found
 
 

@@ -1,5 +1,7 @@
 """The embedded PostgreSQL: how it is made, started and asked."""
 
+import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -8,14 +10,14 @@ import psycopg
 from psycopg import sql
 
 from exhibit.config import Config
-from exhibit.errors import ServiceMissingError
+from exhibit.errors import ConfigError, ServiceMissingError
 from workers import addresses
 from workers.processes import Child
 from workers.programs import postgres_programs
 from workers.rights import ServerRights
 
 _INITDB = (
-    "--auth-local=trust",
+    "--auth-local=reject",
     "--auth-host=reject",
     "--encoding=UTF8",
     "--locale-provider=builtin",
@@ -36,23 +38,40 @@ class Postgres:
         self._config = config
         self._rights = rights
         self.folder = config.data_dir / self.name
+        self.socket = addresses.socket_folder(config) / ".s.PGSQL.5432"
 
     def prepare(self) -> None:
-        """Make the database's files in a folder aside and move them whole: a crash in between leaves nothing half made.
+        """Make the database's files where there are none, and say anew whom it lets in: the user of this process."""
+        if not (self.folder / "PG_VERSION").exists():
+            self._make()
+        try:
+            user = pwd.getpwuid(os.geteuid()).pw_name.replace('"', '""')
+        except KeyError:
+            hint = "Add it to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own."
+            raise ConfigError(f"PostgreSQL knows no user with the number {os.geteuid()}.", hint=hint) from None
+        name = addresses.DATABASE_USER
+        self._rights.write(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')
+        self._rights.write(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
+
+    def _make(self) -> None:
+        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made.
 
         Raises:
             ServiceMissingError: ``initdb`` fails; the message ends with what it said.
         """
-        if (self.folder / "PG_VERSION").exists():
-            return
         made = self.folder / "new"
         shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(mode=0o700)
+        maker = self._rights.maker()
+        maker.hand_over(made)
+        program = str(postgres_programs() / "initdb")
         arguments = ("-D", str(made), f"--username={addresses.DATABASE_USER}", *_INITDB)
-        child = self._child("initdb", *arguments)
+        child = maker.child(self.name, (program, *arguments), folder=made, stop=signal.SIGINT)
         run = subprocess.run(child.line(), env=child.environ, capture_output=True, text=True, check=False)
         if run.returncode:
             said = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
             raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {said}", retry=False)
+        self._rights.hand_over(made)
         aside = self.folder.with_name("postgres.new")
         shutil.rmtree(aside, ignore_errors=True)
         made.rename(aside)
@@ -63,14 +82,15 @@ class Postgres:
         """The server in the foreground; SIGINT is its fast and clean stop."""
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": str(addresses.socket_folder(self._config)),
+            "unix_socket_directories": str(self.socket.parent),
             "unix_socket_permissions": "0700",
             "max_connections": str(50 + 4 * self._config.workers),
             "timezone": "UTC",
             "log_timezone": "UTC",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return self._child("postgres", "-D", str(self.folder), *options)
+        command = (str(postgres_programs() / "postgres"), "-D", str(self.folder), *options)
+        return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGINT)
 
     def answers(self) -> bool:
         """Whether it takes connections."""
@@ -82,10 +102,6 @@ class Postgres:
         with psycopg.connect(addresses.database_url(self._config), dbname="postgres", autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-    def _child(self, program: str, *arguments: str) -> Child:
-        path = postgres_programs() / program
-        return self._rights.child(self.name, (str(path), *arguments), folder=self.folder, stop=signal.SIGINT)
 
 
 def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> bool:

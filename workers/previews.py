@@ -1,7 +1,6 @@
 """Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
 
 import io
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from PIL import Image
 
 from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
+from exhibit.machine import keep_in_cache
 
 if TYPE_CHECKING:
     from registry.models import Picture
@@ -41,13 +41,9 @@ def kept_preview(house: "House", digest: Digest, side: int = SMALL) -> bytes:
     path = _path(house, digest, side)
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         data = preview(house.blobs.get(digest), house.limits, side)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    written.write_bytes(data)
-    written.replace(path)
-    if digest not in house.blobs:  # purged meanwhile
+    if keep_in_cache(path, data) and digest not in house.blobs:  # purged meanwhile
         path.unlink(missing_ok=True)
     return data
 

@@ -1,17 +1,26 @@
 """Child processes that end with their parent, whatever ends it, and that don't have its rights when it is root."""
 
+import hashlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from exhibit.errors import ConfigError
+
 _LOG_BYTES = 10 * 1024**2
+_SECONDS_OF_CALM = 60.0
+_LONGEST_PAUSE = 30.0
+_NUMBERS = range(60_706, 61_184)
+"""Numbers of users that neither distributions nor systemd give to anybody."""
 
 # a parent that died before the tie was made sends no signal any more
 _STILL_A_CHILD = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
@@ -44,17 +53,32 @@ class ServiceUser:
         return not subprocess.run(command, user=self.user, group=self.group, extra_groups=[], check=False).returncode
 
 
-def service_user() -> ServiceUser | None:
-    """``exhibit`` where there is such a user, else ``nobody``; None when this process isn't root's."""
+def service_user(data_dir: Path) -> ServiceUser | None:
+    """``exhibit`` where there is such a user, else a number of this data folder's own; None when root isn't asking.
+
+    Nothing is added to the machine's users for it: files and sockets need a number only. ``nobody`` is many programs'
+    user, each of which could then read what is the others'.
+    """
     if os.geteuid() != 0:
         return None
-    for name in ("exhibit", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return ServiceUser(name, entry.pw_uid, entry.pw_gid)
-    return ServiceUser("nobody", 65_534, 65_534)
+    if named := named_user("exhibit"):
+        return named
+    taken = {entry.pw_uid for entry in pwd.getpwall()}
+    begun = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
+    free = (_NUMBERS[(begun + step) % len(_NUMBERS)] for step in range(len(_NUMBERS)))
+    number = next((one for one in free if one not in taken), None)
+    if number is None:
+        raise ConfigError("There is no user for the servers.", hint="Add one: useradd --system exhibit")
+    return ServiceUser(str(number), number, number)
+
+
+def named_user(name: str) -> ServiceUser | None:
+    """The user with a name, if there is one."""
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return ServiceUser(name, entry.pw_uid, entry.pw_gid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,16 +140,92 @@ class Child:
 
 
 def open_log(folder: Path, name: str) -> BinaryIO:
-    """The log of a child, open for appending."""
-    return (folder / f"{name}.log").open("ab", buffering=0)
+    """The log of a child, open for appending; nowhere, when the disk has no log to give: a child runs without one."""
+    try:
+        folder.mkdir(exist_ok=True)
+        return (folder / f"{name}.log").open("ab", buffering=0)
+    except OSError:
+        return Path(os.devnull).open("ab", buffering=0)
 
 
 def trim_logs(folder: Path) -> None:
-    """Put aside, as ``NAME.log.1``, what a log holds beyond 10 MiB; its process goes on in the emptied file."""
+    """Put aside, as ``NAME.log.1``, what a log holds beyond 10 MiB; its process goes on in the emptied file.
+
+    What a full disk doesn't take is dropped.
+    """
     for path in folder.glob("*.log"):
-        if path.stat().st_size > _LOG_BYTES:
-            shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+        with suppress(OSError):
+            if path.stat().st_size <= _LOG_BYTES:
+                continue
+            aside = path.with_name(f"{path.name}.1")
+            try:
+                shutil.copyfile(path, aside)
+            except OSError:
+                aside.unlink(missing_ok=True)
             os.truncate(path, 0)
+
+
+class Restarts:
+    """When something that died is started again: at once the first time, then after longer and longer pauses.
+
+    Attributes:
+        again_at: when, on the monotonic clock; None while it runs.
+    """
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._deaths = 0
+        self.again_at: float | None = None
+
+    def died(self) -> None:
+        """It has just been found dead, or couldn't be started."""
+        calm = time.monotonic() - self._begun > _SECONDS_OF_CALM
+        self._deaths = 1 if calm else self._deaths + 1
+        self.again_at = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** min(self._deaths - 1, 10) - 1.0)
+
+    def is_due(self) -> bool:
+        """Whether it is dead and to be started now."""
+        return self.again_at is not None and time.monotonic() >= self.again_at
+
+    def started(self) -> None:
+        """It runs again."""
+        self._begun, self.again_at = time.monotonic(), None
+
+
+class Progress:
+    """Whether a process that is waited for still gets on: it, and all that it has started, use the processor.
+
+    Args:
+        number: of the process.
+        patience: seconds without any use after which it counts as stalled, however slow the machine is.
+    """
+
+    def __init__(self, number: int, patience: float = 60.0) -> None:
+        self._number, self._patience = number, patience
+        self._used, self._since, self._looked = -1, time.monotonic(), float("-inf")
+
+    def has_stalled(self) -> bool:
+        """Whether nothing has happened for so long; looks once a second at most."""
+        moment = time.monotonic()
+        if moment - self._looked >= 1.0:
+            self._looked = moment
+            used = _ticks_below(self._number)
+            if used != self._used:
+                self._used, self._since = used, moment
+        return moment - self._since > self._patience
+
+
+def _ticks_below(number: int) -> int:
+    """What a process and its descendants have used of the processor; 0 where no /proc tells."""
+    found: dict[int, tuple[int, int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):
+            fields = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
+            found[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    below = {number}
+    while more := {pid for pid, (parent, _) in found.items() if parent in below} - below:
+        below |= more
+    return sum(found[pid][1] for pid in below if pid in found)
 
 
 def last_lines(folder: Path, name: str, count: int = 3) -> str:

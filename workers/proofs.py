@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from evidence.bundle import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
+from evidence.checks.inspection import log_proofs
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
 from evidence.renewals import Renewal
 from evidence.sealing import SealedCase
@@ -129,10 +130,7 @@ def _countersignatures(bundle: Bundle) -> tuple[CounterSignature, ...]:
 
 def checkpoint_sizes(facts: CaseFacts) -> set[int]:
     """The sizes of the checkpoints that stand in sealed facts."""
-    proofs = [sighting.slice.log for sighting in facts.sightings if sighting.slice is not None]
-    if facts.work.registration is not None:
-        proofs.append(facts.work.registration)
-    return {proof.size for proof in proofs}
+    return {proof.size for _, proof in log_proofs(facts)}
 
 
 def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:

@@ -5,6 +5,7 @@ import signal
 import redis
 
 from exhibit.config import Config
+from exhibit.secrets import redis_password
 from workers import addresses
 from workers.processes import Child
 from workers.programs import redis_program
@@ -21,15 +22,17 @@ class RedisServer:
         self._config = config
         self._rights = rights
         self.folder = config.data_dir / self.name
+        self.socket = addresses.redis_socket(config)
 
     def prepare(self) -> None:
-        """Nothing: it makes its files itself."""
+        """Its password, which no command line may show, goes to it in a file; its other files it makes itself."""
+        self._rights.write(self.folder / "redis.conf", f"requirepass {redis_password(self._config)}\n")
 
     def child(self) -> Child:
         """The server in the foreground."""
         settings = {
             "port": "0",
-            "unixsocket": str(addresses.redis_socket(self._config)),
+            "unixsocket": str(self.socket),
             "unixsocketperm": "700",
             "dir": str(self.folder),
             "pidfile": str(self.folder / self.pid_file),
@@ -39,7 +42,7 @@ class RedisServer:
             "maxmemory-policy": "noeviction",
         }
         options = [part for name, value in settings.items() for part in (f"--{name}", value)]
-        command = (str(redis_program()), *options)
+        command = (str(redis_program()), str(self.folder / "redis.conf"), *options)
         return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGTERM)
 
     def answers(self) -> bool:
@@ -52,7 +55,7 @@ class RedisServer:
 
 def redis_answers(config: Config) -> bool:
     """Whether Redis answers and has loaded its data."""
-    with redis.Redis.from_url(addresses.redis_url(config), socket_timeout=2) as client:
+    with redis.Redis.from_url(addresses.redis_url(config), socket_timeout=2, socket_connect_timeout=2) as client:
         try:
             return bool(client.ping())
         except redis.RedisError:

@@ -13,14 +13,15 @@ from workers.proofs import best_covering, checkpoint_covering, log_proof, witnes
 from workers.steps.witness import receipt_of
 from workers.wiring import House
 
-HOW_TO_CHECK = (
-    "",
-    "Each receipt is about the SHA-256 of the file checkpoint:",
-    "  sha256sum checkpoint",
-    "  openssl ts -verify -data checkpoint -in receipt-1.tsr -CAfile ROOT.pem    (RFC 3161, .tsr)",
-    "  ots verify receipt-1.ots -f checkpoint                                    (OpenTimestamps, .ots)",
-    "ROOT.pem is the authority's root certificate: get it from the authority.",
-)
+HOW_TO_CHECK = {
+    "rfc3161": (
+        "openssl ts -verify -data checkpoint -in {name} -CAfile ROOT.pem",
+        "(ROOT.pem is the authority's root certificate: get it from the authority)",
+    ),
+    "opentimestamps": ("ots verify {name} -f checkpoint",),
+    "evm": ("{name} is checked as docs/bundle-format.md says, against a block that you have from the chain",),
+}
+"""By kind of receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,26 @@ def first_submission_of(work: Work) -> LogSubmission | None:
     return work.registration or _first_of(work)
 
 
+def further_submissions_of(work: Work) -> list[LogSubmission]:
+    """The log's submissions of pictures that were added to a work, each picture's first."""
+    rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
+    further = [digest.hex for digest in rows[1:]]
+    about = LogSubmission.objects.filter(
+        type=EntryType.REGISTRATION,
+        owner=work.owner_id,
+        opening__content__work=work.number,
+        opening__content__picture__in=further,
+    )
+    firsts = {one.opening.content["picture"]: one for one in about.select_related("opening").order_by("-pk")}
+    return [firsts[picture] for picture in further if picture in firsts]
+
+
 def _first_of(work: Work) -> LogSubmission | None:
     """Of a work whose row doesn't name it."""
     rows = LogSubmission.objects.filter(type=EntryType.REGISTRATION, owner=work.owner_id)
-    registered = rows.filter(opening__content__work=work.number, opening__content__has_key="picture")  # not its removal
+    registered = rows.filter(
+        opening__content__work=work.number, opening__content__has_keys=["picture", "title"]
+    )  # not its removal
     return registered.order_by("pk").first()
 
 
@@ -86,13 +103,16 @@ def proof_files(house: House, work: Work) -> dict[str, bytes]:
     if proof is None:
         return {}
     files = {PurePosixPath(path).name: data for path, data in log_files(proof).items()}
-    lines = []
+    lines, checks = [], ["", "Each receipt is about the SHA-256 of the file checkpoint:", "  sha256sum checkpoint"]
     for number, row in enumerate(checkpoint.receipts.exclude(proof=None).order_by("witness"), 1):
         receipt = receipt_of(row)
         name = f"receipt-{number}{SUFFIXES[receipt.kind]}"
         files.update({name: receipt.proof, **dict(receipt.material)})
         lines.append(_witnessed(name, receipt))
-    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, lines).encode()}
+        checks += [f"  {line.format(name=name)}" for line in HOW_TO_CHECK[receipt.kind]]
+    nobody = "- No outside witness has answered for this checkpoint yet: ask again later."
+    witnessed = [*lines, *checks] if lines else [nobody]
+    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witnessed).encode()}
 
 
 def _witnessed(name: str, receipt: Receipt) -> str:
@@ -114,8 +134,7 @@ def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> st
             "  salt with which they were hashed into the entry's commitment.",
             f"- inclusion.json: the way from the entry to the root of the first {size} entries (RFC 9162, 2.1.3).",
             "- checkpoint: that root, signed by the log (C2SP signed note).",
-            *(witnesses or ["- No outside witness has answered for this checkpoint yet: ask again later."]),
-            *(HOW_TO_CHECK if witnesses else ()),
+            *witnesses,
             "",
         ]
     )

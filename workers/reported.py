@@ -1,5 +1,7 @@
 """Illegal content that a member reports: it is shown and handed to that owner no more, and removed for good."""
 
+from collections import Counter
+
 from django.db import transaction
 
 from exhibit.clock import now
@@ -9,7 +11,6 @@ from registry import history, trail
 from registry.models import (
     BytesState,
     Case,
-    CaseSighting,
     Owner,
     Package,
     Picture,
@@ -19,8 +20,8 @@ from registry.models import (
     WorkPicture,
 )
 from workers.kept_files import File, remove_unused
-from workers.showing import bundles_with
-from workers.steps.purge import purge
+from workers.showing import bundles_with, cases_with
+from workers.steps.purge import purge, touched
 from workers.steps.report import clear_folder
 from workers.wiring import House
 
@@ -53,6 +54,14 @@ def report_picture(house: House, case: Case, *, by: str, reason: str) -> None:
         _let_go_of_copies(house, case.owner, picture.digest)
     else:
         purge(house, picture.digest, by=by, reason=reason)
+
+
+def goes_along(house: House, case: Case) -> list[tuple[str, bool, int]]:
+    """What of the owner's goes when the picture that a case shows is purged: what it belongs to, kept or not, files."""
+    digest = case.shown.match.found.digest if case.shown else None
+    along = touched(house, digest) if digest else ()
+    of = Counter((one.what, one.kept) for one in along if one.owner == case.owner.slug)
+    return [(what, kept, files) for (what, kept), files in sorted(of.items())]
 
 
 def let_stay(digest: Digest, *, by: str, reason: str) -> int:
@@ -88,7 +97,8 @@ def waiting_reports() -> list[str]:
 
 
 def _concerns_others(case: Case, picture: Picture) -> bool:
-    others = CaseSighting.objects.filter(match__found=picture).exclude(case__owner=case.owner_id)
+    assert picture.digest is not None
+    others = cases_with(picture.digest).exclude(owner=case.owner_id)
     return others.exists() or WorkPicture.objects.filter(picture=picture).exists()
 
 

@@ -4,19 +4,20 @@ import os
 import signal
 import subprocess
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Self
 
 from exhibit.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
+from exhibit.private import closed
 from workers import addresses
 from workers.locks import FileLock
 from workers.postgres import Postgres, database_answers
-from workers.processes import end, last_lines, open_log, service_user
+from workers.processes import Progress, Restarts, end, last_lines, open_log, service_user
 from workers.redis_server import RedisServer, redis_answers
 from workers.rights import ServerRights
 
-_SECONDS_TO_START = 30.0
 _SECONDS_OF_RETRIES = 10.0
 _SECONDS_TO_STOP = 8.0
 
@@ -36,10 +37,12 @@ class EmbeddedServers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._rights = ServerRights(service_user())
+        self._rights = ServerRights(service_user(config.data_dir))
         self._lock = FileLock(lock_folder(config) / "servers.lock")
         self._servers: list[Server] = []
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._restarts: defaultdict[str, Restarts] = defaultdict(Restarts)
+        self._reachable: set[str] = set()
         if not config.database_url:
             self._servers.append(Postgres(config, self._rights))
         if not config.redis_url:
@@ -76,6 +79,7 @@ class EmbeddedServers:
         """
         if not self._lock.take(within=1.0):
             raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")
+        self._lock.sign()
         try:
             self._bring_up()
         except BaseException:
@@ -83,28 +87,56 @@ class EmbeddedServers:
             raise
 
     def revive(self) -> list[str]:
-        """Start again what has died since, and return the names of it."""
-        dead = [server for server in self._servers if self._running[server.name].poll() is not None]
-        for server in dead:
-            self._launch(server)
-            self._wait_for(server)
-        return [server.name for server in dead]
+        """Start again what has died since, and return the names of it; waits for nothing.
+
+        What dies again and again, as on a full disk, is started after longer and longer pauses. One whose socket
+        somebody has removed is asked to stop: nobody reaches it any more.
+        """
+        again = []
+        for server in self._servers:
+            restarts = self._restarts[server.name]
+            if server.socket.exists():
+                self._reachable.add(server.name)
+            elif server.name in self._reachable:
+                self._reachable.remove(server.name)
+                self._running[server.name].send_signal(server.child().stop)
+            if restarts.again_at is None and self._running[server.name].poll() is not None:
+                restarts.died()
+            if restarts.is_due():
+                try:
+                    self._launch(server)
+                except OSError:  # no process can be started at this moment
+                    restarts.died()
+                else:
+                    restarts.started()
+                    again.append(server.name)
+        return again
+
+    def has_folder(self) -> bool:
+        """Whether the data folder is where it was when the servers were started."""
+        return self._lock.is_in_place()
 
     def stop(self) -> None:
-        """Stop cleanly, within seconds; harmless when nothing runs."""
+        """Stop cleanly, within seconds; harmless when nothing runs.
+
+        Where the data folder has gone they are killed: PostgreSQL's last words would go to whatever lies at its path.
+        """
+        lost = bool(self._running) and not self.has_folder()
         stops = {server.name: server.child().stop for server in self._servers if server.name in self._running}
         running, self._running = self._running, {}
         for name, process in running.items():
             if process.poll() is None:
-                process.send_signal(stops[name])
+                process.send_signal(signal.SIGKILL if lost else stops[name])
         end(list(running.values()), seconds=_SECONDS_TO_STOP)
         self._lock.release()
 
     def _bring_up(self) -> None:
         (self._config.data_dir / "log").mkdir(exist_ok=True)
-        self._rights.own_folder(addresses.socket_folder(self._config))
+        closed(self._config.data_dir)
+        self._rights.let_pass(self._config.data_dir)
         for server in self._servers:
             self._rights.own_folder(server.folder)
+            _clear_stale(server.folder, server.pid_file)  # nothing is changed below a server that still runs
             server.prepare()
             self._launch(server)
         for server in self._servers:
@@ -113,21 +145,26 @@ class EmbeddedServers:
 
     def _launch(self, server: Server) -> None:
         _clear_stale(server.folder, server.pid_file)
+        self._rights.own_folder(server.socket.parent)
         with open_log(self._config.data_dir / "log", server.name) as log:
             self._running[server.name] = server.child().start(log)
 
     def _wait_for(self, server: Server) -> None:
-        """Wait until it answers; one that ends is started again for ten seconds: a predecessor may still be ending."""
-        begun = time.monotonic()
+        """Wait until it answers, as long as it gets on: recovering takes minutes on a slow machine.
+
+        One that ends is started again for ten seconds: a predecessor may still be ending.
+        """
+        begun, progress = time.monotonic(), Progress(self._running[server.name].pid)
         while not server.answers():
             waited = time.monotonic() - begun
             ended = self._running[server.name].poll() is not None
-            if waited > (_SECONDS_OF_RETRIES if ended else _SECONDS_TO_START):
+            if waited > _SECONDS_OF_RETRIES if ended else progress.has_stalled():
                 said = last_lines(self._config.data_dir / "log", server.name)
                 raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {said}")
             time.sleep(0.3 if ended else 0.02)
             if ended:
                 self._launch(server)
+                progress = Progress(self._running[server.name].pid)
 
 
 def lock_folder(config: Config) -> Path:

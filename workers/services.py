@@ -29,6 +29,7 @@ def services(config: Config) -> tuple[Child, ...]:
         _worker(config, "worker-default", "default", 1),
         _worker(config, "worker-crawl", "crawl", config.workers),
         _worker(config, "worker-match", "match,evidence", config.workers),
+        _worker(config, "worker-asked", "asked", 1),
         _celery(config, "beat", "beat", "--pidfile="),
     )
 

@@ -11,12 +11,14 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from time import thread_time
 from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from exhibit.errors import WrongUseError
+from exhibit.plain import plain
 
 Row = TypeVar("Row")
 
@@ -28,6 +30,8 @@ MOST_SHEET_LINES = 20_000
 MOST_ROWS = 1 << 20
 """Rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number."""
 MOST_COLUMNS = 100
+MOST_SECONDS = 20.0
+"""Of the processor's time for one workbook: empty cells cost time too."""
 MOST_UNPACKED = 256 * 1024 * 1024
 SHOWN = 5
 """Lines that can't be used of which a sentence says why."""
@@ -100,6 +104,7 @@ def _filled(cells: Sequence[str], given: Sequence[str], columns: Mapping[str, in
         if len(text) > columns[column]:
             said = {"column": column, "most": columns[column]}
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
+        filled[column] = plain(text)
         if text in _FAILED:
             raise WrongUseError(
                 _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text},
@@ -249,6 +254,19 @@ def _of_xlsx(name: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX again, or as CSV UTF-8.")) from error
 
 
+class _Timed(io.BytesIO):
+    """Bytes that are given out for a limited time: openpyxl may read all of a sheet before its first row."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name, self.until = name, thread_time() + MOST_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if thread_time() > self.until:
+            raise _sheet_too_long(self.name)
+        return super().read(size)
+
+
 def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     """The rows of the first sheet with their numbers, as they were computed when the workbook was saved last.
 
@@ -258,9 +276,10 @@ def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
 
     def rows(*, computed: bool) -> Iterator[Sequence[Any]]:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=computed, keep_links=False)
+        file = _Timed(data, name)
+        book = load_workbook(file, read_only=True, data_only=computed, keep_links=False)
         for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MOST_COLUMNS), 1):
-            if line > MOST_ROWS:
+            if line > MOST_ROWS or thread_time() > file.until:
                 raise _sheet_too_long(name)
             yield values
 
@@ -288,7 +307,7 @@ def _check_package(name: str, data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             unpacked = sum(one.file_size for one in package.infolist())
             names = {one.filename for one in package.infolist()}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: a later version
         raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
     if "xl/workbook.xml" not in names:
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")

@@ -5,22 +5,32 @@ from collections.abc import Collection, Iterable, Iterator
 from django.db.models import Q, QuerySet
 
 from evidence.facts import CaseFacts
-from evidence.outcomes import inline_bodies
+from evidence.records import inline_bodies
 from evidence.sealing import SealedCase
 from exhibit.digests import Digest
 from registry import owned
 from registry.models import Bundle, Capture, Case, Match, Owner
 from workers.wiring import House
 
-SHOWING = {"exchange", "captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml", "dom"}
+SHOWING = {"exchange", "captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
 """Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
+INLINE = {"page", "dom"}
+"""Roles of captured files that hold an image only where it is written inside of them."""
+CARRYING = {"exchange", "wacz", "mhtml", *INLINE}
+"""Roles of captured files that hold the bytes of what the visit met, if they have to do with it at all."""
+
+
+def cases_showing(digest: Digest) -> QuerySet[Case]:
+    """The cases that are about the picture: a match with it, or a work that it belongs to."""
+    matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
+    about = Q(case_sightings__match__in=matched) | Q(work__work_pictures__picture__digest=digest)
+    return Case.objects.filter(about).distinct()
 
 
 def cases_with(digest: Digest) -> QuerySet[Case]:
     """The cases that have to do with the picture: a match with it, a visit that met it, a work that it belongs to."""
-    matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
-    about = Q(case_sightings__match__in=matched) | Q(captures__in=visits_with(digest))
-    return Case.objects.filter(about | Q(work__work_pictures__picture__digest=digest)).distinct()
+    met = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
+    return Case.objects.filter(met).distinct()
 
 
 def visits_with(digest: Digest) -> QuerySet[Capture]:
@@ -38,7 +48,8 @@ def captured_files(house: House, digest: Digest, visits: Iterable[Capture]) -> I
     """The files that carry or show the picture, of visits that met it."""
     for row in visits:
         for role, file in ((one["role"], Digest.from_hex(one["digest"])) for one in row.files):
-            if role in SHOWING or (role == "page" and _holds(house, file, digest)):
+            another = role == "captured-image" and file != digest
+            if (role in SHOWING and not another) or (role in INLINE and _holds(house, file, digest)):
                 yield file
 
 

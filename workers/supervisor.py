@@ -15,21 +15,20 @@ from pathlib import Path
 from exhibit.clock import now, rfc3339
 from exhibit.config import Config, load_config
 from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
+from exhibit.private import closed, keep_private
 from workers.addresses import local_site
-from workers.keeper import are_kept, ensure_servers, keep_alive
-from workers.locks import FileLock, is_shared
-from workers.processes import Child, last_lines, open_log, trim_logs
+from workers.keeper import are_kept, ensure_servers, start_keeper
+from workers.locks import FileLock, holder, is_shared
+from workers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
 from workers.servers import lock_folder
 from workers.services import CHECKOUT, environment, services
 
-_SECONDS_TO_COME_UP = 60.0
 _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
 _SECONDS_FOR_SERVERS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
-_SECONDS_OF_CALM = 60.0
 _SECONDS_BETWEEN_TRIMS = 60.0
-_LONGEST_PAUSE = 30.0
+_SECONDS_FOR_KEEPER = 5.0
 
 
 class AlreadyRunningError(WrongUseError):
@@ -52,9 +51,7 @@ class _Kept:
 
     child: Child
     process: "subprocess.Popen[bytes]"
-    started: float = field(default_factory=time.monotonic)
-    deaths: int = 0
-    again_at: float | None = None
+    restarts: Restarts = field(default_factory=Restarts)
 
 
 def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
@@ -74,9 +71,18 @@ def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = N
     lock = FileLock(lock_folder(config) / "supervisor.lock")
     if not lock.take(within=0.5):
         raise AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
+    _status_path(config).unlink(missing_ok=True)  # of one that was killed
+    lock.sign()
     try:
-        with _asked_to_stop() as asked, ensure_servers(config):
-            _Supervisor(config, asked).run(ready or (lambda _: None))
+        if mended := closed(config.data_dir):
+            _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
+        with _asked_to_stop() as asked:
+            try:
+                with ensure_servers(config, lambda: asked):
+                    _Supervisor(config, asked, lock).run(ready or (lambda _: None))
+            except ServiceMissingError:
+                if not asked:
+                    raise
         _wait_for_keeper(config)
     finally:
         _status_path(config).unlink(missing_ok=True)
@@ -91,24 +97,28 @@ def running_status(config: Config) -> Status | None:
         return None
     try:
         return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, ValueError, TypeError):
         return None  # it is just starting
 
 
 def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
-    """Ask what runs for this data folder to stop and wait for it; whether anything ran.
+    """Ask what runs for this data folder, or is just starting, to stop and wait for it; whether anything ran.
 
     Raises:
         ServiceMissingError: it hasn't stopped in time.
     """
-    status = running_status(config)
-    if status is None:
+    path = lock_folder(config) / "supervisor.lock"
+    number = holder(path)
+    if number is None:
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(status.pid, signal.SIGTERM)
-    lock = FileLock(lock_folder(config) / "supervisor.lock")
-    if not lock.take(within=seconds):
-        raise ServiceMissingError(f"Process {status.pid} hasn't stopped within {seconds:.0f} seconds.")
+        os.kill(number, signal.SIGTERM)
+    lock, progress = FileLock(path), Progress(number, seconds)
+    while not lock.take(within=_SECONDS_BETWEEN_LOOKS):
+        if progress.has_stalled():
+            raise ServiceMissingError(
+                f"Process {number} hasn't stopped, and has done nothing for {seconds:.0f} seconds."
+            )
     lock.release()
     return True
 
@@ -116,16 +126,19 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
 class _Supervisor:
     """Keeps processes running until somebody asks to stop."""
 
-    def __init__(self, config: Config, asked: Sequence[int]) -> None:
+    def __init__(self, config: Config, asked: Sequence[int], lock: FileLock) -> None:
         self._config = config
         self._asked = asked
+        self._lock = lock
+        self._has_data = True
         self._kept: list[_Kept] = []
         self._started = rfc3339(now())
         self._trimmed = float("-inf")
+        self._keeper_at = 0.0
 
     def run(self, ready: Callable[[Status], None]) -> None:
         _refuse_taken_port(self._config)
-        _migrate(self._config)
+        _migrate(self._config, self._asked)
         _restore_messages(self._config)
         try:
             site, *others = services(self._config)
@@ -133,9 +146,12 @@ class _Supervisor:
             self._wait_for_site()
             self._kept += [_Kept(child, self._start(child)) for child in others]
             if not self._asked:
-                ready(self._write_status())
+                status = self._write_status()
+                with contextlib.suppress(OSError):  # nobody listens any more
+                    ready(status)
             while not self._asked:
-                self._look()
+                if self._sees_data():
+                    self._look()
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         finally:
             self._stop()
@@ -145,37 +161,57 @@ class _Supervisor:
             return child.start(log)
 
     def _wait_for_site(self) -> None:
-        until = time.monotonic() + _SECONDS_TO_COME_UP
+        progress = Progress(self._kept[0].process.pid)
         while not self._asked and not _accepts(self._config):
             for kept in self._kept:
-                if kept.process.poll() is not None or time.monotonic() > until:
+                if kept.process.poll() is not None or progress.has_stalled():
                     said = last_lines(self._config.data_dir / "log", kept.child.name)
                     raise ServiceMissingError(f"The process {kept.child.name} doesn't come up: {said}")
             time.sleep(0.05)
 
+    def _sees_data(self) -> bool:
+        """Whether the data folder is where it was; one that was moved or unmounted isn't made anew, but waited for."""
+        before, self._has_data = self._has_data, self._lock.is_in_place()
+        if before and not self._has_data:
+            _say(f"The data folder {self._config.data_dir} has gone; process {os.getpid()} waits until it is back.")
+        return self._has_data
+
     def _look(self) -> None:
-        """Start again what has died, at once the first time, then after longer and longer pauses."""
+        """Start again what has died, at once the first time, then after longer and longer pauses; nothing ends this."""
+        changed = False
         if time.monotonic() - self._trimmed > _SECONDS_BETWEEN_TRIMS:
             trim_logs(self._config.data_dir / "log")
-            self._trimmed = time.monotonic()
-        if not are_kept(self._config):
-            keep_alive(self._config)
-        changed = False
+            self._trimmed, changed = time.monotonic(), True
+        self._look_after_servers()
         for kept in self._kept:
-            if kept.again_at is None and kept.process.poll() is not None:
+            if kept.restarts.again_at is None and kept.process.poll() is not None:
                 self._note_death(kept)
-            if kept.again_at is not None and time.monotonic() >= kept.again_at:
-                kept.process, kept.started, kept.again_at = self._start(kept.child), time.monotonic(), None
-                changed = True
+            if kept.restarts.is_due():
+                try:
+                    kept.process = self._start(kept.child)
+                except OSError as error:  # no process can be started at this moment
+                    kept.restarts.died()
+                    _say(f"{kept.child.name} can't be started: {error}.")
+                else:
+                    kept.restarts.started()
+                    changed = True
         if changed:
             self._write_status()
 
+    def _look_after_servers(self) -> None:
+        """Have a keeper for the servers. Nobody waits for it: until they answer, all others wait by themselves."""
+        if time.monotonic() < self._keeper_at or are_kept(self._config):
+            return
+        self._keeper_at = time.monotonic() + _SECONDS_FOR_KEEPER
+        try:
+            start_keeper(self._config)
+        except OSError as error:
+            _say(f"The servers' keeper can't be started: {error}.")
+
     def _note_death(self, kept: _Kept) -> None:
         _kill_session(kept.process)
-        calm = time.monotonic() - kept.started > _SECONDS_OF_CALM
-        kept.deaths = 1 if calm else kept.deaths + 1
-        kept.again_at = time.monotonic() + min(_LONGEST_PAUSE, 2.0 ** (kept.deaths - 1) - 1.0)
-        print(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.", file=sys.stderr)  # noqa: T201
+        kept.restarts.died()
+        _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
         if kept.child.name.startswith("worker"):
             _restore_messages(self._config)
 
@@ -205,8 +241,11 @@ class _Supervisor:
         path = _status_path(self._config)
         made = path.with_suffix(".new")
         document = {name: getattr(status, name) for name in Status.__slots__}
-        made.write_text(json.dumps(document), encoding="utf-8")
-        made.replace(path)
+        try:
+            made.write_text(json.dumps(document), encoding="utf-8")
+            made.replace(path)
+        except OSError as error:
+            _say(f"The status can't be written: {error}.")
         return status
 
 
@@ -244,11 +283,25 @@ def _accepts(config: Config) -> bool:
     return True
 
 
-def _migrate(config: Config) -> None:
+def _migrate(config: Config, asked: Sequence[int]) -> None:
+    """Bring the database up to date, however long that takes, unless somebody asks to stop."""
     command = [sys.executable, "-m", "workers.migrate"]
-    run = subprocess.run(command, env=environment(config), cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    with subprocess.Popen(command, env=environment(config), cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as run:
+        while not asked:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                _, said = run.communicate(timeout=_SECONDS_BETWEEN_LOOKS)
+                break
+        else:
+            run.terminate()
+            return
     if run.returncode:
-        raise ServiceMissingError(" / ".join(run.stderr.strip().splitlines()[-3:]) or "The database can't be migrated.")
+        raise ServiceMissingError(" / ".join(said.strip().splitlines()[-3:]) or "The database can't be migrated.")
+
+
+def _say(sentence: str) -> None:
+    """A line for the log; one that the disk doesn't take, or that nobody reads any more, is dropped."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - its standard error is its log
 
 
 def _restore_messages(config: Config) -> None:
@@ -278,6 +331,7 @@ def _status_path(config: Config) -> Path:
 
 def main() -> int:
     """Run the product of this process's configuration."""
+    keep_private()
     try:
         run_supervisor(load_config(), ready=lambda status: print(f"Ready: {status.address}", flush=True))  # noqa: T201 - a command
     except ExhibitError as error:

@@ -1,7 +1,7 @@
 """Celery tasks, one line each: a message says which rows wait, the step does the work."""
 
 from registry import events, invitations, repeats, running, sessions
-from workers import links, uploads, votes_upkeep
+from workers import index_upkeep, links, uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.steps import (
     capture,
@@ -72,6 +72,12 @@ def plan_crawls(ids: list[int]) -> None:
 @app.task(name="exhibit.capture")
 def capture_sightings(ids: list[int]) -> None:
     """Visit sightings again."""
+    capture.capture_sightings(house(), ids)
+
+
+@app.task(name="exhibit.capture_asked")
+def capture_for_a_person(ids: list[int]) -> None:
+    """Visit the sightings of a case that a person has confirmed, ahead of what a crawl brings."""
     capture.capture_sightings(house(), ids)
 
 
@@ -147,5 +153,10 @@ def expire_bytes() -> None:
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
 def keep_up_votes() -> None:
-    """Let the local votes keep up with the works; a message that was lost is made good by the next one."""
+    """Mend indexes, look for damaged bytes, and let the local votes keep up with the works.
+
+    A message that was lost is made good by the next one.
+    """
+    index_upkeep.mend_indexes(house())
+    retain.look_for_damage(house())
     votes_upkeep.keep_up(house())

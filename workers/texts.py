@@ -1,7 +1,7 @@
 """Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
 
 from evidence.documents import standing_unchecked
-from evidence.documents.wording import floored, percent
+from evidence.documents.wording import figure, percent, ratio_words
 from exhibit.calibration import Calibration
 from exhibit.types import Verification
 from workers.words import gettext_noop as _
@@ -11,8 +11,13 @@ SHOWN = _(
     "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
 )
 AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
+RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
+AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
+AT_LEAST = _(
+    "Likelihood ratio of a copy: %(ratio)s at least is stated; the photographs measured support no smaller one."
+)
 MEASURED = _(
-    "Probability of a copy, as measured on other pictures: %(figure)s (calibration %(name)s; at most %(most)s false "
+    "It goes with a prior of %(prior)s that is supposed, not measured (calibration %(name)s; at most %(most)s false "
     "alarms in a million pictures, 95%%, from %(photographs)s photographs, each searched for among the other "
     "%(others)s, with %(failed)s false alarms)."
 )
@@ -48,19 +53,21 @@ def said_of(one: Verification, calibration: Calibration | None = None) -> tuple[
         said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -one.rotation}))
     if one.hamming < NOT_COMPARED:
         said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": one.hamming}))
-    return (*said, _probability(one, calibration))
+    return (*said, *_ratio(one, calibration))
 
 
-def _probability(one: Verification, calibration: Calibration | None) -> Said:
-    """The probability with what it rests on."""
+def _ratio(one: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
+    """The likelihood ratio with what it rests on."""
     if one.probability is None or calibration is None:
-        return _("The probability has not been calibrated."), {}
-    bound = calibration.bound(one.decision)
-    return MEASURED, {
-        "figure": f"{floored(one.probability, 4):.4f}",
+        return ((_("The likelihood ratio has not been calibrated."), {}),)
+    bound, ratio = calibration.bound(one.decision), calibration.ratio(one.probability)
+    stated = RATIO if not ratio.limited else AT_MOST if ratio.value > 1 else AT_LEAST
+    rests_on: dict[str, object] = {
+        "prior": figure(calibration.prior),
         "name": calibration.name,
         "most": f"{bound.per_million:,}",
         "photographs": f"{bound.photographs:,}",
         "others": f"{bound.photographs - 1:,}",
         "failed": f"{bound.failed:,}",
     }
+    return (stated, {"ratio": ratio_words(ratio.value)}), (MEASURED, rests_on)

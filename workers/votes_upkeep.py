@@ -14,14 +14,14 @@ from indexer.features import local_fingerprint
 from indexer.local_features import WIDTH
 from indexer.spaces import LOCAL, ROOTSIFT, WORK_PARTS
 from indexer.votes_codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_codec, train_codec
-from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
+from indexer.votes_index import VoteIndex, check_votes
 from indexer.votes_segments import Works
 from registry import fingerprints as vectors
 from registry.descriptors import members
 from registry.fingerprints import Collection
 from registry.locks import Lock, hold
 from registry.models import Picture
-from workers.indexes import VOTES_PAGE, held_against_rows, index_folder, sets_of
+from workers.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from workers.locks import FileLock
 from workers.searches import count_anew
 from workers.steps.match import registered_features
@@ -84,7 +84,7 @@ def try_unreadable_again() -> None:
 def rebuild(house: House) -> None:
     """Make the index again from the rows, with the codec that suits its size."""
     last = vectors.last_change(Collection.WORKS, ROOTSIFT)
-    rebuild_votes(votes_folder(house), _rows(last), last, _suitable_codec(house, last))
+    make_index(votes_folder(house), Collection.WORKS, ROOTSIFT, _suitable_codec(house, last))
 
 
 def outgrown(house: House) -> bool:

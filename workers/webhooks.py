@@ -21,6 +21,7 @@ from evidence.at_rest import SECRET, decrypt, encrypt
 from exhibit.clock import now, rfc3339
 from exhibit.errors import IntegrityError, RefusedError, WrongUseError
 from exhibit.http import guarded_session
+from exhibit.machine import machine_fault
 from exhibit.secrets import master_key, master_keys
 from registry import trail
 from registry.locks import Lock, hold
@@ -199,7 +200,9 @@ def send(house: House, message: Message) -> Reply:
         sentence = error.message
     except requests.Timeout:
         sentence = "It didn't answer in time."
-    except (requests.RequestException, HTTPError, OSError, UnicodeError):
+    except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+        if machine_fault(error):
+            raise
         sentence = "It can't be reached."
     return Reply(begun, status, int((time.monotonic() - clock) * 1000), sentence, after)
 

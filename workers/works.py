@@ -12,6 +12,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.plain import one_line, plain
 from registry.locks import Lock, hold
 from registry.log import submit
 from registry.models import Owner, Work, WorkAttachment
@@ -121,7 +122,8 @@ def attach(house: House, work: Work, name: str, data: bytes, *, about: str, by: 
             house.blobs.put(data)
         number = (work.attachments.aggregate(last=Max("number"))["last"] or 0) + 1
         made = WorkAttachment.objects.create(
-            work=work, number=number, name=name[-200:] or "document", about=about[:300], digest=digest, size=len(data),
+            work=work, number=number, name=one_line(name)[-200:] or "document",
+            about=one_line(about)[:300], digest=digest, size=len(data),
             added_by=by, added_at=now(),
         )  # fmt: skip
         add_change(work, "attached", {"name": made.name, "digest": digest.hex, "size": made.size}, by=by)
@@ -144,7 +146,15 @@ def detach(attachment: WorkAttachment, *, by: str) -> None:
 
 
 def _checked(new: Declared) -> Declared:
-    """The same with its dates as ISO 8601."""
+    """The same with its dates as ISO 8601, and lines that are lines."""
+    new = replace(
+        new,
+        title=one_line(new.title),
+        author=one_line(new.author),
+        holder=one_line(new.holder),
+        credit=one_line(new.credit),
+        rights_statement=plain(new.rights_statement),
+    )
     if not new.title:
         raise WrongUseError(_("A work needs a title."))
     created, published = checked_date(new.created), checked_date(new.first_publication)

@@ -10,16 +10,21 @@ from pydantic import ConfigDict, Field
 from registry.models import Case, EventKind, Notice
 from workers.decisions import MOST as MOST_CASES
 
-CLEAN = "^[^\\u0000]*$"
+ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
+"""What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""
+CLEAN = f"^[^{ACTING}]*$"
 SPACES = "\\u0009-\\u000d\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 r"""White space as :meth:`str.strip` takes it; by ``\s`` each reader of JSON Schema understands something else."""
-SOMETHING = f"^[^\\u0000]*[^\\u0000{SPACES}][^\\u0000]*$"
+SOMETHING = f"^[^{ACTING}]*[^{ACTING}{SPACES}][^{ACTING}]*$"
+_SIGN = f"[^{ACTING}\\u0009\\u000a\\u000d]"
+IN_LINE = f"^{_SIGN}*$"
+IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
 YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
 LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches")
 
-Title = Annotated[str, Field(min_length=1, max_length=500, pattern=SOMETHING)]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=SOMETHING)]
-Short = Annotated[str, Field(max_length=300, pattern=CLEAN)]
+Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
+Short = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
 Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!-~]+$")]
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
@@ -145,7 +150,7 @@ class NewLicence(Given):
 
     licensee: Name = Field(examples=["Example Shop Ltd"])
     works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
-    domain: Annotated[str, Field(max_length=253, pattern=f"^[^\\u0000-\\u0020{SPACES}/]*$")] = Field(
+    domain: Annotated[str, Field(max_length=253, pattern=f"^[^{ACTING}{SPACES}/]*$")] = Field(
         "", examples=["shop.example"]
     )
     url_pattern: Long = Field("", description="`*` stands for any characters.")
@@ -257,7 +262,7 @@ class NewNotice(Given):
     cases: list[Number] = Field(min_length=1, max_length=100, description="Their numbers.", examples=[[1]])
 
 
-Line = Annotated[str, Field(max_length=300, pattern="^[^\\u0000\\r\\n]*$")]
+Line = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 
 
 class NoticeFields(Given):

@@ -4,7 +4,7 @@ from django.http import JsonResponse
 from ninja import File, Router, UploadedFile
 
 from desk import work_shapes
-from desk.api import work_answers
+from desk.api import limits, work_answers
 from desk.api.actors import Call, of
 from desk.api.files import picture_in
 from workers import wiring
@@ -17,6 +17,8 @@ router = Router(tags=["works"])
 def identify(request: Call, owner: str, file: File[UploadedFile]) -> JsonResponse:
     """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
     house = wiring.house()
-    found = search(house, of(request), picture_in(file, house.limits))
+    data = picture_in(file, house.limits)
+    with limits.one_search(request.auth.user.pk):
+        found = search(house, of(request), data)
     works = [work_shapes.found_work(one) for one in found.works]
     return JsonResponse({"digest": found.features.digest.hex, "too_plain": list(found.too_plain), "works": works})

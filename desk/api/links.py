@@ -27,7 +27,7 @@ class NewLink(given.Given):
     """A link for somebody outside."""
 
     days: int = Field(7, ge=1, le=links.MOST_DAYS, description="For which it holds.")
-    note: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", examples=["For the court clerk"])
+    note: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["For the court clerk"])
     password: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="Asked for besides.")
 
 

@@ -27,7 +27,7 @@ OWNER = "/owners/{slug:owner}"
 class NewInvitation(given.Given):
     """Somebody who is to be a member."""
 
-    email: Annotated[str, Field(min_length=3, max_length=254, pattern=given.SOMETHING)] = Field(
+    email: Annotated[str, Field(min_length=3, max_length=254, pattern=given.IN_LINE_SOMETHING)] = Field(
         examples=["bob@example.org"]
     )
     role: Role = Role.VIEWER

@@ -69,6 +69,7 @@ class FullNotice(NoticeLine):
 
     fields: dict[str, str]
     text: str
+    warnings: list[str] = Field(description="What speaks against its works and nobody has answered, of a draft.")
     missing: list[str] = Field(description="What it lacks before it can be signed.")
     cases: list[NoticedCase]
     files: list[NoticeFile]

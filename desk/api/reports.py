@@ -43,8 +43,8 @@ class Format(StrEnum):
 class NewReport(given.Given):
     """What a report is limited to; what is left out has no limit."""
 
-    title: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", examples=["November"])
-    watch: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="The name of one.")
+    title: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["November"])
+    watch: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", description="The name of one.")
     works: list[given.Number] = Field([], max_length=MOST_WORKS, description="Their numbers; all when empty.")
     decisions: list[given.DecisionKind] = Field(
         [given.DecisionKind.OPEN, given.DecisionKind.CONFIRMED, given.DecisionKind.LICENSED],

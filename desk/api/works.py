@@ -28,7 +28,7 @@ from workers import deposits, wiring
 from workers import works as declaring
 from workers.previews import LARGE, SMALL, shown
 from workers.steps.register import NewWork, register_work, remove_work
-from workers.tables import checked_date
+from workers.tables import checked_date, plain_name
 from workers.uploads import check_disk
 
 router = Router(tags=["works"])
@@ -104,7 +104,7 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
         author=declared.author,
         rights_statement=declared.rights,
         first_publication=declared.first_publication,
-        source_name=(file.name or "").replace("\0", "")[-300:],
+        source_name=plain_name(str(file.name)),
     )
     made = register_work(house, of(request), data, new)
     row = work_shapes.with_pictures(Work.objects.filter(pk=made.work.pk)).get()

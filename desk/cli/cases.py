@@ -1,17 +1,17 @@
 """Found uses and what was decided about them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.cli.case_notes import by_option, dispute_case, number_argument, settle_case, write_note
 from desk.cli.case_papers import write_papers
-from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
+from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.show import counted, echo_json, fields, moment, note, say, short, table
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, ExitCode
 
 if TYPE_CHECKING:
     from registry.models import Case, Owner
@@ -159,7 +159,7 @@ def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
 @by_option
 @click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
-@click.option("--wait", is_flag=True, help="Return when the evidence is sealed.")
+@click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
 def confirm_cases(
     *, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, demonstration: bool, wait: bool
 ) -> None:
@@ -169,10 +169,24 @@ def confirm_cases(
 
     who = decide.DEMONSTRATION if demonstration else by or person()
     rows = _chosen(desk, owner, numbers)
-    decide_each(rows, lambda row: decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration))
-    say(f"Confirmed: {_listed(numbers)}.")
+    confirmed = []
+
+    def confirm(row: "Case") -> None:
+        if decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration):
+            confirmed.append(row.number)
+
+    decide_each(rows, confirm)
+    if confirmed:
+        say(f"Confirmed: {_listed(confirmed)}.")
+    if before := [row.number for row in rows if row.number not in confirmed]:
+        kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
+        note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
         wait_for_seals(desk, rows)
+        if unsealed := list(_unsealed(rows)):
+            for sentence in unsealed:
+                note(sentence)
+            finish(ExitCode.INCOMPLETE)
     elif not desk.workers_run:
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
 
@@ -248,6 +262,15 @@ def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case
 
 def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, dict.fromkeys(numbers)))
+
+
+def _unsealed(rows: "Sequence[Case]") -> Iterator[str]:
+    """What is wrong with each bundle that wasn't sealed."""
+    from registry.models import Bundle
+
+    for bundle in Bundle.objects.filter(case__in=rows, seal_digest=None).select_related("case"):
+        again = "It can be tried again: exhibit retry seal" if bundle.state == "failed" else "It is tried again."
+        yield f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {bundle.error} {again}"
 
 
 def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:

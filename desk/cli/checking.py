@@ -9,15 +9,20 @@ import click
 from desk.cli.files import read_picture
 from desk.cli.frame import examples, finish, json_option
 from desk.cli.show import echo_json, fields, say, tracked
-from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 from exhibit.types import Decision, Matrix
 
 if TYPE_CHECKING:
+    from evidence.splits import SplitView
     from evidence.trust import Trust
     from evidence.verdict import Verdict
+    from indexer.features import Features
 
-GRAVEST_FIRST = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
 MOST_BYTES = 1 << 30
+OUR_LIST = (
+    "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
+    "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."
+)
 F = TypeVar("F", bound=Callable[..., None])
 SAID = {
     Decision.CERTAIN: "certain: they agree as a copy and its original do.",
@@ -48,10 +53,13 @@ SAID = {
 def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, as_json: bool) -> None:
     """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
 
-    Asks no server and no network. Ends with 0 when all are complete, 1 when a check failed, 2 when one is no bundle,
-    4 when nothing failed but the minimum isn't there.
+    Asks no server and no network. Of several bundles the heads of one log are compared, too. Ends with 0 when all are
+    complete, 1 when a check failed or a log shows two heads that contradict each other, 2 when one is no bundle, 4 when
+    nothing failed but a grade isn't there that the list asks for.
     """
+    from evidence.splits import split_views
     from evidence.trust import load_trust
+    from evidence.verdict import Verdict, gravest
 
     pinned = load_trust() if trust is None else load_trust(trust)
     if html is not None:
@@ -61,12 +69,15 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
     if not bundles:
         return
     results = [(path, _verified(path, pinned)) for path in tracked(bundles, "Checking")]
+    splits = split_views(view for _, one in results if isinstance(one, Verdict) for view in one.views)
     if as_json:
-        echo_json({"bundles": [_plain(path, result) for path, result in results]})
+        plain = [_plain(path, result) for path, result in results]
+        echo_json({"bundles": plain, "split_views": [one.to_plain() for one in splits]})
     else:
-        _tell(results)
-    outcomes = {_outcome(result) for _, result in results}
-    finish(next(code for code in GRAVEST_FIRST if code in outcomes))
+        _tell(results, splits)
+        if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):
+            say(OUR_LIST)
+    finish(ExitCode.CHECK_FAILED if splits else gravest(_outcome(result) for _, result in results))
 
 
 def _write_page(path: Path, trust: "Trust") -> None:
@@ -81,9 +92,10 @@ def _write_page(path: Path, trust: "Trust") -> None:
 
 def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
     from evidence.verify import verify
+    from workers.remaking import MAKERS
 
     try:
-        return verify(path, trust)
+        return verify(path, trust, MAKERS)
     except ExhibitError as error:
         return error
 
@@ -99,8 +111,8 @@ def _plain(path: Path, result: "Verdict | ExhibitError") -> dict[str, Any]:
     return {"file": str(path), "verdict": plain.pop("outcome"), **plain}
 
 
-def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]") -> None:
-    from evidence.__main__ import table
+def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]", splits: "Sequence[SplitView]") -> None:
+    from evidence.__main__ import split_table, table
 
     for place, (path, result) in enumerate(results):
         if place:
@@ -113,6 +125,8 @@ def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]") -> None:
         click.echo()
         for path, result in results:
             say(f"{_word(result):<10}  {path}")
+        for split in splits:
+            click.echo(f"\n{split_table(split)}")
 
 
 def _word(result: "Verdict | ExhibitError") -> str:
@@ -145,14 +159,12 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
     """
     from exhibit.calibration import calibrated
     from indexer.change import change_of
-    from indexer.features import extract
     from indexer.search import compare
     from indexer.shipped import shipped_calibration
     from indexer.wording import as_plain, change_in_words
 
-    registered, found = (read_picture(path, MOST_BYTES) for path in (work, picture))
+    (registered, original), (found, measured) = map(_measured, (work, picture))
     calibration = shipped_calibration()
-    measured, original = extract(found), extract(registered)
     one = calibrated(compare(measured, lambda: found, original), calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
     change = None if one.transform is None or one.decision is Decision.NONE else change_of(one.transform, *sizes)
@@ -174,6 +186,17 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
         say("The pictures can't be laid onto each other, so nothing is drawn.")
     elif wanted:
         say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
+
+
+def _measured(path: Path) -> tuple[bytes, "Features"]:
+    """A picture's bytes and what is measured of it; an error names its file."""
+    from indexer.features import extract
+
+    try:
+        data = read_picture(path, MOST_BYTES)
+        return data, extract(data)
+    except RefusedError as error:
+        raise RefusedError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
 
 
 def _draw(found: bytes, registered: bytes, transforms: Sequence[Matrix], wanted: Mapping[str, Path]) -> None:

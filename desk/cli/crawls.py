@@ -8,6 +8,7 @@ import click
 
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option
 from desk.cli.show import echo_json, fields, moment, say, table
+from desk.cli.watches import tell_searches
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import NotFoundError
 
@@ -77,6 +78,7 @@ def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: boo
             ("not yet matched", f"{one['waiting']:,}" if one["waiting"] else ""),
         ]
     )
+    tell_searches(row)
     _show_refusals(one["refusals"])
 
 

@@ -82,7 +82,7 @@ def identify_command(*, images: tuple[str, ...], owner: str | None, out: Path | 
     else:
         _tell(desk, results)
     if errors := [one.error for one in results if one.error is not None]:
-        finish(max(ExitCode.WRONG_USE if isinstance(one, RefusedError) else one.exit_code for one in errors))
+        finish(max(one.exit_code for one in errors))
     if not any(one.works for one in results):
         finish(ExitCode.CHECK_FAILED)
 

@@ -85,7 +85,7 @@ def _show(states: "list[IndexState]") -> None:
                 state.behind,
                 size(state.size),
                 state.entry_size,
-                "; ".join(state.problems) or "well",
+                "; ".join(state.problems) or ("whole; changes are read from the rows" if state.behind else "well"),
             ]
             for state in states
         ],

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import click
 
 from exhibit import __version__
-from exhibit.errors import ExhibitError, ExitCode
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.plain import plain
+from exhibit.private import keep_private
 
 LOG = (
     "The append-only log: status, list, verify, checkpoint, prove, consistency, check-against, accept-head, "
@@ -22,6 +24,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "down": ("running", "Stop them."),
         "status": ("running", "Say what runs and what waits."),
         "doctor": ("running", "Say what this machine lacks, and whether all is well."),
+        "service": ("service", "Let systemd start it with the machine: install, remove, show."),
         "retry": ("retrying", "Try again what was given up, or list it."),
     },
     "Rights": {
@@ -109,6 +112,7 @@ def exhibit() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Whatever goes wrong ends with a sentence, not with a trace."""
+    keep_private()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # the interpreter's own streams
@@ -131,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
+    if any(plain(text) != text and not os.path.lexists(text) for text in given):
+        raise WrongUseError("A control character or half a character stands in what was typed.")
     code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
     sys.stdout.flush()
     return code if isinstance(code, int) else int(ExitCode.DONE)

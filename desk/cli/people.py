@@ -78,12 +78,16 @@ def user_command() -> None:
 def add_user(*, email: str, owner: str | None, role: str | None, generate: bool) -> None:
     """Let the person with the address EMAIL sign in for an owner.
 
-    A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password.
+    A new person needs a password: it is asked for, or made with --generate. One who is known keeps the password, and
+    without --role the role.
     """
     desk = open_desk()
     from registry import people
 
     of = desk.owner(owner)
+    if role is None and (present := of.memberships.filter(user__email__iexact=email).first()) is not None:
+        say(f"{email} is {present.role} of {of.name} already. Another role: --role")
+        return
     password = None if people.is_user(email) else _password(generate=generate)
     given = role or ("reviewer" if of.memberships.filter(role="owner").exists() else "owner")
     people.add_member(of, email, given, password, by=by_person())

@@ -13,11 +13,13 @@ from desk.cli.frame import examples, finish, json_option, open_desk
 from desk.cli.show import clean, echo_json, fields, note, say, table
 from exhibit.config import Config, load_config
 from exhibit.errors import ExitCode, ServiceMissingError
+from exhibit.machine import machine_fault
+from exhibit.plain import one_line
 
 if TYPE_CHECKING:
     from workers.supervisor import Status
 
-SECONDS_TO_COME_UP = 90.0
+SECONDS_BETWEEN_NOTES = 60.0
 PAUSE = 0.1
 """Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""
 
@@ -59,7 +61,7 @@ def _first_link() -> str:
     try:
         return "" if invitations.has_operator() else operator_link(load_config(), by="exhibit up")
     except Error as error:
-        note(f"Whether there is an operator can't be told: {error}")
+        note(f"Whether there is an operator can't be told: {machine_fault(error) or one_line(str(error))}")
         return ""
     finally:
         connection.close()
@@ -77,7 +79,6 @@ def _detach(config: Config) -> None:
     from exhibit.config import made_data_dir
 
     folder = made_data_dir(config) / "log"
-    folder.mkdir(exist_ok=True)
     with open_log(folder, "supervisor") as log:
         begun = log.tell()
         child = subprocess.Popen(
@@ -96,19 +97,19 @@ def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "
     """Wait until the product says that it runs.
 
     Raises:
-        ServiceMissingError: it ended, with the sentence it ended with, or takes too long.
+        ServiceMissingError: it ended, with the sentence it ended with.
     """
     from workers.supervisor import running_status
 
-    until = time.monotonic() + SECONDS_TO_COME_UP
+    said_at = time.monotonic()
     while (status := running_status(config)) is None:
         log = config.data_dir / "log" / "supervisor.log"
         if child.poll() is not None:
             said = log.read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
             raise ServiceMissingError(said[-1] if said else "Exhibit didn't start.", hint=f"Its log: {log}")
-        if time.monotonic() > until:
-            child.terminate()
-            raise ServiceMissingError("Exhibit didn't start in time.", hint=f"Its log: {log}")
+        if time.monotonic() - said_at > SECONDS_BETWEEN_NOTES:
+            said_at = time.monotonic()
+            note("It is still starting; `exhibit down` stops it.")
         time.sleep(PAUSE)
     return status
 
@@ -131,13 +132,14 @@ def status_command(*, as_json: bool) -> None:
     """Say what runs, what waits, and how far long work is. Starts nothing; ends with 3 when nothing runs."""
     config = load_config()
     from workers.doctor import disk_check
+    from workers.postgres import database_answers
     from workers.supervisor import running_status
 
     status, disk = running_status(config), disk_check(config)
     given = bool(config.database_url and config.redis_url)
-    work = (
-        _work() if status is not None or given else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
-    )
+    silent = (status is not None or given) and not database_answers(config)
+    asked = not silent and (status is not None or given)
+    work = _work() if asked else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
     workers = status is not None or (given and _workers_answer())
     answer: dict[str, Any] = {
         "running": workers,
@@ -145,6 +147,7 @@ def status_command(*, as_json: bool) -> None:
         "started": None if status is None else status.started,
         "processes": {} if status is None else status.processes,
         "data": str(config.data_dir),
+        "database_silent": silent,
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
@@ -152,7 +155,7 @@ def status_command(*, as_json: bool) -> None:
         echo_json(answer)
     else:
         _show_status(answer)
-    if not workers:
+    if not workers or silent:
         finish(ExitCode.SERVICE_MISSING)
 
 
@@ -181,6 +184,8 @@ def _show_status(answer: dict[str, Any]) -> None:
         say("Exhibit isn't running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     fields([("site", answer["site"]), ("since", answer["started"]), ("processes", processes), ("data", answer["data"])])
+    if answer["database_silent"]:
+        say("The database doesn't answer: what waits can't be told.")
     if answer["disk"]["crawling_stopped"]:
         say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
     if answer["log_stopped"]:

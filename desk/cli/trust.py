@@ -1,5 +1,6 @@
 """Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,27 +8,50 @@ import click
 
 from desk.cli.frame import examples, open_desk
 from desk.cli.show import say
+from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 
 if TYPE_CHECKING:
-    from evidence.trust import Trust, TrustedKey
-    from registry.models import Owner
+    from collections.abc import Iterable
+
+    from evidence.trust import Trust, TrustedChain, TrustedKey, TrustedLedger
+    from registry.models import AnchorReceipt, Owner
     from workers.wiring import House
 
 
 TRIALS = "started for trials, without legal weight"
+MAX_BLOCKS = 4000
+"""The newest ones of each kind of chain; a list holds 1 MiB."""
+NOTE = (
+    "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
+    "configured, and blocks as its own nodes gave them. Compare each with its source before you rely on it."
+)
 
 
-@click.command("trust", epilog=examples("exhibit trust our-keys.json", "exhibit verify BUNDLE --trust our-keys.json"))
+@click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
-def trust_command(*, file: Path, label: str) -> None:
-    """Write the public keys of the log and of all owners, and the configured authorities' roots, into FILE.
+@click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
+@click.option(
+    "--asks",
+    type=click.Choice(["bytes", "owner", "capture", "match", "log", "time", "none"]),
+    multiple=True,
+    help="A grade that is asked for besides bytes, owner, log and time; all that a bundle has when absent.",
+)
+def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
+    """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 
-    Hand it to whoever checks bundles, by another way than the bundles themselves: a list that travels in a bundle
-    says nothing. Keys that have been revoked stand in it with the time since when they don't count.
+    Blocks are those that hold receipts of this installation, as its own nodes gave them. All of it is your word:
+    whoever uses the list should compare it with the sources. Hand it to whoever checks bundles, by another way than
+    the bundles themselves: a list that travels in a bundle says nothing. Keys that have been revoked stand in it with
+    the time since when they don't count.
     """
-    written = own_trust(open_desk().house, label).to_json()
+    from evidence.codec import from_plain
+    from evidence.trust import Requirements, Trust
+
+    requires = {"witnesses": witnesses} | ({"grades": [one for one in asks if one != "none"]} if asks else {})
+    trust = replace(own_trust(open_desk().house, label), requires=from_plain(Requirements, requires, where="--asks"))
+    written = Trust.from_json(trust.to_json(), what="The list").to_json()
     try:
         file.write_bytes(written)
     except OSError as error:
@@ -41,7 +65,7 @@ def own_trust(house: "House", label: str) -> "Trust":
     from exhibit.clock import now
 
     development = bool(trials_label(house))
-    note = label or "The keys of one installation, written by itself."
+    note = f"{label}. {NOTE}" if label else NOTE
     label = label or trials_label(house)
     authorities = tuple(
         TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
@@ -52,17 +76,60 @@ def own_trust(house: "House", label: str) -> "Trust":
         dated=now().date().isoformat(),
         note=note,
         authorities=authorities,
-        chains=load_trust().chains,  # Bitcoin's blocks are nobody's own
+        chains=(*load_trust().chains, *_trial_chains(label)),  # blocks of Bitcoin's main chain count by their work
         logs=tuple(TrustedLog(vkey, development, label) for vkey in house.log.vkeys()),
         keys=trusted_keys(None, label, development=development),
+        ledgers=_ledgers(label),
     )
+
+
+def _ledgers(label: str) -> "tuple[TrustedLedger, ...]":
+    """The blocks of EVM chains that hold receipts, as the nodes gave them, by witness and chain."""
+    from evidence.anchors.evm_proofs import verify_proof
+    from evidence.trust import TrustedLedger
+
+    found: dict[tuple[str, bool, int], dict[Digest, None]] = {}
+    for row in _complete("evm"):
+        block = verify_proof(bytes(row.proof or b""), row.digest)
+        found.setdefault((row.witness, row.development, block.chain), {})[block.hash] = None
+    return tuple(
+        TrustedLedger(_as_told(witness), chain, tuple(blocks), development, label or TRIALS if development else label)
+        for (witness, development, chain), blocks in found.items()
+    )
+
+
+def _trial_chains(label: str) -> "tuple[TrustedChain, ...]":
+    """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
+    from evidence.anchors.headers import parse_header
+    from evidence.anchors.proofs import headers_in
+    from evidence.trust import TrustedChain
+    from workers.steps.witness import receipt_of
+
+    found: dict[str, dict[Digest, None]] = {}
+    for row in _complete("opentimestamps", development=True):
+        for data in headers_in(receipt_of(row).material).values():
+            found.setdefault(row.witness, {})[Digest.from_hex(parse_header(data).text)] = None
+    return tuple(
+        TrustedChain(_as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=label or TRIALS)
+        for witness, blocks in found.items()
+    )
+
+
+def _complete(kind: str, **of: bool) -> "Iterable[AnchorReceipt]":
+    from registry.models import AnchorReceipt, StepState
+
+    return AnchorReceipt.objects.filter(kind=kind, state=StepState.DONE, **of).order_by("-pk")[:MAX_BLOCKS]
+
+
+def _as_told(witness: str) -> str:
+    return f"{witness} (block as the operator's node gave it)"
 
 
 def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
     """The root certificates in a file, as PEM and without what else stands in it."""
-    from cryptography.hazmat.primitives.serialization import Encoding
+    from ssl import DER_cert_to_PEM_cert
 
-    from evidence.anchors.stamps import load_certificates
+    from evidence.anchors.chains import load_certificates
 
     try:
         found = load_certificates([roots.read_bytes()])
@@ -70,7 +137,7 @@ def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
         raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
     except IntegrityError as error:
         raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
-    return tuple(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)
+    return tuple(DER_cert_to_PEM_cert(one.der) for one in found)
 
 
 def trials_label(house: "House") -> str:

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -20,6 +20,10 @@ PAUSE = 0.3
 ASK_AGAIN = 5.0
 """Seconds after which workers are looked for again, which may have been stopped meanwhile."""
 
+LONGEST_RESTART = 120.0
+"""Seconds for which a database is waited for that has gone away meanwhile."""
+
+T = TypeVar("T")
 Counted = Callable[[], tuple[int, int]]
 """How much is done, and how much there is so far."""
 
@@ -29,8 +33,11 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
     with progress(label, counted) as shown:
 
         def look() -> bool:
-            shown()
-            return done()
+            def once() -> bool:
+                shown()
+                return done()
+
+            return through_a_restart(once)
 
         if not (desk.workers_run and _done_by_workers(desk, look)) and not look():
             from workers.inline import Inline
@@ -53,6 +60,21 @@ def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted:
     work_until(desk, done, label=label, counted=counted)
     if row.state != StepState.DONE:
         raise ExhibitError(f"It can't be made: {row.error}", hint=f"Try again: {again}")
+
+
+def through_a_restart(look: Callable[[], T]) -> T:
+    """Look at the rows, again and again for two minutes while the database is away, as when its server restarts."""
+    from django.db import InterfaceError, OperationalError, connection
+
+    until = time.monotonic() + LONGEST_RESTART
+    while True:
+        try:
+            return look()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > until:
+                raise
+            time.sleep(PAUSE)
 
 
 def _done_by_workers(desk: Desk, look: Callable[[], bool]) -> bool:
@@ -88,4 +110,4 @@ def progress(label: str, counted: Counted | None) -> Iterator[Callable[[], None]
 
         yield show
         seen[0] = 0.0
-        show()
+        through_a_restart(show)

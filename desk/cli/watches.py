@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.frame import Desk, ask, examples, json_option, open_desk, owner_option, person
+from desk.cli.frame import Desk, ask, examples, finish, json_option, open_desk, owner_option, person
 from desk.cli.periods import period, shown
 from desk.cli.show import counted, echo_json, moment, note, say, table
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import WrongUseError
+from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import Crawl, Watch
@@ -201,14 +201,17 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
     Workers do it if they run (exhibit up); else this command does it itself, with --wait.
     """
     desk = open_desk()
-    from registry import owned, revisits
+    from registry import owned, revisits, watching
     from workers.steps.plan import start_now
 
     of = desk.owner(owner)
     watch = owned.watch(of, name)
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
+    under_way = watching.crawl_under_way(watch)
     crawl = start_now(desk.house, watch)
+    if joined := under_way == crawl:
+        note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
     if wait:
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
@@ -221,11 +224,26 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
         one = shapes.crawl(crawl)
         found = f"{counted(one['pages'], 'page')}, {counted(one['pictures'], 'picture')}, {counted(cases, 'case')}"
         say(f"Crawl {crawl.number} of {name}: {found}.")
+        tell_searches(crawl)
         say("Look at them: exhibit case list" if cases else f"What it refused: exhibit crawl show {name}")
     else:
-        say(f"Crawl {crawl.number} of {name} has begun.")
+        if not joined:
+            say(f"Crawl {crawl.number} of {name} has begun.")
         if not desk.workers_run:
             note("No worker runs: start them with `exhibit up`, or add --wait.")
+    if crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service")).exists():
+        finish(ExitCode.INCOMPLETE)
+
+
+def tell_searches(crawl: "Crawl") -> None:
+    """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
+    from desk.refusals import inquiry_in_words
+
+    for row in crawl.inquiries.order_by("pk"):
+        asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
+        why = inquiry_in_words(row)
+        key = f" exhibit search key {row.service}" if row.outcome in ("key", "no-key") else ""
+        say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
 
 
 def _wait_for(desk: Desk, crawl: "Crawl") -> None:

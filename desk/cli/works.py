@@ -106,7 +106,11 @@ def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, An
     from registry.models import Work
 
     rows = work_shapes.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
-    return [{**work_shapes.work(rows[one.work.pk]), "file": name, "new": one.new} for name, one in registered]
+    return [
+        {**work_shapes.work(row), "remarks": work_shapes.open_remarks(row), "file": name, "new": one.new}
+        for name, one in registered
+        for row in (rows[one.work.pk],)
+    ]
 
 
 def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
@@ -129,8 +133,10 @@ def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]
             say(f"  {one['file']} {held_back_in_words(one['flags'])}.")
         for sentence in _masked(one):
             say(f"  {one['file']}: {sentence}")
-        for conflict in one["conflicts"]:
-            say(f"  {one['file']}: {conflict['sentence']}")
+        for warning in (*one["conflicts"], *one["remarks"]):
+            say(f"  {one['file']}: {warning['sentence']}")
+    if any(one["remarks"] for one in works):
+        say("  Answer that on the page of the work before you rely on it.")
     for one in failed:
         note(f"  {one['file']}: not registered ({one['reason']}). {one['sentence']}")
     for file in without_file[:LINES_SHOWN]:
@@ -200,7 +206,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
             *(("remark", sentence) for sentence in _masked(one)),
-            *(("remark", conflict["sentence"]) for conflict in one["conflicts"]),
+            *(("remark", warning["sentence"]) for warning in (*one["conflicts"], *work_shapes.open_remarks(row))),
             *(("picture", _picture(picture)) for picture in one["pictures"]),
             *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
             *(("search of the past", search_in_words(search)) for search in one["search"]),
@@ -237,12 +243,23 @@ def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as
 
     of = desk.owner(owner)
     rows = [owned.work(of, number) for number in dict.fromkeys(numbers)]
+    warned = {row.number: _warnings(row) for row in rows}
+    for number, said in warned.items():
+        for one in said:
+            note(f"Work {number}: {one}")
     files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, folder)]
     if as_json:
-        echo_json({"files": files})
+        echo_json({"files": files, "warnings": [{"work": number, "said": said} for number, said in warned.items()]})
     else:
         for name in files:
             say(name)
+
+
+def _warnings(row: "Work") -> list[str]:
+    from desk.ownership_words import warnings
+    from workers.ownership import warnings_of
+
+    return warnings(warnings_of(row))
 
 
 def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:

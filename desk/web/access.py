@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
+from exhibit.plain import plain
 from registry import owned
 from registry.models import Owner, Role, User
 from registry.people import is_operator
@@ -122,8 +123,8 @@ def sees(request: HttpRequest, owner: Owner, case: int) -> None:
 
 
 def said(text: str) -> str:
-    """What a person has typed, as rows can hold it: no NUL, not endless, no blanks around it."""
-    return text.replace("\0", "").strip()[:LONGEST]
+    """What a person has typed, as rows can hold it: nothing that acts, not endless, no blanks around it."""
+    return plain(text).strip()[:LONGEST]
 
 
 def number_in(text: str | None) -> int | None:

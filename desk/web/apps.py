@@ -8,3 +8,9 @@ class WebConfig(AppConfig):
 
     name = "desk.web"
     label = "web"
+
+    def ready(self) -> None:
+        """Begin to log who signs in."""
+        from desk.web.account_log import listen  # noqa: PLC0415 - models are there by now
+
+        listen()

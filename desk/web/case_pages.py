@@ -6,6 +6,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
@@ -19,7 +20,7 @@ from desk.web.paging import page_of
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import owned, queue, recaptures
+from registry import history, owned, queue, recaptures
 from registry.attention import likelihood
 from registry.licence_check import fitting
 from registry.models import Bundle, Case, Match, Owner
@@ -28,7 +29,7 @@ from workers.decisions import Choice, Wish
 from workers.drawings import pair_of
 from workers.facts import Place, places_of
 from workers.proofs import witnesses_of
-from workers.reported import report_picture
+from workers.reported import goes_along, report_picture
 from workers.witnessed import Witnessed, witnessed
 
 PAPERS = (
@@ -38,6 +39,11 @@ PAPERS = (
     ("personal-data", _("Note on personal data in the bundle")),
 )
 """Draft papers, by the name of each."""
+
+THINGS = {
+    "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
+}  # fmt: skip
+"""What a file belongs to, by the word that :func:`workers.reported.goes_along` has for it."""
 
 ROWS = 400
 """Rows of a case that its page looks at: the newest."""
@@ -63,7 +69,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     places = places_of(rows)
     matches = _matches(row, [one.match for one in rows])
     decides = may_decide(request, owner)
-    history = page_of(request, row.events.all(), "history", EVENTS)
+    events = page_of(request, row.events.all(), "history", EVENTS)
     values = {
         "owner": owner,
         "case": row,
@@ -85,14 +91,26 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "bundles": bundles,
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
-        "history": history,
-        "events": [(one, case_words.line(one)) for one in history],
+        "history": events,
+        "events": [(one, case_words.line(one)) for one in events],
         "others": _others(row),
         "next": queue.following(row),
         "may_decide": decides,
+        "along": _along(row) if decides and "report" in request.GET else None,
         "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
     return render(request, "web/case.html", values)
+
+
+def _along(row: Case) -> list[str]:
+    """What goes with the picture of a case when it is removed, a line for each thing that it belongs to."""
+    told = []
+    for what, kept, files in goes_along(wiring.house(), row):
+        kind, _space, number = what.partition(" ")
+        removed = ngettext("%(what)s: %(count)d file is removed", "%(what)s: %(count)d files are removed", files)
+        hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
+        told.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
+    return told
 
 
 def _matches(row: Case, found: list[Match]) -> list[Match]:
@@ -147,11 +165,21 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             (outcome,) = decisions.decide_each(wiring.house(), owner, [number], wish)
         else:
             return redirect("case", slug=owner.slug, number=number)
-        if not outcome.done:
+        if outcome.done:
+            messages.success(request, _decided_in_words(outcome.case))
+        else:
             messages.error(request, case_words.taken(outcome.case))
     except ExhibitError as error:
         messages.error(request, in_words(error))
     return redirect("case", slug=owner.slug, number=number)
+
+
+def _decided_in_words(row: Case) -> str:
+    told = gettext("Case %(n)s is decided: %(what)s.") % {"n": row.number, "what": case_words.state_of(row)}
+    if row.decision != Case.Decision.CONFIRMED:
+        return told
+    later = gettext("It is sealed after %(n)s seconds; until then you can undo it.")
+    return history.joined([told, later % {"n": int(decisions.UNDO_FOR.total_seconds())}])
 
 
 @require_POST

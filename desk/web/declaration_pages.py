@@ -159,7 +159,7 @@ def _declared(request: HttpRequest) -> declaring.Declared:
     died = typed["author_died"]
     if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
         raise WrongUseError(_("“%(given)s” isn't a year.") % {"given": died})
-    lines = [line.strip() for line in request.POST.get("registrations", "").replace("\0", "").splitlines()]
+    lines = [line.strip() for line in request.POST.get("registrations", "").splitlines()]
     registrations = [(line, registration(line)) for line in lines[:50] if line]
     wrong = next((line for line, found in registrations if found is None), None)
     if wrong is not None:

@@ -30,7 +30,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
         raise Http404
     config = wiring.house().config
     start = f"/o/{row.owner.slug}/cases/"
-    with translation.override(row.user.language or translation.get_language()):
+    with translation.override(row.user.reads or translation.get_language()):
         made = Atom1Feed(
             title=_("%(owner)s: cases") % {"owner": row.owner.name},
             link=absolute(config, start),

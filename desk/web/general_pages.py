@@ -3,26 +3,30 @@
 import hmac
 import ipaddress
 
-import redis
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import Error, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from desk.case_words import SURE
+from desk.web.failures import each_within
 from evidence.accuracy import CLASSES
 from exhibit.config import Config
+from exhibit.machine import DATABASE_SILENT
 from registry import owned
 from registry.models import User
 from workers import wiring
 from workers.accuracy import present_accuracy
-from workers.addresses import redis_url
+from workers.doctor import disk_check
 from workers.metrics import metrics as house_metrics
+from workers.postgres import database_answers
+from workers.redis_server import redis_answers
+
+SECONDS_FOR_HEALTH = 1.5
 
 
 @login_required
@@ -45,9 +49,14 @@ def accuracy(request: HttpRequest) -> HttpResponse:
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when database and broker answer, else 503; tells nothing else."""
-    checks = {"database": _database_answers(), "broker": _broker_answers()}
-    return JsonResponse(checks, status=200 if all(checks.values()) else 503)
+    """200 when database and broker answer within two seconds, else 503; and whether the disk has room."""
+    needed = each_within(SECONDS_FOR_HEALTH, database=_database_answers, broker=lambda: redis_answers(settings.CONFIG))
+    checks = needed | {"disk": disk_check(settings.CONFIG).ok}
+    return JsonResponse(checks, status=200 if all(needed.values()) else 503)
+
+
+def _database_answers() -> bool:
+    return database_answers(settings.CONFIG, str(settings.DATABASES["default"]["NAME"]))
 
 
 @require_safe
@@ -55,6 +64,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
     if not _may_measure(request, wiring.house().config):
         raise Http404
+    if not each_within(SECONDS_FOR_HEALTH, database=_database_answers)["database"]:
+        return HttpResponse(DATABASE_SILENT, status=503, content_type="text/plain")
     return HttpResponse(house_metrics(wiring.house()), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -71,22 +82,3 @@ def _may_measure(request: HttpRequest, config: Config) -> bool:
             return False
         guards.append(any(address in ipaddress.ip_network(one) for one in config.metrics_networks))
     return bool(guards) and all(guards)
-
-
-def _database_answers() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error:
-        return False
-    return True
-
-
-def _broker_answers() -> bool:
-    client = redis.Redis.from_url(redis_url(settings.CONFIG), socket_timeout=2)
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
-    finally:
-        client.close()

@@ -28,7 +28,7 @@ MOST_OF_WORKS = 80_000
 
 def typed(request: HttpRequest) -> dict[str, str]:
     """The fields as a person typed them, in whole: a licence that loses words permits something else."""
-    return {name: request.POST.get(name, "").replace("\0", "").strip() for name in FIELDS}
+    return {name: request.POST.get(name, "").strip() for name in FIELDS}
 
 
 def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:

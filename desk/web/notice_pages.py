@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from desk import ownership_words
 from desk.sentences import in_words
 from desk.web import notice_forms as words
 from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
@@ -187,6 +188,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
         "read": read_mark(made) if made else "",
+        "warned": [(number, ownership_words.warnings(one)) for number, one in made.warned.items()] if made else [],
         "gaps": missing[:MOST_GAPS],
         "more_gaps": len(missing[MOST_GAPS:]),
         "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
@@ -210,6 +212,8 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     try:
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
             raise WrongUseError(_("Confirm that you have read it and may sign it."))
+        if letter(row).warned and not request.POST.get("have-seen"):
+            raise WrongUseError(_("Confirm that you have seen the warnings."))
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
         sign(wiring.house(), row, typed=typed, read=mark, by=request.user.get_username())
         messages.success(request, _("Signed. Nothing has been sent yet."))

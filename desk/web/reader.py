@@ -31,8 +31,9 @@ def reader(answer: Answer) -> Answer:
         person, zone = _person(request), request.COOKIES.get(ZONE, "")
         zone = zone if zone in _zones() else ""
         if person is not None:
-            if zone and person.time_zone != zone:
-                User.objects.filter(pk=person.pk).update(time_zone=zone)
+            seen = {"time_zone": zone or person.time_zone, "browser_language": translation.get_language() or ""}
+            if any(getattr(person, name) != value for name, value in seen.items()):
+                User.objects.filter(pk=person.pk).update(**seen)
             zone = zone or person.time_zone
             if person.language:
                 translation.activate(person.language)
@@ -52,7 +53,9 @@ def choose_language(request: HttpRequest) -> HttpResponse:
         person = _person(request)
         if person is not None:
             User.objects.filter(pk=person.pk).update(language=wanted)
-        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax")
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax", secure=settings.LANGUAGE_COOKIE_SECURE
+        )
     return response
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from exhibit.logs import logged_as
+from exhibit.plain import plain
 from workers.mail import absolute
 
 _LOG = logging.getLogger("exhibit.request")
@@ -30,6 +31,22 @@ def traced(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpR
             _LOG.info("/%s", route, extra=told)
         response.headers["X-Request-ID"] = request_id
         return response
+
+    return answered
+
+
+def plain_words(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware of the site's forms: what acts on terminals, mails and tables gets no further; passwords stay."""
+
+    def answered(request: HttpRequest) -> HttpResponseBase:
+        if request.method == "POST" and not request.path.startswith("/api/"):
+            given = request.POST.copy()
+            for name, texts in given.lists():
+                if "password" not in name:
+                    given.setlist(name, [plain(str(text)) for text in texts])
+            given._mutable = False  # noqa: SLF001 - as Django makes it
+            request.POST = given  # type: ignore[assignment] # the stubs say that it can't be set
+        return answer(request)
 
     return answered
 

@@ -180,7 +180,7 @@ def _lines(row: Upload) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """A text that no spreadsheet computes."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
 def _limits() -> dict[str, int]:

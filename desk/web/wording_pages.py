@@ -44,7 +44,7 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
             wording.restore(owner, kind, language, by=by)
             messages.success(request, _("The shipped wording is in place again."))
             return redirect("wordings", slug=owner.slug)
-        texts = {name: request.POST.get(name, "").replace("\0", "") for name in texts}
+        texts = {name: request.POST.get(name, "") for name in texts}
         try:
             wording.keep(owner, kind, language, texts, by=by)
             messages.success(request, _("The wording is saved. Drafts use it from now on."))

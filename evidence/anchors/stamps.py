@@ -1,51 +1,48 @@
 """RFC 3161 replies, read and checked offline: no network, no clock, and no trust in anything that came along.
 
 The certificates that travel with a reply only help to build the chain; it has to end in a root that the caller pins.
-OpenSSL (through ``rfc3161-client``) checks chain and signature at the stamp's own time. What it can't say, whether a
-reply is broken or merely by a stranger, is found out first.
+What counts is the profile in docs/bundle-format.md; `evidence/page/parts/stamps.js` keeps to the same.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from asn1crypto import cms, core, tsp
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
+from evidence.anchors.chains import (
+    HASHES,
+    MAX_POOL,
+    Certificate,
+    check_pool,
+    fault_of_issuer,
+    fault_of_signer,
+    find_root,
+    hash_of,
+    load_certificates,
+    read_certificate,
+    read_extensions,
+    signature_holds,
+)
+from evidence.anchors.der import Element, fields, number, oid, read, time_of, unreadable
 from evidence.errors import UnknownWitnessError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
 MAX_REPLY = 1 << 20
-MAX_CERTIFICATES = 32
-MAX_POOL = 2 * MAX_CERTIFICATES
-"""Certificates that came along with a reply, in it and beside it: each is compared with every other."""
-VERSIONS = ("v3", "v4", "v5")
-"""Of signed data that isn't plain (RFC 5652, 5.1)."""
+MAX_ACCURACY = 3600
+"""Seconds; a clock that may be further off says too little."""
 GRANTED = ("granted", "granted_with_mods")
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    OverflowError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-)
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha256": hashes.SHA256(),
-    "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512(),
-}
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, UnsupportedAlgorithm)
+
+_SIGNED_DATA, _STAMP = oid("1.2.840.113549.1.7.2"), oid("1.2.840.113549.1.9.16.1.4")
+_CONTENT_TYPE, _MESSAGE_DIGEST = oid("1.2.840.113549.1.9.3"), oid("1.2.840.113549.1.9.4")
+_NAMED, _NAMED_BY_SHA1 = oid("1.2.840.113549.1.9.16.2.47"), oid("1.2.840.113549.1.9.16.2.12")
 
 
 class Response(core.Sequence):
@@ -60,19 +57,19 @@ class Stamp:
 
     Attributes:
         digest: what was stamped.
-        time: the authority's ``genTime``, aware, UTC.
+        time: the authority's ``genTime`` in whole seconds, aware, UTC: chains are judged at it.
+        latest: ``genTime`` and the accuracy together, rounded up to a second: it existed no later.
         nonce: the number that the request carried, or ``None``.
-        serial: the stamp's number at the authority.
         signer: the certificate of the key that signed.
         certificates: all that came with the reply, the signer's among them.
     """
 
     digest: Digest
     time: datetime
+    latest: datetime
     nonce: int | None
-    serial: int
-    signer: x509.Certificate
-    certificates: tuple[x509.Certificate, ...]
+    signer: Certificate
+    certificates: tuple[Certificate, ...]
 
 
 def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
@@ -87,30 +84,28 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
         intermediates: certificates that may help to build the chain; they aren't trusted.
 
     Returns:
-        The time that the authority states, aware, UTC.
+        The time by which it existed, by the authority's word and the accuracy that it states, aware, UTC.
 
     Raises:
         IntegrityError: the reply is broken, or about another digest, or its chain doesn't hold.
         UnknownWitnessError: the reply is whole in itself, but leads to none of the roots.
     """
-    stamp = read_reply(reply)
+    return check_stamp(read_reply(reply), digest, roots, intermediates)
+
+
+def check_stamp(stamp: Stamp, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
+    """What :func:`verify_reply` does once the reply has been read."""
     if stamp.digest != digest:
         raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
     trusted = load_certificates(roots)
-    helpers = load_certificates(intermediates)
-    if len(stamp.certificates) + len(helpers) > MAX_POOL:
+    pool = tuple(dict.fromkeys([*stamp.certificates, *load_certificates(intermediates)]))
+    if len(pool) > MAX_POOL:
         raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
-    if find_root(stamp, trusted, helpers) is None:
-        raise UnknownWitnessError(
-            f"The timestamp is signed by {name_of(stamp.signer)}, which no pinned root vouches for."
-        )
-    _check_pool([*stamp.certificates, *helpers], trusted)
-    try:
-        response = decode_timestamp_response(_normalised(reply, helpers))
-        VerifierBuilder(roots=list(trusted)).build().verify(response, digest.raw)
-    except (VerificationError, *UNREADABLE) as error:
-        raise IntegrityError(f"The timestamp's chain of certificates doesn't hold: {error}.") from error
-    return stamp.time
+    if find_root(stamp.signer, trusted, pool) is None:
+        raise UnknownWitnessError(f"The timestamp is signed by {stamp.signer.name}, which no pinned root vouches for.")
+    check_pool(pool, trusted)
+    _check_chain(stamp, trusted, pool)
+    return stamp.latest
 
 
 def read_reply(reply: bytes) -> Stamp:
@@ -139,152 +134,99 @@ def refusal(reply: bytes) -> str | None:
     return ", ".join(str(word) for word in words)
 
 
-def find_root(
-    stamp: Stamp, roots: Sequence[x509.Certificate], helpers: Sequence[x509.Certificate] = ()
-) -> x509.Certificate | None:
-    """The pinned root at which a chain of signatures from the stamp's signer ends, validity not looked at."""
-    pool = list(dict.fromkeys([*stamp.certificates, *helpers]))[:MAX_CERTIFICATES]
-    open_ends, seen = [stamp.signer], {stamp.signer}
-    while open_ends:
-        current = open_ends.pop()
-        for root in roots:
-            if _issued(root, current):
-                return root
-        above = [issuer for issuer in pool if issuer not in seen and _issued(issuer, current)]
-        seen.update(above)
-        open_ends.extend(above)
-    return None
+def _check_chain(stamp: Stamp, roots: Sequence[Certificate], pool: Sequence[Certificate]) -> None:
+    faults = [fault_of_signer(stamp.signer, stamp.time)]
 
-
-def _check_pool(pool: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> None:
-    """Refuse a certificate that came along and was changed.
-
-    Nobody of its issuer's name has signed it, or its signature stands under another text as well. One whose issuer
-    didn't come along, such as a cross-signed root, can't be checked and does no harm.
-    """
-    by_signature = {one.signature: one for one in (*pool, *roots)}
-    for one in pool:
-        if by_signature[one.signature] != one:
-            raise IntegrityError(f"Two certificates carry one signature, so one was changed: {name_of(one)}.")
-        named = [issuer for issuer in (*pool, *roots) if issuer.subject == one.issuer]
-        if named and not any(_issued(issuer, one) for issuer in named):
-            raise IntegrityError(f"A certificate that came with the timestamp was changed: {name_of(one)}.")
-
-
-def load_certificates(files: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
-    """The certificates in PEM or DER files, each once; raises ``IntegrityError`` when a file holds none."""
-    found: dict[x509.Certificate, None] = {}
-    for data in files:
+    def fault(issuer: Certificate, below: int) -> str:
         try:
-            pem = b"-----BEGIN" in data
-            ders = [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(data)] if pem else [data]
-            loaded = [_certificate(der) for der in ders]
-        except UNREADABLE as error:
-            raise IntegrityError("A certificate can't be read.") from error
-        found.update(dict.fromkeys(loaded))
-    return tuple(found)
+            found = fault_of_issuer(issuer, stamp.time, below)
+        except IntegrityError:
+            found = f"{issuer.name} can't be read"
+        faults.append(found)
+        return found
 
-
-def _certificate(der: bytes) -> x509.Certificate:
-    """A certificate whose names can be read; raises one of :data:`UNREADABLE`."""
-    certificate = x509.load_der_x509_certificate(der)
-    for name in (certificate.subject, certificate.issuer):
-        name.rfc4514_string()
-    return certificate
-
-
-def name_of(certificate: x509.Certificate) -> str:
-    """The subject's name for a reader."""
-    return certificate.subject.rfc4514_string()
+    if faults[0] or find_root(stamp.signer, roots, pool, fault) is None:
+        raise IntegrityError(f"The timestamp's chain of certificates doesn't hold: {next(filter(None, faults))}.")
 
 
 def _read(reply: bytes) -> Stamp:
-    response = Response.load(reply, strict=True)
-    if response["status"]["status"].native not in GRANTED:
-        raise IntegrityError(f"The authority refused to stamp: {refusal(reply)}.")
-    signed = response["time_stamp_token"]["content"]
-    if signed["version"].native not in VERSIONS:
+    status, token = fields(read(reply), "30 30?")
+    if status.inside[0].encoded not in {b"\x02\x01\x00", b"\x02\x01\x01"} or token is None:
+        raise IntegrityError("The authority refused to stamp.")
+    kind, wrapped = fields(token, "06 a0")
+    version, announced, content, certificates, _, signers = fields(wrapped.inside[0], "02 31 30 a0? a1? 31")
+    if kind.content != _SIGNED_DATA or len(wrapped.inside) != 1 or version.content not in {b"\x03", b"\x04", b"\x05"}:
         raise IntegrityError("The timestamp reply has a version that can't be.")
-    info_bytes = signed["encap_content_info"]["content"].parsed.dump()
-    info = tsp.TSTInfo.load(info_bytes, strict=True)
-    imprint = info["message_imprint"]
-    if signed["encap_content_info"]["content_type"].native != "tst_info" or len(signed["signer_infos"]) != 1:
+    content_type, held = fields(content, "06 a0")
+    [octets] = fields(held, "04", 0xA0)
+    if content_type.content != _STAMP or len(signers.inside) != 1:
         raise IntegrityError("The timestamp reply holds no timestamp by exactly one signer.")
-    if imprint["hash_algorithm"]["algorithm"].native != "sha256":
-        raise IntegrityError("The timestamp isn't about a SHA-256 digest.")
-    certificates = tuple(
-        _certificate(choice.chosen.dump()) for choice in list(signed["certificates"])[:MAX_CERTIFICATES]
+    known = tuple(dict.fromkeys(read_certificate(one.encoded) for one in certificates.inside[: MAX_POOL + 1]))
+    if len(certificates.inside) > MAX_POOL:
+        raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
+    version, _, imprint, _, at, accuracy, _, nonce, _, further = fields(
+        read(octets.content), "02 06 30 02 18 30? 01? 02? a0? a1?"
     )
-    return Stamp(
-        digest=Digest(imprint["hashed_message"].native),
-        time=info["gen_time"].native,
-        nonce=info["nonce"].native,
-        serial=info["serial_number"].native,
-        signer=_check_signer(signed["signer_infos"][0], certificates, info_bytes),
-        certificates=certificates,
-    )
+    algorithm, stamped = fields(imprint, "30 04")
+    if version.content != b"\x01" or not isinstance(hash_of(algorithm), hashes.SHA256):
+        raise IntegrityError("The timestamp is of another version, or isn't about a SHA-256 digest.")
+    if further and any(critical for critical, _ in read_extensions(further).values()):
+        raise IntegrityError("The timestamp says something critical that isn't known here.")
+    time, latest = _times(at, accuracy)
+    signer = _check_signer(signers.inside[0], known, octets.content, announced)
+    number_once = None if nonce is None else int.from_bytes(nonce.content, "big", signed=True)
+    return Stamp(Digest(stamped.content), time, latest, number_once, signer, known)
 
 
-def _check_signer(signer: Any, certificates: Sequence[x509.Certificate], content: bytes) -> x509.Certificate:  # noqa: ANN401 - the library has no types
+def _times(at: Element, accuracy: Element | None) -> tuple[datetime, datetime]:
+    """When it was stamped, in whole seconds, and by when at the latest."""
+    time, nanoseconds = time_of(at)
+    seconds, milli, micro = fields(accuracy, "02? 80? 81?") if accuracy else (None, None, None)
+    whole, thousandths, millionths = (
+        number(one.content, most) if one else 0 for one, most in ((seconds, 1 << 31), (milli, 999), (micro, 999))
+    )
+    if whole > MAX_ACCURACY:
+        raise IntegrityError(f"The authority's clock may be off by {whole} seconds, by its own word.")
+    rest = nanoseconds + thousandths * 1_000_000 + millionths * 1000
+    return time, time + timedelta(seconds=whole - (-rest // 1_000_000_000))
+
+
+def _check_signer(signer: Element, known: Sequence[Certificate], content: bytes, announced: Element) -> Certificate:
     """The certificate that the signature names (RFC 5816), once digest and signature have been found to hold."""
-    attributes = {attribute["type"].native: attribute["values"] for attribute in signer["signed_attrs"]}
-    algorithm = _HASHES.get(signer["digest_algorithm"]["algorithm"].native)
-    if algorithm is None or attributes["content_type"][0].native != "tst_info":
+    version, identity, digested, attributes, algorithm, signature, _ = fields(signer, "02 30 30 a0 30 04 a1?")
+    parts = [fields(one, "06 31") for one in attributes.inside]
+    values = {kind.content: held.inside[0] for kind, held in parts}
+    order = [one.encoded for one in attributes.inside]
+    if len(values) != len(parts) or any(len(held.inside) != 1 for _, held in parts) or order != sorted(order):
+        raise unreadable()
+    digest = hash_of(digested)
+    if digest is None or digest not in [*map(hash_of, announced.inside)] or values[_CONTENT_TYPE].content != _STAMP:
         raise IntegrityError("The timestamp is signed in a way that isn't accepted.")
-    digest = hashlib.new(algorithm.name, content).digest()
-    if not hmac.compare_digest(digest, attributes["message_digest"][0].native):
+    stated = values[_MESSAGE_DIGEST]
+    if stated.tag != 0x04 or not hmac.compare_digest(hashlib.new(digest.name, content).digest(), stated.content):
         raise IntegrityError("The timestamp's content was changed after it was signed.")
-    named = next((item for item in certificates if _is_named(item, attributes)), None)
+    named = next((one for one in known if _is_named(one, values)), None)
     if named is None:
         raise IntegrityError("The certificate that the timestamp names isn't in the reply.")
-    try:
-        _check_signature(named, signer, algorithm)
-    except InvalidSignature as error:
-        raise IntegrityError("The timestamp's signature doesn't hold.") from error
+    if version.content != b"\x01" or identity.content != named.issuer + named.serial:
+        raise IntegrityError("The timestamp names two certificates as the signer's.")
+    if not signature_holds(named.key, algorithm, signature.content, b"\x31" + attributes.encoded[1:], digest):
+        raise IntegrityError("The timestamp's signature doesn't hold, or is of a kind that isn't accepted.")
     return named
 
 
-def _is_named(certificate: x509.Certificate, attributes: dict[str, Any]) -> bool:
-    """Whether the signed attributes name this certificate first, by its hash (RFC 2634, RFC 5035)."""
-    der = certificate.public_bytes(Encoding.DER)
-    if "signing_certificate_v2" in attributes:
-        entry = attributes["signing_certificate_v2"][0]["certs"][0]
-        algorithm = entry["hash_algorithm"]["algorithm"].native
+def _is_named(certificate: Certificate, values: dict[bytes, Element]) -> bool:
+    """Whether all signed attributes that name a certificate name this one first (RFC 2634, RFC 5035)."""
+    entries = [(kind, values[kind].inside[0].inside[0]) for kind in (_NAMED, _NAMED_BY_SHA1) if kind in values]
+    return bool(entries) and all(_is_meant(certificate, kind, entry) for kind, entry in entries)
+
+
+def _is_meant(certificate: Certificate, kind: bytes, entry: Element) -> bool:
+    if kind == _NAMED_BY_SHA1:
+        wanted, _ = fields(entry, "04 30?")
+        found = hashlib.sha1(certificate.der, usedforsecurity=False).digest()
     else:
-        entry, algorithm = attributes["signing_certificate"][0]["certs"][0], "sha1"
-    return hmac.compare_digest(hashlib.new(algorithm, der).digest(), entry["cert_hash"].native)
-
-
-def _check_signature(certificate: x509.Certificate, signer: Any, algorithm: hashes.HashAlgorithm) -> None:  # noqa: ANN401 - the library has no types
-    """Raise ``InvalidSignature`` unless the signed attributes (RFC 5652, 5.4) carry this key's signature."""
-    key, signature = certificate.public_key(), signer["signature"].native
-    signed = signer["signed_attrs"].untag().dump()
-    if isinstance(key, rsa.RSAPublicKey):
-        pss = signer["signature_algorithm"].signature_algo == "rsassa_pss"
-        scheme = padding.PSS(padding.MGF1(algorithm), padding.PSS.AUTO) if pss else padding.PKCS1v15()
-        key.verify(signature, signed, scheme, algorithm)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(signature, signed, ec.ECDSA(algorithm))
-    elif isinstance(key, ed25519.Ed25519PublicKey):
-        key.verify(signature, signed)
-    else:
-        raise IntegrityError("The timestamp is signed with a kind of key that isn't accepted.")
-
-
-def _issued(issuer: x509.Certificate, subject: x509.Certificate) -> bool:
-    try:
-        subject.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *UNREADABLE):
-        return False
-    return True
-
-
-def _normalised(reply: bytes, helpers: Sequence[x509.Certificate]) -> bytes:
-    """The reply with its unsigned set of certificates in DER order, helpers added: the parser accepts nothing else."""
-    response = Response.load(reply, strict=True)
-    signed = response["time_stamp_token"]["content"]
-    present = {choice.dump() for choice in signed["certificates"]}
-    present.update(certificate.public_bytes(Encoding.DER) for certificate in helpers)
-    signed["certificates"] = cms.CertificateSet([cms.CertificateChoices.load(der) for der in present])  # sorts
-    normalised: bytes = response.dump(force=False)
-    return normalised
+        algorithm, wanted, _ = fields(entry, "30? 04 30?")
+        named = next(iter(HASHES.values())) if algorithm is None else hash_of(algorithm)
+        found = b"" if named is None else hashlib.new(named.name, certificate.der).digest()
+    return hmac.compare_digest(found, wanted.content)

@@ -30,7 +30,8 @@ from evidence.capture import (
     left_until,
     served_files,
 )
-from evidence.outcomes import inline_bodies, inline_image, names_image, referrer
+from evidence.outcomes import inline_image, names_image, referrer
+from evidence.records import inline_bodies
 from evidence.surroundings import certificates_of, describe
 from evidence.visitor import Visitor
 from evidence.visits import Visit, nobody
@@ -146,7 +147,7 @@ class BrowserCapturer:
             await context.route("**/*", traffic.answer)
             page = traffic.page = await context.new_page()
             await _keep_alone(page, traffic)
-            photographer = Photographer(page, self._browser_limits)
+            photographer = Photographer(page, self._browser_limits, left_until(end))
             seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
             try:
                 async with asyncio.timeout(self._browser_limits.seconds):
@@ -178,6 +179,7 @@ class BrowserCapturer:
     ) -> Captured:
         image, exchanges = self._image(seen, image_url, expected, denied)
         finished = now()
+        seen.shots.box(self._browser_limits.file_bytes)
         outcome, sentence = judged(seen, image, image_url, expected)
         facts = {
             "outcome": outcome,

@@ -13,6 +13,8 @@ class BrowserLimits:
         seconds: for everything together, besides fetching the image once more.
         load_seconds: until what is there counts as the page.
         scroll_seconds: for scrolling through it.
+        shot_seconds: kept for each picture and file of the page that is still to be made; one may take all that is left
+            besides, so that a long page is photographed on a busy machine too.
         resource_seconds: for each thing that the page asks for.
         resource_bytes: of each thing that the page asks for.
         all_bytes: of all that the page asks for; what is under way when they are used up is still taken.
@@ -22,9 +24,10 @@ class BrowserLimits:
         memory_bytes: of the browser with all its processes.
     """
 
-    seconds: float = 60.0
+    seconds: float = 90.0
     load_seconds: float = 15.0
     scroll_seconds: float = 6.0
+    shot_seconds: float = 10.0
     resource_seconds: float = 15.0
     resource_bytes: int = 30 * MIB
     all_bytes: int = 150 * MIB

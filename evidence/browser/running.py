@@ -46,7 +46,8 @@ NOWHERE = (
 QUIETLY = ("--disable-gpu", "--no-first-run", "--mute-audio", "--js-flags=--max-old-space-size=768")
 CAPTURES_EACH = 200
 """After so many captures the browser is replaced, whatever it has gathered."""
-LAUNCH_SECONDS = 30.0
+LAUNCH_SECONDS = 120.0
+"""How long a start may take: minutes pass on a machine with much else to do, and the first one reads much from disk."""
 LAUNCHES, REST_SECONDS = 2, 300.0
 """After so many launches that failed, one after the other, none is tried for some time."""
 LOOK_SECONDS = 0.5

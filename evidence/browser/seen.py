@@ -19,6 +19,16 @@ USES = {
 USED = "uses its address"
 """What is said where the browser was given other bytes there."""
 
+BOXED, PDF = "screenshot-boxed", "page-pdf"
+INSTEAD = {
+    frozenset({BOXED}): "There is no screenshot of the whole page, but one of the part around the image:",
+    frozenset({PDF}): "There is no screenshot of the whole page, but the page as PDF:",
+    frozenset({BOXED, PDF}): (
+        "There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:"
+    ),
+}
+"""What is said of what shows the page where the screenshot of the whole of it is missing."""
+
 WIDTH, HEIGHT = 1280, 900
 """Of the window, pixels."""
 
@@ -55,9 +65,13 @@ def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[
     outcome, sentence = judge(seen.page, image, expected)
     if outcome in {"unreachable", "page-gone"}:
         return outcome, sentence
-    if seen.nothing or not any(one.role == "screenshot" for one in seen.shots.files):
+    made = {one.role for one in seen.shots.files}
+    if "screenshot" not in made:
         why = seen.nothing or seen.shots.missing.get("screenshot") or seen.shots.missing.get("rest", "")
-        return outcome, f"{sentence} The browser shows no picture of the page: {why}"
+        there = INSTEAD.get(frozenset(made & {BOXED, PDF}))
+        if there is None:
+            return outcome, f"{sentence} The browser shows no picture of the page: {why}"
+        sentence = f"{sentence} {there} {why}"
     if seen.shots.places:
         times = len(seen.shots.places)
         where = f"at {'one place' if times == 1 else f'{times} places'}"

@@ -17,7 +17,8 @@ from exhibit.ports import CapturedFile
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-SHOT_SECONDS = 15.0
+STEPS = ("dom", "place", "screenshot", "screenshot-boxed", "mhtml", "page-pdf")
+"""What is done with a page, in this order."""
 PDF_PAGES = "1-60"
 PAPER = {"width": "1280px", "height": "1810px"}
 """The proportions of A4, as wide as the window, so that the page keeps the layout of the screenshot."""
@@ -41,6 +42,7 @@ class Shots:
         height: of the page, pixels.
         cut: whether the page is higher than its screenshot.
         boxed_from: where on the page the boxed screenshot begins, pixels.
+        to_box: the screenshot on which the lines are still to be drawn.
     """
 
     files: list[CapturedFile] = field(default_factory=list)
@@ -49,14 +51,37 @@ class Shots:
     height: int = 0
     cut: bool = False
     boxed_from: int = 0
+    to_box: bytes = b""
+
+    def keep(self, file: CapturedFile, most: int) -> bytes:
+        """Keep what was made, unless it has too many bytes; returns what is kept."""
+        if len(file.data) > most:
+            self.missing[file.role] = f"It has more than {most:,} bytes."
+            return b""
+        self.files.append(file)
+        return file.data
+
+    def box(self, most: int) -> None:
+        """Draw the lines on the screenshot of the whole page, once the browser isn't needed any more."""
+        if self.to_box:
+            data = boxed(self.to_box, self.places)
+            self.keep(CapturedFile("screenshot-boxed", "screenshot-boxed.png", "image/png", data), most)
 
 
 class Photographer:
-    """Makes files of one loaded page, each within limits; what can't be made is told, and the others are made."""
+    """Makes files of one loaded page, each within limits; what can't be made is told, and the others are made.
 
-    def __init__(self, page: "Page", limits: BrowserLimits) -> None:
+    Args:
+        page: as it was loaded.
+        limits: what it may take.
+        left: says how many seconds are left for the visit.
+    """
+
+    def __init__(self, page: "Page", limits: BrowserLimits, left: Callable[[], float]) -> None:
         self._page = page
         self._limits = limits
+        self._left = left
+        self._allowed = limits.shot_seconds
         self.shots = Shots()
 
     async def dom(self) -> bytes:
@@ -81,7 +106,7 @@ class Photographer:
 
     async def _find(self, wanted: Sequence[str]) -> None:
         try:
-            async with asyncio.timeout(SHOT_SECONDS):
+            async with asyncio.timeout(self._seconds("place")):
                 elements = await find_elements(self._page, wanted)
                 for _, element in elements[:1]:  # what is loaded when it comes into view
                     with suppress(Error):  # it can't be seen
@@ -96,7 +121,7 @@ class Photographer:
     async def _box(self, png: bytes) -> None:
         first, limit = self.shots.places[0], self._limits.height
         if png and first.y + first.height <= limit:
-            await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", lambda: self._boxed(png, 0))
+            self.shots.to_box = png
             return
         top = max(int(first.y) - AROUND, 0)
         self.shots.boxed_from = top
@@ -114,15 +139,17 @@ class Photographer:
         self, role: str, name: str, media_type: str, make: Callable[[], Coroutine[Any, Any, bytes]]
     ) -> bytes:
         try:
-            data = await asyncio.wait_for(make(), SHOT_SECONDS)
+            self._allowed = self._seconds(role)
+            data = await asyncio.wait_for(make(), self._allowed)
         except (Error, TimeoutError) as error:
             self.shots.missing[role] = _why(error)
             return b""
-        if len(data) > self._limits.file_bytes:
-            self.shots.missing[role] = f"It has more than {self._limits.file_bytes:,} bytes."
-            return b""
-        self.shots.files.append(CapturedFile(role, name, media_type, data))
-        return data
+        return self.shots.keep(CapturedFile(role, name, media_type, data), self._limits.file_bytes)
+
+    def _seconds(self, role: str) -> float:
+        """How long a step may take: all but what the steps behind it are kept."""
+        kept = self._limits.shot_seconds
+        return max(self._left() - kept * (len(STEPS) - 1 - STEPS.index(role)), kept)
 
     async def _content(self) -> bytes:
         return (await self._page.content()).encode("utf-8", "replace")
@@ -131,7 +158,7 @@ class Photographer:
         size = self._page.viewport_size or {"width": 1280, "height": 900}
         height = min(max(bottom, size["height"]) - top, self._limits.height)
         clip = {"x": 0, "y": top, "width": size["width"], "height": height}
-        return await self._page.screenshot(full_page=True, clip=clip, timeout=SHOT_SECONDS * 1000)  # type: ignore[arg-type]
+        return await self._page.screenshot(full_page=True, clip=clip, timeout=self._allowed * 1000)  # type: ignore[arg-type]
 
     async def _mhtml(self) -> bytes:
         session = await self._page.context.new_cdp_session(self._page)

@@ -8,24 +8,28 @@ from functools import lru_cache, partial
 import numpy as np
 
 from evidence import merkle
-from evidence.checks.inspection import Inspection
+from evidence.checks.captures import check_captures
+from evidence.checks.inspection import Inspection, disproved
 from evidence.checks.probability import check_probability, read_calibrations
-from evidence.checks.proofs import UNKNOWN, OwnCheckpoint, check_log_proof, check_note, own_checkpoint
-from evidence.codec import FormatError, parse_canonical, to_plain
+from evidence.checks.proofs import OwnCheckpoint, check_log_proof, own_checkpoint, unvouched
+from evidence.checks.registrations import check_registrations
+from evidence.checks.remade import Makers, check_remade
+from evidence.checks.rest import check_rest
+from evidence.codec import FormatError, parse_canonical
 from evidence.container import read_all
-from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts, WorkFacts
-from evidence.logproofs import LogProof, SliceProof
+from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts
+from evidence.logproofs import SliceProof
 from evidence.manifest import FACTS_PATH
 from evidence.notes import parse_note
 from evidence.sealing import derived_files, named_files
 from evidence.slices import record_leaf
-from evidence.verdict import Check, State, failed, not_checked, passed
+from evidence.verdict import Check, failed, not_checked, passed
 from exhibit.decode import DecodedPicture, Limits, decode
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.similarity import dense_similarity
-from exhibit.warp import overlaps
+from exhibit.warp import overlaps, turn
 
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 AT_LEAST = 1024
@@ -33,6 +37,8 @@ TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
 AREA_TOLERANCE = 0.01
 """Largest difference between a sealed and a recomputed share of an area."""
+WORK_ALONE = "none"
+"""The kind of party in the record of a work that is about no use of it."""
 MOST_COMPUTED = 200
 """So many matches are computed anew; a bundle could list so many that a verifier would never end."""
 
@@ -48,21 +54,29 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
     return facts, _check_facts(inspection, facts)
 
 
-def check_case(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``registration``, one ``slice:`` for each sighting, one ``match:`` and ``probability:`` for each match."""
+def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) -> Iterator[Check]:
+    """Registration, slices and captures of sightings, matches and probabilities, what follows from them, the rest."""
     own = own_checkpoint(inspection)
-    yield _check_registration(inspection, own, facts.work)
+    yield from check_registrations(inspection, own, facts)
     for sighting in facts.sightings:
         yield _check_slice(inspection, own, sighting)
+    yield from check_captures(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations = read_calibrations(inspection, facts)
     decoded = lru_cache(maxsize=2)(partial(_decoded, inspection))
+    if facts.party.kind != WORK_ALONE and not (facts.sightings and facts.matches):
+        yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
         pictures = (seen[match.picture], registered[match.work_picture])
-        yield _check_match(inspection, match, pictures, decoded if place < MOST_COMPUTED else None)
+        said = _turn_problem(match, pictures)
+        computed = decoded if place < MOST_COMPUTED else None
+        name = f"match:{match.number:02d}"
+        yield disproved(facts, name, said) if said else _check_match(inspection, match, pictures, computed)
         if match.verification.probability is not None:
             yield check_probability(match, calibrations)
+    yield from check_remade(inspection, facts, calibrations, makers)
+    yield from check_rest(inspection, facts)
 
 
 def _check_facts(inspection: Inspection, facts: CaseFacts) -> Check:
@@ -102,6 +116,8 @@ def _loose_match(facts: CaseFacts) -> str:
         return "Two sightings or two matches have the same number."
     for match in facts.matches:
         shown = [seen.get(number) for number in match.sightings]
+        if len(set(match.sightings)) != len(shown):
+            return f"Match {match.number} names a sighting twice."
         if match.work_picture not in registered or not shown or any(digest != match.picture for digest in shown):
             return f"Match {match.number} is about a picture that no sighting of the case shows."
         if (match.verification.probability is not None) != (match.verification.calibration in calibrations):
@@ -109,35 +125,7 @@ def _loose_match(facts: CaseFacts) -> str:
     return ""
 
 
-def _check_registration(inspection: Inspection, own: OwnCheckpoint | None, work: WorkFacts) -> Check:
-    name, proof = "registration", work.registration
-    if proof is None:
-        return not_checked(name, "The bundle holds no log entry of the registration.")
-    problem = check_log_proof(proof, EntryType.REGISTRATION) or _registration_problem(work, proof.opening)
-    if problem:
-        return failed(name, problem)
-    words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to the work and its picture."
-    return _unvouched(inspection, own, name, proof) or passed(name, words)
-
-
-def _registration_problem(work: WorkFacts, opening: dict[str, object]) -> str:
-    """What the entry says otherwise than the facts, or an empty string."""
-    if opening.get("picture") not in [picture.digest.hex for picture in work.pictures]:
-        return "The log's entry is about another picture than those of the work."
-    stated: dict[str, object] = to_plain(work)
-    told = {name: opening[name] for name in _DECLARED if name in opening}
-    told |= {name: opening.get(name, "") for name in _DECLARED_LATER if name in stated}
-    if "work" in opening:
-        number = opening["work"]
-        told["number"] = str(number) if type(number) is int else number
-    wrong = sorted(name for name, value in told.items() if stated[name] != value)
-    return f"The log's entry states another {wrong[0]} than the facts." if wrong else ""
-
-
 _HASH = re.compile("[0-9a-f]{64}")
-_DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement")
-_DECLARED_LATER = ("created", "credit", "holder")
-"""What an entry names only where something is said; earlier facts don't state it."""
 
 
 def _check_slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: SightingFacts) -> Check:
@@ -153,24 +141,8 @@ def _check_slice(inspection: Inspection, own: OwnCheckpoint | None, sighting: Si
     words = f"The crawl recorded this sighting as of {seen:%Y-%m-%d %H:%M:%S} UTC: {place}."
     if (sighting.first_seen, sighting.last_seen) != (seen, seen):
         words += " First and last seen beyond that aren't shown by it."
-    return _unvouched(inspection, own, name, proof.log) or passed(name, words)
-
-
-def _unvouched(inspection: Inspection, own: OwnCheckpoint | None, name: str, proof: LogProof) -> Check | None:
-    """Why the checkpoint over an earlier entry doesn't count, or ``None`` when it does.
-
-    It counts when a pinned log signed it, or when it signed the bundle's own checkpoint and that one continues it. A
-    log that nobody knows could state any time: its maker writes it when he likes.
-    """
-    note = parse_note(proof.checkpoint)
-    signed = check_note(inspection.trust, name, note, proof.checkpoint)
-    if signed.state is State.FAILED:
-        return signed
-    continued = own is not None and own.continues(note)
-    if signed.state is State.PASSED or (own is not None and own.signed and continued):
-        return None
-    how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
-    return not_checked(name, f"{UNKNOWN}: no pinned log signed its checkpoint, {how}.")
+    by = parse_note(proof.log.checkpoint).origin
+    return unvouched(inspection, own, name, proof.log) or passed(name, words, by)
 
 
 def _slice_problem(sighting: SightingFacts, proof: SliceProof) -> str:
@@ -203,7 +175,7 @@ def _check_match(
     """The check of a match by the found and the registered picture; nothing is computed without a way to decode."""
     name = f"match:{match.number:02d}"
     if match.work_picture == match.picture:
-        return passed(name, "The picture seen has exactly the bytes of the registered one.")
+        return _same_bytes(name, match, pictures)
     if match.verification.transform is None:
         return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
     if decoded is None:
@@ -216,6 +188,33 @@ def _check_match(
     except (ExhibitError, ArithmeticError, ValueError) as error:
         reason = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
         return not_checked(name, f"The similarity couldn't be computed anew. {reason}")
+
+
+def _same_bytes(name: str, match: MatchFacts, pictures: tuple[PictureFacts, PictureFacts]) -> Check:
+    one, sizes = match.verification, {(picture.width, picture.height) for picture in pictures}
+    shares = (one.dense, one.overlap_work, one.overlap_picture)
+    moved = one.transform is not None and not np.array_equal(one.transform, np.eye(3))
+    if len(sizes) > 1 or moved or (one.transform is not None and shares != (1.0, 1.0, 1.0)):
+        return failed(name, "Pictures with the same bytes have figures that only other pictures can have.")
+    return passed(name, "The picture seen has exactly the bytes of the registered one.")
+
+
+def _turn_problem(match: MatchFacts, pictures: tuple[PictureFacts, PictureFacts]) -> str:
+    """What a match says of mirroring, turning and areas otherwise than its alignment, or an empty string."""
+    one = match.verification
+    told = (one.rotation, one.mirrored)
+    if one.transform is None:
+        flat = told == (0, False) and not (one.overlap_work or one.overlap_picture or one.further or match.drawings)
+        return "" if flat else "The match states what only an alignment shows, and has none."
+    with np.errstate(all="ignore"):
+        try:
+            rotation, mirrored = turn(np.asarray(one.transform, np.float64), (pictures[0].width, pictures[0].height))
+        except (ArithmeticError, ValueError):
+            return ""  # the alignment can't be applied, as the check of the pixels says
+    away = abs(one.rotation - rotation) % 360
+    if mirrored == one.mirrored and min(away, 360 - away) <= 1 and -180 < one.rotation <= 180:
+        return ""
+    return f"The alignment gives {rotation}° and {'a' if mirrored else 'no'} mirroring, not as sealed."
 
 
 def _recomputed(

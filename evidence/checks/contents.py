@@ -73,7 +73,7 @@ def check_container(contents: Contents, members: list[Member], *, others: State)
         return not_checked("container", "An unpacked folder has no container to compare.")
     if same:
         return passed("container", "The ZIP is byte for byte the one that these contents give.")
-    remarks = f" ({'; '.join(contents.remarks[:3])})" if contents.remarks else ""
+    remarks = f" ({'; '.join(contents.remarks)})" if contents.remarks else ""
     if others is State.FAILED:
         return failed("container", f"The ZIP isn't the one that was written{remarks}, and other checks failed too.")
     return passed("container", f"{CONTAINER_CHANGED}: the ZIP isn't the one that was written{remarks}.")
@@ -102,7 +102,17 @@ def _check_listing(inspection: Inspection) -> Check:
         words = [f"{len(extra)} extra ({_some(extra)})" if extra else "", _missing(missing)]
         return failed("files", f"The bundle doesn't hold the files it should: {', '.join(filter(None, words))}.")
     held = f"; withheld from this copy: {_some(sorted(inspection.withheld))}" if inspection.withheld else ""
-    return passed("files", f"All {len(listed) - len(inspection.withheld)} sealed files are there, and no other{held}.")
+    told = f"All {len(listed) - len(inspection.withheld)} sealed files are there{held}"
+    return passed("files", f"{told}{_beside(inspection.contents.left_over)}.")
+
+
+def _beside(left_over: tuple[str, ...]) -> str:
+    """What lies beside the bundle's own files, in words."""
+    if not left_over:
+        return ", and no other outside of proofs/"
+    return f"; beside the bundle lie {len(left_over)} that a file manager left and nobody vouches for: " + _some(
+        [ascii(name)[1:-1] for name in left_over]
+    )
 
 
 def _missing(names: list[str]) -> str:

@@ -12,9 +12,11 @@ from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
 from evidence.manifest import MANIFEST_PATH, Manifest
 from evidence.trust import Trust
+from evidence.verdict import Check, failed, not_checked
 from exhibit.digests import Digest
 
 T = TypeVar("T")
+EARLIER = "Its facts don't state what it was made with, as those of earlier versions, so this doesn't count as failed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,13 @@ class Inspection:
         return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
 
 
+def disproved(facts: CaseFacts, name: str, problem: str) -> Check:
+    """A failed check; or, in a bundle of an earlier version, which wasn't made to be held against this, none."""
+    if facts.made_with is not None:
+        return failed(name, problem)
+    return not_checked(name, f"{problem} {EARLIER}")
+
+
 def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
     """Hash every file once; what can't be read is named with its reason."""
     measured: dict[str, Measured] = {}
@@ -119,9 +128,8 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
 def log_proofs(facts: CaseFacts) -> tuple[tuple[str, LogProof], ...]:
     """Every log proof that the facts hold, by the name of its check."""
     proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
-    if facts.work.registration is not None:
-        proofs.insert(0, ("registration", facts.work.registration))
-    return tuple(proofs)
+    registered = (facts.work.registration, *facts.work.further_registrations)
+    return (*(("registration", proof) for proof in registered if proof is not None), *proofs)
 
 
 def _measure(contents: Contents, name: str) -> Measured:

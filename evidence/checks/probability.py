@@ -86,7 +86,10 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
         calibration = Calibration.from_json(inspection.read(stated.file))
     except (FormatError, IntegrityError) as error:
         return failed("probability", f"{stated.file}: {error.message}")
-    if calibration.digest != stated.digest or calibration_facts(calibration, stated.file) != stated:
+    told = calibration_facts(calibration, stated.file)
+    if stated.prior is None and not stated.photographs:
+        told = replace(told, prior=None, photographs=0)
+    if told != stated:
         return failed("probability", f"{stated.file} isn't the calibration that the facts state.")
     return calibration
 
@@ -95,7 +98,15 @@ def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
     """What facts state of a calibration that lies in a file."""
     certain, review = _bound(calibration.certain), _bound(calibration.review)
     return CalibrationFacts(
-        calibration.name, calibration.made, calibration.data, calibration.digest, file, certain, review
+        calibration.name,
+        calibration.made,
+        calibration.data,
+        calibration.digest,
+        file,
+        certain,
+        review,
+        calibration.prior,
+        calibration.photographs,
     )
 
 

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from evidence import merkle
 from evidence.bundle import (
     CHECKPOINT_PATH,
@@ -24,6 +21,7 @@ from evidence.checks.inspection import Inspection, log_proofs
 from evidence.codec import Bytes32, FormatError, from_plain, parse_canonical
 from evidence.errors import UnknownWitnessError
 from evidence.facts import CaseFacts
+from evidence.keys import holds, is_sound_point
 from evidence.logproofs import LogProof
 from evidence.notes import MAX_NOTE, Note, parse_note, verify_note
 from evidence.sealing import SealedCase, seal_opening
@@ -139,29 +137,25 @@ def check_note(trust: Trust, name: str, note: Note, text: str) -> Check:
         except (IntegrityError, WrongUseError) as error:
             return failed(name, error.message)
         sentence = f"Signed by the pinned key of {note.origin}: {note.size} entries."
-        return Check(name, State.PASSED, sentence, development=log.label if log.development else "")
+        return Check(name, State.PASSED, sentence, development=log.label if log.development else "", by=note.origin)
     return not_checked(name, f"{UNKNOWN}: no pinned key belongs to the log {note.origin[:80]!a}.")
 
 
 def _check_signature(inspection: Inspection) -> Check:
     try:
         signature = inspection.read(SIGNATURE_PATH, 64)
-        public = Ed25519PublicKey.from_public_bytes(inspection.manifest.key.public)
-        public.verify(signature, inspection.manifest_bytes)
     except FormatError as error:
         return failed("signature", error.message)
-    except (InvalidSignature, ValueError):
+    if not holds(inspection.manifest.key.public, signature, inspection.manifest_bytes):
         return failed("signature", "The Ed25519 signature over data/manifest.json doesn't hold.")
     return passed("signature", f"Ed25519 (RFC 8032) over data/manifest.json by key {_short_key(inspection)} holds.")
 
 
 def _check_key(inspection: Inspection) -> Check:
     manifest = inspection.manifest
-    try:
-        expected = key_files(manifest)
-    except ValueError:
-        return failed("key", "The manifest's key isn't an Ed25519 key.")
-    for name, data in expected.items():
+    if not is_sound_point(manifest.key.public):
+        return failed("key", "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).")
+    for name, data in key_files(manifest).items():
         try:
             same = inspection.read(name) == data
         except FormatError as error:
@@ -175,7 +169,7 @@ def _check_key(inspection: Inspection) -> Check:
     if key.owner != manifest.matter.owner:
         return failed("key", f"The key is pinned as that of {key.owner}, not of the owner in the manifest.")
     sentence = f"Pinned as the sealing key of {key.owner}, held by the {manifest.key.holder}."
-    return Check("key", State.PASSED, sentence, development=key.label if key.development else "")
+    return Check("key", State.PASSED, sentence, development=key.label if key.development else "", by=key.owner)
 
 
 def _short_key(inspection: Inspection) -> str:
@@ -246,6 +240,23 @@ def own_checkpoint(inspection: Inspection) -> OwnCheckpoint | None:
         return None
     signed = check_note(inspection.trust, "checkpoint", note, text).state is State.PASSED
     return OwnCheckpoint(note, paths, signed)
+
+
+def unvouched(inspection: Inspection, own: OwnCheckpoint | None, name: str, proof: LogProof) -> Check | None:
+    """Why the checkpoint over an earlier entry doesn't count, or ``None`` when it does.
+
+    It counts when a pinned log signed it, or when it signed the bundle's own checkpoint and that one continues it. A
+    log that nobody knows could state any time: its maker writes it when he likes.
+    """
+    note = parse_note(proof.checkpoint)
+    signed = check_note(inspection.trust, name, note, proof.checkpoint)
+    if signed.state is State.FAILED:
+        return signed
+    continued = own is not None and own.continues(note)
+    if signed.state is State.PASSED or (own is not None and own.signed and continued):
+        return None
+    how = "nor the bundle's own, which continues it" if continued else "and the bundle's own doesn't continue it"
+    return not_checked(name, f"{UNKNOWN}: no pinned log signed its checkpoint, {how}.")
 
 
 def is_logged(checks: Iterable[Check]) -> bool:

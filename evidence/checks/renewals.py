@@ -29,7 +29,7 @@ def check_renewals(inspection: Inspection) -> Iterator[Check]:
     if not inspection.has(RENEWALS_PATH):
         return
     try:
-        records = _records(inspection)
+        records = renewal_records(inspection)
     except FormatError as error:
         yield failed("renewals", error.message)
         return
@@ -42,14 +42,15 @@ def renewed(inspection: Inspection) -> Mapping[Digest, str]:
     if not inspection.has(RENEWALS_PATH) or not inspection.has(CHECKPOINT_PATH):
         return {}
     found = {}
-    for record in _records(inspection):
+    for record in renewal_records(inspection):
         if _check(inspection, record).state is State.PASSED:
             digest = checkpoint_digest(inspection.read(record.file, MAX_NOTE).decode())
             found[digest] = f"later checkpoint of {record.size} entries"
     return found
 
 
-def _records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
+def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
+    """What is listed; raises ``FormatError``."""
     plain = parse_canonical(inspection.read(RENEWALS_PATH), what=RENEWALS_PATH)
     records = from_plain(_RenewalsFile, {"records": plain}, where=RENEWALS_PATH).records
     if len(records) > MAX_RENEWALS or len({record.size for record in records}) != len(records):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -12,6 +12,7 @@ from evidence.bundle import COUNTERSIGNATURES
 from evidence.checks.inspection import Inspection
 from evidence.checks.proofs import UNKNOWN
 from evidence.codec import FormatError
+from evidence.keys import holds
 from evidence.verdict import Check, State, failed, not_checked, passed
 from exhibit.errors import ExhibitError, IntegrityError
 
@@ -58,7 +59,7 @@ def _check_countersignature(inspection: Inspection, stem: str) -> Check:
         since = f"The device key was revoked at {_shown(key.revoked)}"
         return not_checked(name, f"{since}, and nothing in the bundle shows when this was signed.")
     sentence = f"Ed25519 over data/manifest.json by a device key of {key.owner} holds; the owner alone holds that key."
-    return Check(name, State.PASSED, sentence, development=key.label if key.development else "")
+    return Check(name, State.PASSED, sentence, development=key.label if key.development else "", by=key.owner)
 
 
 def _signer(inspection: Inspection, stem: str) -> bytes:
@@ -71,10 +72,8 @@ def _signer(inspection: Inspection, stem: str) -> bytes:
         raise FormatError(f"{COUNTERSIGNATURES}{stem}.pem can't be read.") from error
     if not isinstance(public, Ed25519PublicKey):
         raise FormatError("The key isn't an Ed25519 key.")
-    try:
-        public.verify(signature, inspection.manifest_bytes)
-    except InvalidSignature as error:
-        raise IntegrityError("The counter-signature over data/manifest.json doesn't hold.") from error
+    if not holds(public.public_bytes_raw(), signature, inspection.manifest_bytes):
+        raise IntegrityError("The counter-signature over data/manifest.json doesn't hold.")
     if public.public_bytes_raw().hex()[:16] != stem:
         raise FormatError(f"{COUNTERSIGNATURES}{stem}.pem is another key than its name says.")
     return public.public_bytes_raw()

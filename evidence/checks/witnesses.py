@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
+from evidence.anchors.chains import load_certificates
 from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
 from evidence.anchors.headers import parse_header
-from evidence.anchors.proofs import further_attestations, headers_in, verify_proof
-from evidence.anchors.stamps import load_certificates, verify_reply
+from evidence.anchors.proofs import headers_in, leads_of, verify_proof
+from evidence.anchors.stamps import check_stamp, read_reply
 from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.checks.contents import check_unread
 from evidence.checks.inspection import Inspection, log_proofs
@@ -45,10 +46,12 @@ class Witnessed:
         checks: one ``anchor:`` for each receipt, and ``time``.
         logged: the earliest time by which the log held the seal with its signature, or ``None``. A witness of the
             manifest alone doesn't show that it was signed then.
+        pairs: what each witness was given, in words, with the check of its receipt.
     """
 
     checks: tuple[Check, ...]
     logged: datetime | None = None
+    pairs: tuple[tuple[str, Check], ...] = ()
 
 
 def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logged: bool) -> Witnessed:
@@ -68,8 +71,9 @@ def check_witnesses(inspection: Inspection, facts: CaseFacts | None, *, is_logge
     pairs = [(subjects.get(record.digest, ""), _check_anchor(inspection, record, subjects)) for record in records]
     unread = check_unread(inspection, frozenset(path for one in records for path in (one.file, *one.material)))
     logged = [check for subject, check in pairs if _is_of_the_log(subject)]
-    time = _check_time([check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)])
-    return Witnessed((*unread, *(check for _, check in pairs), time), _check_time(logged).time)
+    whole = [check for subject, check in pairs if subject == "manifest" or _is_of_the_log(subject)]
+    time = _check_time(whole, inspection.trust.witnesses_asked)
+    return Witnessed((*unread, *(check for _, check in pairs), time), _check_time(logged).time, tuple(pairs))
 
 
 def _is_of_the_log(subject: str) -> bool:
@@ -143,19 +147,24 @@ def _check_reply(
     """RFC 3161: one pinned authority whose roots the reply leads to."""
     helpers = [data for file, data in material.items() if file.startswith("certificate-")]
     load_certificates(helpers)
-    unknown: UnknownWitnessError | None = None
+    stamped, broken = read_reply(proof), None
     for authority in inspection.trust.authorities:
         roots = [text.encode() for text in authority.certificates]
         try:
-            time = verify_reply(proof, record.digest, roots, helpers)
-        except UnknownWitnessError as error:
-            unknown = error
+            time = check_stamp(stamped, record.digest, roots, helpers)
+        except UnknownWitnessError:
             continue
-        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {time:%Y-%m-%d %H:%M:%S} UTC."
-        return Check(name, State.PASSED, sentence, time, authority.label if authority.development else "")
-    if unknown is None:
-        verify_reply(proof, record.digest, (), helpers)
-    raise unknown or UnknownWitnessError("No authority is pinned.")
+        except IntegrityError as error:  # by another pinned authority's roots it may hold
+            broken = broken or error
+            continue
+        sentence = f"{authority.name} (RFC 3161) stamped the {what} at {_shown(stamped.time)}"
+        sentence += f": it existed no later than {_shown(time)}." if time > stamped.time else "."
+        label = authority.label if authority.development else ""
+        return Check(name, State.PASSED, sentence, time, label, authority.name)
+    if broken is not None:
+        raise broken
+    check_stamp(stamped, record.digest, (), helpers)
+    raise UnknownWitnessError("No authority is pinned.")
 
 
 def _check_blocks(
@@ -171,11 +180,11 @@ def _check_blocks(
         except IntegrityError:  # of what is pinned; as a whole it holds
             continue
         dated = f"dated {_shown(time)} (the clocks of blocks are right within some two hours)"
-        others = further_attestations(proof)
+        others = leads_of(proof).others
         also = f" The proof also names {', '.join(others)[:200]}, which isn't needed." if others else ""
         by = f"no later than {_shown(time + CLOCKS)}"
         sentence = f"Block {height} of {chain.name}, {dated}, attests the {what}: it existed {by}.{also}"
-        return Check(name, State.PASSED, sentence, time + CLOCKS, chain.label if chain.development else "")
+        return Check(name, State.PASSED, sentence, time + CLOCKS, chain.label if chain.development else "", chain.name)
     raise UnknownWitnessError(f"block {height} meets the rule of no pinned chain.")
 
 
@@ -185,7 +194,9 @@ def _check_ledger(inspection: Inspection, name: str, record: AnchorRecord, proof
     for ledger in inspection.trust.ledgers:
         if ledger.chain == block.chain and block.hash in ledger.blocks:
             sentence = f"Block {block.number} of {ledger.name}, dated {_shown(block.time)}, holds a log of the {what}."
-            return Check(name, State.PASSED, sentence, block.time, ledger.label if ledger.development else "")
+            return Check(
+                name, State.PASSED, sentence, block.time, ledger.label if ledger.development else "", ledger.name
+            )
     raise UnknownWitnessError(
         f"the proof holds and leads to block {block.number} of the chain {block.chain}, 0x{block.hash.hex}, dated "
         f"{_shown(block.time)}, which isn't pinned. Compare the hash with a node or an explorer of that chain."
@@ -202,12 +213,18 @@ def _is_pinned(chain: TrustedChain, header: bytes) -> bool:
     return Digest.from_hex(parse_header(header).text) in chain.blocks
 
 
-def _check_time(checks: list[Check]) -> Check:
-    """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first."""
+def _check_time(checks: list[Check], asked: int = 1) -> Check:
+    """The earliest time that a pinned witness states for the whole; a witness with legal weight goes first.
+
+    It passes when so many different pinned witnesses state one.
+    """
     good = [(bool(check.development), check.time, check) for check in checks if check.time is not None]
     if not good:
         kinds = f"{UNKNOWN}: no receipt of {len(checks)} is by a pinned witness" if checks else NO_RECEIPT
         return not_checked("time", f"{kinds}, so nothing shows since when it exists.")
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
     sentence = f"All of it existed no later than {time:%Y-%m-%d %H:%M:%S} UTC ({check.name.partition(':')[2]})."
-    return Check("time", State.PASSED, sentence, time, check.development)
+    count = len({one.by for _, _, one in good})
+    state = State.PASSED if count >= asked else State.NOT_CHECKED
+    few = "" if count >= asked else f" {count} pinned witnesses state a time, and the trust list asks for {asked}."
+    return Check("time", state, sentence + few, time, check.development, check.by)

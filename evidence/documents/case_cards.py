@@ -8,7 +8,7 @@ from evidence.documents.case_sections import decision_words
 from evidence.documents.comparison import plate
 from evidence.documents.pictures import Album, Pictures
 from evidence.documents.report import ReportCase
-from evidence.documents.wording import Wording, figure
+from evidence.documents.wording import Wording, figure, ratio_words
 from evidence.facts import CaseFacts, MatchFacts, SightingFacts, WitnessFacts
 from exhibit.types import Decision
 
@@ -68,8 +68,9 @@ def _rows(case: ReportCase, wording: Wording) -> list[Row]:
     rows += _standing(case, wording)
     match = _shown(facts)
     if match is not None:
-        rows += _measured(match, wording)
-    licence = {"all": "covered", "some": "some", "none": "none"}[facts.licence_check.extent]
+        rows += _measured(facts, match, wording)
+    outcome = facts.licence_check.outcome
+    licence = "covered" if outcome == "all" else outcome
     searched = wording.time(facts.licence_check.checked_at)
     rows.append(wording.row("licences", Speaker.RECORDED, wording.say(f"card.licence_{licence}", time=searched)))
     return [*rows, *_sealed(case, wording)]
@@ -107,16 +108,18 @@ def _standing(case: ReportCase, wording: Wording) -> list[Row]:
     return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=told, time=time))]
 
 
-def _measured(match: MatchFacts, wording: Wording) -> list[Row]:
-    measured = match.verification
-    probability = wording.say("match.not_calibrated")
-    if measured.probability is not None:
-        probability = wording.say("card.probability", probability=figure(measured.probability))
+def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
+    measured, calibration = match.verification, facts.calibration_of(match)
+    ratio = None if calibration is None else calibration.ratio(measured.probability)
+    said = wording.say("match.not_calibrated" if measured.probability is None else "match.no_prior")
+    if ratio is not None and calibration is not None and calibration.prior is not None:
+        limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
+        said = wording.say(f"card.{limit}", ratio=ratio_words(ratio.value), prior=figure(calibration.prior))
     aligned = measured.transform is not None and measured.decision is not Decision.NONE
     words = wording.aligned(measured) if aligned else wording.say("match.not_aligned")
     return [
         wording.row("compared", Speaker.RECORDED, words),
-        wording.row("probability", Speaker.RECORDED, probability),
+        wording.row("ratio", Speaker.RECORDED, said),
     ]
 
 

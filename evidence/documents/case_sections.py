@@ -115,7 +115,7 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
         outcome, method = wording.phrases.word("capture", one.outcome), wording.phrases.word("fetched", one.method)
         told.append(wording.say("capture.line", outcome=outcome, time=wording.time(one.finished), method=method))
         if one.sentence:
-            told.append(wording.say("capture.told", sentence=one.sentence))
+            told.append(wording.told(one.sentence))
     return told
 
 
@@ -140,15 +140,15 @@ def comparison_section(
 def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     """The search of the owner's licences."""
     check = facts.licence_check
-    sentence = {"all": "covers", "some": "covers_some", "none": "none_covers"}[check.extent]
-    result = wording.say(f"licence.{sentence}", time=wording.time(check.checked_at))
+    sentence = {"all": "covers", "some": "covers_some", "none": "none_covers", "unsearched": "unsearched"}
+    result = wording.say(f"licence.{sentence[check.outcome]}", time=wording.time(check.checked_at))
     rows = [
         wording.row("licence_result", Speaker.RECORDED, result),
         wording.row("records", Speaker.RECORDED, str(check.searched)),
         wording.time_row("searched_at", check.checked_at),
     ]
     if check.reasons:
-        rows.append(wording.row("licence_notes", Speaker.RECORDED, *check.reasons))
+        rows.append(wording.row("licence_notes", Speaker.RECORDED, *map(wording.told, check.reasons)))
     return Section(wording.say("heading.licences"), (Rows(tuple(rows)),), level)
 
 
@@ -158,11 +158,12 @@ def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
     if decision.at is None:
         return Section(wording.say("heading.decision"), (Text(wording.say("decision.open")),), level)
     speaker = Speaker.RECORDED if decision.demonstration else Speaker.DECLARED
+    by = wording.told(decision.by) if decision.demonstration else decision.by
     rows = (
         wording.row("decision", speaker, decision_words(facts, wording), style=Style.STRONG),
-        wording.row("decided_by", Speaker.RECORDED, decision.by),
+        wording.row("decided_by", Speaker.RECORDED, by),
         wording.time_row("decided_at", decision.at),
-        wording.row("reason", Speaker.DECLARED, decision.reason),
+        wording.row("reason", Speaker.DECLARED, wording.told(decision.reason)),
     )
     return Section(wording.say("heading.decision"), (Rows(rows),), level)
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from math import ceil
 
-from evidence.documents.blocks import Block, Plate, Plates, Rows, Speaker, Style, Text
+from evidence.documents.blocks import Block, Plate, Plates, Row, Rows, Speaker, Style, Text
 from evidence.documents.pictures import DRAWINGS, Album, Pictures
-from evidence.documents.wording import Wording, figure, percent
+from evidence.documents.wording import Wording, figure, percent, ratio_words
 from evidence.facts import CalibrationFacts, CaseFacts, MatchFacts
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision, Verification
@@ -121,20 +121,29 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
             wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
             wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
         ]
-    rows.append(wording.row("probability", Speaker.RECORDED, _probability(verification, wording)))
+    rows += ratio_rows(verification, calibration, wording)
     if calibration is not None:
         rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
     if verification.reasons:
         remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
         rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))
     rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
-    return Rows(tuple(rows))
+    return Rows(tuple(rows), together=False)
 
 
-def _probability(verification: Verification, wording: Wording) -> str:
-    if verification.probability is None:
-        return wording.say("match.not_calibrated")
-    return wording.say("match.calibrated", probability=figure(verification.probability))
+def ratio_rows(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> list[Row]:
+    """The likelihood ratio, no larger than the photographs behind it support, and the prior that is the reader's."""
+    ratio = None if calibration is None else calibration.ratio(verification.probability)
+    if ratio is None or calibration is None or calibration.prior is None:
+        unknown = "match.not_calibrated" if verification.probability is None else "match.no_prior"
+        return [wording.row("ratio", Speaker.RECORDED, wording.say(unknown))]
+    limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
+    counts = {"ratio": ratio_words(ratio.value), "photographs": f"{calibration.photographs:,}"}
+    prior = wording.say("match.prior", prior=figure(calibration.prior))
+    return [
+        wording.row("ratio", Speaker.RECORDED, wording.say(f"match.{limit}", **counts)),
+        wording.row("prior", Speaker.RECORDED, prior),
+    ]
 
 
 def _calibration(verification: Verification, calibration: CalibrationFacts, wording: Wording) -> tuple[str, str]:
@@ -144,6 +153,9 @@ def _calibration(verification: Verification, calibration: CalibrationFacts, word
     counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
     counts["others"] = f"{bound.photographs - 1:,}"
     named = wording.say(
-        "match.calibration", name=calibration.name, data=calibration.data, digest=calibration.digest.hex
+        "match.calibration",
+        name=calibration.name,
+        data=wording.told(calibration.data),
+        digest=calibration.digest.hex,
     )
     return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)

@@ -64,7 +64,7 @@ def _crawl_cells(crawl: CrawlCoverage, wording: Wording) -> tuple[Cell, ...]:
     found = wording.say("coverage.found_of", found=crawl.canaries_found, planted=crawl.canaries)
     ended = (Line(wording.phrases.word("ended", crawl.ended), Style.QUIET),) if crawl.ended else ()
     return (
-        Cell((*_sources(crawl, wording), Line(crawl.kind, Style.QUIET))),
+        Cell((*_sources(crawl, wording), Line(wording.phrases.word("source", crawl.kind), Style.QUIET))),
         Cell((Line(wording.time(crawl.started)), Line(finished), *ended)),
         Cell((Line(f"{crawl.pages:,}"),)),
         Cell((Line(f"{crawl.pictures:,}"),)),

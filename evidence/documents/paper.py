@@ -20,6 +20,7 @@ from evidence.documents.blocks import (
     Section,
     Style,
     Table,
+    Text,
 )
 from evidence.documents.case_sections import demonstration_warning, development_warning
 from evidence.documents.fonts import FontSet
@@ -98,6 +99,12 @@ def draft_notice(wording: Wording) -> Callout:
 def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:
     """Empty fields by the names of their labels."""
     return Blanks(tuple(Blank(wording.say(f"field.{name}"), lines) for name in names))
+
+
+def signing_section(name: str, wording: Wording) -> Section:
+    """What a signature under the fields above means, with the lines to sign on, on one page."""
+    blocks = (Text(wording.say(f"{name}.signed_for")), blanks(wording, "name", "signature", "date"))
+    return Section(wording.say(f"{name}.sign"), blocks, together=True)
 
 
 def plain_row(wording: Wording, label: str, *texts: str, style: Style = Style.PLAIN) -> Row:

@@ -1,4 +1,8 @@
-"""Draft certification under Federal Rules of Evidence 902(13) and 902(14), in the form of 28 U.S.C. § 1746."""
+"""Draft certification under Federal Rules of Evidence 902(13) and (14), in the form of 28 U.S.C. § 1746.
+
+What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to a person: the software knows nothing of
+a business's practice, and is no expert.
+"""
 
 from evidence.documents.blocks import Bullets, Callout, Rows, Section, Style, Text
 from evidence.documents.case_sections import STANDING_LIMITS, capture_lines
@@ -20,6 +24,7 @@ from evidence.facts import SightingFacts
 
 PROCESS = ("process_crawl", "process_capture", "process_compare", "process_seal")
 ACCURATE = ("accurate_bytes", "accurate_tls", "accurate_verify", "accurate_error")
+FURTHER = ("further_11", "further_12", "further_702", "further_error")
 
 
 def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
@@ -39,18 +44,24 @@ def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
         Section(say("us902.process"), (Bullets(process),)),
         Section(say("us902.accurate"), (Bullets(accurate), blanks(wording, "checks_made", lines=3))),
         Section(say("us902.recorded"), tuple(_recorded(one, wording) for one in case.facts.sightings)),
-        Section(say("us902.copied"), (algorithm, *file_table(case, wording), compared)),
+        Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), compared)),
         Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
         Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),
         Section(
+            say("us902.further"),
+            (Bullets(tuple(say(f"us902.{key}") for key in FURTHER)), blanks(wording, "business", lines=3)),
+        ),
+        Section(
             say("us902.declaration"),
             (
+                Text(say("us902.strike")),
                 Text(say("us902.within")),
                 Text(say("us902.without")),
-                blanks(wording, "date", "place", "signature", "name"),
+                blanks(wording, "executed_on", "executed_at", "signature", "name"),
             ),
             together=True,
         ),
+        Section(say("us902.annex"), tuple(file_table(case, wording))),
     )
     notice = Callout(say("us902.notice_title"), say("us902.notice"))
     return paper_pdf(case, "us902", sections, wording, fonts, draft_notice(wording), notice)

@@ -8,7 +8,16 @@ from typing import Any
 
 from evidence.documents.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Style, Text
 from evidence.documents.fonts import FontSet
-from evidence.documents.paper import NetworkRecord, SealedFacts, blanks, draft_notice, paper_pdf, plain_row, running
+from evidence.documents.paper import (
+    NetworkRecord,
+    SealedFacts,
+    blanks,
+    draft_notice,
+    paper_pdf,
+    plain_row,
+    running,
+    signing_section,
+)
 from evidence.documents.wording import Wording
 from exhibit.clock import parse_rfc3339
 
@@ -29,12 +38,13 @@ def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     unchecked = Bullets(tuple(say(f"environment.{key}") for key in NOT_CHECKED))
     complete = (
         blanks(wording, "operator", "machine", "route"),
-        blanks(wording, "malware", "processes", lines=2),
-        blanks(wording, "signature", "date"),
+        blanks(wording, "malware", lines=2),
+        blanks(wording, "processes", lines=2),
     )
     sections += [
         Section(say("heading.unchecked"), (unchecked,)),
-        Section(say("environment.complete"), complete, together=True),
+        Section(say("environment.complete"), complete),
+        signing_section("environment", wording),
     ]
     notice = Callout(say("environment.notice_title"), say("environment.notice"))
     return paper_pdf(case, "environment", tuple(sections), wording, fonts, draft_notice(wording), notice)
@@ -67,7 +77,7 @@ def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
     named = f"{authorities.get('name', '')} {authorities.get('sha256', '')}".strip()
     return [
         plain_row(wording, "environment.file", record.path, f"SHA-256 {record.digest.hex}", style=Style.MONO),
-        plain_row(wording, "environment.method", str(plain.get("method", ""))),
+        plain_row(wording, "environment.method", wording.told(str(plain.get("method", "")))),
         plain_row(wording, "environment.software", ", ".join(f"{name} {said}" for name, said in software.items())),
         plain_row(wording, "environment.proxy", *_proxy(_mapping(plain.get("proxy")), wording)),
         plain_row(wording, "environment.hosts", *_hosts(_mapping(plain.get("hosts_file")), wording)),

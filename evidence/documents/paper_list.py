@@ -35,8 +35,9 @@ def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
     submitter = blanks(wording, "submitter", "signature", "date")
     sections = (
-        Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),), running=running(case, wording)),
-        Section(say("cnlist.sign"), (blanks(wording, "matter", "translation"), submitter), together=True),
+        Section(say("cnlist.about"), (blanks(wording, "matter", "translation"),), running=running(case, wording)),
+        Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),)),
+        Section(say("cnlist.sign"), (submitter,), together=True),
     )
     notice = Callout(say("cnlist.notice_title"), say("cnlist.notice"))
     return paper_pdf(case, "cnlist", sections, wording, fonts, draft_notice(wording), notice)

@@ -2,7 +2,7 @@
 
 from evidence.documents.blocks import Bullets, Callout, Section
 from evidence.documents.fonts import FontSet
-from evidence.documents.paper import SealedFacts, blanks, paper_pdf, running
+from evidence.documents.paper import SealedFacts, blanks, paper_pdf, running, signing_section
 from evidence.documents.wording import Wording
 
 
@@ -17,15 +17,15 @@ def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
     gdpr = tuple(say(f"privacy.{key}") for key in ("gdpr_basis", "gdpr_claims"))
     pipl = tuple(say(f"privacy.{key}") for key in ("pipl_basis", "pipl_export"))
     decide = (
-        blanks(wording, "purpose", "necessity", "interests", "outcome", lines=2),
+        *(blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome")),
         blanks(wording, "export", "redacted"),
-        blanks(wording, "name", "signature", "date"),
     )
     sections = (
         Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
         Section(say("privacy.gdpr"), (Bullets(gdpr),)),
         Section(say("privacy.pipl"), (Bullets(pipl),)),
-        Section(say("privacy.decide"), decide, together=True),
+        Section(say("privacy.decide"), decide),
+        signing_section("privacy", wording),
     )
     notice = Callout(say("privacy.draft_title"), say("paper.draft"))
     return paper_pdf(case, "privacy", sections, wording, fonts, notice)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evidence.documents.report import ReportCase
+from evidence.documents.wording import ratio_words
 from evidence.facts import CalibrationFacts, MatchFacts, SightingFacts, WitnessFacts
 from exhibit.clock import rfc3339
 from exhibit.types import Decision
@@ -70,6 +71,9 @@ COLUMNS = (
     Column("reason", width=40),
     Column("seal_sha256", width=66),
     Column("witnesses", width=60),
+    Column("likelihood_ratio", 4),
+    Column("likelihood_ratio_limited"),
+    Column("prior", 4),
 )
 
 
@@ -81,7 +85,8 @@ def case_rows(case: ReportCase) -> Iterator[list[Value]]:
         number = 0 if sighting is None else sighting.number
         match = next((item for item in facts.matches if number in item.sightings), None)
         calibration = None if match is None else facts.calibration_of(match)
-        yield [*_who(case), *_seen(sighting), *_measured(match, calibration), *_decided(case)]
+        weighed = _weighed(match, calibration)
+        yield [*_who(case), *_seen(sighting), *_measured(match, calibration), *_decided(case), *weighed]
 
 
 def _who(case: ReportCase) -> list[Value]:
@@ -133,12 +138,20 @@ def _calibrated(match: MatchFacts, calibration: CalibrationFacts | None) -> list
     return [calibration.name, calibration.digest.hex, bound.at_most_in_a_million]
 
 
+def _weighed(match: MatchFacts | None, calibration: CalibrationFacts | None) -> list[Value]:
+    """The likelihood ratio as the PDF has it, whether the number of photographs limits it, and the prior."""
+    ratio = None if match is None or calibration is None else calibration.ratio(match.verification.probability)
+    if ratio is None or calibration is None:
+        return [None] * 3
+    return [float(ratio_words(ratio.value).replace(",", "")), _yes(answer=ratio.limited), calibration.prior]
+
+
 def _decided(case: ReportCase) -> list[Value]:
     check, decision = case.facts.licence_check, case.facts.decision
     return [
         check.searched,
         check.checked_at,
-        {"all": "yes", "some": "some", "none": "no"}[check.extent],
+        {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}[check.outcome],
         decision.decision,
         decision.by,
         decision.at,

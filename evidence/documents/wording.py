@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from evidence.documents.blocks import Line, Row, Setting, Speaker, Style, lines
 from evidence.documents.phrases import Phrases
+from evidence.documents.spoken import told
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
@@ -31,6 +32,10 @@ class Wording:
     def say(self, key: str, **values: object) -> str:
         """A sentence of the catalogue."""
         return self.phrases.say(key, **values)
+
+    def told(self, text: str) -> str:
+        """What the software wrote down in English, in this language; a person's words stay as they are."""
+        return told(text, self.phrases)
 
     def setting(self) -> Setting:
         """How the language is set."""
@@ -87,6 +92,14 @@ class Wording:
         if verification.rotation % 360:
             turned += self.say("match.turned", degrees=verification.rotation % 360)
         return self.say("match.aligned", share=percent(verification.overlap_work), turned=turned)
+
+
+def ratio_words(value: float) -> str:
+    """A likelihood ratio: whole from 10 on, one decimal from 1 on, two digits below; the rest cut off."""
+    if value >= 1:
+        return f"{math.floor(value + 1e-9):,}" if value >= 10 else f"{floored(value, 1):.1f}"
+    digits = 1 - math.floor(math.log10(value))
+    return f"{floored(value, digits):.{digits}f}"
 
 
 def percent(share: float) -> str:

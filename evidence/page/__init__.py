@@ -1,27 +1,26 @@
 """``verify.html``: the verifier as one page, for a laptop without Python and without a network.
 
-The page is joined from readable parts by :func:`page`; ``python -m evidence.page`` writes it anew into
-``evidence/standalone/verify.html``, and a test says whether that is current. It is handed out apart from bundles.
+The page is joined from readable parts by :func:`page` when it is asked for (``python -m evidence page``,
+``exhibit verify --html``, ``make verify-page``). It is handed out apart from bundles.
 """
 
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
+from evidence.grades import ALWAYS, GRADES
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
 from evidence.trust import Trust, load_trust
 
-WRITTEN = Path(__file__).parents[1] / "standalone" / "verify.html"
-VERSION = 4
+VERSION = 5
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
-    "bytes", "container", "ed25519", "log", "blocks", "ledgers", "stamps", "pictures", "contents", "proofs",
-    "renewals", "signers", "case", "verdict", "show",
+    "bytes", "container", "ed25519", "log", "blocks", "ledgers", "der", "chains", "stamps", "pictures", "contents",
+    "proofs", "renewals", "signers", "captures", "order", "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 
@@ -47,6 +46,7 @@ def page(trust: Trust | None = None) -> bytes:
         style=_read("style.css"),
         script="(() => {\n'use strict';\n" + "\n".join(_read(f"parts/{name}.js") for name in PARTS) + "\n})();\n",
         data={
+            "grades": _embedded({"always": sorted(ALWAYS), "grades": {n: asdict(row) for n, row in GRADES.items()}}),
             "schemas": _embedded(schemas()),
             "tools": _embedded({name: sorted(known) for name, known in KNOWN_TOOLS.items()}),
             "trust": _embedded(json.loads(pinned.to_json())),

@@ -18,7 +18,9 @@ from evidence.checks.probability import CalibrationFile
 from evidence.checks.proofs import EntryFile, InclusionFile
 from evidence.codec import Bytes32, may_lack
 from evidence.facts import FACTS_FORMATS, CaseFacts
+from evidence.logproofs import LogProof, SliceProof
 from evidence.manifest import MANIFEST_FORMAT, Manifest
+from evidence.network import NetworkRecord
 from evidence.renewals import RenewalRecord
 from evidence.trust import TRUST_FORMAT, Trust
 from exhibit.calibration import CALIBRATION_FORMAT
@@ -44,6 +46,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "manifest": schema_of(Manifest, (MANIFEST_FORMAT,)),
         "facts": schema_of(CaseFacts, FACTS_FORMATS),
+        "network": schema_of(NetworkRecord),
         "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),
@@ -51,6 +54,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "renewals": array_schema_of(RenewalRecord),
         "anchors": array_schema_of(AnchorRecord),
         "withheld": schema_of(Withheld),
+        "slice": schema_of(SliceProof),
+        "registration": schema_of(LogProof),
         "evm": schema_of(EvmProof, (EVM_FORMAT,)),
         "evm-pending": schema_of(EvmPending, (PENDING_FORMAT,)),
         "trust": schema_of(Trust, (TRUST_FORMAT,)),

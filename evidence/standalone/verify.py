@@ -6,12 +6,12 @@
 With -I Python takes nothing from the folder in which you are: a file of the bundle could bear the name of one of
 Python's own.
 
-Checked here: every digest, the bag, the seal digest, the log's entry and its place under the log's checkpoint, and that
-the sealed figures and the sealed calibration give the sealed probabilities. That the calibration's bounds follow from
-its counts isn't computed here; that the facts state them as it does is checked.
-Not checked here, because Python brings no means for it: signatures and witnesses of time. The lines to check those with
-openssl, ots and bagit are printed. Nothing here is trusted because it lies in the bundle: who signed and who witnessed
-is for you to find out from elsewhere.
+Checked here: every digest, the bag, the seal digest, the log's entries of the seal and of the registrations with their
+places in it, whose registrations they are, and that the sealed figures and calibrations give the sealed probabilities
+(not that a calibration's bounds follow from counts).
+Not checked here: the order of times; signatures and witnesses of time, for which Python brings no means: the lines to
+check those with openssl, ots and bagit are printed. Nothing is trusted because it lies in the bundle: who signed and
+who witnessed is for you to find out from elsewhere.
 """
 
 from __future__ import annotations
@@ -19,36 +19,51 @@ from __future__ import annotations
 import base64
 import calendar
 import hashlib
-import io
+import itertools
 import json
 import math
 import re
+import struct
 import sys
 import time
-import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any, Iterator, Tuple, Union  # noqa: UP035 - Python 3.8
+from typing import Any, Dict, Iterator, Tuple  # noqa: UP035 - Python 3.8
 
-PIECE = 1 << 20
-LIMIT = 16 << 20
-MAX_EXPANSION = 100
-MANIFEST = "data/manifest.json"
-FACTS = "data/facts.json"
-OWN_TAGS = {"tagmanifest-sha256.txt"}
+PIECE, LIMIT = 1 << 20, 16 << 20
+MANIFEST, FACTS = "data/manifest.json", "data/facts.json"
+ENTRY, INCLUSION, WITHHELD = "proofs/log/entry.json", "proofs/log/inclusion.json", "proofs/withheld.json"
+LISTS = ("manifest-sha256.txt", "manifest-sha512.txt")
+OWN = {"bagit.txt", "bag-info.txt", "VERIFY.md", "verify.py", *LISTS}
+ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+SMALL = {0, 1, 2**255 - 20, ORDER_8, 2**255 - 19 - ORDER_8}
+SPKI = "302a300506032b6570032100"
+LATER = ("created", "credit", "holder")
+DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement", *LATER)
 HELD = {"low-information", "collage", "page", "negative", "lens", "mark"}
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+PART = "(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
+NAME = re.compile(rf"(?=.{{1,200}}$){PART}(?:/{PART})*")
+PLAIN = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"
+PATH = re.compile(rf"(?!\ufeff){PLAIN}(?:/{PLAIN})*/?")
+LEFT_OVER = re.compile(r"(?is)(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)")
+TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
+EXTRA = re.compile(rb"(?s)(?:" + TIMES + rb"|ux\x0b\0.{11})*")
 HASH = re.compile(r"[0-9a-f]{64}")
+TEXT = r'"(?:[^"\\]|\\.)*"'
+SIGNS = {"D": '"[0-9a-f]{64}"', "N": "(?:0|[1-9][0-9]*)", "T": TEXT, "[": r"\[", "]": r"\]", "{": r"\{", "+": r"\+"}
+SIGNS["B"], SIGNS["H"] = "(?:true|false)", '"[0-9a-f]{128}"'
+SIGNS["M"] = r'"([1-9][0-9]{3}(?:-[0-9]{2}){2}T(?:[0-9]{2}:){2}[0-5][0-9])\.[0-9]{6}Z"'
+"""The canonical text of the lists that are checked here: digests, numbers, text and moments by their letter."""
 
 
 class BrokenError(Exception):
     """A check failed; the message says which."""
 
 
-UNREADABLE = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ArithmeticError, ValueError,
-    KeyError, TypeError, IndexError, AttributeError,
-)  # fmt: skip
+def need(holds: object, problem: str) -> None:
+    """Raise ``BrokenError`` with the problem unless something holds."""
+    if not holds:
+        raise BrokenError(problem)
 
 
 class Folder:
@@ -56,80 +71,156 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.names = {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
-        links = [path for path in root.rglob("*") if path.is_symlink()]
-        if links:
-            raise BrokenError(f"the folder holds a link: {links[0].name}")
+        paths = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
+        need(all(path.is_file() and not path.is_symlink() for path in paths), "the folder holds a link or a device")
+        self.sort_out([path.relative_to(root).as_posix() for path in paths])
 
-    def open(self, name: str) -> IO[bytes]:
-        """A file for reading bytes."""
-        return (self.root / name).open("rb")
+    def sort_out(self, names: list[str]) -> None:
+        """Tell the bundle's files from those that file managers left; names of folders end with a slash."""
+        parts = [name.lower().split("/") for name in names]
+        folders = {"/".join(one[:depth]) for one in parts for depth in range(1, len(one))}
+        places = {name.lower() for name in names}
+        need(len(places) == len(names) and not folders & places, "two names lead to one place")
+        self.left_over = {name for name in names if LEFT_OVER.fullmatch(name)}
+        self.names = {name for name in names if not name.endswith("/")} - self.left_over
 
-
-class Zip:
-    """A zipped bundle."""
-
-    def __init__(self, path: str) -> None:
-        self.zip = zipfile.ZipFile(path)
-        files = [info for info in self.zip.infolist() if not info.filename.endswith("/")]
-        self.names = {info.filename for info in files}
-        if len(self.names) != len(files):
-            raise BrokenError("a name stands twice in the ZIP")
-        if sum(info.file_size for info in files) > 4 * LIMIT + MAX_EXPANSION * Path(path).stat().st_size:
-            raise BrokenError("the ZIP would unpack to more than any bundle does")
-        if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in files):
-            raise BrokenError("the ZIP is packed by a method that isn't read here: unpack it first")
-
-    def open(self, name: str) -> IO[bytes]:
-        """A file for reading bytes."""
-        return self.zip.open(name)
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a file."""
+        with (self.root / name).open("rb") as file:
+            yield from iter(lambda: file.read(PIECE), b"")
 
 
-Bundle = Union[Folder, Zip]  # noqa: UP007 - Python 3.8
+class Zip(Folder):
+    """A zipped bundle, by a profile that no two programs read in different ways (docs/bundle-format.md, "The ZIP")."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("rb")
+        self.members: dict[str, Any] = {}
+        total = self.file.seek(0, 2)
+        end = struct.unpack("<4s4H2IH", self.at(total - 22, 22))
+        count, size, start = end[4:7]
+        fits = (
+            end == (b"PK\5\6", 0, 0, count, count, size, total - 22 - size, 0)
+            and 0 < count <= 10_000
+            and size <= 10_240_000
+        )
+        need(fits, "the ZIP's end is missing or doesn't fit, or something follows it")
+        raw, reached = self.at(start, size + 22), 0
+        marks = [raw.count(mark) for mark in (b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7")]
+        need(marks == [count, 1, 0, 0], "the ZIP's directory holds something else")
+        raw = raw[:size]
+        for _ in range(count):
+            reached, raw = self.member(raw, reached)
+        need(not raw and reached == start, "the ZIP has a gap before its directory or its end")
+        whole = sum(one[4] for one in self.members.values())
+        need(whole <= 4 * LIMIT + 100 * total, "the ZIP would unpack to more than any bundle does")
+        self.sort_out(list(self.members))
+        top = min(self.names, default="").partition("/")[0] + "/"
+        if top + "bagit.txt" in self.names and all(name.startswith(top) for name in self.names):
+            self.names = {name[len(top) :] for name in self.names}
+            self.members.update({name: self.members[top + name] for name in self.names})
+
+    def at(self, place: int, size: int) -> bytes:
+        """Bytes of the ZIP."""
+        self.file.seek(place)
+        return self.file.read(size)
+
+    def member(self, raw: bytes, reached: int) -> Tuple[int, bytes]:  # noqa: UP006 - Python 3.8
+        """One member, by its entry in the directory and by its own header; where it ends, and the entries after it."""
+        by, version, flags, method, _, *sizes, length, more, comment, disk, _, mode, offset = struct.unpack_from(
+            "<4xxB3HI3I5H2I", raw
+        )
+        name, extra, after = raw[46:][:length], raw[46 + length :][:more], raw[46 + length + more :]
+        head = self.at(offset, 30)
+        *early, length, more = struct.unpack_from("<3I2H", head, 14)
+        rest = self.at(offset + 30, length + more)
+        start = offset + 30 + length + more
+        behind = struct.pack("<4s3I", b"PK\7\x08", *sizes) if flags & 8 else b""
+        folder, kind, text = name.endswith(b"/"), mode >> 16 & 0o170000, name.decode()
+        good = (
+            raw[:4] == b"PK\1\2" and offset == reached and text not in self.members and PATH.fullmatch(text),
+            by in (0, 3, 10, 11, 14, 19) and version <= 20 and not flags & ~0x080E and not comment and not disk,
+            sizes[1] == sizes[2] and not behind if method == 0 else method == 8,
+            kind in (0, 0o040000 if folder else 0o100000) and not (sizes[1] if folder else mode & 0x18),
+            head[:14] == b"PK\3\4" + raw[6:16] and rest[:length] == name,
+            all(one == other or (behind and not one) for one, other in zip(early, sizes)),  # noqa: B905 - Python 3.8
+            EXTRA.fullmatch(extra) and EXTRA.fullmatch(rest[length:]),
+            self.at(start + sizes[1], len(behind)) == behind,
+        )
+        need(all(good), f"programs may read {text[:80]!a} in the ZIP in different ways")
+        self.members[text] = (start, method, *sizes)
+        return start + sizes[1] + len(behind), after
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a file, exactly those that the ZIP declares."""
+        start, method, crc, packed, size = self.members[name]
+        unpacker, found, count = zlib.decompressobj(-15), 0, 0
+        for place in range(start, start + packed, PIECE):
+            data = self.at(place, min(PIECE, start + packed - place))
+            while data:
+                piece = unpacker.decompress(data, PIECE) if method else data
+                data, found, count = unpacker.unconsumed_tail, zlib.crc32(piece, found), count + len(piece)
+                need(count <= size, f"{name} is longer than the ZIP declares")
+                yield piece
+        whole = (found, count) == (crc, size) and (not method or (unpacker.eof and not unpacker.unused_data))
+        need(whole, f"{name} doesn't hold the bytes that the ZIP declares")
+
+
 Digests = Tuple[int, str, str]  # noqa: UP006 - Python 3.8
+Found = Dict[str, Digests]  # noqa: UP006 - Python 3.8
 
 
-def digests(bundle: Bundle, name: str) -> Digests:
+def digests(bundle: Folder, name: str) -> Digests:
     """Size, SHA-256 and SHA-512 of a file."""
-    if not NAME.fullmatch(name):
-        raise BrokenError(f"a name that a bundle can't have: {name[:80]!a}")
     sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
-    with bundle.open(name) as file:
-        for piece in iter(lambda: file.read(PIECE), b""):
-            sha256.update(piece)
-            sha512.update(piece)
-            size += len(piece)
+    for piece in bundle.pieces(name):
+        sha256.update(piece)
+        sha512.update(piece)
+        size += len(piece)
     return size, sha256.hexdigest(), sha512.hexdigest()
 
 
-def read(bundle: Bundle, name: str) -> bytes:
+def read(bundle: Folder, name: str) -> bytes:
     """The bytes of a small file."""
-    if name not in bundle.names:
-        raise BrokenError(f"{name} is missing")
-    with bundle.open(name) as file:
-        data = file.read(LIMIT + 1)
-    if len(data) > LIMIT:
-        raise BrokenError(f"{name} is too large")
+    need(name in bundle.names, f"{name} is missing")
+    data = b""
+    for piece in bundle.pieces(name):
+        data += piece
+        need(len(data) <= LIMIT, f"{name} is too large")
     return data
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON."""
-    if len(dict(pairs)) != len(pairs):
-        raise BrokenError("a name stands twice in one object")
+    need(len(dict(pairs)) == len(pairs), "a name stands twice in one object")
     return dict(pairs)
 
 
-def load(bundle: Bundle, name: str) -> Any:  # noqa: ANN401 - any JSON value
+def number(text: str) -> float:
+    """A number of JSON, below 2 to the 53rd."""
+    value = int(text) if text.lstrip("-").isdigit() else float(text)
+    need(abs(value) < 1 << 53, "a number is too large")
+    return value
+
+
+def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
     """The JSON of a small file."""
-    return json.loads(read(bundle, name).decode(), object_pairs_hook=unique)
+    text = read(bundle, name).decode()
+    bare = re.sub(f"(?s){TEXT}", "", text)
+    depth = max(itertools.accumulate((sign in "[{") - (sign in "]}") for sign in bare), default=0)
+    need(depth <= 64, f"{name} is nested too deeply")
+    return json.loads(text, object_pairs_hook=unique, parse_int=number, parse_float=number, parse_constant=number)
 
 
-def load_canonical(bundle: Bundle, name: str) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON of a small file without fractions, in its one form."""
-    value = load(bundle, name)
-    if canonical(value) != read(bundle, name):
-        raise BrokenError(f"{name} isn't in its one canonical form (RFC 8785)")
+def load_canonical(bundle: Folder, name: str, form: str = "") -> Any:  # noqa: ANN401 - any JSON value
+    """The JSON of a small file without fractions, in its one form and with exactly the fields of its format."""
+    data, value = read(bundle, name), load(bundle, name)
+    need(canonical(value) == data, f"{name} isn't in its one canonical form (RFC 8785)")
+    pattern = re.sub(r"\b[BDHMNT]\b|[\[\]{+]", lambda sign: SIGNS[sign[0]], form)
+    fits = re.fullmatch(f"(?s){pattern or '.*'}", data.decode())
+    need(fits, f"{name} doesn't have the fields of its format")
+    for moment in fits.groups() if fits else ():
+        time.strptime(moment, "%Y-%m-%dT%H:%M:%S")
     return value
 
 
@@ -138,79 +229,139 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def check_bag(bundle: Bundle, found: dict[str, Digests]) -> str:
-    """The digests that the bag lists (RFC 8493), and that nothing is missing or extra."""
-    lists = (("manifest-sha256.txt", 1), ("manifest-sha512.txt", 2), ("tagmanifest-sha256.txt", 1))
-    for name, place in lists:
-        listed = {}
-        for line in read(bundle, name).decode().splitlines():
-            digest, _, path = line.partition("  ")
-            listed[path] = digest
-        wanted = {n for n in bundle.names if n.startswith("data/") != name.startswith("tag")} - OWN_TAGS
-        if set(listed) != wanted:
-            raise BrokenError(f"{name} lists other files: {', '.join(sorted(set(listed) ^ wanted)[:3])}")
-        for path in sorted(listed):
-            if found[path][place] != listed[path]:
-                raise BrokenError(f"{path} has another digest than {name} says")
+def check_bag(bundle: Folder, found: Found) -> str:
+    """The bag's own files (RFC 8493), which follow from the rest; and that nothing is missing or extra."""
+    data = sorted(name for name in found if name.startswith("data/"))
+    tags = sorted(set(found) - {*data, "tagmanifest-sha256.txt"})
+    own = {name for name in tags if not name.startswith("proofs/")}
+    need(
+        {f"proofs/{name}" for name in ("signature", "key.json", "key.pem")} <= bundle.names,
+        "signature or key is missing",
+    )
+    need(own == OWN, f"missing, or no file of a bundle: {', '.join(sorted(own ^ OWN)[:3])}")
+    for name, place, listed in ((LISTS[0], 1, data), (LISTS[1], 2, data), ("tagmanifest-sha256.txt", 1, tags)):
+        lines = "".join(f"{found[path][place]}  {path}\n" for path in listed).encode()
+        wrong = set(read(bundle, name).split(b"\n")) ^ set(lines.split(b"\n"))
+        path = min(wrong, default=b"").partition(b"  ")[2].decode(errors="replace")
+        need(read(bundle, name) == lines, f"{name} lists other files or digests than there are: {path}")
+    manifest, size = manifest_of(bundle), sum(found[name][0] for name in data)
+    agent = " ".join(re.split("[ \t\r\n]+", "{name} {version}".format(**manifest["software"]))).strip(" ")
+    info = f"Bag-Software-Agent: {agent}\nBagging-Date: {manifest['sealed_at'][:10]}\nExternal-Identifier: sha-256:"
+    info += f"{found[MANIFEST][1]}\nPayload-Oxum: {size}.{len(data)}\n"
+    need(read(bundle, "bag-info.txt") == info.encode(), "bag-info.txt doesn't fit the files")
+    form = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+    need(read(bundle, "bagit.txt") == form, "bagit.txt doesn't fit the files")
     return f"{len(found)} files have the digests that the bag lists"
 
 
-def check_manifest(bundle: Bundle, found: dict[str, Digests]) -> str:
+def manifest_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
+    """The manifest, in its format."""
+    file = '{"media_type":T,"path":T,"role":T,"sha256":D,"sha512":H,"size":N,"stand_in":(?:T|null)}'
+    model = '{"digest":(?:D|null),"name":T,"version":T}'
+    form = f'{{"files":[{file}(?:,{file})*],"format":"exhibit-bundle/1","key":{{"algorithm":"Ed25519","holder":T,'
+    form += '"public":D},"matter":{"bundle":-?N,"case":T,"owner":T},"sealed_at":M,"software":{"models":'
+    form += f'[(?:{model}(?:,{model})*)?],"name":T,"pipeline":T,"version":T}}}}'
+    return load_canonical(bundle, MANIFEST, form)
+
+
+def check_manifest(bundle: Folder, found: Found) -> str:
     """Every sealed file against the manifest."""
-    manifest = load_canonical(bundle, MANIFEST)
-    withheld = withheld_from(bundle)
-    listed = {MANIFEST}
-    if not withheld <= {entry["path"] for entry in manifest["files"]} - {FACTS, MANIFEST}:
-        raise BrokenError("the list of withheld files names files that can't be withheld")
-    for entry in manifest["files"]:
-        listed.add(entry["path"])
-        if entry["path"] in withheld and entry["path"] not in found:
-            continue
-        if found.get(entry["path"]) != (entry["size"], entry["sha256"], entry["sha512"]):
-            raise BrokenError(f"{entry['path']} isn't the file that was sealed")
-    extra = {name for name in found if name.startswith("data/")} - listed
-    if extra:
-        raise BrokenError(f"data/ holds a file that wasn't sealed: {min(extra)}")
-    words = f"{len(listed) - 1 - len(withheld)} sealed files are those that the manifest lists"
+    files, withheld = manifest_of(bundle)["files"], withheld_from(bundle)
+    listed = [entry["path"] for entry in files]
+    holds = listed == sorted(set(listed)) and FACTS in listed and all(one.startswith("data/") for one in listed)
+    need(holds and MANIFEST not in listed, "the manifest's list isn't sorted, or isn't of files under data/")
+    need(withheld <= set(listed) - {FACTS}, "the list of withheld files names files that can't be withheld")
+    for entry in files:
+        if entry["path"] in found or entry["path"] not in withheld:
+            stated = (entry["size"], entry["sha256"], entry["sha512"])
+            need(found.get(entry["path"]) == stated, f"{entry['path']} isn't the file that was sealed")
+    extra = {name for name in found if name.startswith("data/")} - {MANIFEST, *listed}
+    need(not extra, f"data/ holds a file that wasn't sealed: {min(extra, default='')}")
+    words = f"{len(listed) - len(withheld)} sealed files are those that the manifest lists"
     return words + (f", {len(withheld)} are withheld" if withheld else "")
 
 
-def withheld_from(bundle: Bundle) -> set[str]:
+def withheld_from(bundle: Folder) -> set[str]:
     """Sealed files that this copy of the bundle says it doesn't hold."""
-    if "proofs/withheld.json" not in bundle.names:
-        return set()
-    return set(load_canonical(bundle, "proofs/withheld.json")["files"])
+    form = '{"files":[(?:T(?:,T)*)?],"reason":T}'
+    return set(load_canonical(bundle, WITHHELD, form)["files"]) if WITHHELD in bundle.names else set()
 
 
-def check_entry(bundle: Bundle, found: dict[str, Digests]) -> str:
+def entry_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
+    """The log's entry, in its format."""
+    return load_canonical(bundle, ENTRY, '{"commitment":D,"opening":{.*},"salt":D,"sequence":N,"time":M,"type":T}')
+
+
+def check_entry(bundle: Folder, found: Found) -> str:
     """The log's entry: what it commits to is this seal."""
-    entry, key = load_canonical(bundle, "proofs/log/entry.json"), load_canonical(bundle, MANIFEST)["key"]["public"]
+    entry, key = entry_of(bundle), manifest_of(bundle)["key"]["public"]
     signature = read(bundle, "proofs/signature").hex()
-    if entry["type"] != "seal" or not HASH.fullmatch(entry["salt"]):
-        raise BrokenError("the log's entry isn't about a seal, or has a salt that can't be one")
-    commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(entry["opening"])).hexdigest()
-    if commitment != entry["commitment"]:
-        raise BrokenError("the log's entry commits to something else")
-    if entry["opening"] != {"key": key, "manifest": found[MANIFEST][1], "signature": signature}:
-        raise BrokenError("the log's entry is about another seal digest, key or signature")
+    need(entry["type"] == "seal", "the log's entry isn't about a seal")
+    opened(entry)
+    opening = {"key": key, "manifest": found[MANIFEST][1], "signature": signature}
+    need(entry["opening"] == opening, "the log's entry is about another seal digest, key or signature")
     return f"entry {entry['sequence']} of the log commits to this seal digest, key and signature"
 
 
-def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: ARG001 - called like the others
-    """The entry's place under the checkpoint's root (RFC 9162, 2.1.3.2)."""
-    entry, proof = (load_canonical(bundle, f"proofs/log/{name}.json") for name in ("entry", "inclusion"))
-    lines = read(bundle, "proofs/log/checkpoint").decode().split("\n")
-    root, size = base64.b64decode(lines[2]), int(lines[1])
+def check_key(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
+    """The key's files are of the manifest's key, and that is one by which a signature holds for one text only."""
+    key = manifest_of(bundle)["key"]
+    raw = bytes.fromhex(key["public"])
+    der = base64.b64encode(bytes.fromhex(SPKI) + raw).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n".encode()
+    same = (read(bundle, "proofs/key.pem"), read(bundle, "proofs/key.json")) == (pem, canonical(key))
+    need(same, "proofs/key.pem or proofs/key.json isn't the key that the manifest states")
+    y = int.from_bytes(raw, "little") & ~(1 << 255)
+    sound = y < 2**255 - 19 and y not in SMALL
+    need(sound, "the manifest's key is a point of small order, or isn't in its one form")
+    return "the key's files are of the key that the manifest states"
+
+
+def opened(entry: dict[str, Any]) -> None:
+    """Check that an entry commits to its opening."""
+    commitment = hashlib.sha256(bytes.fromhex(entry["salt"]) + canonical(entry["opening"])).hexdigest()
+    need(commitment == entry["commitment"], "the log's entry commits to something else")
+
+
+def check_registration(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
+    """The log's entries of the work's pictures: they are the owner's, and lie under their checkpoints."""
+    facts = load(bundle, FACTS)
+    work, owner = facts["work"], facts["owner"]["name"]
+    proofs = [one for one in (work["registration"], *work.get("further_registrations", ())) if one]
+    for one in proofs:
+        opened(one)
+        included(one, {"index": one["sequence"], **one}, one["checkpoint"])
+        about = one["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
+        about = about and one["type"] == "registration" and one["opening"].get("owner_name", owner) == owner
+        need(about, "the log's entry is about another owner or picture, or no registration")
+        said, first = one["opening"], one is work["registration"]
+        told = [n for n in DECLARED if n in said or (first and ("owner_name" in said or (n in LATER and n in work)))]
+        number = str(said.get("work")) if "work" in said or "owner_name" in said else work["number"]
+        same = all(said.get(n, "" if n in LATER else None) == work.get(n, "") for n in told)
+        need(same and number == work["number"], "the log's entry states something else of the work than the facts")
+    named = {one["opening"]["picture"] for one in proofs if "owner_name" in one["opening"]}
+    silent = [f"{place:02d}" for place, one in enumerate(work["pictures"], 1) if one["digest"] not in named]
+    words = f"{len(proofs)} entries of the log are about the owner's pictures"
+    return words + (f"; not checked for {', '.join(silent)}: none of them names an owner" if silent else "")
+
+
+def check_inclusion(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
+    """The entry's place under the checkpoint's root."""
+    proof = load_canonical(bundle, INCLUSION, '{"index":N,"path":[(?:D(?:,D)*)?],"size":N}')
+    return included(entry_of(bundle), proof, read(bundle, "proofs/log/checkpoint").decode())
+
+
+def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> str:
+    """Check the place of an entry under a root (RFC 9162, 2.1.3.2)."""
+    lines = checkpoint.split("\n")
+    root, size, position = base64.b64decode(lines[2]), int(lines[1]), entry["sequence"]
     leaf = canonical({"commitment": entry["commitment"], "time": entry["time"], "type": entry["type"]})
-    current = hashlib.sha256(b"\x00" + leaf).digest()
-    position_in_log = position = entry["sequence"]
-    last = size - 1
-    if (proof["size"], proof["index"], type(position)) != (size, position, int) or not 0 <= position <= last:
-        raise BrokenError("the inclusion proof is about another entry or checkpoint")
-    for text in proof["path"]:
-        sibling = bytes.fromhex(text)
-        if last == 0 or not HASH.fullmatch(text):
-            raise BrokenError("the inclusion proof is too long, or holds something that is no hash")
+    current, last = hashlib.sha256(b"\x00" + leaf).digest(), size - 1
+    about = (proof["size"], proof["index"], type(position)) == (size, position, int) and 0 <= position <= last
+    need(about, "the inclusion proof is about another entry or checkpoint")
+    need(all(map(HASH.fullmatch, proof["path"])), "the inclusion proof holds something that is no hash")
+    for sibling in map(bytes.fromhex, proof["path"]):
+        need(last, "the inclusion proof is too long")
         if position % 2 or position == last:
             current = hashlib.sha256(b"\x01" + sibling + current).digest()
             while position and not position % 2:
@@ -218,12 +369,11 @@ def check_inclusion(bundle: Bundle, found: dict[str, Digests]) -> str:  # noqa: 
         else:
             current = hashlib.sha256(b"\x01" + current + sibling).digest()
         position, last = position >> 1, last >> 1
-    if last or current != root:
-        raise BrokenError("the entry isn't included under the checkpoint's root")
-    return f"entry {position_in_log} is included under the root of {size} entries of {lines[0]}"
+    need(not last and current == root, "the entry isn't included under the checkpoint's root")
+    return f"entry {entry['sequence']} is included under the root of {size} entries of {lines[0]}"
 
 
-def check_probability(bundle: Bundle, found: dict[str, Digests]) -> str:
+def check_probability(bundle: Folder, found: Found) -> str:
     """Every probability follows from the figures and the calibration that the facts name."""
     facts = load(bundle, FACTS)
     calibrations: dict[str, Any] = {}
@@ -233,61 +383,51 @@ def check_probability(bundle: Bundle, found: dict[str, Digests]) -> str:
         if stated["file"] not in withheld or stated["file"] in found:
             calibrations[stated["digest"]] = stated_calibration(bundle, found, stated)
     for match in facts["matches"]:
-        one = match["verification"]
+        one, number = match["verification"], match["number"]
         if one.get("probability") is None:
             continue
-        if one.get("calibration") not in calibrations:
-            raise BrokenError(f"match {match['number']} has a probability without a calibration")
+        need(one.get("calibration") in calibrations, f"match {number} has a probability without a calibration")
         calibration = calibrations[one["calibration"]]
         if calibration is None:
             left += 1
             continue
-        value = probability(one, calibration)
-        if not abs(value - one["probability"]) <= 0.0002:
-            raise BrokenError(f"match {match['number']}: the figures give {value:.4f}, not {one['probability']:.4f}")
+        value, sealed = probability(one, calibration), one["probability"]
+        need(abs(value - sealed) <= 0.0002, f"match {number}: the figures give {value:.4f}, not {sealed:.4f}")
         counted += 1
     words = f"{counted} probabilities follow from the sealed figures and calibrations"
     return words + (f", {left} can't be checked: their calibration is withheld" if left else "")
 
 
-def stated_calibration(bundle: Bundle, found: dict[str, Digests], stated: dict[str, Any]) -> dict[str, Any]:
+def stated_calibration(bundle: Folder, found: Found, stated: dict[str, Any]) -> dict[str, Any]:
     """A calibration of which the facts say what it says itself."""
-    if found.get(stated["file"], ("", ""))[1] != stated["digest"]:
-        raise BrokenError(f"{stated['file']} isn't the calibration that the facts state")
-    calibration: dict[str, Any] = load(bundle, stated["file"])
+    file = stated["file"]
+    need(found.get(file, ("", ""))[1] == stated["digest"], f"{file} isn't the calibration that the facts state")
+    calibration: dict[str, Any] = load(bundle, file)
     bounds, scores = calibration["bounds"], [score for score, _ in calibration["knots"]]
-    rising = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
-    if calibration["format"] != "exhibit-calibration/1" or set(bounds) != {"certain", "review"} or not rising:
-        raise BrokenError(f"{stated['file']} isn't a calibration, or contradicts itself")
-    told = {**bounds, **{name: calibration[name] for name in ("name", "made", "data")}}
-    for name, value in told.items():
-        if canonical(stated[name]) != canonical(value):
-            raise BrokenError(f"the facts state another {name} of the calibration than {stated['file']}")
+    sound = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
+    sound = sound and calibration["format"] == "exhibit-calibration/1" and set(bounds) == {"certain", "review"}
+    need(sound, f"{file} isn't a calibration, or contradicts itself")
+    later = {"prior", "photographs"} & set(stated)
+    for name, value in {**bounds, **{one: calibration[one] for one in ("name", "made", "data", *later)}}.items():
+        same = canonical(stated[name]) == canonical(value)
+        need(same, f"the facts state another {name} of the calibration than {file}")
     return calibration
 
 
 def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     """A weighted sum of figures, and the straight lines between the knots."""
-    if one["pipeline"] != calibration["pipeline"]:
-        raise BrokenError("a calibration is for figures of another version of the comparison")
-    if HELD.intersection(one["reasons"]):
-        raise BrokenError("no calibration says anything of such figures")
+    fits = one["pipeline"] == calibration["pipeline"] and not HELD.intersection(one["reasons"])
+    need(fits, "a calibration says nothing of such figures, or of another version of the comparison")
     figures = {
-        "log-inliers": math.log(1 + one["inliers"]),
-        "dense": one["dense"],
-        "hash": max(0.0, 1 - one["hamming"] / 128),
-        "overlap-work": one["overlap_work"],
-        "overlap-picture": one["overlap_picture"],
-        "placed": float(one.get("in_place") is not None),
-        "in-place": one.get("in_place") or 0.0,
-        "drift": min(one.get("drift") or 0.0, 2.0),
-        "imprecise": float("imprecise" in one["reasons"]),
+        "log-inliers": math.log(1 + one["inliers"]), "dense": one["dense"], "hash": max(0.0, 1 - one["hamming"] / 128),
+        "overlap-work": one["overlap_work"], "overlap-picture": one["overlap_picture"],
+        "placed": float(one.get("in_place") is not None), "in-place": one.get("in_place") or 0.0,
+        "drift": min(one.get("drift") or 0.0, 2.0), "imprecise": float("imprecise" in one["reasons"]),
         "shared-overlay": float("shared-overlay" in one["reasons"]),
-    }
+    }  # fmt: skip
     terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
     score, knots = calibration["intercept"] + math.fsum(terms), calibration["knots"]
-    if not math.isfinite(score):
-        raise BrokenError("the figures are beyond what can be computed")
+    need(math.isfinite(score), "the figures are beyond what can be computed")
     left, low = knots[0]
     for right, high in knots:
         if score < right:
@@ -296,31 +436,28 @@ def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     return float(low)
 
 
-def stamped(reply: bytes) -> int | None:
-    """Seconds since 1970 at which an RFC 3161 reply says it was made, or ``None``."""
-    match = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", reply)
-    return calendar.timegm(time.strptime(match.group(1).decode(), "%Y%m%d%H%M%S")) if match else None
-
-
-def lines_for_the_rest(bundle: Bundle) -> Iterator[str]:
+def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
     """The commands that check what Python alone can't, run in the unpacked folder."""
     yield "the owner's signature (OpenSSL 3; compare the key with one that you got from the owner):"
-    key = "openssl pkeyutl -verify -pubin -inkey proofs/key.pem -rawin"
+    public = manifest_of(bundle)["key"]["public"]
+    yield f"    printf {SPKI}{public} | xxd -r -p > ../owner.der"
+    key = "openssl pkeyutl -verify -pubin -keyform DER -inkey ../owner.der -rawin"
     yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
-    if "proofs/anchors/index.json" in bundle.names:
-        for record in load_canonical(bundle, "proofs/anchors/index.json"):
-            if not HASH.fullmatch(record["digest"]) or not {record["file"], *record["material"]} <= bundle.names:
-                raise BrokenError("the list of receipts names a file that isn't there, or no digest")
-            mark = " (development)" if record["development"] else ""
-            yield f"{record['file']}, called {record['witness'][:60]!r}{mark}:"
-            yield from ("    " + line for line in anchor_lines(bundle, record))
+    index = "proofs/anchors/index.json"
+    one = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"witness":T}'
+    for record in load_canonical(bundle, index, f"[(?:{one}(?:,{one})*)?]") if index in bundle.names else ():
+        there = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
+        need(there, "the list of receipts names a file that isn't there, or no digest")
+        mark = " (development)" if record["development"] else ""
+        yield f"{record['file']}, called {record['witness'][:60]!r}{mark}:"
+        yield from ("    " + line for line in anchor_lines(bundle, record))
     yield "digests and bag, once more by other programs:"
     yield "    sha256sum --check --quiet manifest-sha256.txt tagmanifest-sha256.txt"
     yield "    sha512sum --check --quiet manifest-sha512.txt"
     yield "    bagit.py --validate ."
 
 
-def anchor_lines(bundle: Bundle, record: dict[str, Any]) -> Iterator[str]:
+def anchor_lines(bundle: Folder, record: dict[str, Any]) -> Iterator[str]:
     """The commands for one receipt whose names and digest were checked."""
     if record["kind"] == "evm":
         yield "ask a node or an explorer of that chain for the block whose hash is the Keccak-256 of header;"
@@ -328,13 +465,13 @@ def anchor_lines(bundle: Bundle, record: dict[str, Any]) -> Iterator[str]:
     elif record["kind"] == "opentimestamps":
         yield f"ots verify -d {record['digest']} {record['file']}"
     elif record["kind"] == "rfc3161":
-        at = stamped(read(bundle, record["file"]))
-        when = f" -attime {at}" if at else ""
+        stamp = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", read(bundle, record["file"]))
+        at = calendar.timegm(time.strptime(stamp.group(1).decode(), "%Y%m%d%H%M%S")) if stamp else 0
         chain = [name for name in record["material"] if "/certificate-" in name]
         if chain:
             yield f"cat {' '.join(chain)} > ../chain.pem"
-        helpers = " -untrusted ../chain.pem" if chain else ""
-        yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{helpers}{when}"
+        more = (" -untrusted ../chain.pem" if chain else "") + (f" -attime {at}" if at else "")
+        yield f"openssl ts -verify -digest {record['digest']} -in {record['file']} -CAfile ROOT.pem{more}"
     else:
         yield "a kind of receipt that isn't known here"
 
@@ -344,29 +481,27 @@ def say(text: str) -> None:
     sys.stdout.write("".join(sign if sign.isprintable() else "?" for sign in text) + "\n")
 
 
-def run(bundle: Bundle) -> int:
+def run(bundle: Folder) -> int:
     """All checks; returns the exit code."""
+    wrong = [name for name in bundle.names if not NAME.fullmatch(name)]
+    need(not wrong, f"a name that a bundle can't have: {wrong[:1]!a}")
     found = {name: digests(bundle, name) for name in sorted(bundle.names)}
-    if MANIFEST not in found:
-        raise BrokenError(f"{MANIFEST} is missing")
+    for name in sorted(bundle.left_over):
+        digests(bundle, name)
+        say(f"beside it    {name}: left by a file manager; nobody vouches for it")
+    need(MANIFEST in found, f"{MANIFEST} is missing")
     say(f"seal digest  {found[MANIFEST][1]}")
-    code = 0
-    checks = [("bag", check_bag), ("manifest", check_manifest)]
-    if "proofs/log/entry.json" in bundle.names:
+    code, checks = 0, [("bag", check_bag), ("manifest", check_manifest), ("key", check_key)]
+    if ENTRY in bundle.names:
         checks += [("entry", check_entry), ("inclusion", check_inclusion)]
     else:
         say("not checked  entry, inclusion: the bundle holds no log entry")
-    if FACTS in bundle.names:
-        checks.append(("probability", check_probability))
-    for name, check in checks:
+    for name, check in [*checks, ("registration", check_registration), ("probability", check_probability)]:
         try:
             say(f"passed       {name}: {check(bundle, found)}")
-        except BrokenError as error:
+        except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
             code = 1
-            say(f"FAILED       {name}: {error}")
-        except UNREADABLE as error:
-            code = 1
-            say(f"FAILED       {name}: a file can't be read ({type(error).__name__})")
+            say(f"FAILED       {name}: {error if isinstance(error, BrokenError) else f'{error!r}'[:200]}")
     say("not checked  signatures and witnesses of time: see the lines below; ROOT.pem is the root certificate of the")
     say("             authority, which you get from the authority, not from the bundle")
     for line in lines_for_the_rest(bundle):
@@ -376,25 +511,23 @@ def run(bundle: Bundle) -> int:
 
 def main(arguments: list[str]) -> int:
     """Open the folder or ZIP and check it."""
-    if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
-        for line in __doc__.splitlines():
-            say(line)
-        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    helped = arguments[:1] in (["-h"], ["--help"])
+    if len(arguments) > 1 or helped:
+        sys.stdout.write(__doc__)
+        return 0 if helped else 2
     path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
     try:
-        if not path.is_dir() and not zipfile.is_zipfile(str(path)):
-            say(f"error: {path} is neither a folder nor a ZIP")
-            return 2
-        return run(Folder(path) if path.is_dir() else Zip(str(path)))
-    except BrokenError as error:
-        say(f"FAILED       {error}")
+        data = path.read_bytes() if path.is_file() else b""
+        if (path / "bagit.txt").is_file() or data[:4] == b"PK\3\4" or b"PK\5\6" in data[-22 - 0xFFFF :]:
+            return run(Folder(path) if path.is_dir() else Zip(path))
+    except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
+        say(f"FAILED       {error if isinstance(error, BrokenError) else f'the bundle cannot be read: {error!r}'}")
         return 1
-    except UNREADABLE as error:
-        say(f"FAILED       the bundle can't be read: {error}")
-        return 1
+    say(f"error: {path} is neither a folder that holds bagit.txt nor a ZIP")
+    return 2
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))

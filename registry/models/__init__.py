@@ -33,7 +33,7 @@ from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail,
 from registry.models.ownership import OwnershipRemark, WorkAttachment, WorkChange
 from registry.models.packages import Package
 from registry.models.people import Membership, Owner, Role, User
-from registry.models.pictures import BlockedDigest, BytesState, Picture
+from registry.models.pictures import BlockedDigest, BytesState, Picture, WithheldFile
 from registry.models.repeats import KeptAnswer
 from registry.models.revisits import Revisit
 from registry.models.running import Dismissal, Heartbeat, StepTime
@@ -125,6 +125,7 @@ __all__ = [
     "User",
     "Watch",
     "Webhook",
+    "WithheldFile",
     "WitnessState",
     "Work",
     "WorkAttachment",

@@ -40,6 +40,7 @@ class Crawl(models.Model):
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="crawls")
     number = models.PositiveIntegerField()
+    sources = models.JSONField(default=list, db_default=[], help_text="the watch's when it began")
     state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
     reason = models.CharField(max_length=40, blank=True, help_text="why it ended: finished, budget-pages, stopped, …")
     started_at = models.DateTimeField()

@@ -9,8 +9,14 @@ class User(AbstractUser):
 
     email = models.EmailField(unique=True)
     language = models.CharField(max_length=10, blank=True, db_default="", help_text="empty for the browser's")
+    browser_language = models.CharField(max_length=10, blank=True, db_default="", help_text="the browser's, last seen")
     time_zone = models.CharField(max_length=64, blank=True, db_default="", help_text="where the browser was last")
     blurs = models.BooleanField(default=False, db_default=False, help_text="found pictures are blurred until asked for")
+
+    @property
+    def reads(self) -> str:
+        """The language of what is written to them: as chosen, or as the browser last asked; empty while unknown."""
+        return self.language or self.browser_language
 
 
 class Role(models.TextChoices):

@@ -39,6 +39,16 @@ class Picture(Claimable):
         ]
 
 
+class WithheldFile(models.Model):
+    """A file that went with a purged picture: bundles say so, and nobody is handed it. Its own bytes aren't blocked."""
+
+    digest = DigestField(unique=True)
+    because = DigestField(help_text="of the picture that was purged")
+    reason = models.CharField(max_length=300, blank=True)
+    kept = models.BooleanField(help_text="lies set aside; else it held the picture's bytes, or was made from them")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+
 class BlockedDigest(models.Model):
     """Bytes that may not be stored: asked before anything is kept."""
 

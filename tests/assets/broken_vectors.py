@@ -28,7 +28,7 @@ from tests.assets.changes import Change, Files, flipped, without
 from tests.assets.tampering import files_of, rebagged
 
 FOLDER = Path(__file__).parent / "vectors"
-BASE = "bundle-facts-2"
+BASE = "bundle-owner"
 BLOCK = 24
 TSR, OTS = "proofs/anchors/manifest-test-authority.tsr", "proofs/anchors/checkpoint-test-chain.ots"
 

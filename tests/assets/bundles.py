@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from PIL import Image
 
 from evidence.bundle import ConsistencyProof, Proofs, checkpoint_digest, write_bundle
 from evidence.checks.probability import calibration_facts
+from evidence.documents import render_exhibit_sheet
+from evidence.documents.made_with import made_with
 from evidence.facts import (
     AttachmentFacts,
     CaptureFacts,
@@ -39,25 +41,37 @@ from evidence.sealing import (
     SealedCase,
     SealInput,
     calibration_path,
+    media_type_of,
     seal,
     seal_opening,
     title_document_path,
 )
 from evidence.slices import SliceTree, record_leaf
+from evidence.surroundings import describe
 from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
+from evidence.visits import Step, Visit
 from evidence.wire import Exchange, write_warc
 from exhibit.blobs import FolderBlobStore
 from exhibit.calibration import Bound, Calibration, calibrated
-from exhibit.clock import now
+from exhibit.clock import now, rfc3339
 from exhibit.decode import decode
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, commit
+from exhibit.http import ConnectionFacts
 from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Matrix, Verification
+from indexer.draw import View, draw
+from indexer.draw_pair import Pair
 from tests.assets.witnesses import LABEL, asked_ledger, asked_witnesses
+from workers.texts import words_of
 
 OWNER = "Ann's Pictures"
-RECORDS = tuple(f"data/sightings/01/capture-1/{name}" for name in ("exchange.warc", "network.json"))
+CAPTURED = tuple(
+    f"data/sightings/01/capture-1/{name}" for name in ("exchange.warc", "network.json", "page.html", "image.jpg")
+)
+RECORDS = CAPTURED[:2]
+DRAWN = {View.OVERLAY: "data/matches/01/overlay.jpg", View.SIDE_BY_SIDE: "data/matches/01/side-by-side.jpg"}
+PAGE = b'<p>A field.</p><img src="field.jpg">'
 CONTRACT = b"%PDF-1.7 the assignment of 2021, byte for byte"
 FROM_FACTS = {
     "facts", "alignment", "calibration", "slice", "registration", "work-picture", "sighting-picture", TITLE_DOCUMENT,
@@ -128,7 +142,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     log = Log(FolderLogStore(folder / "log"), log_key, "log.tests.example")
     owner_key = KeySigner(Ed25519PrivateKey.generate())
     facts = _facts(blobs, log, seed)
-    files = [_content(blobs, path, data) for path, data in _attachments(seed).items()]
+    files = [_content(blobs, path, data) for path, data in _attachments(facts, seed).items()]
     contents = SealInput(facts, tuple(files))
     sealed = seal(contents, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
     entry = logged(log, EntryType.SEAL, seal_opening(sealed))
@@ -150,7 +164,9 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     return Scene(folder, blobs, log, sealed, facts, proofs, trust, root_pem, owner_key, log_key)
 
 
-def resealed(scene: Scene, facts: CaseFacts) -> Scene:
+def resealed(
+    scene: Scene, facts: CaseFacts, *, sealed_at: datetime | None = None, entered_at: datetime | None = None
+) -> Scene:
     """The same owner seals other facts: a new seal with its own place in the log, without receipts."""
     files = [
         ContentFile(file.path, file.role, file.media_type, file.sha256)
@@ -158,15 +174,15 @@ def resealed(scene: Scene, facts: CaseFacts) -> Scene:
         if file.role not in FROM_FACTS
     ]
     contents = SealInput(facts, tuple(files))
-    sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=now(), blobs=scene.blobs)
-    entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed))
+    sealed = seal(contents, scene.owner_key, holder="operator", sealed_at=sealed_at or now(), blobs=scene.blobs)
+    entry = logged(scene.log, EntryType.SEAL, seal_opening(sealed), entered_at)
     return replace(scene, sealed=sealed, facts=facts, proofs=Proofs(entry))
 
 
-def logged(log: Log, kind: EntryType, opening: dict[str, object]) -> LogProof:
-    """Put an entry into a log and prove it under a fresh checkpoint."""
+def logged(log: Log, kind: EntryType, opening: dict[str, object], time: datetime | None = None) -> LogProof:
+    """Put an entry into a log, as of now or dated otherwise, and prove it under a fresh checkpoint."""
     commitment, salt = commit(opening)
-    entry = Entry(kind, now(), commitment)
+    entry = Entry(kind, time or now(), commitment)
     [sequence] = log.append([entry])
     checkpoint = log.checkpoint()
     path = tuple(log.inclusion(sequence, checkpoint.size))
@@ -197,6 +213,26 @@ def found_bytes(seed: int) -> bytes:
     return encoded(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG")
 
 
+def captured_page(seen: datetime, image: bytes, host: str = "copies.example", status: int = 200) -> dict[str, bytes]:
+    """The files of a visit without a browser to a page with an image: written by the product, served by nobody."""
+    tls = ("TLSv1.3", "TLS_AES_256_GCM_SHA384", (b"the bytes of a certificate",))
+    connection = ConnectionFacts(host, ("203.0.113.9",), "203.0.113.9", 443, *tls)
+    exchanges, visits = [], []
+    for path, kind, body in (("/", "text/html", PAGE), ("/field.jpg", "image/jpeg", image)):
+        url = f"https://{host}{path}"
+        headers = (("Content-Type", kind), ("Content-Length", str(len(body))))
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        request = bytearray(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        response = bytearray(f"HTTP/1.1 {status} OK\r\n{head}\r\n".encode() + body)
+        exchanges.append(Exchange(seen, url, "203.0.113.9", request, response))
+        visits.append(Visit(url, (Step(url, status, headers, seen, seen, connection, len(body)),), body))
+    moment = rfc3339(seen)
+    told = {"outcome": "captured", "started": moment, "finished": moment, "user_agent": "tests"}
+    network = describe(visits, "Asked for by a test.", {**told, "page_names_image": True})
+    data = (write_warc(exchanges, {"software": "tests"}), network, PAGE, image)
+    return dict(zip(CAPTURED, data, strict=True))
+
+
 def empty_pdf() -> bytes:
     """A PDF with one empty page: stands for the exhibit sheet."""
     objects = (
@@ -213,30 +249,20 @@ def empty_pdf() -> bytes:
     return data + head + table + b"trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
 
 
-def _record_of_the_page() -> bytes:
-    request = b"GET / HTTP/1.1\r\nHost: copies.example\r\n\r\n"
-    response = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<p>A field.</p>"
-    asked = Exchange(
-        url="https://copies.example/", peer="203.0.113.9", request=bytearray(request), response=bytearray(response)
-    )
-    return write_warc([asked], {"software": "tests"})
-
-
-def _attachments(seed: int) -> dict[str, bytes]:
-    small = encoded(textured(seed, (40, 30)), "PNG")
-    return {
-        "data/exhibit.pdf": empty_pdf(),
-        RECORDS[0]: _record_of_the_page(),
-        RECORDS[1]: b'{"peer":"203.0.113.9"}',
-        "data/matches/01/overlay.png": small,
-        "data/matches/01/side-by-side.png": small,
-    }
+def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
+    [match], [sighting] = facts.matches, facts.sightings
+    assert match.verification.transform is not None
+    pair = Pair.of(found_bytes(seed), registered_bytes(seed), [match.verification.transform])
+    files = {path: draw(view, pair) for view, path in DRAWN.items()}
+    files |= captured_page(sighting.captures[0].started, found_bytes(seed))
+    shown = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
+    return {**files, "data/exhibit.pdf": render_exhibit_sheet(facts, shown, facts.language)}
 
 
 def _content(blobs: FolderBlobStore, path: str, data: bytes) -> ContentFile:
-    kinds = {".pdf": "application/pdf", ".png": "image/png", ".json": "application/json"}
-    media_type = kinds.get(Path(path).suffix, "application/warc")
-    return ContentFile(path, Path(path).stem, media_type, blobs.put(data))
+    stem = Path(path).stem
+    role = {"image": "captured-image", "exhibit": "exhibit-sheet"}.get(stem, stem)
+    return ContentFile(path, role, media_type_of(path), blobs.put(data))
 
 
 def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
@@ -264,6 +290,7 @@ def _facts(blobs: FolderBlobStore, log: Log, seed: int) -> CaseFacts:
         witnesses=(),
         not_checked=("Who runs the site wasn't checked.",),
         calibrations=(calibration_facts(CALIBRATION, calibration_path(1)),),
+        made_with=made_with("UTC"),
     )
 
 
@@ -272,8 +299,22 @@ def _picture(data: bytes, path: str) -> PictureFacts:
     return PictureFacts(Digest.of(data), len(data), info.format, info.width, info.height, path)
 
 
+def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, object]:
+    """What the log's entry of a registration commits to, as the product writes it."""
+    declared = ("title", "author", "rights_statement", "first_publication")
+    return {
+        **{name: getattr(work, name) for name in declared},
+        "owner": "ann",
+        "owner_name": OWNER,
+        "picture": picture.digest.hex,
+        "registered_at": rfc3339(work.registered_at),
+        "registrations": [],
+        "work": work.number,
+    }
+
+
 def _work(log: Log, picture: PictureFacts) -> WorkFacts:
-    return WorkFacts(
+    work = WorkFacts(
         number="W-1",
         title="Field with 雪",
         author="Ann",
@@ -281,14 +322,13 @@ def _work(log: Log, picture: PictureFacts) -> WorkFacts:
         first_publication="",
         registrations=(),
         registered_at=now(),
-        registration=logged(
-            log, EntryType.REGISTRATION, {"picture": picture.digest.hex, "title": "Field with 雪", "work": "W-1"}
-        ),
+        registration=None,
         pictures=(picture,),
         attachments=(
             AttachmentFacts("Assignment of 2021", TITLE_DOCUMENT, Digest.of(CONTRACT), title_document_path(1, "a.pdf")),
         ),
     )
+    return replace(work, registration=logged(log, EntryType.REGISTRATION, registration_opening(work, picture)))
 
 
 def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
@@ -301,7 +341,6 @@ def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
     others = [replace(record, image_url=f"https://copies.example/{number}.jpg") for number in range(2)]
     tree = SliceTree([record_leaf(item) for item in (*others, record)])
     proof: SliceProof = tree.prove(2, record, logged(log, EntryType.SLICE, tree.opening({"crawl": "9"})))
-    files = RECORDS
     later = seen + timedelta(hours=1)
     return SightingFacts(
         number=1,
@@ -319,7 +358,7 @@ def _sighting(log: Log, picture: PictureFacts) -> SightingFacts:
         visibility=Visibility.PUBLIC,
         slice=proof,
         captures=(
-            CaptureFacts("http", "captured", "Page and image were served.", later, later, picture.digest, files),
+            CaptureFacts("http", "captured", "Page and image were served.", later, later, picture.digest, CAPTURED),
         ),
     )
 
@@ -339,13 +378,14 @@ def _match(registered: PictureFacts, found: PictureFacts, work_data: bytes, foun
         probability=None,
         pipeline="tests",
     )
+    measured = calibrated(verification, CALIBRATION)
     return MatchFacts(
         number=1,
         work_picture=registered.digest,
         picture=found.digest,
         sightings=(1,),
-        verification=calibrated(verification, CALIBRATION),
-        words=("Mirrored; aligned over all of its area.",),
-        overlay="data/matches/01/overlay.png",
-        side_by_side="data/matches/01/side-by-side.png",
+        verification=measured,
+        words=words_of(measured, CALIBRATION),
+        overlay=DRAWN[View.OVERLAY],
+        side_by_side=DRAWN[View.SIDE_BY_SIDE],
     )

@@ -8,6 +8,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle import key_files
+from evidence.checks.captures import NAMES
 from evidence.keys import KeySigner
 from evidence.manifest import Manifest
 from evidence.notes import sign_note
@@ -18,6 +19,7 @@ from tests.assets.changes import Files
 from tests.assets.tampering import rebagged
 
 FACTS, MANIFEST = "data/facts.json", "data/manifest.json"
+ROLES = {name: role for role, name in NAMES.items()}
 Facts = dict[str, Any]
 Lie = Callable[[Facts, Files], None]
 """Changes the facts and the files beside them; what repeats the facts is written anew afterwards."""
@@ -30,7 +32,7 @@ def sealed_lie(files: Files, lie: Lie) -> Files:
     lie(facts, new)
     if new[FACTS] == files[FACTS]:
         new[FACTS] = canonical(facts)
-        _repeat(facts, new)
+        repeated(facts, new)
     return signed(new)
 
 
@@ -40,7 +42,7 @@ def signed(files: Files, change: Callable[[Facts], None] = lambda _: None) -> Fi
     manifest = json.loads(files[MANIFEST])
     known = {entry["path"]: entry for entry in manifest["files"]}
     names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
-    manifest["files"] = [_listed(name, files[name], known.get(name, {})) for name in names]
+    manifest["files"] = [listed(name, files[name], known.get(name, {})) for name in names]
     manifest["key"]["public"] = signer.public_key.hex()
     keys = key_files(Manifest.from_json(canonical(manifest)))
     change(manifest)
@@ -60,7 +62,8 @@ def logged_by_a_stranger(kind: EntryType, opening: dict[str, object], time: str)
     }  # fmt: skip
 
 
-def _repeat(facts: Facts, files: Files) -> None:
+def repeated(facts: Facts, files: Files) -> None:
+    """Write the files anew that repeat the facts."""
     for match in facts["matches"]:
         files[f"data/matches/{match['number']:02d}/alignment.json"] = canonical(match)
     for sighting in facts["sightings"]:
@@ -70,9 +73,14 @@ def _repeat(facts: Facts, files: Files) -> None:
         files["data/work/registration.json"] = canonical(facts["work"]["registration"])
 
 
-def _listed(name: str, data: bytes, known: Facts) -> Facts:
+def listed(name: str, data: bytes, known: Facts) -> Facts:
+    """A file's line of the manifest."""
     digests = {"sha256": Digest.of(data).hex, "sha512": hashlib.sha512(data).hexdigest()}
-    other = {"role": "other", "media_type": "application/octet-stream", "stand_in": None}
+    other = {
+        "role": ROLES.get(name.rpartition("/")[2], "other"),
+        "media_type": "application/octet-stream",
+        "stand_in": None,
+    }
     return {**other, **known, "path": name, "size": len(data), **digests}
 
 
@@ -171,14 +179,19 @@ LIES: dict[str, tuple[Lie, dict[str, str]]] = {
     "a year that the log names": (
         _declared(_registration(created="2024"), created="2024"), {"registration": "not checked"}
     ),
-    "a holder of whom facts said nothing yet": (_registration(holder="Ben"), {"registration": "not checked"}),
+    "a holder of whom facts say nothing": (_registration(holder="Ben"), {"registration": "failed"}),
+    "a stolen registration": (
+        lambda facts, _: facts["owner"].update(name="Mallory"), {"facts": "failed"}
+    ),
+    "another owner in the entry": (_registration(owner_name="Mallory"), {"registration": "failed"}),
+    "no owner in the entry": (_registration(owner_name=None), {"registration": "failed"}),
     "a slice of its own": (_slice(dict), {"slice:01": "not checked"}),
     "a count that is true": (_slice(lambda one: {**one, "count": True}), {"slice:01": "failed"}),
     "a root in capitals": (_slice(lambda one: {**one, "root": one["root"].upper()}), {"slice:01": "failed"}),
     "a root with blanks": (_slice(lambda one: {**one, "root": f"{one['root']} "}), {"slice:01": "failed"}),
     "fewer points than none": (_figures(inliers=-5), {"probability:01": "failed"}),
     "one point less than none": (_figures(inliers=-1), {"probability:01": "failed"}),
-    "a figure beyond all": (_figures(dense=1.7e308), {"probability:01": "failed"}),
+    "a figure beyond all": (_figures(dense=1.7e308), {"facts": "failed"}),
     "weights beyond all": (_calibration(weights=[1.7e308, 1.7e308, 1.7e308]), {"probability:01": "failed"}),
     "no bounds": (_calibration(bounds={}), {"probability:01": "failed"}),
     "half of the bounds": (

@@ -18,8 +18,13 @@ def files_of(bundle: Path) -> dict[str, bytes]:
 
 def packed(path: Path, files: dict[str, bytes]) -> Path:
     """Files in the very container that the writer would make."""
-    path.write_bytes(b"".join(zip_chunks(member_of(name, data) for name, data in files.items())))
+    path.write_bytes(packed_bytes(files))
     return path
+
+
+def packed_bytes(files: dict[str, bytes]) -> bytes:
+    """The bytes of that container."""
+    return b"".join(zip_chunks(member_of(name, data) for name, data in files.items()))
 
 
 def rebagged(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -42,7 +47,6 @@ def zipped(files: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED, 
     """The files as another program would pack them: compressed, dated today, in another order, with folders."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", compression) as target:
-        target.comment = b"packed by the registry"
         if folder:
             target.mkdir(folder.rstrip("/"))
         for name in sorted(files, reverse=True):

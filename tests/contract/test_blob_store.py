@@ -62,6 +62,20 @@ def test_putting_twice_changes_nothing(store: BlobStore, tmp_path: Path) -> None
     assert list(store) == [Digest.of(BYTES)]
 
 
+@pytest.mark.parametrize("as_file", [False, True])
+def test_putting_the_intact_bytes_heals_damaged_ones(folder: FolderBlobStore, tmp_path: Path, *, as_file: bool) -> None:
+    digest = folder.put(BYTES)
+    path = folder.path(digest)
+    path.chmod(0o644)
+    path.write_bytes(BYTES[:-1] + b"x")
+    assert not folder.is_whole(digest)
+    source = tmp_path / "picture"
+    source.write_bytes(BYTES)
+    assert (folder.put_file(source) if as_file else folder.put(BYTES)) == digest
+    assert folder.get(digest) == BYTES
+    assert folder.is_whole(digest)
+
+
 def test_what_is_absent_is_not_found(store: BlobStore) -> None:
     assert ABSENT not in store
     assert store.remove(ABSENT) is False
@@ -125,7 +139,7 @@ def test_a_blob_lies_fanned_out_and_read_only(folder: FolderBlobStore) -> None:
     digest = folder.put(BYTES)
     path = folder.root / digest.hex[:2] / digest.hex[2:4] / digest.hex
     assert path.read_bytes() == BYTES
-    assert path.stat().st_mode & 0o777 == 0o444
+    assert path.stat().st_mode & 0o777 == 0o400
     assert list((folder.root / "incoming").iterdir()) == []
 
 

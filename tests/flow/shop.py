@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+from desk.cli.trust import own_trust
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from evidence.trust import Trust, TrustedAuthority, TrustedChain
@@ -15,6 +16,7 @@ from exhibit.digests import Digest
 from registry.models import Owner, Watch
 from tests.assets.site import Answer, Route, Seen, Site
 from workers.inline import Inline
+from workers.wiring import House
 
 LABEL = "started for tests, without legal weight"
 LOOPBACK = "127.0.0.0/8"
@@ -130,3 +132,9 @@ def settle(inline: Inline, **changes: object) -> None:
 def stored(inline: Inline, data: bytes) -> bool:
     """Whether these bytes are kept."""
     return Digest.of(data) in inline.house.blobs
+
+
+def with_own_keys(house: House, trust: Trust) -> Trust:
+    """The list with the keys of the house's log and owners, as who checks has learned them by another way."""
+    own = own_trust(house, "")
+    return replace(trust, logs=own.logs, keys=own.keys)

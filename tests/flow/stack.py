@@ -125,7 +125,7 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
                 yield Stack(config, House(config), process)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
     wait_until(lambda: not processes_of(folder))
 
 
@@ -145,7 +145,7 @@ def connected_to(config: Config) -> Iterator[None]:
         fingerprints.forget_cached_spaces()
 
 
-def patiently(act: Callable[[], T], seconds: float = 60) -> T:
+def patiently(act: Callable[[], T], seconds: float = 180) -> T:
     """Do something with the rows, again as long as the database is away."""
     until = time.monotonic() + seconds
     while True:

@@ -55,6 +55,16 @@ def decided(inline: Inline, cases: list[Case]) -> None:
     sequence_log(inline.house)
 
 
+def test_a_slip_of_a_real_hand_counts_for_nobody(inline: Inline, cases: list[Case]) -> None:
+    decide.clear(cases[0], by="Ann", reason="slipped")
+    decide.undo(cases[0], by="Ann")
+    sequence_log(inline.house)
+    assert (present_accuracy().certain, present_accuracy().slips) == (Rate(0, 0, 0), 1)
+    decide.confirm(inline.house, cases[0], by="Ann", reason="ours")
+    sequence_log(inline.house)
+    assert (present_accuracy().certain, present_accuracy().changed) == (Rate(1, 0, 0), 0)
+
+
 def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(inline: Inline, cases: list[Case]) -> None:
     match = Match.objects.filter(decision="certain").first()
     assert match is not None

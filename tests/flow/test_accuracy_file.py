@@ -2,7 +2,9 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.__main__ import main
-from evidence.accuracy import Rate, count
+from evidence.accuracy import SLIP, Accuracy, Rate
+from evidence.accuracy import count as count_timed
 from evidence.accuracy_file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
 from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
@@ -21,6 +24,17 @@ from exhibit.clock import now
 from exhibit.confidence import interval_at_any_time
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import ExitCode, WrongUseError
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def count(openings: Iterable[dict[str, Any] | None], pause: timedelta = timedelta(hours=1)) -> Accuracy:
+    """Count decisions that lie so far apart."""
+    return count_timed((NOON + number * pause, opening) for number, opening in enumerate(openings))
+
+
+def undone(case: int) -> dict[str, Any]:
+    return {**decision(case, "open"), "undone": True}
 
 
 def decision(case: int, what: str = "confirmed", said: str = "certain", who: str = "person") -> dict[str, Any]:
@@ -84,6 +98,36 @@ def test_the_first_judgement_of_a_person_on_each_case_counts() -> None:
     assert counted.certain.interval == interval_at_any_time(1, 3)
 
 
+def test_a_slip_that_is_undone_at_once_counts_for_nobody() -> None:
+    slip = [decision(1, "cleared"), undone(1), decision(1, "confirmed")]
+    counted = count(slip, SLIP)
+    assert (counted.certain, counted.changed, counted.other, counted.slips) == (Rate(1, 0, 0), 0, 1, 1)
+    late = count(slip, SLIP + timedelta(microseconds=1))
+    assert (late.certain, late.changed, late.slips) == (Rate(1, 1, 0), 1, 0)
+    considered = count([slip[0], decision(1, "open"), slip[2]], SLIP)
+    assert (considered.certain, considered.slips) == (Rate(1, 1, 0), 0)
+    of_another = count([decision(1, "cleared"), undone(2)], SLIP)
+    assert (of_another.certain, of_another.slips) == (Rate(1, 1, 0), 0)
+    twice = count([decision(1, "cleared"), undone(1), undone(1)], timedelta(0))
+    assert (twice.certain, twice.slips) == (Rate(0, 0, 0), 1)
+
+
+def test_an_outsider_takes_no_other_time_for_a_slip(written: Written) -> None:
+    written.add(EntryType.DECISION, decision(9, "cleared"))
+    written.add(EntryType.DECISION, undone(9))
+    late = replace(written.entries[-1].entry, time=written.entries[-2].entry.time + SLIP * 2)
+    verdict = check_accuracy(written.write(), written.trust)
+    assert verdict.accuracy is not None
+    assert (verdict.accuracy.slips, verdict.accuracy.certain) == (1, Rate(3, 1, 0))
+    lied = [*written.entries[:-1], replace(written.entries[-1], entry=late)]
+    assert check_accuracy(written.write(lied), written.trust).outcome is ExitCode.CHECK_FAILED
+    text = written.write().read_text()
+    assert '"undone_within_seconds":60' in text
+    written.path.write_text(text.replace('"undone_within_seconds":60', '"undone_within_seconds":900'))
+    with pytest.raises(WrongUseError, match="900"):
+        check_accuracy(written.path, written.trust)
+
+
 def test_what_was_erased_counts_as_the_worst_it_can_have_been() -> None:
     known = count([decision(number) for number in range(50)])
     erased = count([*(decision(number) for number in range(50)), None, None])
@@ -99,9 +143,10 @@ def test_an_erased_decision_never_makes_the_rate_look_better() -> None:
         low, high = count([None, *told]).certain.interval
         hidden = [decision(1000, last) for last in ("cleared", "confirmed", "open")]
         hidden += [decision(number, last) for number in (0, decided - 1) for last in ("cleared", "confirmed")]
+        hidden += [undone(0), undone(decided - 1)]
         hidden += [decision(0, said="review"), decision(decided - 1, said="review")]
         for one in hidden:
-            known = count([one, *told]).certain.interval
+            known = count([*told, one] if "undone" in one else [one, *told], timedelta(0)).certain.interval
             assert low <= known[0]
             assert high >= known[1]
 

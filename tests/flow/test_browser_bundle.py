@@ -23,9 +23,10 @@ from registry import fingerprints
 from registry.models import AnchorReceipt
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
-from tests.flow.shop import LOOPBACK, watch, witnessed
+from tests.flow.shop import LOOPBACK, watch, with_own_keys, witnessed
 from workers.bundles import assemble
 from workers.inline import Inline
+from workers.remaking import MAKERS
 from workers.steps.decide import confirm
 
 KEPT = {
@@ -88,5 +89,7 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert names >= KEPT
     assert roles >= {"screenshot", "screenshot-boxed", "wacz", "mhtml", "page-pdf", "dom"}
     assert facts["sightings"][0]["captures"][0]["method"] == "browser"
-    verdict = verify(path, trust)
+    verdict = verify(path, with_own_keys(inline.house, trust), MAKERS)
     assert verdict.outcome is ExitCode.DONE, [one for one in verdict.checks if one.state != "passed"]
+    states = {one.name: str(one.state) for one in verdict.checks}
+    assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}

@@ -79,7 +79,7 @@ def test_an_answer_that_is_too_long_or_makes_the_proof_too_deep_is_left_out(
 ) -> None:
     with calendar(answer) as url:
         pending = anchor_to(chain, url, chain.url).submit(DIGEST)
-        assert proofs.further_attestations(pending.proof) == (chain.url,)
+        assert proofs.leads_of(pending.proof).others == (chain.url,)
         with pytest.raises(ServiceMissingError, match=words):
             anchor_to(chain, url).submit(DIGEST)
 

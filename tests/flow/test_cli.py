@@ -5,12 +5,15 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 
 from demo.pictures import textured
 from exhibit.config import load_config
+from exhibit.digests import Digest
 from registry.watching import BUDGET
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.documented import json_keys
@@ -69,7 +72,11 @@ def shop() -> Iterator[Shop]:
         yield made
 
 
-def test_wrong_use_ends_with_2_and_a_sentence(cli: CommandLine, studio: str) -> None:
+def test_wrong_use_ends_with_2_and_a_sentence(cli: CommandLine, studio: str, folder: Path, tmp_path: Path) -> None:
+    works = tmp_path
+    (works / "one.jpg").write_bytes(photograph(1))
+    (works / "notes.txt").write_text("no picture")
+    (works / "broken.jpg").write_bytes(photograph(1)[:2000])
     assert "No such command" in cli.run("wrok", "list", code=2).err
     assert "No such option" in cli.run("work", "list", "--jsno", code=2).err
     assert cli.run("work", "list", "--owner", "nobody", code=2).err.splitlines() == [
@@ -77,8 +84,15 @@ def test_wrong_use_ends_with_2_and_a_sentence(cli: CommandLine, studio: str) -> 
         "`exhibit owner list` shows them all.",
     ]
     assert "has no work 99" in cli.run("work", "show", "99", "--owner", studio, code=2).err
-    assert "is taken by The Studio" in cli.run("owner", "add", "the studio", code=2).err
+    assert "There is an owner named" in cli.run("owner", "add", "the studio", code=2).err
     assert "EXHIBIT_WORKRES isn't a setting" in cli.run("work", "list", code=2, EXHIBIT_WORKRES="3").err
+    own = ("--owner", studio)
+    assert "begins neither with http:// nor" in cli.run("watch", "add", "w", "--site", "notaurl", *own, code=2).err
+    assert (
+        "isn't on the public internet" in cli.run("watch", "add", "w", "--site", "http://10.0.0.1/", *own, code=2).err
+    )
+    assert "notes.txt" in cli.run("compare", works / "one.jpg", works / "notes.txt", code=2).err
+    assert "broken.jpg: " in cli.run("compare", works / "broken.jpg", works / "one.jpg", code=2).err
 
 
 def test_with_several_owners_one_has_to_be_named(cli: CommandLine, studio: str) -> None:
@@ -114,6 +128,18 @@ def test_files_that_cannot_be_registered_are_named_and_the_others_are(
     assert "has no work" in cli.run("work", "show", number, "--owner", studio, code=2).err
 
 
+def test_a_file_that_names_another_author_is_told_when_it_is_registered_and_shown(
+    cli: CommandLine, studio: str, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Bo Chan"
+    Image.open(BytesIO(photograph(31))).save(tmp_path / "bo.jpg", exif=exif)
+    told = cli.run("work", "add", tmp_path / "bo.jpg", "--owner", studio).out
+    assert "bo.jpg: The file names somebody else" in told
+    number = cli.ask("work", "list", "--owner", studio)["works"][-1]["number"]
+    assert "The file names somebody else" in cli.run("work", "show", number, "--owner", studio).out
+
+
 def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
     cli: CommandLine, studio: str, folder: Path
 ) -> None:
@@ -140,10 +166,10 @@ def test_licences_are_imported_whole_or_not_at_all_and_once(cli: CommandLine, st
 
 
 def test_the_guard_is_asked_before_a_watch_is_kept(cli: CommandLine, studio: str) -> None:
-    ran = cli.run("watch", "add", "inside", "--site", "http://10.1.2.3/", "--owner", studio, code=1)
+    ran = cli.run("watch", "add", "inside", "--site", "http://10.1.2.3/", "--owner", studio, code=2)
     assert "isn't on the public internet" in ran.err
     cli.run(
-        "watch", "add", "own", "--site", "http://127.0.0.1/", "--owner", studio, code=1, EXHIBIT_ALLOWED_NETWORKS=""
+        "watch", "add", "own", "--site", "http://127.0.0.1/", "--owner", studio, code=2, EXHIBIT_ALLOWED_NETWORKS=""
     )
     assert cli.ask("watch", "list", "--owner", studio) == {"watches": []}
     assert "needs a source" in cli.run("watch", "add", "none", "--owner", studio, code=2).err
@@ -169,7 +195,7 @@ def test_a_watch_is_changed_stopped_and_deleted(cli: CommandLine, studio: str, t
     assert [one["kind"] for one in less["sources"]] == ["feed"]
     assert "doesn't look at" in cli.run("watch", "edit", "new", "--remove", "http://a.example/", *own, code=2).err
     assert "at least one place" in cli.run("watch", "edit", "new", "--remove", feed[1], *own, code=2).err
-    cli.run("watch", "edit", "new", "--site", "http://10.0.0.1/", *own, code=1)
+    cli.run("watch", "edit", "new", "--site", "http://10.0.0.1/", *own, code=2)
     words = ("--words", tmp_path / "words.txt")
     assert "not for words" in cli.run("watch", "add", "w", "--search", "tineye", *words, *own, code=2).err
     assert "Only a watch that asks a search has words" in cli.run("watch", "edit", "new", *words, *own, code=2).err
@@ -192,6 +218,11 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: CommandLine, studio: st
     copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
     assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
     assert copies["private"]
+    cli.run("search", "forget", "tineye", *own)
+    ran = cli.run("watch", "run", "copies", "--wait", *own, code=4)
+    assert "tineye: wasn't asked. There is no key for it. exhibit search key tineye" in ran.out
+    assert "There is no key for it." in cli.run("crawl", "show", "copies", *own).out
+    cli.run("search", "key", "tineye", *own, told=key)
     mapping = cli.data / "searches" / "few.toml"
     mapping.parent.mkdir()
     mapping.write_text((SHIPPED / "tineye.toml").read_text("utf-8").replace("searches = 50", "searches = 7"), "utf-8")
@@ -229,6 +260,9 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
     assert (confirmed["decision"], confirmed["demonstration"]) == ("confirmed", True)
     assert confirmed["decided_by"] == "demonstration switch"
     assert confirmed["bundles"][0]["seal"] is not None
+    again = cli.run("case", "confirm", number, "--reason", "No order.", *own)
+    assert "Confirmed already, and left as it was: 1. Its first reason stays" in again.err
+    assert not again.out
     assert "is confirmed" in cli.run("case", "clear", number, "--reason", "no", *own, code=2).err
     assert "No member reported" in cli.run("keep", "0" * 64, "--reason", "no", code=2).err
 
@@ -240,6 +274,25 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
     assert {Path(name).suffix for name in report["files"]} == {".pdf", ".csv", ".xlsx", ".json"}
     assert all(Path(name).stat().st_size > 0 for name in report["files"])
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_were(
+    cli: CommandLine, studio: str, folder: Path
+) -> None:
+    own = ("--owner", studio)
+    (folder / "copies").mkdir()
+    (folder / "copies" / "copy.jpg").write_bytes(copy_of(photograph(2)))
+    cli.run("watch", "add", "copies of two", "--folder", folder / "copies", *own)
+    assert cli.ask("watch", "run", "copies of two", "--wait", *own)["cases"] == 1
+    case = cli.ask("case", "list", "--decision", "open", *own)["cases"][-1]["number"]
+    kept = photograph(2)
+    [blob] = (cli.data / "blobs").rglob(Digest.of(kept).hex)
+    blob.unlink()
+    try:
+        ran = cli.run("case", "confirm", case, "--wait", *own, code=4)
+        assert f"Bundle 1 of case {case} isn't sealed: " in ran.err
+    finally:
+        blob.write_bytes(kept)
 
 
 def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: CommandLine, studio: str, shop: Shop) -> None:
@@ -286,6 +339,8 @@ def test_a_person_gets_a_password_that_is_shown_once(cli: CommandLine, studio: s
     assert len(shown.splitlines()[-1].split()[-1]) >= 12
     assert cli.ask("user", "list") == {"users": [{"email": "ann@studio.example", "owner": studio, "role": "owner"}]}
     assert "bob@studio.example is reviewer" in cli.run("user", "add", "bob@studio.example", "--generate", *own).out
+    assert "is owner of The Studio already" in cli.run("user", "add", "Ann@studio.example", *own).out
+    assert [one["role"] for one in cli.ask("user", "list")["users"]] == ["owner", "reviewer"]
 
 
 def test_rules_of_the_operator_are_kept_listed_and_taken_back(cli: CommandLine, tmp_path: Path) -> None:

@@ -77,5 +77,5 @@ def test_compare_needs_no_server_and_draws(tmp_path: Path) -> None:
     assert "over.gif ends neither" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
     assert alone.ask("compare", work, other)["decision"] == "none"
     other.write_bytes(b"no picture")
-    assert "aren't a picture" in alone.run("compare", work, other, code=1).err
+    assert "aren't a picture" in alone.run("compare", work, other, code=2).err
     assert not alone.data.exists()

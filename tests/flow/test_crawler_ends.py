@@ -19,6 +19,7 @@ from crawler.job import Job, Limits
 from crawler.lines import EndLine, Line, PageLine, read_lines
 from exhibit.digests import Digest
 from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start, whole_job
+from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
 from tests.assets.site import Answer, Site, picture
 
 
@@ -134,6 +135,22 @@ def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: sig
     assert end.reason == "stopped"
     assert end.counts.pages == len(pages) < 60
     assert all(isinstance(page, PageLine) and len(page.sightings) == 3 for page in pages)
+
+
+def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_meanwhile(tmp_path: Path) -> None:
+    out = tmp_path / "lines"
+    hostile = HOSTILE_DOCUMENTS["attributes"]()[1]
+    with Site() as site:
+        site.routes["/"] = Answer(hostile)
+        process = start(tmp_path, out, sources=[{"kind": "site", "url": site.url("/")}])
+        _wait(lambda: "/" in [one.path for one in site.seen])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 4
+        site.page("/next", '<img src="/a.jpg">')
+        site.image("/a.jpg")
+        done = crawl(tmp_path / "second", urls=[{"url": site.url("/")}, {"url": site.url("/next")}], follow=False)
+    assert done.refusals == {site.url("/"): "unreadable"}
+    assert [page.url for page in done.pages] == [site.url("/next")]
 
 
 def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None:

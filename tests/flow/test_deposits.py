@@ -9,19 +9,24 @@ from pathlib import Path
 import pypdf
 import pytest
 
+from desk.cli.trust import own_trust
 from evidence.bundle import checkpoint_digest
 from evidence.facts import CaseFacts
 from evidence.manifest import FACTS_PATH
 from evidence.verdict import State
 from evidence.verify import verify
+from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from tests.flow.rows import owner, photograph, register
 from workers import proofs
 from workers.deposits import assemble_deposit, deposit_name, make_deposit, record_files
 from workers.inline import Inline
+from workers.remaking import MAKERS
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.purge import purge
+from workers.steps.register import add_picture
+from workers.works import declared_of, edit
 
 PICTURE = photograph(1)
 
@@ -43,7 +48,7 @@ def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
     inline: Inline, work: Work, tmp_path: Path
 ) -> None:
     path = assembled(inline, make_deposit(inline.house, work, by="Ann"), tmp_path)
-    verdict = verify(path)
+    verdict = verify(path, makers=MAKERS)
     assert [check for check in verdict.checks if check.state is State.FAILED] == []
     passed = {check.name for check in verdict.checks if check.state is State.PASSED}
     assert {
@@ -56,7 +61,27 @@ def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
         "entry",
         "inclusion",
     } <= passed
-    assert "file:data/deposit-record.pdf" in passed
+    assert {"file:data/deposit-record.pdf", "sheet"} <= passed
+
+
+def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_not_checked(
+    inline: Inline, work: Work, tmp_path: Path
+) -> None:
+    more = [register(inline.house, owner(f"other-{seed}"), photograph(seed)).work.pictures.get() for seed in (2, 3)]
+    add_picture(work, more[0].pk, more[0].digest, now())
+    work.work_pictures.create(picture=more[1])  # past everything that writes to the log
+    edit(work, replace(declared_of(work), title="Autumn hills, later"), by="Ann")
+    path = assembled(inline, make_deposit(inline.house, work, by="Ann"), tmp_path)
+    verdict = verify(path, own_trust(inline.house, ""))
+    states = {check.name: str(check.state) for check in verdict.checks if check.name.startswith("registration")}
+    assert states == {
+        "registration": "passed",
+        "registration:01": "passed",
+        "registration:02": "passed",
+        "registration:03": "not checked",
+    }
+    assert not verdict.failures
+    assert make_deposit(inline.house, work, by="Ann").number == 1
 
 
 def test_it_holds_the_exact_bytes_and_what_was_declared(inline: Inline, work: Work, tmp_path: Path) -> None:

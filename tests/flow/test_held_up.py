@@ -1,18 +1,20 @@
-"""Damage in what every search needs: the work waits until it is mended, and nothing is given up."""
+"""Damage in what every search needs: it is mended, or the work waits until it is, and nothing is given up."""
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from exhibit.clock import now
+from exhibit.machine import tell_once
 from indexer.descriptor import BUILT_IN, Descriptor
 from registry import steps
 from registry.models import Case, Picture, WorkPicture
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.index_upkeep import rebuild_indexes
+from workers.index_upkeep import check_indexes, rebuild_indexes
 from workers.inline import Inline
+from workers.previews import kept_preview
 from workers.steps.backlog import held_up
 from workers.steps.match import match_pictures
 from workers.steps.search import search_pictures
@@ -43,32 +45,23 @@ def matched_again_and_again(house: House, waiting: list[int]) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["works-*/manifest.json", "works-phash256-*/*.faiss", "works-rootsift-*/*.faiss"])
-def test_a_damaged_index_holds_up_every_picture_and_gives_up_none(
-    inline: Inline, waiting: list[int], pattern: str
-) -> None:
+def test_a_damaged_index_is_made_again_and_holds_nothing_up(inline: Inline, waiting: list[int], pattern: str) -> None:
     list(rebuild_indexes(inline.house))
     damage(inline.house.config.data_dir / "indexes", pattern)
-    matched_again_and_again(House(inline.house.config), waiting)
-    assert set(Picture.objects.filter(pk__in=waiting).values_list("state", "attempts")) == {("todo", 0)}
-    assert Picture.objects.filter(pk__in=waiting, not_before__gt=now()).count() == WORKS
-    assert set(held_up()) == {"match"}
-    assert "rebuild" in held_up()["match"]
-    list(rebuild_indexes(inline.house))
-    Picture.objects.update(not_before=None)
     match_pictures(House(inline.house.config), waiting)
     assert (Case.objects.count(), held_up()) == (WORKS, {})
+    assert set(Picture.objects.filter(pk__in=waiting).values_list("state", flat=True)) == {"done"}
+    assert not [problem for one in check_indexes(inline.house) for problem in one.problems]
 
 
-def test_a_damaged_index_holds_up_works_that_search_what_was_seen(inline: Inline, waiting: list[int]) -> None:
+def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(inline: Inline, waiting: list[int]) -> None:
     match_pictures(inline.house, waiting)
     list(rebuild_indexes(inline.house))
     damage(inline.house.config.data_dir / "indexes", "pictures-*/*.faiss")
-    house, works = House(inline.house.config), list(WorkPicture.objects.values_list("pk", flat=True))
-    for _ in range(steps.MAX_ATTEMPTS + 2):
-        WorkPicture.objects.update(not_before=None)
-        search_pictures(house, works)
-    assert set(WorkPicture.objects.values_list("state", "attempts")) == {("todo", 0)}
-    assert "rebuild" in held_up()["search"]
+    works = list(WorkPicture.objects.values_list("pk", flat=True))
+    search_pictures(House(inline.house.config), works)
+    assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
+    assert held_up() == {}
 
 
 def test_a_damaged_network_is_no_pictures_fault(
@@ -85,21 +78,34 @@ def test_a_damaged_network_is_no_pictures_fault(
     assert set(held_up()) == {"match", "search"}
 
 
-def test_a_disk_without_room_for_an_index_is_told_and_nothing_is_lost(
-    inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+def test_a_disk_without_room_for_an_index_holds_nothing_up(
+    inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("workers.indexes.LONGEST_TAIL", 1)
     monkeypatch.setattr("workers.indexes.VOTES_LONGEST_TAIL", 1)
-    house = House(inline.house.config)
+    tell_once.cache_clear()
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
         patch.setattr("indexer.manifest.os.fsync", full)
-        for _ in ("hashes", "descriptors", "votes"):
-            match_pictures(house, waiting)
-            assert "No space left" in held_up()["match"]
-            Picture.objects.update(not_before=None)
-        match_pictures(house, waiting)  # with what lies in memory
-        assert (Case.objects.count(), held_up()) == (WORKS, {})
+        match_pictures(House(inline.house.config), waiting)  # with what lies in memory
+    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    assert len([one for one in caplog.messages if "No space left" in one]) == 1
+
+
+def test_without_room_for_caches_work_goes_on_and_it_is_said_once(
+    inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("exhibit.machine.CACHE_RESERVE", 2**62)
+    tell_once.cache_clear()
+    for folder in ("features", "previews"):
+        shutil.rmtree(inline.house.config.data_dir / folder, ignore_errors=True)
+    house = House(inline.house.config)
+    match_pictures(house, waiting)
+    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    for picture in Picture.objects.filter(pk__in=waiting):
+        assert kept_preview(house, picture.digest)
+    assert not [path for folder in ("features", "previews") for path in (house.config.data_dir / folder).rglob("*.*")]
+    assert len([one for one in caplog.messages if "without the cache" in one]) == 2

@@ -1,5 +1,6 @@
 """Which work a picture shows, asked as people ask it: files, standard input, addresses; several owners."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 
 from evidence.codec import parse_json
 from exhibit.config import load_config
+from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
 from indexer.wording import as_plain
@@ -90,6 +92,17 @@ def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: 
         parse_json(files["entry.json"], what="entry.json")["opening"]["picture"] == sha256(encoded(HARBOUR)).hexdigest()
     )
     assert proof_files(inline.house, work) == files
+
+
+@pytest.mark.parametrize("kind", ["rfc3161", "opentimestamps", "evm"])
+def test_what_the_proofs_of_a_registration_say_to_check_is_there(inline: Inline, kind: str) -> None:
+    work = register(inline.house, owner("studio"), encoded(HARBOUR)).work
+    proof_files(inline.house, work)
+    checkpoint = LogCheckpoint.objects.get()
+    checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.of(b"checkpoint"), proof=b"proof")
+    files = proof_files(inline.house, work)
+    named = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
+    assert named == set(files) - {"READ-ME.txt", "checkpoint"}
 
 
 def test_an_address_is_fetched_through_the_guard_only(inline: Inline) -> None:

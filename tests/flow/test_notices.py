@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from pypdf import PdfReader
 
+from desk.ownership_words import warnings
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -16,20 +17,23 @@ from registry.licences import NewLicence, keep_licences
 from registry.models import (
     Capture,
     Case,
+    Licence,
     LogOpening,
     Notice,
     Owner,
     Picture,
     PictureReport,
+    RegistrationConflict,
     Sighting,
     Work,
 )
 from tests.flow.noticed import ANSWERS, begun, signed, studio
-from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.inline import Inline
 from workers.notices import addressees, wording
 from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import file_of, read_mark, sign
+from workers.ownership import answer, note
 from workers.steps.match import match_pictures
 
 __all__ = ["studio"]
@@ -38,7 +42,8 @@ __all__ = ["studio"]
 def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> None:
     text = letter(begun(studio)).text
     for element in (
-        "/s/ Ann Example",
+        "____________________ (not signed)",
+        "Ann Example, ",
         "Work: Two parrots",
         "Work: A harbour",
         "Page: http://shop.example/page-0",
@@ -60,7 +65,7 @@ def test_a_dmca_notice_holds_all_six_elements_for_each_case(studio: Owner) -> No
     ("kind", "language", "element"),
     [
         ("dsa", "en", "bona fide belief that the information and allegations"),
-        ("dsa", "en", "licences, searched on"),
+        ("dsa", "en", "No licence of this work had been entered on"),
         ("prc", "zh-Hans", "第一千一百九十五条"),
         ("prc", "zh-Hans", "初步证据"),
         ("prc", "zh-Hans", "联系电话：+49 431 0000"),
@@ -92,6 +97,66 @@ def test_what_is_missing_is_said_and_nothing_is_signed_before_it_is_there(studio
     assert "may speak for fair use" in gaps(row, items_of(row))[0]
     notices.consider(row, 1, {**ANSWERS, "purpose": "comment", "words": "An advertisement, no review."}, "")
     assert gaps(row, items_of(row)) == []
+
+
+def test_a_draft_shows_an_empty_line_and_only_what_was_signed_a_signature(studio: Owner, inline: Inline) -> None:
+    row = begun(studio)
+    draft = letter(row)
+    assert "/s/" not in draft.whole
+    row = signed(inline, row)
+    found = file_of(inline.house, row, "notice.txt")
+    assert found is not None
+    assert "/s/ Ann Example\nAnn Example, owner\nSigned electronically on " in found[0].decode()
+    assert "not signed" not in found[0].decode()
+    kept, read = found[0].decode(), draft.whole
+    assert kept.split("/s/")[0] == read.split("____")[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "language"), [("dsa", "en"), ("offer", "en"), ("prc", "zh-Hans"), ("offer", "zh-Hans")]
+)
+def test_no_kind_of_draft_looks_signed(studio: Owner, kind: str, language: str) -> None:
+    text = letter(begun(studio, kind, language)).whole
+    assert "____________________" in text
+    assert not any(words in text for words in ("Signed electronically", "电子签署", "/s/"))
+
+
+def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studio: Owner) -> None:
+    row = begun(studio, "dsa")
+    text = letter(row).text
+    assert "cover no such use" not in text
+    assert text.count("No licence of this work had been entered on ") == 2
+    harbour = Case.objects.get(number=2).work
+    Licence.objects.create(owner=studio, number=1, licensee="Acme", domain="other.example").works.set([harbour])
+    text = letter(notices.notice(studio, row.number)).text
+    assert (text.count("cover no such use"), text.count("No licence of this work had been entered on ")) == (1, 1)
+
+
+def test_what_speaks_against_a_work_is_shown_before_a_notice_is_signed_and_recorded_with_it(
+    studio: Owner, inline: Inline
+) -> None:
+    row = begun(studio)
+    read = read_mark(letter(row))
+    work = Case.objects.get(number=1).work
+    type(work).objects.filter(pk=work.pk).update(metadata={"author": "Somebody Else"}, author="Ann Example")
+    other = owner("agency")
+    earlier = register(inline.house, other, photograph(7)).work
+    RegistrationConflict.objects.create(work=work, earlier=earlier, kind="same", earlier_registered_at=now())
+    with pytest.raises(WrongUseError, match="has changed since"):
+        sign(inline.house, row, typed="Ann Example", read=read, by="ann@example.org")
+    warned = letter(notices.notice(studio, row.number)).warned
+    assert (set(warned), set(warned["1"])) == ({"1"}, {"credit", "earlier"})
+    assert [one[:40] for one in warnings(warned["1"])] == [
+        "The file names somebody else than you de",
+        "Somebody else registered the same pictur",
+    ]
+    signed(inline, row)
+    details = LogOpening.objects.filter(details__notice=row.number, details__case=1).get().details
+    assert details is not None
+    assert details["warned"] == warned["1"]
+    (remark,) = note(type(work).objects.get(pk=work.pk))
+    answer(remark, by="Ann", reason="A mix-up of names.")
+    assert set(letter(begun(studio)).warned["1"]) == {"earlier"}
 
 
 def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: Inline) -> None:

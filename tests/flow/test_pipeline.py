@@ -30,7 +30,7 @@ from registry.models import (
 )
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from tests.flow.shop import LOOPBACK, Shop, run_now, watch, witnessed
+from tests.flow.shop import LOOPBACK, Shop, run_now, watch, with_own_keys, witnessed
 from workers.bundles import assemble
 from workers.inline import Inline
 from workers.steps.crawl import opening
@@ -92,7 +92,7 @@ def verdict_of(inline: Inline, bundle: Bundle, trust: Trust, folder: Path) -> Ve
     assemble(inline.house, bundle, out)
     path = folder / f"bundle-{bundle.pk}.zip"
     path.write_bytes(out.getvalue())
-    return verify(path, trust)
+    return verify(path, with_own_keys(inline.house, trust))
 
 
 def test_from_a_site_to_bundles_that_verify(world: tuple[Inline, Trust], shop: Shop, tmp_path: Path) -> None:

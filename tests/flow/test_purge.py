@@ -25,13 +25,15 @@ from registry.models import (
     Report,
     Sighting,
 )
-from tests.flow.rows import copy_of, owner, photograph, register
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, stored, watch
-from workers.bundles import assemble
+from workers.bundles import assemble, purged, sealed_case
 from workers.deposits import make_deposit, record_files
 from workers.inline import Inline
+from workers.reported import goes_along, report_picture, waiting_reports
 from workers.steps.decide import confirm
-from workers.steps.purge import purge
+from workers.steps.match import match_pictures
+from workers.steps.purge import purge, touched
 from workers.steps.report import request_report
 from workers.steps.retain import sweep
 
@@ -160,7 +162,7 @@ def test_a_purge_finds_captures_of_pages_that_show_the_picture_beside_another(ho
     assert holding(house, ANOTHER)
     purge(house.house, Digest.of(ANOTHER), by="Ann", reason="An order of a court.")
     assert not holding(house, ANOTHER)
-    assert {role for digest, role in roles.items() if digest in house.house.blobs} == {"network"}
+    assert {role for digest, role in roles.items() if digest in house.house.blobs} == {"network", "captured-image"}
 
 
 ANOTHER = photograph(60)
@@ -190,3 +192,76 @@ def test_blocked_bytes_are_neither_crawled_nor_registered(house: Inline, shop: S
     assert [(one.url, one.reason) for one in Refusal.objects.all()] == [(shop.url(OTHER), "blocked")]
     assert not stored(house, photograph(50))
     assert not Picture.objects.filter(digest=Digest.of(photograph(50))).exists()
+
+
+def test_purging_an_ordinary_picture_of_a_page_takes_no_evidence_of_anybody_else_but_its_bytes(
+    house: Inline, shop: Shop, tmp_path: Path
+) -> None:
+    page_with_another_inside(shop)
+    studio = owner("studio")
+    register(house.house, studio, photograph(1))
+    watch(studio, shop.url())
+    house.run_until_idle()
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    found = Digest.of(copy_of(photograph(1)))
+    before = {one: house.house.blobs.get(one) for one in house.house.blobs}
+    along = {one.digest: one for one in touched(house.house, Digest.of(ANOTHER))}
+    assert {(one.owner, one.what) for one in along.values()} == {("studio", "case 1")}
+    roles = {Digest.from_hex(file["digest"]): file["role"] for file in Capture.objects.get().files}
+    assert {roles[one] for one in along if one in roles} == {"page", "exchange"}
+
+    purge(house.house, Digest.of(ANOTHER), by="Olga", reason="An order of a court.")
+
+    assert set(BlockedDigest.objects.values_list("digest", flat=True)) == {Digest.of(ANOTHER)}
+    assert found in house.house.blobs
+    gone = {one for one in before if one not in house.house.blobs}
+    assert gone - {Digest.of(ANOTHER)} <= set(along)
+    aside = FolderBlobStore(house.house.config.data_dir / "withheld")
+    assert {one for one in along if one in aside} == {one for one, said in along.items() if said.kept}
+    assert not holding(house, ANOTHER)
+    verdict = verified(house, Bundle.objects.get(), tmp_path)
+    withheld = {one.name for one in verdict.checks if one.sentence.startswith("Withheld from this copy")}
+    assert "file:data/sightings/01/image.jpg" not in withheld
+    assert not verdict.failures
+    assert Case.objects.get().decision == "confirmed"
+
+
+def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not_destroyed(
+    house: Inline, crawled: Owner, tmp_path: Path
+) -> None:
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    found = Digest.of(copy_of(photograph(1)))
+    shown = {one.digest for one in touched(house.house, found) if one.kept}
+    assert shown
+    listed = goes_along(house.house, Case.objects.get())
+    assert {what for what, _kept, _files in listed} == {"case 1"}
+    assert [files for _what, kept, files in listed if kept] == [len(shown)]
+    kept = {one: house.house.blobs.get(one) for one in shown}
+    purge(house.house, found, by="Olga", reason="An order of a court.")
+    aside = FolderBlobStore(house.house.config.data_dir / "withheld")
+    assert {one: aside.get(one) for one in shown} == kept
+    assert not any(one in house.house.blobs for one in shown)
+    verdict = verified(house, Bundle.objects.get(), tmp_path)
+    assert not verdict.failures
+    sealed = sealed_case(house.house, Bundle.objects.get())
+    withheld = purged(house.house, sealed)
+    assert withheld is not None
+    assert withheld.reason == (
+        "Removed by the operator: An order of a court. Withheld from view by the operator: An order of a court."
+    )
+
+
+def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: Inline) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    for one, seed in ((studio, 1), (agency, 2)):
+        register(inline.house, one, photograph(seed))
+        planned, epoch = claimed_slice(one, f"watch of {one.slug}")
+        match_pictures(inline.house, bring(inline.house, planned, epoch, [copy_of(photograph(seed))]))
+    found = studio.cases.get().shown
+    assert found is not None
+    agency.cases.get().captures.update(digests=[found.match.found.digest.hex])
+    report_picture(inline.house, studio.cases.get(), by="Ann", reason="It may not be kept.")
+    assert found.match.found.digest in inline.house.blobs
+    assert waiting_reports() == [found.match.found.digest.hex]

@@ -13,10 +13,10 @@ from tests.assets.resealing import LIES, sealed_lie, signed
 from tests.assets.tampering import files_of, packed
 
 VECTORS = Path(__file__).parents[1] / "assets" / "vectors"
-WHOLE = files_of(VECTORS / "bundle-facts-2.zip")
-TRUST = load_trust(VECTORS / "bundle-facts-2.trust.json")
+WHOLE = files_of(VECTORS / "bundle-owner.zip")
+TRUST = load_trust(VECTORS / "bundle-owner.trust.json")
 VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"
-ALSO_INSIDE = ("manifest", "files", "file:", "bag", "probability")
+ALSO_INSIDE = ("manifest", "files", "file:", "bag", "key", "probability", "registration")
 BEYOND_IT = {"a bound that is too small", "a field too many", "the first network by its name"}
 """What verify.py says of itself that it doesn't compute, or that it doesn't read."""
 

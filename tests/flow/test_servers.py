@@ -1,4 +1,5 @@
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,80 @@ def test_nothing_listens_beyond_this_user(own: Config) -> None:
         assert addresses.socket_folder(own).stat().st_mode & 0o077 == 0
 
 
+ASKED_BY_ANOTHER = """
+import socket, sys
+connection = socket.socket(socket.AF_UNIX)
+try:
+    connection.connect(sys.argv[1])
+    connection.sendall(b"PING\\r\\n")
+    print("answered", connection.recv(100).decode())
+except PermissionError:
+    print("refused")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with EmbeddedServers(own) as servers:
+        folder = addresses.socket_folder(own)
+        users = {psutil.Process(number).uids().real for number in servers.processes.values()}
+        assert not users & {0, nobody}
+        for user in (nobody, 12_345):
+            who = {"user": user, "group": user, "extra_groups": []}
+            for name in (".s.PGSQL.5432", "redis.sock"):
+                command = ["/usr/bin/python3", "-I", "-c", ASKED_BY_ANOTHER, str(folder / name)]
+                said = subprocess.run(command, cwd="/", text=True, capture_output=True, check=True, **who)  # type: ignore[call-overload]
+                assert said.stdout == "refused\n", (user, name)
+
+
+def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_this_user(own: Config) -> None:
+    with EmbeddedServers(own):
+        stranger = redis.Redis(unix_socket_path=str(addresses.redis_socket(own)))
+        with stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+        rules = (own.data_dir / "postgres" / "pg_hba.conf").read_text().splitlines()
+        assert {rule.split()[3] for rule in rules if rule and not rule.startswith("#")} == {"peer"}
+        if os.geteuid() == 0:  # the doors are opened on purpose: the servers themselves ask who comes
+            for place in (own.data_dir, addresses.socket_folder(own)):
+                place.chmod(0o755)
+            for path in addresses.socket_folder(own).iterdir():
+                path.chmod(0o777)
+            program = f"import psycopg; psycopg.connect({addresses.database_url(own)!r}, dbname='postgres')"
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_read_search"]
+            command += ["--securebits=+no_setuid_fixup", "--ambient-caps=+dac_read_search"]  # it may read this checkout
+            said = subprocess.run(
+                [*command, sys.executable, "-c", program], text=True, capture_output=True, check=False
+            )
+            assert "Peer authentication failed" in said.stderr
+
+
+def test_the_password_of_redis_stands_in_no_command_line_and_no_environment(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        password = (own.data_dir / "secrets" / "redis_password").read_text()
+        for number in servers.processes.values():
+            process = psutil.Process(number)
+            assert password not in " ".join(process.cmdline())
+            assert password not in str(process.environ())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's servers were always its own")
+def test_servers_that_trusted_everybody_as_nobody_are_mended_at_their_next_start(own: Config) -> None:
+    with EmbeddedServers(own):
+        remember(own, "a")
+    (own.data_dir / "postgres" / "pg_hba.conf").write_text("local all all trust\n")
+    own.data_dir.chmod(0o755)
+    for name in ("postgres", "redis", "run"):
+        for path in (own.data_dir / name, *(own.data_dir / name).rglob("*")):
+            os.chown(path, 65_534, 65_534)
+    with EmbeddedServers(own):
+        assert remembered(own) == (["a"], ["a"])
+        user = service_user(own.data_dir)
+        assert user is not None
+        assert {path.stat().st_uid for path in (own.data_dir / "postgres").rglob("*")} == {user.user}
+        assert "trust" not in (own.data_dir / "postgres" / "pg_hba.conf").read_text()
+
+
 def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         remember(own, "a")
@@ -79,6 +154,47 @@ def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
         revived: set[str] = set()
         while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
             revived |= set(servers.revive())
+        wait_until(lambda: servers_answer(own))
+        assert remembered(own)[0] == ["a"]
+
+
+def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -> None:
+    with EmbeddedServers(own) as servers:
+        remember(own, "a")
+        assert servers.revive() == []
+        shutil.rmtree(addresses.socket_folder(own))
+        revived: set[str] = set()
+        while revived != {"postgres", "redis"}:  # the test's own time limit ends what never comes
+            revived |= set(servers.revive())
+        wait_until(lambda: servers_answer(own))
+        assert remembered(own)[0] == ["a"]
+
+
+def test_servers_that_another_keeps_and_nobody_reaches_are_not_waited_for_for_ever(
+    own: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.keeper._SECONDS_FOR_ANOTHER", 3.0)
+    with run_by_another(own):
+        shutil.rmtree(addresses.socket_folder(own))
+        with pytest.raises(ServiceMissingError, match="don't start"), ensure_servers(own):
+            pass
+    wait_until(lambda: not processes_of(own.data_dir))
+
+
+def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place(own: Config) -> None:
+    control = own.data_dir / "postgres" / "global" / "pg_control"
+    with EmbeddedServers(own):
+        remember(own, "a")
+    first = own.data_dir.rename(own.data_dir.with_name("first"))
+    with EmbeddedServers(own) as second:
+        assert second.has_folder()
+        own.data_dir.rename(own.data_dir.with_name("second"))
+        first.rename(own.data_dir)
+        before = control.read_bytes()
+        assert not second.has_folder()
+    assert control.read_bytes() == before
+    wait_until(lambda: not processes_of(own.data_dir.parent))
+    with EmbeddedServers(own):
         assert remembered(own)[0] == ["a"]
 
 
@@ -113,7 +229,7 @@ def test_kill_9_of_the_one_who_runs_them_ends_them(own: Config) -> None:
 def test_a_stale_pid_file_with_the_number_of_another_process_does_not_hinder(own: Config) -> None:
     with EmbeddedServers(own):
         pass
-    user = service_user()
+    user = service_user(own.data_dir)
     same_user = {"user": user.user, "group": user.group, "extra_groups": []} if user else {}
     with subprocess.Popen(["/bin/sleep", "600"], **same_user) as other:  # type: ignore[call-overload]
         lines = [str(other.pid), str(own.data_dir / "postgres"), "1700000000", "5432", "/nowhere", "", "1 2", "ready"]

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -23,7 +23,7 @@ from tests.assets.installed import install
 from tests.processes import free_port, processes_of, wait_until
 from workers import addresses
 from workers.celery import make_app, restore_unacknowledged
-from workers.servers import EmbeddedServers, servers_answer
+from workers.servers import EmbeddedServers, lock_folder, servers_answer
 from workers.supervisor import Status, running_status, stop_running
 
 CHECKOUT = Path(__file__).parents[2]
@@ -56,14 +56,17 @@ def running(folder: Path) -> Iterator[Product]:
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     command = [sys.executable, "-m", "workers.supervisor"]
     install(folder / "data")
-    with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE) as process:
+    with (
+        (folder / "said").open("w") as said,
+        subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE, stderr=said) as process,
+    ):
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("Ready: http://127.0.0.1:")
             yield Product(load_config(own), environ, process)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
     wait_until(lambda: not processes_of(folder))
 
 
@@ -87,7 +90,7 @@ def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product:
     status = product.status
     assert product.answers()
     assert status.pid == product.process.pid
-    assert {"worker-default", "worker-crawl", "worker-match", "beat", "web"} == set(status.processes)
+    assert {"worker-default", "worker-crawl", "worker-match", "worker-asked", "beat", "web"} == set(status.processes)
     begun = time.monotonic()
     assert stop_running(product.config)
     assert time.monotonic() - begun < 10
@@ -129,11 +132,38 @@ def test_a_killed_keeper_comes_back_with_its_servers(lasting: Product) -> None:
     wait_until(lasting.answers)
 
 
+def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
+    data = lasting.config.data_dir
+    keeper = next(
+        process for process in psutil.Process(lasting.process.pid).children() if "workers.keeper" in process.cmdline()
+    )
+    aside = data.rename(data.with_name("aside"))
+    keeper.kill()
+    wait_until(lambda: f"{data} has gone" in (data.parent / "said").read_text())
+    assert not data.exists()
+    aside.rename(data)
+    wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
+
+
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:
     product.process.kill()
     product.process.wait(10)
     wait_until(lambda: not processes_of(open_folder))
     assert running_status(product.config) is None
+
+
+def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
+    own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(free_port())}
+    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+    config = load_config(own)
+    killed = Status(1, "", "http://127.0.0.1:1/", {})
+    (lock_folder(config) / "supervisor.json").write_text(json.dumps(asdict(killed)))  # what kill -9 leaves
+    with subprocess.Popen([sys.executable, "-m", "workers.supervisor"], env=environ, cwd=CHECKOUT) as process:
+        wait_until((open_folder / "data" / "postgres").exists)  # its first start, which takes long
+        assert running_status(config) is None
+        assert stop_running(config)
+        assert process.wait(120) == 0
+    wait_until(lambda: not processes_of(open_folder))
 
 
 def test_a_taken_port_is_named(open_folder: Path) -> None:

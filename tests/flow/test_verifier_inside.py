@@ -95,7 +95,7 @@ FAILURES: dict[str, tuple[Change, str]] = {
     "a name twice": (with_file("proofs/log/inclusion.json", b'{"index":2,"index":2}'), "inclusion: a name stands"),
     "a short hash": (
         edited("proofs/log/inclusion.json", lambda one: one.update(path=["00"])),
-        "inclusion: the inclusion proof is too long, or holds something that is no hash",
+        "inclusion: proofs/log/inclusion.json doesn't have the fields of its format",
     ),
     "a file too many": (with_file("data/extra.txt", b"x"), "manifest: data/ holds a file that wasn't sealed"),
     "a picture changed": (flipped("data/work/01.jpg"), "manifest: data/work/01.jpg isn't the file that was sealed"),

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle import CounterSignature, Proofs, Withheld
 from evidence.keys import KeySigner
-from evidence.page import WRITTEN
-from evidence.trust import Trust, load_trust
+from evidence.page import page as verify_html
+from evidence.trust import Requirements, Trust, load_trust
 from evidence.verify import verify
 from exhibit.clock import now
 from exhibit.entries import canonical
@@ -23,9 +23,12 @@ from tests.assets.browser import CHROMIUM, Chromium, Tab
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.changes import CHANGES, flipped, part
 from tests.assets.hostile_zips import HOSTILE, hostile_zips
+from tests.assets.judged import FORGED, NOT_MADE, NOT_ON_THE_PAGE
 from tests.assets.renewals import make_renewed
 from tests.assets.resealing import LIES, sealed_lie, signed
 from tests.assets.tampering import files_of, packed, rebagged, zipped
+from tests.flow.test_forgeries import FORGERIES
+from tests.flow.test_split_views import another_story
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed"),
@@ -64,12 +67,19 @@ class Page:
     """The page in a tab, with a trust list."""
 
     def __init__(self, tab: Tab, trust: Trust, folder: Path) -> None:
-        self.tab = tab
-        tab.open(WRITTEN.as_uri())
-        path = folder / "trust.json"
+        self.tab, self.folder = tab, folder
+        verifier = folder / "verify.html"
+        verifier.write_bytes(verify_html())
+        tab.open(verifier.as_uri())
+        self.pin(trust)
+
+    def pin(self, trust: Trust) -> None:
+        """Use another trust list."""
+        path = self.folder / "trust.json"
         path.write_bytes(trust.to_json())
-        tab.choose("#list", [path])
-        tab.wait("document.getElementById('status').textContent.includes('from now on')")
+        self.tab.ask("document.getElementById('status').textContent = ''")
+        self.tab.choose("#list", [path])
+        self.tab.wait("document.getElementById('status').textContent.includes('from now on')")
 
     def check(self, path: Path) -> Told:
         """The outcome and the state of each check."""
@@ -115,7 +125,7 @@ def differences(
 
 def test_a_whole_bundle_passes_in_every_check(scene: Scene, bundle: Path, page: Page) -> None:
     outcome, states = page.check(bundle)
-    assert (outcome, set(states.values())) == ("complete", {"passed"})
+    assert (outcome, {name for name, state in states.items() if state != "passed"}) == ("complete", set(NOT_MADE))
     assert (outcome, states) == by_python(bundle, scene.trust)
 
 
@@ -175,6 +185,52 @@ def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_p
     assert "data/work/01.jpg" in shown
     assert "data/work/documents/01.pdf" in shown
     assert "2 sealed files are withheld from this copy." in shown
+
+
+def test_several_bundles_are_checked_and_their_heads_compared(scene: Scene, page: Page, tmp_path: Path) -> None:
+    paths = [scene.write(tmp_path / "A.zip"), another_story(scene, tmp_path, b"x" * 32, 3).write(tmp_path / "B.zip")]
+    for chosen, outcome in ((paths, "failed"), ([paths[0], paths[0]], "complete")):
+        page.tab.ask(f"{RESULT}.removeAttribute('data-outcome')")
+        page.tab.choose("#zip", chosen)
+        page.tab.wait(f"Boolean({RESULT}.dataset.outcome)")
+        shown = page.tab.ask(f"{RESULT}.textContent")
+        assert page.tab.ask(f"{RESULT}.dataset.outcome") == outcome
+        assert ("Its pinned key has signed both." in shown) is (outcome == "failed")
+    notes = [one.proofs.entry.checkpoint for one in (scene,) if one.proofs.entry is not None]
+    page.check(paths[1])
+    assert notes[0] not in page.tab.ask(f"{RESULT}.textContent")
+
+
+@pytest.mark.slow
+def test_forgeries_read_as_with_python(scene: Scene, page: Page, browser: Chromium, tmp_path: Path) -> None:
+    for number, (name, (forge, _)) in enumerate(FORGERIES.items()):
+        other = forge(scene)
+        path = other.write(tmp_path / f"{number}.zip")
+        page.pin(other.trust)  # the forger's key, too
+        assert differences(page.check(path), by_python(path, other.trust)) == {}, name
+    page.pin(scene.trust)
+
+
+def test_grades_and_the_words_of_the_verdict_are_those_of_python(scene: Scene, bundle: Path, page: Page) -> None:
+    page.check(bundle)
+    verdict = verify(bundle, scene.trust)
+    shown = page.tab.ask(
+        f"[...{RESULT}.querySelectorAll('[data-grade]')].map((row) => [row.dataset.grade, row.dataset.state, "
+        "row.lastChild.textContent])"
+    )
+    assert shown == [[grade.name, str(grade.state), grade.by] for grade in verdict.grades]
+    assert verdict.sentence in page.tab.ask(f"{RESULT}.textContent")
+
+
+def test_a_list_that_asks_for_more_witnesses_reads_as_with_python(
+    scene: Scene, browser: Chromium, bundle: Path, tmp_path: Path
+) -> None:
+    for asked in (Requirements(3), Requirements(2, ("match",)), Requirements(1, ())):
+        (tmp_path / str(asked.witnesses)).mkdir()
+        authorities = () if asked.witnesses == 2 else scene.trust.authorities
+        trust = replace(scene.trust, requires=asked, authorities=authorities)
+        page = Page(browser.tab(), trust, tmp_path / str(asked.witnesses))
+        assert page.check(bundle) == by_python(bundle, trust)
 
 
 def test_markup_in_titles_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
@@ -289,6 +345,17 @@ def test_lies_that_a_stranger_sealed_read_alike(browser: Chromium, tmp_path: Pat
     for name, files in lies.items():
         path = packed(tmp_path / "lie.zip", files)
         assert differences(page.check(path), by_python(path, trust)) == {}, name
+
+
+@pytest.mark.slow
+def test_forged_captures_are_named_by_the_same_checks(scene: Scene, bundle: Path, page: Page, tmp_path: Path) -> None:
+    whole = files_of(bundle)
+    for name, (lie, _) in FORGED.items():
+        path = packed(tmp_path / "forged.zip", sealed_lie(whole, lie))
+        of_page, (_, states) = page.check(path), by_python(path, scene.trust)
+        told = {check: state for check, state in of_page[1].items() if check not in NOT_ON_THE_PAGE}
+        assert told == {check: state for check, state in states.items() if check not in NOT_ON_THE_PAGE}, name
+        assert {of_page[1][check] for check in NOT_ON_THE_PAGE & set(states)} <= {"not checked"}
 
 
 def test_a_checkpoint_without_this_seal_and_names_that_are_none_read_alike(

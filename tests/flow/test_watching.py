@@ -10,6 +10,7 @@ from exhibit.errors import ConflictError, NotFoundError, ServiceMissingError, Wr
 from registry import canaries, crawling, schedules, watching
 from registry.models import Crawl, FrontierUrl, LogOpening, Owner, Sighting, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
+from workers.coverage import coverage_of
 from workers.inline import Inline
 from workers.steps.plan import plan_crawls, start_due_crawls, start_now
 
@@ -165,6 +166,8 @@ def test_a_place_is_added_and_looked_at_from_the_next_run_on(shop: Watch) -> Non
     assert [(one["kind"], one["url"]) for one in shop.sources] == [SHOP, NEWS]
     crawl.refresh_from_db()
     assert crawl.reason == ""
+    (told,) = coverage_of([crawl])
+    assert ((told.kind, told.source), told.further) == (SHOP, ())
     ended(crawl)
     again = watching.start_now(shop)
     assert set(FrontierUrl.objects.filter(crawl=again).values_list("url", flat=True)) == {SHOP[1], NEWS[1]}

@@ -378,4 +378,4 @@ def test_words_of_strangers_are_shown_and_never_done(scene: Scene) -> None:
 def test_health_is_told_without_signing_in(db: None) -> None:
     answer = Client().get("/healthz")
     assert answer.status_code == 200
-    assert answer.json() == {"database": True, "broker": True}
+    assert answer.json() == {"database": True, "broker": True, "disk": True}

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 from exhibit import clock
 from exhibit.config import Config
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, WrongUseError
 from registry import invitations, members, people, tokens
 from registry.models import Invitation, LogOpening, Membership, Owner, Role, User
 from tests.flow.rows import owner
@@ -263,29 +263,38 @@ def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: C
     assert all(f"/o/{slug}/cases/" in page for slug in ("owner", "studio", "studio-2", "studio-3"))
 
 
-def test_who_adds_an_owner_learns_nothing_of_others(studio: People, config: Config) -> None:
+def test_nobody_takes_the_name_of_another_owner_and_hears_whose_it_is(studio: People, config: Config) -> None:
     dora = browser(people.add_member(owner("agency"), "dora@example.org", "owner", PASSWORD, by="test").user)
     with override_settings(CONFIG=replace(config, sign_up="open")):
-        dora.post("/owners/", {"name": "Studio"})
-        twice = dora.post("/owners/", {"name": "Studio"}).content.decode()
+        for name in ("Studio", "studio", " STUDIO\u00a0"):
+            taken = dora.post("/owners/", {"name": name}).content.decode()
+            assert "This name can&#x27;t be used here." in taken
+            assert "already" not in taken
+        dora.post("/owners/", {"name": "Pictures"})
+        twice = dora.post("/owners/", {"name": "Pictures"}).content.decode()
         endless = dora.post("/owners/", {"name": "x" * 201}).content.decode()
-    assert sorted(Owner.objects.filter(name="Studio").values_list("slug", flat=True)) == ["studio", "studio-2"]
-    assert "named “Studio” already" in twice
+    assert Owner.objects.get(name__iexact="studio").slug == "studio"
+    assert "named “Pictures” already" in twice
     assert "at most 200 characters" in endless
 
 
 @pytest.mark.django_db(transaction=True)
-def test_owners_of_one_name_at_the_same_moment_get_names_of_their_own() -> None:
+@pytest.mark.parametrize(
+    ("names", "slugs"), [(("Pictures", "Pictures!"), ["pictures", "pictures-2"]), (("Pictures",) * 2, ["", "pictures"])]
+)
+def test_owners_who_are_added_at_the_same_moment_are_told_apart(names: tuple[str, str], slugs: list[str]) -> None:
     studio = People()
 
-    def added(person: User) -> str:
+    def added(person: User, name: str) -> str:
         try:
-            return people.add_owner_of(person, "Pictures").slug
+            return people.add_owner_of(person, name).slug
+        except WrongUseError:
+            return ""
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(added, (studio.ann, studio.bob))) == ["pictures", "pictures-2"]
+        assert sorted(pool.map(added, (studio.ann, studio.bob), names)) == slugs
 
 
 def test_the_first_link_makes_the_operator_and_works_once(db: None, config: Config) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import html
+import json
 import re
 import secrets
 import subprocess
@@ -19,6 +20,7 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client, override_settings
@@ -27,6 +29,7 @@ from django.urls import reverse
 from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.errors import IntegrityError
+from exhibit.logs import JsonLines
 from registry import people, sessions
 from registry.models import User
 from tests.flow.rows import owner
@@ -257,6 +260,44 @@ def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, b
     assert not signed_in(third)
 
 
+def test_who_comes_in_and_who_is_refused_is_logged_without_what_was_typed(
+    ann: User, browser: Callable[[], Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "exhibit.account"):
+        for login, password in ((ann.email, "wrong"), ("stranger@example.org", PASSWORD), (ann.email, PASSWORD)):
+            browser().post("/sign-in/", {"login": login, "password": password})
+    told = [JsonLines().format(one) for one in caplog.records if one.name == "exhibit.account"]
+    assert [json.loads(line)["message"] for line in told] == ["sign-in refused", "sign-in refused", "signed in"]
+    assert json.loads(told[2])["user"] == ann.pk
+    assert all(json.loads(line)["address"] for line in told)
+    assert not [line for line in told if PASSWORD in line or "example.org" in line]
+
+
+def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User, browser: Callable[[], Client]) -> None:
+    client = browser()
+    try_in(client, ann.email)
+    page = client.get("/account/2fa/totp/activate/", follow=True)
+    if page.redirect_chain:
+        client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
+    secret = str(client.session["mfa.totp.secret"])
+    first, later = code_of(secret), code_of(secret, 1)
+    client.post("/account/2fa/totp/activate/", {"code": first})
+    assert Authenticator.objects.filter(type=Authenticator.Type.TOTP).exists()
+
+    def comes_in(code: str) -> bool:
+        other = browser()
+        try_in(other, ann.email)
+        other.post("/account/2fa/authenticate/", {"code": code})
+        return signed_in(other)
+
+    assert not comes_in(first)
+    assert comes_in(later)
+    # allauth forgets after 30 seconds what is right for 90
+    cache.delete(f"allauth.mfa.totp.used?user={ann.pk}&code={later}")
+    assert not comes_in(later)
+    assert not comes_in(f" {later[:3]} {later[3:]} ")
+
+
 def test_a_secret_that_another_key_encrypted_is_told_with_what_to_do() -> None:
     kept = get_adapter().encrypt("JBSWY3DPEHPK3PXP")
     with (
@@ -327,9 +368,9 @@ def test_a_changed_address_is_the_name_that_records_show(
     assert (ann.email, ann.username) == ("new@example.org", "new@example.org")
 
 
-def code_of(secret: str) -> str:
-    """The six digits of this moment (RFC 6238, 4.2; RFC 4226, 5.3)."""
-    counter = int(time.time()) // 30
+def code_of(secret: str, later: int = 0) -> str:
+    """The six digits of this moment, or of half a minute later (RFC 6238, 4.2; RFC 4226, 5.3)."""
+    counter = int(time.time()) // 30 + later
     mac = hmac.digest(base64.b32decode(secret), counter.to_bytes(8, "big"), "sha1")
     start = mac[-1] & 15
     return f"{(int.from_bytes(mac[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"

@@ -1,14 +1,20 @@
 """Works through the API: registered one by one or in portions, declared anew, with documents, and looked for."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+from django.conf import settings
 from django.db import connection
 
+from desk.api import limits
+from exhibit.errors import ServiceMissingError
 from registry.models import Owner, OwnershipRemark, Work
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.site.programs import ROOT, Program, alice, file_of, studio
+from workers import identify as identifying
 from workers.inline import Inline
 from workers.works import declared_of, edit
 
@@ -158,3 +164,30 @@ def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: P
     assert alice.form("/identify", {"file": file_of("found.jpg", copy_of(photograph(2)))})[1]["works"] == []
     assert alice.form("/identify", {"file": file_of("a.jpg", b"no")})[0] == 422
     assert sum(1 for path in inline.house.config.data_dir.rglob("*") if path.is_file()) == before
+
+
+def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
+    studio: Owner, alice: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> Any:  # noqa: ANN401 - Django's answer in tests
+        return alice.client.post(ROOT + "/identify", {"file": file_of("a.jpg", b"no picture")})
+
+    monkeypatch.setattr(limits, "PATIENCE", 0.01)
+    with limits.SEARCHING:
+        busy = asked()
+    assert (busy.status_code, busy.headers["Retry-After"]) == (429, "5")
+    assert asked().status_code == 422
+    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0 + studio.pk * 60)
+    few = replace(settings.CONFIG, identifications_a_minute=2)
+    monkeypatch.setattr(settings, "CONFIG", few)
+    answers = [asked() for _ in range(3)]
+    assert [one.status_code for one in answers] == [422, 422, 429]
+    assert "At most 2 pictures a minute" in answers[2].json()["detail"]
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 60
+
+
+def test_a_search_that_takes_too_long_ends(studio: Owner, inline: Inline, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(inline.house, studio, photograph(1), "Harbour")
+    monkeypatch.setattr(identifying, "MOST_SECONDS", -1.0)
+    with pytest.raises(ServiceMissingError, match="takes longer"):
+        identifying.identify(inline.house, studio, copy_of(photograph(1)))

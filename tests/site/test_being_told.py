@@ -106,6 +106,22 @@ def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: I
     assert "http://127.0.0.1:8080/o/studio/notices/4/" in sent.body
 
 
+def test_who_works_in_a_chinese_browser_gets_chinese_mail_and_who_has_chosen_what_was_chosen(
+    inline: Inline, studio: Owner
+) -> None:
+    ann = member(studio, "ann")
+    mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
+    browser = Client(headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    browser.force_login(ann)
+    assert browser.get("/o/studio/told/").status_code == 200
+    opened(inline, studio, 1)
+    (sent,) = send_due(inline)
+    assert sent.subject == "Studio: 1 件疑似复制"
+    browser.post("/language", {"language": "en"})
+    ann.refresh_from_db()
+    assert (ann.reads, ann.browser_language) == ("en", "zh-hans")
+
+
 def test_what_was_decided_meanwhile_is_no_mail(inline: Inline, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 1)

@@ -83,9 +83,13 @@ def test_two_taps_on_a_phone_confirm_and_say_first_what_is_sealed(site: Site) ->
     page.locator("#decision summary").filter(has_text="Not licensed").tap()
     expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
     expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
-    page.get_by_role("button", name="Confirm and seal").tap()
+    page.get_by_role("button", name="Not licensed: seal it").tap()
     expect(page.locator("#decision strong").first).to_have_text("not licensed")
     assert Case.objects.get().decision == "confirmed"
+    expect(page.locator(".message")).to_have_text(
+        "Case 1 is decided: not licensed. It is sealed after 20 seconds; until then you can undo it."
+    )
+    expect(page.locator("#history")).to_contain_text("Not licensed.")
     page.get_by_role("button", name="Undo").tap()
     expect(page.locator("#decision strong").first).to_have_text("open")
 
@@ -162,6 +166,8 @@ def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> Non
     page = ann.open(the_page())
     page.wait_for_load_state("networkidle")
     page.get_by_text("Illegal content: report and remove").click()
+    page.get_by_role("link", name="What goes with it").click()
+    expect(page.locator("#reporting")).to_contain_text(re.compile(r"Case 1: \d+ files? (is|are) |Nothing else"))
     page.locator("#report").fill("It may not be kept.")
     page.get_by_role("button", name="Report and remove").click()
     expect(page.locator(".light-table")).to_contain_text("reported or removed")

@@ -113,7 +113,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     ways.press(page.locator("details.confirm summary"))
     expect(page.locator("details.confirm")).to_contain_text(ways.word("This is sealed:"))
     ann.check()
-    ways.press(page.get_by_role("button", name=ways.word("Confirm and seal")))
+    ways.press(page.get_by_role("button", name=ways.word("Not licensed: seal it")))
     expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
     Bundle.objects.update(not_before=now())  # twenty seconds for a hand that slipped
     sealed(site.inline, Bundle.objects.get())

@@ -106,11 +106,11 @@ def test_without_workers_it_says_what_to_do(own: House) -> None:
     assert amiss(own) == ["No worker runs: nothing is crawled, compared or sealed."]
     make_well()
     Heartbeat.objects.filter(name="worker@here").delete()
-    assert amiss(own) == ["No worker takes the queue: crawl, evidence, match."]
+    assert amiss(own) == ["No worker takes the queue: asked, crawl, evidence, match."]
     make_well()
     Heartbeat.objects.filter(name="worker@here").update(seen_at=now() - timedelta(minutes=5))
     assert amiss(own) == [
-        "No worker takes the queue: crawl, evidence, match.",
+        "No worker takes the queue: asked, crawl, evidence, match.",
         "The worker worker@here was last heard of 5\xa0minutes ago and didn't end cleanly.",
     ]
     make_well()

@@ -76,6 +76,17 @@ def test_keys_decide_undo_and_count(site: Site) -> None:
     expect(page.locator(".item.current")).to_have_attribute("data-number", str(order[0]))
 
 
+def test_back_after_a_decision_shows_the_queue_as_it_is(site: Site) -> None:
+    studio = cases_of(site, 3)
+    ann = queue(site.member(studio))
+    settled(ann, 3)
+    decisions.decide_each(site.house, studio, [1, 2], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
+    # what a browser says to a page that it kept while its reader was elsewhere; Playwright's browsers keep none
+    ann.page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    settled(ann, 1)
+    assert ann.page.locator(".item").count() == 1
+
+
 def test_a_whole_group_is_decided_and_taken_back(site: Site) -> None:
     studio = cases_of(site, 3, ("a.example", "b.example"))
     ann = queue(site.member(studio))

@@ -168,7 +168,9 @@ def test_pausing_and_resuming(ann: Client, shop: Watch) -> None:
     assert not Watch.objects.get().paused
 
 
-def test_the_progress_asks_for_itself_until_the_run_has_ended(inline: Inline, ann: Client, shop: Watch) -> None:
+def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compared(
+    inline: Inline, ann: Client, shop: Watch
+) -> None:
     crawl = watching.start_now(shop)
     planned = crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5)
     assert planned is not None
@@ -181,8 +183,13 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended(inline: Inline, an
     crawling.stop(crawl.pk)
     assert crawling.end_crawl_if_worked_off(crawl.pk)
     page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
-    assert "hx-get" not in page
     assert "Stopped by a person." in page
+    assert re.search(r"still to be compared</dt><dd>2<", page)
+    assert 'hx-trigger="every 5s"' in page
+    inline.run_until_idle()
+    page = ann.get(f"{ADDRESS}crawls/1/progress").content.decode()
+    assert "still to be compared" not in page
+    assert "hx-get" not in page
     assert Crawl.objects.get().pictures == 2
 
 

@@ -119,3 +119,24 @@ def test_deep_nesting_is_refused_however_deep_python_may_go() -> None:
         sys.setrecursionlimit(before)
     text = "[" * 100 + "\\" * 3 + '"'
     assert parse_json(json.dumps([text]).encode(), what="x") == [text]
+
+
+@pytest.mark.parametrize("depth", [64, 65])
+def test_so_many_brackets_may_be_open_at_once(depth: int) -> None:
+    text = b"[" * depth + b"1" + b"]" * depth
+    if depth == 64:
+        assert parse_json(text, what="x")
+    else:
+        with pytest.raises(FormatError, match="nested too deeply"):
+            parse_json(text, what="x")
+
+
+def test_how_a_whole_number_is_written_makes_no_difference() -> None:
+    assert from_plain(Everything, {**GOOD, "number": parse_json(b"1.0", what="x")}, where="x").number == 1
+    assert parse_json(b"[1e3, 0.5, -0]", what="x") == [1000, 0.5, 0]
+
+
+@pytest.mark.parametrize("number", ["9007199254740992", "9007199254740992.0", "1e16", "-1e300", "1e400", "NaN"])
+def test_numbers_that_programs_read_differently_are_refused(number: str) -> None:
+    with pytest.raises(FormatError):
+        parse_json(number.encode(), what="x")

@@ -67,16 +67,13 @@ def test_the_order_in_which_members_come_does_not_matter() -> None:
     assert our_zip(FILES) == our_zip(dict(reversed(FILES.items())))
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_zip64_and_streamed_zips_are_read(tmp_path: Path, compression: int) -> None:
+def test_zip64_is_refused_with_a_way_out(tmp_path: Path) -> None:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression) as target:
+    with zipfile.ZipFile(out, "w") as target:
         for name, data in FILES.items():
             with target.open(name, "w", force_zip64=True) as file:
                 file.write(data)
-    contents = ZipContents(written(tmp_path, out.getvalue()))
-    assert {name: read_all(contents, name, 1 << 20) for name in contents.names} == FILES
-    contents.close()
+    assert "unpack it and check the folder" in refused(written(tmp_path, out.getvalue()))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +141,8 @@ def test_a_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
 
 def test_a_bomb_that_lies_about_its_size_is_not_unpacked_beyond_it(tmp_path: Path) -> None:
     data = bytearray(their_zip(("data/a.txt", bytes(200 << 20)), compression=zipfile.ZIP_DEFLATED))
-    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, 1000)
+    for place in (22, data.index(b"PK\x01\x02") + 24):
+        struct.pack_into("<I", data, place, 1000)
     path = written(tmp_path, bytes(data))
     del data
     tracemalloc.start()
@@ -229,7 +227,7 @@ class TestFolders:
         (root / "data/.DS_Store").write_bytes(b"x")
         contents = FolderContents(root)
         assert contents.names == ("bagit.txt",)
-        assert ".DS_Store" in contents.remarks[0]
+        assert contents.left_over == ("data/.DS_Store",)
 
 
 def test_a_bundle_beyond_what_a_plain_zip_holds_is_not_begun() -> None:

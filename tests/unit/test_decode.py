@@ -13,8 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.decode import FORMATS, Limits, decode, inspect
+from exhibit import picture_file
+from exhibit.decode import Limits, decode, inspect
 from exhibit.errors import UnreadablePictureError
+from exhibit.picture_file import FORMATS
 from exhibit.types import PictureInfo
 from tests.assets.badfiles import (
     BAD_FILES,
@@ -69,7 +71,7 @@ def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pyt
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
     for name in ("pixel_bomb.ico", "large_pixel_bomb.ico", "bitmap_bomb.ico"):
         with pytest.raises(UnreadablePictureError, match=r"pixels|side"):
-            decode(next(bad for bad in BAD_FILES if bad.name == name).make())
+            picture_file.decode(next(bad for bad in BAD_FILES if bad.name == name).make(), Limits())
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -223,7 +225,7 @@ def test_decoding_leaves_no_warning_and_no_filter_behind() -> None:
         warnings.simplefilter("always")
         for data in (pages, huge):
             with suppress(UnreadablePictureError):
-                decode(data)
+                picture_file.decode(data, Limits())
         assert caught == []
         with pytest.warns(UserWarning, match="APNG"), Image.open(BytesIO(huge)):
             pass
@@ -246,7 +248,7 @@ def test_many_threads_decode_the_same() -> None:
 _MEASURE = """
 import resource, sys, time
 from pathlib import Path
-from exhibit.decode import decode, inspect
+from exhibit.decode import decode, helper, inspect
 from exhibit.errors import UnreadablePictureError
 for line in sys.stdin:
     data, begun = Path(line.rstrip("\\n")).read_bytes(), time.monotonic()
@@ -255,7 +257,8 @@ for line in sys.stdin:
         outcome = str(decode(data).pixels.shape)
     except UnreadablePictureError as refused:
         outcome = refused.reason
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    helper.close()
+    peak = max(resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(outcome, round(time.monotonic() - begun, 2), peak, sep="\\t")
 """
 

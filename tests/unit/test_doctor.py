@@ -1,3 +1,5 @@
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +8,8 @@ import pytest
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config import AnchorConfig, Config, load_config
-from workers.doctor import Check, examine
+from workers import doctor
+from workers.doctor import Check, examine, examine_all
 
 
 @pytest.fixture
@@ -39,6 +42,26 @@ def test_a_nearly_full_disk_is_said(fresh: Config) -> None:
     assert "EXHIBIT_DISK_FLOOR_BYTES" in disk.remedy
 
 
+def test_stored_bytes_that_have_changed_are_said_until_they_are_whole_again(fresh: Config) -> None:
+    assert found(fresh)["stored bytes"].ok
+    fresh.data_dir.mkdir()
+    (fresh.data_dir / doctor.DAMAGED).write_text("ab" * 32 + "\n")
+    check = found(fresh)["stored bytes"]
+    assert (check.ok, "ab" * 32 in check.sentence, "backup" in check.remedy) == (False, True, True)
+
+
+def test_what_bounds_the_browser_and_what_cannot_is_said(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = replace(fresh, capture_browser=sys.executable)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    check = found(named)["browser limits"]
+    assert (check.ok, check.needed, "sandbox is off" in check.sentence) == (False, False, True)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    check = found(named)["browser limits"]
+    assert check.ok
+    assert f"nice {os.getpriority(os.PRIO_PROCESS, 0)}" in check.sentence
+    assert found(replace(fresh, capture_browser="none"))["browser limits"].sentence == "No browser runs."
+
+
 def test_servers_of_ones_own_are_asked(fresh: Config) -> None:
     own = replace(fresh, database_url="postgresql://x@127.0.0.1:9/x", redis_url="redis://127.0.0.1:9/0")
     assert "DATABASE_URL" in found(own)["PostgreSQL"].remedy
@@ -63,6 +86,16 @@ def test_each_witness_is_asked_how_it_is_and_one_that_is_silent_is_no_hindrance(
     for name in ("witness bitcoin", "witness chain"):
         assert (checks[name].ok, checks[name].needed) == (False, False)
         assert checks[name].remedy
+
+
+def test_one_witness_isnt_said_to_answer_and_not_to(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = AnchorConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
+    earlier = Check("witnesses", ok=True, sentence="1 outside witness answers.", needed=False)
+    monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
+    monkeypatch.setattr(doctor, "examine_house", lambda _config: (earlier,))
+    told = [check for check in examine_all(replace(fresh, anchors=(gone,))) if "witness" in check.name]
+    assert [check.ok for check in told if check.name == "witness calendar"] == [False]
+    assert earlier not in told
 
 
 def test_more_witnesses_needed_than_there_are_is_said(fresh: Config) -> None:

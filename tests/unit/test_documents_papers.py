@@ -17,7 +17,7 @@ from exhibit.errors import ServiceMissingError, WrongUseError
 from tests.unit.papers_sample import NETWORK, sample_sealed
 from tests.unit.test_documents_wording import FORBIDDEN
 
-FOLLOWS = {"Place", "Date", "Name", "Signature", "Not", "Case"}
+FOLLOWS = {"Place", "Date", "Name", "Signature", "Not", "Case", "Executed", "Annex:"}
 """Words that may come after an empty field: the next label, or the footer."""
 SHOWN = list(LANGUAGES) if installed_fonts().chinese else ["en"]
 
@@ -71,7 +71,11 @@ def test_the_certification_names_system_digests_and_both_forms_of_the_declaratio
         assert file.sha256.hex in squeezed
     assert "I declare under penalty of perjury that the foregoing is true and correct" in text
     assert "under the laws of the United States of America" in text
-    assert "authenticity only; hearsay and relevance stay open" in text
+    assert "authenticity only; hearsay, relevance and opinions of experts (Rule 702) stay open" in text
+    for rule in ("Rule 902(11)", "Rule 803(6)(A) to (C)", "Rule 902(12)", "Rule 702, as amended on 1 December 2023"):
+        assert rule in text
+    assert "Executed on (date)" in text
+    assert "Annex: the files and their digests" in text.split("Declaration (28 U.S.C. § 1746)")[1]
     assert "2026-11-18 11:46:55 UTC" in text
 
 
@@ -79,9 +83,9 @@ def test_the_certification_names_system_digests_and_both_forms_of_the_declaratio
 def test_no_name_date_or_place_of_a_signer_is_filled_in(kind: str) -> None:
     text = paper(kind)
     phrases = load_phrases("en")
-    for field in ("signature", "date"):
+    for field in ("signature", "date") if kind != "us-902" else ("signature", "executed_at"):
         label = phrases.say(f"field.{field}")
-        after = re.findall(rf"{label} (\S+)", text)
+        after = re.findall(rf"{re.escape(label)} (\S+)", text)
         assert [word for word in after if word not in FOLLOWS and not word.isdecimal()] == []
     assert "Jonas Ek" not in text
 
@@ -144,8 +148,8 @@ def test_an_unknown_paper_is_refused_with_those_that_exist() -> None:
     [
         ("us-902", "us902.declaration"),
         ("cn-evidence-list", "cnlist.sign"),
-        ("cn-environment", "environment.complete"),
-        ("personal-data", "privacy.decide"),
+        ("cn-environment", "environment.sign"),
+        ("personal-data", "privacy.sign"),
     ],
 )
 def test_what_is_signed_stands_on_the_page_of_the_signature(kind: str, heading: str) -> None:

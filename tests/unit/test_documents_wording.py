@@ -162,7 +162,7 @@ def test_the_sheet_says_where_when_and_how_sure(sheet: str) -> None:
         "38 of 256 bits differ",
         "412 distinct points agree with one transform",
         "93% (0.937)",
-        "Probability not calibrated",
+        "Likelihood ratio not calibrated",
         "searched at 2026-11-20 11:00:00 UTC, cover no such use",
         "Confirmed: believed unauthorised",
         "Jonas Ek",

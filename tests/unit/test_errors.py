@@ -23,8 +23,8 @@ def test_an_error_reads_as_its_sentence_and_its_hint() -> None:
     [
         (ExhibitError("x"), ExitCode.CHECK_FAILED),
         (IntegrityError("x"), ExitCode.CHECK_FAILED),
-        (RefusedError("x", reason="y"), ExitCode.CHECK_FAILED),
-        (UnreadablePictureError("x", reason="y"), ExitCode.CHECK_FAILED),
+        (RefusedError("x", reason="y"), ExitCode.WRONG_USE),
+        (UnreadablePictureError("x", reason="y"), ExitCode.WRONG_USE),
         (WrongUseError("x"), ExitCode.WRONG_USE),
         (ConfigError("x"), ExitCode.WRONG_USE),
         (NotFoundError("x"), ExitCode.WRONG_USE),

@@ -185,3 +185,14 @@ def test_any_text_is_either_allowed_or_refused(text: str) -> None:
     for url in (text, f"http://{text}", f"https://{text}/x"):
         with suppress(RefusedError):
             Guard().check_url(url)
+
+
+def test_a_refusal_does_not_tell_what_a_name_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.11.12.13", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+    with pytest.raises(RefusedError) as refused:
+        Guard().resolve("intranet.example.org", 80)
+    assert refused.value.reason == "private-address"
+    assert "intranet.example.org" in refused.value.message
+    assert "10.11" not in str(refused.value)
+    assert refused.value.__context__ is None or refused.value.__suppress_context__

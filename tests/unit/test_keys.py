@@ -1,3 +1,4 @@
+import base64
 import copy
 import pickle
 import stat
@@ -6,21 +7,18 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.keys import FileSigner, generate_sealing_key, unlock
-from exhibit.errors import ConfigError, IntegrityError
+from evidence.keys import FileSigner, KeySigner, generate_sealing_key, holds, is_sound_point, read_public_key, unlock
+from evidence.notes import key_id, parse_verifier_key
+from evidence.trust import DEFAULT, load_trust
+from exhibit.errors import ConfigError, IntegrityError, WrongUseError
 
 MASTER = bytes(range(32))
 PUBLIC, ENCRYPTED = generate_sealing_key(MASTER)
-
-
-def holds(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    return True
 
 
 def test_an_absent_key_file_is_made_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -103,3 +101,51 @@ def test_a_key_is_never_printed_copied_or_pickled() -> None:
     for carry in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="isn't pickled"):
             carry(signer)
+
+
+UNSOUND = [bytes.fromhex(one) for one in (
+    "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "00" * 32, "00" * 31 + "80",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "01" + "00" * 30 + "80", "ec" + "ff" * 31, "ed" + "ff" * 30 + "7f", "ed" + "ff" * 31,
+    "ee" + "ff" * 30 + "7f", "ee" + "ff" * 31, "f0" + "ff" * 30 + "7f", "ff" * 32,
+)]  # fmt: skip
+"""The points of small order, and points that aren't in their one form; docs/bundle-format.md lists the rule."""
+BASE_POINT = bytes.fromhex("58" + "66" * 31)
+ANY_TEXT = BASE_POINT + (1).to_bytes(32, "little")
+"""S = 1 and R = B: under the key of order 1 that fits every text."""
+
+
+def test_one_signature_fits_every_text_under_a_key_of_small_order_and_is_refused() -> None:
+    identity = Ed25519PublicKey.from_public_bytes(UNSOUND[0])
+    for text in (b"one file", b"another file"):
+        identity.verify(ANY_TEXT, text)  # the library lets it pass
+        assert not holds(UNSOUND[0], ANY_TEXT, text)
+
+
+@pytest.mark.parametrize("key", UNSOUND, ids=bytes.hex)
+def test_unsound_keys_are_refused_everywhere(key: bytes, tmp_path: Path) -> None:
+    assert not is_sound_point(key)
+    with pytest.raises(WrongUseError):
+        read_public_key(key.hex().encode())
+    encoded = base64.b64encode(b"\x01" + key).decode()
+    with pytest.raises(WrongUseError, match="small order"):
+        parse_verifier_key(f"log.example+{key_id('log.example', key).hex()}+{encoded}")
+    path = tmp_path / "trust.json"
+    pinned = f'"keys": [{{"owner": "Ann", "public": "{key.hex()}", "development": false, "label": ""}}]'
+    path.write_text(DEFAULT.read_text("utf-8").replace('"keys": []', pinned), "utf-8")
+    with pytest.raises(WrongUseError, match="small order"):
+        load_trust(path)
+
+
+def test_a_signature_has_one_form() -> None:
+    signer = KeySigner(Ed25519PrivateKey.from_private_bytes(MASTER))
+    signature = signer.sign(b"x")
+    assert holds(signer.public_key, signature, b"x")
+    order = 2**252 + 27742317777372353535851937790883648493
+    beyond = (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+    assert not holds(signer.public_key, signature[:32] + beyond, b"x")
+    assert not holds(signer.public_key, signature + b"\0", b"x")
+    assert not holds(signer.public_key, UNSOUND[0] + signature[32:], b"x")

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -9,12 +10,15 @@ from evidence.schemas import FOLDER, schemas
 from evidence.trust import DEFAULT
 from tests.assets.bundles import make_scene
 from tests.assets.tampering import files_of
+from tools import bundle_fields
 
 VECTOR = Path(__file__).parents[1] / "assets" / "vectors" / "bundle-facts-2.zip"
 FILES = {
     "manifest": "data/manifest.json",
     "facts": "data/facts.json",
     "calibration": "data/calibrations/01.json",
+    "slice": "data/sightings/01/slice.json",
+    "registration": "data/work/registration.json",
     "entry": "proofs/log/entry.json",
     "inclusion": "proofs/log/inclusion.json",
     "consistency": "proofs/log/consistency.json",
@@ -60,3 +64,12 @@ def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_pa
         assert list(validator.iter_errors(plain)) == []
         assert list(validator.iter_errors({**plain, "surprise": 1})) != []
         assert list(validator.iter_errors({**plain, "format": "another"})) != []
+
+
+def test_the_page_of_fields_is_the_one_that_the_code_gives_and_describes_each() -> None:
+    text = bundle_fields.PAGE.read_text("utf-8")
+    assert text == bundle_fields.page(), "run python -m tools.bundle_fields"
+    for name, schema in schemas().items():
+        for one in schema["$defs"].values():
+            for field in one["properties"]:
+                assert re.search(rf"^\| `{field}` \| [^|]+ \| [^|]*\w[^|]*\|$", text, re.MULTILINE), (name, field)

@@ -9,6 +9,12 @@ from django.utils import translation
 
 from desk.case_words import line, reason_in_words
 from desk.sentences import PHRASES, in_words
+from evidence.browser.loading import SIGNS
+from evidence.outcomes import judge
+from evidence.visits import WALLS, Step, Visit
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.http import ConnectionFacts
 from registry import history
 from registry.matching import LEDGER
 from registry.models import Case, CaseEvent
@@ -19,6 +25,8 @@ BELOW = ("workers", "registry", "crawler", "indexer", "evidence", "exhibit")
 REACH_PAGES = (
     "exhibit/guard.py",
     "exhibit/decode.py",
+    "exhibit/helper.py",
+    "exhibit/picture_file.py",
     "evidence/visits.py",
     "registry/watching.py",
     "workers/decisions.py",
@@ -41,6 +49,7 @@ NOT_ON_PAGES = {
     "exhibit doctor lists them.",
     "Case \0 is open, or was decided by somebody else.",
     "Case \0 is \0.",
+    "time",
     "The picture is \0×\0; no side may be longer than \0.",
 }
 """What only settings or a terminal cause, what a page says in its own words, and what is a phrase by its values."""
@@ -75,6 +84,7 @@ def raised(source: str) -> Iterator[str]:
 WHOLE = {
     *(phrase for phrase in PHRASES if phrase.startswith(("The rendered page ", "Case %(number)s is "))),
     *(phrase for phrase in PHRASES if phrase.startswith(("A picture seen on ", "http://", "https://"))),
+    *(phrase for phrase in PHRASES if phrase.startswith(("The site ", "At the image's address ", "The page shows "))),
     "The page couldn't be visited:",
     "The image couldn't be fetched:",
     "The picture is %(size)s; no side may be longer than %(most)s.",
@@ -92,6 +102,17 @@ def test_every_error_that_reaches_a_page_has_a_phrase(module: str) -> None:
     known = {re.sub(r"%\(\w+\)s", _VALUE, phrase) for phrase in PHRASES}
     sentences = set(raised((messages.ROOT / module).read_text(encoding="utf-8")))
     assert [one for one in sentences - NOT_ON_PAGES if not any(one.startswith(said) for said in known)] == []
+
+
+def test_every_obstacle_of_a_visit_is_said_in_the_readers_language() -> None:
+    signs = [*SIGNS, " and ".join(SIGNS)]
+    said = [f"The page shows {one}, and doesn't show the image; others may see another page." for one in signs]
+    facts = ConnectionFacts("a.example", (), "203.0.113.5", 443)
+    for status in WALLS:
+        wall = Visit("https://a.example/", (Step("https://a.example/", status, (), now(), now(), facts),))
+        said.append(judge(wall, wall, Digest.of(b""))[1])
+    with translation.override("zh-hans"):
+        assert [one for one in said if re.search("[a-z]{3}", in_words(one).replace("%(status)s", ""))] == []
 
 
 def test_an_error_with_its_hint_is_said_in_the_readers_language() -> None:

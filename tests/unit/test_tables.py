@@ -279,12 +279,19 @@ def packed(**members: bytes) -> bytes:
     return out.getvalue()
 
 
+def needs_another_version(data: bytes) -> bytes:
+    """A workbook whose first member wants a program that can more than unpack."""
+    place = data.index(b"PK\x01\x02") + 6
+    return data[:place] + b"\xff" + data[place + 1 :]
+
+
 def test_files_of_other_programs_and_bombs_are_refused_before_they_are_unpacked() -> None:
     bomb = packed(**{"xl_workbook.xml": b"x", "xl_sheet.xml": b"\0" * (MOST_UNPACKED + 1)})
     wrong = {
         "is a workbook of an old Excel": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "is neither a CSV table nor an Excel workbook": packed(word=b"x"),
         "is damaged": b"PK\x03\x04 and no more",
+        "is damaged.": needs_another_version(workbook(("file", "title"), ("a.jpg", "A"))),
         "is too large": bomb,
         "can't be read as a workbook": packed(**{"xl_workbook.xml": b"<!DOCTYPE x>"}),
     }

@@ -17,7 +17,7 @@ def test_the_shipped_list_is_dated_and_holds_self_signed_roots_for_real_use_only
     for authority in trust.authorities:
         for root in authority.roots:
             assert root.subject == root.issuer
-            assert root.not_valid_before_utc < now()
+            assert root.begin < now()
 
 
 def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
@@ -40,6 +40,9 @@ def test_the_bitcoin_main_chain_counts_by_its_work() -> None:
             '"keys": [{"owner": "Ann", "public": "00ff", "development": false, "label": ""}]',
             "keys.0.: public",
         ),
+        ('"keys": []', '"keys": [], "requires": {"grades": ["taste"], "witnesses": 1}', "grades"),
+        ('"keys": []', '"keys": [], "requires": {"grades": ["match"], "witnesses": 0}', "asks for 0 witnesses"),
+        ('"keys": []', '"keys": [], "requires": {"grades": ["match"], "witnesses": 99}', "asks for 99 witnesses"),
     ],
 )
 def test_a_list_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -19,6 +19,7 @@ from registry.models import (
     Capture,
     Case,
     CaseSighting,
+    Licence,
     Match,
     Notice,
     NoticeCase,
@@ -31,6 +32,7 @@ from registry.notice_terms import reply_days
 from registry.recaptures import Standing
 from workers.notices.stops import stopping
 from workers.notices.wording import Wording, filled, wording
+from workers.ownership import Warnings, warnings_of
 
 FIELDS = (
     "addressee_name", "addressee_email", "addressee_address", "addressee_source",
@@ -86,6 +88,7 @@ class NoticeItem:
         there: those that the letter is about: no licence covers them, and the picture wasn't found to be gone.
         share: of the work that the best match at those places shows.
         shown: that use, if its two pictures can be drawn.
+        searched: whether there are licences of the work that could be searched.
     """
 
     row: NoticeCase
@@ -93,6 +96,7 @@ class NoticeItem:
     there: tuple[CasePlace, ...]
     share: float
     shown: CaseSighting | None
+    searched: bool
 
     @property
     def licences(self) -> list[int]:
@@ -102,22 +106,32 @@ class NoticeItem:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A notice as it would be sent now."""
+    """A notice as it would be sent now.
+
+    Attributes:
+        subject: one line.
+        text: the letter with an empty line to sign on; nobody has signed it.
+        day: of today.
+        signed: the same with the signature, as it is kept once somebody has signed.
+        warned: what speaks against each work, by the number of its case: whoever signs has to have seen it.
+    """
 
     subject: str
     text: str
     day: date
+    signed: str
+    warned: Mapping[str, Warnings]
 
     @property
     def whole(self) -> str:
-        """All of it, the subject first: what is read and signed."""
+        """All of it, the subject first, as it is read; signing puts the signature in."""
         return f"{self.subject}\n\n{self.text}"
 
 
 def items_of(notice: Notice) -> list[NoticeItem]:
     """The cases of a notice with their places, held against the licences of today: few queries, however many."""
     rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
-    rows = rows.prefetch_related("case__work__remarks")
+    rows = rows.prefetch_related("case__work__remarks", "case__work__conflicts")
     ids = [row.case_id for row in rows]
     uses: dict[int, list[CaseSighting]] = defaultdict(list)
     found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
@@ -125,7 +139,9 @@ def items_of(notice: Notice) -> list[NoticeItem]:
         uses[one.case_id].append(one)
     ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
-    return [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
+    licensed = set(Licence.objects.filter(owner=notice.owner_id).values_list("works", flat=True))
+    items = [_item(row, uses[row.case_id], ledger, visits, reported) for row in rows]
+    return [replace(one, searched=not licensed.isdisjoint({None, one.row.case.work_id})) for one in items]
 
 
 _NEEDED = (
@@ -162,6 +178,7 @@ def _item(
         tuple(there.values()),
         max((one.match.overlap_work for one in left), default=0.0),
         max(drawn, key=lambda one: one.match.overlap_work, default=None),
+        searched=False,
     )
 
 
@@ -201,7 +218,14 @@ def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     statements = {name: _sentence(text, values) for name, text in words.statements.items()}
     everything = {**values, **statements}
     subject = " ".join(filled(words.subject, everything).split())
-    return Letter(subject, filled(words.body, everything), day)
+    draft = filled(words.body, {**everything, "signature": words.say("unsigned", **_signer(notice))})
+    found = {str(one.row.case.number): warnings_of(one.row.case.work) for one in items}
+    warned = {number: warnings for number, warnings in found.items() if warnings}
+    return Letter(subject, draft, day, filled(words.body, everything), warned)
+
+
+def _signer(notice: Notice) -> dict[str, str]:
+    return {name: str(notice.fields.get(f"sender_{name}", "")) for name in ("name", "capacity")}
 
 
 def _sentence(text: str, values: Mapping[str, str]) -> str:
@@ -227,9 +251,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "contact": contact,
         "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
         "further": given["further"],
-        "signature": words.say(
-            "signature", name=given["sender_name"], capacity=given["sender_capacity"], date=day.isoformat()
-        ),
+        "signature": words.say("signature", **_signer(notice), date=day.isoformat()),
         "fee": given["fee"] or words.words.get("fee_asked", ""),
         "reply_by": (day + timedelta(days=reply_days(notice.fields))).isoformat(),
         "shown": _shown(items, words),
@@ -261,7 +283,7 @@ def _item_text(number: int, one: NoticeItem, words: Wording, day: date) -> str:
         "places": "\n".join(_place_text(place.seen, words) for place in one.there[:MOST_PLACES]),
         "seen": _seen(one, words),
         "aligned": words.say("aligned", share=percent(one.share)) if one.share else "",
-        "licences": words.say("licences", day=day.isoformat()),
+        "licences": words.say("licences" if one.searched else "licences_none", day=day.isoformat()),
     }
     return "\n".join(line for line in filled(words.item, values).splitlines() if line.strip())
 

@@ -1,5 +1,6 @@
 """Signing a notice, and having it leave: only what a person has read, and exactly that."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -7,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.entries import canonical
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import notice_mail, notices, owned
 from registry.models import Notice, NoticeMail
@@ -20,8 +22,8 @@ TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
 
 
 def read_mark(made: Letter) -> str:
-    """What says that somebody has read exactly this letter."""
-    return Digest.of(made.whole.encode()).hex
+    """What says that somebody has read exactly this letter, and seen exactly these warnings."""
+    return Digest.of(canonical({"letter": made.whole, "warned": made.warned})).hex
 
 
 def sign(house: House, notice: Notice, *, typed: str, read: str, by: str) -> None:
@@ -48,10 +50,11 @@ def sign(house: House, notice: Notice, *, typed: str, read: str, by: str) -> Non
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
             said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
-        text = made.whole.encode()
-        pdf = notice_pdf(house, held, made, items, now())
+        signed = replace(made, text=made.signed)
+        text = signed.whole.encode()
+        pdf = notice_pdf(house, held, signed, items, now())
         files = [_kept(house, TEXT_NAME, "text/plain", text), _kept(house, PDF_NAME, "application/pdf", pdf)]
-        notices.keep_signed(held, files, Digest.of(text), by=by)
+        notices.keep_signed(held, files, Digest.of(text), made.warned, by=by)
 
 
 def send_by_mail(house: House, notice: Notice, *, by: str) -> NoticeMail:

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import CharField, Count, Exists, Min, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry import mail_choices, steps
-from registry.models import BytesState, Dismissal, MailChoice, Picture, StepState, WorkPicture
+from registry.models import BytesState, Dismissal, MailChoice, StepState
 from registry.models.steps import Claimable
 from registry.trail import changed
 from workers.batches import batch_of
@@ -108,9 +108,14 @@ def backlog() -> dict[str, dict[str, int]]:
 
 
 def held_up() -> dict[str, str]:
-    """What all rows of a step wait for, by step; steps that nothing holds up are left out."""
-    told = {"match": steps.held_up(Picture), "search": steps.held_up(WorkPicture)}
-    return {step: sentence for step, sentence in told.items() if sentence}
+    """What keeps rows of a step from being done, by step; steps that nothing holds up are left out."""
+    told = [_held_up(step, model) for step, model, _ in ROWS]
+    return {row["step"]: row["error"] for row in told[0].union(*told[1:], all=True).order_by("last")}
+
+
+def _held_up(step: str, model: type[Claimable]) -> QuerySet[Any, Any]:
+    rows = model._default_manager.filter(state=StepState.TODO, held_since__isnull=False)  # noqa: SLF001 - Django's public name
+    return rows.order_by().values("error", step=Value(step, CharField())).annotate(last=Max("not_before"))
 
 
 @dataclass(frozen=True, slots=True)

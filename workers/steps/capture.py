@@ -7,7 +7,6 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
 from exhibit.ports import Captured
 from exhibit.urls import host_of
 from registry import history, recaptures, steps, trail
@@ -15,16 +14,19 @@ from registry.crawling import denials
 from registry.history import Said
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.sightings import blocked
+from workers.steps.retain import NEARLY_FULL, disk_is_full
 from workers.wiring import House
 
 
 def capture_sightings(house: House, ids: Sequence[int]) -> None:
     """Visit each place once and record what came of it; a page that has gone is an outcome like any other."""
-    for pk in steps.claim(Capture, ids, house.stale_after):
-        try:
+    claimed = steps.claim(Capture, ids, house.stale_after)
+    if disk_is_full(house, share=0.5):
+        steps.hold_up(Capture, claimed, NEARLY_FULL)
+        return
+    for pk in claimed:
+        with steps.ending(Capture, [pk]):
             _capture(house, pk)
-        except ExhibitError as error:
-            steps.fail(Capture, pk, str(error), retry=error.retry)
 
 
 def _capture(house: House, pk: int) -> None:

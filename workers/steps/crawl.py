@@ -14,8 +14,9 @@ from crawler.lines import EndLine, PageLine, RefusalLine, Sighting, from_json
 from evidence.facts import SightingRecord
 from evidence.slices import SliceTree, record_leaf
 from exhibit.clock import now
+from exhibit.errors import ServiceMissingError
 from exhibit.urls import host_of, registrable_domain, url_key
-from registry import canaries, crawling, sightings, watching
+from registry import canaries, crawling, sightings, steps, watching
 from registry.budgets import left
 from registry.bulk import storable
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
@@ -83,6 +84,14 @@ def crawl_slice(house: House, slice_id: int) -> None:
     epoch = crawling.claim_slice(slice_id, house.stale_after)
     if epoch is None:
         return
+    with steps.ending(CrawlSlice, [slice_id]):
+        try:
+            _work_off(house, slice_id, epoch)
+        except ServiceMissingError as error:  # the child can't write, which is no address's fault
+            steps.hold_up(CrawlSlice, [slice_id], str(error))
+
+
+def _work_off(house: House, slice_id: int, epoch: int) -> None:
     row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
     remove_spools(house, slice_id)
     spool = house.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
@@ -156,7 +165,7 @@ def job_of(
         allowed_networks=config.allowed_networks,
         denied_hosts=denied,
         known=_known(watch.pk, targets),
-        scope=_scope(watch.sources),
+        scope=_scope(row.crawl.sources),
     )
 
 
@@ -214,6 +223,8 @@ def bring_home(
         if isinstance(line, EndLine):
             batch.position = line.position
             keep_batch(house, slice_id, epoch, batch, spool)
+            if line.reason == "error":
+                continue  # how the child ends says which
             return {**json.loads(text or b"")["counts"], "reason": line.reason}
         if line is not None:
             batch.add(line)

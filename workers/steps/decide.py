@@ -54,7 +54,7 @@ def confirm(
         bundle = request_bundle(case)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
-    house.hint("capture", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
+    house.hint("capture_asked", list(case.captures.filter(state="todo").values_list("pk", flat=True)))
     house.hint("seal", [bundle.pk])
     return True
 

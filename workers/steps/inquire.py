@@ -29,10 +29,8 @@ def inquire(house: House, ids: Sequence[int]) -> None:
     """Ask searches, each from where it was left."""
     for pk in steps.claim(Inquiry, ids, house.stale_after):
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
-        try:
+        with steps.ending(Inquiry, [pk]):
             _ask_on(house, row)
-        except ExhibitError as error:
-            steps.fail(Inquiry, pk, str(error), retry=error.retry)
         house.hint("plan", [row.crawl_id])
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from exhibit.clock import now
+from exhibit.clock import is_recent
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.locks import Lock, hold
@@ -64,4 +64,4 @@ def checkpoint_due(house: House) -> bool:
 
 
 def _older(last: LogCheckpoint | None, *, seconds: int) -> bool:
-    return last is None or last.made_at < now() - timedelta(seconds=seconds)
+    return last is None or not is_recent(last.made_at, timedelta(seconds=seconds))

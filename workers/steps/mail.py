@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 
 from exhibit.clock import now
+from exhibit.machine import machine_fault
 from registry import events, mail_choices, steps
 from registry.models import MailChoice
 from workers.digests import digest_mail
@@ -52,7 +53,10 @@ def _send(house: House, row: MailChoice) -> bool:
         return True
     except (smtplib.SMTPException, OSError) as error:
         log.warning("A mail to a member wasn't taken: %s", words_of(error))
-        steps.wait(MailChoice, row.pk, now() + AGAIN, NOT_TAKEN)
+        if fault := machine_fault(error):
+            steps.hold_up(MailChoice, [row.pk], fault)
+        else:
+            steps.wait(MailChoice, row.pk, now() + AGAIN, NOT_TAKEN)
         return False
     with transaction.atomic():
         if told:

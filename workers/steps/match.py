@@ -7,9 +7,9 @@ from functools import cache
 
 from django.db import transaction
 
-from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, UnreadablePictureError
+from exhibit.machine import machine_fault
 from exhibit.ports import VectorIndex
 from exhibit.types import Verification
 from indexer.candidates import Candidate, hash_candidates
@@ -48,16 +48,16 @@ def match_pictures(house: House, ids: Sequence[int]) -> None:
 
     Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
     """
-    begun = now()
     claimed = steps.claim(Picture, ids, house.stale_after)
     if not claimed:
         return
-    try:
-        _match(house, claimed)
-    except SwitchedError:
-        steps.give_back(Picture, claimed, begun)
-    except ExhibitError as error:  # an index or the network, which all of them need
-        steps.hold_up(Picture, claimed, str(error))
+    with steps.ending(Picture, claimed):
+        try:
+            _match(house, claimed)
+        except SwitchedError:
+            steps.give_back(Picture, claimed)
+        except ExhibitError as error:  # an index or the network, which all of them need
+            steps.hold_up(Picture, claimed, machine_fault(error) or str(error))
 
 
 def _match(house: House, claimed: Sequence[int]) -> None:
@@ -97,13 +97,12 @@ def _finish(
 def _measure(house: House, ids: Iterable[int]) -> list[Measured]:
     measured = []
     for row in Picture.objects.filter(pk__in=list(ids)).order_by("pk"):
-        try:
-            measured.append(Measured(row, _features(house, row)))
-        except UnreadablePictureError as refused:
-            Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
-            steps.finish(Picture, [row.pk])
-        except ExhibitError as error:
-            steps.fail(Picture, row.pk, str(error), retry=error.retry)
+        with steps.ending(Picture, [row.pk]):
+            try:
+                measured.append(Measured(row, _features(house, row)))
+            except UnreadablePictureError as refused:
+                Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
+                steps.finish(Picture, [row.pk])
     return measured
 
 
@@ -143,6 +142,8 @@ def _compared(
         try:
             rows += _verified(house, one, works, candidates)
         except ExhibitError as error:
+            if machine_fault(error):
+                raise
             steps.fail(Picture, one.row.pk, str(error), retry=True)
             continue
         compared.append(one.row.pk)
@@ -203,7 +204,7 @@ class RegisteredWorks:
         try:
             return _features_of(self._house, self._known[work])
         except ExhibitError as error:
-            if error.retry:  # what all of them need is missing
+            if error.retry or machine_fault(error):  # what all of them need is missing
                 raise
             self.damaged[work] = error
             return None

@@ -58,7 +58,16 @@ def _send(house: House, row: NoticeMail) -> None:
         notice_mail.not_taken(row.pk, words_of(error), for_good=False)
         return
     try:
-        kept = keep_mail(house, message.sent_bytes())
+        with steps.ending(NoticeMail, [row.pk]):
+            _hand_over(row, server, message, keep_mail(house, message.sent_bytes()))
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.close()
+
+
+def _hand_over(row: NoticeMail, server: Any, message: OneMail, kept: dict[str, Any]) -> None:  # noqa: ANN401 - a backend
+    """Give a mail to a server, at most once."""
+    try:
         if notice_mail.begin(row.pk, kept):
             server.send_messages([message])
             with transaction.atomic():
@@ -68,9 +77,6 @@ def _send(house: House, row: NoticeMail) -> None:
         notice_mail.refused(row.pk, words_of(error), for_good=is_final(error))
     except (OSError, smtplib.SMTPException):
         notice_mail.unknown(row.pk)
-    finally:
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            server.close()
 
 
 def _message(house: House, row: NoticeMail) -> OneMail:

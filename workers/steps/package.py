@@ -18,14 +18,14 @@ from django.utils.translation import ngettext
 from evidence.container import MAX_ZIP_BYTES, Member, zip_chunks, zip_size
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
-from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from exhibit.errors import NotFoundError, WrongUseError
 from registry import steps
 from registry.models import Bundle, Case, Owner, Package, StepState
 from registry.trail import changed
 from workers.bundles import assemble, assemble_without_originals, bundle_name
 from workers.kept_files import all_kept, remove_unused
 from workers.package_contents import contents_files
-from workers.steps.retain import disk_is_full
+from workers.steps.retain import NEARLY_FULL, disk_is_full
 from workers.wiring import House
 
 MOST_BUNDLES = 200
@@ -128,18 +128,15 @@ def make_packages(house: House, ids: Sequence[int]) -> None:
     for pk in steps.claim(Package, ids, house.stale_after):
         package = Package.objects.select_related("owner").get(pk=pk)
         if disk_is_full(house):
-            steps.hold_up(Package, [pk], "The disk is nearly full. It goes on when there is room.")
+            steps.hold_up(Package, [pk], NEARLY_FULL)
             continue
-        try:
-            unsealed = _make(house, package)
-        except ExhibitError as error:
-            steps.fail(Package, pk, str(error), retry=error.retry)
-        except InterruptedError:  # the time is over, or it was removed or begun again meanwhile
-            _put_off(house, package)
-        else:
-            if unsealed:
-                steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
-            elif not _finish(house, package):
+        with steps.ending(Package, [pk]):
+            try:
+                if _make(house, package):
+                    steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
+                elif not _finish(house, package):
+                    _put_off(house, package)
+            except InterruptedError:  # the time is over, or it was removed or begun again meanwhile
                 _put_off(house, package)
 
 

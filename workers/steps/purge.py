@@ -1,6 +1,8 @@
-"""Removing a picture's bytes everywhere, with everything that shows or carries them, and for good."""
+"""Removing a picture's bytes everywhere and for good; what shows it is withheld, what stood beside it stays."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -12,31 +14,73 @@ from registry.models import (
     BlockedDigest,
     Bundle,
     BytesState,
+    Capture,
     Deposit,
     Notice,
     Package,
     Picture,
     Report,
     StepState,
+    WithheldFile,
 )
 from workers import uploads
 from workers.bundles import sealed_case, sealed_facts
 from workers.deposits import RECORD_ROLE, sealed_deposit
+from workers.kept_files import let_go
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
 from workers.previews import drop_previews
-from workers.showing import bundles_with, captured_files, cases_with, documents, visits_with
+from workers.showing import (
+    CARRYING,
+    bundles_with,
+    captured_files,
+    cases_showing,
+    cases_with,
+    documents,
+    visits_with,
+)
 from workers.steps.report import clear_folder
 from workers.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A file that goes with a picture when it is purged.
+
+    Attributes:
+        digest: of the file.
+        owner: whose it is.
+        what: what it belongs to, such as ``case 3``.
+        kept: whether it is only set aside: it shows the picture and doesn't hold its bytes.
+    """
+
+    digest: Digest
+    owner: str
+    what: str
+    kept: bool
+
+
+def touched(house: House, digest: Digest) -> list[Touched]:
+    """What a purge would take along besides the picture's own bytes: to be told before, and done then.
+
+    Files in which the very bytes stand are removed, for they can't be cut, and so are copies that are made anew when
+    asked for. What shows the picture is set aside. Whatever else stood on a page with it isn't touched.
+    """
+    found = {one.digest: one for one in _shown_by(house, digest) if one.digest != digest}
+    forms = _forms(house, digest) if digest in house.blobs else ()
+    return [
+        Touched(one.digest, one.owner, one.what, one.kept and not _holds(house, one.digest, forms))
+        for one in found.values()
+    ]
 
 
 def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     """Remove a picture's bytes everywhere and block them from coming back; the digest stays in the log.
 
-    Captures that carry the bytes, reduced pictures, drawings and documents that show them, in cases, deposit records,
-    reports and signed notices, and mails that lie here as files, go with them; the letter of a notice stays. What was
-    sealed keeps its proofs: a bundle says then which of its files are withheld, and why. A report or package that is
-    being made is begun again.
+    Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
+    removed; drawings, documents and screenshots that show the picture are set aside (:data:`workers.kept_files.ASIDE`).
+    What was sealed keeps its proofs: a bundle says then which of its files are withheld, and why. Only the named bytes
+    are blocked. A report or package that is being made is begun again.
 
     Returns:
         Whether the bytes were here.
@@ -44,26 +88,29 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
     with transaction.atomic():
         picture = Picture.objects.select_for_update(no_key=True).filter(digest=digest).first()
         begun_again = _begin_reports_again(digest)
-        shown = {*_shown_by(house, digest), *_packed(digest)} - {digest}
+        along = touched(house, digest)
         _begin_packages_again(digest)
         if picture is not None:
             if picture.thumbnail is not None:
-                shown.add(picture.thumbnail)
+                along.append(Touched(picture.thumbnail, "", "small picture", kept=False))
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
         house.features.remove(digest)
         uploads.forget(house, digest)
-        rows = [BlockedDigest(digest=one, reason=reason) for one in sorted({digest, *shown})]
-        BlockedDigest.objects.bulk_create(rows, ignore_conflicts=True)
-        submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details={"by": by, "reason": reason})
+        BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
+        rows = [WithheldFile(digest=one.digest, because=digest, reason=reason, kept=one.kept) for one in along]
+        WithheldFile.objects.bulk_create(rows, ignore_conflicts=True)
+        told = {kept: sorted(one.digest.hex for one in along if one.kept is kept) for kept in (True, False)}
+        about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
+        submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
     for report in begun_again:
         clear_folder(house, report)
-    for one in shown:
-        house.blobs.remove(one)
+    for one in rows:
+        let_go(house, one)
     was_here = house.blobs.remove(digest)
     drop_previews(house, digest)
-    drop_mails(mail_folder(house.config), {digest, *shown})
+    drop_mails(mail_folder(house.config), {digest, *(one.digest for one in along)})
     return was_here
 
 
@@ -75,31 +122,63 @@ def _begin_packages_again(digest: Digest) -> None:
         Package.objects.filter(pk=one.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
 
 
-def _packed(digest: Digest) -> Iterator[Digest]:
+def _packed(digest: Digest) -> Iterator[Touched]:
     """The bundles with the picture that lie in packages, as ZIPs of their own."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
-    for package in Package.objects.filter(bundles__in=keys).distinct():
-        yield from (Digest.from_hex(one["digest"]) for one in package.files if one.get("bundle") in keys)
+    for package in Package.objects.filter(bundles__in=keys).select_related("owner").distinct():
+        for one in package.files:
+            if one.get("bundle") in keys:
+                what = f"package {package.number}"
+                yield Touched(Digest.from_hex(one["digest"]), package.owner.slug, what, kept=False)
 
 
 def _begin_reports_again(digest: Digest) -> list[Report]:
     """Have reports that aren't finished begun again: their volumes up to now may show the picture."""
-    reports = list(Report.objects.filter(owner__cases__in=cases_with(digest)).exclude(state=StepState.DONE).distinct())
+    about = Report.objects.filter(owner__cases__in=cases_showing(digest))
+    reports = list(about.exclude(state=StepState.DONE).distinct())
     Report.objects.filter(pk__in=[one.pk for one in reports]).exclude(state=StepState.DONE).update(progress={})
     return reports
 
 
-def _shown_by(house: House, digest: Digest) -> Iterator[Digest]:
-    """Files that carry or show the picture, of captures, bundles, deposit records, reports and signed notices."""
-    captured = {*captured_files(house, digest, visits_with(digest))}
-    yield from captured
+def _shown_by(house: House, digest: Digest) -> Iterator[Touched]:
+    """Files that carry or show the picture, of captures, bundles, packages, deposit records, reports and notices."""
+    captured: set[Digest] = set()
+    for visit in visits_with(digest).select_related("case__owner"):
+        for file in captured_files(house, digest, [visit]):
+            captured.add(file)
+            carries = _role(visit, file) in CARRYING
+            yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
     for bundle in Bundle.objects.filter(case__in=cases_with(digest)).exclude(seal_digest=None):
         sealed = sealed_case(house, bundle)
-        yield from documents(sealed, sealed_facts(house, sealed), digest, captured)
+        for file in documents(sealed, sealed_facts(house, sealed), digest, captured):
+            yield Touched(file, bundle.case.owner.slug, f"case {bundle.case.number}", kept=True)
+    yield from _packed(digest)
+    yield from _written(house, digest)
+
+
+def _written(house: House, digest: Digest) -> Iterator[Touched]:
+    """Deposit records, reports and signed notices that show the picture."""
     for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
-        files = sealed_deposit(house, deposit).manifest.files
-        yield from (file.sha256 for file in files if file.role == RECORD_ROLE)
-    for report in Report.objects.filter(owner__cases__in=cases_with(digest)).distinct():
-        yield from (Digest.from_hex(one["digest"]) for one in report.files if one["media_type"] == "application/pdf")
-    for notice in Notice.objects.filter(notice_cases__case__in=cases_with(digest)).distinct():
-        yield from (Digest.from_hex(one["digest"]) for one in notice.files if one["media_type"] != "text/plain")
+        for one in (file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE):
+            yield Touched(one.sha256, deposit.work.owner.slug, f"work {deposit.work.number}", kept=True)
+    for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
+        for pdf in (one for one in report.files if one["media_type"] == "application/pdf"):
+            yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)
+    for notice in Notice.objects.filter(notice_cases__case__in=cases_showing(digest)).distinct():
+        for made in (one for one in notice.files if one["media_type"] != "text/plain"):
+            what = f"notice {notice.number}"
+            yield Touched(Digest.from_hex(made["digest"]), notice.owner.slug, what, kept=True)
+
+
+def _role(visit: Capture, file: Digest) -> str:
+    return next((str(one["role"]) for one in visit.files if one["digest"] == file.hex), "")
+
+
+def _forms(house: House, digest: Digest) -> tuple[bytes, ...]:
+    """The picture's bytes as they may stand inside of other files."""
+    data = house.blobs.get(digest)
+    return data, b64encode(data)
+
+
+def _holds(house: House, file: Digest, forms: tuple[bytes, ...]) -> bool:
+    return file in house.blobs and any(form in house.blobs.get(file) for form in forms)

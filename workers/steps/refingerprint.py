@@ -8,6 +8,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
 from exhibit.types import Fingerprint
 from indexer.descriptor import Descriptor
 from indexer.features import extract, fingerprints
@@ -31,10 +32,8 @@ def describe_anew(house: House, ids: Sequence[int]) -> None:
     more, one row changes, and the network serves.
     """
     for pk in steps.claim(DescriptorModel, ids, house.stale_after):
-        try:
+        with steps.ending(DescriptorModel, [pk]):
             _go_on(house, DescriptorModel.objects.select_related("space").get(pk=pk))
-        except ExhibitError as error:
-            steps.fail(DescriptorModel, pk, str(error), retry=error.retry)
 
 
 def _go_on(house: House, row: DescriptorModel) -> None:
@@ -66,7 +65,7 @@ def _describe(house: House, row: DescriptorModel, batch: Sequence[int], cursor: 
             made += [(picture.pk, one) for one in found]
             gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
-            if error.retry:
+            if error.retry or machine_fault(error):
                 raise
             gaps.append((picture.pk, str(error)))
     with transaction.atomic():

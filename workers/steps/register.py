@@ -13,6 +13,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import RefusedError
+from exhibit.plain import one_line, plain
 from indexer.features import Features, fingerprints, local_fingerprint
 from indexer.spaces import ROOTSIFT, WORK_PARTS
 from registry import fingerprints as vectors
@@ -20,6 +21,7 @@ from registry.locks import Lock, hold
 from registry.log import submit
 from registry.models import (
     BytesState,
+    LogSubmission,
     Owner,
     Picture,
     RegistrationConflict,
@@ -197,12 +199,12 @@ def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
     name = PurePosixPath(declared.source_name)
     return replace(
         declared,
-        title=declared.title or said.get("title") or name.stem or "–",
-        author=declared.author or said.get("author", ""),
-        rights_statement=declared.rights_statement or said.get("rights", ""),
+        title=one_line(declared.title or said.get("title") or name.stem) or "–",
+        author=one_line(declared.author or said.get("author", "")),
+        rights_statement=plain(declared.rights_statement or said.get("rights", "")),
         created=declared.created or said.get("created", ""),
-        credit=declared.credit or said.get("credit", ""),
-        holder=declared.holder or said.get("holder", ""),
+        credit=one_line(declared.credit or said.get("credit", "")),
+        holder=one_line(declared.holder or said.get("holder", "")),
     )
 
 
@@ -242,16 +244,23 @@ def _keep(
         holder=declared.holder,
         metadata=dict(stated),
     )
-    WorkPicture.objects.create(work=work, picture_id=picture)
+    work.registration = work.declaration = add_picture(work, picture, digest, moment)
+    work.save(update_fields=["registration", "declaration"])
     stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
     vectors.keep_fingerprints((*house.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = _near_same(house, features)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
-    work.registration = submit(EntryType.REGISTRATION, registration_opening(work, digest), owner, moment)
-    work.declaration = work.registration
-    work.save(update_fields=["registration", "declaration"])
     return work, near
+
+
+def add_picture(work: Work, picture: int, digest: Digest, moment: datetime) -> LogSubmission:
+    """Make a picture one of a work's, with an entry of the log that says since when; in the caller's transaction."""
+    opening = registration_opening(work, digest)
+    if work.work_pictures.exists():  # what is declared may change later; that this picture is the work's doesn't
+        opening = {name: opening[name] for name in ("owner", "owner_name", "picture", "work")}
+    WorkPicture.objects.create(work=work, picture_id=picture)
+    return submit(EntryType.REGISTRATION, opening, work.owner, moment)
 
 
 def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
@@ -270,6 +279,7 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
         "author": work.author,
         "first_publication": work.first_publication,
         "owner": work.owner.slug,
+        "owner_name": work.owner.name,
         "picture": digest.hex,
         "registered_at": rfc3339(work.registered_at),
         "registrations": work.registrations,

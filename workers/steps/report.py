@@ -14,7 +14,6 @@ from evidence.documents.report import IN_A_VOLUME, Volume
 from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts import OwnerFacts
 from exhibit.clock import now
-from exhibit.errors import ExhibitError
 from registry import events, owned, steps
 from registry.models import EventKind, Owner, Report, Sighting, StepState
 from registry.trail import changed
@@ -90,22 +89,20 @@ def make_reports(house: House, ids: Sequence[int]) -> None:
     """Make each report that waits, volume by volume; one that takes long is gone on with in another message."""
     for pk in steps.claim(Report, ids, house.stale_after):
         report = Report.objects.select_related("owner").get(pk=pk)
-        try:
-            files = _make(house, report)
-        except ExhibitError as error:
-            steps.fail(Report, pk, str(error), retry=error.retry)
-            continue
-        except FileNotFoundError:
-            if _is_being_made(pk):
-                raise
-            files = None  # a purge has removed what was made until now
-        if files is not None:
-            if _finish(house, report, files):
-                clear_folder(house, report)
-                continue
-            remove_unused(house, files)
-        steps.wait(Report, pk, now())
-        house.hint("report", [pk])
+        with steps.ending(Report, [pk]):
+            try:
+                files = _make(house, report)
+            except FileNotFoundError:
+                if _is_being_made(pk):
+                    raise
+                files = None  # a purge has removed what was made until now
+            if files is not None:
+                if _finish(house, report, files):
+                    clear_folder(house, report)
+                    continue
+                remove_unused(house, files)
+            steps.wait(Report, pk, now())
+            house.hint("report", [pk])
 
 
 def clear_folder(house: House, report: Report) -> None:

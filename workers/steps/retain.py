@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -22,22 +24,30 @@ from registry.models import (
     Report,
     Sighting,
     StepState,
+    WithheldFile,
     WorkAttachment,
     WorkPicture,
 )
 from registry.models.steps import Claimable
+from workers.doctor import DAMAGED, damaged
+from workers.kept_files import let_go
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
 from workers.previews import preview
 from workers.wiring import House
 
 BATCH = 500
+NEARLY_FULL = "The disk is nearly full. It goes on when there is room."
 
 
-def disk_is_full(house: House) -> bool:
-    """Whether less room is left than the configured floor: crawls stop then, and works and packages wait."""
-    house.config.data_dir.mkdir(parents=True, exist_ok=True)
-    return shutil.disk_usage(house.config.data_dir).free < house.config.disk_floor_bytes
+def disk_is_full(house: House, *, share: float = 1.0) -> bool:
+    """Whether less room is left than the configured floor, or than a share of it.
+
+    At the floor crawls stop, and works and packages wait; at the half of it visits for evidence wait, too.
+    """
+    with suppress(OSError):  # it is there, and what it lies on only reads
+        house.config.data_dir.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(house.config.data_dir).free < house.config.disk_floor_bytes * share
 
 
 def expire_bytes(house: House) -> int:
@@ -63,22 +73,35 @@ def expire_bytes(house: House) -> int:
         with transaction.atomic():
             batch = list(old.select_for_update(skip_locked=True, no_key=True).order_by("pk")[:BATCH])
             for row in batch:
-                row.bytes_state, row.thumbnail = BytesState.EXPIRED, _thumbnail(house, row)
-                house.blobs.remove(row.digest)  # while the row is locked: a crawl that brings them again waits
+                # while the row is locked: a crawl that brings them again waits
+                row.bytes_state, row.thumbnail = BytesState.EXPIRED, _expire(house, row)
             Picture.objects.bulk_update(batch, ["bytes_state", "thumbnail"])
         total += len(batch)
         if len(batch) < BATCH:
             return total
 
 
-def _thumbnail(house: House, row: Picture) -> Digest | None:
-    """The small picture that stays, if the picture can be decoded."""
-    if row.refusal:
-        return None
-    try:
-        return house.blobs.put(preview(house.blobs.get(row.digest), house.limits))
-    except ExhibitError:
-        return None
+def _expire(house: House, row: Picture) -> Digest | None:
+    """Remove a picture's bytes, and then, in the room that this makes, keep a small picture if it can be decoded."""
+    small = None
+    if not row.refusal:
+        with suppress(ExhibitError):
+            small = preview(house.blobs.get(row.digest), house.limits)
+    house.blobs.remove(row.digest)
+    with suppress(OSError):  # a disk so full that not even the small one fits
+        return None if small is None else house.blobs.put(small)
+    return None
+
+
+def look_for_damage(house: House) -> None:
+    """Read some of the exact bytes again, all of them in eleven days, and keep a list of those that have changed.
+
+    Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
+    """
+    blobs = FolderBlobStore(house.config.data_dir / "blobs")
+    some = blobs.among(f"{int(now().timestamp()) // 3600 % 256:02x}")
+    wrong = [one.hex for one in {*some, *damaged(house.config)} if one in blobs and not blobs.is_whole(one)]
+    (house.config.data_dir / DAMAGED).write_text("".join(f"{one}\n" for one in sorted(wrong)))
 
 
 def sweep(house: House) -> None:
@@ -106,5 +129,7 @@ def _remove_purged(house: House) -> None:
     purged = set(BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
     for digest in purged:
         house.blobs.remove(digest)
+    for one in WithheldFile.objects.all():
+        let_go(house, one)
     if purged:
         drop_mails(mail_folder(house.config), purged)

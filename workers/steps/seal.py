@@ -14,7 +14,6 @@ from evidence.stand_ins import stand_in
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import events, history, matching, steps, witnesses
 from registry.log import submit
@@ -59,12 +58,11 @@ def seal_bundles(house: House, ids: Sequence[int]) -> None:
         if _is_under_way(bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
             continue
-        try:
-            _seal(house, bundle)
-        except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
-            steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, str(error))
-        except ExhibitError as error:
-            steps.fail(Bundle, pk, str(error), retry=error.retry)
+        with steps.ending(Bundle, [pk]):
+            try:
+                _seal(house, bundle)
+            except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
+                steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, str(error))
 
 
 def _is_under_way(case: Case) -> bool:

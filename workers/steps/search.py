@@ -9,6 +9,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
 from exhibit.types import Decision, Verification
 from indexer.candidates import Candidate, distinct
 from indexer.features import Features, extract
@@ -73,34 +74,32 @@ def search_pictures(house: House, ids: Sequence[int]) -> None:
     if not claimed:
         return
     until = time.monotonic() + SECONDS
-    try:
-        house.descriptors.refresh()
-        house.descriptors.serving.open()
-        house.indexes.refresh(Collection.PICTURES)
-        sought = list(_sought(house, claimed))
-        _resembling(house, sought)
-    except ExhibitError as error:  # an index or the network, which all of them need
-        steps.hold_up(WorkPicture, claimed, str(error))
-        return
-    for place, one in enumerate(sought):
+    sought: list[Sought] = []
+    with steps.ending(WorkPicture, claimed):
         try:
+            house.descriptors.refresh()
+            house.descriptors.serving.open()
+            house.indexes.refresh(Collection.PICTURES)
+            found = list(_sought(house, claimed))
+            _resembling(house, found)
+            sought = found
+        except ExhibitError as error:  # an index or the network, which all of them need
+            steps.hold_up(WorkPicture, claimed, machine_fault(error) or str(error))
+    for place, one in enumerate(sought):
+        with steps.ending(WorkPicture, [one.row.pk]):
             if place and time.monotonic() > until:
                 steps.wait(WorkPicture, one.row.pk, now())
             else:
                 _search(house, one, until)
-        except ExhibitError as error:
-            steps.fail(WorkPicture, one.row.pk, str(error), retry=error.retry)
 
 
 def _sought(house: House, ids: Iterable[int]) -> Iterator[Sought]:
     """What each registered picture searches with; damage in one stops nobody else."""
     for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
-        try:
+        with steps.ending(WorkPicture, [row.pk]):
             features = registered_features(house, row.picture.digest)
             data, descriptor = house.blobs.get(row.picture.digest), house.descriptors.serving
             yield Sought(row, features, work_queries(data, features, descriptor, house.limits))
-        except ExhibitError as error:
-            steps.fail(WorkPicture, row.pk, str(error), retry=error.retry)
 
 
 def _resembling(house: House, sought: Sequence[Sought]) -> None:
@@ -153,7 +152,9 @@ def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
         try:
             seen = extract(house.blobs.get(found.digest), house.limits)
             rows.append((one.row.picture_id, found.pk, compared(house, seen, one.features)))
-        except ExhibitError:  # expired a moment ago, or damaged since it was measured
+        except ExhibitError as error:  # expired a moment ago, or damaged since it was measured
+            if machine_fault(error):
+                raise
             one.left_out.add(found.pk)
     with transaction.atomic():
         matching.keep_matches(rows)

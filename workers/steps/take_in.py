@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from exhibit.errors import ExhibitError, NotFoundError, RefusedError
+from exhibit.errors import NotFoundError, RefusedError
+from exhibit.machine import machine_fault
 from registry import steps
 from registry.models import StepState, UploadFile, Work
 from workers import uploads
@@ -18,14 +19,14 @@ def take_in(house: House, ids: Sequence[int]) -> None:
     """Register files that wait. What can't be registered ends with its reason; the others aren't held up by it."""
     for pk in steps.claim(UploadFile, ids, house.stale_after):
         row = UploadFile.objects.select_related("upload__owner", "line").get(pk=pk)
-        try:
-            _take_in(house, row)
-        except RefusedError as error:
-            _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=str(error))
-        except ExhibitError as error:
-            steps.fail(UploadFile, pk, str(error), retry=error.retry)
-            continue
-        _let_go(house, row)
+        with steps.ending(UploadFile, [pk]):
+            try:
+                _take_in(house, row)
+            except RefusedError as error:
+                if machine_fault(error):
+                    raise
+                _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=str(error))
+            _let_go(house, row)
 
 
 def new_work(line: DeclaredWork | None, *, source_name: str, reads_metadata: bool) -> NewWork:

@@ -1,11 +1,12 @@
 """The tick: looks at the rows and sends what waits. Messages are hints; this is what makes them dispensable."""
 
 import logging
-from functools import cache
+import time
+from functools import cache, lru_cache
 
 from evidence.log import BrokenHistoryError
 from exhibit.clock import now
-from registry import canaries, crawling, mail_choices, notice_terms, recaptures, revisits, steps
+from registry import canaries, crawling, due_times, mail_choices, notice_terms, recaptures, revisits, running, steps
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -56,6 +57,8 @@ MOST_MESSAGES = 8
 def tick(house: House) -> None:
     """One round: schedules, crawls, waiting rows of each step, and the log."""
     _witness_configuration(house)
+    release_ended()
+    _bring_back(house.config.recapture_days, int(time.monotonic() // 60))
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
@@ -72,6 +75,11 @@ def tick(house: House) -> None:
             _tell_once(str(error))
 
 
+def release_ended() -> None:
+    """Free the rows of processes that were killed, on this machine and on those that are gone."""
+    steps.release_ended([model for _, model, _ in ROWS], running.silent_hosts())
+
+
 def _send_waiting(house: House) -> None:
     """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
     free = [row for row in ROWS if house.queued(row[0]) < MOST_MESSAGES]  # all asked before anything is sent
@@ -81,6 +89,12 @@ def _send_waiting(house: House) -> None:
             house.hint(step, mail_choices.due(house.stale_after, most))
         else:
             house.hint(step, steps.due_ids(model, house.stale_after, most, owner))
+
+
+@lru_cache(maxsize=1)
+def _bring_back(recapture_days: int, minute: int) -> None:  # noqa: ARG001 - once in each
+    """Bring back what a clock that was ahead has put off."""
+    due_times.bring_back(recapture_days)
 
 
 @cache

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
+from exhibit.machine import machine_fault
 from exhibit.ports import Anchor, Receipt, ReceiptState
 from registry import steps, witnesses
 from registry.models import AnchorReceipt, StepState, WitnessState
@@ -24,8 +25,8 @@ RETRY_WRONG = timedelta(minutes=5)
 SHARE_OF_WAIT = 10
 """A receipt is asked for again after a tenth of the time for which nothing has come: the longer, the less hurry."""
 
-LISTS_FOR = timedelta(days=2)
-"""For so long after a stamp was made revocation lists that lack beside it are asked for."""
+LISTS_FOR = timedelta(days=30)
+"""For so long after a stamp was made missing revocation lists are asked for: roots issue theirs for months."""
 
 UNKNOWN = timedelta(hours=1)
 """Until a witness that isn't configured any more is looked for again: it may come back."""
@@ -71,7 +72,7 @@ def ask_witnesses(house: House, ids: Sequence[int]) -> None:
 def complete_stamps(house: House) -> int:
     """Ask for revocation lists that couldn't be had when young stamps were made; returns how many stamps have more.
 
-    A list that holds at the time of a stamp is replaced by a later one within days, so it is asked for until then.
+    A list that holds at the time of a stamp is replaced by a later one within days or months.
     """
     grown = 0
     young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
@@ -112,6 +113,8 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
     try:
         receipt = anchor.submit(row.digest) if row.proof is None else anchor.upgrade(row.digest, receipt_of(row))
     except ServiceMissingError as error:
+        if machine_fault(error):
+            raise
         longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.LONGEST_PAUSE
         until = witnesses.note_silence(*who, str(error), longest)
         _put_off(row, str(error), until + (until - now()))  # the others go first, in case it's only this one's
@@ -121,6 +124,8 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
         _put_off(row, str(error), now() + _pause(row, anchor, RETRY_WRONG))
         return None
     except Exception as error:
+        if machine_fault(error):
+            raise
         logging.getLogger(__name__).exception("Asking %s for receipt %s broke off.", anchor.name, row.pk)
         sentence = f"Asking broke off: {type(error).__name__}."
         witnesses.note_error(*who, sentence)

@@ -23,13 +23,13 @@ class OtsReader {
 
   number() {
     let [value, shift] = [0, 1];
-    for (;;) {
+    for (let place = 0; place < 7; place++, shift *= 128) {
       const [byte] = this.take(1);
       value += (byte & 127) * shift;
+      if (byte === 0 && place > 0) break;
       if (byte < 128) return value;
-      shift *= 128;
-      if (shift > 2 ** 42) throw new Broken("The OpenTimestamps proof can't be read.");
     }
+    throw new Broken("The OpenTimestamps proof can't be read: a number is too long.");
   }
 
   text(limit) {
@@ -45,7 +45,7 @@ async function readOts(bytes) {
   const reader = new OtsReader(bytes);
   if (!same(reader.take(OTS_MAGIC.length), OTS_MAGIC) || reader.number() !== 1) throw new Broken("The OpenTimestamps proof can't be read.");
   if (reader.take(1)[0] !== 8) throw new Broken("The OpenTimestamps proof isn't about a SHA-256 digest.");
-  const found = { digest: reader.take(32), blocks: [], others: new Set(), strange: false };
+  const found = { digest: reader.take(32), blocks: [], others: new Set(), left: 4096 };
   await readTimestamp(reader, found.digest, found, 256);
   if (reader.place !== bytes.length) throw new Broken("The OpenTimestamps proof can't be read.");
   found.blocks.sort((one, other) => one.height - other.height);
@@ -75,24 +75,16 @@ function readAttestation(reader, message, found) {
   }
   const height = kind === BITCOIN ? payload.number() : 0;
   if (payload.place !== payload.bytes.length) throw new Broken("The OpenTimestamps proof can't be read.");
-  if (kind === BITCOIN && message) found.blocks.push({ height, root: message });
+  if (kind === BITCOIN) found.blocks.push({ height, root: message });
 }
 
-/** The next message; null after an operation that no calendar uses and that isn't computed here. */
+/** The next message. Calendars use these three operations alone. */
 async function applyOperation(tag, reader, message, found) {
-  const argument = tag === 0xf0 || tag === 0xf1 ? reader.text(MAX_MESSAGE) : null;
-  if (argument && !argument.length) throw new Broken("The OpenTimestamps proof can't be read.");
-  if (![0x02, 0x03, 0x08, 0x67, 0xf0, 0xf1, 0xf2, 0xf3].includes(tag)) throw new Broken("The OpenTimestamps proof can't be read.");
-  if (!message) return null;
-  if (message.length + (argument ? argument.length : 0) > MAX_MESSAGE || (tag === 0xf3 && 2 * message.length > MAX_MESSAGE)) throw new Broken("The OpenTimestamps proof can't be read.");
+  if (--found.left < 0 || ![0x08, 0xf0, 0xf1].includes(tag)) throw new Broken("The OpenTimestamps proof can't be read.");
   if (tag === 0x08) return sha256(message);
-  if (tag === 0x02) return digest("SHA-1", message);
-  if (tag === 0xf0) return concat(message, argument);
-  if (tag === 0xf1) return concat(argument, message);
-  if (tag === 0xf2) return message.slice().reverse();
-  if (tag === 0xf3) return utf8(hex(message));
-  found.strange = true;
-  return null;
+  const argument = reader.text(MAX_MESSAGE);
+  if (!argument.length || message.length + argument.length > MAX_MESSAGE) throw new Broken("The OpenTimestamps proof can't be read.");
+  return tag === 0xf0 ? concat(message, argument) : concat(argument, message);
 }
 
 /** The 80 bytes at the head of a block, read. */
@@ -112,7 +104,6 @@ async function readHeader(bytes) {
 async function checkBlocks(proof, wanted, headers, trust) {
   const found = await readOts(proof);
   if (hex(found.digest) !== wanted) throw new Broken(`The proof is about another digest: ${hex(found.digest)}.`);
-  if (!found.blocks.length && found.strange) throw new Unchecked("This page doesn't know an operation that the proof uses.");
   if (!found.blocks.length) throw new Unchecked("pending: The proof is still pending: no Bitcoin block attests it yet.");
   const held = [];
   let failure = null;

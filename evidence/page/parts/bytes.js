@@ -80,11 +80,18 @@ function canonicalText(value) {
 
 const canonical = (value) => utf8(canonicalText(value));
 
-/** JSON in its one canonical form: so no name can stand twice, and every reader sees the same. */
+/** JSON in its one canonical form: so every reader sees the same. */
 function parseCanonical(bytes, what) {
+  const value = parseJson(bytes, what);
+  if (canonicalText(value) !== textOf(bytes, what)) throw new Broken(`${what} isn't in its one canonical form (RFC 8785).`);
+  return value;
+}
+
+/** JSON that every reader reads alike: no byte order mark, no name twice, no half characters, no number beyond 2**53. */
+function parseJson(bytes, what) {
   if (bytes.length > MAX_JSON) throw new Broken(`${what} has ${bytes.length} bytes, more than the ${MAX_JSON} that are read.`);
   const text = textOf(bytes, what);
-  checkDepth(text, what);
+  checkBrackets(text, what);
   let value;
   try {
     value = JSON.parse(text);
@@ -92,32 +99,43 @@ function parseCanonical(bytes, what) {
     throw new Broken(`${what} isn't JSON that can be read.`);
   }
   checkPlain(value, what);
-  if (canonicalText(value) !== text) throw new Broken(`${what} isn't in its one canonical form (RFC 8785).`);
   return value;
 }
 
-/** Count brackets outside of strings before anything recursive looks at the text. */
-function checkDepth(text, what) {
-  let depth = 0;
-  let quoted = false;
+/** Count brackets before anything recursive looks at the text, and look for names that stand twice in one object. */
+function checkBrackets(text, what) {
+  const open = [];
+  let start = 0;
+  let name = "";
   for (let place = 0; place < text.length; place++) {
     const sign = text[place];
-    if (quoted) {
-      if (sign === "\\") place++;
-      else if (sign === '"') quoted = false;
-    } else if (sign === '"') quoted = true;
-    else if (sign === "{" || sign === "[") {
-      if (++depth >= MAX_DEPTH) throw new Broken(`${what} is nested too deeply.`);
-    } else if (sign === "}" || sign === "]") depth--;
+    if (sign === '"') {
+      for (start = place++; place < text.length && text[place] !== '"'; place++) if (text[place] === "\\") place++;
+      name = text.slice(start, place + 1);
+    } else if (sign === "{" || sign === "[") {
+      if (open.push(sign === "{" ? new Set() : null) > MAX_DEPTH) throw new Broken(`${what} is nested too deeply.`);
+    } else if (sign === "}" || sign === "]") open.pop();
+    else if (sign === ":" && open.at(-1)) {
+      const key = unquoted(name, what);
+      if (open.at(-1).has(key)) throw new Broken(`${what} has a name twice in one object.`);
+      open.at(-1).add(key);
+    }
   }
 }
 
-/** Refuse what canonical JSON can't hold (RFC 7493): half a surrogate pair, whole numbers beyond 2**53. */
+function unquoted(name, what) {
+  try {
+    return JSON.parse(name);
+  } catch {
+    throw new Broken(`${what} isn't JSON that can be read.`);
+  }
+}
+
+/** Refuse half a surrogate pair, and numbers beyond 2**53 (RFC 7493). */
 function checkPlain(value, what) {
   if (typeof value === "string" && /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(value))
     throw new Broken(`${what} holds half a character.`);
-  if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) >= 2 ** 53 && Math.abs(value) < 1e21)
-    throw new Broken(`${what} holds too large a number.`);
+  if (typeof value === "number" && Math.abs(value) >= 2 ** 53) throw new Broken(`${what} holds too large a number.`);
   if (Array.isArray(value)) value.forEach((item) => checkPlain(item, what));
   else if (value !== null && typeof value === "object")
     for (const name of Object.keys(value)) {

@@ -76,6 +76,7 @@ function looseMatch(facts) {
   if (seen.size !== facts.sightings.length || new Set(facts.matches.map((one) => one.number)).size !== facts.matches.length)
     return "Two sightings or two matches have the same number.";
   for (const match of facts.matches) {
+    if (new Set(match.sightings).size !== match.sightings.length) return `Match ${match.number} names a sighting twice.`;
     const fits = match.sightings.length && match.sightings.every((number) => seen.get(number) === match.picture);
     if (!registered.has(match.work_picture) || !fits) return `Match ${match.number} is about a picture that no sighting of the case shows.`;
     if (stated(match.verification.probability) !== Boolean(calibrationOf(facts, match))) return `Match ${match.number} states a probability without its calibration, or the other way round.`;
@@ -85,17 +86,20 @@ function looseMatch(facts) {
 
 const calibrationOf = (facts, match) => (facts.calibrations || []).find((one) => one.digest === match.verification.calibration);
 
-/** `registration`, one `slice:` for each sighting, one `match:` and `probability:` for each match. */
+/** `registration` and those of each picture, one `slice:` for each sighting, one `match:` and `probability:` for each match. */
 async function checkCase(inspection, facts, progress) {
   const own = await ownCheckpoint(inspection);
-  const checks = [await registrationCheck(inspection, own, facts.work)];
+  const checks = await registrationChecks(inspection, own, facts);
   for (const sighting of facts.sightings) checks.push(await sliceCheck(inspection, own, sighting));
+  checks.push(...(await checkCaptures(inspection, facts)));
+  if (facts.party.kind !== "none" && !(facts.sightings.length && facts.matches.length)) checks.push(notChecked("slice:00", "The facts of a case hold no sighting or no match."));
   const calibrations = await readCalibrations(inspection, facts);
   for (const [place, match] of facts.matches.entries()) {
     await progress(place, facts.matches.length, `match ${match.number}`);
     checks.push(await matchCheck(inspection, facts, match, place));
     if (stated(match.verification.probability)) checks.push(probabilityCheck(match, calibrations));
   }
+  checks.push(...remadeChecks(inspection, facts), restCheck(inspection, facts));
   return checks;
 }
 
@@ -119,25 +123,49 @@ async function unvouched(inspection, own, name, proof) {
   return notChecked(name, `${UNKNOWN}: no pinned log signed its checkpoint, ${continued ? "nor the bundle's own, which continues it" : "and the bundle's own doesn't continue it"}.`);
 }
 
-async function registrationCheck(inspection, own, work) {
-  const [name, proof] = ["registration", work.registration];
-  if (!proof) return notChecked(name, "The bundle holds no log entry of the registration.");
+/** `registration` of the work, and `registration:` of each picture of it: each needs an entry of its own. */
+async function registrationChecks(inspection, own, facts) {
+  const { registration, pictures, further_registrations: further = [] } = facts.work;
+  const name = "registration";
+  const known = new Set(pictures.map((picture) => picture.digest));
+  const checks = [];
+  if (!registration) checks.push(notChecked(name, "The bundle holds no log entry of the registration."));
+  else if (further.some((proof) => !known.has(proof.opening.picture))) checks.push(failed(name, "The facts hold a registration of a picture that isn't one of the work's."));
+  else checks.push(await registrationCheck(inspection, own, name, facts, registration));
+  for (const [place, picture] of pictures.entries()) {
+    const found = [registration, ...further].find((proof) => proof && proof.opening.picture === picture.digest);
+    const numbered = `${name}:${two(place + 1)}`;
+    checks.push(found ? await registrationCheck(inspection, own, numbered, facts, found) : notChecked(numbered, "No entry of the log that the bundle holds is about this picture."));
+  }
+  return checks;
+}
+
+async function registrationCheck(inspection, own, name, facts, proof) {
   try {
-    const problem = (await logProofProblem(proof, "registration")) || registrationProblem(work, proof.opening);
+    const problem = (await logProofProblem(proof, "registration")) || registrationProblem(facts, proof);
     if (problem) return failed(name, problem);
-    const words = `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to the work and its picture.`;
-    return (await unvouched(inspection, own, name, proof)) || passed(name, words);
+    const unknown = await unvouched(inspection, own, name, proof);
+    if (unknown) return unknown;
+    if (!Object.hasOwn(proof.opening, "owner_name")) return notChecked(name, `Entry ${proof.sequence} of the log doesn't state whose registration it is.`);
+    const shown = new Set(facts.matches.filter((match) => match.work_picture === proof.opening.picture).flatMap((match) => match.sightings));
+    const [seen] = facts.sightings.filter((one) => shown.has(one.number)).map((one) => one.first_seen).sort();
+    const late = seen && seen < proof.time ? ` A copy had been seen before, at ${moment(new Date(seen))}.` : "";
+    return passed(name, `Entry ${proof.sequence} of the log, dated ${proof.time.slice(0, 10)}, commits to owner, work and picture.${late}`, { by: parseNote(proof.checkpoint).origin });
   } catch (error) {
     return checkOf(name, error);
   }
 }
 
-function registrationProblem(work, opening) {
+function registrationProblem({ owner, work }, { opening, salt }) {
+  const has = (name) => Object.hasOwn(opening, name);
   if (!work.pictures.some((picture) => picture.digest === opening.picture)) return "The log's entry is about another picture than those of the work.";
-  const told = DECLARED.filter((name) => Object.hasOwn(opening, name)).map((name) => [name, opening[name]]);
-  told.push(...DECLARED_LATER.filter((name) => work[name]).map((name) => [name, Object.hasOwn(opening, name) ? opening[name] : ""]));
-  if (Object.hasOwn(opening, "work")) told.push(["number", Number.isSafeInteger(opening.work) ? String(opening.work) : opening.work]);
-  const wrong = told.find(([name, value]) => !equal(work[name], value));
+  if (has("owner_name") && opening.owner_name !== owner.name) return "The log's entry states another owner than the facts.";
+  const isFirst = work.registration?.salt === salt;
+  const whole = isFirst && has("owner_name");
+  const told = DECLARED.filter((name) => whole || has(name)).map((name) => [name, has(name) ? opening[name] : null]);
+  told.push(...DECLARED_LATER.filter((name) => whole || (isFirst && work[name])).map((name) => [name, has(name) ? opening[name] : ""]));
+  if (has("owner_name") || has("work")) told.push(["number", Number.isSafeInteger(opening.work) ? String(opening.work) : opening.work ?? null]);
+  const wrong = told.find(([name, value]) => !equal(work[name] ?? "", value));
   return wrong ? `The log's entry states another ${wrong[0]} than the facts.` : "";
 }
 
@@ -151,7 +179,7 @@ async function sliceCheck(inspection, own, sighting) {
     const place = `record ${proof.index + 1} of ${proof.count}, entry ${proof.log.sequence} of the log`;
     const beyond = sighting.first_seen !== seen || sighting.last_seen !== seen ? " First and last seen beyond that aren't shown by it." : "";
     const words = `The crawl recorded this sighting as of ${moment(new Date(seen))}: ${place}.${beyond}`;
-    return (await unvouched(inspection, own, name, proof.log)) || passed(name, words);
+    return (await unvouched(inspection, own, name, proof.log)) || passed(name, words, { by: parseNote(proof.log.checkpoint).origin });
   } catch (error) {
     return checkOf(name, error);
   }
@@ -192,10 +220,8 @@ async function decodedPicture(inspection, file) {
 
 /** The two pictures of a match, decoded, with their full sizes. */
 async function picturesOf(inspection, facts, match) {
-  const registered = facts.work.pictures.find((one) => one.digest === match.work_picture);
-  const found = facts.sightings.find((one) => one.picture.digest === match.picture).picture;
   const decoded = [];
-  for (const picture of [found, registered]) {
+  for (const picture of [foundOf(facts, match), registeredOf(facts, match)]) {
     const shown = shownPicture(inspection, picture);
     const one = await decodedPicture(inspection, shown.file);
     if (!shown.reduced && (one.full[0] !== picture.width || one.full[1] !== picture.height))
@@ -205,10 +231,45 @@ async function picturesOf(inspection, facts, match) {
   return decoded;
 }
 
+const registeredOf = (facts, match) => facts.work.pictures.find((one) => one.digest === match.work_picture);
+const foundOf = (facts, match) => facts.sightings.find((one) => one.picture.digest === match.picture).picture;
+
+/** What a match says of mirroring, turning and areas otherwise than its alignment, or an empty string. */
+function turnProblem(facts, match) {
+  const one = match.verification;
+  const { width, height } = foundOf(facts, match);
+  if (!stated(one.transform)) {
+    const more = one.overlap_work || one.overlap_picture || one.further?.length || DRAWINGS.some((role) => stated(match[role]));
+    return one.rotation !== 0 || one.mirrored || more ? "The match states what only an alignment shows, and has none." : "";
+  }
+  const t = one.transform.flat();
+  const [x, y, weight] = move(t, width / 2, height / 2);
+  const slope = (row, column) => (t[3 * row + column] - ([x, y][row] / weight) * t[6 + column]) / weight;
+  const [a, b, c, d] = [slope(0, 0), slope(0, 1), slope(1, 0), slope(1, 1)];
+  const area = a * d - b * c;
+  if (!Number.isFinite(area) || !area) return "";
+  const sign = area < 0 ? -1 : 1;
+  const rotation = Math.round((Math.atan2((c / area) * sign, (d / area) * sign) * 180) / Math.PI);
+  const away = Math.abs(one.rotation - rotation) % 360;
+  if (area < 0 === one.mirrored && Math.min(away, 360 - away) <= 1 && -180 < one.rotation && one.rotation <= 180) return "";
+  return `The alignment gives ${rotation}° and ${area < 0 ? "a" : "no"} mirroring, not as sealed.`;
+}
+
+function sameBytesCheck(name, facts, match) {
+  const one = match.verification;
+  const [work, found] = [registeredOf(facts, match), foundOf(facts, match)];
+  const moved = stated(one.transform) && one.transform.flat().some((value, place) => value !== (place % 4 ? 0 : 1));
+  const partly = stated(one.transform) && [one.dense, one.overlap_work, one.overlap_picture].some((share) => share !== 1);
+  if (work.width !== found.width || work.height !== found.height || moved || partly) return failed(name, "Pictures with the same bytes have figures that only other pictures can have.");
+  return passed(name, "The picture seen has exactly the bytes of the registered one.");
+}
+
 async function matchCheck(inspection, facts, match, place) {
   const name = `match:${two(match.number)}`;
   const sealed = match.verification;
-  if (match.work_picture === match.picture) return passed(name, "The picture seen has exactly the bytes of the registered one.");
+  const said = turnProblem(facts, match);
+  if (said) return disproved(facts, name, said);
+  if (match.work_picture === match.picture) return sameBytesCheck(name, facts, match);
   if (!stated(sealed.transform)) return notChecked(name, "No alignment was sealed, so there is nothing to compute anew.");
   if (place >= MOST_COMPUTED) return notChecked(name, `Only the first ${MOST_COMPUTED} matches are computed anew.`);
   try {
@@ -247,6 +308,7 @@ async function readCalibration(inspection, file) {
     checkSchema(calibration, "calibration", file.file);
     checkCalibration(calibration, file.file);
     const told = { name: calibration.name, made: calibration.made, data: calibration.data, ...calibration.bounds };
+    if (stated(file.prior) || file.photographs) Object.assign(told, { prior: calibration.prior, photographs: calibration.photographs });
     if (inspection.measured.get(file.file).sha256 !== file.digest || Object.keys(told).some((field) => !equal(told[field], file[field])))
       return failed("probability", `${file.file} isn't the calibration that the facts state.`);
     return calibration;

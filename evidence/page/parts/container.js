@@ -1,28 +1,41 @@
-/* The files of a bundle: in a ZIP that anybody may have made (APPNOTE.TXT 6.3.10), or in a folder. */
+/* The files of a bundle: in a folder, or in a ZIP that anybody may have made, read by the one profile of
+   docs/bundle-format.md (APPNOTE.TXT 6.3.10): whatever two programs could read in different ways is refused. */
 
 const MAX_ENTRIES = 10000;
 const MAX_EXPANSION = 100;
 const FREE_EXPANSION = 64 << 20;
 const MAX_FILE = 512 << 20;
-const FULL32 = 0xffffffff;
-const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
+const SEGMENT = "[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?";
+const NAME = new RegExp(`^${SEGMENT}(?:/${SEGMENT})*$`);
 const RESERVED = /(?:^|\/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\/|$)/i;
-/** A folder around everything: any plain name, such as "bundle (2)", that leads nowhere else on any system. */
-const TOP = /^[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]$/;
-const JUNK = ["__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"];
+/** Any plain name, such as "bundle (2)", that leads nowhere else on any system, and a path of such names. */
+const PLAIN = "[^\\x00-\\x1f\\x7f/\\\\:]*[^\\x00-\\x1f\\x7f/\\\\: .]";
+const PATH = new RegExp(`^${PLAIN}(?:/${PLAIN})*/?$`, "u");
+const LEFT_OVER = /^(?:[^]*\/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/i;
+/** Who packed: FAT, Unix, Windows in three numbers, macOS. */
+const SYSTEMS = [0, 3, 10, 11, 14, 19];
+/** How hard was packed, sizes behind the data, names in UTF-8. */
+const DESCRIBED = 0x08;
+const FLAGS = 0x0806 | DESCRIBED;
+/** Extra fields that hold times and owners and nothing else: kind, length, and so many bytes. */
+const EXTRA = /^(?:\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})|ux\x0b\0.{11})*$/s;
 
 /** What was given is no bundle at all. */
 class NoBundle extends Error {}
 
-const isJunk = (name) => name.split("/").some((part) => JUNK.includes(part) || part.startsWith("._"));
-
 /** Names that can lie side by side in a folder on any system. */
 function checkNames(names, what) {
+  for (const name of names)
+    if (name.length > 200 || !NAME.test(name) || RESERVED.test(name))
+      throw new Broken(`${what} has a name that a bundle can't have: ${JSON.stringify(name.slice(0, 80))}.`);
+  checkPlaces(names, what);
+}
+
+/** No two names (those of folders end with "/") lead to one place on any system. */
+function checkPlaces(names, what) {
   const seen = new Set();
   const folders = new Set();
   for (const name of names) {
-    if (name.length > 200 || !NAME.test(name) || RESERVED.test(name))
-      throw new Broken(`${what} has a name that a bundle can't have: ${JSON.stringify(name.slice(0, 80))}.`);
     const folded = name.toLowerCase();
     if (seen.has(folded)) throw new Broken(`${what} has the name ${name} twice.`);
     seen.add(folded);
@@ -32,30 +45,35 @@ function checkNames(names, what) {
   for (const name of seen) if (folders.has(name)) throw new Broken(`${what} has ${name} both as a file and as a folder.`);
 }
 
-/** Leave out folders and what file managers add, and take off one folder around everything. */
+/** The bundle's files, without a folder around everything in a ZIP, what is unusual, and what file managers left. */
 function tidy(entries, what) {
-  const remarks = entries.filter((entry) => isJunk(entry.name)).map((entry) => `${entry.name} was left by a file manager`);
-  let files = entries.filter((entry) => !entry.name.endsWith("/") && !isJunk(entry.name));
+  const isZip = what === "The ZIP";
+  if (isZip) checkPlaces(entries.map((entry) => entry.name), what);
+  const all = entries.filter((entry) => !entry.name.endsWith("/"));
+  const leftOver = all.filter((entry) => LEFT_OVER.test(entry.name));
+  let files = all.filter((entry) => !LEFT_OVER.test(entry.name));
+  const remarks = [];
   const tops = new Set(files.map((entry) => entry.name.split("/")[0]));
   const [top] = tops;
-  if (tops.size === 1 && TOP.test(top) && files.some((entry) => entry.name === `${top}/bagit.txt`)) {
+  if (isZip && tops.size === 1 && files.some((entry) => entry.name === `${top}/bagit.txt`)) {
     files = files.map((entry) => ({ ...entry, name: entry.name.slice(top.length + 1) }));
     remarks.push("everything lies in a folder of its own");
   }
   checkNames(files.map((entry) => entry.name), what);
-  return { files, remarks };
+  return { files, remarks, leftOver };
 }
 
 /** A folder, as the browser gives it: files with their paths. */
 class FolderBundle {
   constructor(name, files) {
     if (files.length > MAX_ENTRIES) throw new Broken(`The folder has more than ${MAX_ENTRIES} files.`);
+    if (!files.some((entry) => entry.name === "bagit.txt")) throw new NoBundle(`${name} is a folder without bagit.txt. Choose the folder that holds bagit.txt.`);
     const tidied = tidy(files, "The folder");
     this.title = name;
     this.files = new Map(tidied.files.map((entry) => [entry.name, entry.file]));
-    if (!this.files.has("bagit.txt")) throw new NoBundle(`${name} is a folder without bagit.txt. Choose the folder that holds bagit.txt.`);
     this.names = [...this.files.keys()].sort();
     this.remarks = tidied.remarks;
+    this.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
   }
 
   size(name) {
@@ -77,17 +95,19 @@ async function wholeFile(file, name, limit) {
   return new Uint8Array(await file.arrayBuffer());
 }
 
-/** A ZIP, read by its central directory, within limits, and without trusting a checksum. */
+/** A ZIP, read by its central directory, within limits. */
 class ZipBundle {
   static async open(file) {
     const bundle = new ZipBundle();
     bundle.title = file.name;
     bundle.file = file;
     const entries = await bundle.readDirectory();
-    const tidied = tidy(entries, "The ZIP");
-    const total = tidied.files.reduce((sum, entry) => sum + entry.size, 0);
+    const total = entries.reduce((sum, entry) => sum + entry.size, 0);
     if (total > FREE_EXPANSION + MAX_EXPANSION * file.size)
       throw new Broken(`The ZIP of ${file.size} bytes would unpack to ${total}, which no bundle does.`);
+    const tidied = tidy(entries, "The ZIP");
+    for (const entry of tidied.leftOver) await bundle.unpacked(entry, MAX_FILE);
+    bundle.leftOver = tidied.leftOver.map((entry) => entry.name).sort();
     bundle.entries = new Map(tidied.files.map((entry) => [entry.name, entry]));
     bundle.names = [...bundle.entries.keys()].sort();
     bundle.remarks = tidied.remarks;
@@ -99,11 +119,15 @@ class ZipBundle {
   }
 
   async read(name, limit = MAX_FILE) {
-    const entry = this.entries.get(name);
-    if (entry.size > limit) throw new Unchecked(`${name} has ${entry.size} bytes, more than this page reads; use the Python verifier.`);
+    return this.unpacked(this.entries.get(name), limit);
+  }
+
+  async unpacked(entry, limit) {
+    if (entry.size > limit) throw new Unchecked(`${entry.name} has ${entry.size} bytes, more than this page reads; use the Python verifier.`);
     const packed = this.file.slice(entry.data, entry.data + entry.packed);
     const bytes = entry.method === 0 ? new Uint8Array(await packed.arrayBuffer()) : await unpack(packed, entry);
-    if (bytes.length !== entry.size) throw new Broken(`${name} doesn't hold the ${entry.size} bytes that the ZIP declares.`);
+    if (bytes.length !== entry.size) throw new Broken(`${entry.name} doesn't hold the ${entry.size} bytes that the ZIP declares.`);
+    if (crc32(bytes) !== entry.crc) throw new Broken(`${entry.name} doesn't have the CRC-32 that the ZIP declares.`);
     return bytes;
   }
 
@@ -134,109 +158,121 @@ class ZipBundle {
   }
 
   async readDirectory() {
-    const { end, start, shift } = await this.findDirectory();
-    if (end - start > MAX_ENTRIES * 1024) throw new Broken("The ZIP's directory is larger than any bundle's.");
-    const raw = await this.bytes(start, end - start);
+    const [start, count] = await this.readEnd();
+    const raw = await this.bytes(start, this.file.size - start);
+    const marks = { 0x0201: 0, 0x0605: 0, 0x0606: 0, 0x0706: 0 };
+    for (let place = 0; place + 4 <= raw.length; place++)
+      if (raw[place] === 0x50 && raw[place + 1] === 0x4b && (raw[place + 2] | (raw[place + 3] << 8)) in marks) marks[raw[place + 2] | (raw[place + 3] << 8)]++;
+    if (marks[0x0201] !== count || marks[0x0605] !== 1 || marks[0x0606] || marks[0x0706]) throw differs("has a directory with other structures inside");
     const entries = [];
+    const directory = raw.subarray(0, raw.length - 22);
     let place = 0;
-    while (place + 46 <= raw.length && new DataView(raw.buffer, place).getUint32(0, true) === 0x02014b50) {
-      const entry = readDirectoryEntry(raw, place);
-      entry.offset += shift;
-      entries.push(entry);
-      place = entry.next;
-      if (entries.length > MAX_ENTRIES) throw new Broken(`The ZIP has more than ${MAX_ENTRIES} files.`);
+    for (let number = 0; number < count; number++) {
+      entries.push(readDirectoryEntry(directory, place));
+      place = entries[number].next;
     }
-    await this.placeFiles(entries.filter((entry) => !entry.name.endsWith("/")), start);
+    if (place !== directory.length) throw differs("has something between its directory and its end");
+    await this.placeFiles(entries, start);
     return entries;
   }
 
-  async findDirectory() {
+  /** Where the directory starts, and of how many members. */
+  async readEnd() {
     const length = this.file.size;
     const tail = await this.bytes(Math.max(0, length - 22 - 0xffff), 22 + 0xffff);
-    let found = tail.length - 4;
-    while (found >= 0 && !(tail[found] === 0x50 && tail[found + 1] === 0x4b && tail[found + 2] === 5 && tail[found + 3] === 6)) found--;
-    if (found < 0 && hex(await this.bytes(0, 4)) !== "504b0304") throw new NoBundle(`${this.title} isn't a ZIP. Give the ZIP as it was downloaded, or the folder that holds bagit.txt.`);
-    if (found < 0 || found + 22 > tail.length) throw new Broken("The ZIP's end is missing or damaged.");
-    const fields = new DataView(tail.buffer, found);
-    let end = length - tail.length + found;
-    let size = fields.getUint32(12, true);
-    let offset = fields.getUint32(16, true);
-    if (size === FULL32 || offset === FULL32) [end, size, offset] = await this.readEnd64(end);
-    for (const start of [offset, end - size])
-      if (start >= 0 && start <= end - 46 && (await this.view(start, 4)).getUint32(0, true) === 0x02014b50)
-        return { end, start, shift: start === end - size ? start - offset : 0 };
-    throw new Broken("The ZIP's directory can't be found.");
+    const isEnd = (at) => at >= 0 && tail[at] === 0x50 && tail[at + 1] === 0x4b && tail[at + 2] === 5 && tail[at + 3] === 6;
+    if (hex(await this.bytes(0, 4)) !== "504b0304" && !tail.some((_, at) => isEnd(at)))
+      throw new NoBundle(`${this.title} isn't a ZIP. Give the ZIP as it was downloaded, or the folder that holds bagit.txt.`);
+    if (!isEnd(tail.length - 22)) throw new Broken("The ZIP's end is missing or damaged, or something follows it.");
+    const view = new DataView(tail.buffer, tail.length - 22);
+    const [disk, firstDisk, here, count] = [4, 6, 8, 10].map((at) => view.getUint16(at, true));
+    const [size, start, comment] = [view.getUint32(12, true), view.getUint32(16, true), view.getUint16(20, true)];
+    if (size > MAX_ENTRIES * 1024) throw new Broken("The ZIP's directory is larger than any bundle's.");
+    if (count > MAX_ENTRIES) throw new Broken(`The ZIP has more than ${MAX_ENTRIES} files.`);
+    if (!count || disk || firstDisk || here !== count || comment || start + size !== length - 22) throw differs("has an end that doesn't fit its directory");
+    return [start, count];
   }
 
-  async readEnd64(end) {
-    const locator = await this.view(Math.max(0, end - 20), 20);
-    if (locator.byteLength === 20 && locator.getUint32(0, true) === 0x07064b50) {
-      const place = Number(locator.getBigUint64(8, true));
-      const fields = await this.view(place, 56);
-      if (fields.byteLength === 56 && fields.getUint32(0, true) === 0x06064b50)
-        return [place, Number(fields.getBigUint64(40, true)), Number(fields.getBigUint64(48, true))];
-    }
-    throw new Broken("The ZIP's end for large files is damaged.");
-  }
-
-  /** Where each file's bytes begin; files that overlap or end outside could be read in two ways. */
+  /** Where each file's bytes begin: members lie back to back in the directory's order, from the first byte on. */
   async placeFiles(entries, limit) {
     let reached = 0;
-    for (const entry of [...entries].sort((one, other) => one.offset - other.offset)) {
+    for (const entry of entries) {
       const shown = JSON.stringify(entry.name.slice(0, 80));
       if (entry.offset < reached) throw new Broken(`The ZIP has files that overlap: ${shown}.`);
-      if (entry.offset > limit) throw new Broken(`The ZIP has a file that lies outside of it: ${shown}.`);
-      const head = await this.view(entry.offset, 30);
-      if (head.byteLength !== 30 || head.getUint32(0, true) !== 0x04034b50) throw new Broken(`The ZIP's own header of ${shown} is damaged.`);
-      entry.data = entry.offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
+      if (entry.offset > reached) throw differs(`has a gap before ${shown}, or another order in its directory`);
+      entry.data = await this.readHeader(entry, shown);
       reached = entry.data + entry.packed;
+      if (entry.flags & DESCRIBED) {
+        const [mark, ...stated] = words(await this.view(reached, 16), [0, 4, 8, 12]);
+        if (mark !== 0x08074b50 || !agree(stated, entry)) throw differs(`says something else of ${shown} behind its bytes`);
+        reached += 16;
+      }
       if (reached > limit) throw new Broken(`The ZIP has a file that ends outside of it: ${shown}.`);
     }
+    if (reached !== limit) throw differs("has a gap before its directory");
+  }
+
+  /** Where the packed bytes begin, behind a header that says what the directory says. */
+  async readHeader(entry, shown) {
+    const head = await this.view(entry.offset, 30);
+    if (head.byteLength !== 30 || head.getUint32(0, true) !== 0x04034b50) throw new Broken(`The ZIP's own header of ${shown} is damaged.`);
+    const [nameLength, extraLength] = [head.getUint16(26, true), head.getUint16(28, true)];
+    const rest = await this.bytes(entry.offset + 30, nameLength + extraLength);
+    const alike = same(new Uint8Array(head.buffer, 4, 10), entry.fields) && same(rest.subarray(0, nameLength), entry.rawName);
+    const whole = rest.length === nameLength + extraLength && isTimes(rest.subarray(nameLength));
+    if (!alike || !whole || !agree(words(head, [14, 18, 22]), entry, entry.flags & DESCRIBED))
+      throw differs(`says one thing of ${shown} before its bytes and another in its directory`);
+    return entry.offset + 30 + rest.length;
   }
 }
+
+const differs = (what) => new Broken(`The ZIP ${what}, which programs read in different ways; unpack it and check the folder.`);
+const words = (view, places) => places.map((at) => (at + 4 <= view.byteLength ? view.getUint32(at, true) : -1));
+const agree = (stated, { crc, packed, size }, mayLack = 0) => [crc, packed, size].every((value, at) => stated[at] === value || (mayLack && stated[at] === 0));
 
 function readDirectoryEntry(raw, place) {
-  const fields = new DataView(raw.buffer, place);
-  const nameEnd = place + 46 + fields.getUint16(28, true);
-  const extraEnd = nameEnd + fields.getUint16(30, true);
-  const name = entryName(raw.subarray(place + 46, nameEnd));
+  const fields = new DataView(raw.buffer, place, Math.max(0, raw.length - place));
+  if (fields.byteLength < 46 || fields.getUint32(0, true) !== 0x02014b50) throw differs("has a damaged directory");
+  const [version, flags, method, nameLength, extraLength, comment, disk] = [6, 8, 10, 28, 30, 32, 34].map((at) => fields.getUint16(at, true));
+  const [crc, packed, size, attributes, offset] = words(fields, [16, 20, 24, 38, 42]);
+  const nameEnd = place + 46 + nameLength;
+  const next = nameEnd + extraLength;
+  const rawName = raw.subarray(place + 46, nameEnd);
+  const name = entryName(rawName);
+  const entry = { name, rawName, flags, method, crc, packed, size, offset, next, fields: raw.subarray(place + 6, place + 16) };
   const shown = JSON.stringify(name.slice(0, 80));
-  if (fields.getUint16(8, true) & 0x2041) throw new Broken(`The ZIP has an encrypted file: ${shown}.`);
-  if (fields.getUint16(4, true) >> 8 === 3 && ((fields.getUint32(38, true) >>> 16) & 0o170000) === 0o120000)
-    throw new Broken(`The ZIP has a link instead of a file: ${shown}.`);
-  const method = fields.getUint16(10, true);
-  if (method !== 0 && method !== 8) throw new Broken(`${shown} is packed by method ${method}, which isn't read here; unpack the ZIP first.`);
-  const [size, packed, offset] = largeValues(raw.subarray(nameEnd, extraEnd), [24, 20, 42].map((at) => fields.getUint32(at, true)));
-  return { name, method, size, packed, offset, next: extraEnd + fields.getUint16(32, true) };
+  if (next > raw.length || comment || disk || !isTimes(raw.subarray(nameEnd, next))) throw differs(`says more of ${shown} than times and owners`);
+  if (flags & 0x2041) throw new Broken(`The ZIP has an encrypted file: ${shown}.`);
+  if (method !== 0 && method !== 8) throw new Broken(`${shown} is packed by method ${method}; unpack the ZIP and check the folder.`);
+  if (flags & ~FLAGS || version > 20 || !SYSTEMS.includes(fields.getUint8(5))) throw differs(`wants more of its readers for ${shown} than plain unpacking`);
+  if (flags & DESCRIBED && method === 0) throw differs(`doesn't say before its bytes where ${shown} ends`);
+  if (method === 0 && packed !== size) throw differs(`states two sizes of ${shown}`);
+  checkMode(entry, attributes, shown);
+  return entry;
 }
 
-/** A member's name; older programs write names in other encodings, of which none is a bundle's. */
+/** A name that ends with a slash is a folder, and no other is; links and devices are neither. */
+function checkMode({ name, packed }, attributes, shown) {
+  const isFolder = name.endsWith("/");
+  const kind = (attributes >>> 16) & 0o170000;
+  if (kind === 0o120000) throw new Broken(`The ZIP has a link instead of a file: ${shown}.`);
+  if ((kind && kind !== (isFolder ? 0o040000 : 0o100000)) || (!isFolder && attributes & 0x18) || (isFolder && packed))
+    throw differs(`has ${shown} both as a file and as something else`);
+}
+
+/** A member's name: UTF-8, and leading nowhere else on any system. */
 function entryName(bytes) {
+  let name;
   try {
-    return textOf(bytes, "A name");
+    name = textOf(bytes, "A name");
   } catch {
-    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    throw differs("has a name that isn't UTF-8");
   }
+  if (!PATH.test(name) || name.startsWith("\ufeff")) throw new Broken(`The ZIP has a name that a bundle can't have: ${JSON.stringify(name.slice(0, 80))}.`);
+  return name;
 }
 
-/** Size, packed size and offset, with those that stand in the ZIP64 extra field put in (APPNOTE.TXT 4.5.3). */
-function largeValues(extra, values) {
-  const view = new DataView(extra.buffer, extra.byteOffset, extra.length);
-  let place = 0;
-  while (place + 4 <= extra.length) {
-    const length = view.getUint16(place + 2, true);
-    if (view.getUint16(place, true) === 1) {
-      let at = place + 4;
-      for (let index = 0; index < 3; index++)
-        if (values[index] === FULL32 && at + 8 <= Math.min(place + 4 + length, extra.length)) {
-          values[index] = Number(view.getBigUint64(at, true));
-          at += 8;
-        }
-    }
-    place += 4 + length;
-  }
-  return values;
-}
+const isTimes = (extra) => EXTRA.test(Array.from(extra, (byte) => String.fromCharCode(byte)).join(""));
 
 async function unpack(packed, entry) {
   const reader = packed.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();

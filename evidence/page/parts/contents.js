@@ -116,7 +116,11 @@ function checkListing({ manifest, bundle, withheld, large }) {
   }
   if (large.size) return notChecked("files", `${some([...large.keys()])} is too large for this page; use the Python verifier.`);
   const held = withheld.size ? `; withheld from this copy: ${some([...withheld].sort())}` : "";
-  return passed("files", `All ${listed.size - withheld.size} sealed files are there, and no other${held}.`);
+  const told = `All ${listed.size - withheld.size} sealed files are there${held}`;
+  const beside = bundle.leftOver.length
+    ? `; beside the bundle lie ${bundle.leftOver.length} that a file manager left and nobody vouches for: ${some(bundle.leftOver)}`
+    : ", and no other outside of proofs/";
+  return passed("files", `${told}${beside}.`);
 }
 
 function checkFile({ measured, withheld, broken, large }, file) {
@@ -178,7 +182,7 @@ async function checkContainer({ bundle, measured, broken, large }, others) {
   const written = await bundle.isAsWritten(measured);
   if (written === null) return notChecked("container", "An unpacked folder has no container to compare.");
   if (written) return passed("container", "The ZIP is byte for byte the one that these contents give.");
-  const remarks = bundle.remarks.length ? ` (${bundle.remarks.slice(0, 3).join("; ")})` : "";
+  const remarks = bundle.remarks.length ? ` (${bundle.remarks.join("; ")})` : "";
   if (others.some((check) => check.state === "failed")) return failed("container", `The ZIP isn't the one that was written${remarks}, and other checks failed too.`);
   return passed("container", `container changed, evidence intact: the ZIP isn't the one that was written${remarks}.`);
 }

@@ -64,7 +64,19 @@ async function verifyEd25519Here(key, signature, message) {
   return mod(left[0] * right[2]) === mod(right[0] * left[2]) && mod(left[1] * right[2]) === mod(right[1] * left[2]);
 }
 
+const ORDER_8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
+/** The y of all eight points whose order divides 8: one signature by such a key holds for many messages. */
+const SMALL_ORDER = new Set([0n, 1n, P - 1n, ORDER_8, P - ORDER_8]);
+
+/** Whether 32 bytes are the one encoding of a y (RFC 8032, 5.1.2), and not that of a point of small order. */
+function isSoundPoint(bytes) {
+  const y = littleEndian(bytes) & ((1n << 255n) - 1n);
+  return bytes.length === 32 && y < P && !SMALL_ORDER.has(y);
+}
+
+/** Whether a signature holds, strictly: sound points, and S below the group's order. */
 async function verifyEd25519(key, signature, message) {
+  if (!isSoundPoint(key) || signature.length !== 64 || !isSoundPoint(signature.slice(0, 32)) || littleEndian(signature.slice(32)) >= L) return false;
   try {
     const imported = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
     return await crypto.subtle.verify({ name: "Ed25519" }, imported, signature, message);

@@ -75,7 +75,7 @@ function noteSignature(line) {
 async function parseVerifierKey(vkey) {
   const [name, identity, ...rest] = vkey.split("+");
   const raw = fromBase64(rest.join("+"));
-  if (!name || !raw || raw.length !== 33 || raw[0] !== 1) return null;
+  if (!name || !raw || raw.length !== 33 || raw[0] !== 1 || !isSoundPoint(raw.slice(1))) return null;
   const keyId = (await sha256(concat(utf8(`${name}\n`), raw))).slice(0, 4);
   return hex(keyId) === identity ? { name, keyId, key: raw.slice(1) } : null;
 }

@@ -28,6 +28,7 @@ async function signatureCheck(inspection) {
 
 async function keyCheck(inspection) {
   const { key, matter } = inspection.manifest;
+  if (!isSoundPoint(fromHex(key.public))) return failed("key", "The manifest's key is a point of small order, or isn't in its one form (RFC 8032).");
   const spki = toBase64(concat(fromHex(ED25519_SPKI), fromHex(key.public)));
   const expected = { "proofs/key.json": canonical(key), "proofs/key.pem": utf8(`-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`) };
   for (const [name, bytes] of Object.entries(expected))
@@ -39,7 +40,7 @@ async function keyCheck(inspection) {
   const pinned = pinnedKey(inspection.trust, key.public, "sealing");
   if (!pinned) return notChecked("key", `${UNKNOWN}: no pinned owner has the key ${key.public.slice(0, 16)}.`);
   if (pinned.owner !== matter.owner) return failed("key", `The key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
-  return passed("key", `Pinned as the sealing key of ${pinned.owner}, held by the ${key.holder}.`, developmentOf(pinned));
+  return passed("key", `Pinned as the sealing key of ${pinned.owner}, held by the ${key.holder}.`, { by: pinned.owner, ...developmentOf(pinned) });
 }
 
 /** `entry`, `inclusion`, `checkpoint` and `consistency`. */
@@ -84,16 +85,17 @@ async function entryCheck(inspection, proof) {
 /** Whether the commitment of an entry is that of its salt and opening. */
 const opens = async (proof) => hex(await sha256(concat(fromHex(proof.salt), canonical(proof.opening)))) === proof.commitment;
 
-/** Whether an entry lies under a checkpoint's root. */
+/** The leaf of an entry, and whether it lies under a checkpoint's root. */
+const leafOf = (proof) => leafHash(canonical({ commitment: proof.commitment, time: proof.time, type: proof.type }));
+
 async function isUnder(proof, note) {
-  const leaf = await leafHash(canonical({ commitment: proof.commitment, time: proof.time, type: proof.type }));
-  return proof.size === note.size && isIncluded(leaf, proof.sequence, note.size, proof.path.map(fromHex), note.root);
+  return proof.size === note.size && isIncluded(await leafOf(proof), proof.sequence, note.size, proof.path.map(fromHex), note.root);
 }
 
 async function noteCheck(trust, name, note) {
   try {
     const log = await pinnedLogOf(note, trust);
-    return passed(name, `Signed by the pinned key of ${note.origin}: ${note.size} entries.`, developmentOf(log));
+    return passed(name, `Signed by the pinned key of ${note.origin}: ${note.size} entries.`, { by: note.origin, ...developmentOf(log) });
   } catch (error) {
     return checkOf(name, error);
   }
@@ -101,7 +103,7 @@ async function noteCheck(trust, name, note) {
 
 /** Every log proof that the facts hold, by the name of its check. */
 function proofsInFacts(facts) {
-  const proofs = facts.work.registration ? [["registration", facts.work.registration]] : [];
+  const proofs = [facts.work.registration, ...(facts.work.further_registrations || [])].filter(Boolean).map((proof) => ["registration", proof]);
   for (const one of facts.sightings) if (one.slice) proofs.push([`slice:${two(one.number)}`, one.slice.log]);
   return proofs;
 }
@@ -165,14 +167,14 @@ async function checkWitnesses(inspection, facts, logged) {
     if (inspection.has(CHECKPOINT)) subjects.set(hex(await sha256(utf8(await readCheckpoint(inspection)))), `${unrelated}checkpoint`);
     subjects.set(inspection.seal, "manifest");
   } catch (error) {
-    return { checks: [checkOf("anchors", error), notChecked("time", "The list of receipts can't be read.")], logged: null };
+    return { checks: [checkOf("anchors", error), notChecked("time", "The list of receipts can't be read.")], logged: null, pairs: [] };
   }
   const unread = checkUnread(inspection, records);
   const checks = [];
   for (const record of records) checks.push({ subject: subjects.get(record.digest), check: await anchorCheck(inspection, record, subjects) });
-  const earliest = (pattern) => timeCheck(checks.filter(({ subject }) => pattern.test(subject)).map(({ check }) => check));
-  const time = earliest(/^(manifest$|checkpoint$|later checkpoint)/);
-  return { checks: [...unread, ...checks.map(({ check }) => check), time], logged: earliest(/^(checkpoint$|later checkpoint)/).time || null };
+  const earliest = (pattern, asked) => timeCheck(checks.filter(({ subject }) => pattern.test(subject)).map(({ check }) => check), asked);
+  const time = earliest(/^(manifest$|checkpoint$|later checkpoint)/, inspection.trust.requires?.witnesses ?? 1);
+  return { checks: [...unread, ...checks.map(({ check }) => check), time], logged: earliest(/^(checkpoint$|later checkpoint)/, 1).time || null, pairs: checks };
 }
 
 /** `proofs`, when some file under `proofs/` is read by no check: nobody vouches for it. */
@@ -210,33 +212,37 @@ async function receiptCheck(inspection, record, subjects) {
     const material = await materialOf(inspection, record);
     if (record.kind === "rfc3161") {
       const helpers = material.filter(([file]) => file.startsWith("certificate-")).map(([, bytes]) => bytes);
-      const { authority, time } = await checkReply(proof, record.digest, helpers, inspection.trust);
-      return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}.`, { time, ...developmentOf(authority) });
+      const { authority, time, latest } = await checkReply(proof, record.digest, helpers, inspection.trust);
+      const bound = latest > time ? `: it existed no later than ${moment(latest)}.` : ".";
+      return passed(name, `${authority.name} (RFC 3161) stamped the ${what} at ${moment(time)}${bound}`, { time: latest, by: authority.name, ...developmentOf(authority) });
     }
     if (record.kind === "evm") {
       const { ledger, number, time } = checkLedger(proof, record.digest, inspection.trust);
-      return passed(name, `Block ${number} of ${ledger.name}, dated ${moment(time)}, holds a log of the ${what}.`, { time, ...developmentOf(ledger) });
+      return passed(name, `Block ${number} of ${ledger.name}, dated ${moment(time)}, holds a log of the ${what}.`, { time, by: ledger.name, ...developmentOf(ledger) });
     }
     if (record.kind !== "opentimestamps") return notChecked(name, `This page doesn't read receipts of the kind ${JSON.stringify(record.kind.slice(0, 40))}; use the Python verifier.`);
-    const headers = new Map(material.map(([file, bytes]) => [/^block-([0-9]{1,9})\.header$/.exec(file), bytes]).filter(([match]) => match).map(([match, bytes]) => [Number(match[1]), bytes]));
+    const headers = new Map(material.map(([file, bytes]) => [/^block-(0|[1-9][0-9]{0,8})\.header$/.exec(file), bytes]).filter(([match]) => match).map(([match, bytes]) => [Number(match[1]), bytes]));
     const { chain, height, time, others } = await checkBlocks(proof, record.digest, headers, inspection.trust);
     const also = others.length ? ` The proof also names ${others.join(", ").slice(0, 200)}, which isn't needed.` : "";
     const dated = `dated ${moment(time)} (the clocks of blocks are right within some two hours)`;
     const latest = new Date(time.getTime() + CLOCKS);
-    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}: it existed no later than ${moment(latest)}.${also}`, { time: latest, ...developmentOf(chain) });
+    return passed(name, `Block ${height} of ${chain.name}, ${dated}, attests the ${what}: it existed no later than ${moment(latest)}.${also}`, { time: latest, by: chain.name, ...developmentOf(chain) });
   } catch (error) {
     return checkOf(name, error);
   }
 }
 
-/** The earliest time that a pinned witness states for the whole; a witness with legal weight goes first. */
-function timeCheck(checks) {
+/** The earliest time that a pinned witness states for the whole, one with legal weight first; passed when so many different ones state one. */
+function timeCheck(checks, asked) {
   const good = checks.filter((check) => check.time);
   if (!good.length) {
     const kinds = checks.length ? `${UNKNOWN}: no receipt of ${checks.length} is by a pinned witness` : "no receipt of this seal is there";
     return notChecked("time", `${kinds}, so nothing shows since when it exists.`);
   }
   const [first] = good.sort((one, other) => Boolean(one.development) - Boolean(other.development) || one.time - other.time);
-  const { time, development } = first;
-  return passed("time", `All of it existed no later than ${moment(time)} (${first.name.split(":")[1]}).`, { time, ...(development ? { development } : {}) });
+  const { time, development, by } = first;
+  const sentence = `All of it existed no later than ${moment(time)} (${first.name.split(":")[1]}).`;
+  const count = new Set(good.map((one) => one.by)).size;
+  const few = ` ${count} pinned witnesses state a time, and the trust list asks for ${asked}.`;
+  return { ...(count < asked ? notChecked("time", sentence + few) : passed("time", sentence)), time, by, ...(development ? { development } : {}) };
 }

@@ -17,12 +17,13 @@ const plain = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-
 
 const LABELS = { passed: "passed", failed: "FAILED", "not checked": "not checked" };
 const MEANINGS = {
-  complete: "Exit code 0: bytes, signature, place in the log and at least one pinned witness of time passed, and nothing failed.",
+  complete: "Exit code 0: every grade that the trust list asks for passed, and nothing failed.",
   failed: "Exit code 1: at least one check failed.",
-  incomplete: "Exit code 4: nothing failed, but the minimum isn't there. It shows less than a complete bundle does.",
+  incomplete: "Exit code 4: nothing failed, but a grade isn't there that the trust list asks for. It shows less than a complete bundle does.",
 };
 
-async function run(open, title) {
+/** Check bundles, one after the other: `opens` holds `[open, title]` of each. */
+async function run(...opens) {
   const number = ++running;
   const isOld = () => number !== running;
   $("result").replaceChildren();
@@ -35,42 +36,60 @@ async function run(open, title) {
     tell(`Checking ${place + 1} of ${count}: ${plain(name)}`);
     await new Promise((resolve) => setTimeout(resolve));
   };
-  try {
-    const bundle = await open();
-    const result = await checkBundle(bundle, trust, progress);
-    if (!isOld()) showResult(bundle.title, result);
-  } catch (error) {
-    if (!isOld()) showRefusal(title, error);
+  const [sheets, outcomes, views] = [[], [], []];
+  for (const [open, title] of opens) {
+    try {
+      const bundle = await open();
+      const result = await checkBundle(bundle, trust, progress);
+      if (isOld()) return;
+      const [outcome, ...sheet] = resultSheet(bundle.title, result);
+      outcomes.push(outcome);
+      sheets.push(...sheet);
+      views.push(...result.views);
+    } catch (error) {
+      if (isOld()) return;
+      const [outcome, ...sheet] = refusalSheet(title, error);
+      outcomes.push(outcome);
+      sheets.push(...sheet);
+    }
   }
+  const splits = opens.length > 1 ? splitViews(views).map(splitSheet) : [];
+  const worst = ["failed", "no-bundle", "incomplete", "complete"].find((one) => outcomes.includes(one));
+  tell("Done.");
+  $("result").setAttribute("data-outcome", splits.length ? "failed" : worst);
+  $("result").replaceChildren(...splits, ...sheets);
+  $("result").firstChild.focus();
+}
+
+/** Two heads of one log that contradict each other, with both signed notes. */
+function splitSheet({ views, sentence }) {
+  const notes = views.flatMap((view) => [make("p", { class: "title" }, plain(view.bundle)), make("pre", {}, plain(view.note))]);
+  return make("section", { class: "banner failed", tabindex: "-1", "aria-label": "Split view", "data-check": "split-view", "data-state": "failed" }, make("h2", {}, "Two heads of one log"), make("p", {}, plain(sentence)), ...notes);
 }
 
 function tell(text) {
   $("status").textContent = text;
 }
 
-function showRefusal(title, error) {
+/** The outcome, and what is shown of what can't be read. */
+function refusalSheet(title, error) {
   const isNone = error instanceof NoBundle;
   const known = isNone || error instanceof Broken || error instanceof Unchecked;
   const sentence = known ? error.message : "The bundle can't be read.";
   const checks = isNone ? [] : [failed("container", sentence)];
   const outcome = isNone ? "no-bundle" : "failed";
-  tell("Done.");
-  $("result").setAttribute("data-outcome", outcome);
   const meaning = isNone ? "Exit code 2: this is no bundle." : MEANINGS.failed;
-  $("result").replaceChildren(banner(outcome, plain(title), plain(sentence), meaning), ...(checks.length ? [table(checks)] : []));
-  $("result").firstChild.focus();
+  return [outcome, banner(outcome, plain(title), plain(sentence), meaning), ...(checks.length ? [table(checks)] : [])];
 }
 
-function showResult(title, { checks, seal, withheld, inspection, facts }) {
-  const verdict = verdictOf(checks, withheld);
-  tell("Done.");
+/** The outcome, and what is shown of a bundle. */
+function resultSheet(title, { checks, seal, withheld, inspection, facts, times: stated }) {
+  const verdict = verdictOf(checks, withheld, trust, stated);
   const sheet = [banner(verdict.outcome, plain(title), plain(verdict.sentence), MEANINGS[verdict.outcome])];
   sheet.push(make("p", { class: "seal" }, make("span", {}, "Seal digest"), make("code", {}, seal || "unknown")));
   if (facts) sheet.push(matter(facts));
-  sheet.push(times(checks), ...(facts ? overlays(inspection, facts, checks) : []), make("h2", {}, "Checks"), table(checks), saving(title, seal, verdict, checks));
-  $("result").setAttribute("data-outcome", verdict.outcome);
-  $("result").replaceChildren(...sheet);
-  $("result").firstChild.focus();
+  sheet.push(gradesTable(verdict.grades), times(checks, stated), ...(facts ? overlays(inspection, facts, checks) : []), make("h2", {}, "Checks"), table(checks), saving(title, seal, verdict, checks, stated));
+  return [verdict.outcome, ...sheet];
 }
 
 function banner(outcome, title, sentence, meaning) {
@@ -88,14 +107,23 @@ function matter(facts) {
   return make("section", {}, make("h2", {}, "What the sealed record says"), make("p", { class: "small" }, "Recorded by the software or declared by the owner; the checks say what follows from it."), list);
 }
 
-/** The witnesses of time, earliest first. */
-function times(checks) {
+/** What was shown, by subject, and who vouches for it. */
+function gradesTable(grades) {
+  const rows = grades.map(({ name, state, by, required }) => make("tr", { class: state.replace(" ", "-"), "data-grade": name, "data-state": state },
+    make("th", { scope: "row" }, name), make("td", { class: "state" }, required || state === "passed" ? LABELS[state] : "not shown, not asked for"), make("td", {}, plain(by))));
+  return make("section", {}, make("h2", {}, "What is shown, and who vouches for it"), make("table", {}, make("tbody", {}, ...rows)));
+}
+
+/** The witnesses of time, earliest first, and on whose word the other times rest. */
+function times(checks, stated) {
   const anchors = checks.filter((check) => check.name.startsWith("anchor:"));
   const list = make("ul", { class: "times" });
   for (const check of anchors.sort((one, other) => (one.time || Infinity) - (other.time || Infinity)))
     list.append(make("li", { class: state(check) }, make("strong", {}, check.time ? moment(check.time) : LABELS[check.state]), ` ${plain(check.sentence)}`, ...label(check)));
   if (!anchors.length) list.append(make("li", {}, "The bundle holds no receipt of a witness."));
-  return make("section", {}, make("h2", {}, "When it existed"), list);
+  const others = stated.filter((one) => !checks.some((check) => check.by === one.rests_on && check.time)).map((one) => make("li", {}, plain(one.time instanceof Date ? inWords(one) : `${one.of} ${one.time}, as declared`)));
+  const rest = make("details", {}, make("summary", {}, `${others.length} times that no witness states`), make("ul", { class: "times" }, ...others));
+  return make("section", {}, make("h2", {}, "When it existed"), list, rest);
 }
 
 const state = (check) => check.state.replace(" ", "-");
@@ -188,11 +216,12 @@ function canvasOf(pixels, width, height) {
 }
 
 /** The result as JSON, with the names that `evidence verify --json` has. */
-function saving(title, seal, verdict, checks) {
+function saving(title, seal, verdict, checks, stated) {
   const iso = (time) => time.toISOString().replace(/\.(\d{3})Z$/, ".$1000Z");
   const whole = {
     bundle: title, seal, outcome: verdict.outcome, exit_code: verdict.exitCode, existed_no_later_than: verdict.existed && iso(verdict.existed),
-    withheld: verdict.withheld, development: verdict.development, trust_dated: trust.dated, sentence: verdict.sentence,
+    withheld: verdict.withheld, development: verdict.development, trust_dated: trust.dated, sentence: verdict.sentence, grades: verdict.grades,
+    times: stated.map((one) => ({ ...one, time: one.time instanceof Date ? iso(one.time) : one.time })),
     checks: checks.map((check) => ({ ...check, ...(check.time ? { time: iso(check.time) } : {}) })),
   };
   const button = make("button", { type: "button" }, "Save this result as JSON");
@@ -215,7 +244,7 @@ function showTrust() {
 async function useTrust(file) {
   try {
     if (file.size > 1 << 20) throw new Broken("The trust list is too long.");
-    trust = await readTrust(await file.text());
+    trust = await readTrust(new Uint8Array(await file.arrayBuffer()));
     showTrust();
     tell("This trust list counts from now on; check the bundle again.");
   } catch (error) {
@@ -260,8 +289,8 @@ function listen() {
       input.value = "";
       if (files.length) use(files);
     });
-  chosen(zip, ([file]) => run(() => ZipBundle.open(file), file.name));
-  chosen(folder, (files) => run(async () => chosenFolder(files), "folder"));
+  chosen(zip, (files) => run(...files.map((file) => [() => ZipBundle.open(file), file.name])));
+  chosen(folder, (files) => run([async () => chosenFolder(files), "folder"]));
   chosen(list, ([file]) => useTrust(file));
   window.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -271,10 +300,9 @@ function listen() {
   window.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    const entry = event.dataTransfer.items[0]?.webkitGetAsEntry?.();
-    const [file] = event.dataTransfer.files;
-    if (entry?.isDirectory) run(() => droppedFolder(entry), entry.name);
-    else if (file) run(() => ZipBundle.open(file), file.name);
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.());
+    const dropped = [...event.dataTransfer.files].map((file, place) => (entries[place]?.isDirectory ? [() => droppedFolder(entries[place]), file.name] : [() => ZipBundle.open(file), file.name]));
+    if (dropped.length) run(...dropped);
   });
 }
 

@@ -33,7 +33,7 @@ async function countersignatureCheck(inspection, stem) {
     if (!pinned) throw new UnknownWitness(`it holds, but no owner is pinned with the device key ${stem}.`);
     if (pinned.owner !== inspection.manifest.matter.owner) throw new Broken(`The device key is pinned as that of ${pinned.owner}, not of the owner in the manifest.`);
     if (pinned.revoked) return notChecked(name, `The device key was revoked at ${moment(new Date(pinned.revoked))}, and nothing in the bundle shows when this was signed.`);
-    return passed(name, `Ed25519 over data/manifest.json by a device key of ${pinned.owner} holds; the owner alone holds that key.`, developmentOf(pinned));
+    return passed(name, `Ed25519 over data/manifest.json by a device key of ${pinned.owner} holds; the owner alone holds that key.`, { by: pinned.owner, ...developmentOf(pinned) });
   } catch (error) {
     return checkOf(name, error);
   }

@@ -1,9 +1,10 @@
 /* All checks of a bundle in their order, and what follows from them. */
 
-const MINIMUM = ["manifest", "files", "signature", "inclusion", "time"];
+/** Grade by grade `{needed, beside, by}`, from evidence/grades.py; and those that always count. */
+const { grades: GRADES, always: ALWAYS_ASKED } = JSON.parse(document.getElementById("grades").textContent);
 const OUTCOMES = { complete: 0, failed: 1, incomplete: 4 };
 
-/** Every check of a bundle: `{checks, seal, withheld, inspection, facts}`. */
+/** Every check of a bundle: `{checks, seal, withheld, inspection, facts, times, views}`. */
 async function checkBundle(bundle, trust, progress) {
   const inspection = new Inspection(bundle, trust);
   await inspection.measure(progress);
@@ -11,54 +12,84 @@ async function checkBundle(bundle, trust, progress) {
     await inspection.readManifest();
   } catch (error) {
     const check = checkOf("manifest", error);
-    return { checks: [await checkContainer(inspection, [failed("manifest", "")]), check], seal: null, withheld: [], inspection, facts: null };
+    return { checks: [await checkContainer(inspection, [failed("manifest", "")]), check], seal: null, withheld: [], inspection, facts: null, times: [], views: [] };
   }
   const lists = `Canonical JSON (RFC 8785) that lists ${inspection.manifest.files.length} files; seal digest ${inspection.seal}.`;
   const checks = [passed("manifest", lists), ...(await checkContents(inspection))];
   const [facts, check] = await readFacts(inspection);
   const log = await checkLog(inspection, facts);
   const witnessed = await checkWitnesses(inspection, facts, isLogged(log));
-  checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, ...(await checkSigners(inspection, witnessed.logged)));
+  const seal = isLogged(log) ? { ...(await inspection.readJson(ENTRY, "entry")), ...(await sealPlace(inspection)) } : null;
+  const [order, times] = orderCheck(inspection, facts, seal, witnessed.pairs);
+  const views = await viewsOf(inspection, facts, seal);
+  const heads = splitViews(views).slice(0, 1).map(({ sentence }) => failed("heads", sentence));
+  checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, order, ...heads, ...(await checkSigners(inspection, witnessed.logged)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
-  return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, withheld: inspection.leftOut(), inspection, facts: sound };
+  return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, withheld: inspection.leftOut(), inspection, facts: sound, times, views };
 }
 
-/** What follows: `{outcome, exitCode, sentence, existed, development}`. */
-function verdictOf(checks, withheld) {
+/** `size`, `path` and `checkpoint` of the entry of the seal. */
+async function sealPlace(inspection) {
+  const { size, path } = await inspection.readJson("proofs/log/inclusion.json", "inclusion");
+  return { size, path, checkpoint: await readCheckpoint(inspection) };
+}
+
+/** The grades that a bundle has anything of, or that are asked for: `{name, state, by, required}`. */
+function gradesOf(checks, asked) {
+  const among = (check, names) => names.includes(check.name) || (check.name.includes(":") && names.includes(`${check.name.split(":")[0]}:`));
+  const found = [];
+  for (const [name, { needed, beside, by }] of Object.entries(GRADES)) {
+    const mine = checks.filter((check) => among(check, needed));
+    const all = [...mine, ...checks.filter((check) => among(check, beside))];
+    const required = asked ? ALWAYS_ASKED.includes(name) || asked.includes(name) : true;
+    if (!mine.length && !ALWAYS_ASKED.includes(name) && !(asked && required)) continue;
+    const whole = mine.length && needed.every((one) => one.endsWith(":") || mine.some((check) => check.name === one));
+    const good = whole && mine.every((check) => check.state !== "not checked");
+    const outcome = all.some((check) => check.state === "failed") ? "failed" : good ? "passed" : "not checked";
+    const who = [...new Set(all.map((check) => check.by).filter(Boolean))].join(", ");
+    found.push({ name, state: outcome, by: outcome === "passed" ? by.replace("{}", who) : "", required });
+  }
+  return found;
+}
+
+/** What follows: `{outcome, exitCode, sentence, existed, development, grades}`. */
+function verdictOf(checks, withheld, trust, times) {
   const failures = checks.filter((check) => check.state === "failed").map((check) => check.name);
-  const good = new Set(checks.filter((check) => check.state === "passed").map((check) => check.name));
-  const lacking = MINIMUM.filter((name) => !good.has(name));
+  const grades = gradesOf(checks, trust.requires?.grades);
+  const open = grades.filter((grade) => grade.state !== "passed");
+  const [lacking, beside] = [true, false].map((required) => open.filter((grade) => grade.required === required).map(({ name }) => name));
   const outcome = failures.length ? "failed" : lacking.length ? "incomplete" : "complete";
-  const existed = checks.find((check) => check.name === "time")?.time || null;
+  const { time: existed = null, by } = checks.find((check) => check.name === "time") || {};
+  const said = times.length ? " Earlier times in it rest on the log and the operator's clock alone." : "";
+  const unasked = beside.length ? ` Not shown, and not asked for: ${beside.join(", ")}.` : "";
   const development = [...new Set(checks.map((check) => check.development).filter(Boolean))];
   const sentences = {
     failed: `Failed: ${failures.slice(0, 5).join(", ")}${failures.length > 5 ? ` and ${failures.length - 5} more` : ""}.`,
     incomplete: `Incomplete: nothing failed; not shown: ${lacking.join(", ")}.`,
-    complete: `Complete: nothing failed, and all of it existed no later than ${existed ? moment(existed) : ""}.`,
+    complete: `Complete: nothing failed, and all of it existed no later than ${existed ? moment(existed) : ""} by the word of ${by}.${said}${unasked}`,
   };
   const container = checks.find((check) => check.name === "container");
   const changed = container?.sentence.startsWith("container changed") ? " Container changed, evidence intact." : "";
   const labels = development.length ? ` It rests on witnesses for development, which have no legal weight: ${development.join("; ")}.` : "";
   const count = withheld.length;
   const held = count ? ` ${count > 1 ? `${count} sealed files are` : "1 sealed file is"} withheld from this copy.` : "";
-  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + held + changed + labels, existed, withheld, development };
+  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + held + changed + labels, existed, withheld, development, grades };
 }
 
 /** A trust list, read as strictly as a bundle; throws Broken. */
-async function readTrust(text) {
-  let trust;
-  try {
-    trust = JSON.parse(text);
-  } catch {
-    throw new Broken("The trust list isn't JSON that can be read.");
-  }
+async function readTrust(bytes) {
+  const trust = parseJson(bytes, "The trust list");
   checkSchema(trust, "trust", "The trust list");
   if (trust.format !== "exhibit-trust/1") throw new Broken("The trust list isn't in the format exhibit-trust/1.");
   const all = [...trust.authorities, ...trust.chains, ...(trust.ledgers || []), ...trust.logs, ...trust.keys];
+  const witnesses = new Set([...trust.authorities, ...trust.chains, ...(trust.ledgers || [])].map(({ name }) => name)).size;
+  const asked = trust.requires?.witnesses ?? 1;
+  if (asked < 1 || asked > Math.max(witnesses, 1)) throw new Broken(`The trust list asks for ${asked} witnesses and pins ${witnesses}.`);
   if (all.some((entry) => entry.development && !entry.label)) throw new Broken("The trust list has an entry for development without a label.");
-  for (const authority of trust.authorities) for (const pem of authority.certificates) readCertificates(utf8(pem));
+  for (const authority of trust.authorities) readCertificates(authority.certificates.map(utf8));
   for (const log of trust.logs)
     if (!(await parseVerifierKey(log.vkey))) throw new Broken(`The trust list has ${JSON.stringify(log.vkey.slice(0, 80))}, which isn't a log's public key.`);
+  if (trust.keys.some((key) => !isSoundPoint(fromHex(key.public)))) throw new Broken("The trust list has a key of small order, or one that isn't in its one form.");
   return trust;
 }

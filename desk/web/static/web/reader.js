@@ -1,10 +1,16 @@
-// Tells the site where the browser is, so that times are in the reader's zone; and closes menus that were left.
+// Tells the site where the browser is, so that times are in the reader's zone; closes menus that were left; and asks
+// again for a page that says what waits when somebody goes back to it, since it shows what was.
 (() => {
   "use strict";
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   if (zone && !document.cookie.split("; ").includes(`zone=${zone}`)) {
     document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
   }
+  window.addEventListener("pageshow", (event) => {
+    const [way] = performance.getEntriesByType("navigation");
+    const kept = event.persisted || (way?.type === "back_forward" && way.transferSize === 0);
+    if (kept && document.querySelector("#decide, #decision")) location.reload();
+  });
   const menus = () => document.querySelectorAll("details.account[open]");
   document.addEventListener("click", (event) => {
     for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;

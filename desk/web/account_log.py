@@ -1,0 +1,32 @@
+"""Log lines about who came in, and whom the site didn't let in: by number and address, never by what was typed."""
+
+import contextlib
+import logging
+from functools import partial
+
+from allauth.account.adapter import get_adapter
+from allauth.mfa.signals import authentication_failed
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from registry.models import User
+
+_LOG = logging.getLogger("exhibit.account")
+
+
+def listen() -> None:
+    """Log every sign-in, and every refusal as a warning; whether a name or its password was wrong stands nowhere."""
+    for signal, level, what in (
+        (user_logged_in, logging.INFO, "signed in"),
+        (user_login_failed, logging.WARNING, "sign-in refused"),
+        (authentication_failed, logging.WARNING, "second factor refused"),
+    ):
+        signal.connect(partial(_told, level, what), weak=False)
+
+
+def _told(level: int, what: str, request: HttpRequest | None = None, user: User | None = None, **_: object) -> None:
+    address = ""
+    with contextlib.suppress(PermissionDenied, AttributeError):
+        address = str(get_adapter().get_client_ip(request))
+    _LOG.log(level, what, extra={"user": user and user.pk, "address": address})

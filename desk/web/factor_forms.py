@@ -1,0 +1,56 @@
+"""allauth's forms of second factors: labels in the reader's language, and codes that are good once."""
+
+from typing import Any
+
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from django.core.cache import cache
+from django.forms import Form
+from django.utils.translation import gettext_lazy as _
+
+from registry.models import User
+
+
+class _Once(Form):
+    """Takes a right code once: for as long as clocks that differ let it be right (RFC 6238, 5.2)."""
+
+    user: User
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()  # type: ignore[misc] # of the form that this one is mixed into
+        seconds = app_settings.TOTP_PERIOD * (2 * app_settings.TOTP_TOLERANCE + 1)
+        if not cache.add(f"second-factor-{self.user.pk}-{normalize_user_code(code)}", "used", timeout=seconds):
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class FirstCode(_Once, ActivateTOTPForm):
+    """The code with which an authenticator is added; nobody signs in with it afterwards."""
+
+
+class Code(_Once, AuthenticateForm):
+    """A code at sign-in."""
+
+
+class CodeAgain(_Once, ReauthenticateForm):
+    """A code before something that needs to be sure who asks."""
+
+
+class NewKey(AddWebAuthnForm):
+    """A passkey or security key that is added."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name, by which you know it")
+
+
+class RenamedKey(EditWebAuthnForm):
+    """A passkey or security key that gets another name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name, by which you know it")

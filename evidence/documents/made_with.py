@@ -1,0 +1,49 @@
+"""What documents and drawings depend on besides facts and pictures: with the same of it they come out the same."""
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import typst
+from PIL import features
+
+from evidence.documents.fonts import installed_fonts
+from evidence.facts import LANGUAGES, MadeWithFacts
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
+
+LIBRARIES = ("typst", "pillow", "numpy", "opencv-python-headless")
+KINDS = frozenset({".py", ".typ", ".toml", ".json"})
+SAMPLE = "Ab9 雪国の冬 국어 ضوء אור प्रकाश আলো ஒளி แสง ☃ ♞ ∮ 𝔸 😀"
+"""Signs of each script for which another font may be taken."""
+
+
+def made_with(time_zone: str) -> MadeWithFacts:
+    """The time zone with the versions of libraries, and one digest of our own sources and the fonts."""
+    return MadeWithFacts(time_zone, _versions(), _documents())
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    jpeg = ("jpeg", str(features.version("jpg")))
+    return (*((name, version(name)) for name in LIBRARIES), jpeg)
+
+
+@cache
+def _documents() -> Digest:
+    """Of the sources, and of a sample that is set in the fonts of each language."""
+    folder, whole = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in KINDS:
+            whole.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    fonts = installed_fonts()
+    for language in LANGUAGES:
+        try:
+            named = json.dumps(fonts.for_language(language)["text"], ensure_ascii=False)
+        except ServiceMissingError:
+            continue
+        source = f"#set text(font: json(bytes({json.dumps(named, ensure_ascii=False)})))\n{SAMPLE}"
+        whole.update(typst.compile(source.encode(), font_paths=fonts.handle, format="pdf", timestamp=0))
+    return Digest(whole.digest())

@@ -1,0 +1,75 @@
+"""The grades of a verdict: which checks give each, and who vouches for it. The page reads the same table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """How a check ended, or a grade."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The checks that a grade needs, those that only mustn't fail, and who vouches: ``{}`` as checks name them."""
+
+    needed: tuple[str, ...]
+    beside: tuple[str, ...]
+    by: str
+
+
+GRADES = {
+    "bytes": Row(
+        ("manifest", "files", "facts"), ("container", "file:", "bag", "tools", "proofs"), "digests, computed here"
+    ),
+    "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
+    "capture": Row(("slice:",), ("capture:", "wacz:"), "the recording software, as logged by {}"),
+    "match": Row(
+        ("match:", "registration", "registration:"),
+        ("probability:", "drawings", "sheet", "words"),
+        "computed here; the registration as logged by {}",
+    ),
+    "log": Row(
+        ("entry", "inclusion", "checkpoint"), ("consistency", "heads", "renewal:", "renewals"), "the pinned key of {}"
+    ),
+    "time": Row(("time", "order"), ("anchor:", "anchors"), "{}"),
+}
+ALWAYS = frozenset({"bytes", "owner", "log", "time"})
+"""Grades without which nothing is complete, whatever a trust list asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """One grade of a verdict; who vouches for it where it passed, and whether a verdict without it is incomplete."""
+
+    name: str
+    state: State
+    by: str
+    required: bool
+
+
+def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade, ...]:
+    """The grades of a bundle, given what the trust list asks for; ``None`` for all that the bundle has."""
+    found = []
+    for name, row in GRADES.items():
+        needed = [one for one in checks if _is_among(one.name, row.needed)]
+        if not needed and name not in ALWAYS.union(asked or ()):
+            continue
+        mine = [*needed, *(one for one in checks if _is_among(one.name, row.beside))]
+        lacking = {one for one in row.needed if not one.endswith(":")} - {one.name for one in needed}
+        state = State.PASSED if needed and not lacking else State.NOT_CHECKED
+        state = State.NOT_CHECKED if any(one.state is State.NOT_CHECKED for one in needed) else state
+        state = State.FAILED if any(one.state is State.FAILED for one in mine) else state
+        by = row.by.format(", ".join(dict.fromkeys(one.by for one in mine if one.by)))
+        required = asked is None or name in ALWAYS.union(asked)
+        found.append(Grade(name, state, by if state is State.PASSED else "", required))
+    return tuple(found)
+
+
+def _is_among(check: str, names: tuple[str, ...]) -> bool:
+    return check in names or (f"{check.partition(':')[0]}:" in names and ":" in check)

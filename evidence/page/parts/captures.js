@@ -1,0 +1,285 @@
+/* Checks of captures: what was served and how it looked, against the recorded exchanges (WARC 1.1), the surroundings and
+   the facts; and what no check examines. The definitions are those of evidence/records.py and evidence/checks/captures.py. */
+
+const MOST_CAPTURES = 400;
+const MAX_RECORDS = 5000;
+const MAX_BODY = 64 << 20;
+const MAX_WARC = 256 << 20;
+const APART = 2000;
+const REDIRECTS = [301, 302, 303, 307, 308];
+const GONE = [404, 410];
+const WITH_PAGE = ["captured", "not-shown", "image-changed", "image-gone"];
+const RENDERED = { dom: "dom.html", screenshot: "screenshot.png", "screenshot-boxed": "screenshot-boxed.png", mhtml: "page.mhtml", "page-pdf": "page.pdf", wacz: "capture.wacz" };
+const NAMES = { exchange: "exchange.warc", network: "network.json", page: "page.html", "captured-image": "image", ...RENDERED };
+const SHOWN = { screenshot: "what screenshots show", "screenshot-boxed": "what screenshots show", "page-pdf": "the rendered page in other forms", mhtml: "the rendered page in other forms", dom: "the rendered page in other forms", c2pa: "what c2pa.json states", "title-document": "the documents of the chain of title" };
+const DECLARED_BY_OWNER = "what the owner declares of the work and of itself";
+const STATED = ["what captures say in sentences and of names in certificates, clocks and software", "hash distances, counts of details, displacements and decisions of matches", "words around pictures, parties, licences, decisions and the list of witnesses"];
+const BY_COMMAND = "A page in a browser doesn't make it again; `exhibit verify` does it.";
+const EARLIER = "Its facts don't state what it was made with, as those of earlier versions, so this doesn't count as failed.";
+
+/** A failed check; or, in a bundle of an earlier version, which wasn't made to be held against this, none. */
+const disproved = (facts, name, problem) => (facts.made_with ? failed(name, problem) : notChecked(name, `${problem} ${EARLIER}`));
+
+const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
+const digestOf = async (bytes) => hex(await sha256(bytes));
+
+function must(holds, problem) {
+  if (!holds) throw new Broken(problem);
+}
+
+/** `capture:NN-N` for the Nth capture of each sighting; `wacz:NN-N` isn't made here. */
+async function checkCaptures(inspection, facts) {
+  const checks = [];
+  for (const sighting of facts.sightings)
+    for (const [place, stated] of sighting.captures.entries()) {
+      const name = `${two(sighting.number)}-${place + 1}`;
+      if (checks.filter((one) => one.name.startsWith("capture:")).length >= MOST_CAPTURES) checks.push(notChecked(`capture:${name}`, `Only the first ${MOST_CAPTURES} captures are looked at.`));
+      else if (!stated.files.length) checks.push(notChecked(`capture:${name}`, "Nothing was kept of this visit."));
+      else checks.push(...(await captureChecks(inspection, facts, sighting, stated, name)));
+    }
+  return checks;
+}
+
+async function captureChecks(inspection, facts, sighting, stated, name) {
+  const [own, archive] = [`capture:${name}`, `wacz:${name}`];
+  let files = null;
+  const more = () => (files?.wacz ? [notChecked(archive, BY_COMMAND)] : []);
+  try {
+    files = filesByRole(inspection, sighting, stated);
+    return [passed(own, await captureAgrees({ inspection, sighting, stated, files })), ...more()];
+  } catch (error) {
+    if (error instanceof Unchecked) return [notChecked(own, error.message), ...more()];
+    return [disproved(facts, own, error instanceof Broken ? error.message : "A file can't be read."), ...more()];
+  }
+}
+
+/** The files of a capture, one of a role, in one folder of the sighting. */
+function filesByRole({ listed }, sighting, stated) {
+  const files = {};
+  for (const path of stated.files) {
+    const { role } = listed.get(path);
+    const parts = /^data\/sightings\/(\d+)\/capture-\d+\/([^/]+)$/.exec(path);
+    const named = parts && NAMES[role] === (role === "captured-image" ? parts[2].replace(/\.[^.]*$/, "") : parts[2]);
+    must(named && parts[1] === two(sighting.number) && !(role in files), `${path} isn't a capture's own file.`);
+    files[role] = path;
+  }
+  must(new Set(stated.files.map((path) => path.slice(0, path.lastIndexOf("/")))).size === 1, "A capture's files lie in several folders.");
+  must(files.network, "A capture lacks the record of its surroundings.");
+  return files;
+}
+
+async function readOf({ inspection, files }, role) {
+  const path = files[role];
+  if (inspection.withheld.has(path) && !inspection.has(path)) throw new Unchecked(`${path} is withheld from this copy.`);
+  if (inspection.large.has(path)) throw new Unchecked(inspection.large.get(path));
+  must(inspection.sealed(path), `${path} isn't there as it was sealed.`);
+  return inspection.read(path, MAX_WARC);
+}
+
+/** What passed, in words; throws Broken with what doesn't fit. */
+async function captureAgrees(capture) {
+  const { stated, files } = capture;
+  const network = checkSchema(parseJson(await readOf(capture, "network"), files.network), "network", files.network);
+  const same = ["outcome", "started", "finished"].every((field) => stated[field] === network[field]);
+  must(same && stated.started <= stated.finished && [...WITH_PAGE, "page-gone", "unreachable"].includes(stated.outcome), "The surroundings state another outcome or other times than the facts.");
+  for (const one of [...(network.certificates || []), ...network.exchanges.flatMap((step) => step.tls?.chain || [])]) {
+    const der = fromBase64(one.der);
+    must(der && (await digestOf(der)) === one.sha256, "The surroundings hold a certificate with another digest than stated.");
+  }
+  await checkRendered(capture, network);
+  if (!files.exchange) throw new Unchecked("The record of the exchanges wasn't kept, so nothing shows what was served.");
+  const answers = await readAnswers(await readOf(capture, "exchange"), files.exchange);
+  for (const step of network.exchanges) checkStep(step, answers, stated);
+  const named = new Set([...network.exchanges.map((one) => one.url), ...(network.resources || []).flatMap((one) => [one.url, one.final_url]), ...network.failures.flatMap((one) => [one.url, one.at])].map(plainUrl));
+  for (const one of answers) must(named.has(one.url) || REDIRECTS.includes(one.status) || !one.status, `The surroundings say nothing of the recorded exchange with ${one.url}.`);
+  const seen = await checkServed(capture, network, answers);
+  return `${seen} Addresses, status and times of ${answers.length} recorded exchanges are those stated.${files.screenshot ? " A browser made pictures of the page." : ""}`;
+}
+
+function checkStep(step, answers, stated) {
+  const [wanted, sent, answered] = [plainUrl(step.url), Date.parse(step.sent), Date.parse(step.answered)];
+  const inside = Date.parse(stated.started) - APART <= sent && sent <= answered && answered <= Date.parse(stated.finished) + APART;
+  const found = answers.some((one) => one.url === wanted && one.status === step.status && one.peer === step.peer.address && sent - APART <= one.date && one.date <= answered + APART);
+  must(inside && found, `No recorded exchange is the one that the surroundings state of ${step.url}.`);
+  const known = !step.dns_answers.length || step.dns_answers.includes(step.peer.address);
+  must((step.tls !== null) === wanted.startsWith("https:") && known, `The connection to ${step.url} contradicts itself.`);
+}
+
+/** An address, and those to which the recorded redirects lead from it. */
+function arrivals(answers, start) {
+  const reached = new Set([plainUrl(start)]);
+  for (let step = 0; step < 6; step++)
+    for (const one of answers)
+      if (reached.has(one.url) && REDIRECTS.includes(one.status))
+        try {
+          reached.add(plainUrl(new URL(one.header("location"), one.target).href));
+        } catch {
+          continue;
+        }
+  return reached;
+}
+
+/** That page and image are what the recorded exchanges served, and the outcome what follows from that. */
+async function checkServed(capture, network, answers) {
+  const { stated, sighting, files, inspection } = capture;
+  const digestBy = (role) => (files[role] ? inspection.listed.get(files[role]).sha256 : null);
+  const at = arrivals(answers, sighting.page_url);
+  if (network.rendered) at.add(plainUrl(network.rendered.address));
+  const pages = answers.filter((one) => at.has(one.url));
+  const nothing = await digestOf(new Uint8Array());
+  const bodies = pages.filter((one) => one.served && one.digest !== nothing).map((one) => one.digest);
+  const [page, shown, image] = [digestBy("page"), WITH_PAGE.includes(stated.outcome), stated.image];
+  must(page || (shown && bodies.length) ? bodies.includes(page) : true, "The page isn't what the recorded exchange served.");
+  must(!shown || pages.some((one) => one.served), "No recorded exchange served the page.");
+  must(stated.outcome !== "page-gone" || pages.some((one) => GONE.includes(one.status)), "The page isn't recorded as gone.");
+  must(image === digestBy("captured-image"), "The facts state another image than the capture holds.");
+  const matches = image === sighting.picture.digest;
+  const wanted = { captured: matches, "not-shown": matches, "image-changed": image !== null && !matches };
+  must(wanted[stated.outcome] ?? true, "The facts call the image another than its digest shows.");
+  if (image === null) return "The page's exchange is recorded; no image was kept.";
+  const there = arrivals(answers, sighting.image_url);
+  const inline = sighting.image_url.slice(0, 5).toLowerCase() === "data:";
+  const served = inline ? await isInside(capture, image) : answers.some((one) => one.served && there.has(one.url) && one.digest === image);
+  must(served, "The image isn't what the recorded exchange with its address served.");
+  return `The recorded exchange served the image${matches ? " with the bytes seen before." : ", other bytes."}`;
+}
+
+async function isInside(capture, image) {
+  for (const role of ["page", "dom"])
+    if (capture.files[role])
+      for (const match of latin(await readOf(capture, role)).matchAll(/data:image\/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)/g)) {
+        const text = match[1].replace(/%([0-9a-f]{2})/gi, (_, pair) => String.fromCharCode(parseInt(pair, 16))).replace(/[^A-Za-z0-9+/]/g, "");
+        const bytes = text.length % 4 === 1 ? null : Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+        if (bytes && (await digestOf(bytes)) === image) return true;
+      }
+  return false;
+}
+
+/** That what a browser shows is there where the surroundings say so, and only there. */
+async function checkRendered(capture, { rendered }) {
+  const made = Object.keys(capture.files).filter((role) => role in RENDERED);
+  must(capture.stated.method === (rendered ? "browser" : "http"), "The facts state another method of the visit than the surroundings.");
+  if (!rendered) return must(!made.length, "A visit without a browser has pictures of a page.");
+  const wanted = [...(rendered.nothing_shown ? [] : ["dom", "screenshot", "mhtml", "page-pdf"]), ...(rendered.image_places.length ? ["screenshot-boxed"] : [])];
+  const left = "rest" in rendered.not_made || !capture.files.exchange ? [] : wanted.filter((role) => !made.includes(role) && !(role in rendered.not_made));
+  must(!left.length && !made.some((role) => role in rendered.not_made), "What the browser made isn't what the surroundings say of it.");
+  for (const role of made.filter((one) => one.startsWith("screenshot"))) {
+    const bytes = await readOf(capture, role);
+    const sign = hex(bytes.subarray(0, 8)) === "89504e470d0a1a0a";
+    must(sign && headerSize(bytes)?.[0] === rendered.window[0], "A screenshot isn't a picture as wide as the window.");
+  }
+}
+
+/** The responses in an uncompressed WARC file: address, status, headers, time, peer, and the digest of the body. */
+async function readAnswers(data, what) {
+  const answers = [];
+  const newline = (at) => data[at] === 13 && data[at + 1] === 10 && data[at + 2] === 13 && data[at + 3] === 10;
+  for (let at = 0, count = 1; at < data.length; count++) {
+    let end = at;
+    while (end < Math.min(data.length, at + (1 << 20)) && !newline(end)) end++;
+    const head = /^WARC\/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]*\r\n){1,20})$/.exec(latin(data.subarray(at, end + 2)));
+    must(head && count <= MAX_RECORDS, `${what} isn't a WARC file that can be read: see byte ${at}.`);
+    const fields = Object.fromEntries(new TextDecoder().decode(data.subarray(at + 10, end)).split("\r\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]));
+    const stop = end + 4 + (/^\d{1,12}$/.test(fields["Content-Length"]) ? Number(fields["Content-Length"]) : data.length);
+    const block = data.subarray(end + 4, stop);
+    must(newline(stop) && fields["WARC-Block-Digest"] === `sha256:${base32(await sha256(block))}`, `${what} has a record whose bytes aren't those of its length and digest: see byte ${at}.`);
+    must(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(fields["WARC-Date"]) && !isNaN(Date.parse(fields["WARC-Date"])), `${what} has a record without its date.`);
+    if (fields["WARC-Type"] === "response") answers.push(await readAnswer(block, fields));
+    at = stop + 4;
+  }
+  return answers;
+}
+
+function base32(bytes) {
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
+  const text = bits.match(/.{1,5}/g).map((five) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[parseInt(five.padEnd(5, "0"), 2)]).join("");
+  return text.padEnd(Math.ceil(text.length / 8) * 8, "=");
+}
+
+async function readAnswer(block, fields) {
+  const target = fields["WARC-Target-URI"] || "";
+  const one = { target, url: plainUrl(target), date: Date.parse(fields["WARC-Date"]), peer: fields["WARC-IP-Address"] || "", status: 0, served: false, header: () => "" };
+  const start = /^(?:HTTP\/\d(?:\.\d)? +100[ \r\n][^]*?\r?\n\r?\n)*/.exec(latin(block.subarray(0, 1 << 20)))[0].length;
+  const text = latin(block.subarray(start, start + (1 << 20)));
+  const status = /^HTTP\/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n/.exec(text);
+  const end = status && /\r?\n\r?\n/.exec(text.slice(status[0].length - 2));
+  if (!end) return one;
+  const [from, to] = [status[0].length, status[0].length - 2 + end.index];
+  const lines = new TextDecoder().decode(block.subarray(start + from, start + to)).split(/\r?\n/).map((line) => [line.split(":")[0].trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]);
+  one.status = Number(status[1]);
+  one.header = (name) => lines.find(([key]) => key === name)?.[1] || "";
+  if (REDIRECTS.includes(one.status)) return one;
+  const body = await bodyOf(one, block.subarray(start + to + end[0].length));
+  if (body) [one.digest, one.served] = [await digestOf(body), one.status >= 200 && one.status < 300];
+  return one;
+}
+
+/** A body with transfer and content encoding undone, or null where its chunks can't be read. */
+async function bodyOf({ status, header }, packed) {
+  if (status === 204 || status === 304) return new Uint8Array();
+  let body = packed;
+  if (header("transfer-encoding").toLowerCase().includes("chunked")) body = unchunked(packed);
+  else if (/^\d+$/.test(header("content-length"))) body = packed.subarray(0, Number(header("content-length")));
+  for (const coding of header("content-encoding").toLowerCase().replaceAll(" ", "").split(",").reverse())
+    if (body && ["gzip", "x-gzip", "deflate"].includes(coding)) body = await unpackBody(body, coding);
+  return body;
+}
+
+function unchunked(body) {
+  const parts = [];
+  for (let at = 0; ; ) {
+    const line = /^([0-9A-Fa-f]{1,8})[^\r\n]*\r?\n/.exec(latin(body.subarray(at, at + 4096)));
+    if (!line) return null;
+    const start = at + line[0].length;
+    const length = parseInt(line[1], 16);
+    parts.push(body.subarray(start, start + length));
+    if (!length || parts.at(-1).length < length) return concat(...parts);
+    at = start + length + (body[start + length] === 13 ? 2 : 1);
+  }
+}
+
+async function unpackBody(body, coding) {
+  const zlib = (body[0] & 15) === 8 && ((body[0] << 8) | body[1]) % 31 === 0;
+  const kind = coding === "deflate" ? (zlib ? "deflate" : "deflate-raw") : "gzip";
+  const parts = [];
+  let size = 0;
+  try {
+    const reader = new Blob([body]).stream().pipeThrough(new DecompressionStream(kind)).getReader();
+    for (let piece = await reader.read(); !piece.done && size <= MAX_BODY; piece = await reader.read()) {
+      parts.push(piece.value);
+      size += piece.value.length;
+    }
+  } catch {
+    if (!size) return null; // bytes behind the end are ignored, what isn't packed so can't be read
+  }
+  return size > MAX_BODY ? null : concat(...parts);
+}
+
+/** An address as two programs may both have written it: host in small letters, dots resolved, escapes undone. */
+function plainUrl(text) {
+  try {
+    const url = new URL(text);
+    url.hash = "";
+    return url.href.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => new TextDecoder().decode(fromHex(escaped.replaceAll("%", "").toLowerCase())));
+  } catch {
+    return text;
+  }
+}
+
+/** `drawings`, `sheet` and `words`, each where there is something to compare: made by the Python verifier only. */
+function remadeChecks({ manifest }, facts) {
+  const there = { drawings: facts.matches.some((match) => DRAWINGS.some((role) => stated(match[role]))), sheet: manifest.files.some(({ path }) => isSheet(path)), words: facts.matches.length > 0 };
+  return Object.keys(there).filter((name) => there[name]).map((name) => notChecked(name, BY_COMMAND));
+}
+
+const isSheet = (path) => /^data\/[^/]+\.pdf$/.test(path);
+
+/** `rest`: which files and which facts are sealed, and aren't examined by any check. */
+function restCheck({ manifest }, facts) {
+  const standIns = new Set(manifest.files.map((file) => file.stand_in));
+  const known = new Set([FACTS, ...namedFiles(facts).map(([path]) => path), ...derivedFiles(facts).map(([path]) => path)]);
+  const others = manifest.files.map((file) => file.path).filter((path) => !standIns.has(path) && !known.has(path) && !isSheet(path));
+  const named = manifest.files.filter(({ path, role }) => standIns.has(path) || (known.has(path) && role in SHOWN)).map(({ path, role }) => (standIns.has(path) ? "the reduced pictures" : SHOWN[role]));
+  const told = [...(others.length ? [some(others)] : []), ...new Set(named), DECLARED_BY_OWNER, ...(facts.sightings.length ? STATED : [])];
+  return notChecked("rest", `Sealed, and examined by no check: ${told.join("; ")}.`);
+}

@@ -1,0 +1,235 @@
+"""A child process that works on strangers' bytes, file after file: a fork for each would cost more than the work.
+
+A process has one helper of a kind, started at the first file. It has no environment, and limits of memory and
+processor time for each file (:func:`serve`); bytes and pixels lie in memory that both share. It ends when its parent
+does, whatever ends that. Threads wait for one another, which bounds the memory of a process with many of them.
+"""
+
+import atexit
+import json
+import math
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.errors import ServiceMissingError
+
+Answer = tuple[Mapping[str, Any], bytes | memoryview]
+_HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of what lies in the shared memory
+_OUT_OF_MEMORY = 12
+_START_SECONDS = 60.0
+_PATIENCE = 6  # so many times longer than the processor time the parent waits: a machine may have more to do than this
+_KEPT = 1 << 25  # bytes of shared memory that are kept for the next file
+_STATM = Path("/proc/self/statm")
+
+
+class HelperDiedError(Exception):
+    """A helper that was started for this file, or had its time for it, has ended: ``time``, ``memory`` or ``crash``."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _EndedError(Exception):
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+class Helper:
+    """One child process, started when it is needed and again when it has died.
+
+    Args:
+        module: what it runs; calls :func:`serve`.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._ends: tuple[socket.socket, IO[bytes]] | None = None
+        self._answered = 0
+        atexit.register(self.close)
+        os.register_at_fork(after_in_child=self._forget)
+
+    def ask(
+        self, question: Mapping[str, Any], data: bytes, *, seconds: float, memory: int
+    ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """Ask about a file; once more when the helper has died of something that may have been another's fault.
+
+        Args:
+            question: what to do, as JSON can hold it.
+            data: the file.
+            seconds: of processor time.
+            memory: bytes beyond what the helper has at its start.
+
+        Raises:
+            HelperDiedError: it dies of this file.
+            ServiceMissingError: there is none to be had.
+        """
+        limits = {"seconds": seconds, "memory": memory}
+        with self._lock:
+            while True:
+                fresh = self._answered == 0
+                try:
+                    return self._asked({"question": question, **limits}, data, seconds)
+                except _EndedError as ended:
+                    if ended.status == -signal.SIGXCPU:
+                        raise HelperDiedError("time") from ended
+                    if fresh and ended.status == -signal.SIGKILL:  # nothing in a file does that
+                        message = "The process that reads files of others was killed."
+                        raise ServiceMissingError(message, hint="Is memory short?") from ended
+                    if fresh:
+                        raise HelperDiedError("memory" if ended.status == _OUT_OF_MEMORY else "crash") from ended
+
+    def _asked(
+        self, question: Mapping[str, Any], data: bytes, seconds: float
+    ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        channel, memory = self._ends or self._started()
+        shared, text = memory.fileno(), json.dumps(question).encode()
+        try:
+            channel.settimeout(_START_SECONDS + _PATIENCE * seconds)
+            _write(shared, data)
+            channel.sendall(_HEADER.pack(len(text), len(data)) + text)
+            length, size = _HEADER.unpack(_received(channel, _HEADER.size))
+            told: dict[str, Any] = json.loads(_received(channel, length))
+            made = _read(shared, size)
+            if max(size, len(data)) > _KEPT:
+                os.ftruncate(shared, 0)
+        except TimeoutError as error:
+            self.close(kill=True)
+            raise HelperDiedError("time") from error
+        except (OSError, EOFError) as error:
+            raise _EndedError(self.close()) from error
+        except BaseException:  # half an answer would be taken for the next one
+            self.close(kill=True)
+            raise
+        self._answered += 1
+        return told, made
+
+    def _started(self) -> tuple[socket.socket, IO[bytes]]:
+        try:
+            linux = sys.platform == "linux"
+            memory = os.fdopen(os.memfd_create(self.module), "rb") if linux else TemporaryFile()  # noqa: SIM115 - kept
+            ours, theirs = socket.socketpair()
+            self._ends, self._answered = (ours, memory), 0
+            with theirs:
+                descriptors = (theirs.fileno(), memory.fileno())
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", self.module, *map(str, descriptors)],
+                    pass_fds=descriptors,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd=Path(__file__).parents[1],
+                    env={"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
+                    start_new_session=True,
+                )
+            ours.settimeout(_START_SECONDS)
+            _received(ours, 1)
+        except (OSError, EOFError) as error:
+            self.close(kill=True)
+            raise ServiceMissingError("The process that reads files of others can't be started.") from error
+        return ours, memory
+
+    def close(self, *, kill: bool = False) -> int:
+        """End the child; gives its status."""
+        ends, process = self._ends, self.process
+        self._ends, self.process, self._answered = None, None, 0
+        for end in ends or ():
+            end.close()
+        if process is None:
+            return 0
+        if kill:
+            process.kill()
+        try:
+            return process.wait(_START_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def _forget(self) -> None:
+        """In a process that was forked: the child is the parent's, and mustn't outlive it by this copy of its end."""
+        for end in self._ends or ():
+            end.close()
+        if self.process is not None:
+            self.process.returncode = 0
+        self._ends, self.process, self._answered, self._lock = None, None, 0, threading.Lock()
+
+
+def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
+    """Be a helper: answer questions until the parent has ended.
+
+    Core dumps and new processes are given up at the start; before each file memory (``RLIMIT_AS``) and processor time
+    (``RLIMIT_CPU``, whose signal ends the process) are limited anew.
+    """
+    channel, shared = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # whoever stops the service stops the parent, and its end ends this one
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
+        _limit(kind, 0)
+    mapped = int(_STATM.read_text("ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE") if _STATM.exists() else 0
+    channel.sendall(b"\0")
+    with channel.makefile("rb") as stream:
+        while head := stream.read(_HEADER.size):
+            length, size = _HEADER.unpack(head)
+            asked = json.loads(stream.read(length))
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + asked["seconds"]))
+            _limit(resource.RLIMIT_FSIZE, max(size, asked["memory"]))
+            if mapped:
+                _limit(resource.RLIMIT_AS, mapped + asked["memory"])
+            try:
+                said, made = answer(asked["question"], _read(shared, size).tobytes())
+                text = json.dumps(said).encode()
+            except MemoryError:
+                os._exit(_OUT_OF_MEMORY)
+            _write(shared, made)
+            channel.sendall(_HEADER.pack(len(text), len(made)) + text)
+            del said, made, text
+
+
+def _limit(kind: int, most: int) -> None:
+    with suppress(ValueError):  # above a limit that somebody else has set, which holds then
+        resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+
+
+def _write(descriptor: int, data: bytes | memoryview) -> None:
+    at, rest = 0, memoryview(data)
+    while rest:
+        count = os.pwrite(descriptor, rest, at)
+        at, rest = at + count, rest[count:]
+
+
+def _read(descriptor: int, size: int) -> NDArray[np.uint8]:
+    out = np.empty(size, np.uint8)
+    at, rest = 0, out.data
+    while rest:
+        count = os.preadv(descriptor, [rest], at)
+        if count == 0:
+            raise EOFError
+        at, rest = at + count, rest[count:]
+    return out
+
+
+def _received(channel: socket.socket, size: int) -> bytes:
+    whole = bytearray()
+    while len(whole) < size:
+        piece = channel.recv(size - len(whole))
+        if not piece:
+            raise EOFError
+        whole += piece
+    return bytes(whole)

@@ -1,0 +1,126 @@
+"""What fails for want of the machine: a full disk, a database that is down. Nobody's work is to blame for it."""
+
+import errno
+import logging
+import os
+import secrets
+import shutil
+import socket
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import psycopg
+
+SENTENCES = {
+    errno.ENOSPC: "The disk is full.",
+    errno.EDQUOT: "The disk quota is used up.",
+    errno.EFBIG: "A limit of this process forbids files of this size.",
+    errno.EROFS: "The disk is read-only.",
+    errno.EACCES: "A file of the data folder may not be read or written.",
+    errno.EPERM: "A file of the data folder may not be read or written.",
+    errno.EIO: "The disk can't be read or written.",
+    errno.ESTALE: "The disk can't be read or written.",
+    errno.ENODEV: "The disk can't be read or written.",
+    errno.EMFILE: "Too many files are open.",
+    errno.ENFILE: "Too many files are open.",
+    errno.ENOMEM: "There is not enough memory.",
+}
+CACHE_RESERVE = 64 * 1024**2
+"""Bytes that caches leave free for what can't be made again."""
+_OF_FILES = (errno.EACCES, errno.EPERM)
+"""What a firewall says, too, but never with a file's name."""
+DATABASE_SILENT = "The database doesn't answer."
+DATABASE_FULL = "The database can't write: its disk is full or fails."
+_DATABASE_DOWN = ("57P01", "57P02", "57P03")
+_DATABASE_DISK = ("53100", "25006")
+"""No room left; a server that only reads, as a standby or after a failure."""
+
+
+def machine_fault(error: BaseException) -> str:
+    """What of the machine is amiss, in a sentence, when that is why something failed; empty when it isn't.
+
+    Counts also what an error was raised from. What a place on the network does is no matter of the machine.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+            return _of_database(cause.sqlstate or "")
+        if isinstance(cause, OSError) and (sentence := _of_system(cause)):
+            return sentence
+        cause = cause.__cause__
+    return ""
+
+
+def _of_system(error: OSError) -> str:
+    known = error.errno not in _OF_FILES or error.filename is not None
+    return SENTENCES.get(error.errno or 0, "") if known else ""
+
+
+def _of_database(state: str) -> str:
+    if state in _DATABASE_DISK or state.startswith("58"):
+        return DATABASE_FULL
+    down = not state or state in _DATABASE_DOWN or state.startswith(("08", "53"))
+    return DATABASE_SILENT if down else ""
+
+
+def keep_in_cache(path: Path, data: bytes) -> bool:
+    """Write a cache's file whole; false, and one line in the log, when the disk doesn't take it or is nearly full.
+
+    Nothing fails for want of a cache: whoever needs it makes the same again.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if has_room := shutil.disk_usage(path.parent).free >= CACHE_RESERVE:
+            part.write_bytes(data)
+            part.replace(path)
+    except OSError:
+        has_room = False
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    if not has_room:
+        tell_once(f"Work goes on without the cache in {path.parents[1].name}, which the disk doesn't take.")
+    return has_room
+
+
+@cache
+def tell_once(sentence: str) -> None:
+    """Log a warning once in a process."""
+    logging.getLogger(__name__).warning(sentence)
+
+
+def this_process() -> str:
+    """What names this process among all that run or have run: host, namespace, number and start."""
+    return f"{_place()}|{os.getpid()}|{_started(os.getpid())}"
+
+
+def host_of_process(name: str) -> str:
+    """The host of a process that :func:`this_process` has named."""
+    return name.partition("|")[0]
+
+
+def has_ended(name: str) -> bool:
+    """Whether a process that :func:`this_process` has named has ended; false for one that can't be seen from here.
+
+    Without a /proc that tells, claims end by their time alone: then no process has a start.
+    """
+    place, number, started = name.rsplit("|", 2)
+    return place == _place() and _started(int(number)) != started
+
+
+def _place() -> str:
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        space = ""
+    return f"{socket.gethostname()}|{space}"
+
+
+def _started(number: int) -> str:
+    """When a process started, in its machine's own measure; empty when it doesn't run any more, or is a zombie."""
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]

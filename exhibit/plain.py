@@ -1,0 +1,16 @@
+"""Texts that people give, without what acts on terminals, mails and tables or shows other words than are there."""
+
+import re
+
+_ACTING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+_ACTS = re.compile(f"[{_ACTING}]")
+
+
+def plain(text: str) -> str:
+    """A text without control characters, changes of its direction and halves of characters; lines stay lines."""
+    return _ACTS.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """The same as one line, its words with single spaces between them."""
+    return " ".join(plain(text).split())

@@ -1,0 +1,74 @@
+"""The corpus: good and forged bundles that every verifier has to answer alike, one line each in a table by subject.
+
+A case is made of the files of ``vectors/bundle-facts-2.zip``: either the bytes of a ZIP, or the files of a folder. It
+names the checks that fail; a case that names none is good. ``python -m tests.assets.corpus FOLDER`` writes all of them
+with ``expected.json``, for verifiers in other languages.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.assets.broken_vectors import BASE, FOLDER
+from tests.assets.changes import Files
+from tests.assets.tampering import files_of, packed_bytes
+
+BUNDLE = FOLDER / f"{BASE}.zip"
+TRUST = FOLDER / f"{BASE}.trust.json"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One bundle of the corpus.
+
+    Attributes:
+        make: gives the bytes of a ZIP, or the files of an unpacked folder.
+        fails: names of the checks that fail; all others pass or aren't checked.
+        says: words that the sentence of one of the checks holds.
+    """
+
+    make: Callable[[Files], bytes | Files]
+    fails: frozenset[str] = frozenset()
+    says: str = ""
+
+
+def failing(make: Callable[[Files], bytes | Files], *checks: str, says: str = "") -> Case:
+    """A case in which these checks fail."""
+    return Case(make, frozenset(checks), says)
+
+
+def written(change: Callable[[Files], Files]) -> Callable[[Files], bytes]:
+    """Changed files in the very container that the writer would make."""
+    return lambda files: packed_bytes(change(files))
+
+
+def laid(made: bytes | Files, place: Path) -> Path:
+    """A case at a place: a ZIP with that suffix, or a folder."""
+    if isinstance(made, bytes):
+        path = place.with_suffix(".zip")
+        path.write_bytes(made)
+        return path
+    for name, data in made.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+    return place
+
+
+@cache
+def base() -> Files:
+    """The files of which all cases are made."""
+    return files_of(BUNDLE)
+
+
+def cases() -> dict[str, Case]:
+    """All cases of all subjects by name."""
+    from tests.assets.corpus import json_texts, left_over, moments, pictures, vectors, zips
+
+    found: dict[str, Case] = {}
+    for subject in (zips, left_over, json_texts, moments, pictures, vectors):
+        label = subject.__name__.rpartition(".")[2].replace("_", " ")
+        for name, case in subject.CASES.items():
+            assert f"{label}: {name}" not in found
+            found[f"{label}: {name}"] = case
+    return found

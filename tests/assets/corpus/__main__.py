@@ -1,0 +1,63 @@
+"""Write the corpus into a folder: ``python -m tests.assets.corpus FOLDER``."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from evidence.trust import Trust, load_trust
+from evidence.verify import verify
+from exhibit.digests import Digest
+from tests.assets import judged, receipt_kinds, stamp_table
+from tests.assets.bundles import make_scene
+from tests.assets.changes import Files
+from tests.assets.corpus import TRUST, base, cases, laid
+from tests.assets.corpus.deceit import forged
+from tests.assets.corpus.inventions import FAMILIES
+from tests.assets.resealing import sealed_lie
+from tests.assets.stamp_kinds import bundle_of
+from tests.assets.tampering import files_of, packed_bytes
+from tests.flow.test_forgeries import FORGERIES
+
+Made = tuple[str, bytes | Files, Trust]
+
+
+def everything(scratch: Path) -> Iterator[Made]:
+    """Every case with its name and the list that it is checked by; the later ones are made anew each time."""
+    trust = load_trust(TRUST)
+    yield from ((name, case.make(base()), trust) for name, case in cases().items())
+    for kind in (*stamp_table.kinds(), *receipt_kinds.kinds()):
+        files, list_of_one = bundle_of([kind])
+        yield f"receipts: {kind.name}", packed_bytes(files), list_of_one
+    scene = make_scene(scratch)
+    whole = files_of(scene.write(scratch / "whole.zip"))
+    for name, (lie, _) in judged.FORGED.items():
+        yield f"judged: {name}", packed_bytes(sealed_lie(whole, lie)), scene.trust
+    for name, (forge, _) in FORGERIES.items():
+        other = forge(scene)
+        yield f"forgeries: {name}", other.write(scratch / "other.zip").read_bytes(), other.trust
+    for family, kinds in FAMILIES.items():
+        for name, (invention, _) in kinds.items():
+            files, list_of_one = forged(scene, whole, invention)
+            yield f"{family}: {name}", packed_bytes(files), list_of_one
+
+
+def main(folder: Path) -> None:
+    """Every case as a ZIP or folder by number, the trust lists, and what has to be said of each case by its list."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {}
+    with TemporaryDirectory() as scratch:
+        for number, (name, made, trust) in enumerate(everything(Path(scratch))):
+            path = laid(made, folder / f"{number:04d}")
+            list_path = folder / f"trust-{Digest.of(trust.to_json()).hex[:16]}.json"
+            list_path.write_bytes(trust.to_json())
+            verdict = verify(path, trust)
+            states = {check.name: str(check.state) for check in verdict.checks if check.state != "passed"}
+            one = {"name": name, "trust": list_path.name, "exit_code": int(verdict.outcome), "not_passed": states}
+            told[path.name] = one
+    (folder / "expected.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,148 @@
+"""A deceiver whose keys, log and authority are pinned: what he writes is sealed, logged and stamped so that it fits.
+
+An :class:`Invention` changes the facts before they are sealed, the manifest before it is signed, the proofs before the
+bag is made to fit, the bag's own files, or the trust list; :func:`forged` makes a bundle of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from evidence.bundle import AnchorRecord, key_files
+from evidence.codec import FormatError, to_plain
+from evidence.manifest import Manifest
+from evidence.notes import parse_note
+from evidence.trust import Trust, TrustedAuthority
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType, canonical
+from tests.assets.bundles import Scene, logged
+from tests.assets.changes import Files
+from tests.assets.resealing import FACTS, MANIFEST, Facts, listed, repeated
+from tests.assets.stamp_forge import ISSUING, ROOT, UNIT, Shape, named, reply, tlv
+from tests.assets.stamp_kinds import ANCHORS, pem
+from tests.assets.tampering import rebagged
+from tests.assets.witnesses import LABEL
+
+Edit = Callable[[Any], object]
+Lie = Callable[[Facts, Files, Scene], object]
+LOG = "proofs/log/"
+
+
+@dataclass(frozen=True)
+class Invention:
+    """One kind of change; what is left out stays as it was.
+
+    Attributes:
+        facts: what is changed before anything is sealed.
+        manifest: what is changed before it is signed.
+        proofs: what is changed before the bag is made to fit.
+        bag: what is changed at last, and nothing made to fit.
+        trust: what is changed in the list of whom to trust.
+        shape: of the stamps.
+    """
+
+    facts: Lie | None = None
+    manifest: Edit | None = None
+    proofs: Callable[[Files], object] | None = None
+    bag: Callable[[Files], object] | None = None
+    trust: Edit | None = None
+    shape: Shape | None = None
+
+
+def put(plain: Any, path: str, value: object) -> None:  # noqa: ANN401 - JSON
+    """Set a value of JSON: ``...`` removes it, a function gives another for the one that is there, ``+`` appends."""
+    *way, last = path.split(".")
+    for step in way:
+        plain = plain[int(step) if isinstance(plain, list) else step]
+    place: Any = int(last) if isinstance(plain, list) and last != "+" else last
+    if last == "+":
+        plain.append(value)
+    elif value is ...:
+        del plain[place]
+    else:
+        plain[place] = (
+            value(plain[place] if place in plain or isinstance(plain, list) else None) if callable(value) else value
+        )
+
+
+def stamp(shape: Shape | None, digest: bytes) -> bytes:
+    """A stamp of the deceiver's own authority, as of an hour from now."""
+    time = tlv(0x18, f"{now() + timedelta(hours=2):%Y%m%d%H%M%S}Z".encode())
+    ders = [UNIT.certificate(ISSUING), ISSUING.certificate(ROOT)]
+    return reply(shape or Shape(time=time), digest, UNIT, ders[0], named(ISSUING.name), ders)
+
+
+def forged(scene: Scene, whole: Files, invention: Invention) -> tuple[Files, Trust]:
+    """The bundle with everything that the deceiver can make fit, and the list that trusts him."""
+    files = {name: data for name, data in whole.items() if not name.startswith("proofs/")}
+    facts = json.loads(files[FACTS])
+    if invention.facts is not None:
+        invention.facts(facts, files, scene)
+    if files[FACTS] == whole[FACTS]:
+        files[FACTS] = canonical(facts)
+        repeated(facts, files)
+    _sealed(scene, files, invention.manifest)
+    _logged(scene, files, facts)
+    _stamped(files, invention.shape)
+    if invention.proofs is not None:
+        invention.proofs(files)
+    files = rebagged(files)
+    if invention.bag is not None:
+        invention.bag(files)
+    return files, _trusting(scene.trust, invention.trust)
+
+
+def _sealed(scene: Scene, files: Files, change: Edit | None) -> None:
+    manifest = json.loads(files[MANIFEST])
+    known = {entry["path"]: entry for entry in manifest["files"]}
+    names = sorted(name for name in files if name.startswith("data/") and name != MANIFEST)
+    manifest["files"] = [listed(name, files[name], known.get(name, {})) for name in names]
+    if change is not None:
+        change(manifest)
+    files[MANIFEST] = canonical(manifest)
+    files["proofs/signature"] = scene.owner_key.sign(files[MANIFEST])
+    try:
+        files.update(key_files(Manifest.from_json(files[MANIFEST])))
+    except (FormatError, ValueError):  # no key that could be written
+        files.update({"proofs/key.json": b"{}", "proofs/key.pem": b""})
+
+
+def _logged(scene: Scene, files: Files, facts: Facts) -> None:
+    seal, key = Digest.of(files[MANIFEST]), json.loads(files[MANIFEST])["key"]
+    opening = {"manifest": seal.hex, "key": key.get("public"), "signature": files["proofs/signature"].hex()}
+    entry = to_plain(logged(scene.log, EntryType.SEAL, opening))
+    files[f"{LOG}checkpoint"] = entry.pop("checkpoint").encode()
+    files[f"{LOG}inclusion.json"] = canonical(
+        {"index": entry["sequence"], "size": entry.pop("size"), "path": entry.pop("path")}
+    )
+    files[f"{LOG}entry.json"] = canonical(entry)
+    size = parse_note(files[f"{LOG}checkpoint"].decode()).size
+    slices = [one["slice"]["log"] for one in facts["sightings"] if one.get("slice")]
+    proofs = [one for one in (facts["work"].get("registration"), *slices) if one]
+    sizes = sorted({one["size"] for one in proofs if isinstance(one.get("size"), int) and 0 < one["size"] < size})
+    paths = [{"size": old, "path": [one.hex() for one in scene.log.consistency(old, size)]} for old in sizes]
+    files[f"{LOG}consistency.json"] = canonical(paths)
+
+
+def _stamped(files: Files, shape: Shape | None) -> None:
+    records = []
+    for subject, name in (("manifest", MANIFEST), ("checkpoint", f"{LOG}checkpoint")):
+        file = f"proofs/anchors/{subject}-deceiver.tsr"
+        digest = hashlib.sha256(files[name]).digest()
+        files[file] = stamp(shape, digest)
+        records.append(to_plain(AnchorRecord(file, "rfc3161", "Deceiver", True, Digest(digest), ())))  # noqa: FBT003
+    files[ANCHORS] = canonical(sorted(records, key=lambda one: one["file"]))
+
+
+def _trusting(trust: Trust, change: Edit | None) -> Trust:
+    authority = TrustedAuthority("Deceiver", (pem(ROOT.certificate(ROOT)).decode(),), development=True, label=LABEL)
+    trust = replace(trust, authorities=(authority,))
+    if change is None:
+        return trust
+    plain = to_plain(trust)
+    change(plain)
+    return Trust.from_json(canonical(plain))

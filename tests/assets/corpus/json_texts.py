@@ -1,0 +1,150 @@
+"""JSON that two readers could take differently, in every file of JSON that is checked."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.keys import KeySigner
+from evidence.schemas import schemas
+from exhibit.entries import canonical
+from tests.assets.changes import Files
+from tests.assets.corpus import Case, base, failing, written
+from tests.assets.resealing import FACTS, MANIFEST, sealed_lie
+from tests.assets.tampering import rebagged
+
+Text = Callable[[str], str]
+
+
+def first(pattern: str, new: str | Callable[[re.Match[str]], str]) -> Text:
+    """The first place of a pattern replaced; there has to be one."""
+
+    def change(text: str) -> str:
+        changed, count = re.subn(pattern, new, text, count=1)
+        assert count
+        return changed
+
+    return change
+
+
+def with_depth(depth: int) -> Text:
+    """A further field, so deep that so many brackets are open at once."""
+    return lambda text: text.rstrip("}]") + ',"z":' + "[" * (depth - 1) + "]" * (depth - 1) + "}" * text.endswith("}")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f'{{"\\u{ord(found[1]):04x}{found[2]}":null,"{found[1]}{found[2]}":'
+
+
+NUMBER = r'"(size|sequence)":(\d+)|"(development)":true'
+TEXTS: dict[str, Text] = {
+    "a byte order mark": lambda text: "\ufeff" + text,
+    "a line at the end": lambda text: text + "\n",
+    "a blank": first(":", ": "),
+    "a comment": lambda text: text + "/**/",
+    "a comma too many": first(r"\}(\]?)$", r",}\1"),
+    "a name twice": first(r'\{("\w+":)', r"{\1null,\1"),
+    "a name twice, escaped": first(r'\{"(\w)(\w+)":', _escaped),
+    "an unknown field": first(r"\{", '{"a":1,'),
+    "a field of null": first(r'"(size|sequence|development)":(\w+)', r'"\1":null'),
+    "a number as text": first(NUMBER, r'"\1\3":"\2"'),
+    "a fraction of zero": first(NUMBER, r'"\1\3":\g<2>1.0'),
+    "an exponent": first(NUMBER, r'"\1\3":1e0'),
+    "minus zero": first(NUMBER, r'"\1\3":-0'),
+    "a number beyond 2 to the 53rd": first(NUMBER, r'"\1\3":9007199254740992'),
+    "a giant number": first(NUMBER, r'"\1\3":1e400'),
+    "no number": first(NUMBER, r'"\1\3":NaN'),
+    "true for one": first(NUMBER, r'"\1\3":[true]'),
+    "capital digits": first(r'[0-9]*[a-f][0-9a-f]{20,}"', lambda found: found[0].upper()),
+    "half a character": first(r"\{", '{"\\\\ud800":1,'),
+    "65 brackets": with_depth(65),
+    "64 brackets": with_depth(64),
+    "nothing": lambda _: "",
+    "null": lambda _: "null",
+    "another object": lambda _: '{"x":1}',
+    "only an array": lambda _: "[]",
+}
+LOG = ("entry", "inclusion", "checkpoint")
+"""Checks that need both files of the log."""
+FILES = {
+    "proofs/log/entry.json": LOG,
+    "proofs/log/inclusion.json": LOG,
+    "proofs/log/consistency.json": ("consistency",),
+    "proofs/anchors/index.json": ("anchors",),
+}
+
+
+def texted(name: str, change: Text) -> Callable[[Files], Files]:
+    """The text of a file changed."""
+    return lambda files: rebagged({**files, name: change(files[name].decode()).encode()})
+
+
+def stranger(files: Files) -> Files:
+    """The bundle sealed by a stranger's key."""
+    return sealed_lie(files, lambda *_: None)
+
+
+def sealed_manifest(change: Text) -> Callable[[Files], Files]:
+    """The manifest's text changed and signed; everything around it fits."""
+
+    def make(files: Files) -> Files:
+        new = stranger(files)
+        data = change(new[MANIFEST].decode()).encode("utf-8", "surrogatepass")
+        signer = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+        return rebagged({**new, MANIFEST: data, "proofs/signature": signer.sign(data)})
+
+    return make
+
+
+def sealed_facts(change: Text) -> Callable[[Files], Files]:
+    """The text of the facts changed, and sealed."""
+    return lambda files: sealed_lie(files, lambda _, new: new.update({FACTS: change(new[FACTS].decode()).encode()}))
+
+
+def emptied(path: tuple[str | int, ...]) -> Text:
+    """A field of the facts with null in it."""
+
+    def change(text: str) -> str:
+        plain: Any = json.loads(text)
+        place = plain
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = None
+        return canonical(plain).decode()
+
+    return change
+
+
+def fields(plain: Any, schema: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:  # noqa: ANN401 - JSON
+    """The paths of all fields that can't be null, of the first item of each array."""
+    if "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    if isinstance(plain, list) and plain and "items" in schema:
+        yield from ((0, *path) for path in fields(plain[0], schema["items"], whole))
+    if not isinstance(plain, dict):
+        return
+    for name, item in plain.items():
+        inner = schema.get("properties", {}).get(name, {})
+        if inner and "anyOf" not in inner:
+            yield (name,)
+            yield from ((name, *path) for path in fields(item, inner, whole))
+
+
+SCHEMA = schemas()["facts"]
+NULLS = sorted(fields(json.loads(base()[FACTS]), SCHEMA, SCHEMA), key=str)[::3]
+CASES: dict[str, Case] = {
+    f"{what} in {name}": failing(written(texted(name, text)), *checks)
+    for name, checks in FILES.items()
+    for what, text in list(TEXTS.items())[:: 1 if name.endswith("entry.json") else 3]
+    if what != "only an array" or checks == LOG
+}
+CASES |= {
+    f"{what} in the manifest": failing(written(sealed_manifest(text)), "manifest") for what, text in TEXTS.items()
+}
+CASES |= {f"{what} in the facts": failing(written(sealed_facts(text)), "facts") for what, text in TEXTS.items()}
+CASES |= {
+    f"null for {'.'.join(map(str, path))}": failing(written(sealed_facts(emptied(path))), "facts") for path in NULLS
+}
+CASES["sealed by a stranger"] = Case(written(stranger))

@@ -1,0 +1,87 @@
+"""What file managers leave beside a bundle, in folders and in ZIPs; and what only looks like that."""
+
+from collections.abc import Callable
+
+from tests.assets.changes import Files, without
+from tests.assets.corpus import Case, failing, written
+from tests.assets.corpus.making import Member, also, every, inside
+from tests.assets.corpus.zips import UX_OLD, made, streamed
+
+DOUBLE = b"\0\x05\x16\7" + bytes(60)
+JUNK = {
+    "Finder's settings": [".DS_Store"],
+    "Finder's settings in every folder": [".DS_Store", "data/.DS_Store", "proofs/.DS_Store", "data/work/.DS_Store"],
+    "an AppleDouble of a picture": ["data/work/._01.jpg"],
+    "an AppleDouble of the manifest": ["data/._manifest.json"],
+    "AppleDoubles and settings": ["._bagit.txt", "proofs/._key.pem", "._.DS_Store", ".DS_Store"],
+    "thumbnails of Windows": ["data/work/Thumbs.db"],
+    "thumbnails and settings of Windows": ["Thumbs.db", "Desktop.ini", "data/desktop.ini"],
+    "thumbnails in capitals": ["data/THUMBS.DB"],
+    "an archive of Finder's": ["__MACOSX/._bagit.txt", "__MACOSX/data/._facts.json"],
+    "letters beyond ASCII": ["data/._案件.json"],
+}
+FOREIGN = {
+    "a program": ["READ-ME.exe"],
+    "a program in Finder's folder": ["__MACOSX/evil.exe"],
+    "a hidden file": [".hidden"],
+    "a hidden folder": [".git/config"],
+    "a file named almost like settings": ["DS_Store"],
+    "a backup copy": ["data/facts.json~"],
+    "a file for thumbnails of another name": ["data/thumbs.db.exe"],
+    "a second manifest": ["data/manifest (1).json"],
+    "a folder named like settings": [".DS_Store/x"],
+    "another bag around": ["other/bagit.txt"],
+    "a shortcut": ["facts.lnk"],
+}
+
+
+def beside(names: list[str]) -> Files:
+    """Left-overs by name."""
+    return dict.fromkeys(names, DOUBLE)
+
+
+def with_beside(names: list[str]) -> Callable[[Files], Files]:
+    """The bundle's files with left-overs beside them."""
+    return lambda files: {**files, **beside(names)}
+
+
+def plain_name(name: str) -> bool:
+    """Whether a bundle could hold a file of this name at all."""
+    return all(part[0] != "." for part in name.split("/")) and not set(name) & set("~ ()")
+
+
+CASES: dict[str, Case] = {}
+for what, names in JUNK.items():
+    CASES[f"{what}, in a folder"] = Case(with_beside(names), says=ascii(names[0])[1:-1])
+    CASES[f"{what}, in a ZIP"] = Case(
+        made(also(*(Member(name.encode(), DOUBLE) for name in names))), says="nobody vouches for"
+    )
+for what, names in FOREIGN.items():
+    checks = ("files", "bag") if all(map(plain_name, names)) else ("container",)
+    checks = (
+        ("files",) if names[0].startswith("data/") and "bag" in checks else checks
+    )  # the bag's lists are of sealed files
+    CASES[f"{what}, in a folder"] = failing(with_beside(names), *checks)
+    checks = (*checks, "container") if "files" in checks else checks
+    CASES[f"{what}, in a ZIP"] = failing(made(also(*(Member(name.encode(), DOUBLE) for name in names))), *checks)
+CASES |= {
+    "a folder as it was unpacked": Case(dict, says="and no other outside of proofs/"),
+    "a ZIP by Finder": Case(
+        made(
+            streamed,
+            every(extra=UX_OLD, central_extra=b"UX\x08\0" + bytes(8)),
+            also(*(Member(name, b"x", method=8, flags=8) for name in (b".DS_Store", b"data/.DS_Store"))),
+            inside(b"case 7"),
+            also(Member(b"__MACOSX/case 7/._.DS_Store", DOUBLE, method=8, flags=8)),
+            also(Member(b"__MACOSX/case 7/data/._facts.json", DOUBLE, method=8, flags=8)),
+        ),
+        says="nobody vouches for",
+    ),
+    "a sealed file missing, with its AppleDouble": failing(
+        lambda files: {**without("data/work/01.jpg")(files), "data/work/._01.jpg": DOUBLE},
+        "files", "file:data/work/01.jpg", "match:01",
+    ),
+    "a missing file in the written container": failing(
+        written(without("data/exhibit.pdf")), "files", "file:data/exhibit.pdf"
+    ),
+}  # fmt: skip

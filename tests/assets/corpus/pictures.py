@@ -1,0 +1,140 @@
+"""Pictures that decoders turn, animate or mend in ways of their own: the sealed similarity tells who saw what."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from exhibit.digests import Digest
+from tests.assets.changes import Files
+from tests.assets.corpus import Case, base, failing, written
+from tests.assets.resealing import sealed_lie
+
+FOUND = "data/sightings/01/image.jpg"
+TURNS = {
+    1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}  # fmt: skip
+"""How to store a picture so that the orientation turns it back."""
+
+
+@cache
+def shown() -> Image.Image:
+    """The found picture."""
+    return Image.open(io.BytesIO(base()[FOUND])).convert("RGB")
+
+
+def exif(value: int, *, kind: int = 3, count: int = 1, order: str = "<", first: bytes = b"") -> bytes:
+    """An EXIF block with an orientation; ``first`` is another entry before it."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    size = {3: "H2x", 4: "I", 1: "B3x"}[kind]
+    entry = struct.pack(f"{order}HHI{size}", 0x0112, kind, count, value)
+    body = struct.pack(f"{order}IH", 8, 1 + bool(first)) + first + entry + bytes(4)
+    return b"Exif\0\0" + mark + body
+
+
+def stored(form: str, orientation: int, block: bytes | None = None, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
+    """The found picture, stored turned, with an orientation that turns it back."""
+
+    def make() -> bytes:
+        turn = TURNS[orientation]
+        picture = shown() if turn is None else shown().transpose(turn)
+        out = io.BytesIO()
+        quality = {"quality": 95} if form == "JPEG" else {"lossless": True} if form == "WEBP" else {}
+        picture.save(out, form, exif=exif(orientation) if block is None else block, **quality, **options)
+        return out.getvalue()
+
+    return make
+
+
+def animated(form: str, *frames: str, **options: Any) -> Callable[[], bytes]:  # noqa: ANN401
+    """Frames, each ``shown``, ``blank`` or ``noise``."""
+
+    def make() -> bytes:
+        noise = np.random.default_rng(7).integers(0, 255, (shown().height, shown().width, 3), np.uint8)
+        kinds = {"shown": shown(), "blank": Image.new("RGB", shown().size, "white"), "noise": Image.fromarray(noise)}
+        first, *rest = [kinds[frame].copy() for frame in frames]
+        out = io.BytesIO()
+        quality = {"lossless": True} if form == "WEBP" else {}
+        first.save(out, form, save_all=True, append_images=rest, duration=100, **quality, **options)
+        return out.getvalue()
+
+    return make
+
+
+def chunked(*chunks: tuple[bytes, bytes], behind: bool = False) -> Callable[[], bytes]:
+    """A PNG with further chunks behind its header, or behind its pixels."""
+
+    def make() -> bytes:
+        data = stored("PNG", 1, b"")()
+        more = b"".join(
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+            for kind, body in chunks
+        )
+        place = data.index(b"IEND") - 4 if behind else 33
+        return data[:place] + more + data[place:]
+
+    return make
+
+
+def cut(form: str, share: float) -> Callable[[], bytes]:
+    """A file that breaks off."""
+    return lambda: (data := stored(form, 1)())[: int(len(data) * share)]
+
+
+def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
+    """The case with this picture as the one found, sealed by a stranger."""
+
+    def lie(facts: dict[str, Any], files: Files) -> None:
+        data = make()
+        [sighting], [match] = facts["sightings"], facts["matches"]
+        sighting["slice"] = None
+        files.pop("data/sightings/01/slice.json")
+        files[FOUND] = data
+        sighting["picture"].update(digest=Digest.of(data).hex, size=len(data))
+        match["picture"] = Digest.of(data).hex
+
+    return lambda files: sealed_lie(files, lie)
+
+
+KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {
+    **{f"{form} of orientation {n}": (stored(form, n), True) for form in ("JPEG", "PNG", "WEBP") for n in TURNS},
+    "JPEG of an orientation in the other order": (stored("JPEG", 6, exif(6, order=">")), True),
+    "JPEG of orientation 9": (stored("JPEG", 1, exif(9)), True),
+    "JPEG of orientation 0": (stored("JPEG", 1, exif(0)), True),
+    "JPEG of an orientation as a long number": (stored("JPEG", 1, exif(6, kind=4)), True),
+    "JPEG of an orientation as a byte": (stored("JPEG", 1, exif(6, kind=1)), True),
+    "JPEG of two orientations in one": (stored("JPEG", 1, exif(6, count=2)), True),
+    "JPEG of two orientations": (
+        stored("JPEG", 6, exif(3, first=struct.pack("<HHIH2x", 0x0112, 3, 1, 6))), True
+    ),
+    "JPEG of an EXIF block that breaks off": (stored("JPEG", 1, exif(6)[:20]), True),
+    "JPEG stored turned without an orientation": (stored("JPEG", 6, b""), False),
+    "PNG of a late orientation": (chunked((b"eXIf", exif(6)[6:]), behind=True), True),
+    "WEBP stored turned without an orientation": (stored("WEBP", 6, b""), False),
+    "APNG": (animated("PNG", "shown", "noise"), True),
+    "APNG with noise first": (animated("PNG", "noise", "shown"), False),
+    "APNG with its still picture apart": (animated("PNG", "shown", "noise", "noise", default_image=True), True),
+    "APNG with noise as its still picture": (animated("PNG", "noise", "shown", "shown", default_image=True), False),
+    "APNG that begins blank": (animated("PNG", "blank", "shown"), True),
+    "GIF": (animated("GIF", "shown", "noise"), True),
+    "GIF that begins blank": (animated("GIF", "blank", "shown"), True),
+    "GIF with noise first": (animated("GIF", "noise", "shown"), False),
+    "animated WEBP": (animated("WEBP", "shown", "noise"), True),
+    "animated WEBP that begins blank": (animated("WEBP", "blank", "shown"), True),
+    "animated WEBP with noise first": (animated("WEBP", "noise", "shown"), False),
+    "JPEG that breaks off": (cut("JPEG", 0.8), True),
+    "PNG with colours of its own": (chunked((b"gAMA", struct.pack(">I", 100000))), True),
+    "progressive JPEG": (stored("JPEG", 1, progressive=True), True),
+    "BMP": (stored("BMP", 1), True),
+}  # fmt: skip
+CASES: dict[str, Case] = {
+    name: Case(written(showing(make))) if good else failing(written(showing(make)), "match:01")
+    for name, (make, good) in KINDS.items()
+}

@@ -1,0 +1,22 @@
+"""The broken bundles that lie beside the vectors, and the changes of which each verifier has said the same so far."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.assets.broken_vectors import FOLDER, joined
+from tests.assets.changes import Files
+from tests.assets.corpus import BUNDLE, Case, failing
+
+BROKEN: list[dict[str, Any]] = json.loads((FOLDER / "broken.json").read_text("utf-8"))
+
+
+def _failed(vector: dict[str, Any]) -> list[str]:
+    return [name for name, state in vector["not_passed"].items() if state == "failed"]
+
+
+def _whole(vector: dict[str, Any]) -> Callable[[Files], bytes]:
+    return lambda _: joined(BUNDLE.read_bytes(), vector["pieces"])
+
+
+CASES: dict[str, Case] = {vector["name"]: failing(_whole(vector), *_failed(vector)) for vector in BROKEN}

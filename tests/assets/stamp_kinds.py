@@ -1,0 +1,175 @@
+"""Kinds of stamps and of chains of certificates, good and bad, each with what every verifier has to say of it.
+
+``kinds()`` of :mod:`tests.assets.stamp_table` makes them; :func:`bundle_of` puts any of them into a bundle that is
+whole otherwise, with the trust list that pins their roots: one entry of a corpus is ``bundle_of([kind])`` and ``{kind.check: kind.state}``.
+"""
+
+# ruff: noqa: E501, ANN401, B008 - what a table's lines may say
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from evidence.anchors.headers import parse_header
+from evidence.anchors.keccak import keccak256
+from evidence.bundle import AnchorRecord
+from evidence.codec import to_plain
+from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedLedger
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from tests.assets.broken_vectors import BASE, FOLDER
+from tests.assets.stamp_forge import ISSUING, MOMENT, ROOT, UNIT, Holder, Shape, key_of, named, reply, seq, tlv, whole
+from tests.assets.tampering import files_of, rebagged
+
+CHAIN = 7
+"""Number of the EVM chain whose blocks are pinned."""
+ANCHORS, SEALED = "proofs/anchors/index.json", "data/manifest.json"
+GOOD, BAD, STRANGE = "passed", "failed", "not checked"
+SUFFIX = {"rfc3161": "tsr", "opentimestamps": "ots", "evm": "json"}
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class StampKind:
+    """One kind.
+
+    Attributes:
+        name: in words.
+        state: of its check.
+        reply: DER.
+        material: certificates beside it, DER.
+        roots: pinned, DER.
+        latest: by when a passed one says that it existed.
+        openssl: whether ``openssl ts -verify`` accepts it.
+        why: why it answers otherwise, where it does.
+        sort: of the receipt.
+        headers: blocks beside it, by the names of their files.
+        blocks: headers of an EVM chain that are pinned, with words.
+    """
+
+    name: str
+    state: str
+    reply: bytes
+    material: tuple[bytes, ...]
+    roots: tuple[bytes, ...]
+    latest: str = ""
+    openssl: bool = False
+    why: str = ""
+    sort: str = "rfc3161"
+    headers: tuple[tuple[str, bytes], ...] = ()
+    blocks: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The receipt's path."""
+        return f"proofs/anchors/kind-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}.{SUFFIX[self.sort]}"
+
+    @property
+    def check(self) -> str:
+        """The name of its check."""
+        return f"anchor:{self.file.rpartition('/')[2]}"
+
+
+def pem(der: bytes) -> bytes:
+    """A certificate as PEM, whatever it holds."""
+    text = base64.encodebytes(der).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n".encode()
+
+
+@cache
+def base_files() -> tuple[Files, Trust]:
+    """A bundle that is whole, and its trust list."""
+    trust = Trust.from_json((FOLDER / f"{BASE}.trust.json").read_bytes())
+    return files_of(FOLDER / f"{BASE}.zip"), trust
+
+
+def bundle_of(kinds: Sequence[StampKind]) -> tuple[Files, Trust]:
+    """A bundle that holds these stamps beside its own receipts, and the trust list that pins their roots."""
+    whole_files, trust = base_files()
+    files = dict(whole_files)
+    records = json.loads(files[ANCHORS])
+    for kind in kinds:
+        material = {}
+        for der in kind.material:
+            data = pem(der)
+            material[f"proofs/material/certificate-{hashlib.sha256(data).hexdigest()[:16]}.pem"] = data
+        for name, data in kind.headers:
+            material[f"proofs/material/{kind.check[12:24]}/{name}"] = data
+        record = AnchorRecord(kind.file, kind.sort, "Kind", True, Digest.of(files[SEALED]), tuple(material))  # noqa: FBT003
+        files |= {kind.file: kind.reply, **material}
+        records.append(to_plain(record))
+    files[ANCHORS] = canonical(records)
+    pinned = dict.fromkeys(kind.roots for kind in kinds if kind.roots)
+    authorities = tuple(
+        TrustedAuthority(f"Kind {place}", tuple(pem(root).decode() for root in roots), True, "A trial.")  # noqa: FBT003
+        for place, roots in enumerate(pinned)
+    )
+    chains, ledgers = (*trust.chains, _chain_of(kinds)), (*trust.ledgers, _ledger_of(kinds))
+    return rebagged(files), replace(
+        trust, authorities=(*trust.authorities, *authorities), chains=chains, ledgers=ledgers
+    )
+
+
+def _chain_of(made: Sequence[StampKind]) -> TrustedChain:
+    """A chain that pins the headers of these kinds; nothing but a header of 80 bytes has a hash."""
+    hashes = [
+        Digest.from_hex(parse_header(data).text)
+        for kind in made for _, data in kind.headers
+        if len(data) == 80 and kind.state != STRANGE
+    ]  # fmt: skip
+    return TrustedChain("Kinds", "regtest", 0.0, (*dict.fromkeys(hashes), Digest(b"\1" * 32)), True, "A trial.")  # noqa: FBT003
+
+
+def _ledger_of(made: Sequence[StampKind]) -> TrustedLedger:
+    """A ledger that pins the blocks of these kinds."""
+    headers = [header for kind in made for _, header in kind.blocks]
+    hashes = tuple(Digest(keccak256(header)) for header in dict.fromkeys(headers))
+    return TrustedLedger("Kinds", CHAIN, hashes or (Digest(b"\1" * 32),), True, "A trial.")  # noqa: FBT003
+
+
+def made(
+    name: str, state: str, shape: Shape = Shape(), *, unit: Holder = UNIT, issuing: Sequence[Holder] = (ISSUING,), root: Holder = ROOT,
+    roots: Sequence[bytes] | None = None, inside: Sequence[bytes] | None = None, beside: Sequence[bytes] = (), latest: str = "",
+    openssl: bool | None = None, why: str = "",
+) -> StampKind:  # fmt: skip
+    """A kind whose chain leads from the unit over some authorities, the unit's own first, to a root."""
+    ders, above = [], [*issuing, root]
+    for place, holder in enumerate([unit, *issuing]):
+        ders.append(holder.certificate(above[place]))
+    issuer = above[0].subject or named(above[0].name)
+    digest = hashlib.sha256(base_files()[0][SEALED]).digest()
+    data = reply(shape, digest, unit, ders[0], issuer, ders if inside is None else [ders[0], *inside])
+    pinned = (root.certificate(root),) if roots is None else tuple(roots)
+    late = latest or (f"{MOMENT:%Y-%m-%dT%H:%M:%SZ}" if state == GOOD else "")
+    return StampKind(name, state, data, tuple(beside), pinned, late, state == GOOD if openssl is None else openssl, why)
+
+
+def with_(holder: Holder, *extensions: bytes) -> Holder:
+    """The holder with these extensions alone."""
+    return replace(holder, extensions=extensions)
+
+
+def rsa(bits: int, **other: Any) -> dict[str, Any]:
+    """What makes a unit's key one of RSA."""
+    return {"unit": replace(UNIT, key=key_of(f"rsa{bits}", "unit")), **other}
+
+
+def accuracy(seconds: int | None = None, milli: int | None = None, micro: int | None = None) -> bytes:
+    """How far a clock may be off."""
+    parts = [] if seconds is None else [whole(seconds)]
+    parts += [tlv(tag, whole(one)[2:]) for tag, one in ((0x80, milli), (0x81, micro)) if one is not None]
+    return seq(*parts)
+
+
+def groups(made: Iterable[StampKind], size: int = 60) -> Iterator[list[StampKind]]:
+    """As many at once as a bundle holds receipts; stamps that nobody vouches for by the roots that are pinned for them."""
+    by_roots: dict[tuple[bytes, ...], list[StampKind]] = {}
+    for kind in made:
+        by_roots.setdefault(kind.roots if kind.state == STRANGE else (), []).append(kind)
+    for held in by_roots.values():
+        for start in range(0, len(held), size):
+            yield held[start : start + size]

@@ -1,0 +1,129 @@
+"""Makes the small backup that later versions have to restore: a few rows of every kind, made by the version at hand.
+
+``python -m tests.assets.upgrade_backup tests/assets/upgrades/VERSION.tar.xz``, once for a version, before it is tagged.
+It is compressed, and without the network that comes with the version, which is twenty times as large as the rest.
+"""
+
+import io
+import json
+import os
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+PASSWORD = "a long enough password"
+MOST_BYTES = 300_000
+
+
+def picture(seed: int) -> bytes:
+    """A small picture of plain shapes, whose drawings take little room, as JPEG bytes."""
+    from random import Random
+
+    from PIL import Image, ImageDraw
+
+    from tests.flow.rows import jpeg
+
+    random, image = Random(seed), Image.new("RGB", (120, 90), "white")
+    draw = ImageDraw.Draw(image)
+    for _ in range(8):
+        x, y = random.randrange(90), random.randrange(60)
+        box = (x, y, x + random.randrange(15, 60), y + random.randrange(15, 60))
+        random.choice((draw.rectangle, draw.ellipse))(box, fill=(random.randrange(256),) * 3)
+    return jpeg(image)
+
+
+def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when this module is loaded
+    """Rows of every kind: people, rights, crawls, cases of each decision, papers, rules, keys, a signed log."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from registry import canaries, licences, people, rules, tokens, watching
+    from registry.models import Case, Notice, NoticeMail, User
+    from tests.flow.rows import bring, claimed_slice, copy_of, register
+    from tests.flow.sealed import sealed
+    from workers.steps.decide import clear, confirm
+    from workers.steps.log import sequence_log, sign_checkpoint
+    from workers.steps.match import match_pictures
+
+    house = inline.house
+    studio = people.add_owner("Studio", contact="studio@example.org", by="Ann")
+    people.add_member(studio, "ann@example.org", "owner", PASSWORD)
+    tokens.make(studio, User.objects.get(), name="Ours", scopes=["read"], days=9)
+    for seed, name in enumerate(("first", "second")):
+        register(house, studio, picture(seed), f"Work {name}")
+        planned, epoch = claimed_slice(studio, name)
+        copies = [copy_of(picture(seed)), picture(seed + 5)]
+        match_pictures(house, bring(house, planned, epoch, copies, host=f"{name}.invalid"))
+        planned.state = "done"
+        planned.save(update_fields=["state"])
+    case, other = Case.objects.order_by("pk")
+    confirm(house, case, by="Ann", reason="A copy of my work.")
+    sealed(inline, case.bundles.get())
+    clear(other, by="Ann", reason="We sold it.")
+    new = licences.NewLicence(licensee="Shop", domain="second.invalid")
+    licences.keep_licences(studio, [new], by="Ann")
+    watch = studio.watches.get(name="second")
+    with transaction.atomic():
+        canaries.plant(other.work, watch, "http://second.example/hidden", by="Ann")
+    watching.pause(watch, by="Ann")
+    rules.deny("denied.example", by="Ann", reason="They asked.")
+    rules.block(house.blobs.put(b"blocked"), by="Ann", reason="An order.")
+    about = {"kind": "dmca", "language": "en", "party": "first.invalid", "created_by": "Ann"}
+    notice = Notice.objects.create(owner=studio, number=1, created_at=timezone.now(), **about)
+    NoticeMail.objects.create(notice=notice, to="host@example.org", by="Ann", message_id="<1@example.org>")
+    inline.run_until_idle()
+    sequence_log(house)
+    sign_checkpoint(house)
+
+
+def without_network(whole: Path, to: Path, network: str) -> None:
+    """Copy a backup without the bytes of the network, and let its description say so."""
+    from exhibit.digests import Digest
+    from workers.backup_format import DESCRIPTION, blob_name, members
+
+    read = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
+    told = json.loads(read.pop(DESCRIPTION))
+    listed = read.pop(told["listed"]["name"]).decode().replace(f"{network}\n", "").encode()
+    name = f"blobs-{Digest.of(listed).hex[:16]}.txt"
+    told["listed"].update(name=name, digest=Digest.of(listed).hex, size=len(listed))
+    told["blobs"] -= 1
+    read |= {name: listed, DESCRIPTION: json.dumps(told, indent=2).encode()}
+    with tarfile.open(to, "w:xz", format=tarfile.PAX_FORMAT) as tar:
+        for member, data in read.items():
+            info = tarfile.TarInfo(member)
+            info.size, info.mode = len(data), 0o600
+            tar.addfile(info, io.BytesIO(data))
+
+
+def main(to: Path) -> None:
+    """Make an installation in a folder of its own, fill it, back it up."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-upgrade-") as name:
+        Path(name).chmod(0o755)
+        data = Path(name) / "data"
+        os.environ |= {"EXHIBIT_DATA": str(data), "EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"}
+        os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings"}
+        from exhibit.config import load_config
+        from workers.servers import EmbeddedServers
+
+        config = load_config()
+        with EmbeddedServers(config):
+            from workers.migrate import migrate
+
+            migrate()
+            from registry.models import DescriptorModel
+            from workers.backup import back_up
+            from workers.inline import Inline
+
+            inline = Inline(config)
+            fill(inline)
+            whole = Path(name) / "whole.tar"
+            back_up(inline.house, whole, keys=True, tell=lambda _: None)
+            without_network(whole, to, DescriptorModel.objects.get().digest.hex)
+    size = to.stat().st_size
+    assert size < MOST_BYTES, f"{size:,} bytes"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())

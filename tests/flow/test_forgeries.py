@@ -1,0 +1,287 @@
+"""What an owner who deceives seals with a pinned key, in a log that is pinned: each is named, and none is complete."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from evidence.bundle import checkpoint_digest
+from evidence.facts import CaseFacts, LogProof, OwnerFacts, PictureFacts
+from evidence.folder_log import FolderLogStore
+from evidence.keys import KeySigner
+from evidence.log import Log
+from evidence.trust import TrustedAuthority, TrustedKey
+from evidence.verdict import Verdict
+from evidence.verify import verify
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ExitCode
+from tests.assets.bundles import (
+    OWNER,
+    Scene,
+    encoded,
+    logged,
+    registration_opening,
+    resealed,
+    textured,
+)
+from tests.assets.witnesses import LABEL, asked_witnesses
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MALLORY = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+Forged = Callable[[Scene], Scene]
+
+
+def by_mallory(scene: Scene, name: str = "Mallory") -> Scene:
+    """The scene in the hands of another owner, whose key is pinned as his."""
+    key = TrustedKey("Mallory", MALLORY.public_key, development=True, label=LABEL)
+    facts = replace(scene.facts, owner=OwnerFacts(name, "declared"))
+    return replace(scene, owner_key=MALLORY, facts=facts, trust=replace(scene.trust, keys=(*scene.trust.keys, key)))
+
+
+def registered(scene: Scene, time: datetime | None = None, **changes: Any) -> LogProof:  # noqa: ANN401 - any fields
+    """A registration of the work in the scene's log, with other fields than the facts."""
+    opening = registration_opening(scene.facts.work, scene.facts.work.pictures[0]) | changes
+    kept = {name: value for name, value in opening.items() if value is not Ellipsis}
+    return logged(scene.log, EntryType.REGISTRATION, kept, time)
+
+
+def with_work(facts: CaseFacts, **changes: Any) -> CaseFacts:  # noqa: ANN401 - any fields
+    return replace(facts, work=replace(facts.work, **changes))
+
+
+def entry(work_field: str = "registration", **changes: Any) -> Forged:  # noqa: ANN401 - any fields
+    """The facts hold a registration that says otherwise."""
+    return lambda scene: resealed(scene, with_work(scene.facts, **{work_field: registered(scene, **changes)}))
+
+
+def stolen(name: str = "Mallory") -> Forged:
+    def forge(scene: Scene) -> Scene:
+        other = by_mallory(scene, name)
+        return resealed(other, other.facts)
+
+    return forge
+
+
+def stolen_as_further(scene: Scene) -> Scene:
+    other = by_mallory(scene)
+    theirs = scene.facts.work.registration
+    assert theirs is not None
+    return resealed(other, with_work(other.facts, registration=None, further_registrations=(theirs,)))
+
+
+def stolen_without_owner(scene: Scene) -> Scene:
+    other = by_mallory(scene)
+    return resealed(other, with_work(other.facts, registration=registered(scene, owner_name=...)))
+
+
+def derived(scene: Scene) -> CaseFacts:
+    """The picture that was found, written anew, stands as another picture of the work, and the match is with it."""
+    data = encoded(textured(1, (80, 60)), "PNG")
+    scene.blobs.put(data)
+    picture = PictureFacts(Digest.of(data), len(data), "PNG", 80, 60, "data/work/02.png")
+    [match] = scene.facts.matches
+    facts = with_work(scene.facts, pictures=(*scene.facts.work.pictures, picture))
+    one = replace(match, work_picture=picture.digest, verification=replace(match.verification, transform=None))
+    return replace(facts, matches=(one,))
+
+
+def added(**changes: Any) -> Forged:  # noqa: ANN401 - any fields
+    """The derived picture with an entry of its own that says this."""
+
+    def forge(scene: Scene) -> Scene:
+        facts = derived(scene)
+        opening = {"owner": "ann", "owner_name": OWNER, "picture": facts.work.pictures[1].digest.hex, "work": "W-1"}
+        kept = {name: value for name, value in (opening | changes).items() if value is not Ellipsis}
+        proof = logged(scene.log, EntryType.REGISTRATION, kept)
+        return resealed(scene, with_work(facts, further_registrations=(proof,)))
+
+    return forge
+
+
+def a_slice_as_registration(scene: Scene) -> Scene:
+    facts = derived(scene)
+    opening = registration_opening(facts.work, facts.work.pictures[1])
+    proof = logged(scene.log, EntryType.SLICE, opening)
+    return resealed(scene, with_work(facts, further_registrations=(proof,)))
+
+
+def another_opening(scene: Scene) -> Scene:
+    proof = scene.facts.work.registration
+    assert proof is not None
+    return resealed(scene, with_work(scene.facts, registration=replace(proof, opening=proof.opening | {"title": "X"})))
+
+
+def in_an_unknown_log(scene: Scene) -> Scene:
+    log = Log(FolderLogStore(scene.folder / "unknown"), MALLORY, "log.unknown.example")
+    return resealed(replace(scene, log=log), scene.facts)
+
+
+def facts_with(change: Callable[[CaseFacts], CaseFacts], **times: timedelta) -> Forged:
+    """Other facts; and the seal or its entry dated otherwise."""
+
+    def forge(scene: Scene) -> Scene:
+        at = {name: scene.facts.written_at + shift for name, shift in times.items()}
+        return resealed(scene, change(scene.facts), **at)
+
+    return forge
+
+
+def sighting(**changes: Any) -> Forged:  # noqa: ANN401 - any fields
+    return facts_with(lambda facts: replace(facts, sightings=(replace(facts.sightings[0], **changes),)))
+
+
+def slice_dated(shift: timedelta) -> Forged:
+    def forge(scene: Scene) -> Scene:
+        [one] = scene.facts.sightings
+        assert one.slice is not None
+        log = logged(scene.log, EntryType.SLICE, one.slice.log.opening, one.slice.record.seen + shift)
+        seen = replace(one, slice=replace(one.slice, log=log))
+        return resealed(scene, replace(scene.facts, sightings=(seen,)))
+
+    return forge
+
+
+def registered_at(shift: timedelta) -> Forged:
+    """The registration is dated otherwise by a log that colludes, in the entry and in what it commits to."""
+
+    def forge(scene: Scene) -> Scene:
+        time = scene.facts.work.registered_at + shift
+        facts = with_work(scene.facts, registered_at=time)
+        proof = registered(scene, time, registered_at=rfc3339(time))
+        return resealed(scene, with_work(facts, registration=proof))
+
+    return forge
+
+
+def captured(start: timedelta, end: timedelta) -> Forged:
+    def forge(scene: Scene) -> Scene:
+        [one] = scene.facts.sightings
+        [capture] = one.captures
+        visit = replace(capture, started=capture.started + start, finished=capture.finished + end)
+        return resealed(scene, replace(scene.facts, sightings=(replace(one, captures=(visit,)),)))
+
+    return forge
+
+
+def log_running_back(scene: Scene) -> Scene:
+    """Later entries of the log are dated two hours before earlier ones, and everything else fits that."""
+    late = scene.facts.written_at + 2 * HOUR
+    facts = with_work(scene.facts, registered_at=late)
+    proof = registered(replace(scene, facts=facts), late, registered_at=rfc3339(late))
+    return resealed(scene, with_work(facts, registration=proof))
+
+
+FORGERIES: dict[str, tuple[Forged, dict[str, str]]] = {
+    "a stolen registration": (stolen(), {"registration": "failed", "registration:01": "failed"}),
+    "a stolen registration as a further one": (stolen_as_further, {"registration:01": "failed"}),
+    "a stolen registration that names no owner": (stolen_without_owner, {"registration": "not checked"}),
+    "the owner's own name over another's key": (stolen(OWNER), {"key": "failed"}),
+    "a name with a blank at its end": (stolen(f"{OWNER} "), {"registration": "failed"}),
+    "a name that looks the same": (stolen(OWNER.replace("A", "\u0410")), {"registration": "failed"}),
+    "an owner that is a list": (entry(owner_name=[OWNER]), {"registration": "failed"}),
+    "an owner that is nothing": (entry(owner_name=None), {"registration": "failed"}),
+    "an owner in other letters": (entry(owner_name=OWNER.upper()), {"registration": "failed"}),
+    "a holder whom the facts hide": (entry(holder="Ben"), {"registration": "failed"}),
+    "a year of creation that the facts hide": (entry(created="1931"), {"registration": "failed"}),
+    "a credit that the facts hide": (entry(credit="Ben / Field"), {"registration": "failed"}),
+    "an entry that states no author": (entry(author=...), {"registration": "failed"}),
+    "an entry that states no work": (entry(work=...), {"registration": "failed"}),
+    "another work's entry": (entry(work="W-2"), {"registration": "failed"}),
+    "another day of registration": (
+        entry(registered_at="2015-01-01T00:00:00.000000Z"), {"registration": "failed"}
+    ),
+    "a removal as registration": (entry(picture=..., removed=True), {"registration": "failed"}),
+    "a registration opened otherwise": (another_opening, {"registration": "failed"}),
+    "a picture added without an entry": (
+        lambda scene: resealed(scene, derived(scene)),
+        {"registration": "passed", "registration:02": "not checked", "match:01": "failed"},
+    ),
+    "a picture added by another owner": (added(owner_name="Mallory"), {"registration:02": "failed"}),
+    "a picture added to another work": (added(work="W-2"), {"registration:02": "failed"}),
+    "a picture added to no work": (added(work=...), {"registration:02": "failed"}),
+    "a picture added by nobody": (added(owner_name=...), {"registration:02": "not checked", "match:01": "failed"}),
+    "an entry of a picture that isn't there": (
+        added(picture="0" * 64), {"registration": "failed", "registration:02": "not checked"}
+    ),
+    "a slice as registration": (a_slice_as_registration, {"registration:02": "failed"}),
+    "a seal in a log that nobody knows": (in_an_unknown_log, {"checkpoint": "not checked", "consistency": "failed"}),
+    "an entry before it was seen": (slice_dated(-2 * HOUR), {"order": "failed"}),
+    "an entry after the seal": (slice_dated(DAY), {"order": "failed"}),
+    "a registration after the seal": (registered_at(DAY), {"order": "failed"}),
+    "sealed after its entry": (facts_with(lambda one: one, sealed_at=DAY, entered_at=timedelta()), {"order": "failed"}),
+    "written after the seal": (
+        facts_with(lambda one: replace(one, written_at=one.written_at + DAY)), {"order": "failed"}
+    ),
+    "decided before it was opened": (
+        facts_with(lambda one: replace(one, decision=replace(one.decision, at=one.opened_at - DAY))),
+        {"order": "failed"},
+    ),
+    "decided after it was written": (
+        facts_with(lambda one: replace(one, decision=replace(one.decision, at=one.opened_at + DAY))),
+        {"order": "failed"},
+    ),
+    "last seen after the seal": (
+        sighting(last_seen=datetime(2100, 1, 1, tzinfo=UTC)), {"order": "failed"}
+    ),
+    "a visit that ends before it begins": (captured(timedelta(), -DAY), {"order": "failed"}),
+    "a visit after the seal": (captured(DAY, DAY), {"order": "failed"}),
+    "a log that runs back": (log_running_back, {"order": "failed"}),
+    "a case without any match": (facts_with(lambda one: replace(one, matches=())), {"slice:00": "not checked"}),
+    "a case without any sighting": (
+        facts_with(lambda one: replace(one, matches=(), sightings=())), {"slice:00": "not checked"}
+    ),
+}  # fmt: skip
+
+
+def states(verdict: Verdict) -> dict[str, str]:
+    return {check.name: str(check.state) for check in verdict.checks}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_each_is_named(scene: Scene, tmp_path: Path, name: str) -> None:
+    forge, expected = FORGERIES[name]
+    other = forge(scene)
+    verdict = verify(other.write(tmp_path / "forged.zip"), other.trust)
+    found = states(verdict)
+    assert {check: found.get(check) for check in expected} == expected
+    assert verdict.outcome is (ExitCode.CHECK_FAILED if "failed" in expected.values() else ExitCode.INCOMPLETE)
+
+
+def test_a_picture_added_with_its_own_entry_is_registered_and_says_when(scene: Scene, tmp_path: Path) -> None:
+    verdict = verify(added()(scene).write(tmp_path / "b.zip"), scene.trust)
+    [check] = [one for one in verdict.checks if one.name == "registration:02"]
+    assert check.state == "passed"
+    assert "A copy had been seen before" in check.sentence
+
+
+def test_a_log_that_colludes_may_say_2015_and_the_verdict_says_that_only_it_does(scene: Scene, tmp_path: Path) -> None:
+    log = Log(FolderLogStore(tmp_path / "log"), scene.log_key, scene.log.origin)
+    other = registered_at(-3650 * DAY)(slice_dated(HOUR)(replace(scene, log=log)))
+    assert states(verify(other.write(tmp_path / "late.zip"), scene.trust))["order"] == "failed"  # it was logged later
+    log = Log(FolderLogStore(tmp_path / "first"), scene.log_key, scene.log.origin)
+    other = slice_dated(HOUR)(registered_at(-3650 * DAY)(replace(scene, log=log)))
+    verdict = verify(other.write(tmp_path / "b.zip"), scene.trust)
+    [time] = [one for one in verdict.to_plain()["times"] if one["of"] == "registration"]
+    assert (time["rests_on"], time["time"][:3]) == ("log", "201")
+    [order] = [check for check in verdict.checks if check.name == "order"]
+    assert order.state == "passed"
+    assert "registration 201" in order.sentence
+
+
+@pytest.mark.parametrize("shift", [DAY, 2 * HOUR])
+def test_sealed_after_a_witness_has_seen_the_seal_is_named(scene: Scene, tmp_path: Path, shift: timedelta) -> None:
+    at = now() + shift
+    late = resealed(scene, scene.facts, sealed_at=at, entered_at=at)
+    assert late.proofs.entry is not None
+    anchors, root, _ = asked_witnesses(tmp_path, late.sealed.seal, checkpoint_digest(late.proofs.entry.checkpoint))
+    authority = TrustedAuthority("Another authority", (root.decode(),), development=True, label=LABEL)
+    trust = replace(scene.trust, authorities=(authority,))
+    path = replace(late, proofs=replace(late.proofs, anchors=anchors)).write(tmp_path / "b.zip")
+    found = states(verify(path, trust))
+    assert (found["time"], found["order"]) == ("passed", "failed")

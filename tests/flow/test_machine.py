@@ -1,0 +1,230 @@
+"""What fails for want of the machine: rows wait with the reason, use up no try, and go on by themselves."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import psycopg
+import pytest
+from django.db import OperationalError
+
+from exhibit.blobs import FolderBlobStore
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
+from exhibit.machine import has_ended, machine_fault, this_process
+from registry import running, steps
+from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, WorkPicture
+from registry.models.steps import Claimable, StepState
+from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from tests.flow.shop import LOOPBACK, Shop, settle, watch
+from workers import figures, health
+from workers.inline import STEPS, Inline
+from workers.steps.backlog import failures, held_up
+from workers.steps.tick import ROWS, release_ended
+from workers.wiring import House
+
+FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
+
+
+@pytest.fixture
+def studio_pictures(inline: Inline) -> list[int]:
+    """Pictures that wait to be matched."""
+    studio = owner("studio")
+    register(inline.house, studio, photograph(1))
+    return bring(inline.house, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
+
+
+class FailingDisk(FolderBlobStore):
+    """A blob store on a disk that can't be read."""
+
+    error = errno.ENOSPC
+
+    def open(self, digest: Digest) -> BinaryIO:
+        raise OSError(self.error, os.strerror(self.error), str(self.path(digest)))
+
+
+@pytest.fixture
+def failing(inline: Inline) -> Callable[[int], House]:
+    """A house whose disk fails."""
+
+    def made(error: int) -> House:
+        house = House(inline.house.config)
+        house.blobs = disk = FailingDisk(inline.house.config.data_dir / "blobs")
+        disk.error = error
+        return house
+
+    return made
+
+
+def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
+    inline: Inline, studio_pictures: list[int], failing: Callable[[int], House]
+) -> None:
+    work = list(WorkPicture.objects.values_list("pk", flat=True))
+    for error in FAULTS:
+        house = failing(error)
+        Picture.objects.update(not_before=None)
+        WorkPicture.objects.update(not_before=None)
+        STEPS["match"](house, studio_pictures)
+        STEPS["search"](house, work)
+        said = machine_fault(OSError(error, "", "blob"))
+        assert said
+        assert held_up() == {"match": said, "search": said}
+    checks = health.checks(figures.figures(inline.house), inline.house.config)
+    assert [said in one.sentence for one in checks if one.name == "held up"] == [True, True]
+    for rows in (Picture.objects.filter(pk__in=studio_pictures), WorkPicture.objects.all()):
+        assert set(rows.values_list("state", "attempts")) == {("todo", 0)}
+        rows.update(not_before=None)
+    inline.run_until_idle()
+    assert (held_up(), failures(), Case.objects.count()) == ({}, [], 1)
+    assert set(Picture.objects.values_list("state", "held_since")) == {("done", None)}
+
+
+def test_pauses_of_what_is_held_up_grow_and_are_bounded(studio_pictures: list[int]) -> None:
+    pauses = []
+    waiting = Picture.objects.filter(pk__in=studio_pictures)
+    for ago in (None, timedelta(seconds=40), timedelta(days=2)):
+        steps.claim(Picture, studio_pictures, timedelta(minutes=10))
+        waiting.update(held_since=None if ago is None else now() - ago)
+        steps.hold_up(Picture, studio_pictures, "The disk is full.")
+        (until,) = set(waiting.values_list("not_before", flat=True))
+        assert until is not None
+        pauses.append((until - now()).total_seconds())
+        waiting.update(not_before=None)
+    assert pauses == pytest.approx([5, 40, 300], abs=2)
+
+
+def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the step: the one way out of it that no step expects tells the machine's faults from ours."""
+
+    def gone(*_: object) -> None:
+        raise OperationalError from psycopg.OperationalError("server closed the connection")
+
+    assert {step for step, *_ in ROWS} <= set(STEPS)
+    for step, model, _ in ROWS:
+        seen: list[tuple[type[Claimable], object]] = []
+        monkeypatch.setitem(STEPS, step, gone)
+        monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen: seen.append((model, said)))
+        with pytest.raises(OperationalError):
+            inline._work(step, [1])
+        assert seen == [(model, "The database doesn't answer.")]
+
+
+def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
+    inline: Inline, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(inline, allowed_networks=(LOOPBACK,))
+    started = watch(owner("studio"), shop.url())
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "spool")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.steps.crawl.crawl_child", full)
+        for _ in range(5):
+            CrawlSlice.objects.update(not_before=None)
+            inline.run_until_idle()
+    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert held_up() == {"slice": "The disk is full."}
+    CrawlSlice.objects.update(not_before=None)
+    inline.run_until_idle()
+    assert [crawl.reason for crawl in Crawl.objects.filter(watch=started)] == ["finished"]
+    assert held_up() == {}
+
+
+def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: Inline, shop: Shop) -> None:
+    """A real child under a real limit of file sizes: it says so, and the slice waits."""
+    settle(inline, allowed_networks=(LOOPBACK,))
+    watch(owner("studio"), shop.url())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        inline.run_until_idle()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert "can't be written" in held_up()["slice"]
+    CrawlSlice.objects.update(not_before=None)
+    inline.run_until_idle()
+    assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
+
+
+def test_what_is_no_fault_of_the_machine_is_told_apart() -> None:
+    assert machine_fault(ValueError()) == ""
+    assert machine_fault(FileNotFoundError(errno.ENOENT, "", "x")) == ""
+    assert machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
+    assert machine_fault(PermissionError(errno.EACCES, "a firewall's")) == ""
+    assert machine_fault(psycopg.errors.DeadlockDetected()) == ""
+    assert machine_fault(psycopg.errors.DiskFull()) == "The database can't write: its disk is full or fails."
+    wrapped = ServiceMissingError("The index can't be written.")
+    wrapped.__cause__ = OSError(errno.EROFS, "", "manifest")
+    assert machine_fault(wrapped) == "The disk is read-only."
+
+
+@contextmanager
+def claimed_by_another(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+    """Rows that a process has claimed that still runs."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        own = this_process().rsplit("|", 2)[0]
+        started = Path(f"/proc/{other.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[19]
+        steps.claim(Picture, ids, timedelta(minutes=10))
+        Picture.objects.filter(pk__in=ids).update(claimed_by=f"{own}|{other.pid}|{started}")
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are_not(
+    studio_pictures: list[int],
+) -> None:
+    rows = Picture.objects.filter(pk__in=studio_pictures)
+    with claimed_by_another(studio_pictures) as other:
+        release_ended()
+        assert set(rows.values_list("state", flat=True)) == {"doing"}
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
+        release_ended()
+        assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
+
+
+def test_a_number_that_another_process_has_now_is_not_the_claimers() -> None:
+    place, number, started = this_process().rsplit("|", 2)
+    assert not has_ended(this_process())
+    assert has_ended(f"{place}|{number}|{int(started) + 1}")
+    assert not has_ended(f"elsewhere|pid:[1]|{number}|{int(started) + 1}")  # nobody here can know
+
+
+def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studio_pictures: list[int]) -> None:
+    pauses = []
+    rows = Picture.objects.filter(pk__in=studio_pictures)
+    for _ in range(3):
+        rows.update(not_before=None)
+        for pk in studio_pictures:  # suspects are claimed alone
+            steps.claim(Picture, [pk], timedelta(minutes=10))
+        rows.update(claimed_by=this_process() + "0")
+        release_ended()
+        until = rows.values_list("not_before", flat=True).first()
+        pauses.append(0.0 if until is None else (until - now()).total_seconds())
+    assert pauses == pytest.approx([0, 20, 80], abs=2)
+
+
+def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(studio_pictures: list[int]) -> None:
+    rows = Picture.objects.filter(pk__in=studio_pictures)
+    steps.claim(Picture, studio_pictures, timedelta(minutes=10))
+    rows.update(claimed_by="elsewhere|pid:[1]|7|7")
+    running.beat("worker-match@elsewhere")
+    release_ended()
+    assert set(rows.values_list("state", flat=True)) == {"doing"}
+    Heartbeat.objects.update(seen_at=now() - running.SILENT - timedelta(seconds=1))
+    release_ended()
+    assert set(rows.values_list("state", flat=True)) == {StepState.TODO}

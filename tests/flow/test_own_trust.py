@@ -1,0 +1,57 @@
+"""The list that an installation writes about itself: with it the witnesses that it asked count."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from desk.cli.trust import own_trust
+from evidence.trust import Trust
+from evidence.verdict import State
+from evidence.verify import verify
+from exhibit.clock import now
+from exhibit.digests import Digest
+from registry.models import AnchorReceipt, StepState
+from tests.assets import receipt_kinds
+from tests.assets.stamp_kinds import StampKind, bundle_of
+from tests.assets.tampering import packed
+from workers.inline import Inline
+
+GOOD = {kind.name: kind for kind in receipt_kinds.kinds()}
+LEDGER, BLOCK = GOOD["a log of a transaction with a type"], GOOD["a proof of one line"]
+
+
+def received(kind: StampKind) -> AnchorReceipt:
+    """A complete receipt, as the step that asks witnesses keeps it."""
+    return AnchorReceipt.objects.create(
+        kind=kind.sort,
+        witness="ours",
+        development=True,
+        digest=Digest(receipt_kinds.digest_of_seal()),
+        proof=kind.reply,
+        grown_at=now(),
+        material={name: base64.b64encode(data).decode() for name, data in kind.headers},
+        time=now(),
+        state=StepState.DONE,
+    )
+
+
+@pytest.mark.parametrize("kind", [LEDGER, BLOCK], ids=["evm", "opentimestamps"])
+def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
+    inline: Inline, kind: StampKind, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "bundle.zip", bundle_of([kind])[0])
+    before = own_trust(inline.house, "")
+    received(kind)
+    after = Trust.from_json(own_trust(inline.house, "").to_json())
+    told = [{check.name: check for check in verify(path, trust).checks}[kind.check] for trust in (before, after)]
+    assert [check.state for check in told] == [State.NOT_CHECKED, State.PASSED]
+    assert "ours (block as the operator's node gave it)" in told[1].sentence
+    assert told[1].development
+    assert "its own word" in after.note
+
+
+def test_a_receipt_that_is_pending_gives_no_block(inline: Inline) -> None:
+    row = received(LEDGER)
+    AnchorReceipt.objects.filter(pk=row.pk).update(state=StepState.TODO)
+    assert own_trust(inline.house, "").ledgers == ()

@@ -1,0 +1,114 @@
+"""Bundles of one log that tell two stories: found by the log's own signatures, whatever the sizes of the two heads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evidence import merkle
+from evidence.__main__ import main
+from evidence.bundle import ConsistencyProof, Proofs
+from evidence.folder_log import FolderLogStore
+from evidence.log import Log
+from evidence.sealing import seal_opening
+from evidence.splits import split_views
+from evidence.verdict import Verdict
+from evidence.verify import verify
+from exhibit.clock import now
+from exhibit.entries import Entry, EntryType
+from exhibit.errors import ExitCode
+from tests.assets.bundles import Scene, logged
+
+
+def another_story(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:
+    """The same seal in a log of the same name and key that holds other entries before it."""
+    log = Log(FolderLogStore(folder / "other"), scene.log_key, name or scene.log.origin)
+    log.append([Entry(EntryType.SLICE, now(), first) for _ in range(entries)])
+    entry = logged(log, EntryType.SEAL, seal_opening(scene.sealed))
+    return replace(scene, log=log, proofs=Proofs(entry))
+
+
+def both(scene: Scene, other: Scene, folder: Path) -> tuple[Verdict, ...]:
+    paths = [scene.write(folder / "A.zip"), other.write(folder / "B.zip")]
+    return tuple(verify(path, scene.trust) for path in paths)
+
+
+@pytest.mark.parametrize("entries", [2, 1, 3])
+def test_two_stories_are_shown_with_both_notes(scene: Scene, tmp_path: Path, entries: int) -> None:
+    verdicts = both(scene, another_story(scene, tmp_path, b"x" * 32, entries), tmp_path)
+    views = [view for verdict in verdicts for view in verdict.views]
+    splits = split_views(views)
+    assert splits
+    assert {view.bundle for view in splits[0].views} == {"A.zip", "B.zip"}
+    assert "Its pinned key has signed both." in splits[0].sentence
+
+
+def test_the_command_ends_with_1_and_prints_both_notes(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = another_story(scene, tmp_path, b"x" * 32, 2)
+    paths = [str(scene.write(tmp_path / "A.zip")), str(other.write(tmp_path / "B.zip"))]
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(scene.trust.to_json())
+    assert main(["verify", *paths, "--trust", str(trust)]) == ExitCode.CHECK_FAILED
+    shown = capsys.readouterr().out
+    assert scene.proofs.entry is not None
+    assert other.proofs.entry is not None
+    assert scene.proofs.entry.checkpoint in shown
+    assert other.proofs.entry.checkpoint in shown
+    assert main(["verify", *paths, "--json", "--trust", str(trust)]) == ExitCode.CHECK_FAILED
+    plain = json.loads(capsys.readouterr().out)
+    [split, *_] = plain["split_views"]
+    assert [head["bundle"] for head in split["heads"]] == ["A.zip", "B.zip"]
+    assert main(["verify", paths[0], paths[0], "--trust", str(trust)]) == ExitCode.DONE
+
+
+def test_a_log_that_only_grows_contradicts_nothing(scene: Scene, tmp_path: Path) -> None:
+    assert scene.proofs.entry is not None
+    entry = logged(scene.log, EntryType.SEAL, seal_opening(scene.sealed))
+    size = scene.proofs.entry.size
+    proofs = Proofs(entry, (ConsistencyProof(size, tuple(scene.log.consistency(size, entry.size))),))
+    verdicts = both(scene, replace(scene, proofs=proofs), tmp_path)
+    assert split_views(view for verdict in verdicts for view in verdict.views) == ()
+
+
+def test_another_log_and_a_forged_head_contradict_nothing(scene: Scene, tmp_path: Path) -> None:
+    other = another_story(scene, tmp_path, b"x" * 32, 2, "log.elsewhere.example")
+    assert split_views(view for verdict in both(scene, other, tmp_path) for view in verdict.views) == ()
+    stranger = replace(scene, log_key=scene.owner_key)
+    forged = another_story(stranger, tmp_path / "forged", b"x" * 32, 2)
+    assert split_views(view for verdict in both(scene, forged, tmp_path) for view in verdict.views) == ()
+
+
+def test_two_stories_within_one_bundle_fail(scene: Scene, tmp_path: Path) -> None:
+    other = another_story(scene, tmp_path, b"x" * 32, 3)  # the facts hold checkpoints of the first story
+    verdict = verify(other.write(tmp_path / "one.zip"), scene.trust)
+    assert "heads" in {check.name for check in verdict.failures}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 13])
+def test_every_range_that_a_proof_gives_is_that_of_the_tree(size: int) -> None:
+    leaves = [merkle.leaf_hash(bytes([number])) for number in range(size)]
+    nodes: dict[tuple[int, int], bytes] = {}
+    for number, leaf in enumerate(leaves):
+        for level, place, value in merkle.completed_nodes(number, leaf, lambda level, place: nodes[level, place]):
+            nodes[level, place] = value
+
+    def root(begin: int, end: int) -> bytes:
+        if end - begin == 1:
+            return leaves[begin]
+        middle = begin + (1 << ((end - begin - 1).bit_length() - 1))
+        return merkle.node_hash(root(begin, middle), root(middle, end))
+
+    for index in range(size):
+        path = merkle.inclusion(index, size, lambda level, place: nodes[level, place])
+        shown = merkle.proven(index, size, path, leaves[index], whole=False)
+        assert shown == {place: root(*place) for place in shown}
+        assert (0, size) in shown
+    for old in range(1, size):
+        path = merkle.consistency(old, size, lambda level, place: nodes[level, place])
+        shown = merkle.proven(old - 1, size, path, root(0, old), whole=True)
+        assert shown == {place: root(*place) for place in shown}
+        assert (0, size) in shown
+    assert merkle.proven(size, size, [], leaves[0], whole=False) == {}

@@ -1,0 +1,80 @@
+"""``python -m tests.fuzz [TARGET …] [--minutes N]``: gives every target changed bytes for some minutes each.
+
+Where atheris is installed (``make fuzz`` does, where there is a wheel of it) it leads them, and the first fault ends a
+target; else the changes are blind. What raises anything but an ``ExhibitError``, or takes more than ten seconds, is
+written to ``var/fuzz/``; ends with 1 then.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+import traceback
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+OUT = Path("var/fuzz")
+SLOW = 10.0
+
+
+def main() -> int:
+    """Run the targets one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="*")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first change")
+    options = parser.parse_args()
+    os.environ.setdefault("EXHIBIT_DATA", str(OUT.absolute() / "data"))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    import django
+
+    django.setup()
+    from tests.fuzz.targets import TARGETS
+
+    run = _run if find_spec("atheris") is None else _run_guided
+    return int(sum(run(one, options.minutes * 60, options.first) for one in options.targets or TARGETS) > 0)
+
+
+def _run_guided(target: str, seconds: float, _first: int) -> int:
+    OUT.mkdir(parents=True, exist_ok=True)
+    log = OUT / f"{target}.log"
+    with log.open("wb") as said:
+        command = [sys.executable, "-m", "tests.fuzz.guided", target, str(seconds)]
+        ended = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
+    told = dict(re.findall(r"stat::(\w+): +(\d+)", log.read_text("utf-8", "replace")))
+    inputs, kept = told.get("number_of_executed_units", "?"), told.get("new_units_added", "?")
+    print(f"{target}: {inputs} inputs, {kept} kept, {f'a fault: see {log}' if ended else 'no fault'}", flush=True)
+    return int(ended != 0)
+
+
+def _run(target: str, seconds: float, first: int) -> int:
+    from tests.fuzz.mutations import mutated
+    from tests.fuzz.targets import fuzz_one, seeds
+
+    start, found, number = seeds(target), set[str](), first
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        data, begun, fault = mutated(start, number), time.process_time(), ""
+        number += 1
+        try:
+            fuzz_one(target, data)
+        except Exception as error:  # noqa: BLE001 - what is looked for
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            fault = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {error}"[:200]
+        if time.process_time() - begun > SLOW:
+            fault = fault or "slow"
+        if fault and fault not in found:
+            found.add(fault)
+            OUT.mkdir(parents=True, exist_ok=True)
+            path = OUT / f"{target}-{sha256(data).hexdigest()[:16]}"
+            path.write_bytes(data)
+            print(f"{target}: {fault} ({path})", flush=True)
+    print(f"{target}: {number - first} inputs, {len(found)} faults", flush=True)
+    return len(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""``python -m tests.fuzz.guided TARGET SECONDS``: the target, led by which lines its inputs reach (atheris, libFuzzer).
+
+What was worth keeping stays in ``var/fuzz/corpus/``; the input that broke it lies in ``var/fuzz/``, and ends it with 1.
+"""
+
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import atheris
+import django
+
+OUT = Path("var/fuzz")
+OURS = ["exhibit", "crawler", "evidence", "workers", "desk"]
+
+
+def main(target: str, seconds: float) -> None:
+    """Run it; never returns."""
+    django.setup()
+    with atheris.instrument_imports(include=OURS):
+        from tests.fuzz.targets import fuzz_one, seeds
+
+        fuzz_one(target, b"")  # what is imported late is to be led by, too
+    corpus = OUT / "corpus" / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    for seed in seeds(target):
+        (corpus / sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    limits = [f"-max_total_time={seconds:.0f}", "-timeout=10", "-rss_limit_mb=3072", "-max_len=1000000"]
+    told = ["-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={OUT}/{target}-"]
+    atheris.Setup([sys.argv[0], *limits, *told, str(corpus)], lambda data: fuzz_one(target, data))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))

@@ -1,0 +1,113 @@
+"""What strangers' bytes are given to, as functions of bytes: each may refuse them by an ``ExhibitError`` alone.
+
+Seeds are small and made by hand or by the tests' own assets (:func:`seeds`); what was found once stays in ``seeds/``.
+"""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from crawler import css, feeds
+from crawler.crawl import Crawl
+from crawler.files import read_files
+from crawler.job import Job, Source, SourceKind
+from crawler.webpage import read_page
+from evidence.verify import verify
+from exhibit import metadata, picture_file
+from exhibit.decode import Limits
+from exhibit.errors import ExhibitError
+from tests.assets.badfiles import BAD_FILES
+from workers.sheets import read_lines
+
+SEEDS = Path(__file__).parent / "seeds"
+ASSETS = Path(__file__).parents[1] / "assets" / "vectors"
+LIMITS = Limits(max_pixels=2_000_000, seconds=3)
+URL = "https://a.example/b/"
+SMALL = 20_000
+"""Bytes of a seed: short ones are tried more often in the same time."""
+
+
+def decode(data: bytes) -> None:
+    """A picture, and what its file states."""
+    metadata.read_here(data, LIMITS)
+    picture_file.decode(data, LIMITS, at_least=64)
+
+
+def html(data: bytes) -> None:
+    """A page."""
+    read_page(data.decode("utf-8", "replace"), URL)
+
+
+def sheet(data: bytes) -> None:
+    """A style sheet."""
+    text = data.decode("utf-8", "replace")
+    css.images_of(text)
+    css.imports_of(text)
+
+
+def feed(data: bytes) -> None:
+    """A feed and a sitemap."""
+    with suppress(ExhibitError):
+        feeds.read_feed(data, URL)
+    feeds.read_sitemap(data, URL, 1 << 20)
+
+
+def warc(data: bytes) -> None:
+    """A WARC file, plain or zipped."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.warc")
+        path.write_bytes(data)
+        source = Source(kind=SourceKind.WARC, path=path)
+        read_files(Crawl.of(Job(bytes_dir=Path(folder, "bytes"), sources=(source,)), lambda _line: None))
+
+
+def table(data: bytes) -> None:
+    """A table, CSV or XLSX."""
+    columns = {"file": 200, "title": 200}
+    read_lines("a.xlsx", data, columns, needed="file", aliases={}, read=lambda _line, filled: dict(filled))
+
+
+def bundle(data: bytes) -> None:
+    """A bundle of somebody else."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.zip")
+        path.write_bytes(data)
+        verify(path)
+
+
+def api(data: bytes) -> None:
+    """A body of each request of the API."""
+    from desk.api import given
+
+    for one in vars(given).values():
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            try:
+                one.model_validate_json(data)
+            except ValidationError:
+                continue
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    one.__name__: one for one in (decode, html, sheet, feed, warc, table, bundle, api)
+}
+
+
+def fuzz_one(target: str, data: bytes) -> None:
+    """Give a target bytes; whatever is raised is a fault."""
+    try:
+        TARGETS[target](data)
+    except ExhibitError:
+        return
+
+
+def seeds(target: str) -> list[bytes]:
+    """What mutations of a target start from."""
+    found = [path.read_bytes() for path in sorted((SEEDS / target).glob("*"))]
+    if target == "decode":
+        found += [bad.make()[:SMALL] for bad in BAD_FILES]
+    if target == "bundle":
+        found += [path.read_bytes() for path in sorted(ASSETS.glob("*.zip"))]
+    return found

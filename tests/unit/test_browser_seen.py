@@ -1,0 +1,59 @@
+"""What is said of a visit with a browser, by which pictures of the page there are."""
+
+import pytest
+
+pytest.importorskip("playwright", reason="the optional part capture isn't installed")
+
+from evidence.boxes import Place
+from evidence.browser.limits import BrowserLimits
+from evidence.browser.seen import Seen, judged
+from evidence.browser.shots import Photographer, Shots
+from evidence.visits import Step, Visit
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.http import ConnectionFacts
+from exhibit.ports import CapturedFile
+
+URL = "http://shop.example/"
+LATE, SHOWN = "It took too long.", "The rendered page shows it at one place."
+
+
+def served(body: bytes) -> Visit:
+    connection = ConnectionFacts("shop.example", ("203.0.113.9",), "203.0.113.9", 80)
+    return Visit(URL, (Step(URL, 200, (), now(), now(), connection, len(body)),), body)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ((), f"The browser shows no picture of the page: {LATE}"),
+        (
+            ("screenshot-boxed",),
+            f"There is no screenshot of the whole page, but one of the part around the image: {LATE} {SHOWN}",
+        ),
+        (
+            ("page-pdf", "screenshot-boxed"),
+            f"but one of the part around the image, and the page as PDF: {LATE} {SHOWN}",
+        ),
+        (("screenshot", "screenshot-boxed"), SHOWN),
+    ],
+)
+def test_a_visit_says_which_pictures_of_the_page_there_are(made: tuple[str, ...], words: str) -> None:
+    image = served(b"\xff\xd8 the image")
+    files = [CapturedFile(role, role, "image/png", b"x") for role in made]
+    missing = {} if "screenshot" in made else {"screenshot": LATE}
+    shots = Shots(files=files, places=[Place("shown", 0, 0, 9, 9)], missing=missing)
+    seen = Seen(served(b"<p>"), shots, None, "agent", "Chromium")  # type: ignore[arg-type]
+    outcome, sentence = judged(seen, image, URL, Digest.of(image.body or b""))
+    assert outcome == "captured"
+    assert sentence.endswith(words)
+    assert ("no picture" in sentence) == (not made)
+
+
+def test_a_long_page_may_take_all_that_the_steps_behind_it_do_not_need() -> None:
+    limits = BrowserLimits()
+    photographer = Photographer(None, limits, lambda: 63.0)  # type: ignore[arg-type]
+    assert photographer._seconds("screenshot") == 63 - 3 * limits.shot_seconds
+    assert photographer._seconds("page-pdf") == 63
+    late = Photographer(None, limits, lambda: 1.0)  # type: ignore[arg-type]
+    assert late._seconds("screenshot") == limits.shot_seconds

@@ -1,0 +1,24 @@
+"""The targets of ``make fuzz``: what was given to them once, and some changes, break none of them."""
+
+import pytest
+
+from tests.fuzz.mutations import mutated
+from tests.fuzz.targets import TARGETS, fuzz_one, seeds
+
+CHANGES = 60
+FEW = {"decode": 30, "bundle": 4}
+"""Changes of those that take longer."""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_changed_bytes_are_read_or_refused(target: str) -> None:
+    start = seeds(target)
+    assert start
+    for number in range(len(start) + FEW.get(target, CHANGES)):
+        fuzz_one(target, mutated(start, number))
+
+
+def test_a_change_is_the_same_each_time() -> None:
+    start = seeds("html")
+    assert [mutated(start, number) for number in range(50)] == [mutated(start, number) for number in range(50)]
+    assert len({mutated(start, number) for number in range(50)}) > 40

@@ -1,0 +1,63 @@
+"""Documents made to hold a reader up: each is read or refused, soon and within memory."""
+
+import resource
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from crawler import reading_helper
+from crawler.crawl import Crawl
+from crawler.files import read_files
+from crawler.job import Job, Kind, Source, SourceKind
+from crawler.policy import robots_policy
+from exhibit.errors import ExhibitError, RefusedError
+from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
+from workers import sheets
+from workers.sheets import read_lines
+
+SECONDS, MIB = 20.0, 1 << 20
+ABOUT: dict[str, dict[str, object]] = {
+    "page": {"token": "exhibitbot"},
+    "sitemap": {"max_bytes": 8 * MIB},
+    "feed": {"content_type": "application/rss+xml"},
+}
+
+
+def _read(kind: str, data: bytes, folder: Path) -> None:
+    if kind in ABOUT:
+        reading_helper.document_of(data, Kind(kind), url="https://a.example/", **ABOUT[kind])
+    elif kind == "sheet":
+        reading_helper.sheet_of(data.decode())
+    elif kind == "robots":
+        robots_policy(200, data, "exhibitbot").allows("https://a.example/" + "a" * 2000)
+    elif kind == "warc":
+        (folder / "a.warc").write_bytes(data)
+        source = Source(kind=SourceKind.WARC, path=folder / "a.warc")
+        read_files(Crawl.of(Job(bytes_dir=folder / "bytes", sources=(source,)), lambda _line: None))
+    else:
+        read_lines("a.xlsx", data, {"file": 100}, needed="file", aliases={}, read=lambda _line, filled: dict(filled))
+
+
+@pytest.mark.parametrize("name", HOSTILE_DOCUMENTS)
+def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_helper, "SECONDS", 0.5)
+    monkeypatch.setattr(sheets, "MOST_SECONDS", 1.0)
+    kind, data = HOSTILE_DOCUMENTS[name]()
+    begun, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with suppress(ExhibitError):
+        _read(kind, data, tmp_path)
+    assert time.process_time() - begun < SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 * 1024
+
+
+def test_a_document_that_takes_too_long_is_refused_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_helper, "SECONDS", 0.5)
+    _, slow = HOSTILE_DOCUMENTS["attributes"]()
+    with pytest.raises(RefusedError, match="too long") as refused:
+        reading_helper.document_of(slow, Kind.PAGE, url="https://a.example/", token="")
+    assert refused.value.reason == "unreadable"
+    monkeypatch.undo()
+    page = reading_helper.document_of(b"<img src=a.jpg>", Kind.PAGE, url="https://a.example/", token="")
+    assert [image.url for image in page.images] == ["https://a.example/a.jpg"]

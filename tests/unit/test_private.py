@@ -1,0 +1,41 @@
+"""The data folder is its user's alone."""
+
+import os
+from pathlib import Path
+
+from exhibit.private import closed, keep_private
+
+
+def test_what_an_earlier_version_left_open_is_closed_once(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        folder = tmp_path / "data"
+        for name in ("log", "secrets", "blobs/aa"):
+            (folder / name).mkdir(parents=True)
+        for name in ("log/web.log", "exhibit.toml", "blobs/aa/1", "secrets/secret_key"):
+            (folder / name).write_text("x")
+        outside = tmp_path / "outside"
+        outside.write_text("x")
+        (folder / "link").symlink_to(outside)
+    finally:
+        os.umask(before)
+    (folder / "secrets").chmod(0o700)
+    assert closed(folder) == 7  # what lies behind the closed door of secrets/ isn't looked for
+    assert closed(folder) == 0
+    assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_dir()} == {0o700}
+    assert (folder / "log" / "web.log").stat().st_mode & 0o777 == 0o600
+    assert outside.stat().st_mode & 0o777 == 0o644
+    folder.chmod(0o710)  # as root's is, whose servers have a group of their own
+    assert closed(folder) == 0
+    assert closed(tmp_path / "absent") == 0
+
+
+def test_what_a_process_makes_is_its_users_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        keep_private()
+        (tmp_path / "a").write_text("x")
+        (tmp_path / "b").mkdir()
+        assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600, 0o700}
+    finally:
+        os.umask(before)

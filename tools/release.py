@@ -1,0 +1,159 @@
+"""What a release consists of, made of the commit that is checked out, and the same bytes whoever makes it.
+
+    python tools/release.py         the archive, verify.html, the SBOM and SHA256SUMS in dist/
+    python tools/release.py sbom    the SBOM alone
+
+The archive holds what git holds at HEAD, in git's order, with the commit's time. The SBOM (CycloneDX 1.6) names every
+package that ``requirements/`` pins for running the product, its optional parts included, with the hashes of all its
+files and, as far as it is installed here, its licence.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import uuid
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "exhibit"
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the arguments say; 2 for wrong use or changes that no commit holds."""
+    if arguments not in ([], ["sbom"]):
+        print(__doc__)
+        return 2
+    out = ROOT / "dist"
+    if arguments:
+        made = [written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time()))]
+    elif git("status", "--porcelain", "--untracked-files=no"):
+        print("make release: there are changes that no commit holds; commit or undo them.", file=sys.stderr)
+        return 2
+    else:
+        made = release(out)
+    for path in made:
+        print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT)}")
+    return 0
+
+
+def release(out: Path) -> list[Path]:
+    """Make all files of a release in a folder; returns them, the sums last."""
+    page = subprocess.run([sys.executable, "-m", "evidence", "page"], cwd=ROOT, capture_output=True, check=True).stdout
+    made = [
+        written(out / f"{NAME}-{version()}.tar.gz", archive()),
+        written(out / "verify.html", page),
+        written(out / f"{NAME}-{version()}.cdx.json", sbom(commit_time())),
+    ]
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in made)
+    return [*made, written(out / "SHA256SUMS", sums.encode())]
+
+
+def archive() -> bytes:
+    """What git holds at HEAD, packed without a time or a name of whoever packs it."""
+    held = git("-c", "tar.umask=0022", "archive", "--format=tar", f"--prefix={NAME}-{version()}/", "HEAD")
+    return gzip.compress(held, compresslevel=9, mtime=0)
+
+
+def sbom(when: datetime) -> bytes:
+    """The list of packages as CycloneDX JSON.
+
+    Args:
+        when: the time that it states.
+    """
+    files = ["runtime.txt", "redis.txt", *sorted(path.name for path in (ROOT / "requirements").glob("extra-*.txt"))]
+    packages: dict[str, dict[str, Any]] = {}
+    for name in files:
+        for one in pinned((ROOT / "requirements" / name).read_text(encoding="utf-8")):
+            packages.setdefault(one["bom-ref"], one)
+    root = {"type": "application", "bom-ref": NAME, "name": NAME, "version": version()}
+    components = [packages[ref] for ref in sorted(packages)]
+    stated = json.dumps([root, components], sort_keys=True)
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, stated)}",
+        "version": 1,
+        "metadata": {
+            "timestamp": when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "component": root | {"licenses": [{"license": {"id": "Apache-2.0"}}]},
+        },
+        "components": components,
+        "dependencies": [{"ref": NAME, "dependsOn": sorted(packages)}],
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def pinned(text: str) -> list[dict[str, Any]]:
+    """The packages of a file of requirements, each as a component."""
+    found = []
+    for entry in re.split(r"\n(?=[A-Za-z0-9])", text.replace("\\\n", " ")):
+        if pin := _PIN.match(entry):
+            name, number = re.sub(r"[-_.]+", "-", pin[1]).lower(), pin[2]
+            purl = f"pkg:pypi/{name}@{number}"
+            hashes = [{"alg": "SHA-256", "content": one} for one in sorted(_HASH.findall(entry))]
+            found.append(
+                {
+                    "type": "library",
+                    "bom-ref": purl,
+                    "name": name,
+                    "version": number,
+                    **licence(name, number),
+                    "purl": purl,
+                    # each of its files has a hash of its own; which one is installed depends on the machine
+                    "externalReferences": [{"type": "distribution", "url": purl, "hashes": hashes}],
+                }
+            )
+    return found
+
+
+def licence(name: str, number: str) -> dict[str, Any]:
+    """What the package says of its licence, if this very version is installed here."""
+    try:
+        said = metadata(name)
+    except PackageNotFoundError:
+        return {}
+    if said["Version"] != number:
+        return {}
+    if expression := said.get_all("License-Expression"):
+        return {"licenses": [{"expression": expression[0]}]}
+    named = [one.rpartition(" :: ")[2] for one in said.get_all("Classifier") or () if one.startswith("License :: ")]
+    words = "".join(said.get_all("License") or ()).strip().split("\n")[0][:200]
+    names = [one for one in named if one != "OSI Approved"] or ([words] if words else [])
+    return {"licenses": [{"license": {"name": one}} for one in names]} if names else {}
+
+
+def version() -> str:
+    """The version in ``pyproject.toml``."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def commit_time() -> datetime:
+    """When HEAD was committed."""
+    return datetime.fromtimestamp(int(git("log", "-1", "--format=%ct")), UTC)
+
+
+def git(*arguments: str) -> bytes:
+    """What git says."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
+
+
+def written(path: Path, data: bytes) -> Path:
+    """A file with these bytes."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
