@@ -509,6 +509,14 @@ def run(bundle: Folder) -> int:
     return code
 
 
+def is_zip(path: Path) -> bool:
+    """Whether a file begins or ends as a ZIP does."""
+    with path.open("rb") as file:
+        begins = file.read(4) == b"PK\3\4"
+        file.seek(max(0, file.seek(0, 2) - 22 - 0xFFFF))
+        return begins or b"PK\5\6" in file.read()
+
+
 def main(arguments: list[str]) -> int:
     """Open the folder or ZIP and check it."""
     helped = arguments[:1] in (["-h"], ["--help"])
@@ -517,8 +525,7 @@ def main(arguments: list[str]) -> int:
         return 0 if helped else 2
     path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
     try:
-        data = path.read_bytes() if path.is_file() else b""
-        if (path / "bagit.txt").is_file() or data[:4] == b"PK\3\4" or b"PK\5\6" in data[-22 - 0xFFFF :]:
+        if (path / "bagit.txt").is_file() or (path.is_file() and is_zip(path)):
             return run(Folder(path) if path.is_dir() else Zip(path))
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
         say(f"FAILED       {error if isinstance(error, BrokenError) else f'the bundle cannot be read: {error!r}'}")

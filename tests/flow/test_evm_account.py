@@ -34,11 +34,13 @@ def running() -> Iterator[Ledger]:
 def test_a_key_file_is_plain_and_private_or_encrypted(tmp_path: Path) -> None:
     plain, locked, word = tmp_path / "plain", tmp_path / "locked.json", tmp_path / "word"
     plain.write_text(f"0x{KEY.hex()}\n")
+    plain.chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
         account_from_file(plain)
     plain.chmod(stat.S_IRUSR)
     locked.write_text(json.dumps(create_keyfile_json(KEY, b"open sesame", iterations=2)))
     word.write_text("open sesame\n")
+    word.chmod(0o644)
     with pytest.raises(ConfigError, match=r"word may be read by others"):
         account_from_file(locked, word)
     word.chmod(0o600)

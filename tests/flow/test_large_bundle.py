@@ -18,7 +18,7 @@ from evidence.sealing import ContentFile, SealInput, seal, seal_opening
 from evidence.verify import verify
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from tests.assets.bundles import make_scene, logged
+from tests.assets.bundles import FROM_FACTS, logged, make_scene
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -35,7 +35,7 @@ with large.open("wb") as file:
 digest = scene.blobs.put_file(large)
 large.unlink()
 files = [ContentFile(one.path, one.role, one.media_type, one.sha256) for one in scene.sealed.manifest.files
-         if one.role in {"exhibit", "exchange", "network", "overlay", "side-by-side"}]
+         if one.role not in FROM_FACTS]
 files.append(ContentFile("data/sightings/01/large.bin", "recording", "application/octet-stream", digest))
 begun = time.monotonic()
 contents = SealInput(scene.facts, tuple(files))
