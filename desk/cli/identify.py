@@ -171,10 +171,10 @@ def _plain_work(one: _Found) -> dict[str, Any]:
 
 
 def _tell(desk: Desk, results: Sequence[_Result]) -> None:
-    for place, one in enumerate(results):
+    for one in results:
         if one.error is not None:
             note(f"{one.image}: {one.error}")
-            continue
+    for place, one in enumerate([one for one in results if one.error is None]):
         if place:
             click.echo()
         if not one.works:

@@ -120,6 +120,12 @@ def export_keys(*, file: Any, owner: str | None, label: str) -> None:  # noqa: A
     of = None if owner is None else desk.owner(owner)
     keys = trusted_keys(of, label or trials, development=bool(trials))
     file.write(json.dumps({"keys": to_plain(keys)}, indent=2, ensure_ascii=False) + "\n")
+    _tell_written(file)
+
+
+def _tell_written(file: Any) -> None:  # noqa: ANN401 - click's lazy file
+    if file.name not in {"-", "<stdout>"}:
+        say(f"Written to {file.name}.")
 
 
 @key_command.command("certificate", epilog=examples("exhibit key certificate studio.pem --owner studio-example"))
@@ -139,6 +145,7 @@ def write_certificate(*, file: Any, owner: str | None) -> None:  # noqa: ANN401 
         sentence = f"{of.name}'s key for documents was revoked: {moment(row.revoked_at, desk.zone)}."
         raise NotFoundError(sentence, hint="Make the next one: exhibit key rotate --use documents")
     file.write(load_der_x509_certificate(bytes(row.certificate)).public_bytes(Encoding.PEM))
+    _tell_written(file)
 
 
 @key_command.command("master", epilog=examples('exhibit key master --reason "an operator left"'))

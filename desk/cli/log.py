@@ -7,7 +7,7 @@ import click
 
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, person, reason_option
 from desk.cli.show import counted, echo_json, fields, moment, say, table
-from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
     from registry.models import LogCheckpoint, LogEntry
@@ -196,7 +196,10 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
     desk = open_desk()
     from workers.log_history import Compared, check_against
 
-    found = check_against(desk.house, files)
+    try:
+        found = check_against(desk.house, files)
+    except IntegrityError as error:  # of a file, and nothing about the log
+        raise WrongUseError(error.message, hint=error.hint) from error
     broken = any(one.outcome is Compared.BROKEN for one in found)
     if as_json:
         shown = [{"origin": o.origin, "size": o.size, "outcome": str(o.outcome), "sentence": o.sentence} for o in found]

@@ -6,11 +6,13 @@ import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from desk.cli.frame import examples, finish, json_option, open_desk
-from desk.cli.show import clean, echo_json, fields, note, say, table
+from desk.cli.show import clean, echo_json, fields, moment, note, say, table
+from exhibit.clock import parse_rfc3339
 from exhibit.config import Config, load_config
 from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import machine_fault
@@ -183,7 +185,8 @@ def _show_status(answer: dict[str, Any]) -> None:
     if not answer["running"]:
         say("Exhibit isn't running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
-    fields([("site", answer["site"]), ("since", answer["started"]), ("processes", processes), ("data", answer["data"])])
+    started = answer["started"] and moment(parse_rfc3339(answer["started"]), ZoneInfo(load_config().time_zone))
+    fields([("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"])])
     if answer["database_silent"]:
         say("The database doesn't answer: what waits can't be told.")
     if answer["disk"]["crawling_stopped"]:

@@ -67,6 +67,9 @@ def forget_key(*, search: str, owner: str | None) -> None:
     """Forget the key for SEARCH."""
     desk = open_desk()
     from registry import searching
+    from workers.search_services import service_of
 
-    there = searching.drop_key(desk.owner(owner), search, by=person())
+    of = desk.owner(owner)
+    if not (there := searching.drop_key(of, search, by=person())):
+        service_of(desk.config, search)
     say(f"The key for {search} is removed." if there else f"There is no key for {search}.")

@@ -109,6 +109,8 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
     """
     add = list(options.sources(given))
     words = None if given["words"] is None else options.words(given)
+    if all(value in (None, ()) for name, value in given.items() if name not in {"name", "owner", "as_json"}):
+        raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
     from django.db import transaction
 

@@ -1,19 +1,23 @@
 """What tests of several rooms share."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from exhibit.config import Config
+from exhibit.config import Config, load_config
 from registry import fingerprints
 from registry.models import Owner
 from tests.assets.bundles import Scene, make_scene
+from tests.assets.command_line import CommandLine, forking
+from tests.assets.installed import install
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
 from workers.inline import Inline
+from workers.servers import EmbeddedServers
 
 
 @pytest.fixture
@@ -62,3 +66,37 @@ def crawled(house: Inline, shop: Shop) -> Owner:
     watch(studio, shop.url())
     house.run_until_idle()
     return studio
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder for this module that the servers' user can reach."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-cli-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def cli(folder: Path) -> Iterator[CommandLine]:
+    """A command line whose servers run for the whole module."""
+    data = folder / "data"
+    install(data)
+    line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"})
+    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking(line) as quick:
+        yield quick
+
+
+@pytest.fixture(scope="module")
+def studio(cli: CommandLine, folder: Path) -> str:
+    """An owner with three works, one of them flat."""
+    cli.run("owner", "add", "The Studio", "--contact", "rights@studio.example")
+    works = folder / "works"
+    (works / "below").mkdir(parents=True)
+    (works / "one.jpg").write_bytes(photograph(1))
+    (works / "below" / "two.jpg").write_bytes(photograph(2))
+    (works / "notes.txt").write_text("no picture")
+    (works / ".hidden.jpg").write_bytes(photograph(9))
+    table = folder / "works.csv"
+    table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
+    cli.run("work", "add", works, "--owner", "The Studio", "--csv", table)
+    return "the-studio"

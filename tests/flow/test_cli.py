@@ -1,8 +1,6 @@
 """The command line as people and programs use it: real processes, real servers, a real site."""
 
 import signal
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from io import BytesIO
@@ -11,52 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 
-from demo.pictures import textured
-from exhibit.config import load_config
 from exhibit.digests import Digest
 from registry.watching import BUDGET
-from tests.assets.command_line import CommandLine, forking
-from tests.assets.documented import json_keys
-from tests.assets.installed import install
+from tests.assets.command_line import CommandLine
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, jpeg, photograph
-from tests.flow.shop import LOOPBACK, Shop
+from tests.flow.shop import Shop
 from workers.search_services import SHIPPED
-from workers.servers import EmbeddedServers
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder for this module that the servers' user can reach."""
-    with tempfile.TemporaryDirectory(prefix="exhibit-cli-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
-def cli(folder: Path) -> Iterator[CommandLine]:
-    """A command line whose servers run for the whole module."""
-    data = folder / "data"
-    install(data)
-    line = CommandLine(data, {"EXHIBIT_ALLOWED_NETWORKS": LOOPBACK, "EXHIBIT_CONTACT": "tests@example.org"})
-    with EmbeddedServers(load_config({"EXHIBIT_DATA": str(data)})), forking(line) as quick:
-        yield quick
-
-
-@pytest.fixture(scope="module")
-def studio(cli: CommandLine, folder: Path) -> str:
-    """An owner with three works, one of them flat."""
-    cli.run("owner", "add", "The Studio", "--contact", "rights@studio.example")
-    works = folder / "works"
-    (works / "below").mkdir(parents=True)
-    (works / "one.jpg").write_bytes(photograph(1))
-    (works / "below" / "two.jpg").write_bytes(photograph(2))
-    (works / "notes.txt").write_text("no picture")
-    (works / ".hidden.jpg").write_bytes(photograph(9))
-    table = folder / "works.csv"
-    table.write_text("file,title,author,registrations\none.jpg,The First,Ann,USCO|VA 1-234|2024-05-31\n", "utf-8")
-    cli.run("work", "add", works, "--owner", "The Studio", "--csv", table)
-    return "the-studio"
 
 
 @pytest.fixture
@@ -317,116 +276,3 @@ def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Comman
     assert "Traceback" not in err
     shop.pause = None
     assert cli.ask("watch", "run", "slow", "--wait", "--owner", studio)["number"] == 1
-
-
-def test_a_paused_watch_runs_again_only_when_resumed(cli: CommandLine, studio: str, folder: Path) -> None:
-    own = ("--owner", studio)
-    cli.run("watch", "add", "import", "--folder", folder / "works", *own)
-    cli.run("watch", "pause", "import", *own)
-    assert "exhibit watch resume import" in cli.run("watch", "run", "import", *own, code=2).err
-    cli.run("watch", "resume", "import", *own)
-    ran = cli.ask("watch", "run", "import", "--wait", *own)
-    assert (ran["state"], ran["pictures"]) == ("done", 3)
-    one = next(watch for watch in cli.ask("watch", "list", *own)["watches"] if watch["name"] == "import")
-    assert (one["private"], one["last_crawl"]["number"]) == (True, 1)
-
-
-def test_a_person_gets_a_password_that_is_shown_once(cli: CommandLine, studio: str) -> None:
-    own = ("--owner", studio)
-    assert "Use --generate." in cli.run("user", "add", "ann@studio.example", *own, code=2).err
-    assert "isn't an e-mail address" in cli.run("user", "add", "ann", "--generate", *own, code=2).err
-    shown = cli.run("user", "add", "ann@studio.example", "--generate", *own).out
-    assert len(shown.splitlines()[-1].split()[-1]) >= 12
-    assert cli.ask("user", "list") == {"users": [{"email": "ann@studio.example", "owner": studio, "role": "owner"}]}
-    assert "bob@studio.example is reviewer" in cli.run("user", "add", "bob@studio.example", "--generate", *own).out
-    assert "is owner of The Studio already" in cli.run("user", "add", "Ann@studio.example", *own).out
-    assert [one["role"] for one in cli.ask("user", "list")["users"]] == ["owner", "reviewer"]
-
-
-def test_rules_of_the_operator_are_kept_listed_and_taken_back(cli: CommandLine, tmp_path: Path) -> None:
-    cli.run("deny", "https://Shop.Example/page", "--reason", "Asked to be left out")
-    (denied,) = cli.ask("deny")["denied"]
-    assert (denied["host"], denied["reason"]) == ("shop.example", "Asked to be left out")
-    cli.run("allow", "shop.example")
-    assert cli.ask("deny") == {"denied": []}
-    assert "A reason is needed" in cli.run("deny", "shop.example", code=2).err
-    picture = tmp_path / "picture.jpg"
-    picture.write_bytes(photograph(77))
-    cli.run("block", picture, "--reason", "Opt-out")
-    assert len(cli.ask("block")["blocked"][0]["digest"]) == 64
-    assert "Add --yes." in cli.run("purge", picture, "--reason", "Order", code=2).err
-    assert "neither a digest nor a file" in cli.run("purge", "nothing", "--reason", "Order", "--yes", code=2).err
-
-
-def test_a_purged_work_is_gone_and_does_not_come_back(cli: CommandLine, studio: str, tmp_path: Path) -> None:
-    picture = tmp_path / "purged.jpg"
-    picture.write_bytes(photograph(78))
-    cli.run("work", "add", picture, "--owner", studio)
-    assert "is removed" in cli.run("purge", picture, "--reason", "Order", "--yes").out
-    cli.run("owner", "add", "Another")
-    (failed,) = cli.ask("work", "add", picture, "--owner", "another", code=4)["failed"]
-    assert failed["reason"] == "blocked"
-
-
-def test_indexes_are_checked_and_made_again(cli: CommandLine, studio: str) -> None:
-    cli.run("index", "rebuild")
-    before = cli.ask("index", "check")["indexes"]
-    assert {(one["collection"], one["behind"], tuple(one["problems"])) for one in before} == {
-        ("works", 0, ()),
-        ("pictures", 0, ()),
-    }
-    assert any(one["vectors"] for one in before)
-    damaged = next((cli.data / "indexes").glob("works-*/*.faiss"))
-    damaged.write_bytes(damaged.read_bytes()[:-8])
-    assert any(one["problems"] for one in cli.ask("index", "check", code=1)["indexes"])
-    cli.run("index", "rebuild")
-    assert [one["vectors"] for one in cli.ask("index", "check")["indexes"]] == [one["vectors"] for one in before]
-
-
-def test_the_launcher_works_from_anywhere_and_through_a_link(cli: CommandLine, studio: str, tmp_path: Path) -> None:
-    link = tmp_path / "exhibit"
-    link.symlink_to(Path(__file__).parents[2] / "bin" / "exhibit")
-    (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")
-    command = [str(link), "owner", "list", "--json"]
-    run = subprocess.run(command, cwd=tmp_path, env=cli.environ, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "the-studio" in run.stdout
-
-
-def test_the_error_rate_is_printed_exported_and_computed_by_an_outsider(
-    cli: CommandLine, studio: str, tmp_path: Path
-) -> None:
-    from evidence.__main__ import main
-
-    assert "the machine said" in cli.run("accuracy").out
-    assert cli.ask("accuracy")["certain"]["unknown"] == 0
-    cli.run("accuracy", "export", tmp_path / "decisions.jsonl")
-    cli.run("trust", tmp_path / "keys.json")
-    assert main(["accuracy", str(tmp_path / "decisions.jsonl"), "--trust", str(tmp_path / "keys.json")]) == 0
-    assert "can't be written" in cli.run("accuracy", "export", tmp_path / "nowhere" / "file", code=2).err
-
-
-def test_calibrating_refuses_what_is_too_small_and_leaves_nothing_behind(cli: CommandLine, tmp_path: Path) -> None:
-    small = [jpeg(textured(seed, (160, 120))) for seed in range(21)]
-    (tmp_path / "one.jpg").write_bytes(small[1])
-    assert "No folder is named" in cli.run("calibrate", code=2).err
-    assert "holds 1 different photographs" in cli.run("calibrate", "--folder", tmp_path, code=2).err
-    assert "1 file is too few" in cli.run("calibrate", "--folder", tmp_path, "--dry-run", code=2).err
-    for number, data in enumerate(small):
-        (tmp_path / f"{number}.jpg").write_bytes(data)
-    assert cli.run("calibrate", "--folder", tmp_path, "--edited", "20", "--json").answer["photographs"] == 21
-    assert not (cli.data / "calibration").exists()
-    cli.run("calibrate", "reset")
-    assert "calibrations" in cli.run("calibrate", "show", "--json", code=None).answer
-
-
-def test_what_upkeep_tells_as_json_has_the_keys_that_are_documented(cli: CommandLine, studio: str) -> None:
-    assert set(cli.ask("accuracy")) == json_keys("`exhibit accuracy`")
-    for command, name in ((("index", "stats"), "index"), (("model", "list"), "model")):
-        rows = cli.ask(*command)[{"index": "indexes", "model": "models"}[name]]
-        assert {frozenset(row) for row in rows} == {frozenset(json_keys(name))}
-    assert set(stats := cli.ask("index", "stats")) == json_keys("`exhibit index stats`")
-    assert stats["each_work"]["features"] > 10_000
-    shown = cli.run("calibrate", "show", "--json", code=None).answer
-    assert set(shown) == json_keys("`exhibit calibrate show`")
-    assert {frozenset(row) for row in shown["calibrations"]} <= {frozenset(json_keys("calibration"))}
