@@ -1,6 +1,9 @@
 """A passkey in a real browser, under the site's own rules for scripts."""
 
+from urllib.parse import parse_qs, urlsplit
+
 from allauth.mfa.models import Authenticator
+from django.test import Client
 
 from registry import people
 from tests.flow.rows import owner
@@ -34,5 +37,13 @@ def test_a_passkey_is_added_and_is_enough_to_sign_in(site: Site) -> None:
     page.locator("details.account summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in/")
-    page.get_by_role("button", name="Sign in with a passkey").click()
+    with page.expect_request(lambda request: request.method == "POST" and "webauthn" in request.url) as asked:
+        page.get_by_role("button", name="Sign in with a passkey").click()
     page.wait_for_url("**/o/studio/cases/")
+    sent = parse_qs(asked.value.post_data or "")
+    assert set(sent) >= {"credential"}
+    for _ in range(2):  # somebody who saw the answer has a session and a challenge of their own, or none
+        thief = Client()
+        said = thief.post(urlsplit(asked.value.url).path, {"credential": sent["credential"][0]})
+        assert "_auth_user_id" not in thief.session, said
+        thief.get(urlsplit(asked.value.url).path)
