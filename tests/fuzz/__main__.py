@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 import traceback
+from collections import Counter
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
 OUT = Path("var/fuzz")
 SLOW = 10.0
+SLICE = 100.0
 
 
 def main() -> int:
@@ -40,12 +42,15 @@ def main() -> int:
 
 def _run_guided(target: str, seconds: float, _first: int) -> int:
     OUT.mkdir(parents=True, exist_ok=True)
-    log = OUT / f"{target}.log"
-    with log.open("wb") as said:
-        command = [sys.executable, "-m", "tests.fuzz.guided", target, str(seconds)]
-        ended = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
-    told = dict(re.findall(r"stat::(\w+): +(\d+)", log.read_text("utf-8", "replace")))
-    inputs, kept = told.get("number_of_executed_units", "?"), told.get("new_units_added", "?")
+    log, counted, ended, left = OUT / f"{target}.log", Counter[str](), 0, seconds
+    while left > 0 and not ended:  # what leads it keeps memory for each input: it begins anew before that is much
+        with log.open("wb") as said:
+            command = [sys.executable, "-m", "tests.fuzz.guided", target, str(min(left, SLICE))]
+            ended = subprocess.run(command, stdout=said, stderr=said, check=False).returncode
+        stats = re.findall(r"stat::(\w+): +(\d+)", log.read_text("utf-8", "replace"))
+        counted.update({name: int(number) for name, number in stats})
+        left -= SLICE
+    inputs, kept = counted["number_of_executed_units"], counted["new_units_added"]
     print(f"{target}: {inputs} inputs, {kept} kept, {f'a fault: see {log}' if ended else 'no fault'}", flush=True)
     return int(ended != 0)
 
