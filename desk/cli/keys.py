@@ -7,7 +7,7 @@ import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.show import counted, echo_json, moment, say, table
-from exhibit.clock import rfc3339
+from desk.plain_rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -166,7 +166,6 @@ def change_master(*, reason: str) -> None:
 
 
 def _plain(key: "AnyKey") -> dict[str, Any]:
-    from desk.shapes import time
     from registry.keys import Use, use_of
 
     use = use_of(key)
@@ -177,8 +176,5 @@ def _plain(key: "AnyKey") -> dict[str, Any]:
         "holder": "owner" if use is Use.DEVICE else "operator",
         "name": getattr(key, "name", ""),
         "state": "revoked" if key.revoked_at else "retired" if key.retired_at else "in use",
-        "created_at": rfc3339(key.created_at),
-        "retired_at": time(key.retired_at),
-        "revoked_at": time(key.revoked_at),
-        "revoked_reason": key.revoked_reason,
+        **fields(key, "created_at retired_at revoked_at revoked_reason"),
     }

@@ -12,6 +12,7 @@ import click
 
 from desk.cli.frame import examples, finish, json_option, open_desk
 from desk.cli.show import clean, echo_json, fields, moment, note, say, table
+from desk.plain_rows import fields as plain_of
 from exhibit.clock import parse_rfc3339
 from exhibit.config import Config, load_config
 from exhibit.errors import ExitCode, ServiceMissingError
@@ -216,8 +217,7 @@ def doctor_command(*, as_json: bool) -> None:
 
     checks = examine_all(load_config())
     if as_json:
-        names = ("name", "ok", "needed", "sentence", "remedy")
-        echo_json({"checks": [{name: getattr(check, name) for name in names} for check in checks]})
+        echo_json({"checks": [plain_of(check, "name ok needed sentence remedy") for check in checks]})
     else:
         for check in checks:
             mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
