@@ -72,7 +72,7 @@ def _first_link() -> str:
 
 def _detach(config: Config) -> None:
     from workers.processes import open_log
-    from workers.services import CHECKOUT, environment
+    from workers.services import start_detached
     from workers.supervisor import running_status
 
     running = running_status(config)
@@ -84,15 +84,7 @@ def _detach(config: Config) -> None:
     folder = made_data_dir(config) / "log"
     with open_log(folder, "supervisor") as log:
         begun = log.tell()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "workers.supervisor"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=CHECKOUT,
-            env=environment(config),
-        )
+        child = start_detached(config, "workers.supervisor", log)
     _greet(_wait_for(config, child, begun))
 
 
