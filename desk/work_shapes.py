@@ -30,11 +30,7 @@ def work(row: Work) -> Plain:
         "flags": row.low_information,
         "conflicts": conflicts(row),
         "pictures": [
-            {
-                **fields(one.picture, "digest format width height"),
-                "bytes": one.picture.size,
-                "masked": masks(one),
-            }
+            {**fields(one.picture, "digest format width height"), "bytes": one.picture.size, "masked": masks(one)}
             for one in row.work_pictures.all()
         ],
     }

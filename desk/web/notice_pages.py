@@ -24,16 +24,7 @@ from registry.trail import Evidence
 from workers import wiring
 from workers.licences import day
 from workers.notices.addressees import addressee_of, proposals
-from workers.notices.contents import (
-    FIELDS,
-    MOST_PLACES,
-    QUESTIONS,
-    gaps,
-    items_of,
-    letter,
-    parts_of,
-    us_unregistered,
-)
+from workers.notices.contents import FIELDS, MOST_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 
 NAMED = {

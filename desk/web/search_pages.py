@@ -72,9 +72,5 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
             if request.POST.get("now"):
                 return run_at_once(request, watch)
             return redirect("watch", slug=owner.slug, number=watch.number)
-    values = {
-        "form": form,
-        "service": found,
-        "has_key": owner.search_keys.filter(service=service).exists(),
-    }
+    values = {"form": form, "service": found, "has_key": owner.search_keys.filter(service=service).exists()}
     return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

@@ -28,10 +28,7 @@ def watches(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's watches with their last crawls."""
     page = page_of(request, owned.watches(owner))
     last = owned.last_crawls(page)
-    values = {
-        "page": page,
-        "rows": [_row(row, last.get(row.pk)) for row in page],
-    }
+    values = {"page": page, "rows": [_row(row, last.get(row.pk)) for row in page]}
     return show(request, owner, "web/watches.html", values)
 
 

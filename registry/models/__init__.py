@@ -2,16 +2,7 @@
 
 from registry.models.canaries import Canary
 from registry.models.cases import Capture, Case, CaseEvent, CaseSighting, LookAlike, PictureReport
-from registry.models.crawls import (
-    Crawl,
-    CrawlSlice,
-    FrontierUrl,
-    HostDenial,
-    HostLease,
-    Refusal,
-    Sighting,
-    Watch,
-)
+from registry.models.crawls import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal, Sighting, Watch
 from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
@@ -19,15 +10,7 @@ from registry.models.invitations import Invitation
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
 from registry.models.ledger import LedgerChange, LedgerEffect
 from registry.models.links import DownloadLink
-from registry.models.log import (
-    LogCheckpoint,
-    LogEntry,
-    LogNode,
-    LogOpening,
-    LogOrigin,
-    LogSubmission,
-    LogWaiting,
-)
+from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
 from registry.models.ownership import OwnershipRemark, WorkAttachment, WorkChange
