@@ -1,8 +1,6 @@
 """What came back for a request: facts of a response, or the reason of a failure in one word and one sentence."""
 
 import zlib
-from dataclasses import dataclass
-from datetime import datetime
 from gzip import BadGzipFile
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -15,8 +13,7 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 
-from crawler.found import FoundImage
-from crawler.lines import Headers, Refusal, Sighting
+from crawler.lines import Fetched, Headers, Refusal
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
@@ -36,41 +33,6 @@ class Refused(IgnoreRequest):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """An image that was kept: everything of a sighting that doesn't depend on the page."""
-
-    final_url: str
-    digest: Digest
-    size: int
-    media_type: str
-    status: int
-    request_headers: Headers
-    response_headers: Headers
-    peer: str
-    fetched_at: datetime
-    not_modified: bool = False
-
-    def sighting(self, found: FoundImage, page_url: str, image_url: str) -> Sighting:
-        """The sighting of this image at one place of one page."""
-        return Sighting(
-            page_url=page_url,
-            image_url=image_url,
-            final_url=self.final_url,
-            digest=self.digest,
-            size=self.size,
-            media_type=self.media_type,
-            status=self.status,
-            request_headers=self.request_headers,
-            response_headers=self.response_headers,
-            peer=self.peer,
-            fetched_at=self.fetched_at,
-            not_modified=self.not_modified,
-            found_in=found.found_in,
-            context=found.context,
-        )
 
 
 def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> Fetched:

@@ -10,10 +10,10 @@ from urllib.parse import unquote_to_bytes
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.answers import Fetched, Response, failure_refusal, fetched, header, status_refusal
+from crawler.answers import Response, failure_refusal, fetched, header, status_refusal
 from crawler.crawl import Crawl
 from crawler.found import FoundImage
-from crawler.lines import Refusal
+from crawler.lines import Fetched, Refusal
 from crawler.sniff import Content, has_vector_suffix, sniff
 from crawler.visit import Visit
 from exhibit.clock import now

@@ -1,7 +1,7 @@
 """What comes out: lines of JSON. A page line is the unit: it is written once all images of its page are done with."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TypeAlias
 
@@ -33,12 +33,10 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """An image that was seen.
+class Fetched:
+    """An image that was kept or is known: everything of a sighting that doesn't depend on the page.
 
     Attributes:
-        page_url: the page that shows it, after redirects; a file's URI in an import.
-        image_url: as found, made absolute. A ``data:`` image has ``data:TYPE;sha-256=HEX`` instead of its bytes.
         final_url: after redirects.
         digest: SHA-256 of the bytes, which lie in the job's folder under this name; with ``not_modified`` the one that
             was known, and no bytes came.
@@ -50,13 +48,8 @@ class Sighting:
         peer: address and port of the server, or empty.
         fetched_at: when the response had come.
         not_modified: whether the server said that nothing has changed since the known visit.
-        found_in: where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``,
-            ``json-ld``, ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``.
-        context: words: description, title, caption, and what stands around it; at most 500 characters.
     """
 
-    page_url: str
-    image_url: str
     final_url: str
     digest: Digest
     size: int
@@ -67,6 +60,27 @@ class Sighting:
     peer: str
     fetched_at: datetime
     not_modified: bool = False
+
+    def at(self, page_url: str, image_url: str, found_in: str, context: str) -> "Sighting":
+        """The sighting of this image at one place of one page."""
+        same = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Sighting(**same, page_url=page_url, image_url=image_url, found_in=found_in, context=context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting(Fetched):
+    """An image that was seen.
+
+    Attributes:
+        page_url: the page that shows it, after redirects; a file's URI in an import.
+        image_url: as found, made absolute. A ``data:`` image has ``data:TYPE;sha-256=HEX`` instead of its bytes.
+        found_in: where on the page: ``img``, ``srcset``, ``picture``, ``lazy``, ``css``, ``style``, ``og:image``,
+            ``json-ld``, ``link``, ``a``, ``data-uri``, ``poster``, ``sitemap``, ``feed``, ``list``, ``file``, ``warc``.
+        context: words: description, title, caption, and what stands around it; at most 500 characters.
+    """
+
+    page_url: str
+    image_url: str
     found_in: str
     context: str = ""
 

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from crawler.answers import Fetched
 from crawler.found import Document, FoundImage
 from crawler.job import Kind, Target
-from crawler.lines import Link, PageLine, Refusal, Sighting, Signals
+from crawler.lines import Fetched, Link, PageLine, Refusal, Sighting, Signals
 from exhibit.clock import now
 
 
@@ -70,9 +69,8 @@ class Visit:
         """An image is done with."""
         place = (found.page_url, found.url)
         if isinstance(result, Fetched):
-            self._outcomes[place] = result.sighting(
-                found, found.page_url or self.facts.final_url, image_url or found.url
-            )
+            shown_on = found.page_url or self.facts.final_url
+            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context)
         else:
             self._outcomes[place] = result
         self.release()

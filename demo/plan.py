@@ -7,14 +7,7 @@ from demo.edits import EditName
 
 SourceKind = Literal["site", "sitemap", "feed"]
 TrapKind = Literal[
-    "private-address",
-    "robots",
-    "truncated",
-    "html-named-jpg",
-    "bomb-header",
-    "empty",
-    "not-a-picture",
-    "missing",
+    "private-address", "robots", "truncated", "html-named-jpg", "bomb-header", "empty", "not-a-picture", "missing"
 ]
 
 

@@ -4,38 +4,10 @@ from typing import Final
 
 import numpy as np
 
-WORDS: Final[tuple[str, ...]] = (
-    "harbour",
-    "morning",
-    "garden",
-    "letter",
-    "window",
-    "northern",
-    "paper",
-    "quiet",
-    "travel",
-    "autumn",
-    "kitchen",
-    "bright",
-    "market",
-    "silver",
-    "river",
-    "evening",
-    "people",
-    "colour",
-    "corner",
-    "little",
-    "island",
-    "summer",
-    "music",
-    "narrow",
-    "yellow",
-    "between",
-    "always",
-    "second",
-    "open",
-    "great",
-)
+WORDS: Final = (  # noqa: SIM905 - a list would take a line for each
+    "harbour morning garden letter window northern paper quiet travel autumn kitchen bright market silver river "
+    "evening people colour corner little island summer music narrow yellow between always second open great"
+).split()
 
 
 def words(random: np.random.Generator, count: int) -> list[str]:

@@ -36,10 +36,7 @@ STANDINGS = {
     Standing.REMOVED: gettext_lazy("removed"),
     Standing.UNSEEN: gettext_lazy("not seen"),
 }
-DECIDERS = {
-    matching.LEDGER: gettext_lazy("licence ledger"),
-    DEMONSTRATION: gettext_lazy("demonstration switch"),
-}
+DECIDERS = {matching.LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
 """What stands where a person's name would stand."""
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),

@@ -1,11 +1,7 @@
 """The shapes of members, invitations and tokens."""
 
-from typing import Any
-
-from exhibit.clock import rfc3339
+from desk.plain_rows import Plain, fields
 from registry.models import ApiToken, Invitation, Membership
-
-Plain = dict[str, Any]
 
 
 def member(row: Membership) -> Plain:
@@ -15,25 +11,10 @@ def member(row: Membership) -> Plain:
 
 def invitation(row: Invitation) -> Plain:
     """A person who may become a member; the link is told once, elsewhere."""
-    return {
-        "number": row.pk,
-        "email": row.email,
-        "role": row.role,
-        "by": row.by,
-        "made_at": rfc3339(row.made_at),
-        "expires_at": rfc3339(row.expires_at),
-    }
+    return {"number": row.pk, **fields(row, "email role by made_at expires_at")}
 
 
 def token(row: ApiToken) -> Plain:
     """A key for programs; what it is was told once."""
-    return {
-        "number": row.pk,
-        "name": row.name,
-        "begins": row.begins,
-        "email": row.user.email,
-        "scopes": row.scopes,
-        "made_at": rfc3339(row.made_at),
-        "expires_at": rfc3339(row.expires_at),
-        "used_at": row.used_at and rfc3339(row.used_at),
-    }
+    told = fields(row, "name begins scopes made_at expires_at used_at")
+    return {"number": row.pk, "email": row.user.email, **told}

@@ -1,34 +1,18 @@
 """The shapes of notices."""
 
-from typing import Any
-
 from desk.ownership_words import warnings
-from exhibit.clock import rfc3339
+from desk.plain_rows import Plain, fields
 from registry.models import Notice, NoticeMail
 from registry.notice_mail import may_have_left
 from workers.notices.contents import gaps, items_of, letter
 from workers.notices.signing import TEXT_NAME, file_of
 from workers.wiring import House
 
-Plain = dict[str, Any]
-
 
 def notice_line(row: Notice) -> Plain:
     """A notice in a list."""
-    return {
-        "number": row.number,
-        "kind": row.kind,
-        "language": row.language,
-        "party": row.party,
-        "state": row.state,
-        "created_at": rfc3339(row.created_at),
-        "created_by": row.created_by,
-        "signed_at": row.signed_at and rfc3339(row.signed_at),
-        "signed_by": row.signed_by,
-        "sent_at": row.sent_at and rfc3339(row.sent_at),
-        "due_on": row.due_on and row.due_on.isoformat(),
-        "due_what": row.due_what,
-    }
+    signing = fields(row, "created_at created_by signed_at signed_by sent_at due_on due_what")
+    return {**fields(row, "number kind language party state"), **signing}
 
 
 def notice(house: House, row: Notice) -> Plain:
@@ -42,25 +26,11 @@ def notice(house: House, row: Notice) -> Plain:
         "warnings": [] if made is None else [one for found in made.warned.values() for one in warnings(found)],
         "missing": gaps(row, items) if is_draft else [],
         "cases": [
-            {
-                "number": one.row.case.number,
-                "places": len(one.there),
-                "answers": one.row.answers,
-                "term_reason": one.row.term_reason,
-            }
+            {"number": one.row.case.number, "places": len(one.there), **fields(one.row, "answers term_reason")}
             for one in items
         ],
         "files": row.files,
-        "events": [
-            {
-                "at": rfc3339(one.at),
-                "kind": one.kind,
-                "day": one.day and one.day.isoformat(),
-                "by": one.by,
-                "words": one.words,
-            }
-            for one in reversed(row.events.all())
-        ],
+        "events": [fields(one, "at kind day by words") for one in reversed(row.events.all())],
         "mail": _mail(getattr(row, "mail", None)),
     }
 
@@ -73,4 +43,4 @@ def _text(house: House, row: Notice) -> str:
 def _mail(row: NoticeMail | None) -> Plain | None:
     if row is None:
         return None
-    return {"to": row.to, "state": row.state, "error": row.error, "may_have_left": may_have_left(row)}
+    return {**fields(row, "to state error"), "may_have_left": may_have_left(row)}

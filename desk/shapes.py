@@ -3,12 +3,10 @@
 Times are RFC 3339 in UTC.
 """
 
-from datetime import datetime
-from typing import Any
-
 from django.db.models import Prefetch, QuerySet
 
 from desk.download_shapes import bundle
+from desk.plain_rows import Plain, fields
 from desk.watch_shapes import canaries_of, canary, crawl, crawls, refusal, refusals, searches, watch, watches
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
@@ -19,20 +17,12 @@ from registry.models import Bundle, Case, CaseSighting, Licence, Match, Owner
 
 __all__ = ["canaries_of", "canary", "crawl", "crawls", "refusal", "refusals", "searches", "watch", "watches"]
 
-Plain = dict[str, Any]
-
-
-def time(moment: datetime | None) -> str | None:
-    """A time as text, or null."""
-    return None if moment is None else rfc3339(moment)
-
 
 def owner(row: Owner) -> Plain:
     """A rights holder with counts."""
     return {
         "owner": row.slug,
-        "name": row.name,
-        "contact": row.contact,
+        **fields(row, "name contact"),
         "works": owned.works(row).count(),
         "watches": owned.watches(row).count(),
         "open_cases": owned.cases(row).filter(decision=Case.Decision.OPEN).count(),
@@ -42,18 +32,8 @@ def owner(row: Owner) -> Plain:
 
 def licence(row: Licence) -> Plain:
     """A permitted use; ``works`` is empty when it is for all of them."""
-    return {
-        "number": row.number,
-        "licensee": row.licensee,
-        "works": sorted(one.number for one in row.works.all()),
-        "domain": row.domain,
-        "url_pattern": row.url_pattern,
-        "account": row.account,
-        "territories": row.territories,
-        "valid_from": None if row.valid_from is None else row.valid_from.isoformat(),
-        "valid_until": None if row.valid_until is None else row.valid_until.isoformat(),
-        "reason": row.reason,
-    }
+    told = fields(row, "number licensee domain url_pattern account territories valid_from valid_until reason")
+    return {**told, "works": sorted(one.number for one in row.works.all())}
 
 
 def with_uses(cases: QuerySet[Case]) -> QuerySet[Case]:
@@ -77,36 +57,20 @@ def case_line(row: Case) -> Plain:
     return {
         "number": row.number,
         "work": {"number": row.work.number, "title": row.work.title, "file": row.work.source_name},
-        "party": row.party,
-        "decision": row.decision,
-        "decided_at": time(row.decided_at),
-        "decided_by": row.decided_by,
-        "reason": row.reason,
-        "demonstration": row.demonstration,
-        "waits": row.waits,
-        "opened_at": rfc3339(row.opened_at),
-        "disputed_at": time(row.disputed_at),
-        "standing": row.standing,
+        **fields(row, "party decision decided_at decided_by reason demonstration waits"),
+        **fields(row, "opened_at disputed_at standing"),
     }
 
 
 def _use(row: CaseSighting) -> Plain:
     """A match at a place. ``match`` is ``certain`` or ``review``; ``licence`` is the number of the one that covers."""
     return {
-        "page_url": row.sighting.page_url,
-        "image_url": row.sighting.image_url,
-        "first_seen": rfc3339(row.sighting.first_seen),
-        "last_seen": rfc3339(row.sighting.last_seen),
+        **fields(row.sighting, "page_url image_url first_seen last_seen"),
         "picture": row.sighting.picture.digest.hex,
         "comparison": row.match_id,
         "match": row.match.decision,
         "licence": None if row.licence is None else row.licence.number,
-        "hamming": row.match.hamming,
-        "inliers": row.match.inliers,
-        "dense": row.match.dense,
-        "mirrored": row.match.mirrored,
-        "rotation": row.match.rotation,
-        "probability": row.match.probability,
+        **fields(row.match, "hamming inliers dense mirrored rotation probability"),
         "calibration": None if row.match.calibration is None else _calibration(row.match, row.match.calibration),
     }
 
@@ -139,15 +103,10 @@ def captures(row: Case) -> list[Plain]:
         {
             "id": one.pk,
             "page_url": one.sighting.page_url,
-            "number": one.number,
+            **fields(one, "number state method outcome finished_at next_at"),
             "files": [file["name"] for file in one.files],
-            "state": one.state,
-            "method": one.method,
-            "outcome": one.outcome,
             "standing": str(recaptures.standing_of(one.outcome)) if one.state == "done" else "",
             "sentence": one.sentence or one.error,
-            "finished_at": time(one.finished_at),
-            "next_at": time(one.next_at),
         }
         for one in rows
     ]

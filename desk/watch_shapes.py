@@ -1,16 +1,14 @@
 """The shapes of watches, their crawls and their canaries; :mod:`desk.shapes` has them too."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.db.models import Count
 
 from crawler.searching import Service
+from desk.plain_rows import Plain, fields
 from exhibit.clock import rfc3339
 from registry import canaries, owned
 from registry.models import UNFINISHED, Canary, Crawl, Owner, Picture, Refusal, Sighting, Watch
-
-Plain = dict[str, Any]
 
 
 def watch(row: Watch) -> Plain:
@@ -24,15 +22,8 @@ def watches(rows: Sequence[Watch]) -> list[Plain]:
     told = {one.watch_id: plain for one, plain in _crawls(list(last.values()))}
     return [
         {
-            "number": row.number,
-            "name": row.name,
-            "sources": row.sources,
+            **fields(row, "number name sources budget politeness private paused next_run_at"),
             "every_seconds": row.interval_seconds,
-            "budget": row.budget,
-            "politeness": row.politeness,
-            "private": row.private,
-            "paused": row.paused,
-            "next_run_at": row.next_run_at and rfc3339(row.next_run_at),
             "last_crawl": told.get(row.pk),
         }
         for row in rows
@@ -70,15 +61,10 @@ def canaries_of(rows: Sequence[Canary]) -> list[Plain]:
     runs = {one.canary.pk: one for found in made.values() for one in found}
     return [
         {
-            "number": row.number,
+            **fields(row, "number url added_by added_at"),
             "work": row.work.number,
-            "url": row.url,
             "watch": row.watch.name,
-            "added_by": row.added_by,
-            "added_at": rfc3339(row.added_at),
-            "last_run": {"outcome": str(runs[row.pk].outcome), "reason": runs[row.pk].reason}
-            if row.pk in runs
-            else None,
+            "last_run": fields(runs[row.pk], "outcome reason") if row.pk in runs else None,
         }
         for row in rows
     ]
@@ -107,12 +93,7 @@ def _crawls(rows: Sequence[Crawl]) -> list[tuple[Crawl, Plain]]:
             row,
             {
                 "watch": row.watch.name,
-                "number": row.number,
-                "state": row.state,
-                "reason": row.reason,
-                "started_at": rfc3339(row.started_at),
-                "finished_at": row.finished_at and rfc3339(row.finished_at),
-                "pages": row.pages,
+                **fields(row, "number state reason started_at finished_at pages"),
                 "sightings": sightings.get(row.pk, 0),
                 "pictures": pictures.get(row.pk, 0) if row.pictures is None else row.pictures,
                 "waiting": waiting.get(row.pk, 0),
@@ -124,7 +105,7 @@ def _crawls(rows: Sequence[Crawl]) -> list[tuple[Crawl, Plain]]:
 
 def refusal(row: Refusal) -> Plain:
     """An address that a crawl didn't fetch, or whose bytes it didn't keep."""
-    return {"url": row.url, "page_url": row.page_url, "reason": row.reason, "sentence": row.sentence}
+    return fields(row, "url page_url reason sentence")
 
 
 def refusals(row: Crawl) -> list[Plain]:

@@ -1,30 +1,19 @@
 """The shapes of works, of what is brought to become one, and of what was found in a picture."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
 from desk import ownership_words, upload_words
 from desk.masks import masks
-from exhibit.clock import rfc3339
+from desk.plain_rows import Plain, fields
 from registry import owned
-from registry.models import (
-    Deposit,
-    OwnershipRemark,
-    Revisit,
-    Upload,
-    UploadFile,
-    Work,
-    WorkAttachment,
-    WorkChange,
-)
+from registry.models import Deposit, OwnershipRemark, Revisit, Upload, UploadFile, Work, WorkAttachment, WorkChange
 from workers.ownership import terms
 
 if TYPE_CHECKING:
     from workers.identify import FoundWork
     from workers.uploads import Progress
-
-Plain = dict[str, Any]
 
 
 def with_pictures(works: QuerySet[Work]) -> QuerySet[Work]:
@@ -35,25 +24,13 @@ def with_pictures(works: QuerySet[Work]) -> QuerySet[Work]:
 def work(row: Work) -> Plain:
     """A registered work. ``flags`` says why it can't be matched safely."""
     return {
-        "number": row.number,
-        "title": row.title,
-        "author": row.author,
+        **fields(row, "number title author first_publication registrations registered_at"),
         "file": row.source_name,
         "rights": row.rights_statement,
-        "first_publication": row.first_publication,
-        "registrations": row.registrations,
-        "registered_at": rfc3339(row.registered_at),
         "flags": row.low_information,
         "conflicts": conflicts(row),
         "pictures": [
-            {
-                "digest": one.picture.digest.hex,
-                "format": one.picture.format,
-                "width": one.picture.width,
-                "height": one.picture.height,
-                "bytes": one.picture.size,
-                "masked": masks(one),
-            }
+            {**fields(one.picture, "digest format width height"), "bytes": one.picture.size, "masked": masks(one)}
             for one in row.work_pictures.all()
         ],
     }
@@ -64,31 +41,20 @@ def full_work(row: Work) -> Plain:
     cases = owned.cases(row.owner).filter(work=row)
     return {
         **work(row),
-        "author_kind": row.author_kind,
-        "author_died": row.author_died,
-        "holder": row.holder,
-        "credit": row.credit,
-        "created": row.created,
-        "medium": row.medium,
+        **fields(row, "author_kind author_died holder credit created medium"),
         "version": row.changes.count(),
         "stated": row.metadata,
         "remarks": [remark(one) for one in row.remarks.order_by("kind")],
         "terms": [{"country": one.country, "standing": str(one.standing), "source": one.source} for one in terms(row)],
         "documents": [document(one) for one in row.attachments.filter(removed_at=None)],
-        "cases": [{"number": one.number, "party": one.party, "decision": one.decision} for one in cases],
+        "cases": [fields(one, "number party decision") for one in cases],
         **past(row),
     }
 
 
 def deposit(row: Deposit) -> Plain:
     """A deposit record of a work."""
-    return {
-        "work": row.work.number,
-        "number": row.number,
-        "seal": row.seal_digest.hex,
-        "sealed_at": rfc3339(row.sealed_at),
-        "made_by": row.made_by,
-    }
+    return {"work": row.work.number, **fields(row, "number sealed_at made_by"), "seal": row.seal_digest.hex}
 
 
 def past(row: Work) -> Plain:
@@ -98,14 +64,7 @@ def past(row: Work) -> Plain:
     return {
         "search": [{"state": one.state, **one.progress} for one in pictures],
         "seen_before": [
-            {
-                "outcome": one.outcome,
-                "hamming": one.hamming,
-                "inliers": one.inliers,
-                "dense": one.dense,
-                "sentence": one.sentence,
-            }
-            for one in seen.order_by("hamming", "pk")
+            fields(one, "outcome hamming inliers dense sentence") for one in seen.order_by("hamming", "pk")
         ],
     }
 
@@ -123,13 +82,9 @@ def remark(row: OwnershipRemark) -> Plain:
     """Something that a person should look at before a work is relied on."""
     said = ownership_words.said_of(row)
     return {
-        "kind": row.kind,
+        **fields(row, "kind noted_at answered_at answered_by reason"),
         "sentence": said.sentence,
         "stated": [{"field": field, "text": text} for field, text in said.stated],
-        "noted_at": rfc3339(row.noted_at),
-        "answered_at": row.answered_at and rfc3339(row.answered_at),
-        "answered_by": row.answered_by,
-        "reason": row.reason,
     }
 
 
@@ -140,59 +95,29 @@ def open_remarks(row: Work) -> list[Plain]:
 
 def document(row: WorkAttachment) -> Plain:
     """A document beside a work."""
-    return {
-        "number": row.number,
-        "name": row.name,
-        "about": row.about,
-        "digest": None if row.digest is None else row.digest.hex,
-        "bytes": row.size,
-        "added_by": row.added_by,
-        "added_at": rfc3339(row.added_at),
-    }
+    return {**fields(row, "number name about digest added_by added_at"), "bytes": row.size}
 
 
 def change(row: WorkChange) -> Plain:
     """One line of a work's history."""
-    return {
-        "number": row.number,
-        "at": rfc3339(row.at),
-        "by": row.by,
-        "kind": row.kind,
-        "details": row.details,
-        "reason": row.reason,
-    }
+    return fields(row, "number at by kind details reason")
 
 
 def upload(row: Upload, far: "Progress") -> Plain:
     """Files that somebody brings, and how far they are."""
     return {
-        "number": row.number,
-        "author": row.author,
+        **fields(row, "number author reads_metadata started_by started_at closed_at"),
         "rights": row.rights_statement,
-        "reads_metadata": row.reads_metadata,
         "table": row.table_name,
-        "started_by": row.started_by,
-        "started_at": rfc3339(row.started_at),
-        "closed_at": row.closed_at and rfc3339(row.closed_at),
-        "announced": far.announced,
-        "arrived": far.arrived,
-        "waiting": far.waiting,
-        "registered": far.registered,
-        "known": far.known,
-        "refused": far.refused,
-        "done": far.done,
+        **fields(far, "announced arrived waiting registered known refused done"),
     }
 
 
 def upload_file(row: UploadFile) -> Plain:
     """One file of an upload, and what came of it."""
     return {
-        "name": row.name,
+        **fields(row, "name digest state outcome reason"),
         "bytes": row.size,
-        "digest": None if row.digest is None else row.digest.hex,
-        "state": row.state,
-        "outcome": row.outcome,
-        "reason": row.reason,
         "why": upload_words.why(row),
         "what_to_do": upload_words.what_to_do(row),
         "work": None if row.work is None else row.work.number,
@@ -205,11 +130,9 @@ def found_work(found: "FoundWork") -> Plain:
     from workers.texts import words_of  # noqa: PLC0415
 
     return {
-        "number": found.work.number,
-        "title": found.work.title,
+        **fields(found.work, "number title registered_at"),
         "file": found.work.source_name,
         "picture": found.picture.digest.hex,
         **as_plain(found.verification),
         "sentences": list(words_of(found.verification, found.calibration)),
-        "registered_at": rfc3339(found.work.registered_at),
     }

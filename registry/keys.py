@@ -110,10 +110,5 @@ def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> De
 
 def witness(key: AnyKey, what: str, moment: datetime, details: dict[str, Any] | None = None) -> None:
     """Put what became of a key into the log. Inside the transaction of the deed."""
-    opening = {
-        "owner": key.owner.slug,
-        "public": bytes(key.public_key).hex(),
-        "use": str(use_of(key)),
-        "what": what,
-    }
+    opening = {"owner": key.owner.slug, "public": bytes(key.public_key).hex(), "use": str(use_of(key)), "what": what}
     submit(EntryType.KEY, opening, key.owner, moment, details)

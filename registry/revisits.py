@@ -14,16 +14,7 @@ from exhibit.clock import now
 from exhibit.urls import host_of, url_key
 from registry.bulk import copy_into
 from registry.crawling import PAST, NewUrl, add_urls, denied
-from registry.models import (
-    Crawl,
-    FrontierUrl,
-    Owner,
-    Refusal,
-    Revisit,
-    Sighting,
-    StepState,
-    Watch,
-)
+from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sighting, StepState, Watch
 
 Outcome = Revisit.Outcome
 NAME = "Pictures seen before"

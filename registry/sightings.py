@@ -119,12 +119,7 @@ def _take_back(pictures: Sequence[int]) -> None:
     """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
     expired.update(
-        bytes_state=BytesState.STORED,
-        state=StepState.TODO,
-        not_before=None,
-        attempts=0,
-        searched="",
-        waits_since=now(),
+        bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0, searched="", waits_since=now()
     )
     # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
     given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)

@@ -29,25 +29,13 @@ LONG_SECONDS = 24 * 3600
 RETAIN_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
-QUEUES = {
-    "exhibit.slice": "crawl",
-    "exhibit.inquire": "crawl",
-    "exhibit.match": "match",
-    "exhibit.register": "match",
-    "exhibit.search": "match",
-    "exhibit.refingerprint": "match",
-    "exhibit.votes": "match",
-    "exhibit.capture": "evidence",
-    "exhibit.capture_asked": "asked",
-    "exhibit.seal": "asked",
-    "exhibit.witness": "evidence",
-    "exhibit.report": "asked",
-    "exhibit.ledger": "asked",
-    "exhibit.notice": "asked",
-    "exhibit.package": "asked",
-    "exhibit.deliver": "evidence",
-    "exhibit.mail": "evidence",
+_WORK = {
+    "crawl": ("slice", "inquire"),
+    "match": ("match", "register", "search", "refingerprint", "votes"),
+    "evidence": ("capture", "witness", "deliver", "mail"),
+    "asked": ("capture_asked", "seal", "report", "ledger", "notice", "package"),
 }
+QUEUES = {f"exhibit.{name}": queue for queue, names in _WORK.items() for name in names}
 """The queue of each task. What a person waits for goes to ``asked`` and never stands behind what a crawl brings; what
 isn't named is short and goes to ``default``, which never waits behind long work."""
 
@@ -59,6 +47,7 @@ def all_queues() -> frozenset[str]:
 
 def make_app(config: Config) -> Celery:
     """The app of one configuration; makes no connection."""
+    rhythm = {"tick": float(config.tick_seconds), "retain": RETAIN_SECONDS, "votes": RETAIN_SECONDS}
     made = Celery(
         "exhibit",
         broker=broker_url(config),
@@ -87,21 +76,8 @@ def make_app(config: Config) -> Celery:
         # a missed tick is made good by the next one
         beat_scheduler="workers.beat:Rhythm",
         beat_schedule={
-            "tick": {
-                "task": "exhibit.tick",
-                "schedule": float(config.tick_seconds),
-                "options": {"expires": config.tick_seconds},
-            },
-            "retain": {
-                "task": "exhibit.retain",
-                "schedule": RETAIN_SECONDS,
-                "options": {"expires": RETAIN_SECONDS},
-            },
-            "votes": {
-                "task": "exhibit.votes",
-                "schedule": RETAIN_SECONDS,
-                "options": {"expires": RETAIN_SECONDS},
-            },
+            name: {"task": f"exhibit.{name}", "schedule": seconds, "options": {"expires": seconds}}
+            for name, seconds in rhythm.items()
         },
     )
     return made

@@ -97,12 +97,7 @@ def add_model(house: House, file: Path, card: Path, *, by: str = "") -> Descript
 
 
 def measure_model(
-    house: House,
-    named: str,
-    photos: Path | None,
-    most: int,
-    progress: Progress,
-    edits: Sequence[str] = tuple(EDITS),
+    house: House, named: str, photos: Path | None, most: int, progress: Progress, edits: Sequence[str] = tuple(EDITS)
 ) -> Measured:
     """Measure a network beside the one that serves, and keep what came of it.
 

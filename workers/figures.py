@@ -51,11 +51,6 @@ class Disk:
     floor: int
     database: int
 
-    @property
-    def is_full(self) -> bool:
-        """Whether crawling has stopped."""
-        return self.free < self.floor
-
 
 @dataclass(frozen=True, slots=True)
 class LogFigures:

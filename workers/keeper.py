@@ -18,7 +18,7 @@ from exhibit.private import keep_private
 from workers.locks import FileLock, holder, shared
 from workers.processes import last_lines, open_log
 from workers.servers import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
-from workers.services import CHECKOUT, environment
+from workers.services import start_detached
 
 _PAUSE = 0.1
 _SECONDS_FOR_ANOTHER = 120.0
@@ -77,15 +77,7 @@ def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
     """Start a process that keeps the servers; it ends at once when another one does."""
     folder = config.data_dir / "log"
     with open_log(folder, "keeper") as log:
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "workers.keeper"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=CHECKOUT,
-            env=environment(config),
-        )
+        keeper = start_detached(config, "workers.keeper", log)
     # it may end long after its user has stopped to look, and must not remain as a zombie
     threading.Thread(target=keeper.wait, daemon=True).start()
     return keeper

@@ -191,10 +191,7 @@ def _new_document_key(house: House, owner: Owner) -> DocumentKey:
     hold(Lock.KEYS)
     made = generate_document_key(owner.name, HOLDER, master_key(house.config), now())
     key = DocumentKey.objects.create(
-        owner=owner,
-        public_key=made.public_key,
-        encrypted_private_key=made.encrypted,
-        certificate=made.certificate,
+        owner=owner, public_key=made.public_key, encrypted_private_key=made.encrypted, certificate=made.certificate
     )
     witness(key, "created", key.created_at)
     return key

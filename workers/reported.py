@@ -8,17 +8,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import history, trail
-from registry.models import (
-    BytesState,
-    Case,
-    Owner,
-    Package,
-    Picture,
-    PictureReport,
-    Report,
-    StepState,
-    WorkPicture,
-)
+from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
 from workers.kept_files import File, remove_unused
 from workers.showing import bundles_with, cases_with
 from workers.steps.purge import purge, touched

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from exhibit.config import Config
 from workers.processes import Child
@@ -20,6 +22,19 @@ def environment(config: Config) -> dict[str, str]:
     """The environment in which another process finds this configuration."""
     named = {"EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}
     return {**os.environ, **named, "PYTHONUNBUFFERED": "1"}
+
+
+def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Popen[bytes]":
+    """Start a module of ours as a process in a session of its own, which ends when it wants to."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        cwd=CHECKOUT,
+        env=environment(config),
+    )
 
 
 def services(config: Config) -> tuple[Child, ...]:

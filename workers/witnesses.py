@@ -101,12 +101,7 @@ def _rfc3161(given: AnchorConfig, session: requests.Session) -> Anchor:
 
     roots = [] if given.roots is None else [given.roots.read_bytes()]
     return Rfc3161Anchor(
-        given.name,
-        given.urls[0],
-        roots,
-        development=given.development,
-        session=session,
-        qualified=given.qualified,
+        given.name, given.urls[0], roots, development=given.development, session=session, qualified=given.qualified
     )
 
 

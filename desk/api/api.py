@@ -87,14 +87,7 @@ def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
             raise Problem(HTTPStatus.BAD_REQUEST, f"Send the form's {name!r} as {kind}.")
 
 
-api = Api(
-    title="Exhibit",
-    version="1",
-    description=WORDS,
-    docs_url=None,
-    auth=READ,
-    urls_namespace="api",
-)
+api = Api(title="Exhibit", version="1", description=WORDS, docs_url=None, auth=READ, urls_namespace="api")
 tell_problems(api)
 OF_WORKS = (works, declarations, uploads, identify, watches, searches, licences)
 OF_CASES = (cases, evidence, notices, reports, packages, links)

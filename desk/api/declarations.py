@@ -57,13 +57,7 @@ def answer_remark(
 
 @router.post(WORK + "/documents", auth=WRITE, response={201: work_answers.Document}, operation_id="attach_document")
 @once
-def attach(
-    request: Call,
-    owner: str,
-    number: int,
-    new: Form[NewDocument],
-    file: File[UploadedFile],
-) -> HttpResponse:
+def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> HttpResponse:
     """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
     row = owned.work(of(request), number)
     if (file.size or 0) > declaring.MOST_ATTACHMENT:

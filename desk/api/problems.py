@@ -12,14 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from exhibit.errors import (
-    ConflictError,
-    ExhibitError,
-    NotFoundError,
-    RefusedError,
-    ServiceMissingError,
-    WrongUseError,
-)
+from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
 from exhibit.plain import plain
 
 MEDIA_TYPE = "application/problem+json"

@@ -16,6 +16,7 @@ from desk.api.answers import Piece
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.problems import Problem
 from desk.api.repeats import once
+from desk.plain_rows import Plain
 from registry import owned
 from registry.models import Upload, UploadFile
 from workers import uploads as uploading
@@ -55,7 +56,7 @@ class Result(StrEnum):
 def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """What was brought, each with how far it is."""
 
-    def shape(rows: Sequence[Upload]) -> list[work_shapes.Plain]:
+    def shape(rows: Sequence[Upload]) -> list[Plain]:
         far = uploading.progress_of(rows)
         return [work_shapes.upload(row, far[row.pk]) for row in rows]
 

@@ -87,12 +87,7 @@ def list_works(
     return page(work_shapes.with_pictures(rows), each(work_shapes.work), cursor, limit)
 
 
-@router.post(
-    "/owners/{slug:owner}/works",
-    auth=WRITE,
-    response=EITHER,
-    operation_id="register_work",
-)
+@router.post("/owners/{slug:owner}/works", auth=WRITE, response=EITHER, operation_id="register_work")
 @once
 def add_work(request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]) -> HttpResponse:
     """Register a picture as a work. A picture that is registered already stays the same work."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from desk.cli.frame import examples, json_option, open_desk
+from desk.cli.output import written_whole
 from desk.cli.show import counted, echo_json, say
-from exhibit.errors import WrongUseError
 
 
 @click.group(
@@ -52,13 +52,6 @@ def export_decisions(*, file: Path) -> None:
     desk = open_desk()
     from workers.accuracy import export_accuracy
 
-    draft = file.with_name(f".{file.name}.part")
-    try:
-        with draft.open("wb") as out:
-            size = export_accuracy(desk.house, out)
-        draft.replace(file)
-    except OSError as error:
-        raise WrongUseError(f"{file} can't be written: {error.strerror}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with written_whole(file) as out:
+        size = export_accuracy(desk.house, out)
     say(f"Written to {file}: {counted(size, 'entry', 'entries')} of the log.")

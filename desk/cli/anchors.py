@@ -1,14 +1,14 @@
 """Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
 
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.cli.frame import Desk, examples, json_option, open_desk
 from desk.cli.show import echo_json, moment, note, say, table
-from exhibit.clock import parse_rfc3339, rfc3339
+from desk.plain_rows import fields
+from exhibit.clock import parse_rfc3339
 from exhibit.config import AnchorConfig, load_config
 from exhibit.errors import NotFoundError, ServiceMissingError
 
@@ -55,8 +55,7 @@ def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health 
     }
     if known is None:
         return {**told, "answered_at": None, "silent_since": None, "ask_after": None, "error": "", "owed": 0}
-    times = {name: _time(getattr(known, name)) for name in ("answered_at", "silent_since", "ask_after")}
-    return {**told, **times, "error": known.error, "owed": known.owed}
+    return {**told, **fields(known, "answered_at silent_since ask_after error owed")}
 
 
 def _line(desk: Desk, one: dict[str, Any]) -> tuple[object, ...]:
@@ -67,10 +66,6 @@ def _line(desk: Desk, one: dict[str, Any]) -> tuple[object, ...]:
     if one["silent_since"]:
         state = f"silent since {moment(parse_rfc3339(one['silent_since']), desk.zone)}: {one['error']}"
     return one["name"], one["kind"], answered, one["owed"], state
-
-
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else rfc3339(at)
 
 
 @anchor_command.command(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from desk.cli.cases import wait_for_seals
-from desk.cli.countersigning import countersign, to_sign
+from desk.cli.countersigning import countersign, number_option, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
-from desk.cli.output import made_folder, out_option, written_whole
-from desk.cli.show import echo_json, moment, say, table, tracked
+from desk.cli.output import made_folder, out_option, tell_files, written_whole
+from desk.cli.show import listed, moment, tracked
 from desk.cli.signed_sheets import sign
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExhibitError
@@ -35,9 +35,7 @@ def bundle_command() -> None:
 @click.argument("cases", nargs=-1, required=True, type=click.IntRange(min=1))
 @owner_option
 @out_option
-@click.option(
-    "--number", type=click.IntRange(min=1), metavar="N", help="Which bundle of the case; the newest by default."
-)
+@number_option
 @click.option(
     "--withhold",
     type=click.Choice(["originals"]),
@@ -77,11 +75,7 @@ def get_bundles(
 
     ending = "" if withhold is None else f"-without-{withhold}"
     files = [_written(row, folder, ending, write) for row in tracked(rows, "Writing bundles")]
-    if as_json:
-        echo_json({"files": files})
-    else:
-        for name in files:
-            say(name)
+    tell_files(files, as_json=as_json)
 
 
 def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle, BinaryIO], None]") -> str:
@@ -116,12 +110,9 @@ def list_bundles(*, owner: str | None, as_json: bool) -> None:
 
     rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
     found = [download_shapes.bundle(row) for row in rows.order_by("case__number", "number")]
-    if as_json:
-        echo_json({"bundles": found})
-    elif not found:
-        say("There is no bundle yet. Confirming a case makes one: exhibit case confirm N")
-    else:
-        table(("case", "bundle", "sealed", "witnesses", "seal"), [_line(desk, one) for one in found])
+    columns = ("case", "bundle", "sealed", "witnesses", "seal")
+    nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
+    listed("bundles", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:

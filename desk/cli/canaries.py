@@ -1,9 +1,12 @@
 """Known copies that the watches have to find."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
-from desk.cli.show import echo_json, moment, say, table
+from desk.cli.show import echo_json, listed, moment, say
 from exhibit.clock import parse_rfc3339
 
 
@@ -49,18 +52,14 @@ def list_canaries(*, owner: str | None, as_json: bool) -> None:
     from registry import canaries
 
     found = [shapes.canary(row) for row in canaries.active(desk.owner(owner))]
-    if as_json:
-        echo_json({"canaries": found})
-    elif not found:
-        say("There is no canary yet. Plant one: exhibit canary add --work N --url URL --watch NAME")
-    else:
-        columns = ("canary", "work", "page", "watch", "planted", "last run")
-        planted = [moment(parse_rfc3339(one["added_at"]), desk.zone) for one in found]
-        lines = [
-            (one["number"], one["work"], one["url"], one["watch"], when, last_run(one))
-            for one, when in zip(found, planted, strict=True)
-        ]
-        table(columns, lines)
+
+    def line(one: Mapping[str, Any]) -> Sequence[object]:
+        planted = moment(parse_rfc3339(one["added_at"]), desk.zone)
+        return one["number"], one["work"], one["url"], one["watch"], planted, last_run(one)
+
+    columns = ("canary", "work", "page", "watch", "planted", "last run")
+    nothing = "There is no canary yet. Plant one: exhibit canary add --work N --url URL --watch NAME"
+    listed("canaries", found, columns, line, nothing=nothing, as_json=as_json)
 
 
 @canary_command.command("remove", epilog=examples("exhibit canary remove 3"))

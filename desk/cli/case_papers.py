@@ -14,8 +14,7 @@ KINDS = ("us-902", "cn-evidence-list", "cn-environment", "personal-data")
 
 
 @click.command(
-    "papers",
-    epilog=examples("exhibit case papers 3 --out papers", "exhibit case papers 3 --paper us-902 --out papers"),
+    "papers", epilog=examples("exhibit case papers 3 --out papers", "exhibit case papers 3 --paper us-902 --out papers")
 )
 @click.argument("number", type=click.IntRange(min=1))
 @owner_option

@@ -8,6 +8,7 @@ import click
 
 from desk.cli.files import read_picture
 from desk.cli.frame import examples, finish, json_option
+from desk.cli.output import write_file
 from desk.cli.show import echo_json, fields, say, tracked
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 from exhibit.types import Decision, Matrix
@@ -83,10 +84,7 @@ def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path 
 def _write_page(path: Path, trust: "Trust") -> None:
     from evidence.page import page
 
-    try:
-        path.write_bytes(page(trust))
-    except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+    write_file(path, page(trust))
     say(f"Written: {path}. Hand it out apart from bundles.")
 
 
@@ -205,8 +203,4 @@ def _draw(found: bytes, registered: bytes, transforms: Sequence[Matrix], wanted:
 
     pair = Pair.of(found, registered, transforms)
     for name, path in wanted.items():
-        drawn = SUFFIXES[path.suffix.lower()](View[name.upper()], pair)
-        try:
-            path.write_bytes(drawn)
-        except OSError as error:
-            raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+        write_file(path, SUFFIXES[path.suffix.lower()](View[name.upper()], pair))

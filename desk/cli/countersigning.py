@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
+from desk.cli.output import made_folder, out_option, write_file
 from desk.cli.show import echo_json, say
 from exhibit.errors import NotFoundError, WrongUseError
 
@@ -17,9 +18,7 @@ number_option = click.option(
 @click.command("to-sign", epilog=examples("exhibit bundle to-sign 3 --out to-sign"))
 @click.argument("case", type=click.IntRange(min=1))
 @owner_option
-@click.option(
-    "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Made if missing."
-)
+@out_option
 @number_option
 @json_option
 def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
@@ -32,12 +31,8 @@ def to_sign(*, case: int, owner: str | None, out: Path, number: int | None, as_j
     sealed = sealed_case(desk.house, row)
     about = {"bundle": row.number, "case": case, "seal": sealed.seal.hex}
     trail.accessed(trail.Evidence.MANIFEST, trail.Way.TAKEN, row.case.owner, by=person(), **about)
-    path = out / f"{Path(bundle_name(row)).stem}.manifest.json"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(sealed.manifest.to_json())
-    except OSError as error:
-        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+    path = made_folder(out) / f"{Path(bundle_name(row)).stem}.manifest.json"
+    write_file(path, sealed.manifest.to_json())
     if as_json:
         echo_json({"file": str(path), "seal": sealed.seal.hex})
         return

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option
-from desk.cli.show import echo_json, fields, moment, say, table
+from desk.cli.show import echo_json, fields, listed, moment, say, table
 from desk.cli.watches import tell_searches
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import NotFoundError
@@ -33,13 +33,9 @@ def list_crawls(*, name: str | None, owner: str | None, as_json: bool) -> None:
     of = desk.owner(owner)
     rows = owned.crawls(of) if name is None else owned.crawls(of).filter(watch=owned.watch(of, name))
     found = [shapes.crawl(row) for row in rows]
-    if as_json:
-        echo_json({"crawls": found})
-    elif not found:
-        say("Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait")
-    else:
-        columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
-        table(columns, [_line(desk, one) for one in found])
+    columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
+    nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
+    listed("crawls", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person, reason_option
-from desk.cli.show import counted, echo_json, moment, say, table
-from exhibit.clock import rfc3339
+from desk.cli.show import counted, listed, moment, say
+from desk.plain_rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -37,15 +37,10 @@ def list_keys(*, owner: str | None, as_json: bool) -> None:
     from registry.keys import keys_of
 
     found = [_plain(key) for key in keys_of(None if owner is None else desk.owner(owner))]
-    if as_json:
-        echo_json({"keys": found})
-    elif not found:
-        say("There is no key yet. An owner's sealing key is made at the first seal.")
-    else:
-        table(
-            ("owner", "use", "public key", "held by", "state"),
-            [[one["owner"], one["use"], one["public"][:16], one["holder"], one["state"]] for one in found],
-        )
+    columns = ("owner", "use", "public key", "held by", "state")
+    line = lambda one: [one["owner"], one["use"], one["public"][:16], one["holder"], one["state"]]  # noqa: E731
+    nothing = "There is no key yet. An owner's sealing key is made at the first seal."
+    listed("keys", found, columns, line, nothing=nothing, as_json=as_json)
 
 
 @key_command.command(
@@ -166,7 +161,6 @@ def change_master(*, reason: str) -> None:
 
 
 def _plain(key: "AnyKey") -> dict[str, Any]:
-    from desk.shapes import time
     from registry.keys import Use, use_of
 
     use = use_of(key)
@@ -177,8 +171,5 @@ def _plain(key: "AnyKey") -> dict[str, Any]:
         "holder": "owner" if use is Use.DEVICE else "operator",
         "name": getattr(key, "name", ""),
         "state": "revoked" if key.revoked_at else "retired" if key.retired_at else "in use",
-        "created_at": rfc3339(key.created_at),
-        "retired_at": time(key.retired_at),
-        "revoked_at": time(key.revoked_at),
-        "revoked_reason": key.revoked_reason,
+        **fields(key, "created_at retired_at revoked_at revoked_reason"),
     }

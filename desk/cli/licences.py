@@ -1,11 +1,13 @@
 """Permitted uses."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
-from desk.cli.show import counted, echo_json, say, short, table
+from desk.cli.show import counted, echo_json, listed, say, short
 
 
 @click.group("licence")
@@ -59,24 +61,13 @@ def list_licences(*, owner: str | None, as_json: bool) -> None:
 
     rows = owned.licences(desk.owner(owner)).prefetch_related("works")
     found = [shapes.licence(row) for row in rows]
-    if as_json:
-        echo_json({"licences": found})
-    elif not found:
-        say("There is no licence yet. Import some: exhibit licence import FILE")
-    else:
-        columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
-        table(
-            columns,
-            [
-                [
-                    one["number"],
-                    short(one["licensee"]),
-                    ", ".join(map(str, one["works"])) or "all",
-                    " ".join(filter(None, (one["domain"], one["account"], one["url_pattern"]))),
-                    one["valid_from"],
-                    one["valid_until"],
-                    short(one["reason"]),
-                ]
-                for one in found
-            ],
-        )
+    columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
+    nothing = "There is no licence yet. Import some: exhibit licence import FILE"
+    listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)
+
+
+def _line(one: Mapping[str, Any]) -> list[object]:
+    works = ", ".join(map(str, one["works"])) or "all"
+    where = " ".join(filter(None, (one["domain"], one["account"], one["url_pattern"])))
+    days = (one["valid_from"], one["valid_until"])
+    return [one["number"], short(one["licensee"]), works, where, *days, short(one["reason"])]

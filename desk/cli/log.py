@@ -7,6 +7,7 @@ import click
 
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, person, reason_option
 from desk.cli.show import counted, echo_json, fields, moment, say, table
+from desk.plain_rows import fields as plain_of
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ def log_status(*, as_json: bool) -> None:
 
 
 def _head(row: "LogCheckpoint") -> dict[str, Any]:
-    from desk.shapes import time
-
-    return {"origin": row.origin, "size": row.size, "root": bytes(row.root).hex(), "made_at": time(row.made_at)}
+    return {**plain_of(row, "origin size made_at"), "root": bytes(row.root).hex()}
 
 
 @log_command.command("list", epilog=examples("exhibit log list", "exhibit log list --type access --last 100"))
@@ -97,13 +96,9 @@ def _words(one: dict[str, Any]) -> str:
 
 
 def _entry(row: "LogEntry") -> dict[str, Any]:
-    from desk.shapes import time
-
     opening = getattr(row.submission, "opening", None)
     return {
-        "sequence": row.sequence,
-        "type": row.type,
-        "time": time(row.time),
+        **plain_of(row, "sequence type time"),
         "commitment": bytes(row.commitment).hex(),
         "salt": None if opening is None else bytes(opening.salt).hex(),
         "opening": None if opening is None else opening.content,
@@ -123,8 +118,7 @@ def verify_log(*, as_json: bool) -> None:
 
     found = replay(desk.house)
     if as_json:
-        names = ("entries", "checkpoints", "openings", "erased", "waiting", "problems")
-        echo_json({name: getattr(found, name) for name in names})
+        echo_json(plain_of(found, "entries checkpoints openings erased waiting problems"))
     else:
         heads, openings = counted(found.checkpoints, "signed head"), counted(found.openings, "opening")
         say(f"{counted(found.entries, 'entry', 'entries')}, {heads}, {openings} read; {found.erased} erased.")
@@ -202,8 +196,7 @@ def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
         raise WrongUseError(error.message, hint=error.hint) from error
     broken = any(one.outcome is Compared.BROKEN for one in found)
     if as_json:
-        shown = [{"origin": o.origin, "size": o.size, "outcome": str(o.outcome), "sentence": o.sentence} for o in found]
-        echo_json({"checkpoints": shown})
+        echo_json({"checkpoints": [plain_of(one, "origin size outcome sentence") for one in found]})
     elif not found:
         say("They hold no checkpoint.")
     else:

@@ -1,13 +1,14 @@
 """Where a command writes its files: a folder that is made, files that are there whole or not at all."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
+from desk.cli.show import echo_json, say
 from exhibit.errors import WrongUseError
 
 out_option = click.option(
@@ -39,3 +40,20 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             made.replace(path)
     except OSError as error:
         raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file, whatever kind it is; raises ``WrongUseError`` where that can't be."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def tell_files(files: Sequence[str], *, as_json: bool) -> None:
+    """Name the files that were written, one a line."""
+    if as_json:
+        echo_json({"files": files})
+        return
+    for name in files:
+        say(name)

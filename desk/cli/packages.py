@@ -10,7 +10,7 @@ from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option,
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, moment, say, size, table
 from desk.cli.wait import work_until_made
-from exhibit.clock import rfc3339
+from desk.plain_rows import fields
 from exhibit.errors import NotFoundError, WrongUseError
 
 if TYPE_CHECKING:
@@ -147,13 +147,8 @@ def list_packages(*, owner: str | None, as_json: bool) -> None:
 
 def _plain(row: "Package") -> dict[str, object]:
     return {
-        "number": row.number,
-        "recipient": row.recipient,
+        **fields(row, "number recipient created_at expires_at state error"),
         "cases": sorted(one.case.number for one in row.bundles.all()),
-        "created_at": rfc3339(row.created_at),
-        "expires_at": row.expires_at and rfc3339(row.expires_at),
-        "state": row.state,
-        "error": row.error,
         "files": [one["name"] for one in row.files],
     }
 

@@ -2,12 +2,13 @@
 
 import secrets
 import sys
+from operator import itemgetter
 
 import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option
 from desk.cli.frame import person as by_person
-from desk.cli.show import echo_json, say, table
+from desk.cli.show import echo_json, listed, say
 from exhibit.errors import WrongUseError
 
 ROLES = ("owner", "reviewer", "viewer")
@@ -46,15 +47,10 @@ def list_owners(*, as_json: bool) -> None:
     from registry.models import Owner
 
     found = [shapes.owner(owner) for owner in Owner.objects.order_by("slug")]
-    if as_json:
-        echo_json({"owners": found})
-    elif not found:
-        say('There is no owner yet. Add one: exhibit owner add "NAME"')
-    else:
-        names = ("owner", "name", "works", "watches", "open_cases", "members")
-        table(
-            ("owner", "name", "works", "watches", "open cases", "members"), [[one[n] for n in names] for one in found]
-        )
+    columns = ("owner", "name", "works", "watches", "open cases", "members")
+    line = itemgetter("owner", "name", "works", "watches", "open_cases", "members")
+    nothing = 'There is no owner yet. Add one: exhibit owner add "NAME"'
+    listed("owners", found, columns, line, nothing=nothing, as_json=as_json)
 
 
 @click.group("user")
@@ -133,12 +129,8 @@ def list_users(*, owner: str | None, as_json: bool) -> None:
     if owner is not None:
         rows = rows.filter(owner=desk.owner(owner))
     found = [{"email": row.user.email, "owner": row.owner.slug, "role": row.role} for row in rows]
-    if as_json:
-        echo_json({"users": found})
-    elif not found:
-        say("Nobody can sign in yet. Add somebody: exhibit user add EMAIL")
-    else:
-        table(("email", "owner", "role"), [list(one.values()) for one in found])
+    columns, nothing = ("email", "owner", "role"), "Nobody can sign in yet. Add somebody: exhibit user add EMAIL"
+    listed("users", found, columns, itemgetter(*columns), nothing=nothing, as_json=as_json)
 
 
 def _password(*, generate: bool) -> str:

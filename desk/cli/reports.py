@@ -1,7 +1,7 @@
 """Reports: what they are limited to, making them, listing them."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ import click
 
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
-from desk.cli.show import echo_json, moment, say, short, table
+from desk.cli.show import echo_json, listed, moment, say, short
 from desk.cli.wait import work_until_made
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
@@ -119,13 +119,9 @@ def list_reports(*, owner: str | None, as_json: bool) -> None:
     from registry import owned
 
     found = [download_shapes.report(row) for row in owned.reports(desk.owner(owner))]
-    if as_json:
-        echo_json({"reports": found})
-    elif not found:
-        say("There is no report yet. Make one: exhibit report make --out DIR")
-    else:
-        lines = [
-            (one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"])
-            for one in found
-        ]
-        table(("report", "asked for", "title", "state"), lines)
+
+    def line(one: Mapping[str, Any]) -> Sequence[object]:
+        return one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"]
+
+    nothing = "There is no report yet. Make one: exhibit report make --out DIR"
+    listed("reports", found, ("report", "asked for", "title", "state"), line, nothing=nothing, as_json=as_json)

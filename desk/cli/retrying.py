@@ -4,6 +4,7 @@ import click
 
 from desk.cli.frame import examples, json_option, open_desk, person
 from desk.cli.show import counted, echo_json, say, table
+from desk.plain_rows import fields
 from exhibit.errors import WrongUseError
 
 
@@ -17,7 +18,6 @@ from exhibit.errors import WrongUseError
 def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None:
     """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
     desk = open_desk()
-    from desk.shapes import time
     from workers.steps.backlog import dismiss, failures, try_again
 
     if leave and not steps:
@@ -38,10 +38,7 @@ def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None
         return
     found = failures()
     if as_json:
-        shown = [
-            {"step": o.step, "error": o.error, "count": o.count, "since": time(o.since), "left": o.dismissed}
-            for o in found
-        ]
+        shown = [{**fields(one, "step error count since"), "left": one.dismissed} for one in found]
         echo_json({"given_up": shown})
     elif found:
         lines = [[one.step, one.count, f"{one.error} (left as it is)" if one.dismissed else one.error] for one in found]

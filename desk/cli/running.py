@@ -12,6 +12,7 @@ import click
 
 from desk.cli.frame import examples, finish, json_option, open_desk
 from desk.cli.show import clean, echo_json, fields, moment, note, say, table
+from desk.plain_rows import fields as plain_of
 from exhibit.clock import parse_rfc3339
 from exhibit.config import Config, load_config
 from exhibit.errors import ExitCode, ServiceMissingError
@@ -71,7 +72,7 @@ def _first_link() -> str:
 
 def _detach(config: Config) -> None:
     from workers.processes import open_log
-    from workers.services import CHECKOUT, environment
+    from workers.services import start_detached
     from workers.supervisor import running_status
 
     running = running_status(config)
@@ -83,15 +84,7 @@ def _detach(config: Config) -> None:
     folder = made_data_dir(config) / "log"
     with open_log(folder, "supervisor") as log:
         begun = log.tell()
-        child = subprocess.Popen(
-            [sys.executable, "-m", "workers.supervisor"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=CHECKOUT,
-            env=environment(config),
-        )
+        child = start_detached(config, "workers.supervisor", log)
     _greet(_wait_for(config, child, begun))
 
 
@@ -216,8 +209,7 @@ def doctor_command(*, as_json: bool) -> None:
 
     checks = examine_all(load_config())
     if as_json:
-        names = ("name", "ok", "needed", "sentence", "remedy")
-        echo_json({"checks": [{name: getattr(check, name) for name in names} for check in checks]})
+        echo_json({"checks": [plain_of(check, "name ok needed sentence remedy") for check in checks]})
     else:
         for check in checks:
             mark = "ok     " if check.ok else "MISSING" if check.needed else "without"

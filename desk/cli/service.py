@@ -56,9 +56,7 @@ def service_command() -> None:
 
 
 run_as_option = click.option(
-    "--run-as",
-    metavar="USER",
-    help="Root only: the user as whom it runs; the owner of this checkout, if not named.",
+    "--run-as", metavar="USER", help="Root only: the user as whom it runs; the owner of this checkout, if not named."
 )
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, TypeVar
 
@@ -28,6 +28,24 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for line in [list(columns), *texts]:
         cells = [_padded(*cell) for cell in zip(line, widths, right, strict=True)]
         click.echo(GAP.join(cells).rstrip())
+
+
+def listed(
+    name: str,
+    rows: Sequence[T],
+    columns: Sequence[str],
+    line: Callable[[T], Sequence[object]],
+    *,
+    nothing: str,
+    as_json: bool,
+) -> None:
+    """Print a list: plain data as JSON under a name, else a line for each, or a sentence where there is nothing."""
+    if as_json:
+        echo_json({name: rows})
+    elif rows:
+        table(columns, [line(one) for one in rows])
+    else:
+        say(nothing)
 
 
 def fields(pairs: Sequence[tuple[str, object]]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from desk.cli.countersigning import number_option
 from desk.cli.frame import examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, say
@@ -13,9 +14,7 @@ from desk.cli.show import echo_json, say
 @click.argument("case", type=click.IntRange(min=1))
 @owner_option
 @out_option
-@click.option(
-    "--number", type=click.IntRange(min=1), metavar="N", help="Which bundle of the case; the newest by default."
-)
+@number_option
 @json_option
 def sign(*, case: int, owner: str | None, out: Path, number: int | None, as_json: bool) -> None:
     """Write the exhibit sheet of a bundle of CASE with the owner's signature inside the PDF (PAdES) into a folder.

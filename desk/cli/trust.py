@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.frame import examples, open_desk
+from desk.cli.output import write_file
 from desk.cli.show import say
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
@@ -52,10 +53,7 @@ def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ..
     requires = {"witnesses": witnesses} | ({"grades": [one for one in asks if one != "none"]} if asks else {})
     trust = replace(own_trust(open_desk().house, label), requires=from_plain(Requirements, requires, where="--asks"))
     written = Trust.from_json(trust.to_json(), what="The list").to_json()
-    try:
-        file.write_bytes(written)
-    except OSError as error:
-        raise WrongUseError(f"{file} can't be written: {error.strerror}.") from error
+    write_file(file, written)
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 
 

@@ -10,7 +10,7 @@ import click
 from desk.cli import watch_options as options
 from desk.cli.frame import Desk, ask, examples, finish, json_option, open_desk, owner_option, person
 from desk.cli.periods import period, shown
-from desk.cli.show import counted, echo_json, moment, note, say, table
+from desk.cli.show import counted, echo_json, listed, moment, note, say
 from desk.cli.wait import work_until
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, WrongUseError
@@ -169,12 +169,9 @@ def list_watches(*, owner: str | None, as_json: bool) -> None:
     from registry import owned
 
     found = [shapes.watch(row) for row in owned.watches(desk.owner(owner))]
-    if as_json:
-        echo_json({"watches": found})
-    elif not found:
-        say("There is no watch yet. Add one: exhibit watch add NAME --site URL")
-    else:
-        table(("watch", "name", "source", "every", "next run", "last crawl"), [_line(desk, one) for one in found])
+    columns = ("watch", "name", "source", "every", "next run", "last crawl")
+    nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
+    listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:

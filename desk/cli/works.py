@@ -9,7 +9,7 @@ import click
 from desk.cli.files import Given, pictures_in, read_picture
 from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
-from desk.cli.show import counted, echo_json, fields, moment, note, say, short, size, table, tracked
+from desk.cli.show import counted, echo_json, fields, listed, moment, note, say, short, size, tracked
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 
@@ -155,13 +155,9 @@ def list_works(*, owner: str | None, as_json: bool) -> None:
     from registry import owned
 
     found = [work_shapes.work(row) for row in work_shapes.with_pictures(owned.works(desk.owner(owner)))]
-    if as_json:
-        echo_json({"works": found})
-    elif not found:
-        say("There is no work yet. Register some: exhibit work add PATHS")
-    else:
-        columns = ("work", "title", "file", "registered", "remarks")
-        table(columns, [_line(desk, one) for one in found])
+    columns = ("work", "title", "file", "registered", "remarks")
+    nothing = "There is no work yet. Register some: exhibit work add PATHS"
+    listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
 
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:

@@ -4,20 +4,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
-from desk.web.access import decider_view, number_in, said
+from desk.web.access import number_in, said
+from desk.web.pages import decider_post
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry import canaries, owned
-from registry.models import Owner, User
+from registry.models import Owner
 from workers import wiring
 
 
-@require_POST
-@decider_view
+@decider_post
 def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Say that a page of the owner's shows a known copy of a work."""
-    assert isinstance(request.user, User)
     watch = owned.watch_numbered(owner, number)
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
     try:
@@ -35,11 +33,9 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("watch", slug=owner.slug, number=number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> HttpResponse:
     """Expect a known copy no longer."""
-    assert isinstance(request.user, User)
     row = owned.canary(owner, canary)
     canaries.withdraw(row, by=request.user.get_username())
     messages.success(request, _("It is no longer expected. What earlier runs made of it stays."))

@@ -5,17 +5,16 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_POST, require_safe
 
 from desk import case_words
 from desk.evidence_words import chain
 from desk.remarks import further_in_words, remarks_of
-from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, number_in, said, sees
+from desk.web.access import may_decide, number_in, said, sees
+from desk.web.pages import Telling, decider_post, member_page, show
 from desk.web.paging import page_of
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
@@ -53,8 +52,7 @@ EVENTS, VISITS = 100, 50
 """Lines of a case's history, and visits, on one page."""
 
 
-@require_safe
-@member_view
+@member_page
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One case: the sentence, both pictures, the decision, the evidence, the history."""
     row = owned.case(owner, number)
@@ -71,7 +69,6 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     decides = may_decide(request, owner)
     events = page_of(request, row.events.all(), "history", EVENTS)
     values = {
-        "owner": owner,
         "case": row,
         "state": case_words.state_of(row),
         "words": _words(row, matches, places),
@@ -99,7 +96,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "along": _along(row) if decides and "report" in request.GET else None,
         "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
-    return render(request, "web/case.html", values)
+    return show(request, owner, "web/case.html", values)
 
 
 def _along(row: Case) -> list[str]:
@@ -150,13 +147,12 @@ def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], W
     return bundle, witnesses, witnessed(witnesses, settings.CONFIG.witnesses_needed)
 
 
-@require_POST
-@decider_view
+@decider_post
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Record a person's decision, with the reason given."""
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
     choice, licence = request.POST.get("decision", ""), number_in(request.POST.get("licence"))
-    try:
+    with Telling(request):
         if choice == "undo":
             (outcome,) = decisions.undo_each(owner, [number], by=by)
         elif choice in set(Choice):
@@ -169,8 +165,6 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             messages.success(request, _decided_in_words(outcome.case))
         else:
             messages.error(request, case_words.taken(outcome.case))
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
     return redirect("case", slug=owner.slug, number=number)
 
 
@@ -182,14 +176,13 @@ def _decided_in_words(row: Case) -> str:
     return history.joined([told, later % {"n": int(decisions.UNDO_FOR.total_seconds())}])
 
 
-@require_POST
-@decider_view
+@decider_post
 def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
     row = owned.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
     wanted = request.POST.get("deed", "")
-    try:
+    with Telling(request):
         if wanted == "note":
             decisions.note(row, by=by, words=words)
         elif wanted == "dispute":
@@ -200,13 +193,10 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             decisions.take_out(row, by=by)
         elif wanted == "report":
             report_picture(wiring.house(), row, by=by, reason=words)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
     return redirect("case", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 @cache_control(private=True, max_age=3600)
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
     """One view of the comparison in one of the case's matches."""

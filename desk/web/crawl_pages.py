@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import redirect
 
 from desk.refusals import end_in_words, inquiry_in_words, refusal_in_words
-from desk.web.access import decider_view, may_decide, member_view
+from desk.web.pages import decider_post, member_page, show
 from desk.web.paging import page_of
 from registry import owned, watching
-from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture, User
+from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,7 @@ def progress_of(crawl: Crawl) -> Progress:
     )
 
 
-@require_safe
-@member_view
+@member_page
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """One crawl: what it visited, what it saw, what it refused and why."""
     row = owned.crawl(owner, watch_number, number)
@@ -75,7 +73,6 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
     values = {
-        "owner": owner,
         "crawl": row,
         "watch": row.watch,
         "progress": progress_of(row),
@@ -83,26 +80,21 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
         "reason": reason if reason in counts else "",
         "page": page,
         "refusals": [(one, refusal_in_words(one.reason, one.sentence)) for one in page],
-        "may_decide": may_decide(request, owner),
     }
-    return render(request, "web/crawl.html", values)
+    return show(request, owner, "web/crawl.html", values)
 
 
-@require_safe
-@member_view
+@member_page
 def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """The part of a page that says how far a crawl is; it asks for itself again until the crawl has ended."""
     row = owned.crawl(owner, watch_number, number)
-    values = {"owner": owner, "crawl": row, "watch": row.watch, "progress": progress_of(row)}
-    values["may_decide"] = may_decide(request, owner)
-    return render(request, "web/crawl-progress.html", values)
+    values = {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
+    return show(request, owner, "web/crawl-progress.html", values)
 
 
-@require_POST
-@decider_view
+@decider_post
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """Let a crawl end with what it has."""
     row = owned.crawl(owner, watch_number, number)
-    assert isinstance(request.user, User)
     watching.stop(row, by=request.user.get_username())
     return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

@@ -5,13 +5,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk import ownership_words
 from desk.sentences import in_words
-from desk.web.access import decider_view, member_view, number_in, said, takes
+from desk.web.access import number_in, said, takes
+from desk.web.pages import Telling, decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from registry import owned
 from registry.models import Owner, Work
@@ -33,8 +33,7 @@ FROM_FILE = {
 """Fields that a file may state, by what it calls them."""
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@decider_view
+@decider_form
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Change what is declared; gaps may be filled with what the file states."""
     row = owned.work(owner, number)
@@ -54,7 +53,6 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
             messages.success(request, _("Saved.") if changed else _("Nothing was different."))
             return redirect("work", slug=owner.slug, number=number)
     values = {
-        "owner": owner,
         "work": row,
         "error": error,
         "values": _typed(request) if error else _present(row, fill="fill" in request.GET),
@@ -64,46 +62,38 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
         "mediums": ownership_words.MEDIUMS.items(),
         "version": row.changes.count(),
     }
-    return render(request, "web/edit-work.html", values, status=400 if error else 200)
+    return show(request, owner, "web/edit-work.html", values, status=400 if error else 200)
 
 
-@require_POST
-@decider_view
+@decider_post
 def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> HttpResponseBase:
     """Record why a doubt doesn't stand against the work."""
     row = owned.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
-    try:
+    with Telling(request):
         answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
         messages.success(request, _("Your reason is kept, with your name and the time."))
-    except WrongUseError as error:
-        messages.error(request, in_words(error))
     return redirect("work", slug=owner.slug, number=number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Keep a document beside a work."""
     row = owned.work(owner, number)
     file = request.FILES.get("file")
-    if file is None:
-        messages.error(request, _("Choose a file."))
-    else:
-        try:
-            if (file.size or 0) > declaring.MOST_ATTACHMENT:
-                raise WrongUseError(_("The document is too large."))
-            about, by = said(request.POST.get("about", "")), request.user.get_username()
-            declaring.attach(wiring.house(), row, str(file.name), file.read(), about=about, by=by)
-            messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
-        except ExhibitError as error:
-            messages.error(request, in_words(error))
+    with Telling(request):
+        if file is None:
+            raise WrongUseError(_("Choose a file."))
+        if (file.size or 0) > declaring.MOST_ATTACHMENT:
+            raise WrongUseError(_("The document is too large."))
+        about, by = said(request.POST.get("about", "")), request.user.get_username()
+        declaring.attach(wiring.house(), row, str(file.name), file.read(), about=about, by=by)
+        messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
     return redirect("work", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """A document beside a work, as it came."""
     row = owned.attachment(owner, number, attachment)
@@ -117,16 +107,14 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
     return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
 
 
-@require_POST
-@decider_view
+@decider_post
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
     """Take a document off a work."""
     declaring.detach(owned.attachment(owner, number, attachment), by=request.user.get_username())
     return redirect("work", slug=owner.slug, number=number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Stop looking for copies of a work."""
     row = owned.work(owner, number)

@@ -3,20 +3,17 @@
 import tempfile
 from contextlib import ExitStack
 
-from django.contrib import messages
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Value
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect
 
-from desk.sentences import in_words
-from desk.web.access import may_decide, member_view, sees, takes
+from desk.web.access import sees, takes
+from desk.web.pages import Telling, attached, member_page, show
 from desk.web.paging import page_of
 from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import Owner
 from registry.trail import Evidence
@@ -30,8 +27,7 @@ LISTED = 10
 """Packages, and reports, on a page that lists both."""
 
 
-@require_safe
-@member_view
+@member_page
 def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was put together for a court or for the other side, and reports."""
     packed = owned.packages(owner).annotate(
@@ -39,17 +35,14 @@ def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
     )
     packages = page_of(request, packed, "packages", LISTED)
     values = {
-        "owner": owner,
         "packages": packages,
         "listed": [(one, sum(file["size"] for file in one.files)) for one in packages],
         "reports": page_of(request, owned.reports(owner), "reports", LISTED),
-        "may_decide": may_decide(request, owner),
     }
-    return render(request, "web/downloads.html", values)
+    return show(request, owner, "web/downloads.html", values)
 
 
-@require_safe
-@member_view
+@member_page
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
     """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
     row = owned.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
@@ -69,8 +62,7 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
     return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
 
 
-@require_safe
-@member_view
+@member_page
 def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponse:
     """A draft paper about a case's newest bundle."""
     if paper not in PAPERS:
@@ -78,35 +70,27 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
     row = owned.bundle(owner, number)
     if row.seal_digest is None:
         raise Http404
-    try:
+    with Telling(request):
         data = draft_paper(wiring.house(), row, paper)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect("case", slug=owner.slug, number=number)
-    takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
-    headers = {"Content-Disposition": f'attachment; filename="{paper_name(row, paper)}"'}
-    return HttpResponse(data, content_type="application/pdf", headers=headers)
+        takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
+        return attached(data, paper_name(row, paper), "application/pdf")
+    return redirect("case", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponse:
     """The exhibit sheet of a bundle with a signature inside the PDF."""
     row = owned.bundle(owner, case, number)
     if row.seal_digest is None:
         raise Http404
-    try:
+    with Telling(request):
         data = signed_sheet(wiring.house(), row)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect("case", slug=owner.slug, number=case)
-    takes(request, Evidence.SHEET, owner, bundle=number, case=case)
-    headers = {"Content-Disposition": f'attachment; filename="{signed_name(row)}"'}
-    return HttpResponse(data, content_type="application/pdf", headers=headers)
+        takes(request, Evidence.SHEET, owner, bundle=number, case=case)
+        return attached(data, signed_name(row), "application/pdf")
+    return redirect("case", slug=owner.slug, number=case)
 
 
-@require_safe
-@member_view
+@member_page
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
     row = owned.bundle(owner, case, number)

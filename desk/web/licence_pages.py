@@ -8,11 +8,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from desk.numbers import grouped
 from desk.sentences import in_words
-from desk.web.access import LONGEST, decider_view, may_decide, member_view, said
+from desk.web.access import LONGEST, decider_view, said
 from desk.web.licence_forms import (
     FIELDS,
     MOST_OF_WORKS,
@@ -25,6 +25,7 @@ from desk.web.licence_forms import (
     unpacked,
     values_of,
 )
+from desk.web.pages import member_page, show
 from desk.web.paging import page_of
 from exhibit.errors import WrongUseError
 from registry import owned
@@ -44,8 +45,7 @@ MOMENT = 0.15
 STANDING = ("now", "over", "all")
 
 
-@require_safe
-@member_view
+@member_page
 def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's licences: those that are in force, those that are over, or all; found by words."""
     words, standing = said(request.GET.get("q", "")), request.GET.get("standing", "now")
@@ -60,20 +60,17 @@ def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     covered = CaseSighting.objects.filter(licence__in=[row.pk for row in page]).values("licence")
     counts = dict(covered.annotate(n=Count("case", distinct=True)).values_list("licence", "n"))
     values = {
-        "owner": owner,
         "page": page,
         "rows": [(row, counts.get(row.pk, 0)) for row in page],
         "q": words,
         "standing": standing if standing in STANDING else "all",
-        "may_decide": may_decide(request, owner),
         "today": timezone.localdate(),
         "any": bool(page.object_list) or owned.licences(owner).exists(),
     }
-    return render(request, "web/licences.html", values)
+    return show(request, owner, "web/licences.html", values)
 
 
-@require_safe
-@member_view
+@member_page
 def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One licence: its words, what became of it, and the cases that it covers."""
     row = owned.licence(owner, number)
@@ -81,16 +78,14 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     history = page_of(request, LedgerChange.objects.filter(licences=row).order_by("-pk"), "history")
     effects = effects_of(list(history))
     values = {
-        "owner": owner,
         "licence": row,
         "works": list(row.works.all()),
         "page": page_of(request, cases),
         "history": history,
         "changes": [(one, list(effects.get(one.pk, {}).items())) for one in history],
-        "may_decide": may_decide(request, owner),
         "over": row.valid_until is not None and row.valid_until < timezone.localdate(),
     }
-    return render(request, "web/licence.html", values)
+    return show(request, owner, "web/licence.html", values)
 
 
 @require_http_methods(["GET", "POST"])
@@ -109,14 +104,14 @@ def edit_licence(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 
 def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpResponse:
     values = typed(request)
-    context: dict[str, object] = {"owner": owner, "licence": row, "longest": LONGEST, "most_of_works": MOST_OF_WORKS}
+    context: dict[str, object] = {"licence": row, "longest": LONGEST, "most_of_works": MOST_OF_WORKS}
     if request.method == "GET":
         values = values_of(row) if row else {name: said(request.GET.get(name, "")) for name in FIELDS}
-        return render(request, "web/licence-form.html", {**context, "values": values})
+        return show(request, owner, "web/licence-form.html", {**context, "values": values})
     try:
         new = from_fields(owner, values)
     except WrongUseError as error:
-        return render(request, "web/licence-form.html", {**context, "values": values, "problem": in_words(error)})
+        return show(request, owner, "web/licence-form.html", {**context, "values": values, "problem": in_words(error)})
     mark = tried(owner, values, row)
     if "save" not in request.POST or request.POST.get("tried") != mark:
         context |= _trial(request, owner, [new], mark, row)
@@ -138,15 +133,15 @@ def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpRes
 def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let a licence end with a day, with the reason."""
     row = owned.licence(owner, number)
-    context = {"owner": owner, "licence": row, "day": timezone.localdate().isoformat()}
+    context = {"licence": row, "day": timezone.localdate().isoformat()}
     if request.method == "GET":
-        return render(request, "web/licence-end.html", context)
+        return show(request, owner, "web/licence-end.html", context)
     given, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
     try:
         end_licence(row, day(given) or timezone.localdate(), by=request.user.get_username(), reason=reason)
     except WrongUseError as error:
         again = {**context, "day": given, "reason": reason, "problem": in_words(error)}
-        return render(request, "web/licence-end.html", again)
+        return show(request, owner, "web/licence-end.html", again)
     _look(owner)
     messages.success(request, _("Licence %(number)d ends.") % {"number": number})
     return redirect("licence", slug=owner.slug, number=number)

@@ -11,11 +11,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, said
+from desk.web.access import said
 from desk.web.package_pages import zip_answer
+from desk.web.pages import Telling, decider_post, member_page, show
 from desk.web.paging import page_of
 from desk.web.requests import whole_address
 from exhibit.clock import now
@@ -108,24 +109,21 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
     return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
 
 
-@require_safe
-@member_view
+@member_page
 def links(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's links with their ends and how often each was used."""
     page = page_of(request, outside_links.links_of(owner))
-    values = {"owner": owner, "page": page, "now": now(), "may_decide": may_decide(request, owner)}
-    return render(request, "web/links.html", values)
+    values = {"page": page, "now": now()}
+    return show(request, owner, "web/links.html", values)
 
 
-@require_POST
-@decider_view
+@decider_post
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a package."""
     return _made(request, owner, owned.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
-@require_POST
-@decider_view
+@decider_post
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a link to a report."""
     return _made(request, owner, owned.report(owner, number), reverse("downloads", args=[owner.slug]))
@@ -134,7 +132,7 @@ def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
     """Show a new link, this once: only its digest is kept."""
     days = request.POST.get("days", "")
-    try:
+    with Telling(request):
         made = outside_links.make_link(
             owner,
             to,
@@ -143,19 +141,14 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
             note=said(request.POST.get("note", ""))[:200],
             password=request.POST.get("password", "")[:200],
         )
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect(back)
-    address = whole_address(request, reverse("link", args=[made.token]))
-    answer = render(
-        request, "web/link-made.html", {"owner": owner, "link": made.link, "address": address, "back": back}
-    )
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+        address = whole_address(request, reverse("link", args=[made.token]))
+        answer = render(request, "web/link-made.html", {"link": made.link, "address": address, "back": back})
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+    return redirect(back)
 
 
-@require_POST
-@decider_view
+@decider_post
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Take a link back."""
     outside_links.revoke_link(owner, number, by=request.user.get_username())

@@ -5,33 +5,32 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from desk.sentences import in_words
-from desk.web.access import forbidden, manages, member_view, member_view_of, shows_secret
+from desk.web.access import forbidden, manages, member_view, shows_secret
+from desk.web.pages import Telling, manager_post, member_page, show
 from desk.web.paging import page_of
 from desk.web.roles import ROLES
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from registry import invitations, members, tokens
-from registry.models import Owner, Role, Scope, User
+from registry.models import Owner, Scope, User
 from workers.invitations import invite as invite_by_mail
 
 PERIODS = (7, 30, 90, 365)
 """Days for which a token can be valid, as the page offers them."""
 
 
-@require_safe
-@member_view
+@member_page
 def list_members(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Who is a member with which role; who runs the owner changes it."""
     return _members(request, owner)
 
 
-@require_POST
-@member_view_of(Role.OWNER)
+@manager_post
 @shows_secret
 def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Invite a person by mail; without a mail server the link is shown instead, once."""
@@ -49,8 +48,7 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return redirect("members", slug=owner.slug)
 
 
-@require_POST
-@member_view_of(Role.OWNER)
+@manager_post
 def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> HttpResponseBase:
     """Take an open invitation back."""
     invitations.revoke(owner, invitation, by=request.user.get_username())
@@ -58,28 +56,20 @@ def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> Ht
     return redirect("members", slug=owner.slug)
 
 
-@require_POST
-@member_view_of(Role.OWNER)
+@manager_post
 def change_role(request: HttpRequest, owner: Owner, person: int) -> HttpResponseBase:
     """Give a member another role."""
-    try:
+    with Telling(request):
         row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-    else:
         messages.success(request, _("The role of %(email)s was saved.") % {"email": row.user.email})
     return redirect("members", slug=owner.slug)
 
 
-@require_POST
-@member_view_of(Role.OWNER)
+@manager_post
 def remove_member(request: HttpRequest, owner: Owner, person: int) -> HttpResponseBase:
     """Let a person be a member no more."""
-    try:
+    with Telling(request):
         row = members.remove(owner, person, by=request.user.get_username())
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-    else:
         messages.success(request, _("%(email)s is no member any more.") % {"email": row.user.email})
     return redirect("members", slug=owner.slug)
 
@@ -89,19 +79,16 @@ def remove_member(request: HttpRequest, owner: Owner, person: int) -> HttpRespon
 def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Be a member no more."""
     assert isinstance(request.user, User)
-    try:
+    with Telling(request):
         if not request.POST.get("sure"):
             return redirect("members", slug=owner.slug)
         members.remove(owner, request.user.pk, by=request.user.get_username())
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect("members", slug=owner.slug)
-    messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
-    return redirect("owners")
+        messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
+        return redirect("owners")
+    return redirect("members", slug=owner.slug)
 
 
-@require_safe
-@member_view
+@member_page
 def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Tokens of the owner's members, and a form for another."""
     return _tokens(request, owner)
@@ -141,25 +128,23 @@ def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse
 
 def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:
     values = {
-        "owner": owner,
         "page": page_of(request, members.members(owner)),
         "roles": ROLES,
         "manages": manages(request, owner),
         "invitations": invitations.open_ones(owner),
         "link": link,
     }
-    return render(request, "web/members.html", values)
+    return show(request, owner, "web/members.html", values)
 
 
 def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse:
     assert isinstance(request.user, User)
     permitted = tokens.permitted(owner, request.user)
     values = {
-        "owner": owner,
         "page": page_of(request, tokens.tokens_of(owner)),
         "manages": manages(request, owner),
         "scopes": [scope for scope in Scope if scope in permitted],
         "periods": PERIODS,
         "now": now(),
     }
-    return render(request, "web/tokens.html", values | shown)
+    return show(request, owner, "web/tokens.html", values | shown)

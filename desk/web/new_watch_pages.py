@@ -2,44 +2,40 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
 
 from crawler.looking import Proposal
 from desk.refusals import refusal_in_words
 from desk.sentences import in_words
-from desk.web.access import decider_view
 from desk.web.looks import choice, looked_at, places
+from desk.web.pages import decider_form, decider_post, show
 from desk.web.watch_forms import WatchForm
 from desk.web.watch_pages import run_at_once
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.urls import host_of
 from registry import watching
-from registry.models import Owner, User, Watch
+from registry.models import Owner, Watch
 from workers import wiring
 from workers.looking import check_addresses
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@decider_view
+@decider_form
 def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a site's address; look at the one given, and show what it offers."""
     if request.method != "POST":
-        return render(request, "web/watch-new.html", {"owner": owner, "address": ""})
-    values = {"owner": owner, **looked_at(request)}
+        return show(request, owner, "web/watch-new.html", {"address": ""})
+    values = looked_at(request)
     if not values.get("offered"):
-        return render(request, "web/watch-new.html", values, status=422)
+        return show(request, owner, "web/watch-new.html", values, status=422)
     address = str(values["address"])
     name = watching.free_name(owner, host_of(address).removeprefix("www.") or address)
-    return render(request, "web/watch-new.html", values | {"form": WatchForm(name=name)})
+    return show(request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name)})
 
 
-@require_POST
-@decider_view
+@decider_post
 def make(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Make the watch, and run it at once if that is wished."""
-    assert isinstance(request.user, User)
     form = WatchForm(request.POST)
     offered, chosen = places(request.POST.getlist("offered")), places(request.POST.getlist("source"))
     if form.is_valid():
@@ -53,8 +49,8 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
             messages.success(request, _("Saved."))
             return redirect("watch", slug=owner.slug, number=watch.number)
     shown = [choice(one, chosen=one in chosen) for one in offered]
-    values = {"owner": owner, "form": form, "offered": shown, "address": offered[0].url if offered else ""}
-    return render(request, "web/watch-new.html", values, status=422)
+    values = {"form": form, "offered": shown, "address": offered[0].url if offered else ""}
+    return show(request, owner, "web/watch-new.html", values, status=422)
 
 
 def _made(owner: Owner, form: WatchForm, chosen: list[Proposal], by: str) -> Watch:

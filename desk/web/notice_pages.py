@@ -4,16 +4,17 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods
 
 from desk import ownership_words
 from desk.sentences import in_words
 from desk.web import notice_forms as words
-from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
+from desk.web.access import decider_view, number_in, said, takes
+from desk.web.pages import Telling, attached, decider_post, member_page, show
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import notices
@@ -23,16 +24,7 @@ from registry.trail import Evidence
 from workers import wiring
 from workers.licences import day
 from workers.notices.addressees import addressee_of, proposals
-from workers.notices.contents import (
-    FIELDS,
-    MOST_PLACES,
-    QUESTIONS,
-    gaps,
-    items_of,
-    letter,
-    parts_of,
-    us_unregistered,
-)
+from workers.notices.contents import FIELDS, MOST_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
 
 NAMED = {
@@ -52,8 +44,7 @@ MOST_GAPS = 10
 """Things that are missing which a page names; the others are counted."""
 
 
-@require_safe
-@member_view
+@member_page
 def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's notices; what is due soonest stands first."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
@@ -64,16 +55,14 @@ def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
         rows = rows.filter(party__icontains=party)
     page = page_of(request, rows.order_by(F("due_on").asc(nulls_last=True), "-number"))
     values = {
-        "owner": owner,
         "page": page,
         "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
         "state": wanted if wanted in NAMED else "",
         "q": party,
         "today": timezone.localdate(),
         "any": bool(page.object_list) or notices.notices(owner).exists(),
-        "may_decide": may_decide(request, owner),
     }
-    return render(request, "web/notices.html", values)
+    return show(request, owner, "web/notices.html", values)
 
 
 @require_http_methods(["GET", "POST"])
@@ -100,7 +89,6 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     confirmed = Case.objects.filter(owner=owner, decision=Case.Decision.CONFIRMED)
     parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
     values = {
-        "owner": owner,
         "party": party,
         **(_choice(owner, party, numbers) if party else {}),
         "kinds": kinds,
@@ -109,7 +97,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
         "more_parties": not party and len(parties) > PARTIES,
         "problem": problem,
     }
-    return render(request, "web/notice-new.html", values)
+    return show(request, owner, "web/notice-new.html", values)
 
 
 def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
@@ -142,7 +130,6 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     missing = gaps(row, items)
     assert isinstance(request.user, User)
     values = {
-        "owner": owner,
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
         "fields": {"sender_name": request.user.get_full_name(), "sender_email": request.user.email} | row.fields,
@@ -152,7 +139,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "gaps": missing[:MOST_GAPS],
         "more_gaps": len(missing[MOST_GAPS:]),
     }
-    return render(request, "web/notice-edit.html", values)
+    return show(request, owner, "web/notice-edit.html", values)
 
 
 def _keep(request: HttpRequest, row: Notice) -> None:
@@ -168,8 +155,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
             notices.consider(row, number, answers, said(request.POST.get(f"term-{number}", "")))
 
 
-@require_safe
-@member_view
+@member_page
 def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """A notice word for word, what it lacks, and what became of it."""
     row = notices.notice(owner, number)
@@ -180,7 +166,6 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     values = {
-        "owner": owner,
         "notice": row,
         "kind": words.KINDS[Notice.Kind(row.kind)],
         "state": words.STATES[Notice.State(row.state)],
@@ -198,18 +183,16 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
         "can_mail": bool(wiring.house().config.mail_url and row.fields.get("addressee_email")),
-        "may_decide": may_decide(request, owner),
         "today": timezone.localdate().isoformat(),
     }
-    return render(request, "web/notice.html", values)
+    return show(request, owner, "web/notice.html", values)
 
 
-@require_POST
-@decider_view
+@decider_post
 def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Sign a draft that was read: by typing the name, and confirming."""
     row = notices.notice(owner, number)
-    try:
+    with Telling(request):
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
             raise WrongUseError(_("Confirm that you have read it and may sign it."))
         if letter(row).warned and not request.POST.get("have-seen"):
@@ -217,18 +200,15 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
         sign(wiring.house(), row, typed=typed, read=mark, by=request.user.get_username())
         messages.success(request, _("Signed. Nothing has been sent yet."))
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
     return redirect("notice", slug=owner.slug, number=number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
     row, by = notices.notice(owner, number), request.user.get_username()
     how = request.POST.get("how", "")
-    try:
+    with Telling(request):
         if how == "mail":
             send_by_mail(wiring.house(), row, by=by)
             messages.success(request, _("It is on its way."))
@@ -244,27 +224,21 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
             notices.discard(row, by=by)
             messages.success(request, _("The draft is discarded."))
             return redirect("notices", slug=owner.slug)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
     return redirect("notice", slug=owner.slug, number=number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def track_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Say what became of a notice that was sent, and when."""
     row = notices.notice(owner, number)
-    try:
+    with Telling(request):
         on = day(said(request.POST.get("day", ""))) or timezone.localdate()
         what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
         notices.happened(row, what, on, text, by=request.user.get_username())
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
     return redirect("notice", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponse:
     """The signed bytes of a notice, to take away."""
     row = notices.notice(owner, number)
@@ -274,5 +248,4 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
     data, media_type = found
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
-    disposition = f'attachment; filename="{owner.slug}-notice-{number}.{name.rsplit(".", 1)[-1]}"'
-    return HttpResponse(data, content_type=kind, headers={"Content-Disposition": disposition})
+    return attached(data, f"{owner.slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", kind)

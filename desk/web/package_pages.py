@@ -7,17 +7,17 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
 
 from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
+from desk.web.access import number_in, said, takes
+from desk.web.pages import Telling, decider_post, member_page, show
 from desk.web.paging import page_of
 from desk.web.witness_words import said_by
 from exhibit.clock import now
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.errors import NotFoundError
 from registry import owned
 from registry.models import Bundle, Owner, Package
 from registry.trail import Evidence
@@ -44,8 +44,7 @@ class Line:
     file: dict[str, object] | None = None
 
 
-@require_safe
-@member_view
+@member_page
 def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
@@ -63,7 +62,6 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
     newest = packing.newest_bundles(owner, [case.number for case in page])
     lines = _lines(list(newest.values()))
     values = {
-        "owner": owner,
         "page": page,
         "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
         "q": q,
@@ -71,9 +69,8 @@ def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
         "chosen": chosen,
         "left_out": _(", ").join(map(str, left_out)),
         "most": packing.MOST_BUNDLES,
-        "may_decide": may_decide(request, owner),
     }
-    return render(request, "web/bundles.html", values)
+    return show(request, owner, "web/bundles.html", values)
 
 
 def _lines(rows: list[Bundle], files: dict[object, dict[str, object]] | None = None) -> list[Line]:
@@ -86,33 +83,28 @@ def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: dict
     return Line(row, tuple(said_by(one, moment) for one in answers), counted, file)
 
 
-@require_POST
-@decider_view
+@decider_post
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
     numbers = [one for one in map(number_in, request.POST.getlist("case")) if one]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
-    try:
+    with Telling(request):
         row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect("bundles", slug=owner.slug)
-    wiring.house().hint("package", [row.pk])
-    return redirect("package", slug=owner.slug, number=row.number)
+        wiring.house().hint("package", [row.pk])
+        return redirect("package", slug=owner.slug, number=row.number)
+    return redirect("bundles", slug=owner.slug)
 
 
-@require_safe
-@member_view
+@member_page
 def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
-    return render(request, "web/package.html", _values(request, owner, owned.package(owner, number)))
+    return show(request, owner, "web/package.html", _values(request, owner, owned.package(owner, number)))
 
 
-@require_safe
-@member_view
+@member_page
 def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The changing part of its page; the answer asks for itself again until the ZIP is there."""
-    return render(request, "web/package-state.html", _values(request, owner, owned.package(owner, number)))
+    return show(request, owner, "web/package-state.html", _values(request, owner, owned.package(owner, number)))
 
 
 def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, object]:
@@ -120,34 +112,26 @@ def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, objec
     lines = _lines(list(found), {one["bundle"]: one for one in row.files if "bundle" in one})
     made = bool(row.made_at and row.files)
     return {
-        "owner": owner,
         "package": row,
         "lines": lines,
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
         "made": made,
         "size": packing.package_size(wiring.house(), row) if made else 0,
-        "may_decide": may_decide(request, owner),
     }
 
 
-@require_POST
-@decider_view
+@decider_post
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
-    try:
-        row = packing.ask_again(owned.package(owner, number), by=request.user.get_username())
-    except NotFoundError:
-        raise
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect("package", slug=owner.slug, number=number)
-    wiring.house().hint("package", [row.pk])
+    row = owned.package(owner, number)
+    with Telling(request):
+        row = packing.ask_again(row, by=request.user.get_username())
+        wiring.house().hint("package", [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a package with its files."""
     packing.remove_package(wiring.house(), owned.package(owner, number), by=request.user.get_username())
@@ -155,8 +139,7 @@ def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
     return redirect("downloads", slug=owner.slug)
 
 
-@require_safe
-@member_view
+@member_page
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """The one ZIP, made while it is sent."""
     row = owned.package(owner, number)

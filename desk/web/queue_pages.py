@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
-from django.views.decorators.http import require_POST, require_safe
 
 from desk import case_words
 from desk.numbers import grouped
 from desk.remarks import remarks_of
 from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, number_in, said
+from desk.web.access import may_decide, number_in, said
+from desk.web.pages import decider_post, member_page, show
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import owned, queue, recaptures
 from registry.licence_check import fitting
@@ -57,8 +57,7 @@ One = TypeVar("One", State, Sort, Group, Sure, Standing)
 Otherwise = TypeVar("Otherwise")
 
 
-@require_safe
-@member_view
+@member_page
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's cases, those that wait for a person first asked for."""
     wanted = _wanted(request)
@@ -67,7 +66,6 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     more, found = len(found) > ROWS, found[:ROWS]
     decides = may_decide(request, owner)
     values = {
-        "owner": owner,
         "wanted": wanted,
         "states": STATES,
         "sorts": SORTS,
@@ -83,11 +81,10 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
     }
-    return render(request, "web/cases.html", values)
+    return show(request, owner, "web/cases.html", values)
 
 
-@require_POST
-@decider_view
+@decider_post
 def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
 
@@ -120,14 +117,13 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return JsonResponse({"left": queue.left(owner), "cases": told})
 
 
-@require_safe
-@member_view
+@member_page
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = owned.case(owner, number)
     numbers = [one for one in map(number_in, request.GET.get("cases", "").split()) if one] or [number]
-    values = {"owner": owner, "case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
-    return render(request, "web/cases-licences.html", values)
+    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
+    return show(request, owner, "web/cases-licences.html", values)
 
 
 def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:

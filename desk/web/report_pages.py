@@ -3,12 +3,13 @@
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, said, takes
+from desk.web.access import decider_view, said, takes
+from desk.web.pages import Telling, decider_post, member_page, show
 from desk.web.report_words import DECISIONS, FORMATS, LANGUAGES
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
@@ -37,8 +38,7 @@ def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     return _form(request, owner, asked)
 
 
-@require_POST
-@decider_view
+@decider_post
 def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a report; it is made in the background."""
     try:
@@ -53,7 +53,6 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "") -> HttpResponse:
     values = {
-        "owner": owner,
         "error": error,
         "asked": asked,
         "watches": list(owned.watches(owner).values_list("name", flat=True)[:MOST_WATCHES]),
@@ -61,7 +60,7 @@ def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "")
         "formats": [(name, words, name in asked.getlist("format")) for name, words in FORMATS.items()],
         "pdf_languages": [(name, words, name in asked.getlist("language")) for name, words in LANGUAGES.items()],
     }
-    return render(request, "web/report-form.html", values, status=422 if error else 200)
+    return show(request, owner, "web/report-form.html", values, status=422 if error else 200)
 
 
 def _wanted(asked: QueryDict) -> Wanted:
@@ -77,39 +76,30 @@ def _wanted(asked: QueryDict) -> Wanted:
     return Wanted(scope, formats, tuple(one for one in LANGUAGES if one in asked.getlist("language")))
 
 
-@require_safe
-@member_view
+@member_page
 def report_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far a report is; the answer asks for itself again until the report is there."""
-    values = {"owner": owner, "report": owned.report(owner, number), "may_decide": may_decide(request, owner)}
-    return render(request, "web/report-state.html", values)
+    values = {"report": owned.report(owner, number)}
+    return show(request, owner, "web/report-state.html", values)
 
 
-@require_POST
-@decider_view
+@decider_post
 def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same report again."""
-    try:
-        report = making.ask_again(owned.report(owner, number), by=request.user.get_username())
-    except NotFoundError:
-        raise
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-    else:
-        wiring.house().hint("report", [report.pk])
+    report = owned.report(owner, number)
+    with Telling(request):
+        wiring.house().hint("report", [making.ask_again(report, by=request.user.get_username()).pk])
     return redirect("downloads", slug=owner.slug)
 
 
-@require_POST
-@decider_view
+@decider_post
 def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Remove a report with its files."""
     making.remove_report(wiring.house(), owned.report(owner, number), by=request.user.get_username())
     return redirect("downloads", slug=owner.slug)
 
 
-@require_safe
-@member_view
+@member_page
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """One file of a report."""
     report = owned.report(owner, number)

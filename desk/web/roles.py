@@ -25,9 +25,7 @@ class RoleWords:
 
 ROLES = (
     RoleWords(
-        Role.OWNER,
-        pgettext_lazy("role", "owner"),
-        pgettext_lazy("role", "Everything, members and settings too."),
+        Role.OWNER, pgettext_lazy("role", "owner"), pgettext_lazy("role", "Everything, members and settings too.")
     ),
     RoleWords(
         Role.REVIEWER,

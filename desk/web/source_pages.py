@@ -5,30 +5,27 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
 
 from desk.refusals import refusal_in_words
 from desk.sentences import in_words
-from desk.web.access import decider_view
 from desk.web.looks import looked_at, places
+from desk.web.pages import Telling, decider_form, decider_post
 from exhibit.errors import ExhibitError, RefusedError
 from registry import owned, watching
-from registry.models import Owner, User, Watch
+from registry.models import Owner, Watch
 from workers import wiring
 from workers.looking import check_addresses
 
 SHOWN = 50
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@decider_view
+@decider_form
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """The places that a watch looks at; another one is asked for, looked at, and shown with what it offers."""
     row = _watch_of_sites(owner, number)
     page = Paginator(watching.places(row), SHOWN).get_page(request.GET.get("page"))
     looked = looked_at(request) if request.method == "POST" else {}
     values = {
-        "owner": owner,
         "watch": row,
         "page": page,
         "places": [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page],
@@ -39,11 +36,9 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     )
 
 
-@require_POST
-@decider_view
+@decider_post
 def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let the watch look at what was chosen, too."""
-    assert isinstance(request.user, User)
     row = _watch_of_sites(owner, number)
     chosen = [(str(one.kind), one.url) for one in places(request.POST.getlist("source"))]
     try:
@@ -59,18 +54,13 @@ def add(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     return redirect("watch-sources", slug=owner.slug, number=number)
 
 
-@require_POST
-@decider_view
+@decider_post
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Let the watch look at a place no more."""
-    assert isinstance(request.user, User)
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
-    try:
+    with Telling(request):
         watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-    else:
         messages.success(request, _("It is looked at no more. What was seen there stays."))
     return redirect("watch-sources", slug=owner.slug, number=number)
 

@@ -2,13 +2,14 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from desk.sentences import in_words
 from desk.web.access import manages, member_view, member_view_of, shows_secret
+from desk.web.pages import manager_post, member_page, show
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError
 from registry import events, feeds, mail_choices, owned
@@ -17,17 +18,15 @@ from workers import webhooks, wiring
 from workers.mail import absolute
 
 
-@require_safe
-@member_view
+@member_page
 def told(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What is told, and how."""
-    return render(request, "web/told.html", _values(request, owner))
+    return show(request, owner, "web/told.html", _values(request, owner))
 
 
 def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
     assert isinstance(request.user, User)
     return {
-        "owner": owner,
         "choice": mail_choices.choice(owner, request.user),
         "choices": MailChoice.HowOften.choices,
         "feed": Feed.objects.filter(owner=owner, user=request.user).first(),
@@ -66,11 +65,10 @@ def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     assert isinstance(request.user, User)
     secret = feeds.make(owner, request.user, by=request.user.get_username())
     address = absolute(wiring.house().config, reverse("feed", kwargs={"secret": secret}))
-    return render(request, "web/told.html", _values(request, owner) | {"feed_address": address})
+    return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
 
 
-@require_POST
-@member_view_of(Role.OWNER)
+@manager_post
 @shows_secret
 def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Arrange a webhook."""
@@ -80,8 +78,8 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
         row, secret = webhooks.add_webhook(wiring.house(), owner, url, request.POST.getlist("kind"), by=by)
     except ExhibitError as error:
         values = {"error": in_words(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
-        return render(request, "web/told.html", _values(request, owner) | values, status=422)
-    return render(request, "web/webhook-secret.html", {"owner": owner, "webhook": row, "secret": secret})
+        return show(request, owner, "web/told.html", _values(request, owner) | values, status=422)
+    return show(request, owner, "web/webhook-secret.html", {"webhook": row, "secret": secret})
 
 
 @require_safe
@@ -90,11 +88,10 @@ def webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One webhook, and what came of each message."""
     row = owned.webhook(owner, number)
     deliveries = row.deliveries.select_related("event").order_by("-pk")
-    return render(request, "web/webhook.html", {"owner": owner, "webhook": row, "page": page_of(request, deliveries)})
+    return show(request, owner, "web/webhook.html", {"webhook": row, "page": page_of(request, deliveries)})
 
 
-@require_POST
-@member_view_of(Role.OWNER)
+@manager_post
 def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Pause it, resume it, test it, remove it, or send one message again."""
     row, by = owned.webhook(owner, number), request.user.get_username()

@@ -10,15 +10,15 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk import upload_words
 from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, number_in, said
+from desk.web.access import number_in, said
 from desk.web.limits import MOST_REQUEST
+from desk.web.pages import decider_form, decider_post, member_page, show
 from desk.web.paging import page_of
 from exhibit.errors import ExhibitError, RefusedError
 from registry import owned
@@ -33,12 +33,11 @@ LINES_SHOWN = 100
 JSON = "application/json"
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@decider_view
+@decider_form
 def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
     if request.method != "POST":
-        return render(request, "web/add-works.html", {"owner": owner, **_limits()})
+        return show(request, owner, "web/add-works.html", {**_limits()})
     table = request.FILES.get("table")
     files = request.FILES.getlist("files")
     try:
@@ -61,26 +60,23 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     return _gone_on(request, upload)
 
 
-@require_safe
-@member_view
+@member_page
 def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
     """What was brought, newest first."""
     page = page_of(request, owned.uploads(owner))
     far = uploading.progress_of(page.object_list)
     rows = [(one, far[one.pk]) for one in page]
-    values = {"owner": owner, "page": page, "rows": rows, "may_decide": may_decide(request, owner)}
-    return render(request, "web/uploads.html", values)
+    values = {"page": page, "rows": rows}
+    return show(request, owner, "web/uploads.html", values)
 
 
-@require_safe
-@member_view
+@member_page
 def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One upload: how far it is, what couldn't be registered, and a way to send what is missing."""
     row = owned.upload(owner, number)
     problems = page_of(request, uploading.problems(row))
     lines = uploading.lines_without_files(row)
     values = {
-        "owner": owner,
         "upload": row,
         "progress": uploading.progress_of([row])[row.pk],
         "page": problems,
@@ -89,26 +85,23 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "lines": lines[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
-        "may_decide": may_decide(request, owner),
         **_limits(),
     }
-    return render(request, "web/upload.html", values)
+    return show(request, owner, "web/upload.html", values)
 
 
-@require_safe
-@member_view
+@member_page
 def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far an upload is, as a part of its page."""
     row = owned.upload(owner, number)
     far = uploading.progress_of([row])[row.pk]
-    answer = render(request, "web/upload-progress.html", {"owner": owner, "upload": row, "progress": far})
+    answer = show(request, owner, "web/upload-progress.html", {"upload": row, "progress": far})
     if far.done and request.headers.get("HX-Request"):
         answer.headers["HX-Refresh"] = "true"  # the page has more to say now
     return answer
 
 
-@require_POST
-@decider_view
+@decider_post
 def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Take a portion of files."""
     row = owned.upload(owner, number)
@@ -119,16 +112,14 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return _gone_on(request, row)
 
 
-@require_safe
-@member_view
+@member_page
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
     """Names and sizes of the files that are here, so that nobody sends them twice."""
     row = owned.upload(owner, number)
     return JsonResponse({"files": list(uploading.received(row).values_list("name", "size"))})
 
 
-@require_POST
-@decider_view
+@decider_post
 def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Note that all files have been sent."""
     row = owned.upload(owner, number)
@@ -136,8 +127,7 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return _gone_on(request, row)
 
 
-@require_POST
-@decider_view
+@decider_post
 def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Try once more what was given up."""
     row = owned.upload(owner, number)
@@ -145,8 +135,7 @@ def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     return redirect("upload", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
     """What came of each file, as CSV."""
     row = owned.upload(owner, number)

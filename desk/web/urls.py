@@ -2,13 +2,7 @@
 
 from django.urls import path
 
-from desk.web import (
-    download_pages,
-    general_pages,
-    log_pages,
-    operator_pages,
-    reader,
-)
+from desk.web import download_pages, general_pages, log_pages, operator_pages, reader
 from desk.web.account_urls import account_patterns
 from desk.web.case_urls import case_patterns
 from desk.web.download_urls import download_patterns

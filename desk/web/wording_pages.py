@@ -2,13 +2,14 @@
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from desk.sentences import in_words
 from desk.web import notice_forms as words
-from desk.web.access import manages, member_view, member_view_of
+from desk.web.access import manages, member_view_of
+from desk.web.pages import member_page, show
 from exhibit.errors import WrongUseError
 from registry.models import Notice, NoticeWording, Owner, Role
 from registry.notices import LANGUAGES
@@ -17,8 +18,7 @@ from workers.notices import wording
 KNOWN = {(str(kind), language) for kind, languages in LANGUAGES.items() for language in languages}
 
 
-@require_safe
-@member_view
+@member_page
 def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
     """All wordings, with which of them are the owner's own."""
     own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
@@ -26,8 +26,8 @@ def wordings(request: HttpRequest, owner: Owner) -> HttpResponse:
         (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
-    values = {"owner": owner, "rows": rows, "may_edit": manages(request, owner)}
-    return render(request, "web/notice-wordings.html", values)
+    values = {"rows": rows, "may_edit": manages(request, owner)}
+    return show(request, owner, "web/notice-wordings.html", values)
 
 
 @require_http_methods(["GET", "POST"])
@@ -52,7 +52,6 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
         except WrongUseError as error:
             problem = in_words(error)
     values = {
-        "owner": owner,
         "kind": words.KINDS[Notice.Kind(kind)],
         "language": words.LANGUAGES[language],
         "code": language,
@@ -64,4 +63,4 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
         "needed": [*wording.NEEDED[Notice.Kind(kind)], *wording.NEEDED_OF_ITEM[Notice.Kind(kind)]],
         "statements": now.statements,
     }
-    return render(request, "web/notice-wording.html", values)
+    return show(request, owner, "web/notice-wording.html", values)

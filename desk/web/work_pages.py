@@ -7,16 +7,15 @@ from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_POST, require_safe
 
 from desk import ownership_words, work_shapes
 from desk.masks import masks
 from desk.past import search_in_words
-from desk.sentences import in_words
-from desk.web.access import decider_view, may_decide, member_view, number_in, said, takes
+from desk.web.access import number_in, said, takes
+from desk.web.pages import Telling, attached, decider_post, member_page, show
 from desk.web.paging import page_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -38,8 +37,7 @@ ONLY = (
 )
 
 
-@require_safe
-@member_view
+@member_page
 def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """The owner's works, newest first: searched, and those only that need something."""
     words, only = said(request.GET.get("q", "")), request.GET.get("only", "")
@@ -50,20 +48,17 @@ def works(request: HttpRequest, owner: Owner) -> HttpResponse:
     page = page_of(request, rows)
     counts = searching.case_counts(page.object_list)
     values = {
-        "owner": owner,
         "page": page,
         "rows": [(row, counts.get(row.pk, 0)) for row in page],
         "q": words,
         "only": only,
         "choices": ONLY,
         "upload": upload,
-        "may_decide": may_decide(request, owner),
     }
-    return render(request, "web/works.html", values)
+    return show(request, owner, "web/works.html", values)
 
 
-@require_safe
-@member_view
+@member_page
 def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = owned.work(owner, number)
@@ -72,7 +67,6 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     searches = [search_in_words(one) for one in past["search"]]
     history = page_of(request, row.changes.all(), "history")
     values = {
-        "owner": owner,
         "work": row,
         "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
         "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
@@ -90,63 +84,50 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "changes": [
             (one, ownership_words.KINDS.get(one.kind, one.kind), ownership_words.change_rows(one)) for one in history
         ],
-        "may_decide": may_decide(request, owner),
         "searches": searches,
         "seen_before": past["seen_before"],
     }
-    return render(request, "web/work.html", values)
+    return show(request, owner, "web/work.html", values)
 
 
-@require_POST
-@decider_view
+@decider_post
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now."""
     row = owned.work(owner, number)
-    try:
+    with Telling(request):
         made = deposits.make_deposit(wiring.house(), row, by=request.user.get_username())
         messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
     return redirect("work", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment."""
     row = owned.deposit(owner, number, deposit)
-    with ExitStack() as opened:
+    with Telling(request), ExitStack() as opened:
         file = opened.enter_context(tempfile.TemporaryFile())
-        try:
-            deposits.assemble_deposit(wiring.house(), row, file)
-        except ExhibitError as error:
-            messages.error(request, in_words(error))
-            return redirect("work", slug=owner.slug, number=number)
+        deposits.assemble_deposit(wiring.house(), row, file)
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
         opened.pop_all()  # the response closes it
-    file.seek(0)
-    name = f"{deposits.deposit_name(row)}.zip"
-    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+        file.seek(0)
+        name = f"{deposits.deposit_name(row)}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+    return redirect("work", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
     """The record itself, in the installation's first language."""
     row = owned.deposit(owner, number, deposit)
-    try:
+    with Telling(request):
         files = deposits.record_files(wiring.house(), row)
-    except ExhibitError as error:
-        messages.error(request, in_words(error))
-        return redirect("work", slug=owner.slug, number=number)
-    takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
-    name, data = min(files.items(), key=lambda one: len(one[0]))
-    disposition = f'attachment; filename="{name}"'
-    return HttpResponse(data, content_type="application/pdf", headers={"Content-Disposition": disposition})
+        takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
+        name, data = min(files.items(), key=lambda one: len(one[0]))
+        return attached(data, name, "application/pdf")
+    return redirect("work", slug=owner.slug, number=number)
 
 
-@require_safe
-@member_view
+@member_page
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""

@@ -2,16 +2,7 @@
 
 from registry.models.canaries import Canary
 from registry.models.cases import Capture, Case, CaseEvent, CaseSighting, LookAlike, PictureReport
-from registry.models.crawls import (
-    Crawl,
-    CrawlSlice,
-    FrontierUrl,
-    HostDenial,
-    HostLease,
-    Refusal,
-    Sighting,
-    Watch,
-)
+from registry.models.crawls import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal, Sighting, Watch
 from registry.models.deposits import Deposit
 from registry.models.descriptors import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.models.evidence import AnchorReceipt, Bundle, Report, WitnessState
@@ -19,15 +10,7 @@ from registry.models.invitations import Invitation
 from registry.models.keys import Countersignature, DeviceKey, DocumentKey, SealingKey
 from registry.models.ledger import LedgerChange, LedgerEffect
 from registry.models.links import DownloadLink
-from registry.models.log import (
-    LogCheckpoint,
-    LogEntry,
-    LogNode,
-    LogOpening,
-    LogOrigin,
-    LogSubmission,
-    LogWaiting,
-)
+from registry.models.log import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting
 from registry.models.matching import CalibrationRow, FingerprintRow, IndexChange, Match, SpaceRow
 from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
 from registry.models.ownership import OwnershipRemark, WorkAttachment, WorkChange
@@ -43,92 +26,3 @@ from registry.models.tokens import SCOPES_OF, ApiToken, Scope
 from registry.models.told import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.uploads import Upload, UploadFile, UploadLine
 from registry.models.works import Licence, RegistrationConflict, Work, WorkPicture
-
-__all__ = [
-    "SCOPES_OF",
-    "UNFINISHED",
-    "AnchorReceipt",
-    "ApiToken",
-    "BlockedDigest",
-    "Bundle",
-    "BytesState",
-    "CalibrationRow",
-    "Canary",
-    "Capture",
-    "Case",
-    "CaseEvent",
-    "CaseSighting",
-    "Claimable",
-    "Countersignature",
-    "Crawl",
-    "CrawlSlice",
-    "Delivery",
-    "Deposit",
-    "DescriptorChoice",
-    "DescriptorGap",
-    "DescriptorModel",
-    "DeviceKey",
-    "Dismissal",
-    "DocumentKey",
-    "DownloadLink",
-    "Event",
-    "EventKind",
-    "Feed",
-    "FingerprintRow",
-    "FrontierUrl",
-    "Heartbeat",
-    "HostDenial",
-    "HostLease",
-    "IndexChange",
-    "Inquiry",
-    "Invitation",
-    "KeptAnswer",
-    "LedgerChange",
-    "LedgerEffect",
-    "Licence",
-    "LogCheckpoint",
-    "LogEntry",
-    "LogNode",
-    "LogOpening",
-    "LogOrigin",
-    "LogSubmission",
-    "LogWaiting",
-    "LookAlike",
-    "MailChoice",
-    "Match",
-    "Membership",
-    "Notice",
-    "NoticeCase",
-    "NoticeEvent",
-    "NoticeMail",
-    "NoticeWording",
-    "Owner",
-    "OwnershipRemark",
-    "Package",
-    "Picture",
-    "PictureReport",
-    "Refusal",
-    "RegistrationConflict",
-    "Report",
-    "Revisit",
-    "Role",
-    "Scope",
-    "SealingKey",
-    "SearchKey",
-    "Sighting",
-    "SpaceRow",
-    "StepState",
-    "StepTime",
-    "Upload",
-    "UploadFile",
-    "UploadLine",
-    "User",
-    "Watch",
-    "Webhook",
-    "WithheldFile",
-    "WitnessState",
-    "Work",
-    "WorkAttachment",
-    "WorkChange",
-    "WorkPicture",
-]

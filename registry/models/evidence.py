@@ -55,9 +55,7 @@ class AnchorReceipt(Claimable):
     )
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
         indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
 
 

@@ -26,8 +26,6 @@ class Invitation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["owner", "email"],
-                condition=Q(accepted_at=None, revoked_at=None),
-                name="invitation_identity",
+                fields=["owner", "email"], condition=Q(accepted_at=None, revoked_at=None), name="invitation_identity"
             )
         ]

@@ -27,9 +27,7 @@ class OwnershipRemark(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["work", "kind"], name="ownership_remark_identity")]
-        indexes = [
-            models.Index(fields=["work"], name="ownership_remark_open", condition=models.Q(answered_at=None)),
-        ]
+        indexes = [models.Index(fields=["work"], name="ownership_remark_open", condition=models.Q(answered_at=None))]
 
 
 class WorkAttachment(models.Model):

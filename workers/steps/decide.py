@@ -20,13 +20,7 @@ NOT_BEFORE = timedelta(0)
 
 
 def confirm(
-    house: House,
-    case: Case,
-    *,
-    by: str,
-    reason: str,
-    demonstration: bool = False,
-    undo_for: timedelta = NOT_BEFORE,
+    house: House, case: Case, *, by: str, reason: str, demonstration: bool = False, undo_for: timedelta = NOT_BEFORE
 ) -> bool:
     """Confirm a case and ask for its first bundle; confirming twice changes nothing.
 
