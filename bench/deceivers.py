@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.anchors.rfc3161 import Rfc3161Anchor
 from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, key_files
-from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
 from evidence.logproofs import LogProof
@@ -27,6 +26,7 @@ from evidence.sealing import seal_opening
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from tests.assets.bundles import RECORDS, Scene, logged, make_scene, resealed
+from tests.assets.folder_log import FolderLogStore
 from tests.assets.stamping import stamping
 from tests.assets.tampering import files_of, packed, rebagged
 

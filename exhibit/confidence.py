@@ -6,8 +6,7 @@ from collections.abc import Callable
 LEVEL = 0.95
 """How often at least a statement made here holds, over all that might have been sampled."""
 MILLION = 1_000_000
-_HALVINGS, _TERMS = 60, 100_000
-_PRECISION, _TINY = 1e-15, 1e-300
+_HALVINGS = 60
 
 
 def upper_bound(failures: int, trials: int, level: float = LEVEL) -> float:
@@ -95,34 +94,13 @@ def _where(falling: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _at_most(failures: int, trials: int, rate: float) -> float:
-    """The probability of at most so many failures, by the incomplete beta function (DLMF 8.17.5)."""
-    if rate in {0.0, 1.0}:
-        return 1.0 - rate
-    a, b = trials - failures, failures + 1.0
-    front = math.exp(a * math.log1p(-rate) + b * math.log(rate) - _log_beta(a, b))
-    if 1 - rate < (a + 1) / (a + b + 2):
-        return front / a * _continued_fraction(a, b, 1 - rate)
-    return 1 - front / b * _continued_fraction(b, a, rate)
+    """The probability of at most so many failures: the sum of the binomial's terms."""
 
+    def logarithm(failed: int) -> float:
+        ways = -math.log(trials + 1) - _log_beta(failed + 1, trials - failed + 1)
+        return ways + _times_log(failed, rate) + _times_log(trials - failed, 1 - rate)
 
-def _continued_fraction(a: float, b: float, x: float) -> float:
-    """That of the incomplete beta function (DLMF 8.17.22), by Lentz's method; some √max(a, b) terms."""
-    c, d = 1.0, 1 / _nonzero(1 - (a + b) * x / (a + 1))
-    value = d
-    for m in range(1, _TERMS):
-        for term in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d, c = 1 / _nonzero(1 + term * d), _nonzero(1 + term / c)
-            value *= c * d
-        if abs(c * d - 1) < _PRECISION:
-            break
-    return value
-
-
-def _nonzero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY
+    return math.fsum(math.exp(logarithm(failed)) for failed in range(failures + 1))
 
 
 def _log_beta(a: float, b: float) -> float:

@@ -1,12 +1,12 @@
 """The ports: what a room asks of the outside. A contract test in ``tests/contract`` holds for every adapter of each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from exhibit.digests import Digest
 from exhibit.entries import Entry
@@ -15,10 +15,6 @@ from exhibit.types import Hit, Space
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-ReportT_contra = TypeVar("ReportT_contra", contravariant=True)
-"""The facts that a renderer reads; they belong to the evidence room."""
 
 
 class BlobStore(Protocol):
@@ -245,13 +241,3 @@ class Capturer(Protocol):
 
     def capture(self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = ...) -> Captured:
         """Visit now; a page that has gone is an outcome, not an error. ``denied`` says which hosts aren't asked."""
-
-
-class Renderer(Protocol[ReportT_contra]):
-    """Turns the facts of a report into one file format; the same facts give the same bytes."""
-
-    suffix: str
-    media_type: str
-
-    def render(self, report: ReportT_contra, pictures: Mapping[str, Mapping[str, bytes]], language: str) -> bytes:
-        """The file; ``pictures`` holds exact bytes by case number and path; a format without pictures ignores them."""

@@ -119,36 +119,14 @@ def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
     return learned
 
 
-def isotonic(values: Floats, weights: Floats) -> Floats:
-    """The rising sequence that is nearest to the values by weighted squares: pooled adjacent violators.
-
-    M. Ayer et al., "An empirical distribution function for sampling with incomplete information", Annals of
-    Mathematical Statistics 26 (1955); R. E. Barlow et al., "Statistical Inference under Order Restrictions", 1972.
-
-    Args:
-        values: shape (n,), in the order of what they should rise with.
-        weights: shape (n,), above 0.
-
-    Returns:
-        Shape (n,).
-    """
-    blocks: list[tuple[float, float, int]] = []
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, count = value, weight, 1
-        while blocks and blocks[-1][0] >= mean:
-            before, before_total, before_count = blocks.pop()
-            mean = (before * before_total + mean * total) / (before_total + total)
-            total, count = before_total + total, before_count + count
-        blocks.append((mean, total, count))
-    return np.repeat([block[0] for block in blocks], [block[2] for block in blocks])
-
-
 def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
     """The ends of the steps of the isotonic fit, held within what the number of photographs allows."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes a while, and few ask
+
     outcomes, weights = _copies(samples), _weights(samples)
     distinct, place = np.unique(np.round(scores, 6), return_inverse=True)
     totals = np.asarray(np.bincount(place, weights), np.float64)
-    fitted = isotonic(np.bincount(place, weights * outcomes) / totals, totals)
+    fitted = isotonic_regression(np.bincount(place, weights * outcomes) / totals, weights=totals).x
     low, high = _extremes(samples)
     values = np.round(np.clip(fitted, low, high), 6)
     inner = np.flatnonzero(np.diff(values) != 0)

@@ -7,9 +7,7 @@ recorded by the software, declared by the owner, stated by a third party. Addres
 from evidence.documents.deposit import DEPOSIT_PARTY, render_deposit_record
 from evidence.documents.exhibit_sheet import render_exhibit_sheet
 from evidence.documents.report import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope, ReportSummary
-from evidence.documents.report_csv import render_report_csv
 from evidence.documents.report_json import render_report_json
-from evidence.documents.report_pdf import render_report_pdf
 from evidence.documents.standing import standing_unchecked
 
 __all__ = [
@@ -22,8 +20,6 @@ __all__ = [
     "ReportSummary",
     "render_deposit_record",
     "render_exhibit_sheet",
-    "render_report_csv",
     "render_report_json",
-    "render_report_pdf",
     "standing_unchecked",
 ]

@@ -1,11 +1,16 @@
-"""The report as CSV: one line for each sighting of each case, for spreadsheets."""
+"""The report as CSV after RFC 4180, for spreadsheets: a header, and one line for each sighting of each case.
+
+Commas, CRLF, quotes doubled; UTF-8 with a byte order mark, without which common spreadsheets garble Chinese titles. A
+text that a spreadsheet would compute gets an apostrophe in front; line breaks become spaces, other controls their code
+points.
+"""
 
 import csv
 import io
 from collections.abc import Iterable
 from datetime import datetime
 
-from evidence.documents.report import ReportCase, ReportFacts
+from evidence.documents.report import ReportCase
 from evidence.documents.report_rows import COLUMNS, Column, Value, case_rows
 from evidence.documents.typesetting import showable
 from evidence.documents.wording import floored
@@ -13,15 +18,6 @@ from exhibit.clock import rfc3339
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What makes a spreadsheet compute a cell instead of showing it (OWASP, CSV Injection); full-width forms too."""
-
-
-def render_report_csv(report: ReportFacts) -> bytes:
-    """The report as CSV after RFC 4180: commas, CRLF, quotes doubled, one header line.
-
-    UTF-8 with a byte order mark, without which common spreadsheets garble Chinese titles. A text that a spreadsheet
-    would compute gets an apostrophe in front; line breaks become spaces, other controls their code points.
-    """
-    return csv_head() + csv_lines(report.cases)
 
 
 def csv_head() -> bytes:

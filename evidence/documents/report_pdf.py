@@ -35,7 +35,6 @@ from evidence.documents.case_sections import (
 )
 from evidence.documents.comparison import Room
 from evidence.documents.coverage import coverage_section, report_running
-from evidence.documents.fonts import FontSet, installed_fonts
 from evidence.documents.glossary import glossary_section
 from evidence.documents.pdf import Unset
 from evidence.documents.phrases import load_phrases
@@ -57,26 +56,17 @@ DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
 ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
 
 
-def render_report_pdf(
-    report: ReportFacts, pictures: Mapping[str, Pictures], language: str, *, fonts: FontSet | None = None
-) -> bytes:
-    """The report as PDF/A-3b with ``report.json`` attached; same input, same bytes.
+def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
+    """The report laid out in blocks with its pictures made small; set, it is PDF/A-3b with ``report.json`` attached.
 
     Args:
         report: the facts; the file's date is its ``generated_at``.
         pictures: by case number, exact bytes by the path that the case's facts name.
         language: ``en`` or ``zh-Hans``.
-        fonts: where glyphs come from; the machine's when absent.
 
     Raises:
-        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
         WrongUseError: the language or the time zone isn't known.
     """
-    return unset_report(report, pictures, language).pdf(fonts or installed_fonts())
-
-
-def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
-    """The report laid out in blocks with its pictures made small, before it is set; see :func:`render_report_pdf`."""
     wording = Wording(load_phrases(language), zone_named(report.time_zone))
     album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
     sections = (

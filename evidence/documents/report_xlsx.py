@@ -9,11 +9,10 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import IO, BinaryIO
 from xml.sax.saxutils import escape
 
-from evidence.documents.report import ReportCase, ReportFacts
+from evidence.documents.report import ReportCase
 from evidence.documents.report_rows import COLUMNS, Column, Value, case_rows
 from evidence.documents.typesetting import showable
 from evidence.documents.wording import floored
@@ -48,13 +47,6 @@ class XlsxRows:
 
     data: bytes
     count: int
-
-
-def render_report_xlsx(report: ReportFacts) -> bytes:
-    """The report as XLSX; the same facts give the same bytes."""
-    out = BytesIO()
-    write_xlsx(out, [xlsx_rows(report.cases)])
-    return out.getvalue()
 
 
 def xlsx_rows(cases: Iterable[ReportCase]) -> XlsxRows:

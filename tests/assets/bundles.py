@@ -32,7 +32,6 @@ from evidence.facts import (
     Visibility,
     WorkFacts,
 )
-from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
 from evidence.sealing import (
@@ -62,6 +61,7 @@ from exhibit.similarity import dense_similarity
 from exhibit.types import Decision, Matrix, Verification
 from indexer.draw import View, draw
 from indexer.draw_pair import Pair
+from tests.assets.folder_log import FolderLogStore
 from tests.assets.witnesses import LABEL, asked_ledger, asked_witnesses
 from workers.texts import words_of
 

@@ -16,11 +16,11 @@ import pytest
 from django.db import connection
 
 from evidence import merkle
-from evidence.folder_log import FolderLogStore
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import LogStore, LogTransaction, SignedCheckpoint
 from registry.log import PostgresLogStore
+from tests.assets.folder_log import FolderLogStore
 
 OpenStore = Callable[[], AbstractContextManager[LogStore]]
 

@@ -15,7 +15,6 @@ from evidence.__main__ import main
 from evidence.accuracy import SLIP, Accuracy, Rate
 from evidence.accuracy import count as count_timed
 from evidence.accuracy_file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
-from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
 from evidence.trust import Trust, TrustedLog, load_trust
@@ -24,6 +23,7 @@ from exhibit.clock import now
 from exhibit.confidence import interval_at_any_time
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import ExitCode, WrongUseError
+from tests.assets.folder_log import FolderLogStore
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

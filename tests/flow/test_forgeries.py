@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.bundle import checkpoint_digest
 from evidence.facts import CaseFacts, LogProof, OwnerFacts, PictureFacts
-from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
 from evidence.trust import TrustedAuthority, TrustedKey
@@ -30,6 +29,7 @@ from tests.assets.bundles import (
     resealed,
     textured,
 )
+from tests.assets.folder_log import FolderLogStore
 from tests.assets.witnesses import LABEL, asked_witnesses
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from evidence.bundle import public_pem
-from evidence.folder_log import FolderLogStore
 from evidence.keys import FileSigner
 from evidence.log import Log
 from evidence.notes import parse_verifier_key
+from tests.assets.folder_log import FolderLogStore
 from tests.unit.test_log import entries
 
 PYTHON = os.environ.get("SIGSTORE_PYTHON", "")

@@ -9,7 +9,6 @@ import pytest
 from evidence import merkle
 from evidence.__main__ import main
 from evidence.bundle import ConsistencyProof, Proofs
-from evidence.folder_log import FolderLogStore
 from evidence.log import Log
 from evidence.sealing import seal_opening
 from evidence.splits import split_views
@@ -19,6 +18,7 @@ from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene, logged
+from tests.assets.folder_log import FolderLogStore
 
 
 def another_story(scene: Scene, folder: Path, first: bytes, entries: int, name: str = "") -> Scene:

@@ -15,7 +15,6 @@ from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_di
 from evidence.codec import FormatError
 from evidence.development.authority import running_authority
 from evidence.facts import CaseFacts
-from evidence.folder_log import FolderLogStore
 from evidence.keys import KeySigner
 from evidence.log import Log
 from evidence.trust import Requirements, Trust
@@ -29,6 +28,7 @@ from exhibit.guard import Guard
 from exhibit.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
+from tests.assets.folder_log import FolderLogStore
 from tests.assets.tampering import files_of, packed, rebagged
 
 FLIPS = 1000

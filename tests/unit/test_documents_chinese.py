@@ -13,7 +13,7 @@ from desk.sentences import VISITS
 from evidence.browser.capturer import METHOD as BROWSER_METHOD
 from evidence.browser.seen import USED, USES
 from evidence.capture import METHOD
-from evidence.documents import render_exhibit_sheet, render_report_pdf
+from evidence.documents import render_exhibit_sheet
 from evidence.documents.fonts import installed_fonts
 from evidence.documents.papers import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
@@ -21,6 +21,7 @@ from evidence.documents.spoken import told
 from evidence.facts import CaseFacts
 from evidence.visits import WALLS
 from registry.licence_check import Gap, Obstacle
+from tests.assets.reports import render_report_pdf
 from tests.unit.documents_sample import sample_case, sample_pictures, sample_report
 from tests.unit.papers_sample import NETWORK, sample_sealed
 from tests.unit.test_documents_calibration import with_probability

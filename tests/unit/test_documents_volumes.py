@@ -9,12 +9,12 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from evidence.documents import ReportFacts, render_report_csv, render_report_json, render_report_pdf
+from evidence.documents import ReportFacts, render_report_json
 from evidence.documents.fonts import embedded_fonts
 from evidence.documents.report import AT_LENGTH, IN_A_VOLUME, PlaceStanding, Volume
-from evidence.documents.report_xlsx import render_report_xlsx
 from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
 from exhibit.errors import ServiceMissingError
+from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 from tests.unit.documents_sample import sample_report
 
 HALVES = (Volume(1, 2, 1, 4), Volume(2, 2, 3, 4))

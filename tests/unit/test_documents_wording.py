@@ -14,9 +14,7 @@ import crawler
 import evidence.documents
 from evidence.documents import (
     render_exhibit_sheet,
-    render_report_csv,
     render_report_json,
-    render_report_pdf,
     standing_unchecked,
 )
 from evidence.documents.fonts import installed_fonts
@@ -27,6 +25,7 @@ from evidence.facts import LANGUAGES
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 from indexer.wording import REASONS as REMARKS
+from tests.assets.reports import render_report_csv, render_report_pdf
 from tests.unit.documents_sample import (
     NOON,
     sample_case,

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
-from evidence.documents import ReportFacts, render_report_csv
+from evidence.documents import ReportFacts
 from evidence.documents.report_rows import COLUMNS
-from evidence.documents.report_xlsx import XlsxRows, render_report_xlsx, write_xlsx, xlsx_rows
+from evidence.documents.report_xlsx import XlsxRows, write_xlsx, xlsx_rows
+from tests.assets.reports import render_report_csv, render_report_xlsx
 from tests.unit.documents_sample import sample_report
 
 NAMES = [column.name for column in COLUMNS]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from evidence import merkle
-from evidence.folder_log import FolderLogStore
 from evidence.keys import FileSigner
 from evidence.log import BrokenHistoryError, Log, log_key, verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
+from tests.assets.folder_log import FolderLogStore
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_a_log_that_lost_bytes_says_so(log: Log, tmp_path: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from evidence import folder_log
+from tests.assets import folder_log
 from evidence.log import Log
 from evidence.keys import FileSigner
 import os

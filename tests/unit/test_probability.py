@@ -8,7 +8,7 @@ from scipy import optimize
 from exhibit.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision, Verification
-from indexer.probability import Sample, false_alarms, fit, isotonic, logistic
+from indexer.probability import Sample, false_alarms, fit, logistic
 from indexer.shipped import shipped_calibration
 from indexer.spaces import PIPELINE
 
@@ -33,14 +33,6 @@ def samples(photographs: int = 200, seed: int = 3) -> list[Sample]:
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
     return fit(samples(), name="test", made="2026-11-20", data="made", bounds=BOUNDS)
-
-
-def test_isotonic_is_that_of_scipy() -> None:
-    random = np.random.default_rng(5)
-    for _ in range(30):
-        values, weights = random.random(40), random.random(40) + 0.01
-        known = optimize.isotonic_regression(values, weights=weights).x
-        assert isotonic(values, weights) == pytest.approx(known, abs=1e-12)
 
 
 def test_logistic_has_the_largest_penalised_likelihood() -> None:
