@@ -17,8 +17,8 @@ from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Picture, 
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import bring, claim, claimed_slice, owner, photograph
 from tests.flow.shop import LOOPBACK, Shop, watch
+from workers.celery import app
 from workers.inline import Inline
-from workers.tasks import app
 from workers.wiring import house
 
 LIFE = timedelta(minutes=10)
