@@ -11,16 +11,16 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from evidence.checks.inspection import Inspection, disproved
+from evidence.checks.pictures import LIMITS
 from evidence.checks.probability import Calibrations
 from evidence.facts import LANGUAGES, CaseFacts, MadeWithFacts, MatchFacts
 from evidence.verdict import Check, not_checked, passed
 from exhibit import __version__
 from exhibit.calibration import Calibration
-from exhibit.decode import Limits, decode
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.decode import decode
+from exhibit.errors import ExhibitError
 from exhibit.types import Matrix, Verification
 
-LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 MOST_DRAWN = 60
 """So many matches are drawn once more."""
 BLOCK, UNLIKE = 16, 6.0
@@ -79,11 +79,14 @@ def _check_drawings(inspection: Inspection, facts: CaseFacts, drawn: Sequence[Ma
         transform = match.verification.transform
         if transform is None:
             return disproved(facts, "drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
-        found, work = (_bytes(inspection, path) for path in (seen[match.picture], registered[match.work_picture]))
+        found, work = (
+            inspection.sealed_bytes(path, LIMITS.max_bytes)
+            for path in (seen[match.picture], registered[match.work_picture])
+        )
         made = makers.draw(found, work, [transform, *match.verification.further])
         for role, path in match.drawings.items():
             count += 1
-            unlike = _unlike(_bytes(inspection, path), made(role, PurePosixPath(path).suffix))
+            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), made(role, PurePosixPath(path).suffix))
             if unlike <= UNLIKE:
                 continue
             problem = f"{path} isn't what the pictures and the alignment give: a part differs by {unlike:.0f} levels."
@@ -96,12 +99,6 @@ def _check_drawings(inspection: Inspection, facts: CaseFacts, drawn: Sequence[Ma
         words = f"The drawings of the first {MOST_DRAWN} matches are what their pictures give; the others weren't made."
         return not_checked("drawings", words)
     return passed("drawings", f"{count} drawings, made again from the pictures and their alignments, look the same.")
-
-
-def _bytes(inspection: Inspection, path: str) -> bytes:
-    if not inspection.sealed(path):
-        raise NotFoundError(f"{path} isn't in this copy as it was sealed.")
-    return inspection.read(path, LIMITS.max_bytes)
 
 
 def _unlike(sealed: bytes, made: bytes) -> float:
@@ -130,7 +127,7 @@ class _Sealed(Mapping[str, bytes]):
     def __getitem__(self, path: str) -> bytes:
         if path not in self._paths:
             raise KeyError(path)
-        return _bytes(self._inspection, path)
+        return self._inspection.sealed_bytes(path, LIMITS.max_bytes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
@@ -152,7 +149,7 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
             return disproved(facts, "sheet", f"{path} isn't a document that follows from such facts.")
         zone = facts.made_with.time_zone if facts.made_with else "UTC"
         made = render(facts, _Sealed(inspection), paths[path], time_zone=zone)
-        if made == _bytes(inspection, path):
+        if made == inspection.sealed_bytes(path, LIMITS.max_bytes):
             continue
         if not _same_tools(facts):
             words = f"{path} is typeset otherwise here, or says something else."

@@ -221,7 +221,7 @@ async function bodyOf({ status, header }, packed) {
   if (header("transfer-encoding").toLowerCase().includes("chunked")) body = unchunked(packed);
   else if (/^\d+$/.test(header("content-length"))) body = packed.subarray(0, Number(header("content-length")));
   for (const coding of header("content-encoding").toLowerCase().replaceAll(" ", "").split(",").reverse())
-    if (body && ["gzip", "x-gzip", "deflate"].includes(coding)) body = await unpackBody(body, coding);
+    if (body && ["gzip", "x-gzip", "deflate"].includes(coding)) body = unpackBody(body, coding);
   return body;
 }
 
@@ -238,21 +238,21 @@ function unchunked(body) {
   }
 }
 
-async function unpackBody(body, coding) {
-  const zlib = (body[0] & 15) === 8 && ((body[0] << 8) | body[1]) % 31 === 0;
-  const kind = coding === "deflate" ? (zlib ? "deflate" : "deflate-raw") : "gzip";
+/** A body unpacked by gzip (all members) or deflate, as far as it goes, or null where it can't be; what stands behind is ignored. */
+function unpackBody(body, coding) {
   const parts = [];
-  let size = 0;
+  let left = MAX_BODY;
   try {
-    const reader = new Blob([body]).stream().pipeThrough(new DecompressionStream(kind)).getReader();
-    for (let piece = await reader.read(); !piece.done && size <= MAX_BODY; piece = await reader.read()) {
-      parts.push(piece.value);
-      size += piece.value.length;
+    for (let at = 0; !parts.length || (coding !== "deflate" && body[at] === 0x1f && body[at + 1] === 0x8b); ) {
+      const one = coding === "deflate" ? inflateZlib(body, left) : inflateGzip(body, at, left);
+      parts.push(one.bytes);
+      left -= one.bytes.length;
+      at = one.end;
     }
   } catch {
-    if (!size) return null; // bytes behind the end are ignored, what isn't packed so can't be read
+    return null;
   }
-  return size > MAX_BODY ? null : concat(...parts);
+  return concat(...parts);
 }
 
 /** An address as two programs may both have written it: host in small letters, dots resolved, escapes undone. */
