@@ -9,7 +9,7 @@ import numpy as np
 
 from evidence import merkle
 from evidence.checks.captures import check_captures
-from evidence.checks.inspection import Inspection, disproved
+from evidence.checks.inspection import Inspection
 from evidence.checks.pictures import LIMITS, check_pictures
 from evidence.checks.probability import check_probability, read_calibrations
 from evidence.checks.proofs import OwnCheckpoint, check_log_proof, own_checkpoint, unvouched
@@ -70,10 +70,10 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
         pictures = (seen[match.picture], registered[match.work_picture])
-        said = _turn_problem(match, pictures)
+        said = _turn_problem(match, pictures) if facts.made_with is not None else ""
         computed = decoded if place < MOST_COMPUTED else None
         name = f"match:{match.number:02d}"
-        yield disproved(facts, name, said) if said else _check_match(inspection, match, pictures, computed)
+        yield failed(name, said) if said else _check_match(inspection, match, pictures, computed)
         if match.verification.probability is not None:
             yield check_probability(match, calibrations)
     yield from check_remade(inspection, facts, calibrations, makers)

@@ -12,12 +12,11 @@ from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
 from evidence.manifest import MANIFEST_PATH, Manifest
 from evidence.trust import Trust
-from evidence.verdict import Check, failed, not_checked
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
-EARLIER = "Its facts don't state what it was made with, as those of earlier versions, so this doesn't count as failed."
+EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +92,6 @@ class Inspection:
     def read_as(self, kind: type[T], name: str) -> T:
         """A file of canonical JSON as a dataclass; raises ``FormatError``."""
         return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
-
-
-def disproved(facts: CaseFacts, name: str, problem: str) -> Check:
-    """A failed check; or, in a bundle of an earlier version, which wasn't made to be held against this, none."""
-    if facts.made_with is not None:
-        return failed(name, problem)
-    return not_checked(name, f"{problem} {EARLIER}")
 
 
 def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:

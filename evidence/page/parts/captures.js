@@ -15,10 +15,7 @@ const SHOWN = { screenshot: "what screenshots show", "screenshot-boxed": "what s
 const DECLARED_BY_OWNER = "what the owner declares of the work and of itself";
 const STATED = ["what captures say in sentences and of names in certificates, clocks and software", "hash distances, counts of details, displacements and decisions of matches", "words around pictures, parties, licences, decisions and the list of witnesses"];
 const BY_COMMAND = "A page in a browser doesn't make it again; `exhibit verify` does it.";
-const EARLIER = "Its facts don't state what it was made with, as those of earlier versions, so this doesn't count as failed.";
-
-/** A failed check; or, in a bundle of an earlier version, which wasn't made to be held against this, none. */
-const disproved = (facts, name, problem) => (facts.made_with ? failed(name, problem) : notChecked(name, `${problem} ${EARLIER}`));
+const EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this.";
 
 const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 const digestOf = async (bytes) => hex(await sha256(bytes));
@@ -35,22 +32,21 @@ async function checkCaptures(inspection, facts) {
       const name = `${two(sighting.number)}-${place + 1}`;
       if (checks.filter((one) => one.name.startsWith("capture:")).length >= MOST_CAPTURES) checks.push(notChecked(`capture:${name}`, `Only the first ${MOST_CAPTURES} captures are looked at.`));
       else if (!stated.files.length) checks.push(notChecked(`capture:${name}`, "Nothing was kept of this visit."));
-      else checks.push(...(await captureChecks(inspection, facts, sighting, stated, name)));
+      else if (!facts.made_with) checks.push(notChecked(`capture:${name}`, EARLIER));
+      else checks.push(...(await captureChecks(inspection, sighting, stated, name)));
     }
   return checks;
 }
 
-async function captureChecks(inspection, facts, sighting, stated, name) {
-  const [own, archive] = [`capture:${name}`, `wacz:${name}`];
-  let files = null;
-  const more = () => (files?.wacz ? [notChecked(archive, BY_COMMAND)] : []);
+async function captureChecks(inspection, sighting, stated, name) {
+  let [files, check] = [{}, null];
   try {
     files = filesByRole(inspection, sighting, stated);
-    return [passed(own, await captureAgrees({ inspection, sighting, stated, files })), ...more()];
+    check = passed(`capture:${name}`, await captureAgrees({ inspection, sighting, stated, files }));
   } catch (error) {
-    if (error instanceof Unchecked) return [notChecked(own, error.message), ...more()];
-    return [disproved(facts, own, error instanceof Broken ? error.message : "A file can't be read."), ...more()];
+    check = checkOf(`capture:${name}`, error);
   }
+  return [check, ...(files.wacz ? [notChecked(`wacz:${name}`, BY_COMMAND)] : [])];
 }
 
 /** The files of a capture, one of a role, in one folder of the sighting. */
