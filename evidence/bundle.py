@@ -26,6 +26,7 @@ from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
 from exhibit.ports import BlobStore, Receipt
+from exhibit.types import Count
 
 SIGNATURE_PATH = "proofs/signature"
 KEY_PATH = "proofs/key.json"
@@ -54,7 +55,7 @@ class ConsistencyProof:
         path: hashes, 32 bytes each.
     """
 
-    size: int
+    size: Count
     path: tuple[Bytes32, ...]
 
 

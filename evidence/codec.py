@@ -20,6 +20,7 @@ from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError
+from exhibit.types import Count, Number
 
 T = TypeVar("T")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
@@ -170,7 +171,7 @@ def _read_tuple(arguments: tuple[Any, ...], plain: Any, where: str) -> tuple[Any
 def _read_scalar(kind: Any, plain: Any, where: str) -> Any:  # noqa: ANN401 - any scalar
     if kind in _NUMBERS:
         allowed, wanted = _NUMBERS[kind]
-        _expect(type(plain) in allowed, plain, where, wanted)
+        _expect(type(plain) in allowed and plain >= _LEAST.get(kind, plain), plain, where, wanted)
         return _convert(kind, plain, where)
     _expect(isinstance(plain, str), plain, where, "text")
     if kind in _TEXTS:
@@ -182,7 +183,10 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "a whole number"),
     float: ((int, float), "a number"),
+    Count: ((int,), "a whole number that isn't below 0"),
+    Number: ((int,), "a whole number that isn't below 1"),
 }
+_LEAST = {Count: 0, Number: 1}
 _TEXTS: dict[Any, Callable[[str], Any]] = {
     datetime: lambda text: parse_rfc3339(text if text >= "1000" else ""),
     Digest: Digest.from_hex,

@@ -15,7 +15,7 @@ from evidence.match_facts import BoundFacts, CalibrationFacts, MatchFacts
 from evidence.work_facts import AttachmentFacts, OfficialRegistration, PictureFacts, WorkFacts
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.types import LATER
+from exhibit.types import LATER, Count, Number
 
 __all__ = [
     "FACTS_FORMAT",
@@ -195,7 +195,7 @@ class SightingFacts:
         provenance: what the manifest inside the picture states, or ``None`` when nobody looked.
     """
 
-    number: int
+    number: Number
     page_url: str
     image_url: str
     final_url: str
@@ -203,7 +203,7 @@ class SightingFacts:
     first_seen: datetime
     last_seen: datetime
     crawl: str
-    status: int
+    status: Count
     headers: tuple[tuple[str, str], ...]
     peer: str
     picture: PictureFacts
@@ -227,7 +227,7 @@ class LicenceCheckFacts:
     """
 
     checked_at: datetime
-    searched: int
+    searched: Count
     covered: bool
     result: str
     reasons: tuple[str, ...]
@@ -312,7 +312,7 @@ class CaseFacts:
     """
 
     number: str
-    bundle: int
+    bundle: Count
     owner: OwnerFacts
     party: PartyFacts
     language: str

@@ -16,7 +16,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The checks that a grade needs, those that only mustn't fail, and who vouches: ``{}`` as checks name them."""
+    """The checks that a grade needs (``?``: where they are), those that only mustn't fail, and who vouches."""
 
     needed: tuple[str, ...]
     beside: tuple[str, ...]
@@ -31,16 +31,19 @@ GRADES = {
     "capture": Row(("slice:",), ("capture:", "wacz:"), "the recording software, as logged by {}"),
     "match": Row(
         ("match:", "registration", "registration:"),
-        ("probability:", "drawings", "sheet", "words"),
+        ("pictures", "probability:", "drawings", "sheet", "words"),
         "computed here; the registration as logged by {}",
     ),
     "log": Row(
         ("entry", "inclusion", "checkpoint"), ("consistency", "heads", "renewal:", "renewals"), "the pinned key of {}"
     ),
-    "time": Row(("time", "order"), ("anchor:", "anchors"), "{}"),
+    "time": Row(("time", "order", "version?"), ("anchor:", "anchors"), "{}"),
+    "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),
 }
 ALWAYS = frozenset({"bytes", "owner", "log", "time"})
 """Grades without which nothing is complete, whatever a trust list asks for."""
+BY_NAME = frozenset({"sheet"})
+"""Grades that count only where a list names them: only `exhibit verify` makes their checks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,15 @@ def grades_of(checks: Sequence[Any], asked: Iterable[str] | None) -> tuple[Grade
         if not needed and name not in ALWAYS.union(asked or ()):
             continue
         mine = [*needed, *(one for one in checks if _is_among(one.name, row.beside))]
-        lacking = {one for one in row.needed if not one.endswith(":")} - {one.name for one in needed}
+        lacking = {one for one in row.needed if one[-1] not in ":?"} - {one.name for one in needed}
         state = State.PASSED if needed and not lacking else State.NOT_CHECKED
         state = State.NOT_CHECKED if any(one.state is State.NOT_CHECKED for one in needed) else state
         state = State.FAILED if any(one.state is State.FAILED for one in mine) else state
         by = row.by.format(", ".join(dict.fromkeys(one.by for one in mine if one.by)))
-        required = asked is None or name in ALWAYS.union(asked)
+        required = name not in BY_NAME if asked is None else name in ALWAYS.union(asked)
         found.append(Grade(name, state, by if state is State.PASSED else "", required))
     return tuple(found)
 
 
 def _is_among(check: str, names: tuple[str, ...]) -> bool:
-    return check in names or (f"{check.partition(':')[0]}:" in names and ":" in check)
+    return check in names or f"{check}?" in names or (f"{check.partition(':')[0]}:" in names and ":" in check)

@@ -7,6 +7,7 @@ from typing import Any
 from evidence.codec import Bytes32
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType
+from exhibit.types import Count, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,13 @@ class LogProof:
         checkpoint: the signed note.
     """
 
-    sequence: int
+    sequence: Count
     type: EntryType
     time: datetime
     commitment: Bytes32
     salt: Bytes32
     opening: dict[str, Any]
-    size: int
+    size: Number
     path: tuple[Bytes32, ...]
     checkpoint: str
 
@@ -60,7 +61,7 @@ class SightingRecord:
     image_url: str
     final_url: str
     picture: Digest
-    status: int
+    status: Count
     headers: tuple[tuple[str, str], ...]
     peer: str
     seen: datetime
@@ -79,7 +80,7 @@ class SliceProof:
     """
 
     record: SightingRecord
-    index: int
-    count: int
+    index: Count
+    count: Number
     path: tuple[Bytes32, ...]
     log: LogProof

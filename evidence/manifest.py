@@ -12,11 +12,14 @@ from evidence.facts import SoftwareFacts
 from evidence.names import check_names
 from exhibit.digests import Digest
 from exhibit.entries import canonical
+from exhibit.types import Count, Number
 
 MANIFEST_FORMAT = "exhibit-bundle/1"
 MANIFEST_PATH = "data/manifest.json"
 FACTS_PATH = "data/facts.json"
 ALGORITHM = "Ed25519"
+STAND_IN = "stand-in"
+"""The role of a reduced picture that is shown where the whole one is withheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class ManifestFile:
     path: str
     role: str
     media_type: str
-    size: int
+    size: Count
     sha256: Digest
     sha512: bytes
     stand_in: str | None = None
@@ -77,7 +80,7 @@ class SealedMatter:
 
     owner: str
     case: str
-    bundle: int
+    bundle: Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,9 @@ class Manifest:
             raise FormatError("The manifest's files aren't sorted, or lie outside of data/.")
         if FACTS_PATH not in paths:
             raise FormatError(f"The manifest doesn't list {FACTS_PATH}.")
-        stand_ins = {file.stand_in for file in self.files if file.stand_in is not None}
-        if not stand_ins <= set(paths):
-            raise FormatError("The manifest names a stand-in that it doesn't list.")
+        stand_ins = {file.path for file in self.files if (file.role, file.stand_in) == (STAND_IN, None)}
+        if not {file.stand_in for file in self.files} <= {None, *stand_ins}:
+            raise FormatError("The manifest names a stand-in that it doesn't list as one.")
 
     def file(self, path: str) -> ManifestFile | None:
         """The file with this path, or ``None``."""

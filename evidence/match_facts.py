@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from exhibit.calibration import LikelihoodRatio, likelihood_ratio
 from exhibit.digests import Digest
-from exhibit.types import LATER, Verification
+from exhibit.types import LATER, Count, Number, Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class MatchFacts:
         points: path of the picture that numbers the same details in both, or ``None``.
     """
 
-    number: int
+    number: Number
     work_picture: Digest
     picture: Digest
     sightings: tuple[int, ...]
@@ -57,9 +57,9 @@ class BoundFacts:
         at_most_in_a_million: what follows from both, with 95% confidence (Clopper and Pearson, one-sided).
     """
 
-    photographs: int
-    failed: int
-    at_most_in_a_million: int
+    photographs: Count
+    failed: Count
+    at_most_in_a_million: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class CalibrationFacts:
     certain: BoundFacts
     review: BoundFacts
     prior: float | None = field(default=None, metadata=LATER)
-    photographs: int = field(default=0, metadata=LATER)
+    photographs: Count = field(default=0, metadata=LATER)
 
     def ratio(self, probability: float | None) -> LikelihoodRatio | None:
         """The likelihood ratio that a probability stands for; ``None`` where the facts don't name the prior."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from exhibit.digests import Digest
-from exhibit.types import LATER
+from exhibit.types import LATER, Count
 
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
     address: str
-    port: int
+    port: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class NetworkExchange:
     """A request that was answered; the record of exchanges holds its bytes."""
 
     url: str
-    status: int
+    status: Count
     sent: datetime
     answered: datetime
-    bytes: int
+    bytes: Count
     host: str
     dns_answers: tuple[str, ...]
     peer: _Peer
@@ -103,10 +103,10 @@ class _Rendered:
     address: str
     title: str
     window: tuple[int, int]
-    height: int
+    height: Count
     screenshot_is_cut: bool
     image_places: tuple[_Place, ...]
-    boxed_screenshot_from: int
+    boxed_screenshot_from: Count
     asks_for: tuple[str, ...]
     nothing_shown: str
     not_made: dict[str, str]
@@ -119,8 +119,8 @@ class NetworkResource:
     url: str
     kind: str
     final_url: str
-    status: int
-    bytes: int
+    status: Count
+    bytes: Count
     sha256: Digest | None
     failure: str
     dns_answers: tuple[str, ...]

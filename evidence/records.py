@@ -147,11 +147,12 @@ def _unchunked(body: bytes) -> bytes:
 def _unpacked(body: bytes, coding: str) -> bytes:
     if coding not in {"gzip", "x-gzip", "deflate"}:
         return body  # as the recording program left it
-    raw = coding == "deflate" and (len(body) < 2 or body[0] & 15 != 8 or (body[0] << 8 | body[1]) % 31)
+    raw = len(body) < 2 or body[0] & 15 != 8 or (body[0] << 8 | body[1]) % 31
+    bits = 31 if coding != "deflate" else -15 if raw else 15
     parts: list[bytes] = []
     try:
-        while body and (not parts or body[:2] == b"\x1f\x8b"):
-            stream = zlib.decompressobj(-15 if raw else 47)
+        while body and (not parts or (bits == 31 and body[:2] == b"\x1f\x8b")):
+            stream = zlib.decompressobj(bits)
             parts.append(stream.decompress(body, MAX_BODY + 1 - sum(map(len, parts))))
             if sum(map(len, parts)) > MAX_BODY:
                 raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from evidence.codec import Bytes32, to_plain
 from evidence.notes import parse_note
 from exhibit.entries import canonical
+from exhibit.types import Count
 
 RENEWALS_PATH = "proofs/log/renewals.json"
 LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")
@@ -41,7 +42,7 @@ class RenewalRecord:
     """
 
     file: str
-    size: int
+    size: Count
     path: tuple[Bytes32, ...]
 
 

@@ -9,15 +9,13 @@ from typing import Any
 
 from evidence.codec import to_plain
 from evidence.facts import CaseFacts
-from evidence.manifest import ALGORITHM, FACTS_PATH, Manifest, ManifestFile, SealedMatter, SealingKey
+from evidence.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, ManifestFile, SealedMatter, SealingKey
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
 from exhibit.ports import BlobStore, Signer
 
 JSON = "application/json"
-STAND_IN = "stand-in"
-"""The role of a reduced picture, which is shown where a copy of the bundle withholds the one that it is of."""
 TITLE_DOCUMENT = "title-document"
 """The role of a document of the work's chain of title."""
 

@@ -4,7 +4,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from evidence.sealing import STAND_IN, ContentFile, reduced_path
+from evidence.manifest import STAND_IN
+from evidence.sealing import ContentFile, reduced_path
 from exhibit.decode import decode
 from exhibit.ports import BlobStore
 

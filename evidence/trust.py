@@ -123,11 +123,11 @@ class Requirements:
     Attributes:
         witnesses: how many different ones of those that the list pins have to state a time for the whole.
         grades: besides those that always count (:data:`evidence.grades.ALWAYS`); ``None`` for all that a bundle has
-            anything of.
+            anything of, but for ``sheet``.
     """
 
     witnesses: int
-    grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time"], ...] | None = field(
+    grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
         default=None, metadata=LATER
     )
 

@@ -135,7 +135,13 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The whole in one or two sentences."""
-        notes = (self._result(), self._withheld_note(), self._container_note(), self._development_note())
+        notes = (
+            self._result(),
+            self._version_note(),
+            self._withheld_note(),
+            self._container_note(),
+            self._development_note(),
+        )
         return " ".join(filter(None, notes))
 
     def to_plain(self) -> dict[str, Any]:
@@ -173,6 +179,10 @@ class Verdict:
     def _lacking(self, *, required: bool) -> list[str]:
         """The grades that weren't reached, each with the checks that it lacks."""
         return [one.name for one in self.grades if one.state is not State.PASSED and one.required is required]
+
+    def _version_note(self) -> str:
+        passed_so = (one.sentence for one in self.checks if (one.name, one.state) == ("version", State.PASSED))
+        return next(passed_so, "")
 
     def _withheld_note(self) -> str:
         count = len(self.withheld)

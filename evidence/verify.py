@@ -10,7 +10,7 @@ from pathlib import Path
 from evidence.checks.case import check_case, read_facts
 from evidence.checks.contents import check_container, check_contents, container_members
 from evidence.checks.inspection import Inspection, inspect, measure
-from evidence.checks.order import check_order
+from evidence.checks.order import check_order, check_version
 from evidence.checks.proofs import check_log, check_signature, is_logged, read_log_proof
 from evidence.checks.remade import Makers
 from evidence.checks.renewals import check_renewals
@@ -72,6 +72,7 @@ def _checks(
     seal = read_log_proof(inspection)[0] if is_logged(logged) else None
     order, times = check_order(inspection, facts, seal, witnessed.pairs)
     checks += [check, *check_signature(inspection), *logged, *check_renewals(inspection), *witnessed.checks, order]
+    checks += check_version(inspection, facts, witnessed.checks)
     checks += [*check_revocation(inspection, witnessed.logged), *check_countersignatures(inspection)]
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)

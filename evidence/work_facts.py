@@ -5,7 +5,7 @@ from datetime import datetime
 
 from evidence.logproofs import LogProof
 from exhibit.digests import Digest
-from exhibit.types import LATER
+from exhibit.types import LATER, Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class PictureFacts:
     """
 
     digest: Digest
-    size: int
+    size: Number
     format: str
-    width: int
-    height: int
+    width: Number
+    height: Number
     file: str
 
 

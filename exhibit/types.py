@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated
 
 from exhibit.digests import Digest
 
+Count = Annotated[int, 0]
+"""A whole number that isn't below 0."""
+Number = Annotated[int, 1]
+"""A whole number that isn't below 1: what counts from 1, or is nothing without some."""
 Matrix = tuple[
     tuple[float, float, float],
     tuple[float, float, float],
@@ -125,8 +130,8 @@ class Verification:
     """
 
     decision: Decision
-    hamming: int
-    inliers: int
+    hamming: Count
+    inliers: Count
     dense: float
     transform: Matrix | None
     mirrored: bool

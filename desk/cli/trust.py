@@ -35,9 +35,9 @@ NOTE = (
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option(
     "--asks",
-    type=click.Choice(["bytes", "owner", "capture", "match", "log", "time", "none"]),
+    type=click.Choice(["bytes", "owner", "capture", "match", "log", "time", "sheet", "none"]),
     multiple=True,
-    help="A grade that is asked for besides bytes, owner, log and time; all that a bundle has when absent.",
+    help="A grade that is asked for besides bytes, owner, log and time; without any, all but sheet that a bundle has.",
 )
 def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.

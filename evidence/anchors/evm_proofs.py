@@ -17,6 +17,7 @@ from evidence.errors import PendingProofError
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError
+from exhibit.types import Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
@@ -45,11 +46,11 @@ class EvmProof:
         format: :data:`FORMAT`.
     """
 
-    chain: int
+    chain: Count
     digest: Digest
     header: bytes
-    transaction: int
-    log: int
+    transaction: Count
+    log: Count
     nodes: tuple[bytes, ...]
     format: str = FORMAT
 
@@ -69,7 +70,7 @@ class EvmPending:
         format: :data:`PENDING_FORMAT`.
     """
 
-    chain: int
+    chain: Count
     digest: Digest
     transaction: bytes
     format: str = PENDING_FORMAT
@@ -90,7 +91,7 @@ class EvmBlock:
         time: as its header states it, aware, UTC.
     """
 
-    chain: int
+    chain: Count
     number: int
     hash: Digest
     time: datetime

@@ -2,20 +2,20 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from urllib.parse import urljoin
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
-from evidence.checks.inspection import Inspection, disproved
+from evidence.checks.inspection import EARLIER, Inspection
 from evidence.codec import FormatError, from_plain, parse_json
 from evidence.facts import CaptureFacts, CaseFacts, SightingFacts
 from evidence.network import NetworkCertificate, NetworkExchange, NetworkRecord
 from evidence.records import Record, Response, inline_bodies, plain_url, read_response, read_warc
 from evidence.sealing import sighting_folder
-from evidence.verdict import Check, not_checked, passed
+from evidence.verdict import Check, failed, not_checked, passed
 from evidence.wacz import WARC, WaczPage, write_wacz
 from exhibit.decode import Limits, inspect
 from exhibit.digests import Digest
@@ -95,27 +95,30 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
         name = f"{sighting.number:02d}-{number}"
         if place >= MOST_CAPTURES:
             yield not_checked(f"capture:{name}", f"Only the first {MOST_CAPTURES} captures are looked at.")
-            continue
-        if not stated.files:
+        elif not stated.files:
             yield not_checked(f"capture:{name}", "Nothing was kept of this visit.")
-            continue
-        try:
-            capture = _Capture(inspection, facts, sighting, stated, _by_role(inspection, sighting, stated))
-        except FormatError as error:
-            yield disproved(facts, f"capture:{name}", error.message)
-            continue
-        yield _told(facts, f"capture:{name}", lambda capture=capture: _agrees(capture))  # type: ignore[misc]
-        if "wacz" in capture.files:
-            yield _told(facts, f"wacz:{name}", lambda capture=capture: _archived(capture))  # type: ignore[misc]
+        elif facts.made_with is None:
+            yield not_checked(f"capture:{name}", EARLIER)
+        else:
+            yield from _check_capture(inspection, facts, sighting, stated, name)
 
 
-def _told(facts: CaseFacts, name: str, look: Callable[[], str]) -> Check:
+def _check_capture(
+    inspection: Inspection, facts: CaseFacts, sighting: SightingFacts, stated: CaptureFacts, name: str
+) -> Iterator[Check]:
     try:
-        return passed(name, look())
-    except NotFoundError as error:
-        return not_checked(name, error.message)
+        capture = _Capture(inspection, facts, sighting, stated, _by_role(inspection, sighting, stated))
     except FormatError as error:
-        return disproved(facts, name, error.message)
+        yield failed(f"capture:{name}", error.message)
+        return
+    looks = {"capture": _agrees} | ({"wacz": _archived} if "wacz" in capture.files else {})
+    for what, look in looks.items():
+        try:
+            yield passed(f"{what}:{name}", look(capture))
+        except NotFoundError as error:
+            yield not_checked(f"{what}:{name}", error.message)
+        except FormatError as error:
+            yield failed(f"{what}:{name}", error.message)
 
 
 def _expect(holds: bool, problem: str) -> None:  # noqa: FBT001 - a check of anything

@@ -9,7 +9,8 @@ import numpy as np
 
 from evidence import merkle
 from evidence.checks.captures import check_captures
-from evidence.checks.inspection import Inspection, disproved
+from evidence.checks.inspection import Inspection
+from evidence.checks.pictures import LIMITS, check_pictures
 from evidence.checks.probability import check_probability, read_calibrations
 from evidence.checks.proofs import OwnCheckpoint, check_log_proof, own_checkpoint, unvouched
 from evidence.checks.registrations import check_registrations
@@ -24,14 +25,13 @@ from evidence.notes import parse_note
 from evidence.sealing import derived_files, named_files
 from evidence.slices import record_leaf
 from evidence.verdict import Check, failed, not_checked, passed
-from exhibit.decode import DecodedPicture, Limits, decode
+from exhibit.decode import DecodedPicture, decode
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.similarity import dense_similarity
 from exhibit.warp import overlaps, turn
 
-LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 AT_LEAST = 1024
 TOLERANCE = 0.05
 """Largest difference between the sealed and the recomputed similarity: the sealed one may come from a faster path."""
@@ -61,6 +61,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     for sighting in facts.sightings:
         yield _check_slice(inspection, own, sighting)
     yield from check_captures(inspection, facts)
+    yield check_pictures(inspection, facts)
     registered = {picture.digest: picture for picture in reversed(facts.work.pictures)}
     seen = {sighting.picture.digest: sighting.picture for sighting in reversed(facts.sightings)}
     calibrations = read_calibrations(inspection, facts)
@@ -69,10 +70,10 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
         yield not_checked("slice:00", "The facts of a case hold no sighting or no match.")
     for place, match in enumerate(facts.matches):
         pictures = (seen[match.picture], registered[match.work_picture])
-        said = _turn_problem(match, pictures)
+        said = _turn_problem(match, pictures) if facts.made_with is not None else ""
         computed = decoded if place < MOST_COMPUTED else None
         name = f"match:{match.number:02d}"
-        yield disproved(facts, name, said) if said else _check_match(inspection, match, pictures, computed)
+        yield failed(name, said) if said else _check_match(inspection, match, pictures, computed)
         if match.verification.probability is not None:
             yield check_probability(match, calibrations)
     yield from check_remade(inspection, facts, calibrations, makers)
@@ -183,11 +184,10 @@ def _check_match(
     try:
         files = [_shown(inspection, picture) for picture in pictures]
         return _recomputed(match, pictures, files, [decoded(file) for file in files])
-    except FormatError as error:
-        return failed(name, error.message)
-    except (ExhibitError, ArithmeticError, ValueError) as error:
-        reason = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
-        return not_checked(name, f"The similarity couldn't be computed anew. {reason}")
+    except (FormatError, WrongUseError, ArithmeticError, ValueError) as error:
+        return failed(name, error.message if isinstance(error, FormatError) else "The alignment can't be applied.")
+    except ExhibitError as error:
+        return not_checked(name, f"The similarity couldn't be computed anew. {error.message}")
 
 
 def _same_bytes(name: str, match: MatchFacts, pictures: tuple[PictureFacts, PictureFacts]) -> Check:
@@ -223,8 +223,7 @@ def _recomputed(
     """The check of a match by both pictures, each as the file shows it that stands for it here."""
     name = f"match:{match.number:02d}"
     both = list(zip(pictures, decoded, files, strict=True))
-    sizes = [_size_problem(stated, pixels) for stated, pixels, file in both if file == stated.file]
-    if problem := next(filter(None, sizes), "") or _area_problem(match, *pictures):
+    if problem := _area_problem(match, *pictures):
         return failed(name, problem)
     found, registered = (_sized(pixels, stated) for stated, pixels, _ in both)
     dense = _similarity(found, registered, match)
@@ -257,16 +256,13 @@ def _sized(decoded: DecodedPicture, stated: PictureFacts) -> DecodedPicture:
     return replace(decoded, info=info)
 
 
-def _size_problem(stated: PictureFacts, decoded: DecodedPicture) -> str:
-    size = (decoded.info.width, decoded.info.height)
-    return "" if (stated.width, stated.height) == size else f"{stated.file} is {size[0]}×{size[1]}, not as stated."
-
-
 def _area_problem(match: MatchFacts, found: PictureFacts, registered: PictureFacts) -> str:
     """Whether the sealed shares of both areas are those that the alignment gives."""
     sealed, sizes = match.verification, [(one.width, one.height) for one in (found, registered)]
     with np.errstate(all="ignore"):
-        work, picture = overlaps(np.asarray(sealed.transform, np.float64), *sizes)
+        work, picture = [overlaps(np.asarray(one, np.float64), *sizes) for one in (*sealed.further, sealed.transform)][
+            -1
+        ]
     if max(abs(work - sealed.overlap_work), abs(picture - sealed.overlap_picture)) <= AREA_TOLERANCE:
         return ""
     return f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed."

@@ -96,8 +96,8 @@ def _check_listing(inspection: Inspection) -> Check:
     others = {name for name in present - data if not name.startswith("proofs/")}
     extra = sorted((data - listed) | (others - {*BAG, *TOOLS}))
     missing = sorted((listed - data - inspection.withheld) | ({*BAG, *TOOLS, *ALWAYS} - present))
-    if inspection.withheld & {FACTS_PATH, MANIFEST_PATH} or not inspection.withheld <= listed:
-        return failed("files", "The list of withheld files names files that can't be withheld.")
+    if inspection.withheld & {FACTS_PATH, MANIFEST_PATH, *data} or not inspection.withheld <= listed:
+        return failed("files", "The list of withheld files names files that are there, or that can't be withheld.")
     if extra or missing:
         words = [f"{len(extra)} extra ({_some(extra)})" if extra else "", _missing(missing)]
         return failed("files", f"The bundle doesn't hold the files it should: {', '.join(filter(None, words))}.")
@@ -141,7 +141,7 @@ def _check_bag(inspection: Inspection) -> Check:
     if broken := [name for name in (*names, *BAG) if name in inspection.broken]:
         return failed("bag", inspection.broken[broken[0]])
     tags = {name: inspection.measured[name].sha256 for name in names}
-    expected = bag_files(inspection.manifest, inspection.withheld, tags)
+    expected = bag_files(inspection.manifest, frozenset(inspection.left_out), tags)
     for name in BAG:
         found = inspection.measured.get(name)
         if found is None:

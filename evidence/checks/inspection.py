@@ -12,11 +12,11 @@ from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
 from evidence.manifest import MANIFEST_PATH, Manifest
 from evidence.trust import Trust
-from evidence.verdict import Check, failed, not_checked
 from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
-EARLIER = "Its facts don't state what it was made with, as those of earlier versions, so this doesn't count as failed."
+EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,15 @@ class Inspection:
             raise FormatError(self.broken.get(name, f"{name} is missing."))
         return read_all(self.contents, name, limit)
 
+    def sealed_bytes(self, name: str, limit: int) -> bytes:
+        """The bytes of a sealed file; raises ``NotFoundError`` where this copy doesn't hold them."""
+        if not self.sealed(name):
+            raise NotFoundError(f"{name} isn't in this copy as it was sealed.")
+        return self.read(name, limit)
+
     def read_as(self, kind: type[T], name: str) -> T:
         """A file of canonical JSON as a dataclass; raises ``FormatError``."""
         return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
-
-
-def disproved(facts: CaseFacts, name: str, problem: str) -> Check:
-    """A failed check; or, in a bundle of an earlier version, which wasn't made to be held against this, none."""
-    if facts.made_with is not None:
-        return failed(name, problem)
-    return not_checked(name, f"{problem} {EARLIER}")
 
 
 def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
@@ -121,7 +120,10 @@ def inspect(contents: Contents, trust: Trust) -> Inspection:
     withheld: frozenset[str] = frozenset()
     if WITHHELD_PATH in measured:
         plain = parse_canonical(read_all(contents, WITHHELD_PATH, MAX_JSON_BYTES), what=WITHHELD_PATH)
-        withheld = frozenset(from_plain(Withheld, plain, where=WITHHELD_PATH).files)
+        named = from_plain(Withheld, plain, where=WITHHELD_PATH).files
+        withheld = frozenset(named)
+        if len(named) > len(withheld):
+            raise FormatError(f"{WITHHELD_PATH} names a file twice.")
     return Inspection(contents, trust, measured, broken, manifest, data, withheld)
 
 

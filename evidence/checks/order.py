@@ -1,17 +1,20 @@
 """The check of order: no time of a bundle contradicts another, and it says on whose word each rests."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from evidence.checks.inspection import Inspection, log_proofs
 from evidence.facts import CaseFacts
 from evidence.logproofs import LogProof
 from evidence.notes import parse_note
-from evidence.verdict import Check, Time, failed, passed
+from evidence.verdict import Check, Time, failed, not_checked, passed
 from exhibit.errors import IntegrityError
 
 SLACK = timedelta(hours=1)
 """By so much clocks may differ: nobody's evidence rests on an hour, and a wrong summer time is no forgery."""
+STATED_SINCE = datetime(2026, 11, 22, tzinfo=UTC)
+"""Facts that were sealed since then state what drawings and documents were made with."""
+OLDER = "It is of an earlier version: captures, drawings and the sheet weren't made to be held against the rest."
 LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
 Witness = tuple[str, Check]
 """What a witness was given, in words, and the check of its receipt."""
@@ -40,6 +43,20 @@ def check_order(
     told = "; ".join(one.words for one in (*inside, sealed, *entry) if one.of in shown)
     times = (*given, *inside, sealed, *entry, *(_declared(facts) if facts is not None else ()))
     return passed("order", f"No time contradicts another by more than an hour: {told}."), times
+
+
+def check_version(inspection: Inspection, facts: CaseFacts | None, witnessed: Sequence[Check]) -> Iterator[Check]:
+    """``version``, where the facts don't state what they were made with: whether the bundle is older than those."""
+    if facts is None or facts.made_with is not None:
+        return
+    lacks = f"The facts lack what those since {STATED_SINCE:%Y-%m-%d} state: what drawings and documents were made with"
+    time = next(check.time for check in witnessed if check.name == "time")
+    if inspection.manifest.sealed_at >= STATED_SINCE:
+        yield failed("version", f"{lacks}.")
+    elif time is None or time >= STATED_SINCE:
+        yield not_checked("version", f"{lacks}; and no pinned witness shows that it is older.")
+    else:
+        yield passed("version", OLDER)
 
 
 def _inside(facts: CaseFacts) -> Iterator[Time]:

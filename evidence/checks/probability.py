@@ -10,7 +10,7 @@ from evidence.verdict import Check, failed, not_checked, passed
 from exhibit.calibration import CALIBRATION_FORMAT, FIRST_NETWORK, Bound, Calibration
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from exhibit.types import LATER
+from exhibit.types import LATER, Count
 
 TOLERANCE = 0.0002
 """Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
@@ -34,7 +34,7 @@ class CalibrationFile:
     made: str
     pipeline: str
     data: str
-    photographs: int
+    photographs: Count
     prior: float
     figures: tuple[str, ...]
     weights: tuple[float, ...]

@@ -29,6 +29,7 @@ from evidence.trust import Trust
 from evidence.verdict import Check, State, failed, not_checked, passed
 from exhibit.entries import EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import Count, Number
 
 UNKNOWN = "unknown witness"
 
@@ -37,7 +38,7 @@ UNKNOWN = "unknown witness"
 class EntryFile:
     """``proofs/log/entry.json``."""
 
-    sequence: int
+    sequence: Count
     type: EntryType
     time: datetime
     commitment: Bytes32
@@ -49,8 +50,8 @@ class EntryFile:
 class InclusionFile:
     """``proofs/log/inclusion.json``."""
 
-    index: int
-    size: int
+    index: Count
+    size: Number
     path: tuple[Bytes32, ...]
 
 

@@ -10,17 +10,17 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from evidence.checks.inspection import Inspection, disproved
+from evidence.checks.inspection import EARLIER, Inspection
+from evidence.checks.pictures import LIMITS
 from evidence.checks.probability import Calibrations
 from evidence.facts import LANGUAGES, CaseFacts, MadeWithFacts, MatchFacts
-from evidence.verdict import Check, not_checked, passed
+from evidence.verdict import Check, failed, not_checked, passed
 from exhibit import __version__
 from exhibit.calibration import Calibration
-from exhibit.decode import Limits, decode
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.decode import decode
+from exhibit.errors import ExhibitError
 from exhibit.types import Matrix, Verification
 
-LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 MOST_DRAWN = 60
 """So many matches are drawn once more."""
 BLOCK, UNLIKE = 16, 6.0
@@ -51,11 +51,11 @@ def check_remade(
     sheets = [file.path for file in inspection.manifest.files if is_sheet(file.path)]
     drawn = [match for match in facts.matches if match.drawings]
     if drawn:
-        yield _told("drawings", makers, lambda made: _check_drawings(inspection, facts, drawn, made))
+        yield _told("drawings", facts, makers, lambda *made: _check_drawings(inspection, facts, drawn, *made))
     if sheets:
-        yield _told("sheet", makers, lambda _: _check_sheets(inspection, facts, sheets))
+        yield _told("sheet", facts, makers, lambda _, tools: _check_sheets(inspection, facts, sheets, tools))
     if facts.matches:
-        yield _told("words", makers, lambda made: _check_words(facts, calibrations, made))
+        yield _told("words", facts, makers, lambda made, _: _check_words(facts, calibrations, made))
 
 
 def is_sheet(path: str) -> bool:
@@ -63,45 +63,46 @@ def is_sheet(path: str) -> bool:
     return PurePosixPath(path).match("data/*.pdf")
 
 
-def _told(name: str, makers: Makers | None, look: Callable[[Makers], Check]) -> Check:
+def _told(name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Makers, MadeWithFacts], Check]) -> Check:
+    if makers is None or facts.made_with is None:
+        return not_checked(name, BY_COMMAND if makers is None else EARLIER)
     try:
-        return not_checked(name, BY_COMMAND) if makers is None else look(makers)
+        return look(makers, facts.made_with)
     except (ExhibitError, ArithmeticError, ValueError) as error:
         said = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
         return not_checked(name, f"It couldn't be made again. {said}")
 
 
-def _check_drawings(inspection: Inspection, facts: CaseFacts, drawn: Sequence[MatchFacts], makers: Makers) -> Check:
+def _check_drawings(
+    inspection: Inspection, facts: CaseFacts, drawn: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
+) -> Check:
     registered = {picture.digest: picture.file for picture in facts.work.pictures}
     seen = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
     count, others = 0, []
     for match in drawn[:MOST_DRAWN]:
         transform = match.verification.transform
         if transform is None:
-            return disproved(facts, "drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
-        found, work = (_bytes(inspection, path) for path in (seen[match.picture], registered[match.work_picture]))
+            return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
+        found, work = (
+            inspection.sealed_bytes(path, LIMITS.max_bytes)
+            for path in (seen[match.picture], registered[match.work_picture])
+        )
         made = makers.draw(found, work, [transform, *match.verification.further])
         for role, path in match.drawings.items():
             count += 1
-            unlike = _unlike(_bytes(inspection, path), made(role, PurePosixPath(path).suffix))
+            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), made(role, PurePosixPath(path).suffix))
             if unlike <= UNLIKE:
                 continue
             problem = f"{path} isn't what the pictures and the alignment give: a part differs by {unlike:.0f} levels."
-            if role not in SENSITIVE or _same_tools(facts):
-                return disproved(facts, "drawings", problem)
+            if role not in SENSITIVE or _same_tools(tools):
+                return failed("drawings", problem)
             others.append(path)
     if others:
-        return not_checked("drawings", f"{others[0]} is drawn otherwise here. {_other_tools(facts.made_with)}")
+        return not_checked("drawings", f"{others[0]} is drawn otherwise here. {_other_tools(tools)}")
     if len(drawn) > MOST_DRAWN:
         words = f"The drawings of the first {MOST_DRAWN} matches are what their pictures give; the others weren't made."
         return not_checked("drawings", words)
     return passed("drawings", f"{count} drawings, made again from the pictures and their alignments, look the same.")
-
-
-def _bytes(inspection: Inspection, path: str) -> bytes:
-    if not inspection.sealed(path):
-        raise NotFoundError(f"{path} isn't in this copy as it was sealed.")
-    return inspection.read(path, LIMITS.max_bytes)
 
 
 def _unlike(sealed: bytes, made: bytes) -> float:
@@ -130,7 +131,7 @@ class _Sealed(Mapping[str, bytes]):
     def __getitem__(self, path: str) -> bytes:
         if path not in self._paths:
             raise KeyError(path)
-        return _bytes(self._inspection, path)
+        return self._inspection.sealed_bytes(path, LIMITS.max_bytes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
@@ -139,7 +140,7 @@ class _Sealed(Mapping[str, bytes]):
         return len(self._paths)
 
 
-def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str]) -> Check:
+def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
     if find_spec("typst") is None:
         return not_checked("sheet", "It couldn't be typeset again: typst isn't installed.")
     from evidence.documents import DEPOSIT_PARTY, render_deposit_record, render_exhibit_sheet  # noqa: PLC0415 - as above
@@ -149,15 +150,14 @@ def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str
     paths = {f"data/{stem}{end}.pdf": language for language, end in _endings(facts.language)}
     for path in sheets:
         if path not in paths:
-            return disproved(facts, "sheet", f"{path} isn't a document that follows from such facts.")
-        zone = facts.made_with.time_zone if facts.made_with else "UTC"
-        made = render(facts, _Sealed(inspection), paths[path], time_zone=zone)
-        if made == _bytes(inspection, path):
+            return failed("sheet", f"{path} isn't a document that follows from such facts.")
+        made = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
+        if made == inspection.sealed_bytes(path, LIMITS.max_bytes):
             continue
-        if not _same_tools(facts):
+        if not _same_tools(tools):
             words = f"{path} is typeset otherwise here, or says something else."
-            return not_checked("sheet", f"{words} {_other_tools(facts.made_with)}")
-        return disproved(facts, "sheet", f"{path} isn't what the facts and the sealed files give.")
+            return not_checked("sheet", f"{words} {_other_tools(tools)}")
+        return failed("sheet", f"{path} isn't what the facts and the sealed files give.")
     return passed("sheet", f"Typeset again from the facts: every page is the same ({len(sheets)} PDF).")
 
 
@@ -165,15 +165,13 @@ def _endings(first: str) -> Iterator[tuple[str, str]]:
     return ((language, "" if language == first else f".{language}") for language in LANGUAGES)
 
 
-def _same_tools(facts: CaseFacts) -> bool:
+def _same_tools(tools: MadeWithFacts) -> bool:
     from evidence.documents.made_with import made_with  # noqa: PLC0415 - loads typst
 
-    return facts.made_with is not None and facts.made_with == made_with(facts.made_with.time_zone)
+    return tools == made_with(tools.time_zone)
 
 
-def _other_tools(tools: MadeWithFacts | None) -> str:
-    if tools is None:
-        return "The facts don't state what made it, as those of earlier versions don't."
+def _other_tools(tools: MadeWithFacts) -> str:
     named = ", ".join(f"{name} {version}" for name, version in tools.versions)
     return f"It states other tools than those here: {named}, documents {tools.documents.hex[:12]}; ask one with these."
 
@@ -184,7 +182,7 @@ def _check_words(facts: CaseFacts, calibrations: Calibrations, makers: Makers) -
         if isinstance(calibration, Check):
             return not_checked("words", f"The words of match {match.number} rest on a calibration that isn't here.")
         if match.words != makers.words(match.verification, calibration):
-            if facts.made_with is not None and facts.software.version != __version__:
+            if facts.software.version != __version__:
                 return not_checked("words", f"Match {match.number} is told in other words than by this version.")
-            return disproved(facts, "words", f"The words of match {match.number} don't follow from its figures.")
+            return failed("words", f"The words of match {match.number} don't follow from its figures.")
     return passed("words", f"The sentences of {len(facts.matches)} matches follow from their figures.")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
-from evidence.grades import ALWAYS, GRADES
+from evidence.grades import ALWAYS, BY_NAME, GRADES
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
 from evidence.trust import Trust, load_trust
@@ -20,7 +20,7 @@ VERSION = 5
 """Of what the page checks; counts up when a check changes."""
 PARTS = (
     "bytes", "container", "ed25519", "log", "blocks", "ledgers", "der", "chains", "stamps", "pictures", "contents",
-    "proofs", "renewals", "signers", "captures", "order", "case", "verdict", "show",
+    "proofs", "renewals", "signers", "inflate", "captures", "order", "case", "verdict", "show",
 )  # fmt: skip
 _FOLDER = files(__package__)
 
@@ -46,7 +46,9 @@ def page(trust: Trust | None = None) -> bytes:
         style=_read("style.css"),
         script="(() => {\n'use strict';\n" + "\n".join(_read(f"parts/{name}.js") for name in PARTS) + "\n})();\n",
         data={
-            "grades": _embedded({"always": sorted(ALWAYS), "grades": {n: asdict(row) for n, row in GRADES.items()}}),
+            "grades": _embedded(
+                {"always": sorted(ALWAYS), "named": [*BY_NAME], "grades": {n: asdict(row) for n, row in GRADES.items()}}
+            ),
             "schemas": _embedded(schemas()),
             "tools": _embedded({name: sorted(known) for name, known in KNOWN_TOOLS.items()}),
             "trust": _embedded(json.loads(pinned.to_json())),

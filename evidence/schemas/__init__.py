@@ -25,6 +25,7 @@ from evidence.renewals import RenewalRecord
 from evidence.trust import TRUST_FORMAT, Trust
 from exhibit.calibration import CALIBRATION_FORMAT
 from exhibit.digests import Digest
+from exhibit.types import Count, Number
 
 FOLDER = Path(__file__).parent
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -33,6 +34,8 @@ _SCALARS: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
     int: {"type": "integer"},
+    Count: {"type": "integer", "minimum": 0},
+    Number: {"type": "integer", "minimum": 1},
     float: {"type": "number"},
     bytes: {"type": "string", "pattern": "^([0-9a-f]{2})*$"},
     Digest: {"type": "string", "pattern": "^[0-9a-f]{64}$"},

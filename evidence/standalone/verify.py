@@ -259,7 +259,7 @@ def manifest_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
     file = '{"media_type":T,"path":T,"role":T,"sha256":D,"sha512":H,"size":N,"stand_in":(?:T|null)}'
     model = '{"digest":(?:D|null),"name":T,"version":T}'
     form = f'{{"files":[{file}(?:,{file})*],"format":"exhibit-bundle/1","key":{{"algorithm":"Ed25519","holder":T,'
-    form += '"public":D},"matter":{"bundle":-?N,"case":T,"owner":T},"sealed_at":M,"software":{"models":'
+    form += '"public":D},"matter":{"bundle":(?!0)N,"case":T,"owner":T},"sealed_at":M,"software":{"models":'
     form += f'[(?:{model}(?:,{model})*)?],"name":T,"pipeline":T,"version":T}}}}'
     return load_canonical(bundle, MANIFEST, form)
 
@@ -270,9 +270,12 @@ def check_manifest(bundle: Folder, found: Found) -> str:
     listed = [entry["path"] for entry in files]
     holds = listed == sorted(set(listed)) and FACTS in listed and all(one.startswith("data/") for one in listed)
     need(holds and MANIFEST not in listed, "the manifest's list isn't sorted, or isn't of files under data/")
-    need(withheld <= set(listed) - {FACTS}, "the list of withheld files names files that can't be withheld")
+    allowed = set(listed) - {FACTS, *found}
+    need(withheld <= allowed, "the list of withheld files names files that are there, or that can't be withheld")
+    stand_ins = {one["path"] for one in files if (one["role"], one["stand_in"]) == ("stand-in", None)}
+    need({one["stand_in"] for one in files} <= {None, *stand_ins}, "a stand-in isn't listed as one")
     for entry in files:
-        if entry["path"] in found or entry["path"] not in withheld:
+        if entry["path"] not in withheld:
             stated = (entry["size"], entry["sha256"], entry["sha512"])
             need(found.get(entry["path"]) == stated, f"{entry['path']} isn't the file that was sealed")
     extra = {name for name in found if name.startswith("data/")} - {MANIFEST, *listed}
@@ -284,7 +287,9 @@ def check_manifest(bundle: Folder, found: Found) -> str:
 def withheld_from(bundle: Folder) -> set[str]:
     """Sealed files that this copy of the bundle says it doesn't hold."""
     form = '{"files":[(?:T(?:,T)*)?],"reason":T}'
-    return set(load_canonical(bundle, WITHHELD, form)["files"]) if WITHHELD in bundle.names else set()
+    files = load_canonical(bundle, WITHHELD, form)["files"] if WITHHELD in bundle.names else []
+    need(len(set(files)) == len(files), f"{WITHHELD} names a file twice")
+    return set(files)
 
 
 def entry_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON

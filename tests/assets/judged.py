@@ -63,7 +63,7 @@ def _all(*lies: Lie) -> Lie:
     return lie
 
 
-def _recorded(
+def answered(
     *bodies: tuple[str, bytes], head: str = "", moved: timedelta = timedelta(), peer: str = "203.0.113.9"
 ) -> Lie:
     """The record holds these answers instead."""
@@ -157,7 +157,7 @@ def _record_left_out(facts: Facts, files: Files) -> None:
 
 def _bomb(facts: Facts, files: Files) -> None:
     packed = gzip.compress(bytes(80 << 20), 9)
-    _recorded(("/", PAGE), ("/field.jpg", packed), head="Content-Encoding: gzip\r\n")(facts, files)
+    answered(("/", PAGE), ("/field.jpg", packed), head="Content-Encoding: gzip\r\n")(facts, files)
 
 
 def _as_before(facts: Facts, files: Files) -> None:
@@ -232,7 +232,7 @@ def _archive(change: Callable[[dict[str, bytes]], object]) -> Lie:
 def _other_archive(facts: Facts, files: Files) -> None:
     """The web archive is sound and holds another page."""
     kept = dict(files)
-    _recorded(("/", b"<p>Ours."), ("/field.jpg", files[IMAGE]))(facts, kept)
+    answered(("/", b"<p>Ours."), ("/field.jpg", files[IMAGE]))(facts, kept)
     started = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
     page = WaczPage("https://copies.example/", "A field", started)
     files[WACZ] = write_wacz(kept[EXCHANGE], page, facts["software"]["version"])
@@ -250,19 +250,19 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     ),
     "a record with words behind it": (_file(EXCHANGE, lambda data: data + b"and more"), {CAPTURE: FAILED}),
     "a record of other bytes for the image": (
-        _recorded(("/", PAGE), ("/field.jpg", encoded(textured(9), "JPEG"))), {CAPTURE: FAILED}
+        answered(("/", PAGE), ("/field.jpg", encoded(textured(9), "JPEG"))), {CAPTURE: FAILED}
     ),
     "a record of the image at another address": (
-        lambda facts, files: _recorded(("/", PAGE), ("/other.jpg", files[IMAGE]))(facts, files), {CAPTURE: FAILED}
+        lambda facts, files: answered(("/", PAGE), ("/other.jpg", files[IMAGE]))(facts, files), {CAPTURE: FAILED}
     ),
     "a record of another page": (
-        lambda facts, files: _recorded(("/", b"<p>Ours."), ("/field.jpg", files[IMAGE]))(facts, files),
+        lambda facts, files: answered(("/", b"<p>Ours."), ("/field.jpg", files[IMAGE]))(facts, files),
         {CAPTURE: FAILED},
     ),
-    "a record of a week before": (_recorded(moved=timedelta(days=-7)), {CAPTURE: FAILED}),
-    "a record of another server": (_recorded(peer="198.51.100.7"), {CAPTURE: FAILED}),
+    "a record of a week before": (answered(moved=timedelta(days=-7)), {CAPTURE: FAILED}),
+    "a record of another server": (answered(peer="198.51.100.7"), {CAPTURE: FAILED}),
     "an exchange more than is told": (
-        lambda facts, files: _recorded(("/", PAGE), ("/field.jpg", files[IMAGE]), ("/sorry", b"We copied it."))(
+        lambda facts, files: answered(("/", PAGE), ("/field.jpg", files[IMAGE]), ("/sorry", b"We copied it."))(
             facts, files
         ),
         {CAPTURE: FAILED},

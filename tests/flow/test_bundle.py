@@ -259,7 +259,8 @@ class TestTheCommand:
         assert (plain["outcome"], plain["exit_code"], plain["seal"]) == ("complete", 0, scene.sealed.seal.hex)
         assert {check["name"] for check in plain["checks"] if check["state"] != "passed"} == NOT_MADE
         grades = {grade["name"]: (grade["state"], grade["by"]) for grade in plain["grades"]}
-        assert list(grades) == ["bytes", "owner", "capture", "match", "log", "time"]
+        assert list(grades) == ["bytes", "owner", "capture", "match", "log", "time", "sheet"]
+        assert [grade["required"] for grade in plain["grades"]] == [True] * 6 + [False]
         assert grades["owner"] == ("passed", "the pinned key of Ann's Pictures")
         assert grades["time"][0] == "passed"
         assert set(grades["time"][1].split(", ")) == {"Test authority", "Test chain", "Test ledger"}

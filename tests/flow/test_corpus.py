@@ -20,6 +20,8 @@ from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.changes import Files
 from tests.assets.corpus import TRUST, base, cases, laid
 from tests.assets.corpus.json_texts import TEXTS
+from tests.assets.corpus.pictures import UNREAD, showing
+from tests.assets.tampering import packed
 from tests.flow.test_verify_page import Page
 from tools.verify_outside import check
 
@@ -124,6 +126,18 @@ def test_the_page_in_a_browser_answers_alike(told: dict[str, Told], places: dict
             if (outcome, states) != (told[name][0], expected):
                 wrong[name] = sorted({(told[name][0], outcome), *_difference(expected, states)})
     assert wrong == {}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_the_page_passes_no_picture_that_browsers_do_not_read(tmp_path: Path) -> None:
+    with running_tab(tmp_path / "profile") as tab:
+        page = Page(tab, load_trust(TRUST), tmp_path)
+        for name, make in UNREAD.items():
+            path = packed(tmp_path / "b.zip", showing(make)(base()))
+            _, states = page.check(path)
+            assert states["match:01"] == "not checked", name
+            assert (states["pictures"] == "passed") is name.startswith(("JPEG", "PNG")), name
+            assert "read" in page.tab.ask("document.querySelector('[data-check=\"match:01\"]').textContent"), name
 
 
 def _difference(one: dict[str, str], other: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -276,7 +276,7 @@ def _opening(facts: CaseFacts) -> CaseFacts:
         (_opening, "registration"),
         (_title, "registration"),
         (_share, "match:01"),
-        (_size, "match:01"),
+        (_size, "pictures"),
     ],
 )
 def test_an_owner_who_seals_an_untruth_is_found_out(
@@ -357,7 +357,7 @@ def test_what_a_list_does_not_ask_for_is_said_to_be_not_shown(scene: Scene, tmp_
     grades = {grade.name: grade.state for grade in verdict.grades}
     assert (grades["match"], grades["capture"]) == (State.NOT_CHECKED, State.PASSED)
     asked = verify(sealed.write(tmp_path / "b.zip"), replace(scene.trust, requires=Requirements(1, ("capture",))))
-    assert [grade.name for grade in asked.grades if not grade.required] == ["match"]
+    assert [grade.name for grade in asked.grades if not grade.required] == ["match", "sheet"]
 
 
 def test_a_witness_of_an_earlier_checkpoint_says_nothing_of_the_whole(scene: Scene, tmp_path: Path) -> None:

@@ -184,6 +184,7 @@ function checkSchema(value, format, what) {
   const checkScalar = (item, schema, where) => {
     const kind = schema.type === "integer" ? Number.isSafeInteger(item) : typeof item === schema.type;
     if (!kind) wrong(where, { string: "text", boolean: "true or false", integer: "a whole number", number: "a number" }[schema.type]);
+    if (item < schema.minimum) wrong(where, `at least ${schema.minimum}`);
     if (schema.pattern && !(new RegExp(schema.pattern).test(item) && (!schema.pattern.endsWith("Z$") || isMoment(item)))) wrong(where, "written in its one form");
   };
   check(value, whole, what);

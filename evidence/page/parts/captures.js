@@ -15,10 +15,7 @@ const SHOWN = { screenshot: "what screenshots show", "screenshot-boxed": "what s
 const DECLARED_BY_OWNER = "what the owner declares of the work and of itself";
 const STATED = ["what captures say in sentences and of names in certificates, clocks and software", "hash distances, counts of details, displacements and decisions of matches", "words around pictures, parties, licences, decisions and the list of witnesses"];
 const BY_COMMAND = "A page in a browser doesn't make it again; `exhibit verify` does it.";
-const EARLIER = "Its facts don't state what it was made with, as those of earlier versions, so this doesn't count as failed.";
-
-/** A failed check; or, in a bundle of an earlier version, which wasn't made to be held against this, none. */
-const disproved = (facts, name, problem) => (facts.made_with ? failed(name, problem) : notChecked(name, `${problem} ${EARLIER}`));
+const EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this.";
 
 const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 const digestOf = async (bytes) => hex(await sha256(bytes));
@@ -35,22 +32,21 @@ async function checkCaptures(inspection, facts) {
       const name = `${two(sighting.number)}-${place + 1}`;
       if (checks.filter((one) => one.name.startsWith("capture:")).length >= MOST_CAPTURES) checks.push(notChecked(`capture:${name}`, `Only the first ${MOST_CAPTURES} captures are looked at.`));
       else if (!stated.files.length) checks.push(notChecked(`capture:${name}`, "Nothing was kept of this visit."));
-      else checks.push(...(await captureChecks(inspection, facts, sighting, stated, name)));
+      else if (!facts.made_with) checks.push(notChecked(`capture:${name}`, EARLIER));
+      else checks.push(...(await captureChecks(inspection, sighting, stated, name)));
     }
   return checks;
 }
 
-async function captureChecks(inspection, facts, sighting, stated, name) {
-  const [own, archive] = [`capture:${name}`, `wacz:${name}`];
-  let files = null;
-  const more = () => (files?.wacz ? [notChecked(archive, BY_COMMAND)] : []);
+async function captureChecks(inspection, sighting, stated, name) {
+  let [files, check] = [{}, null];
   try {
     files = filesByRole(inspection, sighting, stated);
-    return [passed(own, await captureAgrees({ inspection, sighting, stated, files })), ...more()];
+    check = passed(`capture:${name}`, await captureAgrees({ inspection, sighting, stated, files }));
   } catch (error) {
-    if (error instanceof Unchecked) return [notChecked(own, error.message), ...more()];
-    return [disproved(facts, own, error instanceof Broken ? error.message : "A file can't be read."), ...more()];
+    check = checkOf(`capture:${name}`, error);
   }
+  return [check, ...(files.wacz ? [notChecked(`wacz:${name}`, BY_COMMAND)] : [])];
 }
 
 /** The files of a capture, one of a role, in one folder of the sighting. */
@@ -221,7 +217,7 @@ async function bodyOf({ status, header }, packed) {
   if (header("transfer-encoding").toLowerCase().includes("chunked")) body = unchunked(packed);
   else if (/^\d+$/.test(header("content-length"))) body = packed.subarray(0, Number(header("content-length")));
   for (const coding of header("content-encoding").toLowerCase().replaceAll(" ", "").split(",").reverse())
-    if (body && ["gzip", "x-gzip", "deflate"].includes(coding)) body = await unpackBody(body, coding);
+    if (body && ["gzip", "x-gzip", "deflate"].includes(coding)) body = unpackBody(body, coding);
   return body;
 }
 
@@ -238,21 +234,21 @@ function unchunked(body) {
   }
 }
 
-async function unpackBody(body, coding) {
-  const zlib = (body[0] & 15) === 8 && ((body[0] << 8) | body[1]) % 31 === 0;
-  const kind = coding === "deflate" ? (zlib ? "deflate" : "deflate-raw") : "gzip";
+/** A body unpacked by gzip (all members) or deflate, as far as it goes, or null where it can't be; what stands behind is ignored. */
+function unpackBody(body, coding) {
   const parts = [];
-  let size = 0;
+  let left = MAX_BODY;
   try {
-    const reader = new Blob([body]).stream().pipeThrough(new DecompressionStream(kind)).getReader();
-    for (let piece = await reader.read(); !piece.done && size <= MAX_BODY; piece = await reader.read()) {
-      parts.push(piece.value);
-      size += piece.value.length;
+    for (let at = 0; !parts.length || (coding !== "deflate" && body[at] === 0x1f && body[at + 1] === 0x8b); ) {
+      const one = coding === "deflate" ? inflateZlib(body, left) : inflateGzip(body, at, left);
+      parts.push(one.bytes);
+      left -= one.bytes.length;
+      at = one.end;
     }
   } catch {
-    if (!size) return null; // bytes behind the end are ignored, what isn't packed so can't be read
+    return null;
   }
-  return size > MAX_BODY ? null : concat(...parts);
+  return concat(...parts);
 }
 
 /** An address as two programs may both have written it: host in small letters, dots resolved, escapes undone. */

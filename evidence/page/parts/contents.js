@@ -58,7 +58,10 @@ class Inspection {
     checkManifest(this.manifest);
     this.seal = this.measured.get(MANIFEST).sha256;
     this.listed = new Map(this.manifest.files.map((file) => [file.path, file]));
-    if (this.measured.has("proofs/withheld.json")) this.withheld = new Set((await this.readJson("proofs/withheld.json", "withheld")).files);
+    if (!this.measured.has("proofs/withheld.json")) return;
+    const { files } = await this.readJson("proofs/withheld.json", "withheld");
+    this.withheld = new Set(files);
+    if (this.withheld.size < files.length) throw new Broken("proofs/withheld.json names a file twice.");
   }
 
   has(name) {
@@ -92,9 +95,10 @@ function checkManifest(manifest) {
   const sorted = [...paths].sort();
   if (paths.some((path, place) => path !== sorted[place] || !path.startsWith("data/"))) throw new Broken("The manifest's files aren't sorted, or lie outside of data/.");
   if (!paths.includes(FACTS)) throw new Broken(`The manifest doesn't list ${FACTS}.`);
-  if (manifest.files.some((file) => stated(file.stand_in) && !paths.includes(file.stand_in))) throw new Broken("The manifest names a stand-in that it doesn't list.");
+  const standIns = manifest.files.filter((file) => file.role === "stand-in" && file.stand_in === null).map((file) => file.path);
+  if (manifest.files.some((file) => ![null, ...standIns].includes(file.stand_in))) throw new Broken("The manifest names a stand-in that it doesn't list as one.");
   if (manifest.key.algorithm !== "Ed25519" || manifest.key.public.length !== 64) throw new Broken("the sealing key isn't an Ed25519 key");
-  if (manifest.files.some((file) => file.size < 0 || file.sha512.length !== 128)) throw new Broken("The manifest states a size or a digest that can't be.");
+  if (manifest.files.some((file) => file.sha512.length !== 128)) throw new Broken("The manifest states a digest that can't be.");
 }
 
 /** `files`, one `file:` each, `bag` and `tools`. */
@@ -108,8 +112,8 @@ function checkListing({ manifest, bundle, withheld, large }) {
   const extra = bundle.names.filter((name) => (name.startsWith("data/") ? !listed.has(name) : !name.startsWith("proofs/") && !allowed.has(name)));
   const wanted = [...[...listed].filter((name) => !withheld.has(name)), ...allowed, ...ALWAYS];
   const missing = wanted.filter((name) => !bundle.names.includes(name)).sort();
-  if (withheld.has(FACTS) || withheld.has(MANIFEST) || [...withheld].some((name) => !listed.has(name)))
-    return failed("files", "The list of withheld files names files that can't be withheld.");
+  if ([...withheld].some((name) => [FACTS, MANIFEST, ...bundle.names].includes(name) || !listed.has(name)))
+    return failed("files", "The list of withheld files names files that are there, or that can't be withheld.");
   if (extra.length || missing.length) {
     const words = [extra.length ? `${extra.length} extra (${some(extra)})` : "", missing.length ? `${missing.length} missing (${some(missing)})` : ""];
     return failed("files", `The bundle doesn't hold the files it should: ${words.filter(Boolean).join(", ")}.`);
@@ -136,8 +140,10 @@ function checkFile({ measured, withheld, broken, large }, file) {
 }
 
 /** The bag's own files (RFC 8493), which follow from everything else. */
-async function bagFiles({ manifest, manifestBytes, withheld, measured, bundle }) {
-  const present = manifest.files.filter((file) => !withheld.has(file.path));
+async function bagFiles(inspection) {
+  const { manifest, manifestBytes, measured, bundle } = inspection;
+  const leftOut = inspection.leftOut();
+  const present = manifest.files.filter((file) => !leftOut.includes(file.path));
   const own = { path: MANIFEST, size: manifestBytes.length, sha256: hex(await sha256(manifestBytes)), sha512: hex(await digest("SHA-512", manifestBytes)) };
   const all = [own, ...present].sort((one, other) => (one.path < other.path ? -1 : 1));
   const lines = (pairs) => utf8(pairs.map(([value, path]) => `${value}  ${path}\n`).join(""));

@@ -1,6 +1,8 @@
 /* The order of times, and whether heads of one log contradict each other. */
 
 const SLACK = 60 * 60 * 1000;
+const STATED_SINCE = "2026-11-22";
+const OLDER = "It is of an earlier version: captures, drawings and the sheet weren't made to be held against the rest.";
 const [LOG, CLOCK, DECLARATION] = ["log", "operator's clock", "declaration"];
 const statedTime = (of, time, restsOn) => ({ of, time: new Date(time), rests_on: restsOn });
 const inWords = (one) => `${one.of} ${moment(one.time)} by the ${one.rests_on}`;
@@ -29,6 +31,16 @@ function orderCheck({ manifest }, facts, seal, witnesses) {
   const declared = facts ? [["first publication", facts.work.first_publication], ["creation", facts.work.created]] : [];
   const texts = declared.filter(([, text]) => text).map(([of, time]) => ({ of, time, rests_on: DECLARATION }));
   return [passed("order", `No time contradicts another by more than an hour: ${told}.`), [...given, ...all, ...texts]];
+}
+
+/** `version`, where the facts don't state what they were made with: whether the bundle is older than those that do. */
+function versionChecks({ manifest }, facts, witnessed) {
+  if (!facts || facts.made_with) return [];
+  const lacks = `The facts lack what those since ${STATED_SINCE} state: what drawings and documents were made with`;
+  if (manifest.sealed_at >= STATED_SINCE) return [failed("version", `${lacks}.`)];
+  const { time } = witnessed.find((check) => check.name === "time");
+  if (!time || time >= new Date(STATED_SINCE)) return [notChecked("version", `${lacks}; and no pinned witness shows that it is older.`)];
+  return [passed("version", OLDER)];
 }
 
 /** Every time that the facts state, all of which lie before the seal. */

@@ -7,6 +7,11 @@ const LONG_SIDE = 192;
 const WINDOW = 12;
 const MAX_FRAMES = 32;
 
+const FORMATS = { JPEG: /^\xff\xd8\xff/, PNG: /^\x89PNG\r\n\x1a\n/, WEBP: /^RIFF....WEBP/s, GIF: /^GIF8[79]a/, BMP: /^BM/, TIFF: /^(II|MM)/, ICO: /^\0\0\x01\0/, AVIF: /^....ftyp/s };
+
+/** The format of a picture by its first bytes; nothing for what is none. */
+const formatOf = (bytes) => Object.keys(FORMATS).find((name) => FORMATS[name].test(String.fromCharCode(...bytes.subarray(0, 16))));
+
 /** Width and height by a picture's header alone, so that nothing huge is decoded; null for what isn't known here. */
 function headerSize(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -49,7 +54,7 @@ async function decodePicture(bytes) {
   try {
     bitmap = await createImageBitmap(new Blob([still]), { colorSpaceConversion: "none" });
   } catch {
-    throw new Unchecked("This browser can't decode the picture.");
+    throw new Unchecked("This browser can't read the picture.");
   }
   const first = drawn(bitmap, bitmap.width, bitmap.height, orientation);
   bitmap.close();
@@ -182,7 +187,7 @@ const move = (m, x, y, z = 1) => [m[0] * x + m[1] * y + m[2] * z, m[3] * x + m[4
 
 function inverted(m) {
   const d = determinant(m);
-  if (!Number.isFinite(d) || Math.abs(d) < 1e-300) throw new Unchecked("The alignment can't be applied.");
+  if (!Number.isFinite(d) || Math.abs(d) < 1e-300) throw new Broken("The alignment can't be applied.");
   return [
     m[4] * m[8] - m[5] * m[7], m[2] * m[7] - m[1] * m[8], m[1] * m[5] - m[2] * m[4],
     m[5] * m[6] - m[3] * m[8], m[0] * m[8] - m[2] * m[6], m[2] * m[3] - m[0] * m[5],
@@ -200,7 +205,7 @@ function rescale([width, height], [newWidth, newHeight]) {
 function oriented(matrix, [width, height]) {
   const largest = Math.max(...matrix.map(Math.abs));
   const scaled = matrix.map((value) => value / largest);
-  if (!scaled.every(Number.isFinite) || Math.abs(determinant(scaled)) < 1e-18) throw new Unchecked("The alignment can't be applied.");
+  if (!scaled.every(Number.isFinite) || Math.abs(determinant(scaled)) < 1e-18) throw new Broken("The alignment can't be applied.");
   const depth = move(scaled, (width - 1) / 2, (height - 1) / 2)[2];
   return depth >= 0 ? scaled : scaled.map((value) => -value);
 }

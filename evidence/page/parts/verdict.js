@@ -1,7 +1,7 @@
 /* All checks of a bundle in their order, and what follows from them. */
 
-/** Grade by grade `{needed, beside, by}`, from evidence/grades.py; and those that always count. */
-const { grades: GRADES, always: ALWAYS_ASKED } = JSON.parse(document.getElementById("grades").textContent);
+/** Grade by grade `{needed, beside, by}`, from evidence/grades.py; those that always count, and those that count where a list names them. */
+const { grades: GRADES, always: ALWAYS_ASKED, named: BY_NAME } = JSON.parse(document.getElementById("grades").textContent);
 const OUTCOMES = { complete: 0, failed: 1, incomplete: 4 };
 
 /** Every check of a bundle: `{checks, seal, withheld, inspection, facts, times, views}`. */
@@ -21,9 +21,10 @@ async function checkBundle(bundle, trust, progress) {
   const witnessed = await checkWitnesses(inspection, facts, isLogged(log));
   const seal = isLogged(log) ? { ...(await inspection.readJson(ENTRY, "entry")), ...(await sealPlace(inspection)) } : null;
   const [order, times] = orderCheck(inspection, facts, seal, witnessed.pairs);
+  const version = versionChecks(inspection, facts, witnessed.checks);
   const views = await viewsOf(inspection, facts, seal);
   const heads = splitViews(views).slice(0, 1).map(({ sentence }) => failed("heads", sentence));
-  checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, order, ...heads, ...(await checkSigners(inspection, witnessed.logged)));
+  checks.push(check, ...(await checkSignature(inspection)), ...log, ...(await checkRenewals(inspection)), ...witnessed.checks, order, ...version, ...heads, ...(await checkSigners(inspection, witnessed.logged)));
   const sound = facts && check.state === "passed" ? facts : null;
   if (sound) checks.push(...(await checkCase(inspection, sound, progress)));
   return { checks: [await checkContainer(inspection, checks), ...checks], seal: inspection.seal, withheld: inspection.leftOut(), inspection, facts: sound, times, views };
@@ -37,14 +38,14 @@ async function sealPlace(inspection) {
 
 /** The grades that a bundle has anything of, or that are asked for: `{name, state, by, required}`. */
 function gradesOf(checks, asked) {
-  const among = (check, names) => names.includes(check.name) || (check.name.includes(":") && names.includes(`${check.name.split(":")[0]}:`));
+  const among = (check, names) => names.includes(check.name) || names.includes(`${check.name}?`) || (check.name.includes(":") && names.includes(`${check.name.split(":")[0]}:`));
   const found = [];
   for (const [name, { needed, beside, by }] of Object.entries(GRADES)) {
     const mine = checks.filter((check) => among(check, needed));
     const all = [...mine, ...checks.filter((check) => among(check, beside))];
-    const required = asked ? ALWAYS_ASKED.includes(name) || asked.includes(name) : true;
+    const required = asked ? ALWAYS_ASKED.includes(name) || asked.includes(name) : !BY_NAME.includes(name);
     if (!mine.length && !ALWAYS_ASKED.includes(name) && !(asked && required)) continue;
-    const whole = mine.length && needed.every((one) => one.endsWith(":") || mine.some((check) => check.name === one));
+    const whole = mine.length && needed.every((one) => /[:?]$/.test(one) || mine.some((check) => check.name === one));
     const good = whole && mine.every((check) => check.state !== "not checked");
     const outcome = all.some((check) => check.state === "failed") ? "failed" : good ? "passed" : "not checked";
     const who = [...new Set(all.map((check) => check.by).filter(Boolean))].join(", ");
@@ -72,9 +73,10 @@ function verdictOf(checks, withheld, trust, times) {
   const container = checks.find((check) => check.name === "container");
   const changed = container?.sentence.startsWith("container changed") ? " Container changed, evidence intact." : "";
   const labels = development.length ? ` It rests on witnesses for development, which have no legal weight: ${development.join("; ")}.` : "";
+  const { sentence: earlier } = checks.find((check) => check.name === "version" && check.state === "passed") || {};
   const count = withheld.length;
   const held = count ? ` ${count > 1 ? `${count} sealed files are` : "1 sealed file is"} withheld from this copy.` : "";
-  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + held + changed + labels, existed, withheld, development, grades };
+  return { outcome, exitCode: OUTCOMES[outcome], sentence: sentences[outcome] + (earlier ? ` ${earlier}` : "") + held + changed + labels, existed, withheld, development, grades };
 }
 
 /** A trust list, read as strictly as a bundle; throws Broken. */

@@ -3,6 +3,8 @@
 # ruff: noqa: E501, FBT003 - a table, a kind a line; values of JSON
 # fmt: off
 
+import gzip
+import zlib
 
 from tests.assets.bundles import CAPTURED, empty_pdf
 from tests.assets.corpus.deceit import Invention
@@ -21,16 +23,17 @@ from tests.assets.corpus.inventing import (
     inside,
     kept,
     moved,
+    served,
     twice,
 )
 from tests.assets.resealing import FACTS
 
 MATCHES: Kinds = {
     "a transform that is no matrix": (fact(V + "transform", [[1, 0], [0, 1]]), "facts"),
-    "a transform of zeros": (fact(V + "transform", [[0, 0, 0]] * 3), ""),
-    "a transform that shrinks all to a point": (fact(V + "transform.0", [0, 0, 5]), ""),
+    "a transform of zeros": (fact(V + "transform", [[0, 0, 0]] * 3), "match:01"),
+    "a transform that shrinks all to a point": (fact(V + "transform.0", [0, 0, 5]), "match:01"),
     "a transform with a vanishing line": (fact(V + "transform.2", [1, 1, -40]), "match:01"),
-    "a transform beyond all": (fact(V + "transform.0.2", 1e15), ""),
+    "a transform beyond all": (fact(V + "transform.0.2", 1e15), "match:01"),
     "a transform moved by ten pixels": (fact(V + "transform.0.2", 168.5), "match:01"),
     "a transform of text": (fact(V + "transform.0.0", "-2"), "facts"),
     "a mirrored picture that isn't told": (fact(V + "mirrored", False), "match:01"),
@@ -45,6 +48,10 @@ MATCHES: Kinds = {
     "half of the found picture": (fact(V + "overlap_picture", 0.5), "match:01"),
     "a share below zero": (fact(V + "overlap_picture", -1), "match:01"),
     "more points": (fact(V + "inliers", 4800), "probability:01"),
+    "points below zero": (fact(V + "inliers", -1), "facts"),
+    "a distance of hashes below zero": (fact(V + "hamming", -1), "facts"),
+    "a further copy that can't be placed": (fact(V + "further", [[[0, 0, 0]] * 3]), "match:01"),
+    "a further copy out of sight": (fact(V + "further", [[[1, 0, 10**5], [0, 1, 0], [0, 0, 1]]]), ""),
     "another distance of hashes": (fact(V + "hamming", 0), "probability:01"),
     "a distance of hashes beyond its bits": (fact(V + "hamming", 10**6), "probability:01"),
     "a higher probability": (fact(V + "probability", 0.9999), "probability:01"),
@@ -64,7 +71,7 @@ MATCHES: Kinds = {
     "a match in no sighting": (fact(M + "sightings", []), "facts"),
     "a match in a sighting that isn't there": (fact(M + "sightings", [2]), "facts"),
     "a match in one sighting twice": (fact(M + "sightings", [1, 1]), "facts"),
-    "a match of number zero": (fact(M + "number", 0), ""),
+    "a match of number zero": (fact(M + "number", 0), "facts"),
     "a match twice": (fact("matches", twice), "facts"),
 }
 VISITS: Kinds = {
@@ -85,7 +92,8 @@ VISITS: Kinds = {
     "another cipher": (inside(NETWORK, "exchanges.0.tls.cipher", "none"), ""),
     "another version of TLS": (inside(NETWORK, "exchanges.0.tls.version", "TLSv0.1"), ""),
     "other bytes than were counted": (inside(NETWORK, "exchanges.0.bytes", 1), ""),
-    "bytes below zero": (inside(NETWORK, "exchanges.0.bytes", -1), ""),
+    "bytes below zero": (inside(NETWORK, "exchanges.0.bytes", -1), "capture:01-1"),
+    "a port below zero": (inside(NETWORK, "exchanges.0.peer.port", -1), "capture:01-1"),
     "a clock that is a year off": (inside(NETWORK, "clock.offset", 31536000.0), ""),
     "a clock of one's own": (inside(NETWORK, "clock.method", "sundial"), ""),
     "a proxy that isn't told": (inside(NETWORK, "proxy.used", True), ""),
@@ -103,13 +111,34 @@ VISITS: Kinds = {
     "another address of the server": (inside(NETWORK, "exchanges.0.peer.address", "198.51.100.7"), "capture:01-1"),
     "a record without its request": (Invention(facts=lambda _f, files, _s: files.update({CAPTURED[0]: files[CAPTURED[0]].replace(b"request", b"conversion", 1)})), ""),
     "a record of HTTP/3": (Invention(facts=lambda _f, files, _s: files.update({CAPTURED[0]: files[CAPTURED[0]].replace(b"HTTP/1.1 200", b"HTTP/3.0 200", 1)})), "capture:01-1"),
+    "bodies packed by gzip": (served(gzip.compress), ""),
+    "bodies packed as two members": (served(lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:])), ""),
+    "bodies packed as a member and an empty one": (served(lambda data: gzip.compress(data) + gzip.compress(b"")), ""),
+    "bodies packed with a name and a comment": (served(lambda data: b"\x1f\x8b\x08\x18" + gzip.compress(data)[4:10] + b"a\0b\0" + gzip.compress(data)[10:]), ""),
+    "bodies packed with a sum of the header": (served(lambda data: (head := b"\x1f\x8b\x08\x02" + bytes(6)) + zlib.crc32(head).to_bytes(4, "little")[:2] + gzip.compress(data)[10:]), ""),
+    "bodies packed with another sum of the header": (served(lambda data: b"\x1f\x8b\x08\x02" + bytes(8) + gzip.compress(data)[10:]), "capture:01-1"),
+    "bodies packed with words behind": (served(lambda data: gzip.compress(data) + b"words"), ""),
+    "bodies packed with half a member behind": (served(lambda data: gzip.compress(data) + b"\x1f\x8b\x08junk"), "capture:01-1"),
+    "bodies packed without their end": (served(lambda data: gzip.compress(data)[:-8]), ""),
+    "bodies packed that break off": (served(lambda data: gzip.compress(data)[:-30]), "capture:01-1"),
+    "bodies packed with another sum": (served(lambda data: gzip.compress(data)[:-5] + b"abcde"), "capture:01-1"),
+    "bodies packed with other bytes within": (served(lambda data: gzip.compress(data)[:20] + b"junk" + gzip.compress(data)[24:]), "capture:01-1"),
+    "bodies packed with all others within": (served(lambda data: gzip.compress(data + data[::-1])), "capture:01-1"),
+    "bodies stored in gzip": (served(lambda data: gzip.compress(data, 0)), ""),
+    "bodies that aren't packed": (served(lambda data: data), "capture:01-1"),
+    "bodies of zlib called gzip": (served(zlib.compress), "capture:01-1"),
+    "bodies of zlib": (served(zlib.compress, "deflate"), ""),
+    "bodies of zlib with another sum": (served(lambda data: zlib.compress(data)[:-4] + b"junk", "deflate"), "capture:01-1"),
+    "bodies of zlib without its frame": (served(lambda data: zlib.compress(data)[2:-4], "deflate"), ""),
+    "bodies packed twice": (served(lambda data: gzip.compress(zlib.compress(data)), "deflate, gzip"), ""),
+    "bodies packed by what nobody reads": (served(lambda data: data, "br"), ""),
     "a page with a byte behind": (Invention(facts=lambda _f, files, _s: files.update({CAPTURED[2]: files[CAPTURED[2]] + b" "})), "capture:01-1"),
     "a page left empty": (kept(CAPTURED[2], b""), "capture:01-1"),
     "a sealed file more in the visit": (kept("data/sightings/01/capture-1/screenshot.png", b"x"), ""),
     "made with another program of documents": (fact("made_with.documents", HEX), ""),
     "made in another zone": (fact("made_with.time_zone", "Asia/Shanghai"), "sheet?"),
     "made in a zone that isn't": (fact("made_with.time_zone", "Mars/Olympus"), ""),
-    "made with what nobody knows": (fact("made_with", ...), ""),
+    "made with what nobody knows": (fact("made_with", ...), "version"),
     "a sheet that is another paper": (kept("data/exhibit.pdf", empty_pdf()), "sheet?"),
     "a sheet that is none": (kept("data/exhibit.pdf", b"junk"), "sheet?"),
     "no sheet": (kept("data/exhibit.pdf", None), ""),
@@ -127,7 +156,7 @@ SAID: Kinds = {
     "a licence that covers it": (fact("licence_check.covered", True), ""),
     "a licence check after the seal": (fact("licence_check.checked_at", LATE), "order"),
     "no licence searched": (fact("licence_check.searched", 0), ""),
-    "licences below zero": (fact("licence_check.searched", -1), ""),
+    "licences below zero": (fact("licence_check.searched", -1), "facts"),
     "a licence that covers it in part and in whole": (fact("licence_check.covered", True, "licence_check.partly", True), ""),
     "a licence check that is no answer": (fact("licence_check.covered", "no"), "facts"),
     "another result of the licences": (fact("licence_check.result", "A licence covers it."), ""),
@@ -145,6 +174,7 @@ SAID: Kinds = {
     "a calibration without its file": (kept("data/calibrations/01.json", None), "facts"),
     "a calibration of a better name": (fact("calibrations.0.name", "perfect"), "probability:01"),
     "a calibration of more photographs": (fact("calibrations.0.certain.photographs", 400000), "probability:01"),
+    "a calibration of photographs below zero": (fact("calibrations.0.photographs", -1), "facts"),
     "a calibration made later": (fact("calibrations.0.made", "2027-01-01"), "probability:01"),
     "a calibration of other data": (fact("calibrations.0.data", "All of the world."), "probability:01"),
     "a calibration with a bound of zero": (fact("calibrations.0.certain.at_most_in_a_million", 0), "probability:01"),

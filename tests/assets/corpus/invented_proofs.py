@@ -4,6 +4,7 @@
 # fmt: off
 
 import json
+from dataclasses import replace
 
 from exhibit.entries import EntryType, canonical
 from tests.assets.corpus.deceit import LOG, Invention
@@ -35,7 +36,7 @@ from tests.assets.stamp_kinds import ANCHORS
 LOGGED: Kinds = {
     "no registration": (fact(W + "registration", None), ""),
     "a registration of another sequence": (fact(R + "sequence", 5), "registration registration:01"),
-    "a registration of a sequence below zero": (fact(R + "sequence", -1), "registration registration:01"),
+    "a registration of a sequence below zero": (fact(R + "sequence", -1), "facts"),
     "a registration under another size": (fact(R + "size", 7), "registration registration:01"),
     "a registration of another time": (fact(R + "time", moved(-1)), "registration registration:01"),
     "a registration with another salt": (fact(R + "salt", HEX), "registration registration:01"),
@@ -131,18 +132,21 @@ SIGNED: Kinds = {
     "a countersignature of junk": (raw("proofs/countersignatures/" + "ab" * 8 + ".sig", b"x" * 64), "countersignature:" + "ab" * 8),
     "a countersignature of another name": (raw("proofs/countersignatures/judge.sig", b"x" * 64), "countersignatures"),
     "a countersignature by the sealing key": (Invention(proofs=lambda files: files.update({f"proofs/countersignatures/{json.loads(files['proofs/key.json'])['public'][:16]}.{end}": data for end, data in (("pem", files["proofs/key.pem"]), ("sig", files["proofs/signature"]))})), ""),
-    "withheld facts": (raw("proofs/withheld.json", canonical({"files": [FACTS], "reason": ""})), "files bag"),
-    "withheld and there": (raw("proofs/withheld.json", canonical({"files": ["data/work/01.jpg"], "reason": "x"})), "bag"),
+    "withheld facts": (raw("proofs/withheld.json", canonical({"files": [FACTS], "reason": ""})), "files"),
+    "withheld and there": (raw("proofs/withheld.json", canonical({"files": ["data/work/01.jpg"], "reason": "x"})), "files"),
     "withheld what never was": (raw("proofs/withheld.json", canonical({"files": ["data/work/99.jpg"], "reason": "x"})), "files"),
     "withheld nothing": (raw("proofs/withheld.json", canonical({"files": [], "reason": ""})), ""),
-    "withheld twice": (raw("proofs/withheld.json", canonical({"files": ["data/work/01.jpg"] * 2, "reason": ""})), "bag"),
+    "withheld twice": (raw("proofs/withheld.json", canonical({"files": ["data/work/01.jpg"] * 2, "reason": ""})), "manifest"),
+    "withheld twice and gone": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": canonical({"files": ["data/work/01.jpg"] * 2, "reason": "x"})})), "manifest"),
     "withheld proofs": (raw("proofs/withheld.json", canonical({"files": ["proofs/signature"], "reason": ""})), "files"),
     "withheld without a list": (raw("proofs/withheld.json", b"[]"), "manifest"),
     "a picture withheld that shows the found one": (Invention(proofs=lambda files: files.pop("data/work/01.jpg") and files.update({"proofs/withheld.json": canonical({"files": ["data/work/01.jpg"], "reason": "x"})})), ""),
-    "a stand-in that is another picture": (stated("files", lambda files: [renumbered(one, stand_in="data/sightings/01/image.jpg") if one["path"] == "data/work/01.jpg" else one for one in files]), ""),
+    "a stand-in that is another picture": (stated("files", lambda files: [renumbered(one, stand_in="data/sightings/01/image.jpg") if one["path"] == "data/work/01.jpg" else one for one in files]), "manifest"),
+    "a stand-in by its role that is another picture": (stated("files", lambda files: [renumbered(one, stand_in="data/sightings/01/image.jpg") if one["path"] == "data/work/01.jpg" else renumbered(one, role="stand-in") if one["path"] == "data/sightings/01/image.jpg" else one for one in files]), ""),
     "a stand-in that isn't there": (stated("files", lambda files: [renumbered(one, stand_in="data/none.jpg") if one["path"] == "data/work/01.jpg" else one for one in files]), "manifest"),
-    "a stand-in of itself": (stated("files", lambda files: [renumbered(one, stand_in=one["path"]) if one["path"] == "data/work/01.jpg" else one for one in files]), ""),
-    "a stand-in of a stand-in": (stated("files.0.stand_in", "data/facts.json", "files.1.stand_in", "data/facts.json"), ""),
+    "a stand-in of itself": (stated("files", lambda files: [renumbered(one, stand_in=one["path"]) if one["path"] == "data/work/01.jpg" else one for one in files]), "manifest"),
+    "a stand-in of a stand-in": (stated("files.0.stand_in", "data/facts.json", "files.1.stand_in", "data/facts.json"), "manifest"),
+    "sealed before facts state what made them, and they don't": (replace(fact("made_with", ...), manifest=lambda plain: plain.update(sealed_at="2026-11-21T23:59:59.999999Z")), "bag order"),
     "sealed in the future": (stated("sealed_at", LATE), "bag order"),
     "sealed before it was written": (stated("sealed_at", MOMENT), "bag order"),
     "a file of another role": (stated("files.0.role", "verdict"), ""),

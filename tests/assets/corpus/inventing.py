@@ -13,10 +13,12 @@ from evidence.codec import from_plain, to_plain
 from evidence.logproofs import SightingRecord
 from evidence.slices import SliceTree, record_leaf
 from exhibit.clock import now, parse_rfc3339, rfc3339
+from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
-from tests.assets.bundles import CAPTURED, Scene, logged
+from tests.assets.bundles import CAPTURED, PAGE, Scene, logged
 from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, put
+from tests.assets.judged import IMAGE, answered
 from tests.assets.resealing import Facts
 from tests.assets.stamp_forge import Shape, tlv
 
@@ -120,6 +122,26 @@ def recorded(*pairs: Any, facts: tuple[Any, ...] = (), count: int = 3) -> Invent
         entry = logged(scene.log, EntryType.SLICE, tree.opening({"crawl": "9"}))
         plain["sightings"][0]["slice"] = to_plain(tree.prove(count - 1, held, entry))
         puts(*facts)(plain)
+    return Invention(facts=lie)
+
+
+def served(pack: Callable[[bytes], bytes], coding: str = "gzip") -> Invention:
+    """The record holds the image packed in some way."""
+    def lie(facts: Facts, files: Files, _scene: Scene) -> None:
+        bodies = (("/", pack(PAGE)), ("/field.jpg", pack(files[IMAGE])))
+        answered(*bodies, head=f"Content-Encoding: {coding}\r\n")(facts, files)
+    return Invention(facts=lie)
+
+
+def shown(picture: bytes) -> Invention:
+    """The picture seen has these bytes, and all that is sealed of it fits them."""
+    def lie(facts: Facts, files: Files, _scene: Scene) -> None:
+        [sighting], [match] = facts["sightings"], facts["matches"]
+        files[sighting["picture"]["file"]] = picture
+        match["picture"] = sighting["picture"]["digest"] = Digest.of(picture).hex
+        sighting["picture"]["size"] = len(picture)
+        sighting.update(slice=None, captures=[])
+        del files["data/sightings/01/slice.json"]
     return Invention(facts=lie)
 
 

@@ -97,7 +97,8 @@ def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
         sighting["slice"] = None
         files.pop("data/sightings/01/slice.json")
         files[FOUND] = data
-        sighting["picture"].update(digest=Digest.of(data).hex, size=len(data))
+        form = Image.open(io.BytesIO(data)).format
+        sighting["picture"].update(digest=Digest.of(data).hex, size=len(data), format=form)
         match["picture"] = Digest.of(data).hex
 
     return lambda files: sealed_lie(files, lie)
@@ -134,7 +135,17 @@ KINDS: dict[str, tuple[Callable[[], bytes], bool]] = {
     "progressive JPEG": (stored("JPEG", 1, progressive=True), True),
     "BMP": (stored("BMP", 1), True),
 }  # fmt: skip
+UNREAD: dict[str, Callable[[], bytes]] = {
+    "TIFF": stored("TIFF", 1, b""),
+    "ICO": stored("ICO", 1, b"", sizes=[(80, 60)]),
+    "AVIF": stored("AVIF", 1, b""),
+    "JPEG of which half is there": cut("JPEG", 0.5),
+    "PNG that breaks off": cut("PNG", 0.5),
+}
+"""What browsers don't read, or not as the profile has it: a page passes none of them."""
 CASES: dict[str, Case] = {
     name: Case(written(showing(make))) if good else failing(written(showing(make)), "match:01")
     for name, (make, good) in KINDS.items()
 }
+for name in ("JPEG stored turned without an orientation", "WEBP stored turned without an orientation"):
+    CASES[name] = failing(CASES[name].make, "match:01", "pictures")
