@@ -28,7 +28,7 @@ GRADES = {
         ("manifest", "files", "facts"), ("container", "file:", "bag", "tools", "proofs"), "digests, computed here"
     ),
     "owner": Row(("signature", "key"), ("revoked", "countersignature:", "countersignatures"), "the pinned key of {}"),
-    "capture": Row(("slice:",), ("capture:", "wacz:"), "the recording software, as logged by {}"),
+    "capture": Row(("slice:", "captures?"), ("capture:", "wacz:"), "the recording software, as logged by {}"),
     "match": Row(
         ("match:", "registration", "registration:"),
         ("pictures", "probability:", "drawings", "sheet", "words"),

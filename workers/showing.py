@@ -4,19 +4,20 @@ from collections.abc import Collection, Iterable, Iterator
 
 from django.db.models import Q, QuerySet
 
+from evidence.codec import FormatError
 from evidence.facts import CaseFacts
-from evidence.records import inline_bodies
+from evidence.records import inline_bodies, read_response, read_warc
 from evidence.sealing import SealedCase
 from exhibit.digests import Digest
 from registry import owned
 from registry.models import Bundle, Capture, Case, Match, Owner
 from workers.wiring import House
 
-SHOWING = {"exchange", "captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
+SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
 """Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
-INLINE = {"page", "dom"}
-"""Roles of captured files that hold an image only where it is written inside of them."""
-CARRYING = {"exchange", "wacz", "mhtml", *INLINE}
+INSIDE = {"exchange", "page", "dom"}
+"""Roles of captured files that hold an image only where it was served in them, or is written inside of them."""
+CARRYING = {"wacz", "mhtml", *INSIDE}
 """Roles of captured files that hold the bytes of what the visit met, if they have to do with it at all."""
 
 
@@ -49,15 +50,22 @@ def captured_files(house: House, digest: Digest, visits: Iterable[Capture]) -> I
     for row in visits:
         for role, file in ((one["role"], Digest.from_hex(one["digest"])) for one in row.files):
             another = role == "captured-image" and file != digest
-            if (role in SHOWING and not another) or (role in INLINE and _holds(house, file, digest)):
+            if (role in SHOWING and not another) or (role in INSIDE and _holds(house, role, file, digest)):
                 yield file
 
 
-def _holds(house: House, page: Digest, digest: Digest) -> bool:
-    """Whether the image is written inside a page."""
-    if page not in house.blobs:
+def _holds(house: House, role: str, file: Digest, digest: Digest) -> bool:
+    """Whether the image was served in the recorded exchanges, or is written inside a page."""
+    if file not in house.blobs:
         return False
-    return any(Digest.of(image) == digest for _, image in inline_bodies(house.blobs.get(page)))
+    texts = [house.blobs.get(file)]
+    if role == "exchange":
+        try:
+            answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]
+            texts = [one.body() for one in answers if one is not None]
+        except FormatError:
+            return True  # who can't tell takes it along
+    return any(Digest.of(body) == digest for text in texts for body in (text, *(one for _, one in inline_bodies(text))))
 
 
 def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:

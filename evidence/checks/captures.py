@@ -15,7 +15,7 @@ from evidence.facts import CaptureFacts, CaseFacts, SightingFacts
 from evidence.network import NetworkCertificate, NetworkExchange, NetworkRecord
 from evidence.records import Record, Response, inline_bodies, plain_url, read_response, read_warc
 from evidence.sealing import sighting_folder
-from evidence.verdict import Check, failed, not_checked, passed
+from evidence.verdict import Check, State, failed, not_checked, passed
 from evidence.wacz import WARC, WaczPage, write_wacz
 from exhibit.decode import Limits, inspect
 from exhibit.digests import Digest
@@ -89,18 +89,41 @@ class _Capture:
 
 
 def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
-    """``capture:NN-N`` for the Nth capture of each sighting, and ``wacz:NN-N`` where there is a web archive of it."""
+    """``capture:NN-N`` for the Nth capture of each sighting, ``wacz:NN-N`` where there is a web archive of it.
+
+    And ``captures``: whether each sighting has a capture that passed.
+    """
+    shown: set[int] = set()
+    for sighting, check in _each(inspection, facts):
+        if check.name.startswith("capture:") and check.state is State.PASSED:
+            shown.add(sighting.number)
+        yield check
+    missing = [f"{one.number:02d}" for one in facts.sightings if one.number not in shown]
+    if facts.made_with is None or not facts.sightings:
+        return
+    if missing:
+        yield not_checked(
+            "captures", f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
+        )
+    else:
+        yield passed("captures", "Each sighting has a capture that agrees with what was recorded.")
+
+
+def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
     every = [(one, number, of) for one in facts.sightings for number, of in enumerate(one.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         name = f"{sighting.number:02d}-{number}"
         if place >= MOST_CAPTURES:
-            yield not_checked(f"capture:{name}", f"Only the first {MOST_CAPTURES} captures are looked at.")
+            yield sighting, not_checked(f"capture:{name}", f"Only the first {MOST_CAPTURES} captures are looked at.")
+        elif not stated.files and stated.image is None:
+            yield sighting, not_checked(f"capture:{name}", "Nothing was kept of this visit.")
         elif not stated.files:
-            yield not_checked(f"capture:{name}", "Nothing was kept of this visit.")
+            yield sighting, failed(f"capture:{name}", "The facts state an image of a visit of which nothing was kept.")
         elif facts.made_with is None:
-            yield not_checked(f"capture:{name}", EARLIER)
+            yield sighting, not_checked(f"capture:{name}", EARLIER)
         else:
-            yield from _check_capture(inspection, facts, sighting, stated, name)
+            for check in _check_capture(inspection, facts, sighting, stated, name):
+                yield sighting, check
 
 
 def _check_capture(
@@ -149,6 +172,7 @@ def _agrees(capture: _Capture) -> str:
     told = (stated.outcome, stated.started, stated.finished)
     same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
     _expect(same and stated.outcome in OUTCOMES, "The surroundings state another outcome or other times.")
+    _check_image(capture)
     for one in (*network.certificates, *(c for step in network.exchanges if step.tls for c in step.tls.chain)):
         _check_certificate(one)
     _check_rendered(capture, network)
@@ -233,10 +257,6 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
     _expect(not shown or any(one.served for one in pages), "No recorded exchange served the page.")
     gone = stated.outcome == "page-gone"
     _expect(not gone or any(one.response.status in GONE for one in pages), "The page isn't recorded as gone.")
-    _expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
-    matches = image == sighting.picture.digest
-    wanted = {"captured": matches, "not-shown": matches, "image-changed": image is not None and not matches}
-    _expect(wanted.get(stated.outcome, True), "The facts call the image another than its digest shows.")
     if image is None:
         return "The page's exchange is recorded; no image was kept."
     if sighting.image_url[:5].lower() == "data:":
@@ -246,7 +266,17 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
         there = _arrivals(answers, sighting.image_url)
         served = any(one.served and one.url in there and one.digest == image for one in answers)
     _expect(served, "The image isn't what the recorded exchange with its address served.")
+    matches = image == sighting.picture.digest
     return "The recorded exchange served the image" + (" with the bytes seen before." if matches else ", other bytes.")
+
+
+def _check_image(capture: _Capture) -> None:
+    """That the image is the one that was kept, and the outcome what it shows; no record is needed for that."""
+    image, outcome = capture.stated.image, capture.stated.outcome
+    _expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
+    matches = image == capture.sighting.picture.digest
+    wanted = {"captured": matches, "not-shown": matches, "image-changed": image is not None and not matches}
+    _expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
 
 
 def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:

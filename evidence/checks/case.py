@@ -39,6 +39,7 @@ AREA_TOLERANCE = 0.01
 """Largest difference between a sealed and a recomputed share of an area."""
 WORK_ALONE = "none"
 """The kind of party in the record of a work that is about no use of it."""
+STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
 MOST_COMPUTED = 200
 """So many matches are computed anew; a bundle could list so many that a verifier would never end."""
 
@@ -228,7 +229,7 @@ def _recomputed(
     found, registered = (_sized(pixels, stated) for stated, pixels, _ in both)
     dense = _similarity(found, registered, match)
     reduced = any(file != stated.file for stated, _, file in both)
-    return _compared(name, match.verification.dense, dense, " A reduced picture stood in for a withheld one." * reduced)
+    return _compared(name, match.verification.dense, dense, STOOD_IN * reduced)
 
 
 def _shown(inspection: Inspection, picture: PictureFacts) -> str:

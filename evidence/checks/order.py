@@ -82,7 +82,9 @@ def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
         number = f"{one.number:02d}"
         steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
         for capture in one.captures:
-            yield Time(f"visit:{number}", capture.started, CLOCK), Time("its end", capture.finished, CLOCK)
+            visit = Time(f"visit:{number}", capture.started, CLOCK)
+            yield named[f"first seen:{number}"], visit
+            yield visit, Time("its end", capture.finished, CLOCK)
         if one.slice is not None:
             yield Time(f"record:{number}", one.slice.record.seen, CLOCK), named[f"slice:{number}"]
     yield from ((named[first], named[then]) for first, then in steps if first in named and then in named)

@@ -1,23 +1,28 @@
-"""The check of what the facts state of pictures: format and size, by the headers of the sealed files."""
+"""The check of pictures: format and size as the facts state, and reduced ones that show what they stand for."""
+
+import numpy as np
 
 from evidence.checks.inspection import Inspection
-from evidence.facts import CaseFacts
+from evidence.facts import CaseFacts, PictureFacts
 from evidence.verdict import Check, failed, not_checked, passed
-from exhibit.decode import Limits, inspect
+from exhibit.decode import Limits, decode, inspect
 from exhibit.errors import ExhibitError, UnreadablePictureError
 
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 JPEG = {"MPO": "JPEG"}
 """A JPEG of several pictures is one for readers of the first."""
+CELLS, UNLIKE = 8, 12.0
+"""Rows and columns of fields whose mean colours are compared, of a picture and its reduced one, and levels between."""
 
 
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
-    """``pictures``: each has the format and the size that the facts state."""
+    """``pictures``: each has the format and the size that the facts state, and is what its reduced one shows."""
     every = dict.fromkeys((*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)))
     unread = ""
     for stated in every:
         try:
             info = inspect(inspection.sealed_bytes(stated.file, LIMITS.max_bytes), LIMITS)
+            other = _other_stand_in(inspection, stated)
         except ExhibitError as error:
             if isinstance(error, UnreadablePictureError) and error.reason == "not-a-picture":
                 return failed("pictures", f"{stated.file} isn't a picture.")
@@ -26,6 +31,25 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
         found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
         if found != told:
             return failed("pictures", f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, not as stated.")
+        if other:
+            return failed("pictures", f"{other} shows another picture than {stated.file}, for which it stands.")
     if unread:
         return not_checked("pictures", unread)
     return passed("pictures", f"{len(every)} pictures have the formats and sizes that the facts state.")
+
+
+def _other_stand_in(inspection: Inspection, stated: PictureFacts) -> str:
+    """The reduced picture of a sealed one, if both are here and show different things; else an empty string."""
+    file = inspection.manifest.file(stated.file)
+    if file is None or file.stand_in is None or not inspection.sealed(file.stand_in):
+        return ""
+    if min(stated.width, stated.height) < CELLS:
+        return ""
+    one, other = (_fields(inspection.sealed_bytes(path, LIMITS.max_bytes)) for path in (file.path, file.stand_in))
+    return file.stand_in if np.abs(one - other).max() > UNLIKE else ""
+
+
+def _fields(data: bytes) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
+    """The mean colour of each field of a picture, as CELLS × CELLS × 3 levels."""
+    rows = np.array_split(decode(data, LIMITS, at_least=CELLS).pixels, CELLS)
+    return np.array([[field.mean(axis=(0, 1)) for field in np.array_split(row, CELLS, axis=1)] for row in rows])

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from evidence.boxes import Place, boxed
 from evidence.wacz import WaczPage, write_wacz
 from evidence.wire import Exchange, write_warc
-from exhibit.clock import parse_rfc3339
+from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from indexer.draw import View
 from tests.assets.bundles import CAPTURED, DRAWN, PAGE, empty_pdf, encoded, textured
@@ -150,9 +150,22 @@ def _listed_as(facts: Facts, old: str, new: str) -> None:
     capture["files"] = [new if one == old else one for one in capture["files"]]
 
 
-def _record_left_out(facts: Facts, files: Files) -> None:
-    del files[NETWORK]
-    facts["sightings"][0]["captures"][0]["files"].remove(NETWORK)
+def _not_kept(path: str) -> Lie:
+    def lie(facts: Facts, files: Files) -> None:
+        del files[path]
+        facts["sightings"][0]["captures"][0]["files"].remove(path)
+
+    return lie
+
+
+def _visit_of_the_day_before(facts: Facts, files: Files) -> None:
+    moved = timedelta(days=-1)
+    capture = facts["sightings"][0]["captures"][0]
+    answered(moved=moved)(facts, files)
+    times = {name: rfc3339(parse_rfc3339(capture[name]) + moved) for name in ("started", "finished")}
+    _both(**times)(facts, files)
+    exchanged = dict.fromkeys(("sent", "answered"), times["started"])
+    _network(lambda record: [one.update(exchanged) for one in record["exchanges"]])(facts, files)
 
 
 def _bomb(facts: Facts, files: Files) -> None:
@@ -292,12 +305,18 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
         _network(lambda one: one["exchanges"][0]["tls"]["chain"][0].update(der="AAAA")), {CAPTURE: FAILED}
     ),
     "an exchange left out": (_network(lambda one: one["exchanges"].pop()), {CAPTURE: FAILED}),
-    "surroundings that aren't there": (_record_left_out, {CAPTURE: FAILED}),
+    "surroundings that aren't there": (_not_kept(NETWORK), {CAPTURE: FAILED}),
+    "a record that wasn't kept": (_not_kept(EXCHANGE), {CAPTURE: "not checked", "captures": "not checked"}),
+    "another image, and no record of it": (
+        _all(_not_kept(EXCHANGE), _kept_image(encoded(textured(9), "JPEG"))), {CAPTURE: FAILED}
+    ),
     # what the facts say of the visit
     "another time of the visit": (_capture(finished="2030-01-01T00:00:00.000000Z"), {CAPTURE: FAILED}),
     "a visit of another day": (
         _both(started=LONG_AGO, finished=LONG_AGO), {CAPTURE: FAILED}
     ),
+    "a visit before the picture was first seen": (_visit_of_the_day_before, {CAPTURE: "passed", "order": FAILED}),
+    "an image of a visit without files": (_capture(files=[]), {CAPTURE: FAILED}),
     "a changed image that isn't": (_both(outcome="image-changed"), {CAPTURE: FAILED}),
     "a page that is gone and isn't": (_both(outcome="page-gone"), {CAPTURE: FAILED}),
     "an outcome of one's own": (_both(outcome="infringed"), {CAPTURE: FAILED}),

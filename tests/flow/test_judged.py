@@ -1,17 +1,21 @@
 """What a judge looks at follows from what is proven: forged captures, drawings, sheets and words are named."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evidence.trust import Requirements
+from evidence.verdict import State
 from evidence.verify import verify
 from exhibit.errors import ExitCode
-from tests.assets.bundles import Scene
+from tests.assets.bundles import Scene, encoded, textured
+from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.judged import BY_COMMAND, FORGED
-from tests.assets.resealing import sealed_lie
+from tests.assets.resealing import Facts, sealed_lie
 from tests.assets.tampering import files_of, packed
 from workers.remaking import MAKERS
 
@@ -32,7 +36,7 @@ def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tm
 def test_a_sheet_that_others_are_said_to_have_made_is_no_sheet_for_a_list_that_asks_for_one(
     scene: Scene, bundle: Path, tmp_path: Path
 ) -> None:
-    invention = Invention(facts=lambda facts, files, _: FORGED["a sheet of other tools"][0](facts, files))
+    invention = Invention(facts=_as_invented("a sheet of other tools"))
     files, trust = forged(scene, files_of(bundle), invention)
     path = packed(tmp_path / "forged.zip", files)
     verdict = verify(path, trust, MAKERS)
@@ -41,3 +45,38 @@ def test_a_sheet_that_others_are_said_to_have_made_is_no_sheet_for_a_list_that_a
     asking = replace(trust, requires=Requirements(1, ("sheet",)))
     assert verify(path, asking, MAKERS).outcome is ExitCode.INCOMPLETE
     assert verify(bundle, replace(scene.trust, requires=Requirements(1, ("sheet",))), MAKERS).outcome is ExitCode.DONE
+
+
+@pytest.mark.parametrize("lie", ["a record that wasn't kept", "no capture"])
+def test_a_sighting_without_a_capture_that_agrees_is_not_shown(
+    scene: Scene, bundle: Path, tmp_path: Path, lie: str
+) -> None:
+    dropped = {"no capture": lambda facts, *_: facts["sightings"][0].update(captures=[])}
+    files, trust = forged(scene, files_of(bundle), Invention(facts=dropped.get(lie) or _as_invented(lie)))
+    verdict = verify(packed(tmp_path / "forged.zip", files), trust, MAKERS)
+    assert {one.name for one in verdict.grades if one.state is State.NOT_CHECKED} >= {"capture"}
+    assert verdict.outcome is not ExitCode.DONE
+
+
+def test_a_stand_in_that_shows_another_picture_is_named_where_both_are_there(
+    scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
+        files["data/work/01-reduced.jpg"] = encoded(textured(9, (640, 480)), "JPEG")
+
+    files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
+    failures = [check.name for check in verify(packed(tmp_path / "forged.zip", files), trust, MAKERS).failures]
+    assert failures == ["pictures"]
+
+
+def _as_invented(name: str) -> Callable[[Facts, Files, Scene], None]:
+    return lambda facts, files, _: FORGED[name][0](facts, files)
+
+
+def _stands_in(manifest: dict[str, Any]) -> None:
+    reduced = "data/work/01-reduced.jpg"
+    for one in manifest["files"]:
+        if one["path"] == reduced:
+            one.update(role="stand-in", stand_in=None)
+        elif one["path"] == "data/work/01.jpg":
+            one["stand_in"] = reduced

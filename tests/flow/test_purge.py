@@ -227,6 +227,20 @@ def test_purging_an_ordinary_picture_of_a_page_takes_no_evidence_of_anybody_else
     assert Case.objects.get().decision == "confirmed"
 
 
+def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_not_stand(
+    house: Inline, crawled: Owner
+) -> None:
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    beside = house.house.blobs.put(photograph(50))
+    visit = Capture.objects.get()
+    visit.digests = [*visit.digests, beside.hex]  # as a visit with a browser has everything that the page loaded
+    visit.save()
+    purge(house.house, beside, by="Olga", reason="An order of a court.")
+    assert beside not in house.house.blobs
+    assert all(Digest.from_hex(file["digest"]) in house.house.blobs for file in visit.files)
+
+
 def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not_destroyed(
     house: Inline, crawled: Owner, tmp_path: Path
 ) -> None:

@@ -24,18 +24,24 @@ function must(holds, problem) {
   if (!holds) throw new Broken(problem);
 }
 
-/** `capture:NN-N` for the Nth capture of each sighting; `wacz:NN-N` isn't made here. */
+/** `capture:NN-N` for the Nth capture of each sighting, and `captures`: whether one passed of each; `wacz:NN-N` isn't made here. */
 async function checkCaptures(inspection, facts) {
   const checks = [];
-  for (const sighting of facts.sightings)
+  const missing = [];
+  for (const sighting of facts.sightings) {
+    const own = `capture:${two(sighting.number)}-`;
     for (const [place, stated] of sighting.captures.entries()) {
       const name = `${two(sighting.number)}-${place + 1}`;
       if (checks.filter((one) => one.name.startsWith("capture:")).length >= MOST_CAPTURES) checks.push(notChecked(`capture:${name}`, `Only the first ${MOST_CAPTURES} captures are looked at.`));
-      else if (!stated.files.length) checks.push(notChecked(`capture:${name}`, "Nothing was kept of this visit."));
+      else if (!stated.files.length) checks.push(stated.image ? failed(`capture:${name}`, "The facts state an image of a visit of which nothing was kept.") : notChecked(`capture:${name}`, "Nothing was kept of this visit."));
       else if (!facts.made_with) checks.push(notChecked(`capture:${name}`, EARLIER));
       else checks.push(...(await captureChecks(inspection, sighting, stated, name)));
     }
-  return checks;
+    if (!checks.some((one) => one.name.startsWith(own) && one.state === "passed")) missing.push(two(sighting.number));
+  }
+  if (!facts.made_with || !facts.sightings.length) return checks;
+  if (missing.length) return [...checks, notChecked("captures", `No capture shows sighting ${missing.join(", ")}: the crawl's record stands alone.`)];
+  return [...checks, passed("captures", "Each sighting has a capture that agrees with what was recorded.")];
 }
 
 async function captureChecks(inspection, sighting, stated, name) {
@@ -78,6 +84,7 @@ async function captureAgrees(capture) {
   const network = checkSchema(parseJson(await readOf(capture, "network"), files.network), "network", files.network);
   const same = ["outcome", "started", "finished"].every((field) => stated[field] === network[field]);
   must(same && stated.started <= stated.finished && [...WITH_PAGE, "page-gone", "unreachable"].includes(stated.outcome), "The surroundings state another outcome or other times than the facts.");
+  checkImage(capture);
   for (const one of [...(network.certificates || []), ...network.exchanges.flatMap((step) => step.tls?.chain || [])]) {
     const der = fromBase64(one.der);
     must(der && (await digestOf(der)) === one.sha256, "The surroundings hold a certificate with another digest than stated.");
@@ -117,27 +124,22 @@ function arrivals(answers, start) {
 
 /** That page and image are what the recorded exchanges served, and the outcome what follows from that. */
 async function checkServed(capture, network, answers) {
-  const { stated, sighting, files, inspection } = capture;
-  const digestBy = (role) => (files[role] ? inspection.listed.get(files[role]).sha256 : null);
+  const { stated, sighting } = capture;
   const at = arrivals(answers, sighting.page_url);
   if (network.rendered) at.add(plainUrl(network.rendered.address));
   const pages = answers.filter((one) => at.has(one.url));
   const nothing = await digestOf(new Uint8Array());
   const bodies = pages.filter((one) => one.served && one.digest !== nothing).map((one) => one.digest);
-  const [page, shown, image] = [digestBy("page"), WITH_PAGE.includes(stated.outcome), stated.image];
+  const [page, shown, image] = [digestBy(capture, "page"), WITH_PAGE.includes(stated.outcome), stated.image];
   must(page || (shown && bodies.length) ? bodies.includes(page) : true, "The page isn't what the recorded exchange served.");
   must(!shown || pages.some((one) => one.served), "No recorded exchange served the page.");
   must(stated.outcome !== "page-gone" || pages.some((one) => GONE.includes(one.status)), "The page isn't recorded as gone.");
-  must(image === digestBy("captured-image"), "The facts state another image than the capture holds.");
-  const matches = image === sighting.picture.digest;
-  const wanted = { captured: matches, "not-shown": matches, "image-changed": image !== null && !matches };
-  must(wanted[stated.outcome] ?? true, "The facts call the image another than its digest shows.");
   if (image === null) return "The page's exchange is recorded; no image was kept.";
   const there = arrivals(answers, sighting.image_url);
   const inline = sighting.image_url.slice(0, 5).toLowerCase() === "data:";
   const served = inline ? await isInside(capture, image) : answers.some((one) => one.served && there.has(one.url) && one.digest === image);
   must(served, "The image isn't what the recorded exchange with its address served.");
-  return `The recorded exchange served the image${matches ? " with the bytes seen before." : ", other bytes."}`;
+  return `The recorded exchange served the image${image === sighting.picture.digest ? " with the bytes seen before." : ", other bytes."}`;
 }
 
 async function isInside(capture, image) {
@@ -149,6 +151,17 @@ async function isInside(capture, image) {
         if (bytes && (await digestOf(bytes)) === image) return true;
       }
   return false;
+}
+
+const digestBy = ({ inspection, files }, role) => (files[role] ? inspection.listed.get(files[role]).sha256 : null);
+
+/** That the image is the one that was kept, and the outcome what it shows; no record is needed for that. */
+function checkImage(capture) {
+  const { image, outcome } = capture.stated;
+  must(image === digestBy(capture, "captured-image"), "The facts state another image than the capture holds.");
+  const matches = image === capture.sighting.picture.digest;
+  const wanted = { captured: matches, "not-shown": matches, "image-changed": image !== null && !matches };
+  must(wanted[outcome] ?? true, "The facts call the image another than its digest shows.");
 }
 
 /** That what a browser shows is there where the surroundings say so, and only there. */

@@ -5,6 +5,7 @@ const DECLARED = ["title", "author", "first_publication", "registered_at", "regi
 const DECLARED_LATER = ["created", "credit", "holder"];
 const HELD = ["low-information", "collage", "page", "negative", "lens", "mark"];
 const MOST_COMPUTED = 200;
+const [FIELDS, UNLIKE_FIELDS] = [8, 12];
 const MOST_CALIBRATIONS = 16;
 const FIRST_NETWORK = "descriptor@1";
 const DRAWINGS = ["overlay", "side_by_side", "difference", "points"];
@@ -227,11 +228,27 @@ async function picturesCheck(inspection, facts) {
       if (!inspection.sealed(file) || size > 64 << 20) throw new Unchecked(`${file} isn't in this copy as it was sealed, or is too large.`);
       const found = await pictureHead(inspection, file);
       if (!equal(found, [format === "MPO" ? "JPEG" : format, width, height])) return failed("pictures", `${file} is a ${found[0]} of ${found[1]}×${found[2]}, not as stated.`);
+      const standIn = inspection.listed.get(file).stand_in;
+      if (!standIn || !inspection.sealed(standIn)) continue;
+      const [one, other] = [fieldsOf(await decodedPicture(inspection, file)), fieldsOf(await decodedPicture(inspection, standIn))];
+      if (one.some((mean, place) => Math.abs(mean - other[place]) > UNLIKE_FIELDS)) return failed("pictures", `${standIn} shows another picture than ${file}, for which it stands.`);
     } catch (error) {
       if (error instanceof Broken) return failed("pictures", error.message);
       unread = error instanceof Unchecked ? error.message : `${file} can't be read.`;
     }
   return unread ? notChecked("pictures", unread) : passed("pictures", `${every.size} pictures have the formats and sizes that the facts state.`);
+}
+
+/** The mean colour of each field of a decoded picture, FIELDS a side. */
+function fieldsOf({ width, height, pixels }) {
+  const [sums, counts] = [new Float64Array(3 * FIELDS * FIELDS), new Float64Array(FIELDS * FIELDS)];
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const field = FIELDS * Math.floor((y * FIELDS) / height) + Math.floor((x * FIELDS) / width);
+      counts[field] += 1;
+      for (const colour of [0, 1, 2]) sums[3 * field + colour] += pixels[4 * (y * width + x) + colour];
+    }
+  return [...sums].map((sum, place) => sum / counts[Math.floor(place / 3)]);
 }
 
 /** Format, width and height by the first bytes; throws Unchecked for what this page doesn't read. */
@@ -306,7 +323,7 @@ async function matchCheck(inspection, facts, match, place) {
     const dense = denseSimilarity(found, registered, transform);
     const words = `sealed similarity ${sealed.dense.toFixed(3)}, recomputed ${dense.toFixed(3)}`;
     if (!(Math.abs(dense - sealed.dense) <= 0.05)) return failed(name, `The pictures and the alignment don't give the sealed figure: ${words}.`);
-    const reduced = found.reduced || registered.reduced ? " A reduced picture stood in for a withheld one." : "";
+    const reduced = found.reduced || registered.reduced ? " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word." : "";
     return passed(name, `Warping one picture onto the other gives the sealed figure: ${words}.${reduced}`);
   } catch (error) {
     return error instanceof Unchecked ? notChecked(name, `The similarity couldn't be computed anew. ${error.message}`) : checkOf(name, error);

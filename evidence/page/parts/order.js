@@ -63,7 +63,10 @@ function steps(facts, inside) {
   for (const one of facts.sightings) {
     const number = two(one.number);
     names.push([`first seen:${number}`, `last seen:${number}`], [`first seen:${number}`, `slice:${number}`]);
-    pairs.push(...one.captures.map((capture) => [statedTime(`visit:${number}`, capture.started, CLOCK), statedTime("its end", capture.finished, CLOCK)]));
+    for (const capture of one.captures) {
+      const visit = statedTime(`visit:${number}`, capture.started, CLOCK);
+      pairs.push([named.get(`first seen:${number}`), visit], [visit, statedTime("its end", capture.finished, CLOCK)]);
+    }
     if (one.slice) pairs.push([statedTime(`record:${number}`, one.slice.record.seen, CLOCK), named.get(`slice:${number}`)]);
   }
   return [...pairs, ...names.map((pair) => pair.map((name) => named.get(name))).filter(([first, then]) => first && then)];

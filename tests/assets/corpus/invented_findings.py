@@ -78,7 +78,7 @@ VISITS: Kinds = {
     "a visit that never ends": (fact(C + "finished", LATE), "capture:01-1 order"),
     "a visit with another sentence": (fact(C + "sentence", "The owner confessed."), ""),
     "a visit by another method": (fact(C + "method", "camera"), "capture:01-1"),
-    "a visit without files": (fact(C + "files", []), ""),
+    "a visit without files": (fact(C + "files", []), "capture:01-1"),
     "a visit with one file twice": (fact(C + "files", lambda one: [*one, one[0]]), "capture:01-1"),
     "a visit that shows the registered picture": (fact(C + "files", lambda one: [*one, "data/work/01.jpg"]), "capture:01-1"),
     "a visit that keeps the facts": (fact(C + "files", lambda one: [*one, FACTS]), "capture:01-1"),
