@@ -4,8 +4,9 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
+from operator import attrgetter
 from urllib.parse import urljoin
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
@@ -314,14 +315,10 @@ def _archived(capture: _Capture) -> str:
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
     anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
     _expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
-    held = {_of(one.record) for one in every}
+    of = attrgetter("record.url", "record.date", "record.block")
     main = _answers(capture.read("exchange"), capture.files["exchange"]) if "exchange" in capture.files else []
-    _expect(held.issuperset(_of(one.record) for one in main), f"{what} lacks an exchange of page or image.")
+    _expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
     bodies = {(one.url, one.digest) for one in every}
     loaded = [(plain_url(one.final_url), one.sha256) for one in network.resources if one.sha256 is not None]
     _expect(bodies.issuperset(loaded), f"{what} holds other bytes than the surroundings state.")
     return f"The archive follows from its {len(every)} exchanges, which served the {len(loaded)} files stated."
-
-
-def _of(record: Record) -> tuple[str, datetime, bytes]:
-    return record.url, record.date, record.block

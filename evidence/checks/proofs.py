@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from evidence.bundle import (
     key_files,
 )
 from evidence.checks.inspection import Inspection, log_proofs
-from evidence.codec import Bytes32, FormatError, from_plain, parse_canonical
+from evidence.codec import Bytes32, FormatError
 from evidence.errors import UnknownWitnessError
 from evidence.facts import CaseFacts
 from evidence.keys import holds, is_sound_point
@@ -55,13 +55,6 @@ class InclusionFile:
     path: tuple[Bytes32, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _ConsistencyFile:
-    """``proofs/log/consistency.json``, an array."""
-
-    proofs: tuple[ConsistencyProof, ...]
-
-
 def check_signature(inspection: Inspection) -> Iterator[Check]:
     """``signature`` and ``key``."""
     yield _check_signature(inspection)
@@ -93,18 +86,8 @@ def read_log_proof(inspection: Inspection) -> tuple[LogProof, Note]:
     if inclusion.index != entry.sequence:
         raise FormatError("The inclusion proof is about another entry.")
     text = read_checkpoint(inspection)
-    proof = LogProof(
-        sequence=entry.sequence,
-        type=entry.type,
-        time=entry.time,
-        commitment=entry.commitment,
-        salt=entry.salt,
-        opening=entry.opening,
-        size=inclusion.size,
-        path=inclusion.path,
-        checkpoint=text,
-    )
-    return proof, parse_note(text)
+    stated = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    return LogProof(**stated, size=inclusion.size, path=inclusion.path, checkpoint=text), parse_note(text)
 
 
 def read_checkpoint(inspection: Inspection) -> str:
@@ -290,5 +273,4 @@ def _check_consistency(inspection: Inspection, facts: CaseFacts | None, note: No
 def _consistency_proofs(inspection: Inspection) -> tuple[ConsistencyProof, ...]:
     if not inspection.has(CONSISTENCY_PATH):
         return ()
-    plain = parse_canonical(inspection.read(CONSISTENCY_PATH), what=CONSISTENCY_PATH)
-    return from_plain(_ConsistencyFile, {"proofs": plain}, where=CONSISTENCY_PATH).proofs
+    return inspection.read_as(tuple[ConsistencyProof, ...], CONSISTENCY_PATH)

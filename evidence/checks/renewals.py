@@ -1,13 +1,12 @@
 """Checks of renewals: that later checkpoints in a bundle continue its own."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from evidence import merkle
 from evidence.bundle import CHECKPOINT_PATH, checkpoint_digest
 from evidence.checks.inspection import Inspection
 from evidence.checks.proofs import read_checkpoint
-from evidence.codec import FormatError, from_plain, parse_canonical
+from evidence.codec import FormatError
 from evidence.notes import MAX_NOTE, parse_note
 from evidence.renewals import RENEWALS_PATH, RenewalRecord
 from evidence.verdict import Check, State, failed, passed
@@ -15,13 +14,6 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 
 MAX_RENEWALS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _RenewalsFile:
-    """``proofs/log/renewals.json``, an array."""
-
-    records: tuple[RenewalRecord, ...]
 
 
 def check_renewals(inspection: Inspection) -> Iterator[Check]:
@@ -51,8 +43,7 @@ def renewed(inspection: Inspection) -> Mapping[Digest, str]:
 
 def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
     """What is listed; raises ``FormatError``."""
-    plain = parse_canonical(inspection.read(RENEWALS_PATH), what=RENEWALS_PATH)
-    records = from_plain(_RenewalsFile, {"records": plain}, where=RENEWALS_PATH).records
+    records = inspection.read_as(tuple[RenewalRecord, ...], RENEWALS_PATH)
     if len(records) > MAX_RENEWALS or len({record.size for record in records}) != len(records):
         raise FormatError(f"{RENEWALS_PATH} lists a checkpoint twice, or more than {MAX_RENEWALS}.")
     return records

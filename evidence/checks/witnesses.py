@@ -15,7 +15,7 @@ from evidence.checks.contents import check_unread
 from evidence.checks.inspection import Inspection, log_proofs
 from evidence.checks.proofs import UNKNOWN, read_checkpoint
 from evidence.checks.renewals import renewed
-from evidence.codec import FormatError, from_plain, parse_canonical
+from evidence.codec import FormatError
 from evidence.errors import PendingProofError, UnknownWitnessError
 from evidence.facts import CaseFacts
 from evidence.trust import TrustedChain
@@ -29,13 +29,6 @@ MAX_ANCHORS = MAX_MATERIAL = 64
 CLOCKS = timedelta(hours=2)
 """By so much the time in a Bitcoin block's header may be too early: miners set it within rules that are that wide."""
 _NAMED_BY_DIGEST = re.compile(r"(?:certificate|crl)-([0-9a-f]{16})\.pem")
-
-
-@dataclass(frozen=True, slots=True)
-class _AnchorsFile:
-    """``proofs/anchors/index.json``, an array."""
-
-    records: tuple[AnchorRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +77,7 @@ def _is_of_the_log(subject: str) -> bool:
 def _records(inspection: Inspection) -> tuple[AnchorRecord, ...]:
     if not inspection.has(ANCHORS_PATH):
         return ()
-    plain = parse_canonical(inspection.read(ANCHORS_PATH), what=ANCHORS_PATH)
-    records = from_plain(_AnchorsFile, {"records": plain}, where=ANCHORS_PATH).records
+    records = inspection.read_as(tuple[AnchorRecord, ...], ANCHORS_PATH)
     if len(records) > MAX_ANCHORS or len({record.file for record in records}) != len(records):
         raise FormatError(f"{ANCHORS_PATH} lists a receipt twice, or more than {MAX_ANCHORS}.")
     if any(len(one.material) > MAX_MATERIAL or len(set(one.material)) != len(one.material) for one in records):

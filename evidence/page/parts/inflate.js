@@ -4,21 +4,23 @@
 const LENGTHS = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
 const FIXED = [...Array(144).fill(8), ...Array(112).fill(9), ...Array(24).fill(7), ...Array(8).fill(8)];
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-const notPacked = () => new Broken("A recorded response can't be unpacked.");
 
 /** The packed bytes ended early: no error, for what came until then counts. */
 class Ended extends Error {}
 
-/** How many codes of each length there are, and the symbols in their order; one that nobody needs may be incomplete. */
-function codesOf(lengths, { partial = false } = {}) {
+function packedWell(holds) {
+  if (!holds) throw new Broken("A recorded response can't be unpacked.");
+}
+
+/** How many codes of each length there are, and the symbols in their order; a single code of one bit may stand alone, or none. */
+function codesOf(lengths, mayLack = false) {
   const counts = new Uint16Array(16);
   for (const length of lengths) counts[length]++;
   const used = lengths.length - counts[0];
-  let left = 1;
-  for (let length = 1; length < 16; length++) if ((left = left * 2 - counts[length]) < 0) throw notPacked();
-  if (left && !(partial && (used === 0 || (used === 1 && counts[1] === 1)))) throw notPacked();
-  const symbols = Array.from(lengths.keys()).filter((symbol) => lengths[symbol]).sort((one, other) => lengths[one] - lengths[other] || one - other);
-  return { counts, symbols };
+  const left = counts.slice(1).reduce((free, count) => (free < 0 ? free : free * 2 - count), 1);
+  packedWell(left === 0 || (left > 0 && mayLack && used === counts[1] && used < 2));
+  const symbols = Array.from(lengths.keys()).filter((symbol) => lengths[symbol]);
+  return { counts, symbols: symbols.sort((one, other) => lengths[one] - lengths[other] || one - other) };
 }
 
 /** Bytes of a deflate stream from a place on: `{bytes, end}`; `end` is null where it breaks off. Throws Broken when it is damaged or too long. */
@@ -35,11 +37,11 @@ function inflate(data, start, most) {
     return value;
   };
   const put = (byte) => {
-    if (size === most) throw notPacked();
+    packedWell(size < most);
     if (size === out.length) out = concat(out, new Uint8Array(size));
     out[size++] = byte;
   };
-  const symbolOf = ({ counts, symbols }) => {
+  const next = ({ counts, symbols }) => {
     for (let [length, code, first, index] = [1, 0, 0, 0]; length < 16; length++) {
       code |= take(1);
       if (code - counts[length] < first) return symbols[index + code - first];
@@ -47,48 +49,48 @@ function inflate(data, start, most) {
       first = (first + counts[length]) << 1;
       code <<= 1;
     }
-    throw notPacked();
+    packedWell(false);
   };
   const stored = () => {
     [held, bits] = [0, 0];
     const length = take(16);
-    if ((take(16) ^ length) !== 0xffff) throw notPacked();
+    packedWell((take(16) ^ length) === 0xffff);
     for (let place = 0; place < length; place++) put(take(8));
   };
   const tables = () => {
     const [literals, distances, count] = [take(5) + 257, take(5) + 1, take(4) + 4];
-    const first = Array(19).fill(0);
-    for (let place = 0; place < count; place++) first[ORDER[place]] = take(3);
-    const [codes, lengths] = [codesOf(first), []];
-    while (lengths.length < literals + distances) {
-      const symbol = symbolOf(codes);
-      if (symbol === 16 && !lengths.length) throw notPacked();
-      const [value, times] = symbol < 16 ? [symbol, 1] : symbol === 16 ? [lengths.at(-1), 3 + take(2)] : [0, symbol === 17 ? 3 + take(3) : 11 + take(7)];
-      lengths.push(...Array(times).fill(value));
+    const [first, lengths] = [Array(19).fill(0), []];
+    for (const place of ORDER.slice(0, count)) first[place] = take(3);
+    for (const codes = codesOf(first); lengths.length < literals + distances; ) {
+      const symbol = next(codes);
+      packedWell(symbol !== 16 || lengths.length);
+      const times = symbol < 16 ? 1 : symbol === 16 ? 3 + take(2) : symbol === 17 ? 3 + take(3) : 11 + take(7);
+      lengths.push(...Array(times).fill(symbol < 16 ? symbol : symbol === 16 ? lengths.at(-1) : 0));
     }
-    if (lengths.length > literals + distances || !lengths[256] || literals > 286 || distances > 30) throw notPacked();
-    return [codesOf(lengths.slice(0, literals), { partial: true }), codesOf(lengths.slice(literals), { partial: true })];
+    packedWell(lengths.length === literals + distances && lengths[256] && literals <= 286 && distances <= 30);
+    return [codesOf(lengths.slice(0, literals), true), codesOf(lengths.slice(literals), true)];
   };
   const packed = ([literals, distances]) => {
-    for (let symbol = symbolOf(literals); symbol !== 256; symbol = symbolOf(literals)) {
-      if (symbol < 256) put(symbol);
-      else {
-        const place = symbol - 257;
-        if (place > 28) throw notPacked();
-        const length = LENGTHS[place] + take(place < 8 || place === 28 ? 0 : (place >> 2) - 1);
-        const far = symbolOf(distances);
-        if (far > 29) throw notPacked();
-        const back = (far < 4 ? far : (2 + (far & 1)) << ((far >> 1) - 1)) + 1 + take(far < 4 ? 0 : (far >> 1) - 1);
-        if (back > size) throw notPacked();
-        for (let copied = 0; copied < length; copied++) put(out[size - back]);
+    for (let symbol = next(literals); symbol !== 256; symbol = next(literals)) {
+      if (symbol < 256) {
+        put(symbol);
+        continue;
       }
+      const place = symbol - 257;
+      packedWell(place < LENGTHS.length);
+      const length = LENGTHS[place] + take(place < 8 || place === 28 ? 0 : (place >> 2) - 1);
+      const far = next(distances);
+      packedWell(far < 30);
+      const back = 1 + (far < 4 ? far : ((2 + (far & 1)) << ((far >> 1) - 1)) + take((far >> 1) - 1));
+      packedWell(back <= size);
+      for (let copied = 0; copied < length; copied++) put(out[size - back]);
     }
   };
   try {
     for (let last = 0; !last; ) {
       last = take(1);
       const kind = take(2);
-      if (kind === 3) throw notPacked();
+      packedWell(kind < 3);
       if (kind) packed(kind === 1 ? [codesOf(FIXED), codesOf(Array(32).fill(5))] : tables());
       else stored();
     }
@@ -102,24 +104,24 @@ function inflate(data, start, most) {
 /** One member of gzip: `{bytes, end}`. */
 function inflateGzip(data, start, most) {
   const [flags, view] = [data[start + 3], new DataView(data.buffer, data.byteOffset, data.length)];
-  if ([0x1f, 0x8b, 8].some((byte, place) => start + place < data.length && data[start + place] !== byte) || flags & 0xe0) throw notPacked();
+  packedWell([0x1f, 0x8b, 8].every((byte, place) => start + place >= data.length || data[start + place] === byte) && !(flags & 0xe0));
   let at = start + 10;
   if (flags & 4 && at + 2 <= data.length) at += 2 + view.getUint16(at, true);
   for (const flag of [8, 16]) if (flags & flag) at = data.indexOf(0, at) + 1 || data.length;
-  if (flags & 2 && at + 2 <= data.length && view.getUint16(at, true) !== (crc32(data.subarray(start, at)) & 0xffff)) throw notPacked();
+  packedWell(!(flags & 2) || at + 2 > data.length || view.getUint16(at, true) === (crc32(data.subarray(start, at)) & 0xffff));
   const { bytes, end } = inflate(data, at + (flags & 2), most);
-  if (end === null || end + 8 > data.length) return { bytes, end: data.length };
-  if (view.getUint32(end, true) !== crc32(bytes) || view.getUint32(end + 4, true) !== bytes.length) throw notPacked();
-  return { bytes, end: end + 8 };
+  const sums = [crc32(bytes), bytes.length].map((sum, place) => end === null || end + 4 * place + 4 > data.length || view.getUint32(end + 4 * place, true) === sum);
+  packedWell(sums.every(Boolean));
+  return { bytes, end: end === null ? data.length : end + 8 };
 }
 
 /** A deflate stream, with the frame of zlib or without. */
 function inflateZlib(data, most) {
   if (data.length < 2 || (data[0] & 15) !== 8 || ((data[0] << 8) | data[1]) % 31) return inflate(data, 0, most);
-  if (data[0] >> 4 > 7 || data[1] & 32) throw notPacked();
+  packedWell(data[0] >> 4 < 8 && !(data[1] & 32));
   const { bytes, end } = inflate(data, 2, most);
   let [low, high] = [1, 0];
   for (const byte of bytes) [low, high] = [(low + byte) % 65521, (high + low + byte) % 65521];
-  if (end !== null && end + 4 <= data.length && new DataView(data.buffer, data.byteOffset + end, 4).getUint32(0) !== high * 65536 + low) throw notPacked();
+  packedWell(end === null || end + 4 > data.length || new DataView(data.buffer, data.byteOffset + end, 4).getUint32(0) === high * 65536 + low);
   return { bytes, end };
 }

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from exhibit.decode import inspect
 from exhibit.digests import Digest
 from tests.assets.changes import Files
 from tests.assets.corpus import Case, base, failing, written
@@ -97,8 +98,7 @@ def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
         sighting["slice"] = None
         files.pop("data/sightings/01/slice.json")
         files[FOUND] = data
-        form = Image.open(io.BytesIO(data)).format
-        sighting["picture"].update(digest=Digest.of(data).hex, size=len(data), format=form)
+        sighting["picture"].update(digest=Digest.of(data).hex, size=len(data), format=inspect(data).format)
         match["picture"] = Digest.of(data).hex
 
     return lambda files: sealed_lie(files, lie)
