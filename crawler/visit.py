@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from crawler.found import Document, FoundImage
-from crawler.job import Kind, Target
-from crawler.lines import Fetched, Link, PageLine, Refusal, Sighting, Signals
+from crawler.job import Kind, Link, Target
+from crawler.lines import Fetched, PageLine, Refusal, Sighting, Signals
 from exhibit.clock import now
 
 
