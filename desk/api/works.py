@@ -1,8 +1,8 @@
 """Works: registering them, and what stands behind a registration."""
 
-import tempfile
 from dataclasses import replace
 from enum import IntEnum
+from functools import partial
 from typing import Annotated, Any
 
 from django.http import HttpResponse, JsonResponse
@@ -19,13 +19,13 @@ from desk.api.files import download, picture_in, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
 from registry import owned
 from registry import works as searching
 from registry.models import Deposit, Work
 from registry.trail import Evidence
 from workers import deposits, wiring
 from workers import works as declaring
+from workers.bundles import in_a_file
 from workers.previews import LARGE, SMALL, shown
 from workers.steps.register import NewWork, register_work, remove_work
 from workers.tables import checked_date, plain_name
@@ -165,14 +165,8 @@ def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
 def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
     row: Deposit = owned.deposit(of(request), number, deposit)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-    try:
-        deposits.assemble_deposit(wiring.house(), row, file)
-        taken(request, Evidence.DEPOSIT, number=deposit, work=number)
-    except ExhibitError:
-        file.close()
-        raise
-    file.seek(0)
+    file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
+    taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
 
