@@ -67,23 +67,34 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """One address to visit.
+class Link:
+    """An address that was found and belongs to the job's scope.
 
     Attributes:
         url: absolute.
         kind: what to expect there.
-        depth: links followed since the source, 0 for the source itself.
-        page_url: for an image that was found in a sitemap or a feed, the page that shows it.
+        depth: links followed since the source.
+        page_url: for an image of a sitemap or a feed, the page that shows it.
         context: the words that stood beside it there.
-        found_in: what a sighting of such an image says; what it usually says when empty.
     """
 
     url: str
-    kind: Kind = Kind.PAGE
-    depth: int = 0
+    kind: Kind
+    depth: int
     page_url: str = ""
     context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Link):
+    """One address to visit: a page of the source itself, where nothing else is said.
+
+    Attributes:
+        found_in: what a sighting of such an image says; what it usually says when empty.
+    """
+
+    kind: Kind = Kind.PAGE
+    depth: int = 0
     found_in: str = ""
 
 

@@ -5,31 +5,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TypeAlias
 
-from crawler.job import Kind
+from crawler.job import Kind, Link
 from crawler.strict import parse, read, write
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """An address that was found and belongs to the job's scope.
-
-    Attributes:
-        url: absolute.
-        kind: what to expect there.
-        depth: links followed since the source.
-        page_url: for an image of a sitemap or a feed, the page that shows it.
-        context: the words that stood beside it there.
-    """
-
-    url: str
-    kind: Kind
-    depth: int
-    page_url: str = ""
-    context: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from crawler.found import Document, FoundImage
 from crawler.frontier import Frontier
 from crawler.gate import STAYS_IN_SCOPE
 from crawler.images import IMAGE, Images
-from crawler.job import Kind, Target
-from crawler.lines import Link, Refusal, RefusalLine
+from crawler.job import Kind, Link, Target
+from crawler.lines import Refusal, RefusalLine
 from crawler.pace import Pace
 from crawler.reading import facts_of, forbids_following, read_document
 from crawler.sheets import SHEET, SHEETS_PER_PAGE, Sheets

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from crawler.found import Document, FoundImage
-from crawler.job import Kind, Target
-from crawler.lines import Fetched, Link, PageLine, Refusal, Sighting, Signals
+from crawler.job import Kind, Link, Target
+from crawler.lines import Fetched, PageLine, Refusal, Sighting, Signals
 from exhibit.clock import now
 
 
@@ -105,23 +105,16 @@ class Visit:
 
     def line(self) -> PageLine:
         """The line of this visit."""
-        target, facts, document = self.target, self.facts, self.document
         return PageLine(
-            url=target.url,
-            final_url=facts.final_url,
-            kind=target.kind,
-            depth=target.depth,
-            status=facts.status,
-            fetched_at=facts.fetched_at,
-            etag=facts.etag,
-            last_modified=facts.last_modified,
-            not_modified=facts.not_modified,
-            title=document.title,
-            language=document.language,
+            url=self.target.url,
+            kind=self.target.kind,
+            depth=self.target.depth,
+            title=self.document.title,
+            language=self.document.language,
             links=self.links,
             sightings=self.sightings(),
             refusals=self.refusals(),
-            signals=facts.signals,
+            **{one.name: getattr(self.facts, one.name) for one in fields(Facts)},
         )
 
     def image_line(self, sighting: Sighting) -> PageLine:

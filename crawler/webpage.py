@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -205,21 +206,17 @@ class _Reader:
         )
 
     def _context(self, words: list[str], place: int) -> str:
-        before, length = [], 0
-        for text in reversed(self.words[max(0, place - 20) : place]):
-            before.append(text)
-            length += len(text)
-            if length > _AROUND:
-                break
-        behind, length = [], 0
-        for text in self.words[place : place + 20]:
-            behind.append(text)
-            length += len(text)
-            if length > _AROUND:
-                break
+        before = _nearest(self.words[max(0, place - 20) : place][::-1])
+        behind = _nearest(self.words[place : place + 20])
         around = plain(" ".join(reversed(before)), 4 * CONTEXT_LENGTH)[-_AROUND:]
         parts = [*dict.fromkeys(words), around, plain(" ".join(behind), _AROUND)]
         return plain(" ".join(part for part in parts if part))
+
+
+def _nearest(texts: list[str]) -> list[str]:
+    """The first of some texts, as far as they are needed."""
+    lengths = accumulate((len(text) for text in texts), initial=0)
+    return [text for text, before in zip(texts, lengths, strict=False) if before <= _AROUND]
 
 
 def _described(element: Element) -> str:

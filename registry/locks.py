@@ -15,7 +15,6 @@ class Lock(IntEnum):
 
     LOG = 1
     INDEX = 2
-    FRONTIER = 3
     KEYS = 4
     SETTINGS = 5
     FILES = 6

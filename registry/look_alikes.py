@@ -60,7 +60,7 @@ def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]
     for one in concerned:
         code = hashes.get(one.found_id)
         others = [hashes[other] for other in learned[one.registered_id] if other in hashes]
-        if code is not None and any(_bits(code, other) <= min(NEAR, one.hamming - 1) for other in others):
+        if code is not None and any((code ^ other).bit_count() <= min(NEAR, one.hamming - 1) for other in others):
             found.add(one.pk)
     return found
 
@@ -68,7 +68,3 @@ def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]
 def _hashes(pictures: Iterable[int]) -> dict[int, int]:
     rows = FingerprintRow.objects.filter(picture__in=list(pictures), space__name=HASH, part=PART)
     return {picture: int.from_bytes(bytes(vector), "big") for picture, vector in rows.values_list("picture", "vector")}
-
-
-def _bits(one: int, other: int) -> int:
-    return (one ^ other).bit_count()

@@ -306,7 +306,6 @@ def pause(watch: Watch, *, by: str = "") -> None:
         NotFoundError: somebody has removed it meanwhile.
         WrongUseError: the watch only asks for pictures seen before.
     """
-    _refuse_past(watch)
     _set_paused(watch, by=by, paused=True)
 
 
@@ -317,11 +316,11 @@ def resume(watch: Watch, *, by: str = "") -> None:
         NotFoundError: somebody has removed it meanwhile.
         WrongUseError: the watch only asks for pictures seen before.
     """
-    _refuse_past(watch)
     _set_paused(watch, by=by, paused=False)
 
 
 def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
+    _refuse_past(watch)
     with transaction.atomic():
         row = _held(watch)
         if row.paused == paused:

@@ -1,5 +1,7 @@
 """Assembling a bundle for download: sealed content and the receipts of this moment."""
 
+import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -42,6 +44,18 @@ def sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
     file = sealed.manifest.file(FACTS_PATH)
     assert file is not None
     return CaseFacts.from_json(house.blobs.get(file.sha256))
+
+
+def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
+    """A temporary file with what is written into it, to be read from its beginning; whoever reads it closes it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - as said
+    try:
+        write(file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
 
 
 def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:

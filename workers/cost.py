@@ -67,7 +67,8 @@ def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
     pictures = taken[MATCH].rows if MATCH in taken else 0
     if pictures < LEAST:
         return Costs(pictures, price, None, ())
-    each = sorted((_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()), key=_dearest)
+    each = [_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()]
+    each.sort(key=lambda one: (-one.hours, one.step))
     seconds = sum(one.processor_seconds for one in taken.values())
     return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
 
@@ -80,7 +81,3 @@ def _price(text: str) -> Price | None:
 def _cost(step: str, seconds: float, price: Price | None) -> Cost:
     hours = seconds * MILLION / 3600
     return Cost(step, hours, None if price is None else round(Decimal(hours) * price.amount, 2))
-
-
-def _dearest(cost: Cost) -> tuple[float, str]:
-    return -cost.hours, cost.step

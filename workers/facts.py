@@ -1,7 +1,7 @@
 """The plain facts of a case, from its rows: what is sealed, and what reports show."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from evidence.checks.probability import calibration_facts
@@ -302,24 +302,14 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
 
 def verification_of(match: Match) -> Verification:
     """A match's row as the value that was measured."""
-    return Verification(
-        decision=Decision(match.decision),
-        hamming=match.hamming,
-        inliers=match.inliers,
-        dense=match.dense,
-        transform=None if match.transform is None else _matrix(match.transform),
-        mirrored=match.mirrored,
-        rotation=match.rotation,
-        overlap_work=match.overlap_work,
-        overlap_picture=match.overlap_picture,
-        probability=match.probability,
-        pipeline=match.pipeline,
-        reasons=tuple(match.reasons),
-        calibration=match.calibration,
-        in_place=match.in_place,
-        drift=match.drift,
-        further=tuple(_matrix(rows) for rows in match.further),
-    )
+    kept = {one.name: getattr(match, one.name) for one in fields(Verification)}
+    read = {
+        "decision": Decision(match.decision),
+        "transform": None if match.transform is None else _matrix(match.transform),
+        "reasons": tuple(match.reasons),
+        "further": tuple(_matrix(rows) for rows in match.further),
+    }
+    return Verification(**kept | read)
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:

@@ -1,6 +1,7 @@
 """Licences as people write them, in a table or in fields, made into what the ledger keeps."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import date
 
 from django.utils.translation import gettext as _
@@ -85,19 +86,8 @@ class _Works:
 
 def _of_line(name: str, line: DeclaredLicence, works: _Works) -> NewLicence:
     try:
-        return checked(
-            NewLicence(
-                line.licensee,
-                works.named(line.works),
-                line.domain,
-                line.url_pattern,
-                line.valid_from,
-                line.valid_until,
-                line.reason,
-                line.account,
-                line.territories,
-            )
-        )
+        said = {one.name: getattr(line, one.name) for one in fields(NewLicence)}
+        return checked(NewLicence(**{**said, "works": works.named(line.works)}))
     except WrongUseError as error:
-        said = _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line.line, "problem": error.message}
-        raise WrongUseError(said, hint=error.hint) from None
+        told = _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line.line, "problem": error.message}
+        raise WrongUseError(told, hint=error.hint) from None

@@ -40,7 +40,7 @@ def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Po
 def services(config: Config) -> tuple[Child, ...]:
     """Everything that runs beside the servers: the site, on which a start waits, then the workers and the tick."""
     return (
-        _web(config),
+        Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT),
         _worker(config, "worker-default", "default", 1),
         _worker(config, "worker-crawl", "crawl", config.workers),
         _worker(config, "worker-match", "match,evidence", config.workers),
@@ -72,7 +72,3 @@ def _celery(config: Config, name: str, what: str, *options: str) -> Child:
         environ={**environment(config), **ONE_THREAD},
         folder=CHECKOUT,
     )
-
-
-def _web(config: Config) -> Child:
-    return Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT)

@@ -1,5 +1,7 @@
 """Celery tasks: a message says which rows wait, the step does the work."""
 
+from typing import Any
+
 from registry import events, invitations, repeats, running, sessions
 from workers import index_upkeep, links, uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
@@ -8,14 +10,16 @@ from workers.steps import package, retain, tick, witness
 from workers.wiring import house
 
 
-def _task_of(name: str) -> None:
+def _task_of(name: str) -> Any:  # noqa: ANN401 - Celery's task
     @app.task(name=f"exhibit.{name}")
     def work(ids: list[int]) -> None:
         STEPS[name.removesuffix("_asked")](house(), ids)
 
+    return work
 
-for _name in (*STEPS, "capture_asked"):  # what a person has asked for goes ahead of what a crawl brings
-    _task_of(_name)
+
+TASKS = {name: _task_of(name) for name in (*STEPS, "capture_asked")}
+"""Of each step; what a person has asked for goes ahead of what a crawl brings."""
 
 
 @app.task(name="exhibit.tick")

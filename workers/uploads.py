@@ -197,11 +197,7 @@ def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
     return {
         pk: Progress(
             announced=max(upload.announced, counts[pk]["arrived"]),
-            arrived=counts[pk]["arrived"],
-            waiting=counts[pk]["waiting"],
-            registered=counts[pk]["registered"],
-            known=counts[pk]["known"],
-            refused=counts[pk]["refused"],
+            **{name: counts[pk][name] for name in ("arrived", "waiting", "registered", "known", "refused")},
             closed=upload.closed_at is not None,
         )
         for pk, upload in given.items()

@@ -1,6 +1,6 @@
 """Bundles, files of captures, draft papers."""
 
-import tempfile
+from functools import partial
 from typing import Annotated
 
 from django.http.response import HttpResponseBase, JsonResponse
@@ -13,11 +13,11 @@ from desk.api.document import file_of
 from desk.api.files import download, taken
 from desk.api.paging import Cursor, Limit, each, page
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError, NotFoundError
+from exhibit.errors import NotFoundError
 from registry import owned
 from registry.trail import Evidence
 from workers import wiring
-from workers.bundles import assemble, bundle_name
+from workers.bundles import assemble, bundle_name, in_a_file
 from workers.papers import draft_paper, paper_name
 from workers.showing import is_hidden
 from workers.signed import signed_name, signed_sheet
@@ -44,14 +44,8 @@ def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonRespo
 def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
     """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline."""
     row = owned.bundle(of(request), number, bundle)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-    try:
-        assemble(wiring.house(), row, file)
-        taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
-    except ExhibitError:
-        file.close()
-        raise
-    file.seek(0)
+    file = in_a_file(partial(assemble, wiring.house(), row))
+    taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
     return download(file, bundle_name(row), "application/zip")
 
 

@@ -92,15 +92,6 @@ def try_some(request: Call, owner: str, trial: given.LicenceTrial) -> HttpRespon
 
 def _meant(to: Owner, new: given.NewLicence) -> NewLicence:
     """The licence that a request describes, with the owner's works."""
-    licence = NewLicence(
-        new.licensee,
-        tuple(owned.work(to, number) for number in dict.fromkeys(new.works)),
-        domain=new.domain,
-        url_pattern=new.url_pattern,
-        valid_from=new.valid_from,
-        valid_until=new.valid_until,
-        reason=new.reason,
-        account=new.account,
-        territories=tuple(new.territories),
-    )
-    return checked(licence)
+    works = tuple(owned.work(to, number) for number in dict.fromkeys(new.works))
+    said = new.model_dump(exclude={"why"})
+    return checked(NewLicence(**{**said, "works": works, "territories": tuple(new.territories)}))

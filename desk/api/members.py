@@ -10,9 +10,10 @@ from ninja import Router
 from pydantic import Field
 
 from desk import member_shapes
-from desk.api import given, member_answers
+from desk.api import given
 from desk.api.actors import MANAGE, Call, of
 from desk.api.answers import Piece
+from desk.api.member_answers import Invitation, InvitationWithLink, Member, Token
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
 from exhibit.errors import ServiceMissingError
@@ -22,6 +23,7 @@ from workers.invitations import invite
 
 router = Router(tags=["members"])
 OWNER = "/owners/{slug:owner}"
+INVITATIONS, PERSON = OWNER + "/invitations", OWNER + "/members/{int:person}"
 
 
 class NewInvitation(given.Given):
@@ -39,15 +41,13 @@ class NewRole(given.Given):
     role: Role
 
 
-@router.get(OWNER + "/members", response=Piece[member_answers.Member], operation_id="list_members")
+@router.get(OWNER + "/members", response=Piece[Member], operation_id="list_members")
 def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """Who acts for the owner, and in which role."""
     return page(members.members(of(request)), each(member_shapes.member), cursor, limit, key="pk")
 
 
-@router.post(
-    OWNER + "/members/{int:person}/role", auth=MANAGE, response=member_answers.Member, operation_id="change_role"
-)
+@router.post(PERSON + "/role", auth=MANAGE, response=Member, operation_id="change_role")
 @once
 def change_role(request: Call, owner: str, person: int, new: NewRole) -> HttpResponse:
     """Give a member another role. Somebody is always left in the role of owner."""
@@ -55,24 +55,20 @@ def change_role(request: Call, owner: str, person: int, new: NewRole) -> HttpRes
     return JsonResponse(member_shapes.member(row))
 
 
-@router.delete(OWNER + "/members/{int:person}", auth=MANAGE, response={204: None}, operation_id="remove_member")
+@router.delete(PERSON, auth=MANAGE, response={204: None}, operation_id="remove_member")
 def remove_member(request: Call, owner: str, person: int) -> HttpResponse:
     """Let a person be a member no more: their tokens end, what they decided stays."""
     members.remove(of(request), person, by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.get(
-    OWNER + "/invitations", auth=MANAGE, response=Piece[member_answers.Invitation], operation_id="list_invitations"
-)
+@router.get(INVITATIONS, auth=MANAGE, response=Piece[Invitation], operation_id="list_invitations")
 def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The invitations that can still be accepted."""
     return page(invitations.open_ones(of(request)), each(member_shapes.invitation), cursor, limit, key="pk")
 
 
-@router.post(
-    OWNER + "/invitations", auth=MANAGE, response={201: member_answers.InvitationWithLink}, operation_id="invite_member"
-)
+@router.post(INVITATIONS, auth=MANAGE, response={201: InvitationWithLink}, operation_id="invite_member")
 def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse:
     """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
     to, by = of(request), request.auth.by
@@ -86,16 +82,14 @@ def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse
     return JsonResponse({**member_shapes.invitation(row), "link": link}, status=HTTPStatus.CREATED)
 
 
-@router.delete(
-    OWNER + "/invitations/{int:invitation}", auth=MANAGE, response={204: None}, operation_id="revoke_invitation"
-)
+@router.delete(INVITATIONS + "/{int:invitation}", auth=MANAGE, response={204: None}, operation_id="revoke_invitation")
 def revoke_invitation(request: Call, owner: str, invitation: int) -> HttpResponse:
     """Take an open invitation back."""
     invitations.revoke(of(request), invitation, by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[member_answers.Token], operation_id="list_tokens")
+@router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[Token], operation_id="list_tokens")
 def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The tokens of the members; a person makes them on the page of the account."""
     return page(tokens.tokens_of(of(request)), each(member_shapes.token), cursor, limit, key="pk")

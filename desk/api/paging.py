@@ -31,23 +31,15 @@ def page(rows: QuerySet[Row], shape: Shape, cursor: str, limit: int, *, key: str
         limit: how many rows at most.
         key: the field that names a row for good, and by which the list is sorted.
     """
-    after = _read(cursor)
-    chosen = rows.order_by(key) if after is None else rows.order_by(key).filter(**{f"{key}__gt": after})
+    after = {f"{key}__gt": int(cursor.removeprefix(_WORD))} if cursor else {}
+    chosen = rows.filter(**after).order_by(key)
     found = list(chosen[: limit + 1])
     more = len(found) > limit
     found = found[:limit]
-    last = _written(getattr(found[-1], key)) if found else cursor
+    last = f"{_WORD}{getattr(found[-1], key)}" if found else cursor
     return JsonResponse({"items": shape(found), "next": last if more else None, "last": last})
 
 
 def each(shape: Callable[[Any], dict[str, Any]]) -> Shape:
     """The shape of each row by itself."""
     return lambda rows: [shape(row) for row in rows]
-
-
-def _written(value: int) -> str:
-    return f"{_WORD}{value}"
-
-
-def _read(cursor: str) -> int | None:
-    return int(cursor.removeprefix(_WORD)) if cursor else None

@@ -1,8 +1,8 @@
 """Works: registering them, and what stands behind a registration."""
 
-import tempfile
 from dataclasses import replace
 from enum import IntEnum
+from functools import partial
 from typing import Annotated, Any
 
 from django.http import HttpResponse, JsonResponse
@@ -19,19 +19,21 @@ from desk.api.files import download, picture_in, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
 from registry import owned
 from registry import works as searching
 from registry.models import Deposit, Work
 from registry.trail import Evidence
 from workers import deposits, wiring
 from workers import works as declaring
+from workers.bundles import in_a_file
 from workers.previews import LARGE, SMALL, shown
 from workers.steps.register import NewWork, register_work, remove_work
 from workers.tables import checked_date, plain_name
 from workers.uploads import check_disk
 
 router = Router(tags=["works"])
+WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
+DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=given.CLEAN)]
 EITHER = {200: work_answers.RegisteredWork, 201: work_answers.RegisteredWork}
 
@@ -72,7 +74,7 @@ class Changes(given.Given):
     )
 
 
-@router.get("/owners/{slug:owner}/works", response=answers.Piece[work_answers.Work], operation_id="list_works")
+@router.get(WORKS, response=answers.Piece[work_answers.Work], operation_id="list_works")
 def list_works(
     request: Call,
     owner: str,
@@ -87,7 +89,7 @@ def list_works(
     return page(work_shapes.with_pictures(rows), each(work_shapes.work), cursor, limit)
 
 
-@router.post("/owners/{slug:owner}/works", auth=WRITE, response=EITHER, operation_id="register_work")
+@router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
 @once
 def add_work(request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]) -> HttpResponse:
     """Register a picture as a work. A picture that is registered already stays the same work."""
@@ -106,15 +108,13 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
     return JsonResponse({**work_shapes.work(row), "new": made.new}, status=201 if made.new else 200)
 
 
-@router.get("/owners/{slug:owner}/works/{int:number}", response=work_answers.FullWork, operation_id="get_work")
+@router.get(ONE, response=work_answers.FullWork, operation_id="get_work")
 def get_work(request: Call, owner: str, number: int) -> JsonResponse:
     """One work with its cases, and how far the search of what was seen before is."""
     return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
 
 
-@router.patch(
-    "/owners/{slug:owner}/works/{int:number}", auth=WRITE, response=work_answers.FullWork, operation_id="change_work"
-)
+@router.patch(ONE, auth=WRITE, response=work_answers.FullWork, operation_id="change_work")
 def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
     row = owned.work(of(request), number)
@@ -139,30 +139,21 @@ def _anew(new: Changes) -> dict[str, Any]:
     return said
 
 
-@router.delete("/owners/{slug:owner}/works/{int:number}", auth=WRITE, response={204: None}, operation_id="remove_work")
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_work")
 def remove(request: Call, owner: str, number: int) -> HttpResponse:
     """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
     remove_work(owned.work(of(request), number), by=request.auth.by)
     return HttpResponse(status=204)
 
 
-@router.get(
-    "/owners/{slug:owner}/works/{int:number}/deposits",
-    response=answers.Piece[work_answers.Deposit],
-    operation_id="list_deposits",
-)
+@router.get(ONE + "/deposits", response=answers.Piece[work_answers.Deposit], operation_id="list_deposits")
 def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The deposit records of a work."""
     rows = owned.work(of(request), number).deposits.select_related("work")
     return page(rows, each(work_shapes.deposit), cursor, limit)
 
 
-@router.post(
-    "/owners/{slug:owner}/works/{int:number}/deposits",
-    auth=WRITE,
-    response={201: work_answers.Deposit},
-    operation_id="make_deposit",
-)
+@router.post(ONE + "/deposits", auth=WRITE, response={201: work_answers.Deposit}, operation_id="make_deposit")
 @once
 def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
@@ -170,30 +161,16 @@ def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
     return JsonResponse(work_shapes.deposit(row), status=201)
 
 
-@router.get(
-    "/owners/{slug:owner}/works/{int:number}/deposits/{int:deposit}/file",
-    operation_id="get_deposit_file",
-    openapi_extra=file_of("application/zip"),
-)
+@router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
 def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
     row: Deposit = owned.deposit(of(request), number, deposit)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-    try:
-        deposits.assemble_deposit(wiring.house(), row, file)
-        taken(request, Evidence.DEPOSIT, number=deposit, work=number)
-    except ExhibitError:
-        file.close()
-        raise
-    file.seek(0)
+    file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
+    taken(request, Evidence.DEPOSIT, number=deposit, work=number)
     return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
 
 
-@router.get(
-    "/owners/{slug:owner}/works/{int:number}/deposits/{int:deposit}/record",
-    operation_id="get_deposit_record",
-    openapi_extra=file_of("application/pdf"),
-)
+@router.get(DEPOSIT + "/record", operation_id="get_deposit_record", openapi_extra=file_of("application/pdf"))
 def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
     """The page of a deposit record that people read, in the installation's first language."""
     files = deposits.record_files(wiring.house(), owned.deposit(of(request), number, deposit))

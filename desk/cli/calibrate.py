@@ -15,7 +15,7 @@ from exhibit.types import Decision
 
 if TYPE_CHECKING:
     from exhibit.calibration import Calibration
-    from indexer.calibrate import Order, Outcome
+    from indexer.calibrate import Outcome
     from indexer.folders import Progress
     from registry.models import CalibrationRow
 
@@ -61,7 +61,8 @@ def calibrate_command(
         return
     if folder is None:
         raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
-    from indexer.calibrate import Order, foretold, read_groups
+    from exhibit.clock import now
+    from indexer.calibrate import Order, calibrate, foretold, read_groups
     from indexer.calibration import Plan
 
     if dry_run:
@@ -71,9 +72,11 @@ def calibrate_command(
     desk = open_desk()
     groups = () if same is None else read_groups(same)
     scratch = desk.config.data_dir / "calibration"
-    order = Order(folder, scratch, _named(folder), _described(folder), Plan(edited), groups, jobs)
+    name = folder.resolve().name
+    described = f"The folder {name[:80]} of this installation"
+    order = Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, Plan(edited), groups, jobs)
     order = replace(order, network=desk.house.descriptors.serving_file(desk.config.data_dir))
-    outcome = _calibrated(order)
+    outcome = calibrate(order, _meter())
     from registry import calibrations
 
     calibrations.use(outcome.calibration, by=person())
@@ -92,12 +95,6 @@ def _refuse_too_few(folder: Path) -> None:
         )
 
 
-def _calibrated(order: "Order") -> "Outcome":
-    from indexer.calibrate import calibrate
-
-    return calibrate(order, _meter())
-
-
 def _meter() -> "Progress":
     """Says how far it is, on standard error, a line for each twentieth."""
     told: dict[str, int] = {}
@@ -109,16 +106,6 @@ def _meter() -> "Progress":
             note(f"{stage} {done:,} of {total:,}")
 
     return show
-
-
-def _named(folder: Path) -> str:
-    from exhibit.clock import now
-
-    return f"{folder.resolve().name[:40]}-{now():%Y-%m}"
-
-
-def _described(folder: Path) -> str:
-    return f"The folder {folder.resolve().name[:80]} of this installation"
 
 
 def _tell(outcome: "Outcome", *, as_json: bool) -> None:

@@ -128,7 +128,8 @@ def use_model(*, name: str) -> None:
     from workers import descriptor_models
 
     row = descriptor_models.use_model(desk.house, name, by=person())
-    state = next(one for one in descriptor_models.model_states(desk.house) if (one.name, one.version) == _pair(row))
+    states = descriptor_models.model_states(desk.house)
+    state = next(one for one in states if (one.name, one.version) == (row.name, row.version))
     if state.state == "serving":
         say(f"{row} stays in use.")
         return
@@ -147,10 +148,6 @@ def drop_model(*, name: str) -> None:
     from workers import descriptor_models
 
     say(f"Removed {descriptor_models.drop_model(desk.house, name, by=person())}.")
-
-
-def _pair(row: Any) -> tuple[str, str]:  # noqa: ANN401 - a row, whose class isn't loaded here
-    return row.name, row.version
 
 
 def _plain(state: "ModelState") -> dict[str, Any]:

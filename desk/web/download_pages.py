@@ -1,7 +1,6 @@
 """What there is to take away: the page that lists it, bundles, captured files, papers."""
 
-import tempfile
-from contextlib import ExitStack
+from functools import partial
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Value
@@ -18,7 +17,7 @@ from registry import owned
 from registry.models import Owner
 from registry.trail import Evidence
 from workers import wiring
-from workers.bundles import assemble, bundle_name
+from workers.bundles import assemble, bundle_name, in_a_file
 from workers.papers import draft_paper, paper_name
 from workers.showing import is_hidden
 from workers.signed import signed_name, signed_sheet
@@ -94,10 +93,6 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
     """A bundle with the receipts of this moment."""
     row = owned.bundle(owner, case, number)
-    with ExitStack() as opened:
-        file = opened.enter_context(tempfile.TemporaryFile())
-        assemble(wiring.house(), row, file)
-        takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
-        opened.pop_all()  # the response closes it
-    file.seek(0)
+    file = in_a_file(partial(assemble, wiring.house(), row))
+    takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
     return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")

@@ -4,12 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from django.core import signing
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from desk.plain_rows import fields
 from desk.web.access import LONGEST
 from exhibit.errors import WrongUseError
 from registry import owned
@@ -83,26 +83,9 @@ def so_far(text: str, mark: str) -> Trial:
 
 def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
     """Licences that were read from a table, signed, as the page carries them until they are saved."""
-    plain: list[dict[str, Any]] = []
-    for new in given:
-        words = words_of_new(new)
-        plain.append(words)
+    names = " ".join(FIELDS)
+    plain = [{**fields(new, names), "works": [work.number for work in new.works]} for new in given]
     return signing.dumps([owner.pk, plain], salt="licences", compress=True)
-
-
-def words_of_new(new: NewLicence) -> dict[str, Any]:
-    """A licence that isn't kept yet, as plain data."""
-    return {
-        "licensee": new.licensee,
-        "works": [work.number for work in new.works],
-        "domain": new.domain,
-        "url_pattern": new.url_pattern,
-        "account": new.account,
-        "territories": list(new.territories),
-        "valid_from": new.valid_from and new.valid_from.isoformat(),
-        "valid_until": new.valid_until and new.valid_until.isoformat(),
-        "reason": new.reason,
-    }
 
 
 def unpacked(owner: Owner, text: str) -> list[NewLicence]:
@@ -118,15 +101,10 @@ def unpacked(owner: Owner, text: str) -> list[NewLicence]:
     works = {work.number: work for work in owned.works(owner).filter(number__in=numbers)}
     return [
         NewLicence(
-            licensee=one["licensee"],
-            works=tuple(works[number] for number in one["works"] if number in works),
-            domain=one["domain"],
-            url_pattern=one["url_pattern"],
-            valid_from=day(one["valid_from"] or ""),
-            valid_until=day(one["valid_until"] or ""),
-            reason=one["reason"],
-            account=one["account"],
-            territories=tuple(one["territories"]),
+            **one
+            | {"works": tuple(works[number] for number in one["works"] if number in works)}
+            | {name: day(one[name] or "") for name in ("valid_from", "valid_until")}
+            | {"territories": tuple(one["territories"])}
         )
         for one in plain
     ]

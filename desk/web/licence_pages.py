@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.core import signing
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -115,7 +115,7 @@ def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpRes
     mark = tried(owner, values, row)
     if "save" not in request.POST or request.POST.get("tried") != mark:
         context |= _trial(request, owner, [new], mark, row)
-        return render(request, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
+        return show(request, owner, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
     by, why = request.user.get_username(), said(request.POST.get("why", ""))
     if row is None:
         (kept,), fresh = keep_licences(owner, [new], by=by)
@@ -151,7 +151,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 @decider_view
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Bring a table of licences: read and tried first, then saved, all or none."""
-    context: dict[str, object] = {"owner": owner}
+    context: dict[str, object] = {}
     try:
         if "save" in request.POST:
             return _save_table(request, owner)
@@ -165,9 +165,8 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
         context["problem"] = _("What was read has come back changed. Choose the table again.")
     except WrongUseError as error:
         context["problem"] = in_words(error)
-    return render(
-        request, _page(request, "licence-import") if "trial" in context else "web/licence-import.html", context
-    )
+    template = _page(request, "licence-import") if "trial" in context else "web/licence-import.html"
+    return show(request, owner, template, context)
 
 
 def _trial(

@@ -142,7 +142,7 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
             password=request.POST.get("password", "")[:200],
         )
         address = whole_address(request, reverse("link", args=[made.token]))
-        answer = render(request, "web/link-made.html", {"link": made.link, "address": address, "back": back})
+        answer = show(request, owner, "web/link-made.html", {"link": made.link, "address": address, "back": back})
         answer.headers["Cache-Control"] = "no-store"
         return answer
     return redirect(back)

@@ -1,6 +1,7 @@
 """What the views of an owner's things have in common: who may ask how, what every page shows, how a refusal is told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import ParamSpec
 
 from django.contrib import messages
@@ -41,8 +42,7 @@ def show(
     request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
 ) -> HttpResponse:
     """A page of an owner; whether the person may decide is asked only where the page says it."""
-    decides: Callable[[], bool] = lambda: may_decide(request, owner)  # noqa: E731
-    shown = {"owner": owner, "may_decide": SimpleLazyObject(decides), **values}
+    shown = {"owner": owner, "may_decide": SimpleLazyObject(partial(may_decide, request, owner)), **values}
     return render(request, template, shown, status=status)
 
 

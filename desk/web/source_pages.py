@@ -3,13 +3,13 @@
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.refusals import refusal_in_words
 from desk.sentences import in_words
 from desk.web.looks import looked_at, places
-from desk.web.pages import Telling, decider_form, decider_post
+from desk.web.pages import Telling, decider_form, decider_post, show
 from exhibit.errors import ExhibitError, RefusedError
 from registry import owned, watching
 from registry.models import Owner, Watch
@@ -31,9 +31,8 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "places": [{"kind": kind, "url": url, "value": f"{kind} {url}"} for kind, url in page],
         **looked,
     }
-    return render(
-        request, "web/watch-sources.html", values, status=422 if looked and not looked.get("offered") else 200
-    )
+    status = 422 if looked and not looked.get("offered") else 200
+    return show(request, owner, "web/watch-sources.html", values, status=status)
 
 
 @decider_post

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -189,11 +188,8 @@ def _sent(request: HttpRequest) -> list[uploading.Sent]:
         names = []
     if len(names) != len(given):
         names = []
-    return [_one(file, name) for file, name in zip_longest(given, names)]
-
-
-def _one(file: "UploadedFile[bytes]", name: str | None) -> uploading.Sent:
-    return uploading.Sent(name or str(file.name), file.size or 0, file.read)
+    named = zip_longest(given, names)
+    return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in named]
 
 
 def _left_out(request: HttpRequest) -> list[tuple[str, int]]:

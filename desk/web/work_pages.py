@@ -1,7 +1,6 @@
 """Works and pictures."""
 
-import tempfile
-from contextlib import ExitStack
+from functools import partial
 
 from django.contrib import messages
 from django.db.models import Prefetch
@@ -24,6 +23,7 @@ from registry import works as searching
 from registry.models import Owner, OwnershipRemark
 from registry.trail import Evidence
 from workers import deposits, wiring
+from workers.bundles import in_a_file
 from workers.ownership import terms
 from workers.previews import LARGE, SMALL, shown
 from workers.registrations import registration_of
@@ -104,12 +104,9 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
     """A deposit record with the receipts of this moment."""
     row = owned.deposit(owner, number, deposit)
-    with Telling(request), ExitStack() as opened:
-        file = opened.enter_context(tempfile.TemporaryFile())
-        deposits.assemble_deposit(wiring.house(), row, file)
+    with Telling(request):
+        file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
         takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
-        opened.pop_all()  # the response closes it
-        file.seek(0)
         name = f"{deposits.deposit_name(row)}.zip"
         return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
     return redirect("work", slug=owner.slug, number=number)

@@ -17,8 +17,8 @@ from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Picture, 
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import bring, claim, claimed_slice, owner, photograph
 from tests.flow.shop import LOOPBACK, Shop, watch
-from workers.celery import app
 from workers.inline import Inline
+from workers.tasks import TASKS
 from workers.wiring import house
 
 LIFE = timedelta(minutes=10)
@@ -74,7 +74,7 @@ def test_a_task_that_breaks_off_lets_go_of_its_rows(waiting: list[int]) -> None:
     blobs = house().blobs
     assert isinstance(blobs, FolderBlobStore)
     blobs.path(Picture.objects.get(pk=waiting[0]).digest).mkdir(parents=True)  # an error that no step expects
-    result = app.tasks["exhibit.match"].apply((waiting,))
+    result = TASKS["match"].apply((waiting,))
     assert isinstance(result.result, IsADirectoryError)
     for row in Picture.objects.all():
         assert (row.state, row.attempts, row.error) == ("todo", 1, "The step broke off: IsADirectoryError.")

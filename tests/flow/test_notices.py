@@ -341,13 +341,13 @@ def test_addressees_are_proposed_and_a_guess_is_called_one(studio: Owner, inline
     Capture.objects.update(state="done", files=[{**file, "size": len(page)}], finished_at=now())
     row = begun(studio)
     found = addressees.proposals(inline.house, row)
-    assert [(one.kind, one.email, one.guess) for one in found] == [
-        ("page", "copyright@shop.example", True),
-        ("page", "info@agency.example", True),
-        ("office", "", False),
+    assert [(one.kind, one.email) for one in found] == [
+        ("page", "copyright@shop.example"),
+        ("page", "info@agency.example"),
+        ("office", ""),
     ]
     assert found[0].source.startswith("http://shop.example/page-")
     Notice.objects.update(party="taobao.com", kind="prc")
     (known, *_) = addressees.proposals(inline.house, notices.notice(studio, row.number))
-    assert (known.kind, known.email, known.first_hand, known.guess) == ("table", "ipr@alibaba-inc.com", True, False)
+    assert (known.kind, known.email, known.first_hand) == ("table", "ipr@alibaba-inc.com", True)
     assert known.day is not None

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.job import Kind
+from crawler.job import Kind, Link
 from crawler.lines import (
     Counts,
     EndLine,
     Line,
-    Link,
     PageLine,
     Refusal,
     RefusalLine,

@@ -53,11 +53,6 @@ class Proposal:
     day: date | None
     first_hand: bool
 
-    @property
-    def guess(self) -> bool:
-        """Whether nobody has said that notices go there."""
-        return self.kind in ("page", "link")
-
 
 @dataclass(frozen=True, slots=True)
 class Platform:

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from django.db import transaction
@@ -336,23 +336,8 @@ def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
 
 
 def _new_sighting(page: PageLine, one: Sighting) -> sightings.NewSighting:
-    return sightings.NewSighting(
-        page_url=one.page_url,
-        image_url=one.image_url,
-        final_url=one.final_url,
-        digest=one.digest,
-        size=one.size,
-        media_type=one.media_type,
-        status=one.status,
-        request_headers=one.request_headers,
-        response_headers=one.response_headers,
-        peer=one.peer,
-        fetched_at=one.fetched_at,
-        bytes_came=not one.not_modified,
-        found_in=one.found_in,
-        context=one.context,
-        page_title=page.title,
-    )
+    same = {it.name: getattr(one, it.name) for it in fields(one) if it.name != "not_modified"}
+    return sightings.NewSighting(**same, bytes_came=not one.not_modified, page_title=page.title)
 
 
 def _keep_refusals(row: CrawlSlice, refused: Iterable[tuple[str, str, str, str]]) -> None:

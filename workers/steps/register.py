@@ -1,7 +1,7 @@
 """Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -219,6 +219,8 @@ def _keep(
     digest = features.digest
     moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
     number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
+    said = {**asdict(declared), "registrations": list(declared.registrations)}
+    del said["reads_metadata"]
     Picture.objects.filter(pk=picture).update(
         format=features.info.format,
         width=features.info.width,
@@ -233,16 +235,8 @@ def _keep(
         number=number,
         registered_at=moment,
         low_information=list(features.low_information),
-        title=declared.title,
-        author=declared.author,
-        rights_statement=declared.rights_statement,
-        first_publication=declared.first_publication,
-        registrations=list(declared.registrations),
-        source_name=declared.source_name,
-        created=declared.created,
-        credit=declared.credit,
-        holder=declared.holder,
         metadata=dict(stated),
+        **said,
     )
     work.registration = work.declaration = add_picture(work, picture, digest, moment)
     work.save(update_fields=["registration", "declaration"])
