@@ -138,67 +138,52 @@ def split_table(split: SplitView) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m evidence", description="Check bundles, and error rates from a log."
-    )
+    about = "Check bundles, and error rates from a log."
+    parser = argparse.ArgumentParser(prog="python -m evidence", description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
-        "verify",
-        help="check bundles",
-        description="Check bundles: every byte, signature, place in the log, witnesses, matches, heads of one log.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    added = {}
+    for name, (run, examples, short, description) in _COMMANDS.items():
+        added[name] = commands.add_parser(name, help=short, description=description, epilog=examples)
+        added[name].formatter_class = argparse.RawDescriptionHelpFormatter
+        added[name].set_defaults(run=run)
+    check, accuracy, html, new, sign = added.values()
     help_text = "a ZIP, or the folder it was unpacked into"
-    command.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
-    command.set_defaults(run=_verify)
-    accuracy = commands.add_parser(
-        "accuracy",
-        help="compute an installation's error rate from its log",
-        description="Compute how often what the machine said was wrong, from the decisions in a log.",
-        epilog=ACCURACY_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
     accuracy.add_argument("file", type=Path, metavar="FILE", help="what exhibit accuracy export has written")
-    accuracy.set_defaults(run=_accuracy)
-    html = commands.add_parser(
-        "page",
-        help="the verifier as one HTML page, for a laptop without Python",
-        description="Write verify.html to standard output. Hand it out apart from bundles.",
-        epilog=PAGE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    html.set_defaults(run=_page)
-    for one in (command, accuracy, html):
+    for one in (check, accuracy, html):
         one.add_argument("--trust", type=Path, default=DEFAULT, metavar="FILE", help="a trust list instead of ours")
-    for one in (command, accuracy):
+    for one in (check, accuracy):
         one.add_argument("--json", action="store_true", help="print JSON")
-    _add_signing(commands)
-    return parser
-
-
-def _add_signing(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The two commands of an owner's own device."""
-    new = commands.add_parser(
-        "make-key",
-        help="make a key on this device",
-        description="Make an Ed25519 key that never leaves this device.",
-        epilog=SIGN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     new.add_argument("file", type=Path, metavar="FILE", help="where the private key goes; FILE.pub is the public one")
-    new.set_defaults(run=_make_key)
-    sign = commands.add_parser(
-        "sign",
-        help="counter-sign a seal on this device",
-        description="Sign a bundle's manifest with a key of this device, and show what was signed.",
-        epilog=SIGN_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     sign.add_argument("manifest", type=Path, metavar="MANIFEST", help="data/manifest.json of the bundle")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="the private key, PEM")
     sign.add_argument("--out", type=Path, metavar="FILE", help="where the signature goes; MANIFEST.sig by default")
-    sign.set_defaults(run=_sign)
+    return parser
+
+
+_COMMANDS = {
+    "verify": (
+        _verify, EXAMPLES, "check bundles",
+        "Check bundles: every byte, signature, place in the log, witnesses, matches, heads of one log.",
+    ),
+    "accuracy": (
+        _accuracy, ACCURACY_EXAMPLES, "compute an installation's error rate from its log",
+        "Compute how often what the machine said was wrong, from the decisions in a log.",
+    ),
+    "page": (
+        _page, PAGE_EXAMPLES, "the verifier as one HTML page, for a laptop without Python",
+        "Write verify.html to standard output. Hand it out apart from bundles.",
+    ),
+    "make-key": (
+        _make_key, SIGN_EXAMPLES, "make a key on this device",
+        "Make an Ed25519 key that never leaves this device.",
+    ),
+    "sign": (
+        _sign, SIGN_EXAMPLES, "counter-sign a seal on this device",
+        "Sign a bundle's manifest with a key of this device, and show what was signed.",
+    ),
+}  # fmt: skip
+"""What each command runs, its examples, what it is in short, and in a sentence."""
 
 
 if __name__ == "__main__":

@@ -104,23 +104,16 @@ def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, m
         .not_valid_before(made)
         .not_valid_after(made + VALID_FOR)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(), critical=True)
+        # signatures that the signer can't take back: what readers ask of a certificate for documents
+        .add_extension(key_usage("digital_signature", "content_commitment"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
     return builder.sign(private, hashes.SHA256())
 
 
-def _usage() -> x509.KeyUsage:
-    """Signatures that the signer can't take back: what readers ask of a certificate for documents."""
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=True,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """The uses of a key that are named, and no other."""
+    further = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    every = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign", *further)
+    return x509.KeyUsage(**{use: use in allowed for use in every})

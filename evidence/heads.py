@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evidence.notes import parse_note
+from exhibit.durable import settle, settle_path
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.ports import SignedCheckpoint
 
@@ -76,14 +77,9 @@ class HeadFile:
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with draft.open("w", encoding="utf-8") as file:
             json.dump({"note": checkpoint.note, "place": _place(draft)}, file)
-            file.flush()
-            os.fsync(file.fileno())
+            settle(file)
         draft.replace(self._path)
-        handle = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        settle_path(self._path.parent)
 
 
 def _place(path: Path) -> str:

@@ -1,7 +1,5 @@
 """Ed25519 keys (RFC 8032): the log's own in a file, an owner's sealing key encrypted at rest. No key can be printed."""
 
-import os
-import secrets
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from evidence.at_rest import SEALING, decrypt, encrypt
+from exhibit.durable import write_once
 from exhibit.errors import ConfigError, WrongUseError
 
 _HEX_DIGITS = 64
@@ -143,31 +142,10 @@ def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
 
 
 def _write_new_key(path: Path) -> bool:
-    """Write a new key beside the path and link it into place, so that two starters agree on one; whether it is this."""
+    """Write a new key unless another starter has just done so; whether it is this."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(draft)
-        _sync(path.parent)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return write_once(path, pem)
 
 
 def _read_key(path: Path) -> Ed25519PrivateKey:

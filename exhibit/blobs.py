@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.digests import CHUNK, Digest
+from exhibit.durable import settle, settle_path
 from exhibit.errors import IntegrityError, NotFoundError
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -41,7 +42,7 @@ class FolderBlobStore:
             try:
                 with temporary.open("xb") as file:
                     file.write(data)
-                    _settle(file)
+                    settle(file)
                 self._publish(temporary, digest)
             finally:
                 temporary.unlink(missing_ok=True)
@@ -54,7 +55,7 @@ class FolderBlobStore:
             with path.open("rb") as source, temporary.open("xb") as file:
                 while piece := source.read(CHUNK):
                     file.write(piece)
-                _settle(file)
+                settle(file)
             digest = Digest.of_file(temporary)
             if not self.is_whole(digest):
                 self._publish(temporary, digest)
@@ -93,7 +94,7 @@ class FolderBlobStore:
             path.unlink()
         except FileNotFoundError:
             return False
-        _settle_folder(path.parent)
+        settle_path(path.parent)
         return True
 
     def sweep(self, older_than: float = 3600.0) -> int:
@@ -143,24 +144,11 @@ class FolderBlobStore:
         path = self.path(digest)
         if not path.parent.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _settle_folder(path.parent.parent)
-            _settle_folder(self.root)
+            settle_path(path.parent.parent)
+            settle_path(self.root)
         temporary.chmod(_READ_ONLY)
         temporary.replace(path)
-        _settle_folder(path.parent)
-
-
-def _settle(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _settle_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        settle_path(path.parent)
 
 
 def _written(path: Path) -> float:

@@ -7,29 +7,24 @@ can't be used stops the start with a sentence that names the setting.
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from exhibit import config_values as values
 from exhibit.config_anchors import AnchorConfig, anchors
+from exhibit.config_values import setting
 from exhibit.errors import ConfigError
 
 __all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "load_config", "made_data_dir"]
 
 FILE_NAME = "exhibit.toml"
-T = TypeVar("T")
 
 _GIB = 1024**3
 _MIB = 1024**2
 _PREFIX = "EXHIBIT_"
 _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
-
-
-def _setting(default: T, check: Callable[[object], T]) -> T:
-    """A field with its default and the function that makes its value of a TOML value or of a text."""
-    return field(default=default, metadata={"check": check})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,44 +36,44 @@ class Config:
     """
 
     data_dir: Path
-    database_url: str = _setting("", values.database_url)
-    redis_url: str = _setting("", values.redis_url)
-    web_host: str = _setting("127.0.0.1", values.text)
-    web_port: int = _setting(8080, values.whole_number(1, 65_535))
-    public_url: str = _setting("", values.web_url)
-    allowed_hosts: tuple[str, ...] = _setting((), values.texts)
-    proxies: int = _setting(0, values.whole_number(0, 16))
-    sign_up: str = _setting("invitation", values.one_of("invitation", "open"))
-    mail_url: str = _setting("", values.mail_url)
-    mail_from: str = _setting("", values.mail_address)
-    workers: int = _setting(2, values.whole_number(1, 256))
-    contact: str = _setting("", values.contact)
-    operator_name: str = _setting("", values.text)
-    allowed_networks: tuple[str, ...] = _setting((), values.networks)
-    retention_days: int = _setting(30, values.whole_number(1, 36_500))
-    owner_quota_bytes: int = _setting(50 * _GIB, values.whole_number(1))
-    package_days: int = _setting(30, values.whole_number(1, 3_650))
-    disk_floor_bytes: int = _setting(2 * _GIB, values.whole_number(0))
-    max_picture_bytes: int = _setting(30 * _MIB, values.whole_number(1))
-    max_picture_pixels: int = _setting(120_000_000, values.whole_number(1))
-    capture_browser: str = _setting("", values.text)
-    recapture_days: int = _setting(7, values.whole_number(0, 3_650))
-    anchors: tuple[AnchorConfig, ...] = _setting((), anchors)
-    witnesses_needed: int = _setting(1, values.whole_number(1, 64))
-    direct_stamps_a_day: int = _setting(100, values.whole_number(0))
-    languages: tuple[str, ...] = _setting(("en", "zh-hans"), values.languages)
-    time_zone: str = _setting("UTC", values.time_zone)
-    log_origin: str = _setting("exhibit.localhost/log", values.log_name)
-    checkpoint_seconds: int = _setting(600, values.whole_number(1, 86_400))
-    step_timeout_seconds: int = _setting(600, values.whole_number(2, 86_400))
-    processor_hour_price: str = _setting("", values.price)
-    log_format: str = _setting("text", values.one_of("text", "json"))
-    metrics_token: str = _setting("", values.token)
-    metrics_networks: tuple[str, ...] = _setting((), values.networks)
-    tick_seconds: int = _setting(5, values.whole_number(1, 3_600))
-    api_requests_a_minute: int = _setting(600, values.whole_number(1, 1_000_000))
-    identifications_a_minute: int = _setting(30, values.whole_number(1, 1_000_000))
-    debug: bool = _setting(default=False, check=values.truth)
+    database_url: str = setting("", values.database_url)
+    redis_url: str = setting("", values.redis_url)
+    web_host: str = setting("127.0.0.1", values.text)
+    web_port: int = setting(8080, values.whole_number(1, 65_535))
+    public_url: str = setting("", values.web_url)
+    allowed_hosts: tuple[str, ...] = setting((), values.texts)
+    proxies: int = setting(0, values.whole_number(0, 16))
+    sign_up: str = setting("invitation", values.one_of("invitation", "open"))
+    mail_url: str = setting("", values.mail_url)
+    mail_from: str = setting("", values.mail_address)
+    workers: int = setting(2, values.whole_number(1, 256))
+    contact: str = setting("", values.contact)
+    operator_name: str = setting("", values.text)
+    allowed_networks: tuple[str, ...] = setting((), values.networks)
+    retention_days: int = setting(30, values.whole_number(1, 36_500))
+    owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))
+    package_days: int = setting(30, values.whole_number(1, 3_650))
+    disk_floor_bytes: int = setting(2 * _GIB, values.whole_number(0))
+    max_picture_bytes: int = setting(30 * _MIB, values.whole_number(1))
+    max_picture_pixels: int = setting(120_000_000, values.whole_number(1))
+    capture_browser: str = setting("", values.text)
+    recapture_days: int = setting(7, values.whole_number(0, 3_650))
+    anchors: tuple[AnchorConfig, ...] = setting((), anchors)
+    witnesses_needed: int = setting(1, values.whole_number(1, 64))
+    direct_stamps_a_day: int = setting(100, values.whole_number(0))
+    languages: tuple[str, ...] = setting(("en", "zh-hans"), values.languages)
+    time_zone: str = setting("UTC", values.time_zone)
+    log_origin: str = setting("exhibit.localhost/log", values.log_name)
+    checkpoint_seconds: int = setting(600, values.whole_number(1, 86_400))
+    step_timeout_seconds: int = setting(600, values.whole_number(2, 86_400))
+    processor_hour_price: str = setting("", values.price)
+    log_format: str = setting("text", values.one_of("text", "json"))
+    metrics_token: str = setting("", values.token)
+    metrics_networks: tuple[str, ...] = setting((), values.networks)
+    tick_seconds: int = setting(5, values.whole_number(1, 3_600))
+    api_requests_a_minute: int = setting(600, values.whole_number(1, 1_000_000))
+    identifications_a_minute: int = setting(30, values.whole_number(1, 1_000_000))
+    debug: bool = setting(default=False, check=values.truth)
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:

@@ -4,27 +4,41 @@ import re
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from exhibit import config_values as values
 
 _COMMON = frozenset({"kind", "name", "urls", "networks", "development"})
+_ACCOUNT = {"key_file", "password_file", "key_variable"}
 SETTINGS = {
     "rfc3161": _COMMON | {"roots", "qualified"},
     "opentimestamps": _COMMON | {"bitcoin_source", "bitcoin_credentials", "bitcoin_explorer"},
-    "evm": _COMMON
-    | {
-        "chain_id",
-        "contract",
-        "key_file",
-        "password_file",
-        "key_variable",
-        "confirmations",
-        "gas_price",
-        "max_gas_price",
-    },
+    "evm": _COMMON | _ACCOUNT | {"chain_id", "contract", "confirmations", "gas_price", "max_gas_price"},
 }
 """Which settings each kind of anchor has."""
+
+
+def _path(value: object) -> Path | None:
+    given = values.text(value)
+    return Path(given) if given else None
+
+
+def _day(value: object) -> str:
+    """A date, as TOML's own kind or as text; of a moment, its day."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    given = values.text(value)
+    return date.fromisoformat(given).isoformat() if given else ""
+
+
+def _address(value: object) -> bytes:
+    """An address of an EVM chain, such as ``0x`` and 40 hexadecimal digits; an empty text stays empty."""
+    given = values.text(value)
+    if given and not re.fullmatch(r"0x[0-9a-fA-F]{40}", given):
+        raise ValueError(f"{given!r} isn't an address of 0x and 40 hexadecimal digits")
+    return bytes.fromhex(given[2:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +69,21 @@ class AnchorConfig:
     kind: str
     name: str
     urls: tuple[str, ...]
-    networks: tuple[str, ...] = ()
-    roots: Path | None = None
-    qualified: str = ""
-    bitcoin_source: str = ""
-    bitcoin_credentials: Path | None = None
-    bitcoin_explorer: str = ""
-    chain_id: int = 0
-    contract: bytes = b""
-    key_file: Path | None = None
-    password_file: Path | None = None
-    key_variable: str = ""
-    confirmations: int = 64
-    gas_price: int | None = None
-    max_gas_price: int | None = None
-    development: bool = False
+    networks: tuple[str, ...] = values.setting((), values.networks)
+    roots: Path | None = values.setting(None, _path)
+    qualified: str = values.setting("", _day)
+    bitcoin_source: str = values.setting("", values.web_url)
+    bitcoin_credentials: Path | None = values.setting(None, _path)
+    bitcoin_explorer: str = values.setting("", values.web_url)
+    chain_id: int = values.setting(0, values.whole_number(0))
+    contract: bytes = values.setting(b"", _address)
+    key_file: Path | None = values.setting(None, _path)
+    password_file: Path | None = values.setting(None, _path)
+    key_variable: str = values.setting("", values.text)
+    confirmations: int = values.setting(64, values.whole_number(1, 100_000))
+    gas_price: int | None = values.setting(None, values.whole_number(0))
+    max_gas_price: int | None = values.setting(None, values.whole_number(1))
+    development: bool = values.setting(default=False, check=values.truth)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -118,26 +132,9 @@ def _of_kind(name: str, table: dict[str, object]) -> AnchorConfig:
     urls = tuple(map(values.web_url, values.texts(table.get("urls", []))))
     if not urls:
         raise ValueError("urls is missing")
-    made = AnchorConfig(
-        kind=kind,
-        name=name,
-        urls=urls,
-        networks=values.networks(table.get("networks", [])),
-        roots=_path(table, "roots"),
-        qualified=_day(table.get("qualified", "")),
-        bitcoin_source=values.web_url(table.get("bitcoin_source", "")),
-        bitcoin_credentials=_path(table, "bitcoin_credentials"),
-        bitcoin_explorer=values.web_url(table.get("bitcoin_explorer", "")),
-        chain_id=values.whole_number(0)(table.get("chain_id", 0)),
-        contract=_address(table.get("contract", "")),
-        key_file=_path(table, "key_file"),
-        password_file=_path(table, "password_file"),
-        key_variable=values.text(table.get("key_variable", "")),
-        confirmations=values.whole_number(1, 100_000)(table.get("confirmations", 64)),
-        gas_price=values.whole_number(0)(table["gas_price"]) if "gas_price" in table else None,
-        max_gas_price=values.whole_number(1)(table["max_gas_price"]) if "max_gas_price" in table else None,
-        development=values.truth(table.get("development", False)),
-    )
+    checks = {one.name: one.metadata["check"] for one in fields(AnchorConfig) if one.metadata}
+    checked: dict[str, Any] = {key: check(table[key]) for key, check in checks.items() if key in table}
+    made = AnchorConfig(kind=kind, name=name, urls=urls, **checked)
     _check(made)
     return made
 
@@ -168,26 +165,3 @@ def _check_chain(made: AnchorConfig) -> None:
         raise ValueError("password_file is for a key_file")
     if made.gas_price is not None and made.max_gas_price is not None:
         raise ValueError("gas_price and max_gas_price exclude each other")
-
-
-def _path(table: dict[str, object], key: str) -> Path | None:
-    given = values.text(table.get(key, ""))
-    return Path(given) if given else None
-
-
-def _day(value: object) -> str:
-    """A date, as TOML's own kind or as text; of a moment, its day."""
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    given = values.text(value)
-    return date.fromisoformat(given).isoformat() if given else ""
-
-
-def _address(value: object) -> bytes:
-    """An address of an EVM chain, such as ``0x`` and 40 hexadecimal digits; an empty text stays empty."""
-    given = values.text(value)
-    if given and not re.fullmatch(r"0x[0-9a-fA-F]{40}", given):
-        raise ValueError(f"{given!r} isn't an address of 0x and 40 hexadecimal digits")
-    return bytes.fromhex(given[2:])

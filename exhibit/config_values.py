@@ -4,10 +4,19 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable
+from dataclasses import field
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+T = TypeVar("T")
 
 LANGUAGES = ("en", "zh-hans")
 _TRUTHS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def setting(default: T, check: Callable[[object], T]) -> T:
+    """A field with its default and the function that makes its value of a TOML value or of a text."""
+    return field(default=default, metadata={"check": check})
 
 
 def text(value: object) -> str:
@@ -62,20 +71,30 @@ def one_of(*known: str) -> Callable[[object], str]:
     return check
 
 
-def token(value: object) -> str:
-    """A secret word that a program shows, at least 16 visible ASCII characters; may be empty."""
-    given = text(value)
-    if given and not re.fullmatch(r"[!-~]{16,200}", given):
-        raise ValueError("it must have 16 to 200 visible characters without spaces")  # it isn't repeated
-    return given
+def matching(pattern: str, fault: str) -> Callable[[object], str]:
+    """A check for texts of a pattern; the fault, behind what was given where it holds ``{}``, says what they lack."""
+
+    def check(value: object) -> str:
+        given = text(value)
+        if not re.fullmatch(pattern, given):
+            raise ValueError(fault.format(repr(given)))
+        return given
+
+    return check
 
 
-def price(value: object) -> str:
-    """A price with its currency (ISO 4217), such as ``0.02 EUR``; may be empty."""
-    given = text(value)
-    if given and not re.fullmatch(r"\d{1,6}(\.\d{1,6})? [A-Z]{3}", given):
-        raise ValueError(f"{given!r} isn't a price such as 0.02 EUR")
-    return given
+token = matching(r"([!-~]{16,200})?", "it must have 16 to 200 visible characters without spaces")  # it isn't repeated
+price = matching(r"(\d{1,6}(\.\d{1,6})? [A-Z]{3})?", "{} isn't a price such as 0.02 EUR")
+"""With its currency (ISO 4217)."""
+mail_address = matching(
+    r"([^\s@<>]+@[^\s@<>]+|[^<>@]+<[^\s@<>]+@[^\s@<>]+>)?", "{} isn't an address such as Exhibit <exhibit@example.org>"
+)
+contact = matching(
+    r"(https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+)?", "{} is neither an e-mail address nor a web address"
+)
+"""Where the owner of a crawled site can complain."""
+log_name = matching(r"[!-*,-~]{1,200}", "{} isn't a name such as example.org/log, without spaces and plus signs")
+"""The first line of a log's heads."""
 
 
 def url(*schemes: str) -> Callable[[object], str]:
@@ -120,30 +139,6 @@ def mail_url(value: object) -> str:
         raise ValueError("it names a port that can't be") from None
     if parts.scheme == "smtp" and parts.password and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
         raise ValueError("a password would travel in the clear; begin it with smtp+tls: or smtps:")
-    return given
-
-
-def mail_address(value: object) -> str:
-    """An e-mail address, such as ``exhibit@example.org`` or ``Exhibit <exhibit@example.org>``; may be empty."""
-    given = text(value)
-    if given and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+|[^<>@]+<[^\s@<>]+@[^\s@<>]+>", given):
-        raise ValueError(f"{given!r} isn't an address such as Exhibit <exhibit@example.org>")
-    return given
-
-
-def contact(value: object) -> str:
-    """An e-mail address or a web page where the owner of a crawled site can complain; may be empty."""
-    given = text(value)
-    if given and not re.fullmatch(r"https?://[^\s/]+\S*|[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+", given):
-        raise ValueError(f"{given!r} is neither an e-mail address nor a web address")
-    return given
-
-
-def log_name(value: object) -> str:
-    """The name of a log, the first line of its heads: visible ASCII characters without a plus sign."""
-    given = text(value)
-    if not re.fullmatch(r"[!-*,-~]{1,200}", given):
-        raise ValueError(f"{given!r} isn't a name such as example.org/log, without spaces and plus signs")
     return given
 
 

@@ -1,11 +1,10 @@
 """The secrets of an installation, made on first use and kept in files that only its user may read."""
 
-import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from exhibit.config import Config, made_data_dir
+from exhibit.durable import settle_path, write_once
 from exhibit.errors import ConfigError
 
 NEXT_MASTER_KEY = "master_key.next"
@@ -46,7 +45,7 @@ def adopt_next_master_key(config: Config) -> None:
     """Let the next master key take the present one's place; the present one is gone then."""
     path = _path(config, NEXT_MASTER_KEY)
     path.replace(path.with_name("master_key"))
-    _sync(path.parent)
+    settle_path(path.parent)
 
 
 def _kept(config: Config, name: str) -> bytes:
@@ -55,7 +54,9 @@ def _kept(config: Config, name: str) -> bytes:
     try:
         return _read(path)
     except FileNotFoundError:
-        _make(path)
+        path.parent.mkdir(exist_ok=True)
+        path.parent.chmod(0o700)
+        write_once(path, secrets.token_hex(_BYTES).encode())
         return _read(path)
 
 
@@ -71,29 +72,3 @@ def _read(path: Path) -> bytes:
     if len(data) != _BYTES:
         raise ConfigError(f"The secret in {path} is damaged.", hint="Put it back from your backup.")
     return data
-
-
-def _make(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.parent.chmod(0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent)  # 0600 from the beginning
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(temporary)  # whole or not at all, and only the first one stays
-        _sync(path.parent)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -46,7 +46,7 @@ def dense_similarity(found: NDArray[np.uint8], registered: NDArray[np.uint8], tr
     """
     small, to_small = _resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
     matrix = np.asarray(transform, np.float64)
-    scale = _scale_at_centre(to_small @ matrix, found.shape)
+    scale = scale_at_centre(to_small @ matrix, found.shape)
     reduced, to_reduced = _resized(_grey(found), min(1.0, scale))
     between = to_small @ matrix @ np.linalg.inv(to_reduced)
     warped, mask = warp(reduced, between, (small.shape[1], small.shape[0]))
@@ -70,12 +70,10 @@ def _resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
     return small, matrix
 
 
-def _scale_at_centre(matrix: Floats, shape: tuple[int, ...]) -> float:
-    """How many destination pixels a source pixel has a side, at the source's centre; 0 when it isn't finite."""
-    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1.0])
-    depth = float(matrix[2] @ centre)
-    determinant = abs(float(np.linalg.det(matrix)))
-    return float(np.sqrt(determinant / abs(depth) ** 3)) if depth else 1.0
+def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
+    """By how much lengths grow at the centre of a picture of this shape; 1 where that isn't finite."""
+    depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
+    return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
 
 
 def _blurred(grey: Grey, mask: NDArray[np.bool_]) -> Floats:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from exhibit.similarity import scale_at_centre
 from indexer.features import Features, grey_scaling
 from indexer.masks import without
-from indexer.orientation import Box, scale_at_centre
+from indexer.orientation import Box
 from indexer.scaling import size_of
 from indexer.single_thread import cv2
 

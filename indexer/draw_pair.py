@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from exhibit.decode import DecodedPicture, Limits, decode, inspect
+from exhibit.similarity import scale_at_centre
 from exhibit.warp import shared_outline
-from indexer.orientation import Box, scale_at_centre
+from indexer.orientation import Box
 from indexer.single_thread import cv2
 
 Pixels = NDArray[np.uint8]

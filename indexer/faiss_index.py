@@ -5,9 +5,10 @@ searches both. One of them writes its tail down now and then; the others notice 
 their tails, and replay what came after :attr:`FaissIndex.sequence`. The folder is a cache: the rows can make it again.
 """
 
+from collections.abc import Callable, Sequence, Sized
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,9 @@ from exhibit.types import Hit, Space
 from indexer.brute import checked_rows, checked_vectors, empty_vectors
 from indexer.flat import FlatRows, Tail, nearness
 from indexer.manifest import Manifest, SegmentEntry, publish, read_manifest, writer
-from indexer.segments import joined, most_rows, opened, write_segments
+from indexer.segments import HINT, joined, most_rows, opened, write_segments
 
+R = TypeVar("R")
 TRIES = 5
 GROWTH = 4
 """A flush takes older segments into the new one while they are smaller than so many times what it writes."""
@@ -91,7 +93,9 @@ class FaissIndex:
             present = read_manifest(self._folder, self.space.id)
             overtaken = present.generation != self._manifest.generation
             if not (overtaken and present.sequence >= sequence):
-                self._write(present, sequence, keep=0 if overtaken else self._kept())
+                self._write(
+                    present, sequence, 0 if overtaken else kept(self._segments, self._tail, most_rows(self.space))
+                )
         self._open()
 
     def reopen(self) -> bool:
@@ -102,29 +106,12 @@ class FaissIndex:
         return True
 
     def _open(self) -> None:
-        for last in range(TRIES - 1, -1, -1):
-            self._manifest = read_manifest(self._folder, self.space.id)
-            try:
-                self._segments = opened(self._folder, self.space, self._manifest)
-                break
-            except FileNotFoundError as error:  # swapped and cleaned up between the two reads
-                if not last:
-                    raise IntegrityError(
-                        f"A file of the index {self.space.id} has gone.", hint="Run the rebuild of the index."
-                    ) from error
+        self._manifest, self._segments = opened_whole(
+            self._folder, self.space, lambda manifest: opened(self._folder, self.space, manifest)
+        )
         self._tail = _no_rows(self.space)
         self._highest = self._manifest.sequence
         self._changed = False
-
-    def _kept(self) -> int:
-        """How many of the oldest segments are left as they are; smaller ones after them become one with the tail."""
-        kept, size = len(self._segments), len(self._tail)
-        while kept and len(self._segments[kept - 1]) <= GROWTH * size:
-            if size + len(self._segments[kept - 1]) > most_rows(self.space):
-                break
-            kept -= 1
-            size += len(self._segments[kept])
-        return kept
 
     def _write(self, present: Manifest, sequence: int, keep: int) -> None:
         generation = max(present.generation, self._manifest.generation) + 1
@@ -138,6 +125,27 @@ class FaissIndex:
         merged = [rows.live() for rows in (*self._segments[keep:], self._tail)]
         entries += write_segments(self._folder, self.space, generation, [joined(self.space, merged)])
         publish(self._folder, Manifest(self.space.id, generation, sequence, tuple(entries)), keep=present.files)
+
+
+def opened_whole(folder: Path, space: Space, read: Callable[[Manifest], list[R]]) -> tuple[Manifest, list[R]]:
+    """What is durable in a folder, and its segments; raises ``IntegrityError`` when it is damaged."""
+    for last in range(TRIES - 1, -1, -1):
+        manifest = read_manifest(folder, space.id)
+        try:
+            return manifest, read(manifest)
+        except FileNotFoundError as error:  # swapped and cleaned up between the two reads
+            if not last:
+                raise IntegrityError(f"A file of the index {space.id} has gone.", hint=HINT) from error
+    raise AssertionError
+
+
+def kept(segments: Sequence[Sized], tail: Sized, most: int) -> int:
+    """How many of the oldest segments are left as they are; smaller ones after them become one with the tail."""
+    count, size = len(segments), len(tail)
+    while count and len(segments[count - 1]) <= min(GROWTH * size, most - size):
+        count -= 1
+        size += len(segments[count])
+    return count
 
 
 def _no_rows(space: Space) -> Tail:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.similarity import scale_at_centre
 from indexer.features import Features, grey_scaling
 from indexer.masks import without
-from indexer.orientation import Box, scale_at_centre
+from indexer.orientation import Box
 from indexer.single_thread import cv2
 
 LONG_SIDE = 384

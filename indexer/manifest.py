@@ -2,12 +2,12 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from exhibit.durable import settle, settle_path
 from exhibit.errors import IntegrityError, ServiceMissingError
 
 NAME = "manifest.json"
@@ -90,15 +90,14 @@ def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
     """
     for path in folder.iterdir():
         if {path.name, path.stem} & manifest.files:
-            _settle(path)
+            settle_path(path)
     temporary = folder / f".{NAME}.new"
     with temporary.open("w") as file:
         json.dump({"format": FORMAT, **asdict(manifest)}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    _settle(folder)
+        settle(file)
+    settle_path(folder)
     temporary.replace(folder / NAME)
-    _settle(folder)
+    settle_path(folder)
     wanted = manifest.files | keep
     for path in folder.iterdir():
         if path.name.startswith(("segment-", "gone-")) and not {path.name, path.stem} & wanted:
@@ -121,12 +120,3 @@ def writer(folder: Path) -> Iterator[None]:
         said = str(error).strip().splitlines()[-1][:200]
         hint = "Make room on the disk, open the folder, or run the rebuild of the index."
         raise ServiceMissingError(f"The index {folder.name} can't be written: {said}.", hint=hint) from error
-
-
-def _settle(path: Path) -> None:
-    """Wait until a file or a folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -71,9 +71,3 @@ def alignment(orientation: int, source: Box, target: Box) -> NDArray[np.float64]
         turn = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]]) @ turn
     fill = np.array([[target.width, 0, target.left], [0, target.height, target.top], [0, 0, 1]])
     return np.asarray(np.linalg.inv(centre) @ fill @ turn @ unit @ centre)
-
-
-def scale_at_centre(transform: NDArray[np.float64], shape: tuple[int, ...]) -> float:
-    """By how much lengths grow at the centre of a picture of this shape."""
-    depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
-    return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0

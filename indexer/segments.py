@@ -6,7 +6,7 @@ each file. Nothing is pickled.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -141,21 +141,25 @@ def read_header(folder: Path, name: str) -> Header:
 
 def segment_problems(folder: Path, name: str, space: Space) -> list[str]:
     """Everything that is wrong with a segment, one sentence each; reads its files whole."""
-    stem = folder / name
     try:
         rows, header = open_segment(folder, name, space), read_header(folder, name)
     except (FileNotFoundError, IntegrityError) as error:
         return [f"Segment {name}: {error}"]
-    problems = [
-        f"Segment {name}: {name}{suffix} doesn't have the checksum of its header."
-        for suffix, expected in header.sha256.items()
-        if Digest.of_file(stem.with_suffix(suffix)).hex != expected
-    ]
+    problems = checksum_problems(folder / name, header.sha256)
     if len(rows.numbers) and (np.diff(rows.numbers) <= 0).any():
         problems.append(f"Segment {name}: its numbers don't ascend.")
     if len(rows.numbers) and int(rows.numbers[-1]) != header.highest:
         problems.append(f"Segment {name}: its highest number isn't that of its header.")
     return problems
+
+
+def checksum_problems(stem: Path, sha256: Mapping[str, str]) -> list[str]:
+    """The files of a segment, by suffix, whose bytes aren't those of their checksums."""
+    return [
+        f"Segment {stem.name}: {stem.name}{suffix} doesn't have the checksum of its header."
+        for suffix, expected in sha256.items()
+        if Digest.of_file(stem.with_suffix(suffix)).hex != expected
+    ]
 
 
 def write_segments(folder: Path, space: Space, generation: int, batches: Iterable[Rows]) -> list[SegmentEntry]:

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, WrongUseError
-from indexer.faiss_index import GROWTH, TRIES
+from indexer.faiss_index import kept, opened_whole
 from indexer.flat import SPARE
 from indexer.local_features import MIRROR, WIDTH
 from indexer.manifest import Manifest, SegmentEntry, manifest_to_replace, publish, read_manifest, writer
-from indexer.segments import HINT
 from indexer.spaces import ROOTSIFT
 from indexer.votes import NEIGHBOURS, Vote, count_votes
 from indexer.votes_codec import shipped_codec, units
@@ -157,14 +156,9 @@ class VoteIndex:
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
     def _open(self) -> None:
-        for last in range(TRIES - 1, -1, -1):
-            self._manifest = read_manifest(self._folder, ROOTSIFT.id)
-            try:
-                self._segments = opened(self._folder, self._manifest)
-                break
-            except FileNotFoundError as error:  # swapped and cleaned up between the two reads
-                if not last:
-                    raise IntegrityError(f"A file of the index {ROOTSIFT.id} has gone.", hint=HINT) from error
+        self._manifest, self._segments = opened_whole(
+            self._folder, ROOTSIFT, lambda manifest: opened(self._folder, manifest)
+        )
         self._tail = no_rows(self.codec)
         self._changed = False
 
@@ -173,31 +167,21 @@ class VoteIndex:
         self._tail = self._tail.without(numbers)
 
     def _write(self, present: Manifest, sequence: int) -> None:
-        generation, kept = present.generation + 1, self._kept()
+        generation, left = present.generation + 1, kept(self._segments, self._tail, MOST_WORKS)
         entries = []
-        for entry, rows in zip(present.segments[:kept], self._segments[:kept], strict=True):
+        for entry, rows in zip(present.segments[:left], self._segments[:left], strict=True):
             gone = None
             if rows.gone.any():
                 gone = f"gone-{generation:08d}-{entry.name}.npy"
                 np.save(self._folder / gone, rows.numbers[rows.gone], allow_pickle=False)
             entries.append(SegmentEntry(entry.name, gone))
         self._tail.compact()
-        older = [rows.numbers[rows.gone] for rows in self._segments[kept:]]
-        rows = merged(self._folder, present.segments[kept:], older, self._tail)
+        older = [rows.numbers[rows.gone] for rows in self._segments[left:]]
+        rows = merged(self._folder, present.segments[left:], older, self._tail)
         if len(rows):
             entries.append(SegmentEntry(f"segment-{generation:08d}-0000", None))
             write_segment(self._folder, entries[-1].name, rows)
         publish(self._folder, Manifest(ROOTSIFT.id, generation, sequence, tuple(entries)), keep=present.files)
-
-    def _kept(self) -> int:
-        """How many of the oldest segments are left as they are; smaller ones after them become one with the tail."""
-        kept, size = len(self._segments), len(self._tail)
-        while kept and len(self._segments[kept - 1]) <= GROWTH * size:
-            if size + len(self._segments[kept - 1]) > MOST_WORKS:
-                break
-            kept -= 1
-            size += len(self._segments[kept])
-        return kept
 
 
 def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from indexer.manifest import Manifest, SegmentEntry
-from indexer.segments import HINT
+from indexer.segments import HINT, checksum_problems
 from indexer.spaces import ROOTSIFT
 from indexer.votes_codec import codec_digest, empty_like, faiss, units
 
@@ -210,11 +210,7 @@ def segment_problems(folder: Path, name: str) -> list[str]:
         header = read_header(folder, name)
     except (FileNotFoundError, IntegrityError) as error:
         return [f"Segment {name}: {error}"]
-    return [
-        f"Segment {name}: {name}{suffix} doesn't have the checksum of its header."
-        for suffix, expected in header.sha256.items()
-        if Digest.of_file((folder / name).with_suffix(suffix)).hex != expected
-    ]
+    return checksum_problems(folder / name, header.sha256)
 
 
 def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:

@@ -69,12 +69,6 @@ def compiled(language: str, folder: Path = LOCALE) -> Path:
     return catalogue(language, folder).with_suffix(".mo")
 
 
-def untranslated(language: str) -> list[str]:
-    """Words of the sources that a catalogue lacks or leaves open."""
-    known = {_identity(one) for one in polib.pofile(str(catalogue(language))) if one.translated() and not one.obsolete}
-    return sorted(single for context, single, several in words() if (context, single, several) not in known)
-
-
 def renew(language: str) -> int:
     """Bring a catalogue up to the sources, and compile it; returns how many words wait for a translator."""
     path = catalogue(language)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from evidence.document_keys import key_usage
 from exhibit.clock import now
 from exhibit.errors import ConfigError
 
@@ -132,7 +133,7 @@ def _authority(
     return (
         _begun(subject, key, begin, issuer)
         .add_extension(x509.BasicConstraints(ca=True, path_length=below), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
     )
 
 
@@ -143,22 +144,8 @@ def _unit(
     return (
         _begun(subject, key, begin, issuer)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage("digital_signature"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-    )
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
     )
 
 

@@ -178,7 +178,7 @@ def test_a_flush_that_failed_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
     index = filled(tmp_path, 1, 2)
     index.upsert([(3, descriptors(3)), (4, descriptors(4))])
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.manifest.os.fsync", full)
+        patch.setattr("exhibit.durable.os.fsync", full)
         with pytest.raises(ExhibitError, match="can't be written"):
             index.flush(4)
     assert index.votes(descriptors(3))[0].number == 3
@@ -197,7 +197,7 @@ def test_what_the_manifest_names_is_on_the_disk_before_it_is_named(
         if not named(tmp_path) >= {"segment-00000002-0000"}:
             settled.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
-    monkeypatch.setattr("indexer.manifest.os.fsync", noted)
+    monkeypatch.setattr("exhibit.durable.os.fsync", noted)
     index.upsert([(11, descriptors(11))])
     index.remove(numbers(1))
     index.flush(11)

@@ -89,7 +89,7 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.manifest.os.fsync", full)
+        patch.setattr("exhibit.durable.os.fsync", full)
         match_pictures(House(inline.house.config), waiting)  # with what lies in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert len([one for one in caplog.messages if "No space left" in one]) == 1
