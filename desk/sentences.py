@@ -156,11 +156,14 @@ MACHINE = (
     _("The disk can't be read or written."),
     _("Too many files are open."),
     _("There is not enough memory."),
+    _("No more processes can be started."),
     _("The process that reads files of others was killed."),
     _("Is memory short?"),
     _("The process that reads files of others can't be started."),
+    _("The process that reads files of others has no room."),
     _("The database doesn't answer."),
     _("The database can't write: its disk is full or fails."),
+    _("Redis doesn't answer, or its disk or memory is full."),
 )
 """What of the machine keeps work from being done."""
 

@@ -5,11 +5,13 @@ under its name only when all its bytes are on the disk, so a killed writer leave
 else; :meth:`FolderBlobStore.sweep` removes those.
 """
 
+import errno
 import os
 import re
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,15 +26,22 @@ _READ_ONLY = 0o400
 class FolderBlobStore:
     """A ``BlobStore`` in a folder that any number of threads and processes write to at the same time.
 
+    When the folder is gone, such as a disk that isn't mounted, whatever is asked of it is an ``OSError`` (``ESTALE``).
+
     Args:
         root: made when absent.
+        made: a file beside it that tells that it was made; then it isn't made again where it is gone.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, made: Path | None = None) -> None:
         self.root = root
         self._incoming = root / "incoming"
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies here is for nobody else on this machine
-        self._incoming.mkdir(exist_ok=True)
+        if made is None or not made.exists() or any(root.glob("??")):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies here is for nobody else on this machine
+            self._incoming.mkdir(exist_ok=True)
+            with suppress(OSError):  # it only reads
+                if made is not None:
+                    made.touch()
 
     def put(self, data: bytes) -> Digest:
         """Keep bytes; a second time changes nothing, unless what is stored was damaged: that is written anew."""
@@ -78,14 +87,14 @@ class FolderBlobStore:
         try:
             return self.path(digest).open("rb")
         except FileNotFoundError as error:
-            raise _absent(digest) from error
+            raise self._absent(digest) from error
 
     def size(self, digest: Digest) -> int:
         """Bytes; raises ``NotFoundError`` when absent."""
         try:
             return self.path(digest).stat().st_size
         except FileNotFoundError as error:
-            raise _absent(digest) from error
+            raise self._absent(digest) from error
 
     def remove(self, digest: Digest) -> bool:
         """Remove the bytes; false when they weren't here."""
@@ -93,6 +102,7 @@ class FolderBlobStore:
         try:
             path.unlink()
         except FileNotFoundError:
+            self._check()
             return False
         settle_path(path.parent)
         return True
@@ -125,6 +135,7 @@ class FolderBlobStore:
 
     def among(self, begin: str) -> Iterator[Digest]:
         """The digests that begin with two hexadecimal digits."""
+        self._check()
         for path in self.root.glob(f"{begin}/[0-9a-f][0-9a-f]/*"):
             if _NAME.fullmatch(path.name):
                 yield Digest.from_hex(path.name)
@@ -136,7 +147,16 @@ class FolderBlobStore:
         except OSError:  # it isn't here, or the disk can't read it any more
             return False
 
+    def _check(self) -> None:
+        if not self._incoming.is_dir():
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(self.root))
+
+    def _absent(self, digest: Digest) -> NotFoundError:
+        self._check()
+        return NotFoundError(f"The bytes of {digest} aren't here.")
+
     def _temporary(self) -> Path:
+        self._check()
         return self._incoming / f"{os.getpid()}-{secrets.token_hex(8)}"
 
     def _publish(self, temporary: Path, digest: Digest) -> None:
@@ -151,12 +171,13 @@ class FolderBlobStore:
         settle_path(path.parent)
 
 
+def blob_store(data_dir: Path) -> FolderBlobStore:
+    """The exact bytes of a data folder."""
+    return FolderBlobStore(data_dir / "blobs", made=data_dir / "blobs.made")
+
+
 def _written(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
         return float("inf")
-
-
-def _absent(digest: Digest) -> NotFoundError:
-    return NotFoundError(f"The bytes of {digest} aren't here.")

@@ -6,6 +6,7 @@ does, whatever ends that. Threads wait for one another, which bounds the memory 
 """
 
 import atexit
+import errno
 import json
 import math
 import os
@@ -16,8 +17,8 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -30,6 +31,7 @@ from exhibit.errors import ServiceMissingError
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
 _HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of what lies in the shared memory
 _OUT_OF_MEMORY = 12
+_NO_ROOM = (errno.EFBIG, errno.ENOSPC)  # a helper that can't write what it made ends with this as its status
 _START_SECONDS = 60.0
 _PATIENCE = 6  # so many times longer than the processor time the parent waits: a machine may have more to do than this
 _KEPT = 1 << 25  # bytes of shared memory that are kept for the next file
@@ -87,6 +89,9 @@ class Helper:
                 try:
                     return self._asked({"question": question, **limits}, data, seconds)
                 except _EndedError as ended:
+                    if ended.status in _NO_ROOM:
+                        with _shared_memory():
+                            raise OSError(ended.status, os.strerror(ended.status)) from ended
                     if ended.status == -signal.SIGXCPU:
                         raise HelperDiedError("time") from ended
                     if fresh and ended.status == -signal.SIGKILL:  # nothing in a file does that
@@ -102,13 +107,15 @@ class Helper:
         shared, text = memory.fileno(), json.dumps(question).encode()
         try:
             channel.settimeout(_START_SECONDS + _PATIENCE * seconds)
-            _write(shared, data)
+            with _shared_memory():
+                _write(shared, data)
             channel.sendall(_HEADER.pack(len(text), len(data)) + text)
             length, size = _HEADER.unpack(_received(channel, _HEADER.size))
             told: dict[str, Any] = json.loads(_received(channel, length))
-            made = _read(shared, size)
-            if max(size, len(data)) > _KEPT:
-                os.ftruncate(shared, 0)
+            with _shared_memory():
+                made = _read(shared, size)
+                if max(size, len(data)) > _KEPT:
+                    os.ftruncate(shared, 0)
         except TimeoutError as error:
             self.close(kill=True)
             raise HelperDiedError("time") from error
@@ -197,9 +204,21 @@ def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:
                 text = json.dumps(said).encode()
             except MemoryError:
                 os._exit(_OUT_OF_MEMORY)
-            _write(shared, made)
+            try:
+                _write(shared, made)
+            except OSError as error:
+                os._exit(error.errno or 1)
             channel.sendall(_HEADER.pack(len(text), len(made)) + text)
             del said, made, text
+
+
+@contextmanager
+def _shared_memory() -> Iterator[None]:
+    """What it doesn't hold is the machine's fault, not that of the file."""
+    try:
+        yield
+    except OSError as error:
+        raise ServiceMissingError("The process that reads files of others has no room.") from error
 
 
 def _limit(kind: int, most: int) -> None:

@@ -22,19 +22,24 @@ SENTENCES = {
     errno.EIO: "The disk can't be read or written.",
     errno.ESTALE: "The disk can't be read or written.",
     errno.ENODEV: "The disk can't be read or written.",
+    errno.ENXIO: "The disk can't be read or written.",
+    errno.ENOTCONN: "The disk can't be read or written.",
+    getattr(errno, "EUCLEAN", errno.EIO): "The disk can't be read or written.",
     errno.EMFILE: "Too many files are open.",
     errno.ENFILE: "Too many files are open.",
     errno.ENOMEM: "There is not enough memory.",
+    errno.EAGAIN: "No more processes can be started.",
 }
 CACHE_RESERVE = 64 * 1024**2
 """Bytes that caches leave free for what can't be made again."""
-_OF_FILES = (errno.EACCES, errno.EPERM)
-"""What a firewall says, too, but never with a file's name."""
+_OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
+"""What a firewall or a connection says, too, but never with a file's name."""
 DATABASE_SILENT = "The database doesn't answer."
 DATABASE_FULL = "The database can't write: its disk is full or fails."
-_DATABASE_DOWN = ("57P01", "57P02", "57P03")
-_DATABASE_DISK = ("53100", "25006")
-"""No room left; a server that only reads, as a standby or after a failure."""
+REDIS_FAILS = "Redis doesn't answer, or its disk or memory is full."
+_DATABASE_DOWN = ("08", "53", "57P")
+_DATABASE_DISK = ("53100", "25006", "58", "XX001", "XX002")
+"""No room left; a server that only reads, as a standby or after a failure; pages that are damaged."""
 
 
 def machine_fault(error: BaseException) -> str:
@@ -44,24 +49,32 @@ def machine_fault(error: BaseException) -> str:
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-            return _of_database(cause.sqlstate or "")
-        if isinstance(cause, OSError) and (sentence := _of_system(cause)):
+        if sentence := _told_by(cause):
             return sentence
         cause = cause.__cause__
     return ""
 
 
-def _of_system(error: OSError) -> str:
-    known = error.errno not in _OF_FILES or error.filename is not None
-    return SENTENCES.get(error.errno or 0, "") if known else ""
+def _told_by(error: BaseException) -> str:
+    if isinstance(error, psycopg.Error):
+        return _of_database(error)
+    if isinstance(error, OSError):
+        known = error.errno not in _OF_FILES or error.filename is not None
+        return SENTENCES.get(error.errno or 0, "") if known and not isinstance(error, socket.gaierror) else ""
+    if isinstance(error, MemoryError):
+        return SENTENCES[errno.ENOMEM]
+    if type(error) is RuntimeError and str(error) == "can't start new thread":
+        return SENTENCES[errno.EAGAIN]
+    of_redis = type(error).__module__ == "redis.exceptions"  # which takes long to load
+    return REDIS_FAILS if of_redis and (type(error).__name__ != "ResponseError" or "MISCONF" in str(error)) else ""
 
 
-def _of_database(state: str) -> str:
-    if state in _DATABASE_DISK or state.startswith("58"):
+def _of_database(error: psycopg.Error) -> str:
+    state = error.sqlstate or ""
+    if state.startswith(_DATABASE_DISK):
         return DATABASE_FULL
-    down = not state or state in _DATABASE_DOWN or state.startswith(("08", "53"))
-    return DATABASE_SILENT if down else ""
+    gone = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
+    return DATABASE_SILENT if gone or state.startswith(_DATABASE_DOWN) else ""
 
 
 def keep_in_cache(path: Path, data: bytes) -> bool:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 from django.db import connection, transaction
 
 from exhibit import __version__
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import blob_store
 from exhibit.clock import now, rfc3339
 from exhibit.config import FILE_NAME, Config
 from exhibit.digests import Digest
@@ -142,7 +142,7 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
 
 def _blobs(house: House, target: "_Target", listed: Path) -> int:
     """Copy all exact bytes and list their digests; what expires at this moment is left out."""
-    blobs, count = FolderBlobStore(house.config.data_dir / "blobs"), 0
+    blobs, count = blob_store(house.config.data_dir), 0
     with listed.open("w", encoding="ascii") as file:
         for digest in sorted(blobs, key=attrgetter("hex")):
             path = blobs.path(digest)

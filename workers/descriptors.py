@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import blob_store
 from exhibit.errors import ExhibitError
 from exhibit.ports import BlobStore
 from exhibit.types import Space
@@ -70,7 +70,7 @@ class Descriptors:
         row = self.serving_row
         if self.is_present(row):
             return None
-        return DescriptorFile(card_of(row.card), row.digest, FolderBlobStore(data_dir / "blobs").path(row.digest))
+        return DescriptorFile(card_of(row.card), row.digest, blob_store(data_dir).path(row.digest))
 
     def of(self, row: DescriptorModel) -> Descriptor:
         """The network of a row, opened on first use."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import blob_store
 from exhibit.config import Config, load_config, made_data_dir
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
@@ -183,7 +183,7 @@ def _refuse_later(dump: Path, description: Description) -> None:
 
 
 def _bytes_back(folder: Path, place: Path) -> None:
-    blobs, piece = FolderBlobStore(folder / "blobs"), folder / FOLDER / "piece"
+    blobs, piece = blob_store(folder), folder / FOLDER / "piece"
     for name, stream in members(place):
         if name.startswith(BLOBS):
             with piece.open("wb") as file:

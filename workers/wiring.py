@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import blob_store
 from exhibit.config import AnchorConfig, Config, load_config
 from exhibit.decode import Limits
 from exhibit.guard import Guard
@@ -53,7 +53,7 @@ class House:
     @cached_property
     def blobs(self) -> BlobStore:
         """Exact bytes."""
-        return FolderBlobStore(self.config.data_dir / "blobs")
+        return blob_store(self.config.data_dir)
 
     @cached_property
     def guard(self) -> Guard:

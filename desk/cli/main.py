@@ -152,6 +152,10 @@ def _unforeseen(error: Exception) -> int:
     said = str(error).strip().splitlines()
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
         return _say(f"The database doesn't answer: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
+    from exhibit.machine import machine_fault
+
+    if fault := machine_fault(error):
+        return _say(fault, ExitCode.SERVICE_MISSING)
     if name == "DataError":  # a length or a character that no column takes: what was typed, in almost every case
         return _say(f"What was given can't be kept: {said[0] if said else name}.", ExitCode.WRONG_USE)
     sentence = f"This shouldn't have happened: {name}{': ' + said[0] if said else ''}."

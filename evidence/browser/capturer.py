@@ -42,6 +42,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.guard import Guard
+from exhibit.machine import machine_fault
 from exhibit.ports import Captured, CapturedFile
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class BrowserCapturer:
             denied: says which hosts aren't asked, for the page, for parts of it, and behind redirects.
 
         Returns:
-            What was found. Whatever the sites do is an outcome, never an error.
+            What was found. Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
         """
         started = now()
         try:
@@ -119,8 +120,12 @@ class BrowserCapturer:
                 seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected, denied))
                 return self._captured(started, seen, image_url, expected, denied)
             except ServiceMissingError as error:
+                if machine_fault(error):  # which a visit without a browser would leave for good
+                    raise
                 trouble = error.message
-            except Exception:  # whatever a page has brought this program to, the visit isn't lost
+            except Exception as error:  # whatever a page has brought this program to, the visit isn't lost
+                if machine_fault(error):
+                    raise
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
                 trouble = "this program failed at the page."
                 break

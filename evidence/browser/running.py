@@ -22,6 +22,7 @@ from playwright.async_api import Error, async_playwright
 from evidence.browser.limits import BrowserLimits
 from evidence.browser.places import ENGINE, ENGINE_NAME
 from exhibit.errors import ServiceMissingError
+from exhibit.machine import machine_fault
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -183,8 +184,9 @@ class RunningBrowser:
                 self._pid = await _pid_of(self._browser)
         except (Error, TimeoutError, OSError) as error:
             await self._stop()
-            self._failures += 1
-            self._rested_at = time.monotonic() + REST_SECONDS
+            if not machine_fault(error):
+                self._failures += 1
+                self._rested_at = time.monotonic() + REST_SECONDS
             self._trouble = f"The browser {self._program} can't be started: {_reason(error)}"
             raise self._missing() from error
         self._captures = self._failures = 0

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import FolderBlobStore, blob_store
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
+from exhibit.machine import machine_fault
 from exhibit.ports import BlobStore
 
 BYTES = bytes(range(256)) * 9
@@ -184,6 +185,38 @@ def test_a_killed_writer_leaves_only_whole_blobs_and_what_sweeping_removes(folde
     assert folder.sweep(older_than=0) == left
     assert list((folder.root / "incoming").iterdir()) == []
     assert set(folder) == set(digests)
+
+
+def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_path: Path) -> None:
+    """As a disk that isn't mounted any more leaves the empty folder under it."""
+    store = blob_store(tmp_path)
+    digest = store.put(BYTES)
+    store.root.rename(tmp_path / "unmounted")
+    store.root.mkdir()
+    again = blob_store(tmp_path)
+    for one in (store, again):
+        asked: list[Callable[[], object]] = [
+            lambda one=one: one.get(digest),
+            lambda one=one: one.size(digest),
+            lambda one=one: one.put(b"other"),
+            lambda one=one: one.remove(digest),
+            lambda one=one: list(one),
+        ]
+        for ask in asked:
+            with pytest.raises(OSError, match="file handle") as gone:
+                ask()
+            assert machine_fault(gone.value) == "The disk can't be read or written."
+    assert list(store.root.iterdir()) == []
+    store.root.rmdir()
+    (tmp_path / "unmounted").rename(store.root)
+    assert again.get(digest) == store.get(digest) == BYTES
+
+
+def test_a_copy_without_its_empty_folders_is_used(tmp_path: Path) -> None:
+    store = blob_store(tmp_path)
+    digest = store.put(BYTES)
+    (store.root / "incoming").rmdir()
+    assert digest in list(blob_store(tmp_path))
 
 
 def test_a_foreign_file_is_not_listed(folder: FolderBlobStore) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from typing import BinaryIO
 
 import psycopg
 import pytest
-from django.db import OperationalError
+import redis
+from django.db import InternalError, OperationalError
 
 from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
@@ -168,6 +170,53 @@ def test_what_is_no_fault_of_the_machine_is_told_apart() -> None:
     wrapped = ServiceMissingError("The index can't be written.")
     wrapped.__cause__ = OSError(errno.EROFS, "", "manifest")
     assert machine_fault(wrapped) == "The disk is read-only."
+
+
+def _by_django(error: Exception) -> Exception:
+    wrapped = InternalError(str(error))
+    wrapped.__cause__ = error
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "memory"),
+        (BlockingIOError(errno.EAGAIN, ""), "processes"),
+        (RuntimeError("can't start new thread"), "processes"),
+        (OSError(errno.EUCLEAN, "", "blob"), "disk"),
+        (OSError(errno.ENXIO, "", "blob"), "disk"),
+        (OSError(errno.ENOTCONN, "", "blob"), "disk"),
+        (_by_django(psycopg.errors.ReadOnlySqlTransaction()), "database can't write"),
+        (_by_django(psycopg.errors.DataCorrupted()), "database can't write"),
+        (_by_django(psycopg.errors.IndexCorrupted()), "database can't write"),
+        (psycopg.errors.IdleSessionTimeout(), "database doesn't answer"),
+        (psycopg.errors.OutOfMemory(), "database doesn't answer"),
+        (redis.exceptions.ConnectionError("refused"), "Redis"),
+        (redis.exceptions.TimeoutError("frozen"), "Redis"),
+        (redis.exceptions.OutOfMemoryError("used memory > 'maxmemory'"), "Redis"),
+        (redis.exceptions.ResponseError("MISCONF Redis is configured to save RDB snapshots"), "Redis"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_the_machine_lacks_is_told_as_such(error: Exception, said: str) -> None:
+    assert said in machine_fault(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOTCONN, "a connection's"),
+        socket.gaierror(errno.EIO, "a number of its own"),
+        RuntimeError("ours"),
+        _by_django(psycopg.errors.UniqueViolation()),
+        psycopg.DataError("NUL"),
+        redis.exceptions.ResponseError("WRONGTYPE Operation against a key"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_the_machine_is_not_to_blame_for_is_not_told_as_its_fault(error: Exception) -> None:
+    assert machine_fault(error) == ""
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The parts of the command line that need no server."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -48,6 +49,8 @@ class OperationalError(Exception):
         (KeyboardInterrupt(), ExitCode.INTERRUPTED, "Interrupted.\n"),
         (click.Abort(), ExitCode.INTERRUPTED, "Interrupted.\n"),
         (OperationalError("no route\nmore"), ExitCode.SERVICE_MISSING, "The database doesn't answer: no route.\n"),
+        (OSError(errno.ENOSPC, "No space", "f"), ExitCode.SERVICE_MISSING, "The disk is full.\n"),
+        (OSError(errno.EROFS, "Read-only", "f"), ExitCode.SERVICE_MISSING, "The disk is read-only.\n"),
         (
             ZeroDivisionError("by zero"),
             ExitCode.CHECK_FAILED,

@@ -78,6 +78,29 @@ def test_a_helper_that_was_killed_is_started_again() -> None:
     assert (decode(data).pixels == expected).all()
 
 
+_LIMITED = """
+import resource, sys
+from pathlib import Path
+from exhibit.decode import decode
+from exhibit.machine import machine_fault
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    decode(Path(sys.argv[1]).read_bytes())
+except Exception as error:
+    print(type(error).__name__, machine_fault(error))
+"""
+
+
+@pytest.mark.parametrize("most", [1_000, 200_000], ids=["the file doesn't fit", "its pixels don't"])
+def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(most: int, tmp_path: Path) -> None:
+    picture = tmp_path / "good.jpg"
+    picture.write_bytes(saved(photo(640, 480), "JPEG"))
+    assert 1_000 < picture.stat().st_size < 200_000
+    line = [sys.executable, "-c", _LIMITED, str(picture), str(most)]
+    told = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.split(maxsplit=1) == ["ServiceMissingError", "A limit of this process forbids files of this size.\n"]
+
+
 def test_a_picture_that_the_helper_dies_of_is_refused_and_the_next_is_read() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES["seven_million_strips.tif"](), Limits(max_pixels=10_000_000))

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import blob_store
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
@@ -98,7 +98,7 @@ def look_for_damage(house: House) -> None:
 
     Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
     """
-    blobs = FolderBlobStore(house.config.data_dir / "blobs")
+    blobs = blob_store(house.config.data_dir)
     some = blobs.among(f"{int(now().timestamp()) // 3600 % 256:02x}")
     wrong = [one.hex for one in {*some, *damaged(house.config)} if one in blobs and not blobs.is_whole(one)]
     (house.config.data_dir / DAMAGED).write_text("".join(f"{one}\n" for one in sorted(wrong)))
