@@ -63,7 +63,7 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
     first = min((place.first_seen for place in places), default=None)
     steps = [Step(_("Seen"), first, _("by a crawl of a watch"), first is not None, "places"), _captured(captures)]
     if newest is None:
-        waits = _("Nothing is sealed until a person confirms the case.")
+        waits = _("Nothing is sealed until a person decides: not licensed.")
         return [*steps, Step(_("Sealed"), None, waits, done=False, target="decision")]
     bundle, witnesses, _counted = newest
     steps.append(_sealed(case, bundle))
@@ -97,7 +97,7 @@ def witness_subject(subject: str) -> str:
 def _captured(captures: Sequence[Capture]) -> Step:
     ended = [one for one in captures if one.finished_at is not None and one.state == StepState.DONE]
     if not captures:
-        return Step(_("Captured"), None, _("Visited when the case is confirmed."), done=False, target="visits")
+        return Step(_("Captured"), None, _("Visited once a person decides: not licensed."), done=False, target="visits")
     if not ended:
         return Step(_("Captured"), None, _("A visit is under way."), done=False, target="visits")
     count = ngettext("%(n)d visit", "%(n)d visits", len(ended)) % {"n": len(ended)}
@@ -114,7 +114,7 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     elif case.decision == Case.Decision.CONFIRMED:
         words = _("Being sealed: visits and the log are waited for, and a moment to undo.")
     else:
-        words = _("Nothing is sealed until a person confirms the case.")
+        words = _("Nothing is sealed until a person decides: not licensed.")
     return Step(name, None, words, done=False, target="bundles")
 
 

@@ -110,8 +110,8 @@ def _check(cases: Sequence[Case]) -> None:
         raise WrongUseError(_("A notice goes to one party."), hint=_("Choose cases of one party."))
     for case in cases:
         if case.decision != Case.Decision.CONFIRMED:
-            said = _("Case %(number)d isn't confirmed.") % {"number": case.number}
-            raise WrongUseError(said, hint=_("A person confirms a case before anything is sent about it."))
+            said = _("Case %(number)d isn't decided: not licensed.") % {"number": case.number}
+            raise WrongUseError(said, hint=_("A person decides a case before anything is sent about it."))
     paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
     for row in paused[:1]:
         said = _("Case %(case)d is paused: a counter-notice came to notice %(notice)d.")

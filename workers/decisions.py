@@ -148,7 +148,7 @@ def _decide(house: House, case: Case, wish: Wish) -> None:
     deciding.reopen_grown(case, by=by)
     if wish.choice is Choice.CONFIRM:
         if not deciding.confirm(house, case, by=by, reason=reason, undo_for=UNDO_FOR):
-            raise ConflictError(f"Case {case.number} is confirmed.")
+            raise ConflictError(f"Case {case.number} is decided: not licensed.")
     elif wish.choice is Choice.LICENSE:
         assert wish.licence is not None
         deciding.license_use(case, wish.licence, by=by, reason=reason)

@@ -222,7 +222,7 @@ def test_from_a_watch_to_a_case_to_a_bundle_and_a_report(
     again = cli.run("case", "confirm", number, "--reason", "No order.", *own)
     assert "Confirmed already, and left as it was: 1. Its first reason stays" in again.err
     assert not again.out
-    assert "is confirmed" in cli.run("case", "clear", number, "--reason", "no", *own, code=2).err
+    assert "is decided: not licensed" in cli.run("case", "clear", number, "--reason", "no", *own, code=2).err
     assert "No member reported" in cli.run("keep", "0" * 64, "--reason", "no", code=2).err
 
     (bundle,) = cli.ask("bundle", "get", number, "--out", tmp_path, *own)["files"]

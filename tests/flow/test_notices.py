@@ -199,7 +199,7 @@ def test_a_notice_takes_confirmed_cases_of_one_party_only(studio: Owner, inline:
     with pytest.raises(WrongUseError, match="one party"):
         notices.draft(studio, (1, 2), "dmca", "en", by="Ann")
     Case.objects.filter(number=1).update(decision="open")
-    with pytest.raises(WrongUseError, match="isn't confirmed"):
+    with pytest.raises(WrongUseError, match="isn't decided: not licensed"):
         notices.draft(studio, (1,), "dmca", "en", by="Ann")
     with pytest.raises(WrongUseError, match="No case"):
         notices.draft(owner("agency"), (2,), "dmca", "en", by="Ann")

@@ -157,7 +157,7 @@ def test_one_that_cant_be_had_says_why_and_is_made_when_asked_again(inline: Inli
     Bundle.objects.filter(pk=late.pk).update(state="failed", error="The key is gone.")
     made(inline, package)
     assert package.state == "failed"
-    assert package.error.startswith("Case 2 wasn't sealed. The key is gone. Confirm the case again")
+    assert package.error.startswith("Case 2 wasn't sealed. The key is gone. Decide the case again")
     Bundle.objects.filter(pk=late.pk).update(seal_digest=late.seal_digest, state="done", error="")
     assert made(inline, ask_again(package, by="Ann")).state == "done"
     assert ask_again(package, by="Bob").number == package.number + 1

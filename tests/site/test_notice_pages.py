@@ -166,7 +166,7 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
     page = ann.get(f"{PAGE}new", {"party": "shop.example"}).content.decode()
     assert page.count('name="case"') == page.count(" checked>") == 100
-    assert "5 more confirmed cases are for another notice." in page
+    assert "5 more cases are for another notice." in page
     page = ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode()
     assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
     assert "in notice 1" in page

@@ -170,7 +170,7 @@ def test_the_chinese_documents_speak_chinese(pictures: Mapping[str, bytes]) -> N
     sheet = text_of(render_exhibit_sheet(sample_case(), pictures, "zh-Hans"))
     report = text_of(render_report_pdf(facts, by_case, "zh-Hans"))
     assert "未核查的事项" in sheet
-    assert "涉嫌侵权" in sheet
+    assert "未获许可：认为未经许可使用" in sheet
     assert "开发用，不具法律效力" in "".join(report.split())
     assert "[U+" not in sheet + report
 

@@ -116,13 +116,13 @@ def test_many_cases_stand_on_cards_three_to_a_page() -> None:
 
 
 def test_a_card_says_who_decided_where_it_was_seen_and_who_witnessed_it(cards: str) -> None:
-    assert "Confirmed: believed unauthorised declared" in cards
+    assert "Not licensed: believed to be used without permission declared" in cards
     assert "existed no later than 2026-11-20 12:00:00 UTC, stated by Example Time Authority" in cards
     assert "Searched at 2026-11-20 11:00:00 UTC: none covers such a use" in cards
 
 
 def test_the_list_of_cases_tells_the_page_of_each(cards: str) -> None:
-    listed = re.findall(r"Confirmed: believed unauthorised 1 (\d+)", cards)
+    listed = re.findall(r"Not licensed: believed to be used without permission 1 (\d+)", cards)
     assert len(listed) == AT_LENGTH + 1
     assert listed == sorted(listed, key=int)
     assert len(set(listed)) > AT_LENGTH / 3

@@ -163,7 +163,7 @@ def test_the_sheet_says_where_when_and_how_sure(sheet: str) -> None:
         "93% (0.937)",
         "Likelihood ratio not calibrated",
         "searched at 2026-11-20 11:00:00 UTC, cover no such use",
-        "Confirmed: believed unauthorised",
+        "Not licensed: believed to be used without permission",
         "Jonas Ek",
         "The site's own upload date was not checked.",
         "Exceptions and limitations of the law (quotation, fair use, parody and others): not checked.",
@@ -221,7 +221,7 @@ def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
     facts, pictures = sample_report(1, demonstration=True)
     pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
     assert "No person examined this case." in pages[0].extract_text()
-    assert "Confirmed by a demonstration switch" in pages[1].extract_text()
+    assert "Decided by a demonstration switch" in pages[1].extract_text()
     whole = text_of(render_report_pdf(facts, pictures, "en"))
     assert "believed unauthorised" not in whole
 

@@ -32,6 +32,14 @@ WHOLE = {"blocktranslate", "blocktrans", "comment"}
 SHOWING = {"success", "error", "warning", "info"}
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}|<[^>]+>")
 
+OTHER_NAMES = re.compile(
+    r"\bconfirm(?:s|ed|ing)\b|confirm the case|\b(?:none is (?:licensed|a copy)|all are licensed)|^not a copy"
+    r"|covered by a licence"
+    r"|已确认|确认案件|确认该案件|由(?:人|演示(?:用)?开关)确认|均未获许可|全部已获许可|都不是复制|属许可范围",
+    re.IGNORECASE,
+)
+"""What decisions were called besides Not licensed, Licensed and Cleared, or 未获许可, 已获许可 and 已排除."""
+
 
 class _Reader(HTMLParser):
     """Collects what people read of a page."""
@@ -126,3 +134,13 @@ def test_what_the_site_reads_is_compiled_from_what_people_wrote(language: str, f
     assert {one.msgid: one.msgstr for one in compiled} == {
         one.msgid: one.msgstr for one in written.translated_entries()
     }
+
+
+def test_a_decision_has_one_name_on_pages_and_in_documents() -> None:
+    said = [word for _context, *words in messages.words() for word in words]
+    for language in messages.LANGUAGES:
+        entries = polib.pofile(str(messages.catalogue(language, messages.LOCALE)))
+        said += [word for one in entries for word in (one.msgstr, *one.msgstr_plural.values())]
+    for path in (messages.ROOT / "evidence" / "documents" / "phrases").rglob("*.toml"):
+        said += re.findall(r'= "(.*)"$', path.read_text("utf-8"), re.MULTILINE)
+    assert [words for words in said if OTHER_NAMES.search(words)] == []

@@ -128,6 +128,6 @@ def _locked(case: Case) -> Case:
 
 def _check_open(case: Case) -> None:
     if case.decision != Case.Decision.OPEN:
-        raise ConflictError(
-            f"Case {case.number} is {case.decision}.", hint="Reopen it first, with a reason, if that was wrong."
-        )
+        decided = "not licensed" if case.decision == Case.Decision.CONFIRMED else case.decision
+        sentence = f"Case {case.number} is decided: {decided}."
+        raise ConflictError(sentence, hint="Reopen it first, with a reason, if that was wrong.")

@@ -66,7 +66,7 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
         newest = newest_bundles(owner, numbers)
         if missing := [number for number in numbers if number not in newest]:
             sentence = _("Nothing is sealed of case %(number)s.") % {"number": missing[0]}
-            raise WrongUseError(sentence, hint=_("A person confirms a case; then it is sealed."))
+            raise WrongUseError(sentence, hint=_("A case is sealed once a person decides: not licensed."))
         number = (Package.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
         package = Package.objects.create(owner=owner, number=number, recipient=recipient, reason=reason, asked_by=by)
         package.bundles.set(newest.values())
@@ -178,7 +178,7 @@ def _check_goes_on(bundle: Bundle) -> None:
     """Raise ``WrongUseError`` for a bundle that will never be sealed."""
     if bundle.state == StepState.FAILED:
         sentence = f"Case {bundle.case.number} wasn't sealed. {bundle.error}"
-        raise WrongUseError(sentence, hint="Confirm the case again, and ask for the ZIP anew.")
+        raise WrongUseError(sentence, hint="Decide the case again, and ask for the ZIP anew.")
 
 
 def _bundle_file(house: House, package: Package, bundle: Bundle) -> File:

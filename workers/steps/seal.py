@@ -37,7 +37,7 @@ from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
 WAIT_FOR_LOG = timedelta(minutes=1)
-OPENED_AGAIN = "The case was opened again before the bundle was sealed. Confirming it asks for another."
+OPENED_AGAIN = "The case was opened again before the bundle was sealed. Deciding it again asks for another."
 
 
 def request_bundle(case: Case) -> Bundle:
