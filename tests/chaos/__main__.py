@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,8 @@ def main() -> int:
     soak.add_argument("--every", type=float, default=30, help="seconds between two looks")
     soak.add_argument("--record", type=Path, default=Path("var/chaos/soak.jsonl"))
     options = parser.parse_args()
+    for sign in (signal.SIGINT, signal.SIGTERM):  # a shell has the first ignored by what runs in the background
+        signal.signal(sign, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="exhibit-chaos-"))
     try:
         _prepare(folder)
