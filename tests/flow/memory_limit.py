@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -12,6 +13,7 @@ import psutil
 
 _ROOT = Path("/sys/fs/cgroup")
 _BYTES = 4 << 20
+_SECONDS_TO_EMPTY = 30.0
 
 
 @cache
@@ -42,12 +44,16 @@ class MemoryLimit:
 
     def __exit__(self, *_: object) -> None:
         (self._folder / self._limit).write_text(self._unlimited)
-        until = 100
-        while until and (numbers := (self._folder / "cgroup.procs").read_text().split()):
-            for number in numbers:
+        until = time.monotonic() + _SECONDS_TO_EMPTY
+        while True:
+            for number in (self._folder / "cgroup.procs").read_text().split():
                 _move(int(number), self._home)
-            until -= 1
-        self._folder.rmdir()
+            try:
+                return self._folder.rmdir()
+            except OSError:  # what was killed is still ending
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
 
     def take(self, processes: Iterable[psutil.Process]) -> None:
         """Move processes here, then take the memory."""

@@ -35,7 +35,7 @@ from workers.steps.report import request_report
 
 LONGEST = 240.0
 PAUSE = 0.08
-LOOKS = 10
+LOOKS = 3
 """Looks for the moment of a mishap between two looks at the rows, which take time from the others."""
 
 WORKS = 2
@@ -91,7 +91,7 @@ def play(stack: Stack, numbers: Sequence[int], trouble: Trouble) -> list[Run]:
             assert time.monotonic() < begun + LONGEST, f"the runs {late} don't end: {patiently(unfinished)}"
             for _ in range(LOOKS):
                 trouble.look(stack, time.monotonic() - begun)
-                time.sleep(0.02)
+                time.sleep(0.1)
         return [
             Run(patiently(lambda owner=owner: rows_of(owner)), [n for at, n in trouble.done if at < ends[number]])  # type: ignore[misc]
             for number, owner in owners.items()
