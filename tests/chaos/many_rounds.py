@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 import sys
 import tempfile
 import time
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,9 +22,12 @@ from tests.flow.rounds import Run, Trouble, check_run, check_stack, play
 from tests.flow.small_disk import small_disk
 from tests.flow.stack import Stack, running_stack
 from tests.flow.turns import Turns
+from workers.services import CHECKOUT
 
-BESIDE = 4
-PLAYS_A_STACK = 5
+ROOMS = {"exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk"}
+
+BESIDE = 5
+PLAYS_A_STACK = 4
 WITH_BROWSER = 5
 """Of so many stacks one captures with a browser."""
 
@@ -57,7 +62,7 @@ class ManyRounds:
         self.entries = _read(record)
         self.random = Random(f"{seed} {len(self.entries)}")
         self.turns = Turns(self.random, Counter(name for entry in self.entries for name in entry["mishaps"]), only)
-        self.expected: dict[bool, Undisturbed] = {}
+        self.expected = _kept(record)
 
     def run(self) -> None:
         """Stack after stack until there are enough rounds."""
@@ -67,6 +72,7 @@ class ManyRounds:
             browser = count % WITH_BROWSER == 0 and find_browser("").path is not None
             if browser not in self.expected:
                 self.expected[browser] = self._undisturbed(browser)
+                _kept_file(self.record).write_bytes(pickle.dumps(self.expected))
             try:
                 with self._stack(browser) as stack:
                     self._disturb(stack, self.expected[browser], browser)
@@ -130,7 +136,6 @@ class ManyRounds:
             "fault": fault,
         }
         self.entries.append(entry)
-        self.record.parent.mkdir(parents=True, exist_ok=True)
         with self.record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         said = f"rows differ: {', '.join(differs)}" if differs else fault or "rows equal"
@@ -174,6 +179,24 @@ def _difference(kind: str, rows: Rows, expected: Rows) -> str:
     more = [row for row in rows[kind] if row not in expected[kind]]
     less = [row for row in expected[kind] if row not in rows[kind]]
     return f"  {kind}: only here {str(more)[:600]}; only undisturbed {str(less)[:600]}"
+
+
+def _kept(record: Path) -> dict[bool, Undisturbed]:
+    """What undisturbed runs of this very code have left when an earlier command played them."""
+    try:
+        kept: dict[bool, Undisturbed] = pickle.loads(_kept_file(record).read_bytes())  # noqa: S301 - our own
+    except FileNotFoundError:
+        return {}
+    return kept
+
+
+def _kept_file(record: Path) -> Path:
+    code = sha256()
+    for path in sorted([*CHECKOUT.glob("*/**/*.py"), *CHECKOUT.glob("*/**/*.toml")]):
+        if path.parts[len(CHECKOUT.parts)] in ROOMS or path.name in {"rounds.py", "remains.py", "many_rounds.py"}:
+            code.update(path.read_bytes())
+    record.parent.mkdir(parents=True, exist_ok=True)
+    return record.with_name(f"{record.stem}-{code.hexdigest()[:12]}.undisturbed")
 
 
 def _read(record: Path) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ BOUNDS: dict[str, Bound] = {
     "dead rows": Bound(0.5, 20_000),
     "redis memory": Bound(0.25, 2 * _MIB),
     "redis keys": Bound(0.25, 20),
-    "redis file": Bound(0.25, 8 * _MIB),
+    "redis file": Bound(0.25, 4 * _MIB),
     "spool": Bound(0.0, 1 * _MIB),
     "half-made files": Bound(0.0, 20),
     "logs": Bound(0.5, 20 * _MIB),

@@ -12,7 +12,7 @@ from typing import Self
 import psutil
 
 _ROOT = Path("/sys/fs/cgroup")
-_BYTES = 4 << 20
+_BYTES = 1 << 18
 _SECONDS_TO_EMPTY = 30.0
 
 
@@ -40,6 +40,7 @@ class MemoryLimit:
         if not (self._folder / self._limit).exists():
             self._folder.rmdir()
             raise OSError(f"{self._home} hands down no {self._limit}")
+        (self._folder / self._limit).write_text(str(_BYTES))  # later the kernel would refuse less than what is in use
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,10 +57,9 @@ class MemoryLimit:
                 time.sleep(0.05)
 
     def take(self, processes: Iterable[psutil.Process]) -> None:
-        """Move processes here, then take the memory."""
+        """Move processes here: what they have stays theirs, and they get next to nothing more."""
         for one in processes:
             _move(one.pid, self._folder)
-        (self._folder / self._limit).write_text(str(_BYTES))
 
     def kills(self) -> int:
         """How many of them the kernel has killed for want of memory."""

@@ -39,6 +39,8 @@ LOOKS = 3
 """Looks for the moment of a mishap between two looks at the rows, which take time from the others."""
 
 WORKS = 2
+LONGEST_INTERVAL = 600 * 86400
+"""Seconds until a watch is due again: a clock that is ahead by less begins no second crawl."""
 
 
 @dataclass
@@ -136,7 +138,7 @@ def arrange(stack: Stack, number: int, shop: Shop) -> Owner:
         sources = [{"kind": "list", "url": shop.url(page)} for page in pages]
         with transaction.atomic():
             made = watch(owner, shop.url())
-            Watch.objects.filter(pk=made.pk).update(sources=sources)
+            Watch.objects.filter(pk=made.pk).update(sources=sources, interval_seconds=LONGEST_INTERVAL)
     return owner
 
 
