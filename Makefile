@@ -12,7 +12,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk fuzz verify-outside messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test check up bench bench-matching bench-evidence bench-desk fuzz chaos soak verify-outside messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ bench-desk: setup ## each page of the site with 100,000 works, 1 million sightin
 fuzz: setup ## gives each reader of strangers' bytes changed ones, MINUTES=10 each; what breaks one is left in var/fuzz
 	@$(PYTHON) tools/bootstrap.py fuzz
 	@$(VENV)/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(TARGETS)
+
+chaos: setup ## ROUNDS=200 rounds of kills, full disks, moved clocks and more, each held against an undisturbed one; goes on after those in RECORD
+	@$(VENV)/python -m tests.chaos rounds --rounds $(or $(ROUNDS),200) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record "$(RECORD)")
+
+soak: setup ## the product under a steady load for SECONDS=3600: memory, descriptors, tables and Redis's file stay flat
+	@$(VENV)/python -m tests.chaos soak --seconds $(or $(SECONDS),3600)
 
 verify-outside: setup ## checks BUNDLE=bundle.zip with other people's programs; ROOTS=roots.pem, NODE=URL
 	@$(VENV)/python tools/verify_outside.py "$(BUNDLE)" $(if $(ROOTS),--roots "$(ROOTS)") $(if $(NODE),--node "$(NODE)") $(OUTSIDE)

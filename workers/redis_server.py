@@ -38,6 +38,7 @@ class RedisServer:
             "pidfile": str(self.folder / self.pid_file),
             "appendonly": "yes",
             "appendfsync": "everysec",
+            "auto-aof-rewrite-min-size": "4mb",
             "save": "",
             "maxmemory-policy": "noeviction",
         }

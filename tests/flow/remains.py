@@ -81,6 +81,10 @@ def rows_of(owner: Owner) -> Rows:
             (one.case.work.number, one.number, one.state, [file["path"] for file in one.contents])
             for one in Bundle.objects.filter(case__in=cases)
         ],
+        "reports": [
+            (one.number, one.state, [(file["name"], file["media_type"]) for file in one.files])
+            for one in Report.objects.filter(owner=owner)
+        ],
         "log": LogSubmission.objects.filter(owner=owner).exclude(Q(type="slice") | Q(pk__in=gains)).values_list("type"),
         "gained": [
             (one["picture"], one["licence"])

@@ -1,15 +1,13 @@
 """The whole product as processes of its own, its rows as this process sees them, and the means to kill parts of it."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -18,10 +16,13 @@ from django.db import InterfaceError, OperationalError, connections
 
 from exhibit.config import Config, load_config
 from registry import fingerprints
+from registry.models import Bundle, Report
 from tests.assets.installed import install
 from tests.flow.shop import LOOPBACK
 from tests.processes import free_port, processes_of, wait_until
 from workers.addresses import django_database
+from workers.locks import holder
+from workers.servers import lock_folder
 from workers.services import CHECKOUT
 from workers.supervisor import running_status
 from workers.wiring import House
@@ -31,7 +32,7 @@ T = TypeVar("T")
 QUICK = {"EXHIBIT_STEP_TIMEOUT_SECONDS": "3", "EXHIBIT_TICK_SECONDS": "1", "EXHIBIT_CHECKPOINT_SECONDS": "1"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
     """A running product.
 
@@ -39,11 +40,13 @@ class Stack:
         config: its configuration.
         house: ports on its data folder, for this process.
         process: the supervisor.
+        environ: what the supervisor was started with.
     """
 
     config: Config
     house: House
     process: "subprocess.Popen[str]"
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def workers(self) -> list[psutil.Process]:
         """The main processes of the workers."""
@@ -85,19 +88,65 @@ class Stack:
         below = [one for main in self.workers() for one in _children(main, recursive=True)]
         return [one for one in below if "--remote-debugging-pipe" in _line(one) and "--type=" not in _line(one)]
 
-    def kill_something(self, random: Random) -> str:
-        """Kill a part with SIGKILL; returns which, empty when there is none at this moment."""
-        kinds = [self.workers, self.pool, self.crawlers, self.crawlers, self.postmaster, self.backends, self.redis]
-        kind = random.choice(kinds)
-        found = kind()
-        if not found:
-            return ""
-        victim = random.choice(found)
+    def browser_parts(self) -> list[psutil.Process]:
+        """What browsers have started for themselves: processes that draw, ask the network and so on."""
+        return [part for one in self.browsers() for part in _children(one, recursive=True) if "--type=" in _line(part)]
+
+    def helpers(self) -> list[psutil.Process]:
+        """The processes that read strangers' pictures and pages for others."""
+        below = [one for main in self.workers() for one in _children(main, recursive=True)]
+        return [one for one in below if "_helper " in _line(one)]
+
+    def typesetters(self) -> list[psutil.Process]:
+        """The processes of the pools that make a report or seal a bundle at this moment."""
         try:
-            os.kill(victim.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return ""
-        return kind.__name__
+            names = [
+                name
+                for model in (Bundle, Report)
+                for name in model.objects.filter(state="doing")
+                .exclude(claimed_by="")
+                .values_list("claimed_by", flat=True)
+            ]
+        except (OperationalError, InterfaceError):
+            connections["default"].close()
+            return []
+        claimers = {int(name.split("|")[2]) for name in names}
+        return [one for one in self.pool() if one.pid in claimers]
+
+    def web(self) -> list[psutil.Process]:
+        """The site's processes."""
+        return [one for main in self._named("web") for one in [main, *_children(main, recursive=True)]]
+
+    def beat(self) -> list[psutil.Process]:
+        """The process that gives the rhythm."""
+        return self._named("beat")
+
+    def keeper(self) -> list[psutil.Process]:
+        """The process that keeps the servers."""
+        number = holder(lock_folder(self.config) / "servers.lock")
+        return [] if number is None else _alive([number])
+
+    def supervisor(self) -> list[psutil.Process]:
+        """The process that keeps all others."""
+        return _alive([self.process.pid])
+
+    def _named(self, name: str) -> list[psutil.Process]:
+        status = running_status(self.config)
+        return [] if status is None or name not in status.processes else _alive([status.processes[name]])
+
+    def revive(self, seconds: float = 180) -> None:
+        """Start a supervisor that has died again, as the machine's own would, until one stays."""
+        until = time.monotonic() + seconds
+        while True:
+            self.process.wait(60)
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = _supervisor(self.environ)
+            assert self.process.stdout is not None
+            if self.process.stdout.readline().startswith("Ready: "):
+                return
+            assert time.monotonic() < until, "the supervisor can't be started again"
+            time.sleep(0.5)
 
 
 @contextmanager
@@ -115,18 +164,24 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
     }
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config(own)
-    command = [sys.executable, "-m", "workers.supervisor"]
     install(config.data_dir)
-    with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("Ready: ")
-            with connected_to(config):
-                yield Stack(config, House(config), process)
-        finally:
-            process.terminate()
-            process.wait(120)
+    stack = Stack(config, House(config), _supervisor(environ), environ)
+    try:
+        assert stack.process.stdout is not None
+        assert stack.process.stdout.readline().startswith("Ready: ")
+        with connected_to(config):
+            yield stack
+    finally:
+        stack.process.terminate()
+        stack.process.wait(120)
+        if stack.process.stdout is not None:
+            stack.process.stdout.close()
     wait_until(lambda: not processes_of(folder))
+
+
+def _supervisor(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "workers.supervisor"]
+    return subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE)
 
 
 @contextmanager

@@ -17,8 +17,8 @@ if find_browser("").path is None:
 
 from registry.models import Bundle, Capture, Owner
 from tests.flow.remains import check_nothing_is_left, rows_of
+from tests.flow.rounds import arrange, check_run, is_over, small_site
 from tests.flow.stack import Stack, patiently, running_stack
-from tests.flow.test_kill import arrange, check_run, is_over, small_site
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
 SEED = int(os.environ.get("KILL_SEED", "1"))

@@ -1,0 +1,55 @@
+"""``python -m tests.chaos rounds|soak``: many rounds of mishaps, or a long steady load; ends with 1 on any fault."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main() -> int:
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    rounds = commands.add_parser("rounds")
+    rounds.add_argument("--rounds", type=int, default=200, help="how many, those in the record included")
+    rounds.add_argument("--seed", type=int, default=1)
+    rounds.add_argument("--record", type=Path, default=Path("var/chaos/record.jsonl"), help="one line for each round")
+    rounds.add_argument("--only", action="append", default=[], help="a mishap by its name; may be repeated")
+    soak = commands.add_parser("soak")
+    soak.add_argument("--seconds", type=float, default=3600)
+    soak.add_argument("--every", type=float, default=30, help="seconds between two looks")
+    soak.add_argument("--record", type=Path, default=Path("var/chaos/soak.jsonl"))
+    options = parser.parse_args()
+    for sign in (signal.SIGINT, signal.SIGTERM):  # a shell has the first ignored by what runs in the background
+        signal.signal(sign, signal.default_int_handler)
+    folder = Path(tempfile.mkdtemp(prefix="exhibit-chaos-"))
+    try:
+        _prepare(folder)
+        if options.command == "rounds":
+            from tests.chaos.many_rounds import run_rounds
+
+            return run_rounds(folder, options.rounds, options.seed, options.record, options.only)
+        from tests.chaos.soak import run_soak
+
+        return run_soak(folder, options.seconds, options.every, options.record)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(folder: Path) -> None:
+    """Tell Django of no database: the rows that are looked at are those of the stack that runs."""
+    folder.chmod(0o755)
+    for name in [name for name in os.environ if name.startswith("EXHIBIT_")]:
+        del os.environ[name]
+    os.environ.update(EXHIBIT_DATA=str(folder / "own"), DATABASE_URL="", REDIS_URL="")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
+    import django
+
+    django.setup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""``make chaos``: rounds of mishaps, each of whose rows are compared with those of an undisturbed run."""
+
+import contextlib
+import json
+import pickle
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from evidence.browser.program import find_browser
+from tests.flow.mishaps import MISHAPS, settings_for_clock
+from tests.flow.remains import Rows
+from tests.flow.rounds import Run, Trouble, check_run, check_stack, play
+from tests.flow.small_disk import small_disk
+from tests.flow.stack import Stack, running_stack
+from tests.flow.turns import Turns
+from workers.services import CHECKOUT
+
+ROOMS = {"exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk"}
+
+BESIDE = 5
+PLAYS_A_STACK = 4
+WITH_BROWSER = 5
+"""Of so many stacks one captures with a browser."""
+
+MISHAPS_A_PLAY = (3, 6)
+"""At least and at most so many in a play of rounds beside one another."""
+
+BROWSER = {"EXHIBIT_CAPTURE_BROWSER": "", "EXHIBIT_STEP_TIMEOUT_SECONDS": "25"}
+SETTINGS = {"EXHIBIT_DISK_FLOOR_BYTES": "4000000"}
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What runs leave that nothing befalls, by number, and the seconds that a play of them takes."""
+
+    rows: list[Rows]
+    seconds: float
+
+
+class ManyRounds:
+    """All rounds of one command.
+
+    Args:
+        folder: where its stacks live.
+        rounds: how many there are to be in the record.
+        seed: what is left to chance.
+        record: gains a line for each round; those that are in it count.
+        only: the names of the mishaps that may come; any, if empty.
+    """
+
+    def __init__(self, folder: Path, rounds: int, seed: int, record: Path, only: Sequence[str]) -> None:
+        self.folder, self.rounds, self.seed, self.record = folder, rounds, seed, record
+        self.entries = _read(record)
+        self.random = Random(f"{seed} {len(self.entries)}")
+        self.turns = Turns(self.random, Counter(name for entry in self.entries for name in entry["mishaps"]), only)
+        self.expected = _kept(record)
+
+    def run(self) -> None:
+        """Stack after stack until there are enough rounds."""
+        count = 0
+        while len(self.entries) < self.rounds:
+            count += 1
+            browser = count % WITH_BROWSER == 0 and find_browser("").path is not None
+            if browser not in self.expected:
+                self.expected[browser] = self._undisturbed(browser)
+                _kept_file(self.record).write_bytes(pickle.dumps(self.expected))
+            try:
+                with self._stack(browser) as stack:
+                    self._disturb(stack, self.expected[browser], browser)
+            except (Exception, AssertionError) as error:  # noqa: BLE001 - a fault of the product, or of its surroundings
+                say(f"  the stack ended with {type(error).__name__}: {str(error)[:300]}")
+
+    def _undisturbed(self, browser: bool) -> Undisturbed:  # noqa: FBT001
+        with self._stack(browser) as stack:
+            begun = time.monotonic()
+            runs = [one for numbers in _groups() for one in play(stack, numbers, Trouble(self.random, []))]
+            seconds = (time.monotonic() - begun) / PLAYS_A_STACK
+        for number, one in enumerate(runs):
+            check_run(one.rows, number)
+        kind = "with a browser" if browser else "without a browser"
+        say(f"undisturbed, {kind}: {len(runs)} rounds, {seconds:.1f} s for {BESIDE} beside one another")
+        return Undisturbed([one.rows for one in runs], seconds)
+
+    @contextmanager
+    def _stack(self, browser: bool) -> Iterator[Stack]:  # noqa: FBT001
+        folder = Path(tempfile.mkdtemp(prefix="stack-", dir=self.folder)) / "disk"
+        folder.parent.chmod(0o755)
+        settings = SETTINGS | settings_for_clock(self.folder) | (BROWSER if browser else {})
+        with small_disk(folder), running_stack(folder, settings) as stack:
+            yield stack
+
+    def _disturb(self, stack: Stack, expected: Undisturbed, browser: bool) -> None:  # noqa: FBT001
+        for numbers in _groups():
+            if len(self.entries) >= self.rounds:
+                return
+            most = self.random.randint(*MISHAPS_A_PLAY)
+            trouble = self.turns.next(stack, most, expected.seconds)
+            begun, fault, runs = time.monotonic(), "", list[Run]()
+            try:
+                runs = play(stack, numbers, trouble)
+                check_stack(stack)
+            except (Exception, AssertionError) as error:  # noqa: BLE001 - as above
+                fault = f"{type(error).__name__}: {str(error)[:2000]}"
+            seconds = time.monotonic() - begun
+            self.turns.count(trouble)
+            for place, number in enumerate(numbers):
+                run = runs[place] if runs else Run({}, [name for _, name in trouble.done])
+                differs = [kind for kind, rows in run.rows.items() if rows != expected.rows[number][kind]]
+                self._note(run, number, differs, fault, seconds, browser)
+                if differs:
+                    say(_difference(differs[0], run.rows, expected.rows[number]))
+                fault = fault or ("rows differ" if differs else "")
+            if fault:
+                return
+
+    def _note(self, run: Run, number: int, differs: list[str], fault: str, seconds: float, browser: bool) -> None:  # noqa: FBT001
+        if not run.mishaps and not fault:
+            return  # nothing has disturbed it
+        entry = {
+            "round": len(self.entries) + 1,
+            "seed": self.seed,
+            "number": number,
+            "browser": browser,
+            "mishaps": run.mishaps,
+            "seconds": round(seconds, 1),
+            "differs": differs,
+            "fault": fault,
+        }
+        self.entries.append(entry)
+        with self.record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        said = f"rows differ: {', '.join(differs)}" if differs else fault or "rows equal"
+        say(f"round {entry['round']}/{self.rounds}, {', '.join(run.mishaps) or 'nothing'}, {seconds:.1f} s: {said}")
+
+    def summary(self) -> bool:
+        """Print what has come of it; whether all rows were equal."""
+        lost = [entry for entry in self.entries if entry["differs"] or entry["fault"]]
+        came = Counter(name for entry in self.entries for name in entry["mishaps"])
+        of_lost = Counter(name for entry in lost for name in set(entry["mishaps"]))
+        say(f"\n{'mishap':32}{'came in rounds':>16}{'rounds lost':>14}")
+        for one in MISHAPS:
+            say(f"{one.name:32}{came[one.name]:>16}{of_lost[one.name]:>14}")
+        for name, why in sorted(self.turns.missing.items()):
+            if not came[name]:
+                say(f"not available here: {name}: {why}")
+        browsers = sum(entry["browser"] for entry in self.entries)
+        say(f"{len(self.entries)} rounds, {len(lost)} lost, {browsers} with a browser")
+        return not lost
+
+
+def run_rounds(folder: Path, rounds: int, seed: int, record: Path, only: Sequence[str]) -> int:
+    """Play rounds until the record holds so many; prints a line for each, and a table at the end."""
+    many = ManyRounds(folder, rounds, seed, record, only)
+    with contextlib.suppress(KeyboardInterrupt):
+        many.run()
+    return 0 if many.summary() else 1
+
+
+def say(line: str) -> None:
+    """A line for whoever watches."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _groups() -> list[range]:
+    return [range(first, first + BESIDE) for first in range(0, PLAYS_A_STACK * BESIDE, BESIDE)]
+
+
+def _difference(kind: str, rows: Rows, expected: Rows) -> str:
+    more = [row for row in rows[kind] if row not in expected[kind]]
+    less = [row for row in expected[kind] if row not in rows[kind]]
+    return f"  {kind}: only here {str(more)[:600]}; only undisturbed {str(less)[:600]}"
+
+
+def _kept(record: Path) -> dict[bool, Undisturbed]:
+    """What undisturbed runs of this very code have left when an earlier command played them."""
+    try:
+        kept: dict[bool, Undisturbed] = pickle.loads(_kept_file(record).read_bytes())  # noqa: S301 - our own
+    except FileNotFoundError:
+        return {}
+    return kept
+
+
+def _kept_file(record: Path) -> Path:
+    code = sha256()
+    for path in sorted([*CHECKOUT.glob("*/**/*.py"), *CHECKOUT.glob("*/**/*.toml")]):
+        if path.parts[len(CHECKOUT.parts)] in ROOMS or path.name in {"rounds.py", "remains.py", "many_rounds.py"}:
+            code.update(path.read_bytes())
+    record.parent.mkdir(parents=True, exist_ok=True)
+    return record.with_name(f"{record.stem}-{code.hexdigest()[:12]}.undisturbed")
+
+
+def _read(record: Path) -> list[dict[str, Any]]:
+    if not record.exists():
+        return []
+    return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]

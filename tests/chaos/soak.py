@@ -1,0 +1,127 @@
+"""``make soak``: a steady load for as long as is asked, and looks at what has to stay flat meanwhile."""
+
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import fmean
+
+import requests
+
+from registry.models import Owner
+from tests.chaos.looks import Look, look_at
+from tests.chaos.many_rounds import say
+from tests.flow.rounds import Trouble, play, small_site
+from tests.flow.shop import run_now, watch
+from tests.flow.stack import Stack, running_stack
+
+WARM_UP = 0.1
+"""The share of the time after which looks count: every process has done each kind of work once."""
+
+_MIB = 1024.0**2
+STEADY = 240
+"""The number of the site that is visited again and again."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """By how much the mean of the last third may lie above that of the first: a share of it, and so much more."""
+
+    share: float
+    more: float
+
+
+BOUNDS: dict[str, Bound] = {
+    "memory": Bound(0.15, 24 * _MIB),
+    "descriptors": Bound(0.1, 24),
+    "processes": Bound(0.1, 3),
+    "table": Bound(0.25, 1 * _MIB),
+    "dead rows": Bound(0.5, 20_000),
+    "redis memory": Bound(0.25, 2 * _MIB),
+    "redis keys": Bound(0.25, 20),
+    "redis file": Bound(0.25, 4 * _MIB),
+    "spool": Bound(0.0, 1 * _MIB),
+    "half-made files": Bound(0.0, 20),
+    "logs": Bound(0.5, 20 * _MIB),
+    "seconds of a play": Bound(0.5, 5),
+}
+"""By the first words of a measure's name."""
+
+
+class Looks(Trouble):
+    """Looks at a stack again and again while runs are played; nothing is disturbed.
+
+    Args:
+        every: seconds between two looks.
+        record: gains a line for each.
+    """
+
+    def __init__(self, every: float, record: Path) -> None:
+        super().__init__(Random(0), [])
+        self.every, self.record = every, record
+        self.begun = time.monotonic()
+        self.taken: list[tuple[float, Look]] = []
+        self.play_seconds = 0.0
+
+    def look(self, stack: Stack, passed: float) -> None:  # noqa: ARG002 - the moments are those of the whole
+        """Look if it is time."""
+        moment = time.monotonic() - self.begun
+        if not self.taken or moment >= self.taken[-1][0] + self.every:
+            requests.get(f"http://127.0.0.1:{stack.config.web_port}/", timeout=30)
+            seen = look_at(stack) | {"seconds of a play": self.play_seconds}
+            self.taken.append((moment, seen))
+            with self.record.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"moment": round(moment, 1), **seen}) + "\n")
+
+
+def run_soak(folder: Path, seconds: float, every: float, record: Path) -> int:
+    """Load a stack for so many seconds; prints first and last third of each measure, and 1 when one has grown."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    looks = Looks(every, record)
+    plays = 0
+    with contextlib.suppress(KeyboardInterrupt), running_stack(folder / "stack") as stack, small_site(STEADY) as shop:
+        steady = watch(Owner.objects.create(slug="steady", name="Steady"), shop.url())
+        for number in itertools.count():
+            if time.monotonic() - looks.begun > seconds:
+                break
+            begun = time.monotonic()
+            play(stack, [number], looks)
+            plays, looks.play_seconds = plays + 1, time.monotonic() - begun
+            run_now(steady)
+            if number % 20 == 0:
+                say(f"{time.monotonic() - looks.begun:.0f} s, {plays} runs, the last in {looks.play_seconds:.1f} s")
+    say(f"{plays} runs in {time.monotonic() - looks.begun:.0f} s, {len(looks.taken)} looks")
+    return int(not tell([look for moment, look in looks.taken if moment > WARM_UP * seconds]))
+
+
+def tell(looks: list[Look]) -> bool:
+    """Print each measure's first and last third; whether all are flat."""
+    third = len(looks) // 3
+    if not third:
+        say("too few looks")
+        return False
+    names = sorted(set().union(*looks))
+    say(f"\n{'measure':44}{'first third':>14}{'last third':>14}{'most':>14}")
+    flat = True
+    for name in names:
+        values = [look.get(name, 0.0) for look in looks]
+        first, last = fmean(values[:third]), fmean(values[-third:])
+        bound = next(one for start, one in BOUNDS.items() if name.startswith(start))
+        grown = last > first * (1 + bound.share) + bound.more
+        flat = flat and not grown
+        shown = _unit(name)
+        said = f"  GROWN: at most {shown(first * (1 + bound.share) + bound.more)}" if grown else ""
+        say(f"{name:44}{shown(first):>14}{shown(last):>14}{shown(max(values)):>14}{said}")
+    say("flat" if flat else "not flat")
+    return flat
+
+
+def _unit(name: str) -> Callable[[float], str]:
+    counted = ("descriptors", "processes", "dead rows", "redis keys", "half-made files", "seconds")
+    if name.startswith(counted):
+        return "{:,.1f}".format
+    return lambda value: f"{value / _MIB:,.2f} MiB"

@@ -1,0 +1,79 @@
+"""A control group whose processes have next to no memory, where this process may make one; version 1 or 2."""
+
+import os
+import re
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+_ROOT = Path("/sys/fs/cgroup")
+_BYTES = 1 << 18
+_SECONDS_TO_EMPTY = 30.0
+
+
+@cache
+def why_no_limit() -> str:
+    """Why no such group can be made here; empty when one can."""
+    try:
+        with MemoryLimit():
+            return ""
+    except OSError as error:
+        return f"no control group for memory: {error}"
+
+
+class MemoryLimit:
+    """The group, for the length of a block; what lives in it at the end goes back to this process's own.
+
+    Raises:
+        OSError: there is none to be had.
+    """
+
+    def __enter__(self) -> Self:
+        self._home, self._limit, self._events, self._unlimited = _place()
+        self._folder = self._home / f"exhibit-mishap-{os.getpid()}"
+        self._folder.mkdir(exist_ok=True)
+        if not (self._folder / self._limit).exists():
+            self._folder.rmdir()
+            raise OSError(f"{self._home} hands down no {self._limit}")
+        (self._folder / self._limit).write_text(str(_BYTES))  # later the kernel would refuse less than what is in use
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        (self._folder / self._limit).write_text(self._unlimited)
+        until = time.monotonic() + _SECONDS_TO_EMPTY
+        while True:
+            for number in (self._folder / "cgroup.procs").read_text().split():
+                _move(int(number), self._home)
+            try:
+                return self._folder.rmdir()
+            except OSError:  # what was killed is still ending
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+
+    def take(self, processes: Iterable[psutil.Process]) -> None:
+        """Move processes here: what they have stays theirs, and they get next to nothing more."""
+        for one in processes:
+            _move(one.pid, self._folder)
+
+    def kills(self) -> int:
+        """How many of them the kernel has killed for want of memory."""
+        found = re.search(r"^oom_kill (\d+)$", (self._folder / self._events).read_text(), re.MULTILINE)
+        return int(found[1]) if found else 0
+
+
+def _move(number: int, folder: Path) -> None:
+    with suppress(ProcessLookupError):
+        (folder / "cgroup.procs").write_text(str(number))
+
+
+def _place() -> tuple[Path, str, str, str]:
+    own = dict(re.findall(r"^\d+:([^:]*):(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE))
+    if "memory" in own:
+        return _ROOT / "memory" / own["memory"].strip("/"), "memory.limit_in_bytes", "memory.oom_control", "-1"
+    return _ROOT / own.get("", "").strip("/"), "memory.max", "memory.events", "max"
