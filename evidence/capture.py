@@ -112,7 +112,7 @@ class HttpCapturer:
             headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
             again = visitor.visit(image_url, headers, self._limits.image_bytes, left, cookies=cookies)
             image, exchanges = again.visit, exchanges + again.exchanges
-        return page, image, write_warc(exchanges, _information(self._user_agent))
+        return page, image, write_warc(exchanges, warc_information(self._user_agent, "No scripts were run."))
 
     def _files(self, page: Visit, image: Visit, warc: bytes, facts: dict[str, Any]) -> tuple[CapturedFile, ...]:
         record = describe([page, image], METHOD, facts, self._ca_bundle)
@@ -146,10 +146,11 @@ def left_until(end: float) -> Callable[[], float]:
     return lambda: end - time.monotonic()
 
 
-def _information(user_agent: str) -> dict[str, str]:
+def warc_information(user_agent: str, scripts: str) -> dict[str, str]:
+    """What a WARC file says of itself; ``scripts`` is a sentence on who ran them."""
     return {
         "software": f"Exhibit/{__version__}",
         "format": "WARC File Format 1.1",
         "http-header-user-agent": user_agent,
-        "description": "Bytes as on the wire, after TLS. No scripts were run.",
+        "description": f"Bytes as on the wire, after TLS. {scripts}",
     }

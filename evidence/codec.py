@@ -36,6 +36,16 @@ class FormatError(ExhibitError):
     """JSON that isn't what the format says; the sentence names the place."""
 
 
+class Canonical:
+    """Data that have one form as JSON."""
+
+    __slots__ = ()
+
+    def to_json(self) -> bytes:
+        """Canonical JSON (RFC 8785)."""
+        return canonical(to_plain(self))
+
+
 def parse_json(data: bytes, *, what: str, limit: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401 - any JSON value
     """Parse UTF-8 JSON strictly.
 

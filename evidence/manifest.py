@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from evidence.codec import Bytes32, FormatError, from_plain, parse_json, to_plain
+from evidence.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.facts import SoftwareFacts
 from evidence.names import check_names
 from exhibit.digests import Digest
-from exhibit.entries import canonical
 from exhibit.types import Count, Number
 
 MANIFEST_FORMAT = "exhibit-bundle/1"
@@ -84,7 +83,7 @@ class SealedMatter:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Canonical):
     """Everything that is signed.
 
     Attributes:
@@ -117,10 +116,6 @@ class Manifest:
     def file(self, path: str) -> ManifestFile | None:
         """The file with this path, or ``None``."""
         return next((file for file in self.files if file.path == path), None)
-
-    def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785): the bytes that are signed."""
-        return canonical(to_plain(self))
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from evidence.anchors.chains import Certificate, load_certificates
-from evidence.codec import Bytes32, FormatError, from_plain, parse_json, to_plain
+from evidence.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
 from evidence.keys import is_sound_point
 from evidence.notes import parse_verifier_key
 from exhibit.digests import Digest
-from exhibit.entries import canonical
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import LATER
 
@@ -133,7 +132,7 @@ class Requirements:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Canonical):
     """The pinned list.
 
     Attributes:
@@ -162,10 +161,6 @@ class Trust:
     def witnesses_asked(self) -> int:
         """How many pinned witnesses have to state a time for the whole."""
         return 1 if self.requires is None else self.requires.witnesses
-
-    def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785)."""
-        return canonical(to_plain(self))
 
     def key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
         """The pinned key of this use with this public half, or ``None``."""

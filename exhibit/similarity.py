@@ -44,10 +44,10 @@ def dense_similarity(found: NDArray[np.uint8], registered: NDArray[np.uint8], tr
     Raises:
         WrongUseError: the transform can't be inverted.
     """
-    small, to_small = _resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
+    small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
     matrix = np.asarray(transform, np.float64)
     scale = scale_at_centre(to_small @ matrix, found.shape)
-    reduced, to_reduced = _resized(_grey(found), min(1.0, scale))
+    reduced, to_reduced = resized(_grey(found), min(1.0, scale))
     between = to_small @ matrix @ np.linalg.inv(to_reduced)
     warped, mask = warp(reduced, between, (small.shape[1], small.shape[0]))
     return _agreement(_blurred(warped, mask), _blurred(small, mask), mask)
@@ -58,7 +58,7 @@ def _grey(rgb: NDArray[np.uint8]) -> Grey:
     return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.uint8)
 
 
-def _resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
+def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
     """The resized picture and the 3×3 matrix from the coordinates of the given one to its own."""
     height, width = grey.shape
     size = (max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5)))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
+from exhibit.similarity import resized
 from exhibit.types import Fingerprint, PictureInfo, Space
 from indexer import embedding
 from indexer.borders import content_box
@@ -186,12 +187,7 @@ class Features:
     @cached_property
     def thumbnail(self) -> NDArray[np.uint8]:
         """The grey picture at a long side of at most 192 pixels: the frame of the dense check."""
-        height, width = self.grey.shape
-        factor = THUMBNAIL_SIDE / max(height, width)
-        if factor >= 1:
-            return self.grey
-        size = (max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5)))
-        return np.asarray(Image.fromarray(self.grey).resize(size, Image.Resampling.BILINEAR))
+        return resized(self.grey, min(1.0, THUMBNAIL_SIDE / max(self.grey.shape)))[0]
 
     def box(self, part: str) -> Box:
         """The rectangle in original pixels that a part of the picture covers."""

@@ -26,13 +26,11 @@ QUICK_KEYPOINTS = 300
 WIDTH = 128
 
 
-def _mirror_permutation() -> NDArray[np.intp]:
-    """Where each of the 4×4×8 cells of a descriptor goes when its picture is mirrored top to bottom of the patch."""
-    row, column, angle = np.meshgrid(np.arange(4), np.arange(4), np.arange(8), indexing="ij")
-    return ((3 - row) * 32 + column * 8 + (8 - angle) % 8).ravel()
-
-
-MIRROR = _mirror_permutation()
+_ROW, _COLUMN, _ANGLE = np.meshgrid(np.arange(4), np.arange(4), np.arange(8), indexing="ij")
+MIRROR = ((3 - _ROW) * 32 + _COLUMN * 8 + (8 - _ANGLE) % 8).ravel()
+"""Where each of the 4×4×8 cells of a descriptor goes when its picture is mirrored top to bottom of the patch."""
+HALF_TURN = ((3 - _ROW) * 32 + (3 - _COLUMN) * 8 + _ANGLE).ravel()
+"""The same when the patch is turned by half."""
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,10 @@ other way, and so does the direction that a descriptor is turned by, so its cell
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from indexer.features import Features
 from indexer.later import Later
-from indexer.local_features import LocalFeatures
-
-
-def _permutation() -> NDArray[np.intp]:
-    """Where each of the 4×4×8 cells of a descriptor goes when its patch is turned by half."""
-    row, column, angle = np.meshgrid(np.arange(4), np.arange(4), np.arange(8), indexing="ij")
-    return ((3 - row) * 32 + (3 - column) * 8 + angle).ravel()
-
-
-HALF_TURN = _permutation()
+from indexer.local_features import HALF_TURN, LocalFeatures
 
 
 def negative(features: Features) -> Features:

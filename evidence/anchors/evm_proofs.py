@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from evidence.anchors import rlp
 from evidence.anchors.keccak import keccak256
 from evidence.anchors.patricia import check_proof
-from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.codec import Canonical, FormatError, from_plain, parse_json
 from evidence.errors import PendingProofError
 from exhibit.digests import Digest
 from exhibit.entries import canonical
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class EvmProof:
+class EvmProof(Canonical):
     """``evm-*.json``: what shows that a block holds a digest.
 
     Attributes:
@@ -54,13 +54,9 @@ class EvmProof:
     nodes: tuple[bytes, ...]
     format: str = FORMAT
 
-    def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785)."""
-        return canonical(to_plain(self))
-
 
 @dataclass(frozen=True, slots=True)
-class EvmPending:
+class EvmPending(Canonical):
     """The same file before the chain has spoken.
 
     Attributes:
@@ -74,10 +70,6 @@ class EvmPending:
     digest: Digest
     transaction: bytes
     format: str = PENDING_FORMAT
-
-    def to_json(self) -> bytes:
-        """Canonical JSON (RFC 8785)."""
-        return canonical(to_plain(self))
 
 
 @dataclass(frozen=True, slots=True)

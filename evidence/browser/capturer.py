@@ -29,6 +29,7 @@ from evidence.capture import (
     digests_in,
     left_until,
     served_files,
+    warc_information,
 )
 from evidence.outcomes import inline_image, names_image, referrer
 from evidence.records import inline_bodies
@@ -37,7 +38,6 @@ from evidence.visitor import Visitor
 from evidence.visits import Visit, nobody
 from evidence.wacz import WaczPage, write_wacz
 from evidence.wire import Exchange, write_warc
-from exhibit import __version__
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
@@ -236,12 +236,7 @@ class BrowserCapturer:
         """The exchanges of page and image, and in a web archive those of everything."""
         of_page = [exchange for one in seen.traffic.resources if one.is_page for exchange in one.recorded.exchanges]
         every = [exchange for one in seen.traffic.resources for exchange in one.recorded.exchanges]
-        information = {
-            "software": f"Exhibit/{__version__}",
-            "format": "WARC File Format 1.1",
-            "http-header-user-agent": seen.agent,
-            "description": "Bytes as on the wire, after TLS. A browser ran the scripts.",
-        }
+        information = warc_information(seen.agent, "A browser ran the scripts.")
         main = write_warc(_in_time([*of_page, *of_image]), information)
         whole = write_warc(_in_time([*every, *of_image]), information)
         shown = seen.page.steps[-1].url if seen.page.steps else seen.page.url

@@ -1,7 +1,7 @@
 """What a document is made of before it is set: sections of blocks, all plain text. The template lays them out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
@@ -244,11 +244,11 @@ class Document:
         subtitle: below the heading.
         header: right side of each page's header.
         language: how its text is set.
-        large_headings: whether sections of level 1 are chapters.
-        contents: title of the table of contents, or empty for none.
         opening: blocks below the title.
         sections: the rest.
         attachments: files that the PDF carries.
+        large_headings: whether sections of level 1 are chapters.
+        contents: title of the table of contents, or empty for none.
     """
 
     title: str
@@ -259,11 +259,11 @@ class Document:
     subtitle: str
     header: str
     language: Setting
-    large_headings: bool
-    contents: str
     opening: tuple[Block, ...]
     sections: tuple[Section, ...]
-    attachments: tuple[Attachment, ...] = field(default=())
+    attachments: tuple[Attachment, ...] = ()
+    large_headings: bool = False
+    contents: str = ""
 
 
 def lines(texts: Sequence[str], style: Style = Style.PLAIN) -> tuple[Line, ...]:

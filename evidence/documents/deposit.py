@@ -167,8 +167,6 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         ),
         header=say("deposit.header"),
         language=wording.setting(),
-        large_headings=False,
-        contents="",
         opening=(notice, *development_warning(facts.witnesses, wording)),
         sections=sections,
         attachments=(Attachment(FACTS_FILE, "application/json", say("deposit.attachment")),),

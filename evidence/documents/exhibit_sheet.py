@@ -95,8 +95,6 @@ def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...])
         subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
         header=say("sheet.header"),
         language=wording.setting(),
-        large_headings=False,
-        contents="",
         opening=(*demonstration_warning(facts, wording), *development_warning(facts.witnesses, wording)),
         sections=sections,
         attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),

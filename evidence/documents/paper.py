@@ -167,8 +167,6 @@ def _document(
         ),
         header=say(f"{name}.header"),
         language=wording.setting(),
-        large_headings=False,
-        contents="",
         opening=notices,
         sections=sections,
         attachments=(Attachment(MANIFEST_FILE, "application/json", say("paper.attachment")),),

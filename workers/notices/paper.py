@@ -55,8 +55,6 @@ def notice_pdf(house: House, notice: Notice, letter: Letter, items: Sequence[Not
         subtitle="",
         header=f"{notice.owner.name} · {notice.number}",
         language=words.setting(),
-        large_headings=False,
-        contents="",
         opening=tuple(_paragraphs(letter.text)),
         sections=tuple(sections),
     )
