@@ -6,6 +6,8 @@ from functools import cache, lru_cache
 
 from evidence.log import BrokenHistoryError
 from exhibit.clock import now
+from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
 from registry import canaries, crawling, due_times, mail_choices, notice_terms, recaptures, revisits, running, steps
 from registry.models import (
     AnchorReceipt,
@@ -73,6 +75,10 @@ def tick(house: House) -> None:
             sign_checkpoint(house)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
             _tell_once(str(error))
+        except (ExhibitError, OSError) as error:  # the head's file can't be written
+            if not machine_fault(error):
+                raise
+            _tell_once(machine_fault(error))
 
 
 def release_ended() -> None:
