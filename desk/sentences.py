@@ -157,6 +157,7 @@ MACHINE = (
     _("Too many files are open."),
     _("There is not enough memory."),
     _("No more processes can be started."),
+    _("This machine reaches no network."),
     _("The process that reads files of others was killed."),
     _("Is memory short?"),
     _("The process that reads files of others can't be started."),

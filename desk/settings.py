@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from exhibit.config import load_config
 from exhibit.private import keep_private
 from exhibit.secrets import secret_key
-from workers.addresses import django_database, redis_url
+from workers.addresses import REDIS_SECONDS, django_database, redis_url
 from workers.mail import django_mail
 
 keep_private()  # of the site's processes, and of every other that asks for rows
@@ -78,6 +78,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": redis_url(CONFIG),
         "KEY_PREFIX": "desk",
+        "OPTIONS": {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS},
     }
 }
 

@@ -9,6 +9,7 @@ A host name says nothing yet: it is resolved once, every answer is checked, and 
 answer that was checked (:mod:`exhibit.http` does), or a second DNS answer could point elsewhere (rebinding).
 """
 
+import errno
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -18,10 +19,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from exhibit.errors import ConfigError, RefusedError
 from exhibit.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
+from exhibit.machine import blame_machine
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _LOOPBACK = ("127.0.0.1", "::1")
+_ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
 
 _FORBIDDEN_V4 = tuple(
     IPv4Network(text)
@@ -130,6 +133,7 @@ class Guard:
         Raises:
             RefusedError: with reason ``unresolvable``, or as :meth:`check_address` does. One forbidden answer among
                 several is enough.
+            ServiceMissingError: as :meth:`check_network` does, or the machine lacks something else.
         """
         host = plain_host(host)
         literal = literal_address(host)
@@ -141,12 +145,26 @@ class Guard:
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
+            blame_machine(error)
+            if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
+                self.check_network()
             raise RefusedError(f"The host {host} has no address.", reason="unresolvable") from error
         addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
         if not addresses:
             raise RefusedError(f"The host {host} has no address.", reason="unresolvable")
         self.check_answers(host, addresses, port)
         return addresses
+
+    def check_network(self) -> None:
+        """Make sure, after a failure, that it isn't this machine's own network that is away; nothing is connected to.
+
+        Where networks of the operator's are open there may be no other, and every failure is a place's own.
+
+        Raises:
+            ServiceMissingError: no address of the internet has a route, or no name server answers.
+        """
+        if not self._networks and not (_a_name_server_answers() and any(_has_route(*one) for one in _ROOT_SERVER)):
+            blame_machine(OSError(errno.ENETDOWN, "no route, or no name server"))
 
     def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:
         """Check what a host's name leads to, without telling what that is: it may be just what was asked for.
@@ -175,6 +193,25 @@ class Guard:
     def _check_port(self, port: int) -> None:
         if port not in self.allowed_ports:
             raise RefusedError(f"The port {port} isn't visited.", reason="port")
+
+
+def _a_name_server_answers() -> bool:
+    try:
+        socket.getaddrinfo("a.root-servers.net", None)
+    except OSError as error:
+        blame_machine(error)
+        return error.errno != socket.EAI_AGAIN
+    return True
+
+
+def _has_route(family: int, address: str) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 53))  # sends nothing
+    except OSError as error:
+        blame_machine(error)
+        return False
+    return True
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

@@ -28,6 +28,7 @@ from warcio.capture_http import RecordingHTTPConnection
 from exhibit import __version__
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.guard import Guard
+from exhibit.machine import blame_machine
 
 MAX_REDIRECTS = 10
 USER_AGENT = f"Exhibit/{__version__}"
@@ -76,7 +77,8 @@ def guarded_session(
 
     Returns:
         A session that streams: read bodies with :func:`read_limited`, and close responses. Its requests raise
-        ``RefusedError`` (the guard's reasons, ``too-slow``, ``too-many-redirects``) besides what ``requests`` raises.
+        ``RefusedError`` (the guard's reasons, ``too-slow``, ``too-many-redirects``), and ``ServiceMissingError`` for
+        what this machine lacks, besides what ``requests`` raises.
     """
     return _GuardedSession(guard, timeout, user_agent, check)
 
@@ -235,10 +237,12 @@ class _GuardedMixin:
             try:
                 found = create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
             except OSError as error:
+                blame_machine(error)
                 failure = error
                 continue
             self.guard.check_answers(self.host, found.getpeername()[:1], self.port)
             return found
+        self.guard.check_network()
         if isinstance(failure, TimeoutError):
             raise ConnectTimeoutError(self, f"{self.host} doesn't answer.") from failure
         raise NewConnectionError(self, f"{self.host} can't be reached: {failure}") from failure

@@ -6,11 +6,16 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psycopg
+from exhibit.errors import ServiceMissingError
+
+if TYPE_CHECKING:
+    import psycopg
 
 SENTENCES = {
     errno.ENOSPC: "The disk is full.",
@@ -29,6 +34,7 @@ SENTENCES = {
     errno.ENFILE: "Too many files are open.",
     errno.ENOMEM: "There is not enough memory.",
     errno.EAGAIN: "No more processes can be started.",
+    errno.ENETDOWN: "This machine reaches no network.",
 }
 CACHE_RESERVE = 64 * 1024**2
 """Bytes that caches leave free for what can't be made again."""
@@ -55,8 +61,15 @@ def machine_fault(error: BaseException) -> str:
     return ""
 
 
+def blame_machine(error: BaseException) -> None:
+    """Raise ``ServiceMissingError`` when something failed for want of the machine."""
+    if fault := machine_fault(error):
+        raise ServiceMissingError(fault) from error
+
+
 def _told_by(error: BaseException) -> str:
-    if isinstance(error, psycopg.Error):
+    database = sys.modules.get("psycopg")  # who hasn't loaded it has no error of it
+    if database is not None and isinstance(error, database.Error):
         return _of_database(error)
     if isinstance(error, OSError):
         known = error.errno not in _OF_FILES or error.filename is not None
@@ -69,7 +82,9 @@ def _told_by(error: BaseException) -> str:
     return REDIS_FAILS if of_redis and (type(error).__name__ != "ResponseError" or "MISCONF" in str(error)) else ""
 
 
-def _of_database(error: psycopg.Error) -> str:
+def _of_database(error: "psycopg.Error") -> str:
+    import psycopg  # noqa: PLC0415 - as above
+
     state = error.sqlstate or ""
     if state.startswith(_DATABASE_DISK):
         return DATABASE_FULL

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from exhibit.config import Config, load_config
 from exhibit.logs import about
 from exhibit.private import keep_private
-from workers.addresses import broker_url
+from workers.addresses import REDIS_SECONDS, broker_url
 from workers.batches import batches
 
 keep_private()
@@ -60,7 +60,11 @@ def make_app(config: Config) -> Celery:
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
-        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "socket_timeout": REDIS_SECONDS,
+            "socket_connect_timeout": REDIS_SECONDS,
+        },
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         accept_content=["json"],

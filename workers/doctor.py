@@ -134,16 +134,25 @@ def room(free: int, floor: int) -> Check:
 
 
 def damaged(config: Config) -> list[Digest]:
-    """The exact bytes that were found changed when they were last read again."""
+    """The exact bytes that were found changed when they were last read again.
+
+    Raises:
+        OSError, ValueError: the list can't be read.
+    """
     try:
         return [Digest.from_hex(line) for line in (config.data_dir / DAMAGED).read_text("ascii").split()]
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return []
 
 
 def damage_check(config: Config) -> Check:
     """Whether stored bytes have changed."""
-    if found := damaged(config):
+    try:
+        found = damaged(config)
+    except (OSError, ValueError):
+        sentence = _("The list of stored bytes that have changed can't be read.")
+        return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Look at the disk."))
+    if found:
         values = {"count": f"{len(found):,}", "first": found[0].hex}
         sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
         remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
@@ -171,7 +180,7 @@ def _program(name: str, find: Callable[[], Path]) -> Check:
     """Whether an embedded server's program is there and runs on this machine."""
     try:
         path = find()
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     except ExhibitError as error:
         return Check(name, ok=False, sentence=error.message, remedy=error.hint)
     except (OSError, subprocess.SubprocessError) as error:

@@ -107,7 +107,7 @@ class Postgres:
 def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> bool:
     """Whether PostgreSQL takes connections to one of its databases."""
     try:
-        psycopg.connect(addresses.database_url(config), dbname=name, connect_timeout=2).close()
+        psycopg.connect(addresses.database_url(config), dbname=name, connect_timeout=10).close()
     except psycopg.OperationalError:
         return False
     return True

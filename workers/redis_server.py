@@ -56,8 +56,20 @@ class RedisServer:
 
 def redis_answers(config: Config) -> bool:
     """Whether Redis answers and has loaded its data."""
-    with redis.Redis.from_url(addresses.redis_url(config), socket_timeout=2, socket_connect_timeout=2) as client:
+    with _asked(config) as client:
         try:
             return bool(client.ping())
         except redis.RedisError:
             return False
+
+
+def forget_tries(config: Config) -> None:
+    """Forget what the site has counted: tries that a clock that was ahead has dated would count until it is there."""
+    with _asked(config) as client:
+        for key in client.scan_iter("desk:*"):
+            client.delete(key)
+
+
+def _asked(config: Config) -> redis.Redis:
+    seconds = 2 * addresses.REDIS_SECONDS
+    return redis.Redis.from_url(addresses.redis_url(config), socket_timeout=seconds, socket_connect_timeout=seconds)

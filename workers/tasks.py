@@ -1,5 +1,8 @@
 """Celery tasks: a message says which rows wait, the step does the work."""
 
+import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from registry import events, invitations, repeats, running, sessions
@@ -22,6 +25,19 @@ TASKS = {name: _task_of(name) for name in (*STEPS, "capture_asked")}
 """Of each step; what a person has asked for goes ahead of what a crawl brings."""
 
 
+def do_all(*jobs: Callable[[], object]) -> None:
+    """Do each of several jobs, whatever becomes of the others; raises what the last one that failed raised."""
+    failed: Exception | None = None
+    for job in jobs:
+        try:
+            job()
+        except Exception as error:
+            logging.getLogger(__name__).exception("A part of the upkeep failed; the rest goes on.")
+            failed = error
+    if failed is not None:
+        raise failed
+
+
 @app.task(name="exhibit.tick")
 def tick_once() -> None:
     """Look at the rows and send what waits."""
@@ -32,16 +48,9 @@ def tick_once() -> None:
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
     """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
-    retain.expire_bytes(house())
-    retain.sweep(house())
-    uploads.sweep(house())
-    repeats.forget_old()
-    package.expire_packages(house())
-    events.forget_old()
-    sessions.forget_ended()
-    invitations.forget_ended()
-    links.forget_ended()
-    witness.complete_stamps(house())
+    of_house = (retain.expire_bytes, retain.sweep, uploads.sweep, package.expire_packages, witness.complete_stamps)
+    of_rows = (repeats.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
+    do_all(*(partial(job, house()) for job in of_house), *of_rows, links.forget_ended)
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
@@ -50,6 +59,6 @@ def keep_up_votes() -> None:
 
     A message that was lost is made good by the next one.
     """
-    index_upkeep.mend_indexes(house())
-    retain.look_for_damage(house())
-    votes_upkeep.keep_up(house())
+    do_all(
+        *(partial(job, house()) for job in (index_upkeep.mend_indexes, retain.look_for_damage, votes_upkeep.keep_up))
+    )

@@ -10,6 +10,7 @@ import click
 
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.machine import machine_fault
 from exhibit.plain import plain
 from exhibit.private import keep_private
 
@@ -152,8 +153,6 @@ def _unforeseen(error: Exception) -> int:
     said = str(error).strip().splitlines()
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
         return _say(f"The database doesn't answer: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
-    from exhibit.machine import machine_fault
-
     if fault := machine_fault(error):
         return _say(fault, ExitCode.SERVICE_MISSING)
     if name == "DataError":  # a length or a character that no column takes: what was typed, in almost every case

@@ -159,6 +159,8 @@ class BrowserCapturer:
                     await self._look(page, photographer, seen, page_url, image_url, expected)
             except TimeoutError:
                 seen.shots.missing["rest"] = "The time for this visit was over."
+            if traffic.lack is not None:
+                raise traffic.lack
             seen.page = traffic.page_visit(page_url)
             return seen
         finally:

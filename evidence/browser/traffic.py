@@ -26,6 +26,7 @@ from evidence.browser.limits import BrowserLimits
 from evidence.visitor import Recorded, Visitor
 from evidence.visits import GET, Question, Step, Visit
 from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Request, Route
@@ -108,6 +109,7 @@ class Traffic:
         self._in_flight = 0
         self._quiet_since = time.monotonic()
         self._closed = False
+        self.lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
         self._asked_for_page = False
         self.resources: list[Resource] = []
         self.documents: list[Visit] = []
@@ -135,6 +137,10 @@ class Traffic:
             await self._answer(route)
         except Error:
             return  # the page or the browser has gone meanwhile
+        except ServiceMissingError as error:
+            self.lack = error
+            with suppress(Error):
+                await route.abort()
         finally:
             self._in_flight -= 1
             self._quiet_since = time.monotonic()

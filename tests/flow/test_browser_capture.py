@@ -1,6 +1,7 @@
 """The capture with a browser: what it keeps of a page, and what it says of it."""
 
 import base64
+import errno
 import json
 import subprocess
 import sys
@@ -21,8 +22,10 @@ if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 
 from evidence.browser.capturer import BrowserCapturer
+from evidence.capture import HttpCapturer
 from exhibit.digests import Digest
-from tests.assets.browser_captures import AGENT, EVERYTHING, PICTURE, capturer, file, record, roles, site, visit
+from exhibit.errors import ServiceMissingError
+from tests.assets.browser_captures import AGENT, EVERYTHING, OPEN, PICTURE, capturer, file, record, roles, site, visit
 from tests.assets.site import Answer, Seen, Site, picture
 
 __all__ = ["capturer", "site"]
@@ -262,6 +265,21 @@ def test_what_happened_is_the_outcome_and_nothing_else(
     assert (captured.outcome, words in captured.sentence) == (outcome, True), captured.sentence
     assert captured.method == "browser"
     assert {"exchange", "network", "screenshot"} <= roles(captured)
+
+
+def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
+    capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    site.page("/", '<img src="photo.jpg">')
+    with monkeypatch.context() as patch:
+        patch.setattr("exhibit.http.create_connection", fail)
+        for one in (capturer, HttpCapturer(OPEN, AGENT)):
+            with pytest.raises(ServiceMissingError, match="Too many files are open"):
+                one.capture(site.url("/"), site.url("/photo.jpg"), Digest.of(PICTURE))
+    assert visit(capturer, site).outcome == "captured"
 
 
 def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: BrowserCapturer, site: Site) -> None:

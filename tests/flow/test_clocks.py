@@ -11,23 +11,28 @@ import pytest
 from celery.schedules import schedule
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db.models import DateTimeField, F, Model
+from redis import Redis
 
 from exhibit import clock
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry import due_times, events, schedules, steps
+from registry import due_times, events, running, schedules, steps
 from registry.budgets import left
 from registry.due_times import bring_back
 from registry.log import submit
 from registry.models import Crawl, EventKind, LogEntry, Picture, StepState, Watch, WitnessState
 from tests.flow.rows import bring, claimed_slice, owner, photograph
 from tests.flow.shop import watch
+from workers.addresses import redis_url
 from workers.beat import Rhythm
 from workers.celery import make_app
 from workers.inline import Inline
 from workers.services import CHECKOUT
 from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
+from workers.steps.tick import tick
+from workers.wiring import House
 
 YEAR = timedelta(days=365)
 RECORDED = frozenset(
@@ -87,6 +92,24 @@ def test_no_column_that_is_recorded_lies_ahead_in_a_question(db: None) -> None:
     listed = {one.column for one in due_times.due_times(7)} | {one.split(".")[1] for one in EXPLAINED}
     assert asked
     assert asked <= listed, asked - listed
+
+
+def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(
+    inline: Inline,
+    set_clock: Any,  # noqa: ANN401
+) -> None:
+    cache.set("tries", [1.0], timeout=366 * 24 * 3600)
+    queue = Redis.from_url(redis_url(inline.house.config))
+    queue.set("a-queue", "waits")
+    tick(inline.house)
+    assert cache.get("tries") == [1.0]
+    set_clock(YEAR)
+    running.beat("worker@here")
+    set_clock(timedelta(0))
+    tick(House(inline.house.config))
+    assert cache.get("tries") is None
+    assert queue.getdel("a-queue") == b"waits"
+    queue.close()
 
 
 def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: Inline, set_clock: Any) -> None:  # noqa: ANN401

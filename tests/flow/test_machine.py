@@ -21,9 +21,10 @@ from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
+from exhibit.guard import Guard
 from exhibit.machine import has_ended, machine_fault, this_process
 from registry import running, steps
-from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, WorkPicture
+from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
 from registry.models.steps import Claimable, StepState
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, settle, watch
@@ -158,6 +159,25 @@ def test_the_crawlers_own_full_disk_is_told_by_the_child(inline: Inline, shop: S
     CrawlSlice.objects.update(not_before=None)
     inline.run_until_idle()
     assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
+
+
+def test_a_crawl_without_a_network_waits_and_refuses_no_address(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+
+    watch(owner("studio"), "http://nowhere.invalid/")
+    with monkeypatch.context() as patch:
+        patch.setattr("exhibit.guard.socket.getaddrinfo", away)
+        inline.run_until_idle()
+    assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
+    assert (held_up(), Refusal.objects.count()) == ({"slice": "This machine reaches no network."}, 0)
+    CrawlSlice.objects.update(not_before=None)
+    monkeypatch.setattr(Guard, "check_network", lambda _: None)
+    inline.run_until_idle()
+    assert [crawl.reason for crawl in Crawl.objects.all()] == ["finished"]
+    assert Refusal.objects.get().reason == "unresolvable"
 
 
 def test_what_is_no_fault_of_the_machine_is_told_apart() -> None:

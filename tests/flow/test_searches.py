@@ -1,5 +1,6 @@
 """Watches that ask image searches with an owner's own key: from the request to a private sighting and a case."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from django.db import connection
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import NotFoundError, ServiceMissingError, WrongUseError
 from registry import owned, searching, watching
 from registry.models import Case, Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey, Sighting, Watch
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
@@ -171,6 +172,23 @@ def test_a_picture_whose_bytes_are_lost_is_told_and_the_next_one_is_asked_for(
     assert (crawl.state, inquiry.state, inquiry.asked) == ("done", "done", 1)
     refused = Refusal.objects.get(reason="unsearchable")
     assert (refused.url, refused.sentence) == ("search:tineye?work 1", "The picture can't be sent.")
+
+
+def test_a_machine_that_fails_leaves_no_picture_out(
+    inline: Inline, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bytes:
+        raise ServiceMissingError("There is no helper.") from OSError(errno.EMFILE, "")
+
+    watch = asking(inline, studio)
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.steps.inquire.preview", full)
+        crawl, inquiry = run(inline, watch)
+        assert (inquiry.state, inquiry.attempts, inquiry.error) == ("todo", 0, "Too many files are open.")
+    Inquiry.objects.update(not_before=None)
+    inline.run_until_idle()
+    crawl.refresh_from_db()
+    assert (crawl.reason, crawl.inquiries.get().asked, Refusal.objects.count()) == ("finished", 1, 0)
 
 
 def test_a_search_that_fails_is_tried_again(inline: Inline, studio: Owner, site: Site) -> None:

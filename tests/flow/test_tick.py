@@ -1,17 +1,25 @@
 """What the tick hands out: no owner waits behind all files of another, no step behind all rows of another."""
 
+import errno
+import resource
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from exhibit.blobs import blob_store
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.models import AnchorReceipt, LedgerChange, Owner, Upload, UploadFile
-from tests.flow.rows import asked_for, owner
+from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
+from tests.flow.rows import asked_for, owner, photograph, register
 from workers.batches import batch_of
+from workers.doctor import DAMAGED, damaged
 from workers.inline import Inline
+from workers.steps.retain import look_for_damage
 from workers.steps.tick import MOST_MESSAGES, tick
+from workers.tasks import do_all
 from workers.wiring import House
 
 
@@ -48,6 +56,56 @@ def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> N
     assert told.rows["register"] == [
         large[0], small[0], large[1], small[1], large[2], small[2], *large[3 : most - 3]
     ]  # fmt: skip
+
+
+@contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    """As on a full disk, for this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_head_that_cannot_be_written_ends_no_tick(inline: Inline, caplog: pytest.LogCaptureFixture) -> None:
+    house = House(replace(inline.house.config, checkpoint_seconds=0))
+    register(house, owner("studio"), photograph(1))
+    tick(house)
+    signed = LogCheckpoint.objects.count()
+    register(house, owner("agency"), photograph(2))
+    with no_file_may_grow():
+        tick(house)
+    assert (LogCheckpoint.objects.count(), signed) == (1, 1)
+    assert "A limit of this process forbids files of this size." in caplog.text
+    tick(house)
+    assert LogCheckpoint.objects.count() == 2
+
+
+def test_upkeep_goes_on_behind_a_part_that_fails() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise OSError(errno.EROFS, "")
+
+    with pytest.raises(OSError, match="Errno"):
+        do_all(fail, lambda: done.append(1), fail, lambda: done.append(2))
+    assert done == [1, 2]
+
+
+def test_a_list_of_changed_bytes_outlives_a_full_disk(inline: Inline) -> None:
+    config = inline.house.config
+    digest = inline.house.blobs.put(b"bytes")
+    path = blob_store(config.data_dir).path(digest)
+    path.chmod(0o600)
+    path.write_bytes(b"other")
+    (config.data_dir / DAMAGED).write_text(f"{digest.hex}\n", encoding="ascii")
+    with no_file_may_grow(), pytest.raises(OSError, match="large"):
+        look_for_damage(inline.house)
+    assert damaged(config) == [digest]
+    look_for_damage(inline.house)
+    assert damaged(config) == [digest]
 
 
 def test_one_owner_alone_has_every_place(told: Told) -> None:

@@ -1,9 +1,12 @@
 """What an intruder tries on the site and the API, one attempt a test; ``docs/security.md`` lists what held."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -24,6 +27,7 @@ from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webh
 from tests.site.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
 from tests.site.test_access import POSTED, Scene, scene
 from workers import webhooks
+from workers.addresses import REDIS_SECONDS
 from workers.notices import wording
 from workers.wiring import House
 
@@ -52,6 +56,23 @@ def ann(studio: Owner) -> User:
 
 def sign_in(client: Client, ann: User, password: str = PASSWORD, **more: str) -> int:
     return client.post("/sign-in/", {"login": ann.email, "password": password, **more}).status_code
+
+
+@pytest.mark.parametrize("frozen", [True, False], ids=["it is frozen", "it is gone"])
+def test_a_page_that_needs_redis_says_that_it_fails(ann: User, open_folder: Path, *, frozen: bool) -> None:
+    """A frozen server's socket takes connections and answers nothing."""
+    place = str(open_folder / "redis.sock")
+    assert settings.CACHES["default"]["OPTIONS"]["socket_timeout"] == REDIS_SECONDS
+    short = {"socket_timeout": 0.1, "socket_connect_timeout": 0.1}
+    caches = {"default": {**settings.CACHES["default"], "LOCATION": f"unix://{place}", "OPTIONS": short}}
+    browser = Client(raise_request_exception=False)
+    with closing(socket.socket(socket.AF_UNIX)) as silent, override_settings(CACHES=caches):
+        if frozen:
+            silent.bind(place)
+            silent.listen()
+        answer = browser.post("/sign-in/", {"login": ann.email, "password": PASSWORD})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "Redis doesn&#x27;t answer" in answer.content.decode()
 
 
 def test_a_form_from_another_site_changes_nothing(scene: Scene) -> None:

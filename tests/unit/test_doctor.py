@@ -50,6 +50,13 @@ def test_stored_bytes_that_have_changed_are_said_until_they_are_whole_again(fres
     assert (check.ok, "ab" * 32 in check.sentence, "backup" in check.remedy) == (False, True, True)
 
 
+def test_a_list_of_changed_bytes_that_cannot_be_read_is_not_called_empty(fresh: Config) -> None:
+    fresh.data_dir.mkdir()
+    (fresh.data_dir / doctor.DAMAGED).write_text("ab" * 32 + "\nab")
+    check = found(fresh)["stored bytes"]
+    assert (check.ok, "can't be read" in check.sentence) == (False, True)
+
+
 def test_what_bounds_the_browser_and_what_cannot_is_said(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     named = replace(fresh, capture_browser=sys.executable)
     monkeypatch.setattr("os.geteuid", lambda: 0)

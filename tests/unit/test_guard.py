@@ -1,3 +1,4 @@
+import errno
 import socket
 from contextlib import suppress
 from typing import Any
@@ -6,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exhibit.errors import ConfigError, RefusedError
+from exhibit.errors import ConfigError, RefusedError, ServiceMissingError
 from exhibit.guard import Guard
+from exhibit.machine import machine_fault
 
 PUBLIC = (
     "http://example.org/",
@@ -151,6 +153,44 @@ def test_a_name_without_an_address_is_unresolvable(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(RefusedError) as refused:
         Guard().resolve("nowhere.example", 80)
+    assert refused.value.reason == "unresolvable"
+
+
+def _failing_with(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EMFILE, "too many"), "Too many files are open."),
+        (socket.gaierror(socket.EAI_AGAIN, "no name server answers"), "This machine reaches no network."),
+    ],
+    ids=["descriptors", "name servers"],
+)
+def test_what_the_machine_lacks_is_not_the_hosts_fault(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    _failing_with(monkeypatch, error)
+    with pytest.raises(ServiceMissingError) as failed:
+        Guard().resolve("shop.example", 443)
+    assert machine_fault(failed.value) == said
+
+
+def test_without_a_route_the_machine_reaches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    _answering(monkeypatch, "198.41.0.4")
+    monkeypatch.setattr("exhibit.guard._ROOT_SERVER", ((socket.AF_INET, "255.255.255.255"),))  # forbidden
+    with pytest.raises(ServiceMissingError, match="reaches no network"):
+        Guard().check_network()
+
+
+def test_a_name_that_fails_is_its_own_fault_where_an_operators_network_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    _failing_with(monkeypatch, socket.gaierror(socket.EAI_AGAIN, "no name server answers"))
+    with pytest.raises(RefusedError) as refused:
+        Guard(allowed_networks=("10.0.0.0/8",)).resolve("shop.example", 443)
     assert refused.value.reason == "unresolvable"
 
 

@@ -41,6 +41,8 @@ BEFORE = "seen-before"
 """Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
 PASSING = frozenset({"budget", "timeout", "retry-after"})
 """Refusals that say nothing about the address: it goes back to the frontier, some times at most."""
+UNREACHED = frozenset({"unresolvable", "unreachable"})
+"""Refusals that would be those of every address while this machine reaches no network."""
 PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
 """Ends that no URL is to blame for."""
 
@@ -256,7 +258,13 @@ def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Pat
 
     Returns:
         Whether the slice is still this claimer's.
+
+    Raises:
+        ServiceMissingError: an address couldn't be reached, and this machine reaches none.
     """
+    reasons = {one.reason for one in batch.refused} | {one.reason for page in batch.pages for one in page.refusals}
+    if reasons & UNREACHED:
+        house.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
     seen = [(page, one) for page in batch.pages for one in page.sightings]

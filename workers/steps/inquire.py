@@ -7,6 +7,7 @@ from datetime import timedelta
 from crawler.searching import Asked, Found, SearchRefusedError, Service, ask
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
+from exhibit.machine import machine_fault
 from registry import searching, steps
 from registry.crawling import NewUrl
 from registry.models import BytesState, Inquiry
@@ -91,8 +92,10 @@ def _asked(house: House, row: Inquiry, service: Service, subject: Subject) -> As
         return None
     try:
         data = preview(house.blobs.get(picture.digest), house.limits, LEFT_SIDE)
-    except ExhibitError:  # this one alone: its bytes are lost or damaged
-        return None
+    except ExhibitError as error:
+        if error.retry or machine_fault(error):
+            raise
+        return None  # this one alone: its bytes are lost or damaged
     return Asked(picture=data, page=row.page, offset=offset)
 
 

@@ -100,8 +100,13 @@ def look_for_damage(house: House) -> None:
     """
     blobs = blob_store(house.config.data_dir)
     some = blobs.among(f"{int(now().timestamp()) // 3600 % 256:02x}")
-    wrong = [one.hex for one in {*some, *damaged(house.config)} if one in blobs and not blobs.is_whole(one)]
-    (house.config.data_dir / DAMAGED).write_text("".join(f"{one}\n" for one in sorted(wrong)))
+    known: list[Digest] = []
+    with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
+        known = damaged(house.config)
+    wrong = [one.hex for one in {*some, *known} if one in blobs and not blobs.is_whole(one)]
+    draft = house.config.data_dir / f".{DAMAGED}"
+    draft.write_text("".join(f"{one}\n" for one in sorted(wrong)))
+    draft.replace(house.config.data_dir / DAMAGED)
 
 
 def sweep(house: House) -> None:

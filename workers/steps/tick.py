@@ -6,6 +6,8 @@ from functools import cache, lru_cache
 
 from evidence.log import BrokenHistoryError
 from exhibit.clock import now
+from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
 from registry import canaries, crawling, due_times, mail_choices, notice_terms, recaptures, revisits, running, steps
 from registry.models import (
     AnchorReceipt,
@@ -27,6 +29,7 @@ from registry.models import (
 )
 from workers.batches import batch_of
 from workers.configuration import witness_configuration
+from workers.redis_server import forget_tries
 from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
 from workers.steps.plan import plan_crawls, start_due_crawls
 from workers.wiring import House
@@ -58,7 +61,7 @@ def tick(house: House) -> None:
     """One round: schedules, crawls, waiting rows of each step, and the log."""
     _witness_configuration(house)
     release_ended()
-    _bring_back(house.config.recapture_days, int(time.monotonic() // 60))
+    _bring_back(house, int(time.monotonic() // 60))
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
@@ -73,6 +76,10 @@ def tick(house: House) -> None:
             sign_checkpoint(house)
         except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
             _tell_once(str(error))
+        except (ExhibitError, OSError) as error:  # the head's file can't be written
+            if not machine_fault(error):
+                raise
+            _tell_once(machine_fault(error))
 
 
 def release_ended() -> None:
@@ -92,9 +99,10 @@ def _send_waiting(house: House) -> None:
 
 
 @lru_cache(maxsize=1)
-def _bring_back(recapture_days: int, minute: int) -> None:  # noqa: ARG001 - once in each
+def _bring_back(house: House, minute: int) -> None:  # noqa: ARG001 - once in each
     """Bring back what a clock that was ahead has put off."""
-    due_times.bring_back(recapture_days)
+    if due_times.bring_back(house.config.recapture_days):
+        forget_tries(house.config)
 
 
 @cache
