@@ -158,7 +158,9 @@ def _indexes(found: Figures) -> Iterator[Check]:
             remedy = _("Make it again: exhibit index rebuild")
             yield Check("index", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not any(one.problems or one.behind > 2 * LONGEST_TAIL for one in found.indexes):
-        yield Check("indexes", ok=True, sentence=_("All indexes are whole and near the newest change."))
+        behind = f"{max((one.behind for one in found.indexes), default=0):,}"
+        sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}
+        yield Check("indexes", ok=True, sentence=sentence)
 
 
 def _log(found: Figures, said: Saying) -> Check:
@@ -184,26 +186,29 @@ def _witnesses(found: Figures, config: Config, said: Saying) -> Iterator[Check]:
     amiss = [check for one in found.witnesses for check in _witness(one, found.at, said)]
     yield from amiss
     if not amiss and there >= needed:
-        sentence = ngettext("%(count)s outside witness answers.", "%(count)s outside witnesses answer.", there)
-        yield Check("witnesses", ok=True, sentence=sentence % {"count": there}, needed=False)
+        answer = sum(one.health is not None and not one.health.silent_since for one in found.witnesses)
+        sentence = ngettext(
+            "%(count)s of %(there)s outside witness has answered, when it was asked last.",
+            "%(count)s of %(there)s outside witnesses have answered, when they were asked last.",
+            there,
+        )
+        yield Check("witnesses", ok=True, sentence=sentence % {"count": answer, "there": there}, needed=False)
 
 
 def _witness(one: Witness, at: datetime, said: Saying) -> Iterator[Check]:
     if one.health is None:
         return
-    silent = one.health.silent_since
+    silent, name = one.health.silent_since, f"witness {one.name}"
     if silent is not None and at - silent > SILENT_WITNESS:
         values = {"name": one.name, "age": _ago(silent, at), "why": said(one.health.error)}
         sentence = _("The witness %(name)s has been silent for %(age)s: %(why)s") % values
     elif silent is None and one.health.error:
-        sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % {
-            "name": one.name,
-            "why": said(one.health.error),
-        }
+        values, name = {"name": one.name, "why": said(one.health.error)}, f"receipts of {one.name}"
+        sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % values
     else:
         return
     remedy = _("Sealing goes on without it, and it is asked again. Check its settings: exhibit anchor list")
-    yield Check(f"witness {one.name}", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
 
 
 def _ago(since: datetime, at: datetime) -> str:

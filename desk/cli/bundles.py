@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from desk.cli.cases import wait_for_seals
+from desk.cli.cases import end_where_unsealed, wait_for_seals
 from desk.cli.countersigning import countersign, number_option, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, tell_files, written_whole
 from desk.cli.show import listed, moment, tracked
 from desk.cli.signed_sheets import sign
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ExhibitError
 
 if TYPE_CHECKING:
     from registry.models import Bundle
@@ -74,23 +73,19 @@ def get_bundles(
             assemble_without_originals(desk.house, row, reason, file)
 
     ending = "" if withhold is None else f"-without-{withhold}"
-    files = [_written(row, folder, ending, write) for row in tracked(rows, "Writing bundles")]
+    for row in rows:
+        row.refresh_from_db()
+    sealed = [row for row in rows if row.seal_digest is not None]
+    files = [_written(row, folder, ending, write) for row in tracked(sealed, "Writing bundles")]
     tell_files(files, as_json=as_json)
+    end_where_unsealed(rows)
 
 
 def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle, BinaryIO], None]") -> str:
-    """Write one bundle, under its name only when it is whole.
-
-    Raises:
-        ExhibitError: it couldn't be sealed.
-    """
+    """Write one bundle, under its name only when it is whole."""
     from registry import trail
     from workers.bundles import bundle_name
 
-    row.refresh_from_db()
-    if row.seal_digest is None:
-        sentence = f"Bundle {row.number} of case {row.case.number} isn't sealed: {row.error or 'it waits'}"
-        raise ExhibitError(sentence, hint="It is tried again while workers run; `exhibit status` says what waits.")
     name = Path(bundle_name(row))
     path = folder / f"{name.stem}{ending}{name.suffix}"
     trail.bundle_taken(row, by=person())

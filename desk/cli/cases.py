@@ -1,6 +1,6 @@
 """Found uses and what was decided about them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +14,7 @@ from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExhibitError, ExitCode
 
 if TYPE_CHECKING:
-    from registry.models import Case, Owner
+    from registry.models import Bundle, Case, Owner
 
 DECISIONS = ("open", "confirmed", "licensed", "cleared")
 
@@ -165,6 +165,7 @@ def confirm_cases(
 ) -> None:
     """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed."""
     desk = open_desk()
+    from registry.models import Bundle
     from workers.steps import decide
 
     who = decide.DEMONSTRATION if demonstration else by or person()
@@ -183,10 +184,7 @@ def confirm_cases(
         note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
         wait_for_seals(desk, rows)
-        if unsealed := list(_unsealed(rows)):
-            for sentence in unsealed:
-                note(sentence)
-            finish(ExitCode.INCOMPLETE)
+        end_where_unsealed(Bundle.objects.filter(case__in=rows).select_related("case"))
     elif not desk.workers_run:
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
 
@@ -264,13 +262,15 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, dict.fromkeys(numbers)))
 
 
-def _unsealed(rows: "Sequence[Case]") -> Iterator[str]:
-    """What is wrong with each bundle that wasn't sealed."""
-    from registry.models import Bundle
-
-    for bundle in Bundle.objects.filter(case__in=rows, seal_digest=None).select_related("case"):
+def end_where_unsealed(bundles: "Iterable[Bundle]") -> None:
+    """End the command with 4 where a bundle isn't sealed, and say of each why."""
+    unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
+    for bundle in unsealed:
         again = "It can be tried again: exhibit retry seal" if bundle.state == "failed" else "It is tried again."
-        yield f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {bundle.error} {again}"
+        why = bundle.error or "It waits."
+        note(f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {why} {again}")
+    if unsealed:
+        finish(ExitCode.INCOMPLETE)
 
 
 def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:

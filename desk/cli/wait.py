@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from desk.cli.frame import Desk, workers_run
-from exhibit.errors import ExhibitError
+from desk.cli.frame import Desk, finish, workers_run
+from desk.cli.show import note
+from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
     from registry.models import Package, Report
@@ -46,20 +47,21 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
 
 
 def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted: Counted, again: str) -> None:
-    """Return when a report or a package is made.
-
-    Raises:
-        ExhibitError: it can't be made; ``again`` is the command that asks for another one.
-    """
+    """Return when a report or a package is made; where it can't be, say how to ask for another, and end with 4."""
     from registry.models import StepState
 
     def done() -> bool:
         row.refresh_from_db()
-        return row.state in (StepState.DONE, StepState.FAILED) or bool(row.error)
+        if row.state not in over and row.error not in told:
+            told.add(row.error)
+            note(f"It waits, and goes on by itself: {row.error}")
+        return row.state in over
 
+    over, told = (StepState.DONE, StepState.FAILED), {""}
     work_until(desk, done, label=label, counted=counted)
     if row.state != StepState.DONE:
-        raise ExhibitError(f"It can't be made: {row.error}", hint=f"Try again: {again}")
+        note(f"It can't be made: {row.error}\nTry again: {again}")
+        finish(ExitCode.INCOMPLETE)
 
 
 def through_a_restart(look: Callable[[], T]) -> T:

@@ -82,6 +82,7 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checke
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
     say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
+    _note_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
 
@@ -228,10 +229,39 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
     else:
         if not joined:
             say(f"Crawl {crawl.number} of {name} has begun.")
+        _note_missing_keys(desk, watch)
         if not desk.workers_run:
             note("No worker runs: start them with `exhibit up`, or add --wait.")
-    if crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service")).exists():
+    if _falls_short(crawl):
         finish(ExitCode.INCOMPLETE)
+
+
+def _note_missing_keys(desk: Desk, watch: "Watch") -> None:
+    """Say which searches won't be asked."""
+    from registry import watching
+    from workers.searching import key_of
+
+    for kind, service in watching.places(watch):
+        if kind == SEARCH and key_of(desk.house, watch.owner, service) is None:
+            note(f"There is no key for {service}, so it isn't asked: exhibit search key {service}")
+
+
+def _falls_short(crawl: "Crawl") -> bool:
+    """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
+    from registry.models import Picture, StepState
+    from workers.steps.backlog import SETTLED
+
+    given_up = Picture.objects.filter(sightings__crawl=crawl, state=StepState.FAILED).exclude(SETTLED["match"])
+    if pictures := given_up.distinct().count():
+        note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
+    if crawl.state == StepState.FAILED:
+        note(f"The crawl was given up: {crawl.error}")
+    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service", "quota"))
+    return bool(
+        pictures
+        or crawl.state == StepState.FAILED
+        or (unasked | crawl.inquiries.filter(state=StepState.FAILED)).exists()
+    )
 
 
 def tell_searches(crawl: "Crawl") -> None:

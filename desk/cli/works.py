@@ -154,7 +154,10 @@ def list_works(*, owner: str | None, as_json: bool) -> None:
     from desk import work_shapes
     from registry import owned
 
-    found = [work_shapes.work(row) for row in work_shapes.with_pictures(owned.works(desk.owner(owner)))]
+    rows = work_shapes.with_pictures(owned.works(desk.owner(owner))).prefetch_related("remarks")
+    found = [
+        {**work_shapes.work(row), "remarks": [work_shapes.remark(one) for one in row.remarks.all()]} for row in rows
+    ]
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
     listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -162,7 +165,8 @@ def list_works(*, owner: str | None, as_json: bool) -> None:
 
 def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
     masked = sorted({mask["kind"] for picture in one["pictures"] for mask in picture["masked"]})
-    remarks = [*one["flags"], *masked, *(["earlier registration"] if one["conflicts"] else [])]
+    doubts = [remark["kind"] for remark in one["remarks"] if not remark["answered_at"]]
+    remarks = [*one["flags"], *masked, *(["earlier registration"] if one["conflicts"] else []), *doubts]
     registered = moment(parse_rfc3339(one["registered_at"]), desk.zone)
     return [one["number"], short(one["title"]), short(one["file"]), registered, ", ".join(remarks)]
 

@@ -22,7 +22,7 @@ from indexer.draw import MEDIA_TYPE, View, draw
 from registry import history, owned, queue, recaptures
 from registry.attention import likelihood
 from registry.licence_check import fitting
-from registry.models import Bundle, Case, Match, Owner
+from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from workers import decisions, wiring
 from workers.decisions import Choice, Wish
 from workers.drawings import pair_of
@@ -43,6 +43,15 @@ THINGS = {
     "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
 }  # fmt: skip
 """What a file belongs to, by the word that :func:`workers.reported.goes_along` has for it."""
+
+DEEDS = {
+    "note": _("The note is kept."),
+    "dispute": _("The decision is disputed."),
+    "settle": _("The decision stands."),
+    "take-out": _("The case waits for a decision again."),
+    "report": _("The picture is reported, and shown to nobody here any more."),
+}
+"""What is said when a deed is done, by its name."""
 
 ROWS = 400
 """Rows of a case that its page looks at: the newest."""
@@ -85,7 +94,9 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "fits": [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(row, 8)],
         "sealed": case_words.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
         "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
+        "visiting": any(one.state in UNFINISHED for one in captures),
         "bundles": bundles,
+        "awaited": _awaited(bundles),
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
         "history": events,
@@ -147,6 +158,13 @@ def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], W
     return bundle, witnesses, witnessed(witnesses, settings.CONFIG.witnesses_needed)
 
 
+def _awaited(bundles: list[tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]]) -> int:
+    """Seconds until the page asks again how its bundles stand: for a seal, or for witnesses; 0 when all is there."""
+    if any(bundle.seal_digest is None and bundle.state in UNFINISHED for bundle, *_rest in bundles):
+        return 5
+    return 60 if any(witnesses and not counted.enough for _bundle, witnesses, counted in bundles[:1]) else 0
+
+
 @decider_post
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Record a person's decision, with the reason given."""
@@ -193,6 +211,8 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
             decisions.take_out(row, by=by)
         elif wanted == "report":
             report_picture(wiring.house(), row, by=by, reason=words)
+        if wanted in DEEDS:
+            messages.success(request, str(DEEDS[wanted]))
     return redirect("case", slug=owner.slug, number=number)
 
 

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from desk.refusals import end_in_words, inquiry_in_words, refusal_in_words
 from desk.web.pages import decider_post, member_page, show
@@ -96,5 +98,6 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
     """Let a crawl end with what it has."""
     row = owned.crawl(owner, watch_number, number)
-    watching.stop(row, by=request.user.get_username())
+    if watching.stop(row, by=request.user.get_username()):
+        messages.success(request, _("The run ends with what it has."))
     return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

@@ -97,6 +97,10 @@ def test_a_file_that_names_another_author_is_told_when_it_is_registered_and_show
     assert "bo.jpg: The file names somebody else" in told
     number = cli.ask("work", "list", "--owner", studio)["works"][-1]["number"]
     assert "The file names somebody else" in cli.run("work", "show", number, "--owner", studio).out
+    line = next(one for one in cli.run("work", "list", "--owner", studio).out.splitlines() if "bo.jpg" in one)
+    assert line.endswith("credit")
+    written = cli.run("work", "certificate", number, "--out", tmp_path, "--owner", studio)
+    assert f"Work {number}: The file names somebody else" in written.err
 
 
 def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
@@ -174,10 +178,17 @@ def test_a_key_for_a_search_is_read_and_never_shown(cli: CommandLine, studio: st
     shown = ran.out + ran.err + cli.run("search", "list", *own).out + cli.run("log", "list").out
     assert key not in shown
     assert not any(key.encode() in path.read_bytes() for path in (cli.data / "log").rglob("*") if path.is_file())
+    few = cli.run("watch", "add", "more", "--search", "tineye", *own)
+    assert "There is no key" not in few.err
     copies = cli.ask("watch", "add", "copies", "--search", "tineye", "--searches", "20", *own)
     assert (copies["sources"], copies["budget"]["searches"]) == ([{"kind": "search", "url": "tineye"}], 20)
     assert copies["private"]
     cli.run("search", "forget", "tineye", *own)
+    missing = "There is no key for tineye, so it isn't asked: exhibit search key tineye"
+    assert missing in cli.run("watch", "add", "keyless", "--search", "tineye", *own).err
+    assert missing in cli.run("watch", "run", "keyless", *own).err
+    for name in ("more", "keyless"):
+        cli.run("watch", "delete", name, "--yes", *own)
     ran = cli.run("watch", "run", "copies", "--wait", *own, code=4)
     assert "tineye: wasn't asked. There is no key for it. exhibit search key tineye" in ran.out
     assert "There is no key for it." in cli.run("crawl", "show", "copies", *own).out
@@ -250,6 +261,9 @@ def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_we
     try:
         ran = cli.run("case", "confirm", case, "--wait", *own, code=4)
         assert f"Bundle 1 of case {case} isn't sealed: " in ran.err
+        got = cli.run("bundle", "get", case, "--out", folder, *own, code=4)
+        assert f"Bundle 1 of case {case} isn't sealed: " in got.err
+        assert not got.out
     finally:
         blob.write_bytes(kept)
 

@@ -67,6 +67,7 @@ def test_indexes_are_checked_and_made_again(cli: CommandLine, studio: str) -> No
         ("pictures", 0, ()),
     }
     assert any(one["vectors"] for one in before)
+    assert "All is well. Changes not yet in an index: 0 at most." in cli.run("index", "check").out
     damaged = next((cli.data / "indexes").glob("works-*/*.faiss"))
     damaged.write_bytes(damaged.read_bytes()[:-8])
     assert any(one["problems"] for one in cli.ask("index", "check", code=1)["indexes"])

@@ -11,8 +11,9 @@ from django.urls import reverse
 from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect
 
+from exhibit.clock import now
 from registry import history
-from registry.models import Case, Membership, Owner, User
+from registry.models import Bundle, Capture, Case, Membership, Owner, User
 from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.site.browser import DESKTOP, PHONE, Site
 from workers import decisions
@@ -135,7 +136,7 @@ def test_the_chain_says_what_is_there_and_what_comes(site: Site) -> None:
     ann = site.member(studio)
     chain = ann.open(the_page()).locator(".chain")
     expect(chain.locator("li.done")).to_have_count(1)
-    expect(chain).to_contain_text("Nothing is sealed until a person confirms the case.")
+    expect(chain).to_contain_text("Nothing is sealed until a person decides: not licensed.")
     decisions.decide_each(site.house, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
     expect(ann.open(the_page()).locator(".chain")).to_contain_text("a moment to undo")
 
@@ -212,3 +213,44 @@ def test_a_long_history_is_read_page_by_page(site: Site) -> None:
     page.get_by_role("navigation", name="Pages of the history").get_by_role("link", name="Next").click()
     expect(page.locator(".history")).to_contain_text("Opened")
     expect(page.locator(".history")).to_contain_text("Note 0.")
+
+
+def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site) -> None:
+    studio = with_a_case(site)
+    page = site.member(studio).open(the_page())
+    expect(page.locator("#bundles[hx-get]")).to_have_count(0)
+    decisions.decide_each(site.house, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
+    page.reload()
+    expect(page.locator("#bundles")).to_contain_text("Being sealed.")
+    expect(page.locator("#visits")).to_contain_text("A visit is under way.")
+    page.evaluate("window.kept = true")
+    Capture.objects.update(state="done", finished_at=now(), sentence="The page is gone.")
+    Bundle.objects.update(state="failed", error="The key is gone.")
+    expect(page.locator("#bundles")).to_contain_text("Not sealed.", timeout=15_000)
+    expect(page.locator("#visits")).to_contain_text("The page is gone.", timeout=15_000)
+    expect(page.locator(".chain")).to_contain_text("1 visit")
+    expect(page.locator("#bundles[hx-get], #visits[hx-get]")).to_have_count(0)
+    assert page.evaluate("window.kept")
+
+
+def test_each_deed_is_said_to_have_worked(site: Site) -> None:
+    studio = with_a_case(site)
+    decisions.decide_each(site.house, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
+    client = Client()
+    client.force_login(User.objects.create_user("ann", "ann@example.org", "not used"))
+    Membership.objects.create(user=User.objects.get(), owner=studio, role="owner")
+
+    def did(name: str) -> str:
+        said = client.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
+        return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', said.content.decode()))
+
+    assert did("note") == "The note is kept."
+    assert did("dispute") == "The decision is disputed."
+    assert did("settle") == "The decision stands."
+    assert did("unknown") == ""
+    decisions.decide_each(site.house, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
+    Case.objects.update(waits=False)
+    assert did("take-out") == "The case waits for a decision again."
+    said = client.get(the_page()).content.decode()
+    assert "Evidence of other owners that shows it may be withheld too." in said
+    assert did("report") == "The picture is reported, and shown to nobody here any more."

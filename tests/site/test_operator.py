@@ -33,6 +33,7 @@ from workers import health
 from workers.celery import all_queues
 from workers.cost import costs_of
 from workers.figures import figures
+from workers.index_upkeep import IndexState
 from workers.inline import Inline
 from workers.steps.backlog import failures, try_again
 from workers.steps.log import sequence_log, sign_checkpoint
@@ -148,6 +149,24 @@ def test_each_thing_that_is_amiss_is_one_sentence(own: House) -> None:
     ):
         assert [words in one for one in told].count(True) == 1, (words, told)
     assert len(told) == 8
+
+
+def test_how_far_indexes_are_behind_is_said(own: House) -> None:
+    found = figures(own)
+    behind = replace(found, indexes=[IndexState("works", "sscd", 10, 4_321, 0, 0)])
+    (said,) = [one.sentence for one in health.checks(behind, own.config) if one.name == "indexes"]
+    assert said == "All indexes are whole. Changes not yet in an index: 4,321 at most."
+
+
+def test_only_a_witness_that_has_answered_is_said_to_answer(own: House) -> None:
+    def said() -> str:
+        return next(one.sentence for one in health.checks(figures(own), own.config) if one.name == "witnesses")
+
+    assert said() == "0 of 1 outside witness has answered, when it was asked last."
+    state = WitnessState.objects.create(kind="opentimestamps", witness="bitcoin", answered_at=now())
+    assert said() == "1 of 1 outside witness has answered, when it was asked last."
+    WitnessState.objects.filter(pk=state.pk).update(silent_since=now())
+    assert said() == "0 of 1 outside witness has answered, when it was asked last."
 
 
 def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own: House) -> None:

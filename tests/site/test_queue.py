@@ -87,6 +87,21 @@ def test_back_after_a_decision_shows_the_queue_as_it_is(site: Site) -> None:
     assert ann.page.locator(".item").count() == 1
 
 
+def test_back_shows_other_pages_as_they_are_and_keeps_what_was_typed(site: Site) -> None:
+    studio = cases_of(site, 1)
+    page = site.member(studio).open("/o/studio/watches/")
+    expect(page.get_by_text("A second one")).to_have_count(0)
+    claimed_slice(studio, "A second one")
+    page.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(page.get_by_text("A second one").first).to_be_visible()
+    page.goto(page.url.replace("watches/", "downloads/new-report"))
+    page.locator("#title").fill("Half written")
+    page.evaluate("window.kept = true; window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.kept")
+    expect(page.locator("#title")).to_have_value("Half written")
+
+
 def test_a_whole_group_is_decided_and_taken_back(site: Site) -> None:
     studio = cases_of(site, 3, ("a.example", "b.example"))
     ann = queue(site.member(studio))

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from desk.cli.main import COMMANDS, exhibit
+from desk.cli.main import COMMANDS, exhibit, main
 
 CHECKOUT = Path(__file__).parents[2]
 PAGE = (CHECKOUT / "docs" / "cli.md").read_text("utf-8")
@@ -49,6 +49,18 @@ def test_every_command_has_a_help_with_examples(name: str, command: click.Comman
     assert command.help
     assert f"  exhibit {name}" in (command.epilog or "")
     assert all(one.help for one in command.params if isinstance(one, click.Option))
+
+
+@pytest.mark.parametrize("name", [name for name, _command in all_commands()])
+def test_every_command_answers_what_it_does_not_know_and_a_cry_for_help(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*name.split(), "--no-such-option"]) == 2
+    refused = capsys.readouterr()
+    assert "No such option" in refused.err
+    assert "Traceback" not in refused.err + refused.out
+    assert main([*name.split(), "--help"]) == 0
+    assert f"  exhibit {name}" in capsys.readouterr().out
 
 
 def test_the_overview_names_what_each_group_holds() -> None:

@@ -105,6 +105,21 @@ def test_one_witness_isnt_said_to_answer_and_not_to(fresh: Config, monkeypatch: 
     assert earlier not in told
 
 
+def test_a_witness_that_answers_now_isnt_said_to_be_silent(fresh: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = AnchorConfig(kind="opentimestamps", name="calendar", urls=("http://127.0.0.1:9",), development=True)
+    rows = (
+        Check("witness calendar", ok=False, sentence="It has been silent for 1 day.", needed=False),
+        Check("receipts of calendar", ok=False, sentence="It answered, and it was of no use.", needed=False),
+    )
+    monkeypatch.setattr(doctor, "database_answers", lambda _config: True)
+    monkeypatch.setattr(doctor, "examine_house", lambda _config: rows)
+    told = examine_all(replace(fresh, anchors=(given,)))
+    assert [check.sentence for check in told if check.name == "witness calendar"] == [
+        doctor._witness(replace(fresh, anchors=(given,)), given).sentence
+    ]
+    assert rows[1] in told
+
+
 def test_more_witnesses_needed_than_there_are_is_said(fresh: Config) -> None:
     check = found(replace(fresh, witnesses_needed=2))["witnesses"]
     assert not check.ok

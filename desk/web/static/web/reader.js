@@ -9,7 +9,9 @@
   window.addEventListener("pageshow", (event) => {
     const [way] = performance.getEntriesByType("navigation");
     const kept = event.persisted || (way?.type === "back_forward" && way.transferSize === 0);
-    if (kept && document.querySelector("#decide, #decision")) location.reload();
+    const fields = [...document.querySelectorAll("main :is(input, textarea)")];
+    const typed = fields.some((one) => one.value !== one.defaultValue || one.checked !== one.defaultChecked);
+    if (kept && document.querySelector(typed ? "#decide, #decision" : "[data-changes]")) location.reload();
   });
   const menus = () => document.querySelectorAll("details.account[open]");
   document.addEventListener("click", (event) => {
