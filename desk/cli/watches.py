@@ -255,7 +255,7 @@ def _falls_short(crawl: "Crawl") -> bool:
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if crawl.state == StepState.FAILED:
-        note(f"The crawl was given up: {crawl.error}")
+        note("The run was given up. What it refused: exhibit crawl show")
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service", "quota"))
     return bool(
         pictures

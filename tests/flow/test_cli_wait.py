@@ -54,3 +54,7 @@ def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
     Picture.objects.update(state="failed", error="The step broke off.")
     assert _falls_short(crawl)
     assert capsys.readouterr().err == "Given up: 1 picture not compared. Try again: exhibit retry match\n"
+    Picture.objects.update(state="done")
+    crawl.state = "failed"
+    assert _falls_short(crawl)
+    assert "The run was given up." in capsys.readouterr().err

@@ -336,6 +336,7 @@ def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_who
     squeezed = report.replace(" ", "")
     assert "https://prints.example/ahttps://b.example/" in squeezed
     assert "ended:pagesofitsbudgetusedup" in squeezed
+    assert "Tobevisited" in squeezed  # not all of them need have been
     _, _, failed = report.partition("Asked for, and not received whole")
     assert "broke off before all bytes had come 2" in failed
 
