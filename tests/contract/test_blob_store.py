@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,11 +197,11 @@ def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_p
     again = blob_store(tmp_path)
     for one in (store, again):
         asked: list[Callable[[], object]] = [
-            lambda one=one: one.get(digest),
-            lambda one=one: one.size(digest),
-            lambda one=one: one.put(b"other"),
-            lambda one=one: one.remove(digest),
-            lambda one=one: list(one),
+            partial(one.get, digest),
+            partial(one.size, digest),
+            partial(one.put, b"other"),
+            partial(one.remove, digest),
+            partial(list, one),
         ]
         for ask in asked:
             with pytest.raises(OSError, match="file handle") as gone:
