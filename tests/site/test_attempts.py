@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -62,9 +62,10 @@ def sign_in(client: Client, ann: User, password: str = PASSWORD, **more: str) ->
 def test_a_page_that_needs_redis_says_that_it_fails(ann: User, open_folder: Path, *, frozen: bool) -> None:
     """A frozen server's socket takes connections and answers nothing."""
     place = str(open_folder / "redis.sock")
-    assert settings.CACHES["default"]["OPTIONS"]["socket_timeout"] == REDIS_SECONDS
+    default: dict[str, Any] = dict(settings.CACHES["default"])
+    assert default["OPTIONS"]["socket_timeout"] == REDIS_SECONDS
     short = {"socket_timeout": 0.1, "socket_connect_timeout": 0.1}
-    caches = {"default": {**settings.CACHES["default"], "LOCATION": f"unix://{place}", "OPTIONS": short}}
+    caches = {"default": {**default, "LOCATION": f"unix://{place}", "OPTIONS": short}}
     browser = Client(raise_request_exception=False)
     with closing(socket.socket(socket.AF_UNIX)) as silent, override_settings(CACHES=caches):
         if frozen:
