@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from evidence.browser.program import find_browser
+from registry.models import Capture
 from tests.flow.mishaps import MISHAPS, exposed
 from tests.flow.remains import Rows
 from tests.flow.rounds import Run, Trouble, check_run, check_stack, play
@@ -117,6 +118,7 @@ class ManyRounds:
                 self._note(run, number, differs, fault, seconds, browser)
                 if differs:
                     say(_difference(differs[0], run.rows, expected.rows[number]))
+                    say(f"  {set(Capture.objects.exclude(method='').values_list('method', 'sentence'))}")
                 fault = fault or ("rows differ" if differs else "")
             if fault:
                 return
@@ -173,7 +175,7 @@ def say(line: str) -> None:
 def _difference(kind: str, rows: Rows, expected: Rows) -> str:
     more = [row for row in rows[kind] if row not in expected[kind]]
     less = [row for row in expected[kind] if row not in rows[kind]]
-    return f"  {kind}: only here {str(more)[:600]}; only undisturbed {str(less)[:600]}"
+    return f"  {kind}: only here {str(more)[:1000]}; only undisturbed {str(less)[:1000]}"
 
 
 def _kept(record: Path) -> dict[bool, Undisturbed]:
