@@ -55,7 +55,7 @@ METHOD = (
 )
 THREADS = 6
 IMAGE_SECONDS = 20.0
-TRIES = 2
+TRIES = 3
 LOGGER = logging.getLogger(__name__)
 CLOSE_SECONDS = 5.0
 

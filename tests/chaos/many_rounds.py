@@ -16,7 +16,8 @@ from random import Random
 from typing import Any
 
 from evidence.browser.program import find_browser
-from tests.flow.mishaps import MISHAPS, settings_for_clock
+from registry.models import Capture
+from tests.flow.mishaps import MISHAPS, exposed
 from tests.flow.remains import Rows
 from tests.flow.rounds import Run, Trouble, check_run, check_stack, play
 from tests.flow.small_disk import small_disk
@@ -24,18 +25,18 @@ from tests.flow.stack import Stack, running_stack
 from tests.flow.turns import Turns
 from workers.services import CHECKOUT
 
-ROOMS = {"exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk"}
+ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
 
-BESIDE = 5
-PLAYS_A_STACK = 4
-WITH_BROWSER = 5
-"""Of so many stacks one captures with a browser."""
+PLAYS = {False: [range(first, first + 5) for first in (0, 5, 10, 15)], True: [range(3), range(3, 6)]}
+"""The numbers of the rounds that go beside one another, play after play of a stack, without a browser and with one."""
+
+WITH_BROWSER = 8
+"""Of so many rounds about one captures with a browser."""
 
 MISHAPS_A_PLAY = (3, 6)
 """At least and at most so many in a play of rounds beside one another."""
 
 BROWSER = {"EXHIBIT_CAPTURE_BROWSER": "", "EXHIBIT_STEP_TIMEOUT_SECONDS": "25"}
-SETTINGS = {"EXHIBIT_DISK_FLOOR_BYTES": "4000000"}
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ class ManyRounds:
 
     def run(self) -> None:
         """Stack after stack until there are enough rounds."""
-        count = 0
         while len(self.entries) < self.rounds:
-            count += 1
-            browser = count % WITH_BROWSER == 0 and find_browser("").path is not None
+            browsers = sum(entry["browser"] for entry in self.entries)
+            browser = (browsers + 1) * WITH_BROWSER <= len(self.entries) and find_browser("").path is not None
             if browser not in self.expected:
                 self.expected[browser] = self._undisturbed(browser)
                 _kept_file(self.record).write_bytes(pickle.dumps(self.expected))
@@ -82,24 +82,24 @@ class ManyRounds:
     def _undisturbed(self, browser: bool) -> Undisturbed:  # noqa: FBT001
         with self._stack(browser) as stack:
             begun = time.monotonic()
-            runs = [one for numbers in _groups() for one in play(stack, numbers, Trouble(self.random, []))]
-            seconds = (time.monotonic() - begun) / PLAYS_A_STACK
+            runs = [one for numbers in PLAYS[browser] for one in play(stack, numbers, Trouble(self.random, []))]
+            seconds = (time.monotonic() - begun) / len(PLAYS[browser])
         for number, one in enumerate(runs):
             check_run(one.rows, number)
         kind = "with a browser" if browser else "without a browser"
-        say(f"undisturbed, {kind}: {len(runs)} rounds, {seconds:.1f} s for {BESIDE} beside one another")
+        say(f"undisturbed, {kind}: {len(runs)} rounds, {seconds:.1f} s for {len(PLAYS[browser][0])} beside one another")
         return Undisturbed([one.rows for one in runs], seconds)
 
     @contextmanager
     def _stack(self, browser: bool) -> Iterator[Stack]:  # noqa: FBT001
         folder = Path(tempfile.mkdtemp(prefix="stack-", dir=self.folder)) / "disk"
         folder.parent.chmod(0o755)
-        settings = SETTINGS | settings_for_clock(self.folder) | (BROWSER if browser else {})
+        settings = exposed(self.folder) | (BROWSER if browser else {})
         with small_disk(folder), running_stack(folder, settings) as stack:
             yield stack
 
     def _disturb(self, stack: Stack, expected: Undisturbed, browser: bool) -> None:  # noqa: FBT001
-        for numbers in _groups():
+        for numbers in PLAYS[browser]:
             if len(self.entries) >= self.rounds:
                 return
             most = self.random.randint(*MISHAPS_A_PLAY)
@@ -118,6 +118,7 @@ class ManyRounds:
                 self._note(run, number, differs, fault, seconds, browser)
                 if differs:
                     say(_difference(differs[0], run.rows, expected.rows[number]))
+                    say(f"  {set(Capture.objects.exclude(method='').values_list('method', 'sentence'))}")
                 fault = fault or ("rows differ" if differs else "")
             if fault:
                 return
@@ -171,14 +172,10 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _groups() -> list[range]:
-    return [range(first, first + BESIDE) for first in range(0, PLAYS_A_STACK * BESIDE, BESIDE)]
-
-
 def _difference(kind: str, rows: Rows, expected: Rows) -> str:
     more = [row for row in rows[kind] if row not in expected[kind]]
     less = [row for row in expected[kind] if row not in rows[kind]]
-    return f"  {kind}: only here {str(more)[:600]}; only undisturbed {str(less)[:600]}"
+    return f"  {kind}: only here {str(more)[:1000]}; only undisturbed {str(less)[:1000]}"
 
 
 def _kept(record: Path) -> dict[bool, Undisturbed]:
@@ -192,9 +189,9 @@ def _kept(record: Path) -> dict[bool, Undisturbed]:
 
 def _kept_file(record: Path) -> Path:
     code = sha256()
-    for path in sorted([*CHECKOUT.glob("*/**/*.py"), *CHECKOUT.glob("*/**/*.toml")]):
-        if path.parts[len(CHECKOUT.parts)] in ROOMS or path.name in {"rounds.py", "remains.py", "many_rounds.py"}:
-            code.update(path.read_bytes())
+    rounds = [CHECKOUT / "tests" / "flow" / name for name in ("rounds.py", "remains.py", "rows.py")]
+    for path in [*rounds, *(path for room in ROOMS for path in sorted((CHECKOUT / room).rglob("*.py")))]:
+        code.update(path.read_bytes())
     record.parent.mkdir(parents=True, exist_ok=True)
     return record.with_name(f"{record.stem}-{code.hexdigest()[:12]}.undisturbed")
 

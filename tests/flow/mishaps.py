@@ -40,10 +40,14 @@ class Mishap:
     missing: Callable[[Stack], str] = lambda _: ""
 
 
-def settings_for_clock(folder: Path) -> dict[str, str]:
-    """What a stack has to be started with so that its clock can be set; nothing of a run is due once more by that."""
+def exposed(folder: Path) -> dict[str, str]:
+    """What a stack has to be started with so that its clock can be set and its disk may be small.
+
+    Nothing of a run is due once more by a clock that is ahead.
+    """
     code = {"CLOCK_OFF": str(folder / "clock"), "PYTHONPATH": f"{CLOCK_CODE}{os.pathsep}{CLOCK_CODE.parents[2]}"}
-    return code | {"EXHIBIT_RECAPTURE_DAYS": "0", "EXHIBIT_RETENTION_DAYS": "36500"}
+    settings = {"RECAPTURE_DAYS": "0", "RETENTION_DAYS": "36500", "DISK_FLOOR_BYTES": "4000000"}
+    return code | {f"EXHIBIT_{name}": value for name, value in settings.items()}
 
 
 def _kill(find: Find) -> Callable[[Stack, Random], bool]:
