@@ -34,7 +34,7 @@ def test_what_remains_after_mishaps_is_what_an_undisturbed_run_leaves(
 ) -> None:
     random = Random(SEED)
     turns = Turns(random, Counter())
-    groups = [range(first, first + BESIDE) for first in range(0, ROUNDS_A_STACK, BESIDE)]
+    groups = [range(first, first + BESIDE) for first in range(0, min(ROUNDS, ROUNDS_A_STACK), BESIDE)]
     settings = exposed(open_folder)
     with django_db_blocker.unblock():
         with running_stack(open_folder / "undisturbed", settings) as stack:
