@@ -20,7 +20,7 @@ from tests.flow.small_disk import small_disk
 from tests.flow.stack import running_stack
 from tests.flow.turns import Turns
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
 ROUNDS_A_STACK = 10
 BESIDE = 5
