@@ -1,5 +1,7 @@
 """The check of pictures: format and size as the facts state, and reduced ones that show what they stand for."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from evidence.checks.inspection import Inspection
@@ -11,8 +13,11 @@ from exhibit.errors import ExhibitError, UnreadablePictureError
 LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 JPEG = {"MPO": "JPEG"}
 """A JPEG of several pictures is one for readers of the first."""
-CELLS, UNLIKE = 8, 12.0
-"""Rows and columns of fields whose mean colours are compared, of a picture and its reduced one, and levels between."""
+SMALL = 64
+"""Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""
+CELLS, UNLIKE, AT_LEAST = 8, 16.0, 512
+"""Rows and columns of fields whose mean colours are compared, of a picture and its reduced one; levels that may be
+between them; and pixels of the longer side that are left when both are decoded: edges of fields move with fewer."""
 
 
 def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
@@ -43,13 +48,15 @@ def _other_stand_in(inspection: Inspection, stated: PictureFacts) -> str:
     file = inspection.manifest.file(stated.file)
     if file is None or file.stand_in is None or not inspection.sealed(file.stand_in):
         return ""
-    if min(stated.width, stated.height) < CELLS:
+    if min(stated.width, stated.height) < SMALL:
         return ""
     one, other = (_fields(inspection.sealed_bytes(path, LIMITS.max_bytes)) for path in (file.path, file.stand_in))
     return file.stand_in if np.abs(one - other).max() > UNLIKE else ""
 
 
-def _fields(data: bytes) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
-    """The mean colour of each field of a picture, as CELLS × CELLS × 3 levels."""
-    rows = np.array_split(decode(data, LIMITS, at_least=CELLS).pixels, CELLS)
-    return np.array([[field.mean(axis=(0, 1)) for field in np.array_split(row, CELLS, axis=1)] for row in rows])
+def _fields(data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """The mean colours of the fields of a picture: CELLS² × 3 levels."""
+    pixels = decode(data, LIMITS, at_least=AT_LEAST).pixels
+    downs, acrosses = (np.arange(CELLS + 1) * side // CELLS for side in pixels.shape[:2])
+    fields = [pixels[a:b, c:d] for a, b in pairwise(downs) for c, d in pairwise(acrosses)]
+    return np.array([field.mean(axis=(0, 1)) for field in fields])

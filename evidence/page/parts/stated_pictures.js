@@ -1,6 +1,6 @@
 /* The pictures of a case: which sealed file shows each, what its header says, and whether its reduced one shows the same. */
 
-const [FIELDS, UNLIKE_FIELDS] = [8, 12];
+const [FIELDS, UNLIKE_FIELDS, SMALL_SIDE] = [8, 16, 64];
 
 /** The picture of the case that stands for a sealed one here: itself, or its stand-in where it is withheld. */
 function shownPicture(inspection, picture) {
@@ -32,7 +32,7 @@ async function picturesCheck(inspection, facts) {
       const found = await pictureHead(inspection, file);
       if (!equal(found, [format === "MPO" ? "JPEG" : format, width, height])) return failed("pictures", `${file} is a ${found[0]} of ${found[1]}×${found[2]}, not as stated.`);
       const standIn = inspection.listed.get(file).stand_in;
-      if (!standIn || !inspection.sealed(standIn)) continue;
+      if (!standIn || !inspection.sealed(standIn) || Math.min(width, height) < SMALL_SIDE) continue;
       const [one, other] = [fieldsOf(await decodedPicture(inspection, file)), fieldsOf(await decodedPicture(inspection, standIn))];
       if (one.some((mean, place) => Math.abs(mean - other[place]) > UNLIKE_FIELDS)) return failed("pictures", `${standIn} shows another picture than ${file}, for which it stands.`);
     } catch (error) {
