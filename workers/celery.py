@@ -22,8 +22,6 @@ TASK_SECONDS = 570
 """After so long a task is killed, before its message would be given to another worker."""
 
 VISIBILITY_SECONDS = 600
-PATIENCE = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-"""How long whoever sends a message waits for Redis; workers wait as long as it takes, and go on at once then."""
 
 LONG_SECONDS = 24 * 3600
 """After so long what takes hours at times is killed; no other worker is given its message."""
@@ -62,7 +60,7 @@ def make_app(config: Config) -> Celery:
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
-        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, **PATIENCE},
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
         broker_connection_retry_on_startup=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         accept_content=["json"],
@@ -86,6 +84,11 @@ def make_app(config: Config) -> Celery:
 
 
 app = make_app(load_config())
+
+
+def give_up_soon() -> None:
+    """Have this process, which is no worker, wait some seconds for a Redis that stands still, and not for ever."""
+    app.conf.broker_transport_options |= {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
 
 
 def send(step: str, ids: Sequence[int]) -> None:

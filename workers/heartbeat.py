@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any
 
-from celery.signals import celeryd_init, setup_logging, worker_ready, worker_shutdown
+from celery.signals import setup_logging, worker_ready, worker_shutdown
 
 RELEASE_SECONDS = 5.0
 """How often each machine looks whether one of its processes was killed that had claimed rows."""
@@ -12,13 +12,6 @@ RELEASE_SECONDS = 5.0
 @setup_logging.connect
 def _leave_logs(**_: object) -> None:
     """Celery leaves the logs as Django's settings have them."""
-
-
-@celeryd_init.connect
-def _wait_for_redis(conf: Any, **_: object) -> None:  # noqa: ANN401 - Celery's settings
-    """A worker whose Redis stands still for a while keeps its connection, and doesn't begin anew again and again."""
-    kept = {name: value for name, value in conf.broker_transport_options.items() if not name.startswith("socket_")}
-    conf.broker_transport_options = kept
 
 
 @worker_ready.connect
