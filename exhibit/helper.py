@@ -31,6 +31,7 @@ from exhibit.errors import ServiceMissingError
 Answer = tuple[Mapping[str, Any], bytes | memoryview]
 _HEADER = struct.Struct("<IQ")  # bytes of the JSON that follows, and of what lies in the shared memory
 _OUT_OF_MEMORY = 12
+_STALLED = 1000
 _NO_ROOM = (errno.EFBIG, errno.ENOSPC)  # a helper that can't write what it made ends with this as its status
 _START_SECONDS = 60.0
 _PATIENCE = 6  # so many times longer than the processor time the parent waits: a machine may have more to do than this
@@ -82,17 +83,20 @@ class Helper:
             HelperDiedError: it dies of this file.
             ServiceMissingError: there is none to be had.
         """
-        limits = {"seconds": seconds, "memory": memory}
+        limits, stalled = {"seconds": seconds, "memory": memory}, False
         with self._lock:
             while True:
                 fresh = self._answered == 0
                 try:
                     return self._asked({"question": question, **limits}, data, seconds)
                 except _EndedError as ended:
+                    if ended.status == _STALLED and not stalled:  # as all does when the machine stood still
+                        stalled = True
+                        continue
                     if ended.status in _NO_ROOM:
                         with _shared_memory():
                             raise OSError(ended.status, os.strerror(ended.status)) from ended
-                    if ended.status == -signal.SIGXCPU:
+                    if ended.status in {-signal.SIGXCPU, _STALLED}:
                         raise HelperDiedError("time") from ended
                     if fresh and ended.status == -signal.SIGKILL:  # nothing in a file does that
                         message = "The process that reads files of others was killed."
@@ -118,7 +122,7 @@ class Helper:
                     os.ftruncate(shared, 0)
         except TimeoutError as error:
             self.close(kill=True)
-            raise HelperDiedError("time") from error
+            raise _EndedError(_STALLED) from error
         except (OSError, EOFError) as error:
             raise _EndedError(self.close()) from error
         except BaseException:  # half an answer would be taken for the next one

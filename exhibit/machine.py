@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +120,7 @@ def tell_once(sentence: str) -> None:
 
 def this_process() -> str:
     """What names this process among all that run or have run: host, namespace, number and start."""
-    return f"{_place()}|{os.getpid()}|{_started(os.getpid())}"
+    return f"{_place()}|{os.getpid()}|{_own_start(os.getpid())}"
 
 
 def host_of_process(name: str) -> str:
@@ -134,7 +134,19 @@ def has_ended(name: str) -> bool:
     Without a /proc that tells, claims end by their time alone: then no process has a start.
     """
     place, number, started = name.rsplit("|", 2)
-    return place == _place() and _started(int(number)) != started
+    try:
+        return place == _place() and _started(int(number)) != started
+    except OSError:  # too many files are open, and nothing can be said of it
+        return False
+
+
+def stat_fields(number: int) -> list[str]:
+    """What ``/proc/N/stat`` tells of a process behind its name: its state, its parent and so on, as proc(5) lists them.
+
+    Raises:
+        OSError: it doesn't run, or can't be asked.
+    """
+    return Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
 
 
 def _place() -> str:
@@ -145,10 +157,15 @@ def _place() -> str:
     return f"{socket.gethostname()}|{space}"
 
 
+@lru_cache(maxsize=1)
+def _own_start(number: int) -> str:
+    return _started(number)
+
+
 def _started(number: int) -> str:
     """When a process started, in its machine's own measure; empty when it doesn't run any more, or is a zombie."""
     try:
-        fields = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-    except OSError:
+        fields = stat_fields(number)
+    except (FileNotFoundError, ProcessLookupError):
         return ""
     return "" if fields[0] in "ZX" else fields[19]

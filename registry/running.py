@@ -1,5 +1,6 @@
 """Heartbeats of the workers, and what the steps take: written cheaply, read by the operator's page."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,12 +72,36 @@ def heartbeats() -> list[Heartbeat]:
 
 
 def silent_hosts() -> set[str]:
-    """Machines whose workers were all heard of once and are silent now."""
+    """Machines whose workers were all heard of once, and none of them for long while this process listened."""
     heard: dict[str, datetime] = {}
     for name, seen in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
         host = name.rpartition("@")[2]
         heard[host] = max(seen, heard.get(host, seen))
-    return {host for host, seen in heard.items() if seen < now() - SILENT}
+    return _listener.silent(heard, time.monotonic())
+
+
+class Listener:
+    """Tells who is silent by the clock of whoever listens: neither other clocks nor a pause of its own mislead it."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, tuple[datetime, float]] = {}
+        self._at = float("-inf")
+
+    def silent(self, heard: Mapping[str, datetime], at: float) -> set[str]:
+        """Those of whom nothing new was heard for :data:`SILENT`.
+
+        Args:
+            heard: when each was heard of last, by its own clock.
+            at: the moment of this look, in seconds of a monotonic clock.
+        """
+        known = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
+        fresh = {name: (last, at) for name, last in heard.items()}
+        self._heard = fresh | {name: old for name, old in known.items() if old[0] == heard.get(name)}
+        self._at = at
+        return {name for name, (_, since) in self._heard.items() if at - since > SILENT.total_seconds()}
+
+
+_listener = Listener()
 
 
 def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) -> None:

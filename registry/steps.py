@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When, Window
-from django.db.models.functions import Coalesce, Greatest, RowNumber
+from django.db.models.functions import Coalesce, Greatest, Least, RowNumber
 
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
@@ -100,7 +100,7 @@ def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -
     claimed.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
-def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str) -> None:
+def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspect: bool = False) -> None:
     """Put claimed rows off because of what is amiss with the machine, or with what all of them need.
 
     It counts as no attempt, and they are tried again after pauses that grow from seconds to some minutes.
@@ -109,8 +109,10 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str) -> None:
         model: which rows.
         ids: the rows; those that have ended meanwhile stay as they are.
         sentence: what is amiss, for the operator.
+        suspect: one of them may ask too much of the machine: they count as tried until each is claimed alone.
     """
     moment = now()
+    attempts = Least(F("attempts"), SUSPECT_FROM) if suspect else Greatest(F("attempts") - 1, 0)
     claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)  # noqa: SLF001 - Django's public name
     for pk, since in claimed.values_list("pk", "held_since"):
         pause = min(max(moment - (since or moment), FIRST_PAUSE), LONGEST_HOLD)
@@ -118,7 +120,7 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str) -> None:
             state=StepState.TODO,
             not_before=moment + pause,
             held_since=Coalesce("held_since", Value(moment)),
-            attempts=Greatest(F("attempts") - 1, 0),
+            attempts=attempts,
             error=sentence,
         )
 
@@ -142,7 +144,7 @@ def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) 
     """Let go of rows of this process after an error that no step expects, such as a lost connection."""
     mine = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())  # noqa: SLF001 - Django's public name
     if fault := machine_fault(error):
-        hold_up(model, mine.values_list("pk", flat=True), fault)
+        hold_up(model, mine.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
         said = f"{BROKE_OFF} {type(error).__name__}."
         mine.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=said)

@@ -9,6 +9,7 @@ from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
+from exhibit.clock import SLACK
 from exhibit.config import Config, load_config
 from exhibit.logs import about
 from exhibit.private import keep_private
@@ -25,6 +26,10 @@ VISIBILITY_SECONDS = 600
 
 LONG_SECONDS = 24 * 3600
 """After so long what takes hours at times is killed; no other worker is given its message."""
+
+_SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+
+_SLACK = SLACK.total_seconds()
 
 RETAIN_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
@@ -73,10 +78,10 @@ def make_app(config: Config) -> Celery:
         worker_hijack_root_logger=False,
         enable_utc=True,
         timezone="UTC",
-        # a missed tick is made good by the next one
+        # a missed tick is made good by the next one; the clocks of two machines may differ by more than its rhythm
         beat_scheduler="workers.beat:Rhythm",
         beat_schedule={
-            name: {"task": f"exhibit.{name}", "schedule": seconds, "options": {"expires": seconds}}
+            name: {"task": f"exhibit.{name}", "schedule": seconds, "options": {"expires": seconds + 2 * _SLACK}}
             for name, seconds in rhythm.items()
         },
     )
@@ -88,7 +93,7 @@ app = make_app(load_config())
 
 def give_up_soon() -> None:
     """Have this process, which is no worker, wait some seconds for a Redis that stands still, and not for ever."""
-    app.conf.broker_transport_options |= {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+    app.conf.broker_transport_options |= _SOON
 
 
 def send(step: str, ids: Sequence[int]) -> None:
@@ -132,7 +137,8 @@ def restore_unacknowledged(config: Config) -> int:
 
 
 def _restore(made: Celery) -> int:
-    with made.connection_for_write(transport_options={"max_retries": 1, "interval_start": 0}) as connection:
+    bounds = {"max_retries": 1, "interval_start": 0, **_SOON}
+    with made.connection_for_write(transport_options=bounds) as connection:
         channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
         tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
         for tag in tags:

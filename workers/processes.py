@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.errors import ConfigError
+from exhibit.machine import stat_fields
 
 _LOG_BYTES = 10 * 1024**2
 _SECONDS_OF_CALM = 60.0
@@ -220,8 +221,8 @@ def _ticks_below(number: int) -> int:
     found: dict[int, tuple[int, int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, IndexError):
-            fields = path.read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-            found[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))
+            fields = stat_fields(pid := int(path.parent.name))
+            found[pid] = int(fields[1]), sum(map(int, fields[11:15]))
     below = {number}
     while more := {pid for pid, (parent, _) in found.items() if parent in below} - below:
         below |= more

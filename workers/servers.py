@@ -10,6 +10,7 @@ from typing import Self
 
 from exhibit.config import Config, made_data_dir
 from exhibit.errors import ServiceMissingError
+from exhibit.machine import stat_fields
 from exhibit.private import closed
 from workers import addresses
 from workers.locks import FileLock
@@ -203,9 +204,7 @@ def _read_number(path: Path) -> int | None:
 
 def _works_in(number: int, folder: Path) -> bool:
     """Whether a process lives, a zombie not counted, and has this working folder, as each server has its own."""
-    process = Path("/proc") / str(number)
     try:
-        state = (process / "stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[0]
-        return state != "Z" and (process / "cwd").samefile(folder)
+        return stat_fields(number)[0] != "Z" and Path(f"/proc/{number}/cwd").samefile(folder)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False

@@ -1,6 +1,7 @@
 """Celery tasks: a message says which rows wait, the step does the work."""
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,6 +26,9 @@ TASKS = {name: _task_of(name) for name in (*STEPS, "capture_asked")}
 """Of each step; what a person has asked for goes ahead of what a crawl brings."""
 
 
+_ticked: dict[str, float] = {}
+
+
 def do_all(*jobs: Callable[[], object]) -> None:
     """Do each of several jobs, whatever becomes of the others; raises what the last one that failed raised."""
     failed: Exception | None = None
@@ -40,9 +44,12 @@ def do_all(*jobs: Callable[[], object]) -> None:
 
 @app.task(name="exhibit.tick")
 def tick_once() -> None:
-    """Look at the rows and send what waits."""
+    """Look at the rows and send what waits; ticks that have piled up count as one."""
+    if time.monotonic() < _ticked.get("until", 0.0) + house().config.tick_seconds / 2:
+        return
     tick.tick(house())
     running.beat(running.TICK)
+    _ticked["until"] = time.monotonic()
 
 
 @app.task(name="exhibit.retain")

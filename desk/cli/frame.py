@@ -46,8 +46,9 @@ class Desk:
 
         if not self.workers_run:
             return House(self.config, no_hint)
-        from workers.celery import send
+        from workers.celery import give_up_soon, send
 
+        give_up_soon()
         return House(self.config, send)
 
     def owner(self, named: str | None) -> "Owner":

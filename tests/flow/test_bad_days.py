@@ -173,7 +173,7 @@ def test_a_frozen_database_is_told_within_seconds_and_thaws(stack: Stack) -> Non
     wait_until(lambda: is_well(stack))
 
 
-def test_a_frozen_redis_is_told_within_seconds_and_thaws(stack: Stack) -> None:
+def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_thaws(stack: Stack) -> None:
     wait_until(lambda: is_well(stack))
     place = f"http://127.0.0.1:{stack.config.web_port}/sign-in/"
     (frozen,) = stack.redis()
@@ -187,6 +187,10 @@ def test_a_frozen_redis_is_told_within_seconds_and_thaws(stack: Stack) -> None:
     finally:
         frozen.resume()
     wait_until(lambda: is_well(stack))
+    with Site(host="127.0.0.11") as site:
+        site.page("/", "<html><body>nothing</body></html>")
+        started = watch(owner("frozen"), site.url("/"))
+        wait_until(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists(), 120)
 
 
 def test_a_full_disk_is_told_ends_nothing_and_is_gone_on_from_when_there_is_room(stack: Stack) -> None:

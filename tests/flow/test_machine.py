@@ -6,10 +6,11 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO
 
 import psycopg
@@ -22,10 +23,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.guard import Guard
-from exhibit.machine import has_ended, machine_fault, this_process
+from exhibit.machine import has_ended, machine_fault, stat_fields, this_process
 from registry import running, steps
 from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
-from registry.models.steps import Claimable, StepState
+from registry.models.steps import Claimable
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, settle, watch
 from workers import figures, health
@@ -116,7 +117,7 @@ def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
     for step, model, _ in ROWS:
         seen: list[tuple[type[Claimable], object]] = []
         monkeypatch.setitem(STEPS, step, gone)
-        monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen: seen.append((model, said)))
+        monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
         with pytest.raises(OperationalError):
             inline._work(step, [1])
         assert seen == [(model, "The database doesn't answer.")]
@@ -244,7 +245,7 @@ def claimed_by_another(ids: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     """Rows that a process has claimed that still runs."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         own = this_process().rsplit("|", 2)[0]
-        started = Path(f"/proc/{other.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[19]
+        started = stat_fields(other.pid)[19]
         steps.claim(Picture, ids, timedelta(minutes=10))
         Picture.objects.filter(pk__in=ids).update(claimed_by=f"{own}|{other.pid}|{started}")
         try:
@@ -287,13 +288,46 @@ def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studi
     assert pauses == pytest.approx([0, 20, 80], abs=2)
 
 
-def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(studio_pictures: list[int]) -> None:
+def test_a_claim_of_a_living_process_stays_when_no_file_can_be_opened() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        place = this_process().rsplit("|", 2)[0]
+        name = f"{place}|{other.pid}|{stat_fields(other.pid)[19]}"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            assert not has_ended(name)
+            own = this_process()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert own == this_process()
+        other.kill()
+    assert has_ended(name)
+
+
+def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pictures: list[int]) -> None:
+    for _ in range(2):
+        Picture.objects.update(not_before=None)
+        assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures
+        steps.break_off(Picture, studio_pictures, MemoryError())
+    for _ in range(steps.MAX_ATTEMPTS):
+        Picture.objects.update(not_before=None)
+        assert steps.claim(Picture, studio_pictures, timedelta(minutes=10)) == studio_pictures[:1]
+        steps.break_off(Picture, studio_pictures[:1], MemoryError())
+
+
+def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(
+    studio_pictures: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
     steps.claim(Picture, studio_pictures, timedelta(minutes=10))
     rows.update(claimed_by="elsewhere|pid:[1]|7|7")
     running.beat("worker-match@elsewhere")
-    release_ended()
-    assert set(rows.values_list("state", flat=True)) == {"doing"}
-    Heartbeat.objects.update(seen_at=now() - running.SILENT - timedelta(seconds=1))
-    release_ended()
-    assert set(rows.values_list("state", flat=True)) == {StepState.TODO}
+    Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that nobody else has
+    moment = time.monotonic()
+    monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))
+    states: list[str] = []
+    for pause in (0, 30, 30, 300, 30, 30, 30, 2):  # the long one is a pause of whoever listens
+        moment += pause
+        release_ended()
+        states += rows.values_list("state", flat=True).distinct()
+    assert states == [*["doing"] * 7, "todo"]

@@ -36,6 +36,8 @@ def main() -> int:
     django.setup()
     from tests.fuzz.targets import TARGETS
 
+    if unknown := sorted(set(options.targets) - TARGETS.keys()):
+        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     run = _run if find_spec("atheris") is None else _run_guided
     return int(sum(run(one, options.minutes * 60, options.first) for one in options.targets or TARGETS) > 0)
 

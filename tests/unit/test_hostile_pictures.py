@@ -78,6 +78,15 @@ def test_a_helper_that_was_killed_is_started_again() -> None:
     assert (decode(data).pixels == expected).all()
 
 
+def test_a_helper_that_stood_still_is_no_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(photo(), "PNG")
+    expected = decode(data).pixels
+    assert helper.process is not None
+    monkeypatch.setattr("exhibit.helper._PATIENCE", -56 / Limits().seconds)  # it is waited for for 4 seconds in all
+    os.kill(helper.process.pid, signal.SIGSTOP)
+    assert (decode(data).pixels == expected).all()
+
+
 _LIMITED = """
 import resource, sys
 from pathlib import Path

@@ -15,6 +15,7 @@ from registry.history import Said
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.sightings import blocked
 from workers.steps.retain import NEARLY_FULL, disk_is_full
+from workers.steps.seal import WAIT_FOR_CAPTURES
 from workers.wiring import House
 
 
@@ -67,7 +68,7 @@ def _capture(house: House, pk: int) -> None:
         steps.finish(Capture, [pk])
         recaptures.look_after(case)
     waiting = Bundle.objects.filter(case=row.case, state="todo")
-    waiting.update(not_before=None)
+    waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
     house.hint("seal", list(waiting.values_list("pk", flat=True)))
 
 

@@ -5,7 +5,7 @@ import time
 from functools import cache, lru_cache
 
 from evidence.log import BrokenHistoryError
-from exhibit.clock import now
+from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault
 from registry import canaries, crawling, due_times, mail_choices, notice_terms, recaptures, revisits, running, steps
@@ -53,6 +53,9 @@ ROWS: tuple[tuple[str, type[Claimable], str], ...] = (
 )
 """Step, its rows, and the way from a row to its owner, where it has one."""
 
+_ahead: dict[str, float] = {}
+"""By how many seconds the clock was ahead of the monotonic one when this process looked last."""
+
 MOST_MESSAGES = 8
 """Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
 
@@ -62,6 +65,7 @@ def tick(house: House) -> None:
     _witness_configuration(house)
     release_ended()
     _bring_back(house, int(time.monotonic() // 60))
+    _forget_tries(house)
     start_due_crawls(house)
     plan_crawls(house, crawling.running_crawls())
     revisits.conclude_ended()
@@ -101,8 +105,15 @@ def _send_waiting(house: House) -> None:
 @lru_cache(maxsize=1)
 def _bring_back(house: House, minute: int) -> None:  # noqa: ARG001 - once in each
     """Bring back what a clock that was ahead has put off."""
-    if due_times.bring_back(house.config.recapture_days):
+    due_times.bring_back(house.config.recapture_days)
+
+
+def _forget_tries(house: House) -> None:
+    """Once the clock has been set back, forget what the site has counted by it."""
+    ahead = now().timestamp() - time.monotonic()
+    if ahead < _ahead.get("of monotonic", ahead) - SLACK.total_seconds():
         forget_tries(house.config)
+    _ahead["of monotonic"] = ahead
 
 
 @cache
