@@ -33,7 +33,7 @@ from workers.doctor import DAMAGED, damaged
 from workers.kept_files import let_go
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
-from workers.previews import preview
+from workers.previews import drop_previews, preview
 from workers.wiring import House
 
 BATCH = 500
@@ -134,7 +134,7 @@ def _remove_purged(house: House) -> None:
     purged = set(BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
     for digest in purged:
         house.blobs.remove(digest)
-    for one in WithheldFile.objects.all():
-        let_go(house, one)
+        drop_previews(house, digest)
+    let_go(house, WithheldFile.objects.all())
     if purged:
         drop_mails(mail_folder(house.config), purged)
