@@ -39,6 +39,8 @@ from workers.wiring import House
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 500
+READ_NEXT = "damaged.next"
+"""The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
 NEARLY_FULL = "The disk is nearly full. It goes on when there is room."
 
 
@@ -101,12 +103,14 @@ def _expire(house: House, old: QuerySet[Picture]) -> bool:
 
 
 def look_for_damage(house: House) -> None:
-    """Read some of the exact bytes again, all of them in eleven days, and keep a list of those that have changed.
+    """Read some of the exact bytes again, all of them in 256 calls, and keep a list of those that have changed.
 
     Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
     """
-    blobs = blob_store(house.config.data_dir)
-    some = blobs.among(f"{int(now().timestamp()) // 3600 % 256:02x}")
+    blobs, place, turn = blob_store(house.config.data_dir), house.config.data_dir / READ_NEXT, 0
+    with suppress(FileNotFoundError, ValueError):
+        turn = int(place.read_text("ascii"), 16) % 256
+    some = blobs.among(f"{turn:02x}")
     known: list[Digest] = []
     with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
         known = damaged(house.config)
@@ -114,6 +118,7 @@ def look_for_damage(house: House) -> None:
     draft = house.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{one}\n" for one in sorted(wrong)))
     draft.replace(house.config.data_dir / DAMAGED)
+    place.write_text(f"{turn + 1:02x}", "ascii")
 
 
 def sweep(house: House) -> None:
