@@ -19,6 +19,7 @@ from crawler.lines import EndLine, Headers, PageLine, RefusalLine, Sighting
 from crawler.sniff import Content, sniff
 from exhibit.clock import now, parse_rfc3339
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.machine import blame_machine
 
 Record: TypeAlias = Any
 """A record of warcio, which has no types."""
@@ -133,9 +134,10 @@ def _warc(crawl: Crawl, path: Path, stream: BinaryIO, after: int | None) -> Iter
         for record in records:
             begin = records.offset
             yield begin, _record(crawl, record) if record.rec_type in ("response", "resource") else None
-    except ExhibitError:
+    except (ExhibitError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - a reader that is fed hostile bytes may raise anything
+        blame_machine(error)
         sentence = f"The file can't be read further: {error}."
         yield path.stat().st_size, RefusalLine(url=path.absolute().as_uri(), reason="unreadable", sentence=sentence)
 

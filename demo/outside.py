@@ -82,6 +82,7 @@ _TOOLS: Final[dict[str, Callable[[Path, Path], tuple[Outcome, str]]]] = {
 
 
 def _ran(command: list[str], folder: Path) -> tuple[Outcome, str]:
+    # a slow machine takes many times what others do
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     last = ((done.stderr or done.stdout).strip() or "no message").splitlines()[-1]
     return ("passed" if done.returncode == 0 else "failed"), last

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Timer
 from typing import Final
 
 from demo.product import REPOSITORY
@@ -17,6 +18,8 @@ from exhibit.errors import ServiceMissingError
 
 LABEL: Final = "Development witness of the demonstration, without legal weight"
 SECONDS_BETWEEN_BLOCKS: Final = "2"
+LONGEST_START: Final = 300.0
+"""Seconds; a slow machine takes many times what others do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,11 @@ def _running(what: str, folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     try:
-        url = process.stdout.readline().strip()  # as long as it takes: one that ends says nothing
+        late = Timer(LONGEST_START, process.kill)
+        late.daemon = True
+        late.start()
+        url = process.stdout.readline().strip()  # one that ends says nothing
+        late.cancel()
         if not url:
             raise ServiceMissingError(f"The development {what} didn't start.", hint=f"Look into {own / 'log.txt'}.")
         yield url

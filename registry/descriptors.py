@@ -84,9 +84,8 @@ def start_building(model: DescriptorModel) -> None:
         choice.building = model
         choice.save(update_fields=["building"])
         DescriptorGap.objects.filter(model=model).delete()
-        DescriptorModel.objects.filter(pk=model.pk).update(
-            state=StepState.TODO, not_before=None, attempts=0, error="", cursor=0, waits_since=now()
-        )
+        fresh = {"state": StepState.TODO, "not_before": None, "held_since": None, "attempts": 0, "error": ""}
+        DescriptorModel.objects.filter(pk=model.pk).update(cursor=0, waits_since=now(), **fresh)
 
 
 def stop_building(model: DescriptorModel) -> None:

@@ -118,12 +118,11 @@ def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[tuple[by
 def _take_back(pictures: Sequence[int]) -> None:
     """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
-    expired.update(
-        bytes_state=BytesState.STORED, state=StepState.TODO, not_before=None, attempts=0, searched="", waits_since=now()
-    )
+    fresh = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
+    expired.update(bytes_state=BytesState.STORED, attempts=0, searched="", **fresh)
     # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
     given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
-    given_up.update(state=StepState.TODO, not_before=None, attempts=MAX_ATTEMPTS - 1, waits_since=now())
+    given_up.update(attempts=MAX_ATTEMPTS - 1, **fresh)
 
 
 def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
@@ -133,7 +132,7 @@ def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
     concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
     Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(
-        state=StepState.TODO, not_before=None, attempts=0, waits_since=now()
+        state=StepState.TODO, not_before=None, held_since=None, attempts=0, waits_since=now()
     )
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
     return sorted(waiting.values_list("pk", flat=True))

@@ -18,7 +18,7 @@ DATABASE_USER = "exhibit"
 SECONDS_TO_CONNECT = 5
 """For so long a connection to the database is waited for, unless ``DATABASE_URL`` says otherwise."""
 REDIS_SECONDS = 5
-"""For so long Redis is waited for; messages are waited for in turns of a second."""
+"""For so long Redis is waited for; for messages by the site and the command line alone, by workers without an end."""
 
 # sun_path holds 108 bytes with the zero at the end; the longest name in the folder is PostgreSQL's ``.s.PGSQL.5432``
 _LONGEST_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")

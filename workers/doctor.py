@@ -180,7 +180,7 @@ def _redis(config: Config) -> Check:
 def _program(name: str, find: Callable[[], Path]) -> Check:
     """Whether an embedded server's program is there and runs on this machine."""
     try:
-        path = find()
+        path = find()  # a slow machine takes long to load it
         said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     except ExhibitError as error:
         return Check(name, ok=False, sentence=error.message, remedy=error.hint)

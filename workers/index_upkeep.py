@@ -87,9 +87,9 @@ def check_indexes(house: House) -> list[IndexState]:
 
 
 def mend_indexes(house: House) -> None:
-    """Make those again from the rows whose files are damaged."""
+    """Make those again from the rows whose files are damaged; that may take hours."""
     for collection, space in (*_each(house), (Collection.WORKS, ROOTSIFT)):
-        mend_index(house.config.data_dir / "indexes", collection, space)
+        mend_index(house.config.data_dir / "indexes", collection, space, patient=True)
 
 
 def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.errors import ExhibitError, IntegrityError
+from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.machine import machine_fault, tell_once
 from exhibit.types import Metric, Space
 from indexer.candidates import Candidate
@@ -29,7 +29,11 @@ LONGEST_TAIL = 20_000
 VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
 """The same of local features, of which a work has 25 KB."""
 MOST_NEAR = 50
-LONGEST_MENDING = 3600.0
+MADE_AT_ONCE, VOTES_MADE_AT_ONCE = 200_000, 20_000
+"""Changes up to which who notices damage makes an index again; a larger one takes longer than a task of a step may."""
+LONGEST_MENDING, SOON_MENDED = 3600.0, 60.0
+"""Seconds for which a mending by another process is waited for, by the task that may take hours and by all others."""
+MADE_AGAIN = "An index is damaged, and is being made again."
 FLUSH_AGAIN_SECONDS = 60.0
 """Until a disk that didn't take a segment is tried again."""
 
@@ -150,24 +154,32 @@ def index_folder(root: Path, collection: Collection, space: Space) -> Path:
     return root / f"{collection}-{space.name}-{space.version}"
 
 
-def mend_index(root: Path, collection: Collection, space: Space) -> list[str]:
+def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> list[str]:
     """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
 
     Args:
         root: of all indexes.
         collection: what is searched.
         space: in which space.
+        patient: whether a large one is made again, too; else it is left to :func:`workers.tasks.keep_up_votes`.
 
     Returns:
         What was wrong with it, one sentence each.
+
+    Raises:
+        ServiceMissingError: another makes it again, or is to.
     """
     folder = index_folder(root, collection, space)
     if not folder.exists() or not _damage(folder, space):
         return []
     lock = FileLock(folder / ".mending")
-    lock.take(within=LONGEST_MENDING)
+    if not lock.take(within=LONGEST_MENDING if patient else SOON_MENDED):
+        raise ServiceMissingError(MADE_AGAIN)
     try:
         if found := _damage(folder, space):
+            most = VOTES_MADE_AT_ONCE if space == ROOTSIFT else MADE_AT_ONCE
+            if not patient and vectors.last_change(collection, space) > most:
+                raise ServiceMissingError(MADE_AGAIN)
             LOGGER.warning("The index %s is damaged and made again from the rows. %s", folder.name, found[0])
             make_index(folder, collection, space)
         return found

@@ -1,12 +1,15 @@
 """The files of reports and packages: bytes that rows name, removed when the last row lets go of them."""
 
-from collections.abc import Mapping, Sequence
+import errno
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import FolderBlobStore, blob_store
 from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
 from registry.locks import Lock, hold
 from registry.models import Package, Report, WithheldFile, WorkAttachment
 from workers.wiring import House
@@ -35,13 +38,43 @@ def remove_unused(house: House, files: Sequence[File]) -> None:
                 house.blobs.remove(digest)
 
 
-def let_go(house: House, row: WithheldFile) -> None:
-    """Take a file out of what is handed out; a second time changes nothing."""
-    if row.digest not in house.blobs:
-        return
-    if row.kept:
-        FolderBlobStore(house.config.data_dir / ASIDE).put(house.blobs.get(row.digest))
-    house.blobs.remove(row.digest)
+def let_go(house: House, rows: Iterable[WithheldFile]) -> None:
+    """Take files out of what is handed out; a second time changes nothing. One that can't be moved is told of."""
+    for row in sorted(rows, key=lambda row: row.kept):
+        try:
+            if not row.kept:
+                remove_everywhere(house, row.digest)
+            elif row.digest in house.blobs:
+                aside = FolderBlobStore(house.config.data_dir / ASIDE)
+                blob_store(house.config.data_dir).move(row.digest, aside)
+        except OSError as error:
+            told = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
+            logging.getLogger(__name__).warning(told, row.digest, error)
+
+
+def remove_everywhere(house: House, digest: Digest) -> bool:
+    """Remove bytes, also where they were set aside; false when they weren't here."""
+    removed = [store.remove(digest) for store in _stores(house)]
+    return any(removed)
+
+
+def as_they_lie(house: House, digest: Digest) -> bytes:
+    """Bytes that lie here or aside, not verified; none of what the disk can't read any more, or isn't here."""
+    for store in _stores(house):
+        try:
+            with store.open(digest) as file:
+                return file.read()
+        except NotFoundError:
+            continue
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+    return b""
+
+
+def _stores(house: House) -> list[FolderBlobStore]:
+    aside = house.config.data_dir / ASIDE
+    return [blob_store(house.config.data_dir), *([FolderBlobStore(aside)] if aside.is_dir() else ())]
 
 
 def _is_named(digest: Digest) -> bool:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+DIGITS = 10
+"""That the number of a process has at most, and as many characters a signed lock."""
+
 
 class FileLock:
     """An advisory lock on a file, held from a successful call until :meth:`release` or the end of the process."""
@@ -14,6 +17,7 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handle: int | None = None
+        self._signed = False
 
     def take(self, *, within: float = 0.0) -> bool:
         """Take it alone, trying for some seconds; whether it could be taken."""
@@ -27,9 +31,8 @@ class FileLock:
     def sign(self) -> None:
         """Write this process's number into a lock that is held, for :func:`holder`."""
         assert self._handle is not None
-        with suppress(OSError):  # a full disk
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
+        self._write(str(os.getpid()))
+        self._signed = True
 
     def share(self) -> None:
         """Take it together with others who share it; waits while somebody has it alone."""
@@ -38,8 +41,10 @@ class FileLock:
     def release(self) -> None:
         """Give it back; harmless when it isn't held."""
         if self._handle is not None:
+            if self._signed:
+                self._write("")
             os.close(self._handle)
-            self._handle = None
+            self._handle, self._signed = None, False
 
     def is_in_place(self) -> bool:
         """Whether the file that is held still lies at its path."""
@@ -47,6 +52,12 @@ class FileLock:
         with suppress(OSError):
             return os.path.samestat(os.fstat(self._handle), self._path.stat())
         return False
+
+    def _write(self, number: str) -> None:
+        """Write over what is there: that needs no room, so that a full disk takes it."""
+        assert self._handle is not None
+        with suppress(OSError):
+            os.pwrite(self._handle, f"{number:<{DIGITS}}".encode(), 0)
 
     def _lock(self, how: int) -> bool:
         if self._handle is not None:
@@ -67,7 +78,7 @@ def holder(path: Path) -> int | None:
     if lock.take():
         lock.release()
         return None
-    text = path.read_text(encoding="ascii", errors="replace")
+    text = path.read_text(encoding="ascii", errors="replace").strip()
     return int(text) if text.isdecimal() else None
 
 

@@ -32,11 +32,11 @@ class ServerRights:
         if self.user and found.st_uid != self.user.user:
             self.hand_over(folder)
 
-    def hand_over(self, folder: Path, user: ServiceUser | None = None) -> None:
-        """Give a folder with all that is in it to the servers' user, or to another for a while."""
-        if (to := user or self.user) is not None:
+    def hand_over(self, folder: Path) -> None:
+        """Give a folder with all that is in it to the servers' user."""
+        if self.user:
             for path in (folder, *folder.rglob("*")):
-                os.chown(path, to.user, to.group, follow_symlinks=False)
+                os.chown(path, self.user.user, self.user.group, follow_symlinks=False)
 
     def let_pass(self, data_dir: Path) -> None:
         """Close the data folder to everybody but its user and, where they have a user of their own, its servers."""

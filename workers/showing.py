@@ -11,6 +11,7 @@ from evidence.sealing import SealedCase
 from exhibit.digests import Digest
 from registry import owned
 from registry.models import Bundle, Capture, Case, Match, Owner
+from workers.kept_files import as_they_lie
 from workers.wiring import House
 
 SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
@@ -58,7 +59,7 @@ def _holds(house: House, role: str, file: Digest, digest: Digest) -> bool:
     """Whether the image was served in the recorded exchanges, or is written inside a page."""
     if file not in house.blobs:
         return False
-    texts = [house.blobs.get(file)]
+    texts = [as_they_lie(house, file)]
     if role == "exchange":
         try:
             answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]

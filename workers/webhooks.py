@@ -148,13 +148,13 @@ def resume(house: House, row: Webhook, *, by: str) -> None:
         if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**fresh):
             trail.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
         waiting = row.deliveries.filter(state=StepState.TODO)
-        waiting.update(not_before=None)
+        waiting.update(not_before=None, held_since=None)
     house.hint("deliver", list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
 
 
 def send_again(house: House, delivery: Delivery) -> None:
     """Send a message once more, under its name; receivers know by it that it is the same."""
-    fresh = {"state": StepState.TODO, "attempts": 0, "not_before": None, "error": ""}
+    fresh = {"state": StepState.TODO, "attempts": 0, "not_before": None, "held_since": None, "error": ""}
     Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**fresh)
     house.hint("deliver", [delivery.pk])
 

@@ -10,14 +10,17 @@ import pytest
 from exhibit.machine import tell_once
 from indexer.descriptor import BUILT_IN, Descriptor
 from registry import steps
-from registry.models import Case, Picture, WorkPicture
+from registry.models import Case, Picture, UploadFile, WorkPicture
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.index_upkeep import check_indexes, rebuild_indexes
+from workers import uploads
+from workers.index_upkeep import check_indexes, mend_indexes, rebuild_indexes
+from workers.indexes import MADE_AGAIN
 from workers.inline import Inline
 from workers.previews import kept_preview
 from workers.steps.backlog import held_up
 from workers.steps.match import match_pictures
 from workers.steps.search import search_pictures
+from workers.steps.take_in import take_in
 from workers.wiring import House
 
 WORKS = 3
@@ -62,6 +65,30 @@ def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(inli
     search_pictures(House(inline.house.config), works)
     assert set(WorkPicture.objects.values_list("state", flat=True)) == {"done"}
     assert held_up() == {}
+
+
+def test_a_large_index_is_made_again_by_the_task_that_has_the_time_and_holds_up_what_needs_it(
+    inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.indexes.MADE_AT_ONCE", 0)
+    list(rebuild_indexes(inline.house))
+    damage(inline.house.config.data_dir / "indexes", "works-phash256-*/*.faiss")
+    house = House(inline.house.config)
+    matched_again_and_again(house, waiting)
+    upload = uploads.begin(owner("agency"), uploads.Declaration(), by="ann", table=None, announced=1)
+    uploads.receive(house, upload, [uploads.Sent("a.jpg", len(photograph(70)), lambda: photograph(70))])
+    files = list(UploadFile.objects.values_list("pk", flat=True))
+    for _ in range(steps.MAX_ATTEMPTS + 2):
+        UploadFile.objects.update(not_before=None)
+        take_in(house, files)
+    assert held_up() == {"match": MADE_AGAIN, "register": MADE_AGAIN}
+    mend_indexes(house)
+    Picture.objects.update(not_before=None)
+    UploadFile.objects.update(not_before=None)
+    match_pictures(house, waiting)
+    take_in(house, files)
+    assert (Case.objects.count(), held_up()) == (WORKS, {})
+    assert UploadFile.objects.get().outcome == "registered"
 
 
 def test_a_damaged_network_is_no_pictures_fault(

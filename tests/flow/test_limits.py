@@ -13,8 +13,9 @@ from django.db.models import F
 from PIL import Image
 
 from crawler.job import Job
-from exhibit.blobs import FolderBlobStore
+from exhibit.blobs import FolderBlobStore, blob_store
 from exhibit.clock import now
+from exhibit.decode import helper
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.budgets import left
@@ -40,7 +41,7 @@ from workers.steps import crawl, plan
 from workers.steps.decide import confirm
 from workers.steps.register import remove_work
 from workers.steps.report import request_report
-from workers.steps.retain import expire_bytes, sweep
+from workers.steps.retain import disk_is_full, expire_bytes, sweep
 
 MONTHS = timedelta(days=90)
 
@@ -64,6 +65,37 @@ def test_bytes_that_matched_nothing_expire_and_what_matched_stays(house: Inline,
     assert row.thumbnail in house.house.blobs
     assert row.fingerprints.exists()
     assert expire_bytes(house.house) == 0
+
+
+def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blobs = blob_store(inline.house.config.data_dir)
+    digests = [blobs.put(photograph(seed)) for seed in (50, 51, 52)]
+    for one in digests:
+        Picture.objects.create(digest=one, size=1, first_seen=now(), state=StepState.DONE)
+    grow_old()
+    unreadable = blobs.path(digests[0])
+    unreadable.unlink()
+    unreadable.mkdir()
+    with monkeypatch.context() as patched:
+        helper.close()
+        patched.setattr("exhibit.helper.sys.executable", "/nowhere")
+        assert expire_bytes(inline.house) == 0
+    assert "3 pictures" in caplog.text
+    assert stored(inline, photograph(51))
+    assert expire_bytes(inline.house) == 2
+    unreadable.rmdir()
+    blobs.put(photograph(50))
+    assert expire_bytes(inline.house) == 1
+    assert set(Picture.objects.values_list("bytes_state", flat=True)) == {"expired"}
+    assert all(one.thumbnail in blobs for one in Picture.objects.all())
+
+
+def test_the_room_left_is_told_without_making_a_data_folder_that_was_moved_away(inline: Inline) -> None:
+    inline.house.config.data_dir.rename(inline.house.config.data_dir.with_name("moved"))
+    assert not disk_is_full(inline.house)
+    assert not inline.house.config.data_dir.exists()
 
 
 def test_expired_bytes_come_again_and_meet_the_works_registered_since(

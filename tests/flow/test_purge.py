@@ -24,6 +24,7 @@ from registry.models import (
     Refusal,
     Report,
     Sighting,
+    WithheldFile,
 )
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, stored, watch
@@ -265,6 +266,66 @@ def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not
     assert withheld.reason == (
         "Removed by the operator: An order of a court. Withheld from view by the operator: An order of a court."
     )
+
+
+def test_damaged_bytes_are_purged_and_so_is_what_lies_aside(
+    house: Inline, crawled: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    make_deposit(house.house, crawled.works.get(), by="Ann")
+    house.run_until_idle()
+    found, work = Digest.of(copy_of(photograph(1))), crawled.works.get().pictures.get().digest
+    along = {one.digest: one for one in touched(house.house, found)}
+    damaged, *others = (one for one, said in along.items() if said.kept)
+    blocked = next(one for one in others if one.hex[:2] != damaged.hex[:2])
+    blobs, aside = (FolderBlobStore(house.house.config.data_dir / name) for name in ("blobs", "withheld"))
+    for one in (found, damaged):
+        blobs.path(one).chmod(0o600)
+        blobs.path(one).write_bytes(b"changed")
+    in_the_way = aside.root / blocked.hex[:2]
+    in_the_way.write_text("")  # nothing can be set aside in this folder, as on a full disk
+
+    assert {one.digest for one in touched(house.house, found)} == set(along)
+    assert purge(house.house, found, by="Olga", reason="An order of a court.")
+
+    left = {one for one in along if one in blobs}
+    assert found not in blobs
+    assert left == {one for one, said in along.items() if said.kept and one.hex[:2] == blocked.hex[:2]}
+    assert aside.path(damaged).read_bytes() == b"changed"
+    assert str(blocked) in caplog.text
+    in_the_way.unlink()
+    sweep(house.house)
+    assert not any(one in blobs for one in along)
+    assert {one for one in along if one in aside} == {one for one, said in along.items() if said.kept}
+
+    manifest = Bundle.objects.get().manifest
+    assert manifest is not None
+    blobs.path(manifest).unlink()  # what it showed can't be told any more; the picture goes all the same
+    assert purge(house.house, blocked, by="Olga", reason="It shows it.")
+    assert blocked not in aside
+    assert purge(house.house, work, by="Olga", reason="Another order.")
+    assert "case 1" in caplog.text
+    sweep(house.house)
+    assert blocked not in aside
+
+
+def test_what_lies_aside_and_holds_bytes_that_are_purged_later_is_removed(house: Inline, crawled: Owner) -> None:
+    confirm(house.house, Case.objects.get(), by="Ann", reason="A copy.")
+    house.run_until_idle()
+    found = Digest.of(copy_of(photograph(1)))
+    beside = house.house.blobs.put(photograph(50))
+    visit = Capture.objects.get()
+    picture_of_page = house.house.blobs.put(b"a screenshot with " + photograph(50))
+    visit.files = [*visit.files, {"role": "screenshot", "digest": picture_of_page.hex}]
+    visit.digests = [*visit.digests, beside.hex]
+    visit.save()
+    purge(house.house, found, by="Olga", reason="An order of a court.")
+    assert holding(house, photograph(50)) != []
+    purge(house.house, beside, by="Olga", reason="Another order.")
+    assert holding(house, photograph(50)) == []
+    withheld = WithheldFile.objects.get(digest=picture_of_page)
+    assert (withheld.kept, withheld.reason) == (False, "Another order.")
+    assert WithheldFile.objects.filter(because=found, kept=True).exists()
 
 
 def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: Inline) -> None:

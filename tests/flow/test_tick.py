@@ -108,6 +108,17 @@ def test_a_list_of_changed_bytes_outlives_a_full_disk(inline: Inline) -> None:
     assert damaged(config) == [digest]
 
 
+def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: Inline) -> None:
+    blobs = blob_store(inline.house.config.data_dir)
+    changed = sorted(blobs.put(data) for data in (b"one", b"two"))
+    for digest in changed:
+        blobs.path(digest).chmod(0o600)
+        blobs.path(digest).write_bytes(b"other")
+    for _ in range(256):  # within one hour
+        look_for_damage(inline.house)
+    assert sorted(damaged(inline.house.config)) == changed
+
+
 def test_one_owner_alone_has_every_place(told: Told) -> None:
     large = files(owner("agency"), batch_of("register") * MOST_MESSAGES * 2)
     tick(told)

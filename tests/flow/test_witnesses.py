@@ -1,5 +1,7 @@
 """Asking witnesses from rows: who is silent is left in peace for a while, and nothing is doubled or lost by a death."""
 
+import errno
+import os
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,6 +21,7 @@ from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Wo
 from registry.witnesses import Question
 from tests.flow.rows import asked_for, owner
 from workers.inline import Inline
+from workers.steps.backlog import held_up
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.seal import _stamp_directly
 from workers.steps.witness import LISTS_FOR, ask_witnesses, complete_stamps, receipt_of
@@ -85,6 +88,19 @@ def test_a_silent_witness_is_asked_with_growing_pauses_and_all_that_waits_waits_
     ask_witnesses(inline.house, later)
     assert moody.asked == 9
     assert AnchorReceipt.objects.get(pk=later[0]).not_before == state.ask_after
+
+
+def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: Inline, moody: MoodyAnchor) -> None:
+    moody.mood = OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+    rows = asked_for(b"1")
+    with pytest.raises(OSError, match="down") as down:
+        ask_witnesses(inline.house, rows)
+    steps.break_off(AnchorReceipt, rows, down.value)
+    assert held_up() == {"witness": "This machine reaches no network."}
+    moody.mood = ServiceMissingError("Nobody is there.")
+    AnchorReceipt.objects.update(not_before=None)
+    ask_witnesses(inline.house, rows)
+    assert held_up() == {}
 
 
 def test_a_witness_that_comes_back_gives_everything_that_it_owes(inline: Inline, moody: MoodyAnchor) -> None:

@@ -1,6 +1,8 @@
 """Webhooks: signed messages to a server that listens, and one that doesn't."""
 
+import errno
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +21,8 @@ from exhibit.clock import now
 from exhibit.config import AnchorConfig, Config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
+from exhibit.guard import Guard
+from exhibit.machine import blame_machine
 from registry import events, matching
 from registry.models import (
     AnchorReceipt,
@@ -146,6 +150,35 @@ def test_a_silent_webhook_holds_up_nobody_else_and_is_asked_once(
     assert [row.tries for row in rows] == [1, 0, 0]
     assert all(row.not_before is not None and row.not_before > now() for row in rows)
     assert (rows[0].answers[0]["status"], bool(rows[0].answers[0]["sentence"])) == (0, True)
+
+
+class NoFilesLeft(Guard):
+    """A guard of a process that has too many files open as soon as it asks for this host."""
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        if host == "localhost":
+            blame_machine(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        return super().resolve(host, port)
+
+
+def test_what_fails_of_the_machine_for_one_webhook_repeats_nothing_to_another(
+    house: Inline, receiver: Receiver
+) -> None:
+    house.house.__dict__["guard"] = NoFilesLeft(allowed_networks=house.house.config.allowed_networks)
+    studio, agency = owner("studio"), owner("agency")
+    hooked(house, studio, receiver.url.replace("127.0.0.1", "localhost"))
+    hooked(house, agency, receiver.url)
+    for number in range(2):
+        events.record(studio, EventKind.CASE_OPENED, {"case": number})
+        events.record(agency, EventKind.CASE_OPENED, {"case": number})
+    work_off(house)
+    assert len(receiver.got) == 2
+    assert set(Delivery.objects.filter(webhook__owner=agency).values_list("state", flat=True)) == {"done"}
+    held = Delivery.objects.filter(webhook__owner=studio)
+    assert set(held.values_list("state", "attempts", "tries", "error")) == {("todo", 0, 0, "Too many files are open.")}
+    assert not held.filter(held_since=None).exists()
+    webhooks.send_again(house.house, held[0])
+    assert Delivery.objects.get(pk=held[0].pk).held_since is None
 
 
 def test_a_webhook_that_fails_for_days_is_paused_and_said_so(house: Inline, receiver: Receiver) -> None:

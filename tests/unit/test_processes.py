@@ -12,6 +12,7 @@ import pytest
 
 from tests.processes import wait_until
 from workers import processes
+from workers.locks import FileLock, holder
 from workers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
 
 
@@ -135,3 +136,26 @@ def test_a_process_gets_on_as_long_as_anything_below_it_works(
             assert found == stalls
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_lock_names_its_holder_on_a_full_disk_too_and_nobody_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = tmp_path / "lock", os.pwrite
+
+    def full(handle: int, data: bytes, offset: int) -> int:
+        if offset + len(data) > os.fstat(handle).st_size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(handle, data, offset)
+
+    lock = FileLock(path)
+    assert lock.take()
+    lock.sign()
+    monkeypatch.setattr("os.pwrite", full)
+    lock.release()
+    assert lock.take()
+    assert holder(path) is None  # taken, and not signed yet
+    lock.sign()
+    assert holder(path) == os.getpid()
+    lock.release()
+    assert holder(path) is None

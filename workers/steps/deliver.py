@@ -1,5 +1,6 @@
 """Telling webhooks what happened: each in turn, all beside one another, and again until they take it."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ AT_ONCE = 8
 IN_TURN = 10
 """Messages to one webhook in one go, so that one with many doesn't keep the others waiting."""
 
+LOGGER = logging.getLogger(__name__)
 REMEMBERED = 10
 ALONE = "The webhook is paused."
 
@@ -42,10 +44,15 @@ def deliver(house: House, ids: Sequence[int]) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = {pool.submit(_in_turn, house, [one for _, one in queue]): queue for queue in queues}
         for future, queue in asked.items():
-            replies = future.result()
+            replies, error = future.result()
             for (row, _), reply in zip(queue, replies, strict=False):
                 _keep(row, reply)
-            for row, _ in queue[len(replies) :]:  # behind one that wasn't taken
+            rest = [row for row, _ in queue[len(replies) :]]
+            if error is not None:
+                LOGGER.error("Asking a webhook broke off.", exc_info=error)
+                steps.break_off(Delivery, [row.pk for row in rest], error)
+                continue
+            for row in rest:  # behind one that wasn't taken
                 row.webhook.refresh_from_db()
                 steps.wait(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].sentence)
 
@@ -71,14 +78,17 @@ def _queues(house: House, rows: Iterable[Delivery]) -> list[list[tuple[Delivery,
     return [queue for queue in queues.values() if queue]
 
 
-def _in_turn(house: House, messages: Sequence[Message]) -> list[Reply]:
-    """Send messages to one webhook until it doesn't take one; in a thread, without the database."""
+def _in_turn(house: House, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
+    """Send messages to one webhook until it doesn't take one or sending fails; in a thread, without the database."""
     replies: list[Reply] = []
     for message in messages:
-        replies.append(send(house, message))
+        try:
+            replies.append(send(house, message))
+        except Exception as error:  # noqa: BLE001 - it is told behind the replies, which are kept
+            return replies, error
         if not replies[-1].taken:
             break
-    return replies
+    return replies, None
 
 
 def _keep(row: Delivery, reply: Reply) -> None:

@@ -143,7 +143,7 @@ def make_packages(house: House, ids: Sequence[int]) -> None:
 def _put_off(house: House, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
     mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
-    if mine.update(state=StepState.TODO, not_before=None, attempts=0):
+    if mine.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
         house.hint("package", [package.pk])
 
 

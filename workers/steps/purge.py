@@ -1,13 +1,16 @@
 """Removing a picture's bytes everywhere and for good; what shows it is withheld, what stood beside it stays."""
 
+import logging
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, NotFoundError
 from registry import fingerprints as vectors
 from registry.log import submit
 from registry.models import (
@@ -26,7 +29,7 @@ from registry.models import (
 from workers import uploads
 from workers.bundles import sealed_case, sealed_facts
 from workers.deposits import RECORD_ROLE, sealed_deposit
-from workers.kept_files import let_go
+from workers.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
 from workers.previews import drop_previews
@@ -59,7 +62,7 @@ def touched(house: House, digest: Digest) -> list[Touched]:
     asked for. What shows the picture is set aside. Whatever else stood on a page with it isn't touched.
     """
     found = {one.digest: one for one in _shown_by(house, digest) if one.digest != digest}
-    forms = _forms(house, digest) if digest in house.blobs else ()
+    forms = _forms(house, digest)
     return [
         Touched(one.digest, one.owner, one.what, one.kept and not _holds(house, one.digest, forms))
         for one in found.values()
@@ -91,19 +94,31 @@ def purge(house: House, digest: Digest, *, by: str, reason: str) -> bool:
         house.features.remove(digest)
         uploads.forget(house, digest)
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
-        rows = [WithheldFile(digest=one.digest, because=digest, reason=reason, kept=one.kept) for one in along]
-        WithheldFile.objects.bulk_create(rows, ignore_conflicts=True)
+        rows = _withheld(along, digest, reason)
         told = {kept: sorted(one.digest.hex for one in along if one.kept is kept) for kept in (True, False)}
         about = {"by": by, "reason": reason, "removed": told[False], "withheld": told[True]}
         submit(EntryType.PURGE, {"digest": digest.hex, "what": "bytes"}, details=about)
+    was_here = remove_everywhere(house, digest)
+    drop_previews(house, digest)
     for report in begun_again:
         clear_folder(house, report)
-    for one in rows:
-        let_go(house, one)
-    was_here = house.blobs.remove(digest)
-    drop_previews(house, digest)
+    let_go(house, rows)
     drop_mails(mail_folder(house.config), {digest, *(one.digest for one in along)})
     return was_here
+
+
+def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:
+    """Record what goes along. What was set aside earlier and holds these bytes is removed now, never the reverse."""
+    told = {"because": because, "reason": reason}
+    rows = {one.digest: WithheldFile(digest=one.digest, kept=one.kept, **told) for one in along}
+    kept = [row for row in rows.values() if row.kept]
+    removed = [row for row in rows.values() if not row.kept]
+    WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
+    WithheldFile.objects.bulk_create(
+        removed, update_conflicts=True, unique_fields=["digest"], update_fields=["kept", *told]
+    )
+    WithheldFile.objects.filter(digest=because).update(kept=False)
+    return [*rows.values()]
 
 
 def _begin_packages_again(digest: Digest) -> None:
@@ -141,9 +156,11 @@ def _shown_by(house: House, digest: Digest) -> Iterator[Touched]:
             carries = _role(visit, file) in CARRYING
             yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
     for bundle in Bundle.objects.filter(case__in=cases_with(digest)).exclude(seal_digest=None):
-        sealed = sealed_case(house, bundle)
-        for file in documents(sealed, sealed_facts(house, sealed), digest, captured):
-            yield Touched(file, bundle.case.owner.slug, f"case {bundle.case.number}", kept=True)
+        what = f"case {bundle.case.number}"
+        with _passed_over(bundle.case.owner.slug, what):
+            sealed = sealed_case(house, bundle)
+            for file in documents(sealed, sealed_facts(house, sealed), digest, captured):
+                yield Touched(file, bundle.case.owner.slug, what, kept=True)
     yield from _packed(digest)
     yield from _written(house, digest)
 
@@ -151,8 +168,10 @@ def _shown_by(house: House, digest: Digest) -> Iterator[Touched]:
 def _written(house: House, digest: Digest) -> Iterator[Touched]:
     """Deposit records, reports and signed notices that show the picture."""
     for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
-        for one in (file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE):
-            yield Touched(one.sha256, deposit.work.owner.slug, f"work {deposit.work.number}", kept=True)
+        what = f"work {deposit.work.number}"
+        with _passed_over(deposit.work.owner.slug, what):
+            for one in (file for file in sealed_deposit(house, deposit).manifest.files if file.role == RECORD_ROLE):
+                yield Touched(one.sha256, deposit.work.owner.slug, what, kept=True)
     for report in Report.objects.filter(owner__cases__in=cases_showing(digest)).select_related("owner").distinct():
         for pdf in (one for one in report.files if one["media_type"] == "application/pdf"):
             yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)
@@ -166,11 +185,22 @@ def _role(visit: Capture, file: Digest) -> str:
     return next((str(one["role"]) for one in visit.files if one["digest"] == file.hex), "")
 
 
+@contextmanager
+def _passed_over(owner: str, what: str) -> Iterator[None]:
+    """Go on where what was sealed can't be read: nobody is handed it until it is restored from a backup."""
+    try:
+        yield
+    except (IntegrityError, NotFoundError) as error:
+        told = "What %s, %s, shows of a purged picture can't be told; purge it again when that is mended. %s"
+        logging.getLogger(__name__).warning(told, owner, what, error)
+
+
 def _forms(house: House, digest: Digest) -> tuple[bytes, ...]:
-    """The picture's bytes as they may stand inside of other files."""
-    data = house.blobs.get(digest)
-    return data, b64encode(data)
+    """The picture's bytes as they may stand inside of other files; none where they have changed or aren't here."""
+    data = as_they_lie(house, digest)
+    return (data, b64encode(data)) if data and Digest.of(data) == digest else ()
 
 
 def _holds(house: House, file: Digest, forms: tuple[bytes, ...]) -> bool:
-    return file in house.blobs and any(form in house.blobs.get(file) for form in forms)
+    data = as_they_lie(house, file) if forms else b""
+    return any(form in data for form in forms)

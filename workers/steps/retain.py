@@ -1,5 +1,6 @@
 """What expires, what killed processes leave behind, and when crawling has to stop because the disk is nearly full."""
 
+import logging
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from exhibit.blobs import blob_store
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
+from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, UnreadablePictureError
 from registry.models import (
     BlockedDigest,
     BytesState,
@@ -33,10 +34,13 @@ from workers.doctor import DAMAGED, damaged
 from workers.kept_files import let_go
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
-from workers.previews import preview
+from workers.previews import drop_previews, preview
 from workers.wiring import House
 
+LOGGER = logging.getLogger(__name__)
 BATCH = 500
+READ_NEXT = "damaged.next"
+"""The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
 NEARLY_FULL = "The disk is nearly full. It goes on when there is room."
 
 
@@ -45,9 +49,9 @@ def disk_is_full(house: House, *, share: float = 1.0) -> bool:
 
     At the floor crawls stop, and works and packages wait; at the half of it visits for evidence wait, too.
     """
-    with suppress(OSError):  # it is there, and what it lies on only reads
-        house.config.data_dir.mkdir(parents=True, exist_ok=True)
-    return shutil.disk_usage(house.config.data_dir).free < house.config.disk_floor_bytes * share
+    folder = house.config.data_dir
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(there).free < house.config.disk_floor_bytes * share
 
 
 def expire_bytes(house: House) -> int:
@@ -68,38 +72,45 @@ def expire_bytes(house: House) -> int:
     )
     ended = [StepState.DONE, StepState.FAILED]
     old = Picture.objects.filter(~kept, first_seen__lt=limit, bytes_state=BytesState.STORED, state__in=ended)
-    total = 0
-    while True:
-        with transaction.atomic():
-            batch = list(old.select_for_update(skip_locked=True, no_key=True).order_by("pk")[:BATCH])
-            for row in batch:
-                # while the row is locked: a crawl that brings them again waits
-                row.bytes_state, row.thumbnail = BytesState.EXPIRED, _expire(house, row)
-            Picture.objects.bulk_update(batch, ["bytes_state", "thumbnail"])
-        total += len(batch)
-        if len(batch) < BATCH:
-            return total
+    total = left = last = 0
+    while batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        last = batch[-1]
+        for pk in batch:
+            try:
+                total += _expire(house, old.filter(pk=pk))
+            except (OSError, MemoryError, ServiceMissingError) as error:
+                left, cause = left + 1, error
+    if left:
+        LOGGER.warning("The bytes of %d pictures have expired and stay for another hour. %s", left, cause)
+    return total
 
 
-def _expire(house: House, row: Picture) -> Digest | None:
+def _expire(house: House, old: QuerySet[Picture]) -> bool:
     """Remove a picture's bytes, and then, in the room that this makes, keep a small picture if it can be decoded."""
-    small = None
-    if not row.refusal:
-        with suppress(ExhibitError):
-            small = preview(house.blobs.get(row.digest), house.limits)
-    house.blobs.remove(row.digest)
-    with suppress(OSError):  # a disk so full that not even the small one fits
-        return None if small is None else house.blobs.put(small)
-    return None
+    with transaction.atomic():  # while the row is locked: a crawl that brings them again waits
+        row = old.select_for_update(skip_locked=True, no_key=True).first()
+        if row is None:
+            return False
+        small, row.bytes_state, row.thumbnail = b"", BytesState.EXPIRED, None
+        if not row.refusal:
+            with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
+                small = preview(house.blobs.get(row.digest), house.limits)
+        house.blobs.remove(row.digest)
+        with suppress(OSError):  # a disk so full that not even the small one fits
+            row.thumbnail = house.blobs.put(small) if small else None
+        row.save(update_fields=["bytes_state", "thumbnail"])
+        return True
 
 
 def look_for_damage(house: House) -> None:
-    """Read some of the exact bytes again, all of them in eleven days, and keep a list of those that have changed.
+    """Read some of the exact bytes again, all of them in 256 calls, and keep a list of those that have changed.
 
     Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
     """
-    blobs = blob_store(house.config.data_dir)
-    some = blobs.among(f"{int(now().timestamp()) // 3600 % 256:02x}")
+    blobs, place, turn = blob_store(house.config.data_dir), house.config.data_dir / READ_NEXT, 0
+    with suppress(FileNotFoundError, ValueError):
+        turn = int(place.read_text("ascii"), 16) % 256
+    some = blobs.among(f"{turn:02x}")
     known: list[Digest] = []
     with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
         known = damaged(house.config)
@@ -107,6 +118,7 @@ def look_for_damage(house: House) -> None:
     draft = house.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{one}\n" for one in sorted(wrong)))
     draft.replace(house.config.data_dir / DAMAGED)
+    place.write_text(f"{turn + 1:02x}", "ascii")
 
 
 def sweep(house: House) -> None:
@@ -134,7 +146,7 @@ def _remove_purged(house: House) -> None:
     purged = set(BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
     for digest in purged:
         house.blobs.remove(digest)
-    for one in WithheldFile.objects.all():
-        let_go(house, one)
+        drop_previews(house, digest)
+    let_go(house, WithheldFile.objects.all())
     if purged:
         drop_mails(mail_folder(house.config), purged)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from exhibit.errors import NotFoundError, RefusedError
+from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from exhibit.machine import machine_fault
 from registry import steps
 from registry.models import StepState, UploadFile, Work
@@ -26,6 +26,9 @@ def take_in(house: House, ids: Sequence[int]) -> None:
                 if machine_fault(error):
                     raise
                 _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=str(error))
+            except ServiceMissingError as error:  # such as an index that is being made again
+                steps.hold_up(UploadFile, [pk], machine_fault(error) or str(error))
+                continue
             _let_go(house, row)
 
 

@@ -104,7 +104,7 @@ def _is_mine(row: AnchorReceipt) -> bool:
 def _put_off(row: AnchorReceipt, error: str, until: datetime) -> None:
     """Let go of a row for a reason that is no failure of this program, unless somebody else has taken over."""
     mine = AnchorReceipt.objects.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
-    mine.update(state=StepState.TODO, not_before=until, attempts=0, error=error)
+    mine.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=error)
 
 
 def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
