@@ -29,7 +29,7 @@ from django.urls import reverse
 from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.errors import IntegrityError
-from exhibit.logs import JsonLines
+from exhibit.logs import JsonLines, TextLines
 from registry import people, sessions
 from registry.models import User
 from tests.flow.rows import owner
@@ -141,6 +141,10 @@ def test_cookies_are_for_the_site_alone_and_no_script_reads_the_session(
         assert client.cookies[name]["samesite"] == "Lax"
         assert client.cookies[name]["path"] == "/"
         assert not client.cookies[name]["domain"]
+    new = {"oldpassword": PASSWORD, "password1": PASSWORD + "2", "password2": PASSWORD + "2"}
+    said = "Password successfully changed."
+    assert said.encode() in client.post("/account/password/change/", new, follow=True).content
+    assert set(client.cookies) == {"sessionid", "csrftoken"}
 
 
 @pytest.mark.parametrize(
@@ -266,10 +270,14 @@ def test_who_comes_in_and_who_is_refused_is_logged_without_what_was_typed(
     with caplog.at_level("INFO", "exhibit.account"):
         for login, password in ((ann.email, "wrong"), ("stranger@example.org", PASSWORD), (ann.email, PASSWORD)):
             browser().post("/sign-in/", {"login": login, "password": password})
-    told = [JsonLines().format(one) for one in caplog.records if one.name == "exhibit.account"]
-    assert [json.loads(line)["message"] for line in told] == ["sign-in refused", "sign-in refused", "signed in"]
+    records = [one for one in caplog.records if one.name == "exhibit.account"]
+    refused = "sign-in refused: user unknown, address 127.0.0.1"
+    said = [refused, refused, f"signed in: user {ann.pk}, address 127.0.0.1"]
+    assert [TextLines().format(one) for one in records] == said
+    told = [JsonLines().format(one) for one in records]
+    assert [json.loads(line)["message"] for line in told] == said
     assert json.loads(told[2])["user"] == ann.pk
-    assert all(json.loads(line)["address"] for line in told)
+    assert {json.loads(line)["address"] for line in told} == {"127.0.0.1"}
     assert not [line for line in told if PASSWORD in line or "example.org" in line]
 
 
