@@ -265,5 +265,5 @@ def test_each_deed_is_said_to_have_worked(site: Site) -> None:
     Case.objects.update(waits=False)
     assert did("take-out") == "The case waits for a decision again."
     said = client.get(the_page()).content.decode()
-    assert "Evidence of other owners that shows it may be withheld too." in said
+    assert "Where others have evidence of it, the operator decides, who may also let it stay." in said
     assert did("report") == "The picture is reported, and shown to nobody here any more."
