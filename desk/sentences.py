@@ -175,6 +175,8 @@ STEPS = (
     _("The case was opened again before the bundle was sealed. Deciding it again asks for another."),
     _("Bundle %(bundle)s of case %(case)s isn't sealed yet."),
     _("Try again in a moment."),
+    _("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures."),
+    _("Decide the case again: a new bundle has them."),
     _("Case %(number)s wasn't sealed."),
     _("Decide the case again, and ask for the ZIP anew."),
     _("Together the bundles are larger than 4 GiB."),

@@ -89,8 +89,10 @@ def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: B
     files = sealed.manifest.files
     originals = [file.path for file in files if file.stand_in is not None]
     if not originals:
-        sentence = f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures."
-        raise WrongUseError(sentence, hint="Decide the case again: a new bundle has them.")
+        raise WrongUseError(
+            f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures.",
+            hint="Decide the case again: a new bundle has them.",
+        )
     gone = _withheld(house, bundle, sealed)
     documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
     left_out = sorted({*originals, *documents, *(gone.files if gone else ())})

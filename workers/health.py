@@ -5,6 +5,7 @@ The operator's page and `exhibit doctor` show the same.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from shlex import quote
 
 from django.utils.timesince import timesince
 
@@ -139,7 +140,8 @@ def _canaries(found: Figures) -> Iterator[Check]:
     for one in found.missed:
         values = {"watch": one.watch.name, "owner": one.watch.owner.name, "number": one.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its canary %(number)s.") % values
-        remedy = _("See what it refused: exhibit crawl show")
+        named = f"{quote(one.watch.name)} --owner {one.watch.owner.slug}"
+        remedy = _("See what it refused: exhibit crawl show %(watch)s") % {"watch": named}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No canary was missed."), needed=False)

@@ -62,8 +62,7 @@ def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file:
     row = owned.work(of(request), number)
     if (file.size or 0) > declaring.MOST_ATTACHMENT:
         raise WrongUseError("The document is too large.")
-    name = str(file.name).replace("\0", "")
-    made = declaring.attach(wiring.house(), row, name, file.read(), about=new.about, by=request.auth.by)
+    made = declaring.attach(wiring.house(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
     return JsonResponse(work_shapes.document(made), status=HTTPStatus.CREATED)
 
 

@@ -9,8 +9,8 @@ import click
 from desk.cli.cases import end_where_unsealed, wait_for_seals
 from desk.cli.countersigning import countersign, number_option, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
-from desk.cli.output import made_folder, out_option, tell_files, written_whole
-from desk.cli.show import listed, moment, tracked
+from desk.cli.output import made_folder, out_option, written_whole
+from desk.cli.show import echo_json, listed, moment, say, tracked
 from desk.cli.signed_sheets import sign
 from exhibit.clock import parse_rfc3339
 
@@ -77,7 +77,11 @@ def get_bundles(
         row.refresh_from_db()
     sealed = [row for row in rows if row.seal_digest is not None]
     files = [_written(row, folder, ending, write) for row in tracked(sealed, "Writing bundles")]
-    tell_files(files, as_json=as_json)
+    if as_json:
+        echo_json({"files": files})
+    else:
+        for name in files:
+            say(name)
     end_where_unsealed(rows)
 
 

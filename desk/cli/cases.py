@@ -184,7 +184,8 @@ def confirm_cases(
         note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
     if wait:
         wait_for_seals(desk, rows)
-        end_where_unsealed(Bundle.objects.filter(case__in=rows).select_related("case"))
+        newest = Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
+        end_where_unsealed(newest.select_related("case"))
     elif not desk.workers_run:
         note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
 

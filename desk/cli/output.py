@@ -1,14 +1,13 @@
 """Where a command writes its files: a folder that is made, files that are there whole or not at all."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from desk.cli.show import echo_json, say
 from exhibit.errors import WrongUseError
 
 out_option = click.option(
@@ -48,12 +47,3 @@ def write_file(path: Path, data: bytes) -> None:
         path.write_bytes(data)
     except OSError as error:
         raise WrongUseError(f"{path} can't be written: {error.strerror}.") from error
-
-
-def tell_files(files: Sequence[str], *, as_json: bool) -> None:
-    """Name the files that were written, one a line."""
-    if as_json:
-        echo_json({"files": files})
-        return
-    for name in files:
-        say(name)

@@ -117,8 +117,11 @@ def allow_command(*, host: str) -> None:
 def _digest(what: str) -> Digest:
     """The digest that is meant: 64 hexadecimal digits, or those of a file's bytes."""
     path = Path(what)
-    if path.is_file():
-        return Digest.of_file(path)
+    try:
+        if path.is_file():
+            return Digest.of_file(path)
+    except OSError as error:
+        raise WrongUseError(f"{what} can't be read: {error.strerror}.") from error
     try:
         return Digest.from_hex(what)
     except ValueError:

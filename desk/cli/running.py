@@ -124,7 +124,10 @@ def down_command() -> None:
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
 @json_option
 def status_command(*, as_json: bool) -> None:
-    """Say what runs, what waits, and how far long work is. Starts nothing; ends with 3 when nothing runs."""
+    """Say what runs, what waits, and how far long work is. Starts nothing.
+
+    Ends with 3 when nothing runs, or the database doesn't answer.
+    """
     config = load_config()
     from workers.doctor import disk_check
     from workers.postgres import database_answers

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from desk.cli.frame import examples
+from desk.cli.output import made_folder, write_file
 from desk.cli.show import say
-from exhibit.config import load_config
+from exhibit.config import FILE_NAME, Config, load_config
 from exhibit.errors import ServiceMissingError, WrongUseError
 
 CHECKOUT = Path(__file__).parents[2]
@@ -74,8 +75,9 @@ def install_command(run_as: str | None) -> None:
         raise ServiceMissingError(
             "There is no systemd here.", hint="Let another service manager run what `exhibit service show` prints."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_unit(run_as), encoding="utf-8")
+    _refuse_what_would_differ(load_config())
+    unit = _unit(run_as).encode()
+    write_file(made_folder(path.parent) / NAME, unit)
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", NAME)
     say(f"Exhibit runs as a service: {path}")
@@ -102,6 +104,20 @@ def remove_command() -> None:
 def show_command(run_as: str | None) -> None:
     """Print the unit file that `install` writes; changes nothing."""
     click.echo(_unit(run_as), nl=False)
+
+
+def _refuse_what_would_differ(config: Config) -> None:
+    """Raises ``WrongUseError`` where Exhibit runs already, or has settings here that the service wouldn't have."""
+    from workers.supervisor import running_status
+
+    # a lock that root makes here would be nobody's to take but root's
+    lock = config.data_dir / "locks" / "supervisor.lock"
+    if lock.exists() and (running := running_status(config)) is not None:
+        raise WrongUseError(f"Exhibit runs already: {running.address}", hint="End it first: exhibit down")
+    given = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
+    if lost := sorted(name for name in given - {"EXHIBIT_DATA"} if os.environ.get(name)):
+        hint = f"Write them into {config.data_dir / FILE_NAME}, and unset them here."
+        raise WrongUseError(f"The service wouldn't have what is set here: {', '.join(lost)}.", hint=hint)
 
 
 def _unit(run_as: str | None) -> str:

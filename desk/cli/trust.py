@@ -47,12 +47,15 @@ def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ..
     the bundles themselves: a list that travels in a bundle says nothing. Keys that have been revoked stand in it with
     the time since when they don't count.
     """
-    from evidence.codec import from_plain
+    from evidence.codec import FormatError, from_plain
     from evidence.trust import Requirements, Trust
 
     requires = {"witnesses": witnesses} | ({"grades": [one for one in asks if one != "none"]} if asks else {})
     trust = replace(own_trust(open_desk().house, label), requires=from_plain(Requirements, requires, where="--asks"))
-    written = Trust.from_json(trust.to_json(), what="The list").to_json()
+    try:
+        written = Trust.from_json(trust.to_json(), what="The list").to_json()
+    except FormatError as error:
+        raise WrongUseError(error.message, hint="See --witnesses.") from error
     write_file(file, written)
     say(f"Written to {file}. Pass it on by another way than the bundles.")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -255,7 +256,7 @@ def _falls_short(crawl: "Crawl") -> bool:
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if crawl.state == StepState.FAILED:
-        note("The run was given up. What it refused: exhibit crawl show")
+        note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
     unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service", "quota"))
     return bool(
         pictures

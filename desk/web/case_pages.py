@@ -187,6 +187,8 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 def _decided_in_words(row: Case) -> str:
+    if row.decision == Case.Decision.OPEN:
+        return gettext("Case %(n)s is open again.") % {"n": row.number}
     told = gettext("Case %(n)s is decided: %(what)s.") % {"n": row.number, "what": case_words.state_of(row)}
     if row.decision != Case.Decision.CONFIRMED:
         return told

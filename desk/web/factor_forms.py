@@ -40,17 +40,15 @@ class CodeAgain(_Once, ReauthenticateForm):
     """A code before something that needs to be sure who asks."""
 
 
-class NewKey(AddWebAuthnForm):
+class _Named(Form):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name, by which you know it")
+
+
+class NewKey(_Named, AddWebAuthnForm):
     """A passkey or security key that is added."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("Name, by which you know it")
 
-
-class RenamedKey(EditWebAuthnForm):
+class RenamedKey(_Named, EditWebAuthnForm):
     """A passkey or security key that gets another name."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - allauth's
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("Name, by which you know it")

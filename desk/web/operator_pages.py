@@ -82,4 +82,4 @@ def leave(request: HttpRequest) -> HttpResponse:
 def _given_up(request: HttpRequest) -> tuple[str, str | None]:
     """Which step is meant and for which reason, as rows have it: a form sends other ends of lines."""
     error = request.POST.get("error")
-    return said(request.POST.get("step", "")), error and error.replace("\r\n", "\n").replace("\0", "")
+    return said(request.POST.get("step", "")), error and error.replace("\r\n", "\n")

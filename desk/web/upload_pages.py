@@ -36,7 +36,7 @@ JSON = "application/json"
 def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
     if request.method != "POST":
-        return show(request, owner, "web/add-works.html", {**_limits()})
+        return show(request, owner, "web/add-works.html", _limits())
     table = request.FILES.get("table")
     files = request.FILES.getlist("files")
     try:

@@ -56,5 +56,6 @@ def test_a_run_falls_short_where_a_search_or_a_picture_was_given_up(
     assert capsys.readouterr().err == "Given up: 1 picture not compared. Try again: exhibit retry match\n"
     Picture.objects.update(state="done")
     crawl.state = "failed"
+    crawl.watch.name = "My shop"
     assert _falls_short(crawl)
-    assert "The run was given up." in capsys.readouterr().err
+    assert "The run was given up. What it refused: exhibit crawl show 'My shop'\n" in capsys.readouterr().err

@@ -335,7 +335,7 @@ def test_an_own_wording_is_used_and_a_broken_one_is_refused(studio: Owner) -> No
     assert letter(begun(studio)).text.startswith("To: Copyright Agent")
 
 
-def test_addressees_are_proposed_and_a_guess_is_called_one(studio: Owner, inline: Inline) -> None:
+def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: Owner, inline: Inline) -> None:
     page = b'<a href="mailto:info@agency.example">x</a> <a href="mailto:copyright@shop.example?subject=a">y</a> a@b.png'
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": inline.house.blobs.put(page).hex}
     Capture.objects.update(state="done", files=[{**file, "size": len(page)}], finished_at=now())

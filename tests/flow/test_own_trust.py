@@ -2,15 +2,19 @@
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from desk.cli import trust as cli_trust
 from desk.cli.trust import own_trust
 from evidence.trust import Trust
 from evidence.verdict import State
 from evidence.verify import verify
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
 from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
 from tests.assets.stamp_kinds import StampKind, bundle_of
@@ -49,6 +53,18 @@ def test_receipts_of_chains_count_by_the_list_that_the_installation_writes(
     assert "ours (block as the operator's node gave it)" in told[1].sentence
     assert told[1].development
     assert "its own word" in after.note
+
+
+@pytest.mark.parametrize("asked", ["0", "2"])
+def test_a_list_cannot_ask_for_other_than_one_to_all_of_its_witnesses(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str
+) -> None:
+    monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(house=inline.house))
+    path = tmp_path / "list.json"
+    ran = CliRunner().invoke(cli_trust.trust_command, [str(path), "--witnesses", asked])
+    assert isinstance(ran.exception, WrongUseError)
+    assert f"asks for {asked} witnesses" in ran.exception.message
+    assert not path.exists()
 
 
 def test_a_receipt_that_is_pending_gives_no_block(inline: Inline) -> None:

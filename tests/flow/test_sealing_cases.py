@@ -3,8 +3,11 @@
 from io import BytesIO
 
 import pytest
+from click.testing import CliRunner
 from pypdf import PdfReader
 
+from desk.cli import cases
+from desk.cli.frame import Desk
 from evidence.bundle import checkpoint_digest
 from registry.models import AnchorReceipt, Case
 from tests.flow.sealed import asked_bundle
@@ -32,6 +35,23 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
     bundle.refresh_from_db()
     assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, seal.OPENED_AGAIN)
     assert bundle.case.bundles.count() == 2
+
+
+def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_newest_bundle(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = asked_bundle(inline)
+    reopen(first.case, by="Ann", reason="A mistake.")
+    seal.seal_bundles(inline.house, [first.pk])
+    first.refresh_from_db()
+    assert (first.state, first.error) == ("failed", seal.OPENED_AGAIN)
+    desk = Desk(inline.house.config)
+    desk.__dict__["house"] = inline.house
+    monkeypatch.setattr(cases, "open_desk", lambda: desk)
+    ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"])
+    second = first.case.bundles.get(number=2)
+    assert second.seal_digest is not None
+    assert ran.exit_code == 0, ran.output
 
 
 def test_the_sheet_names_the_witnesses_of_the_checkpoint_over_the_crawl(inline: Inline) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from django.urls import reverse
 from exhibit.clock import now
 from exhibit.config import Config
 from exhibit.errors import IntegrityError
-from exhibit.logs import JsonLines
+from exhibit.logs import JsonLines, TextLines
 from registry import people, sessions
 from registry.models import User
 from tests.flow.rows import owner
@@ -141,6 +142,10 @@ def test_cookies_are_for_the_site_alone_and_no_script_reads_the_session(
         assert client.cookies[name]["samesite"] == "Lax"
         assert client.cookies[name]["path"] == "/"
         assert not client.cookies[name]["domain"]
+    new = {"oldpassword": PASSWORD, "password1": PASSWORD + "2", "password2": PASSWORD + "2"}
+    said = "Password successfully changed."
+    assert said.encode() in client.post("/account/password/change/", new, follow=True).content
+    assert set(client.cookies) == {"sessionid", "csrftoken"}
 
 
 @pytest.mark.parametrize(
@@ -266,10 +271,13 @@ def test_who_comes_in_and_who_is_refused_is_logged_without_what_was_typed(
     with caplog.at_level("INFO", "exhibit.account"):
         for login, password in ((ann.email, "wrong"), ("stranger@example.org", PASSWORD), (ann.email, PASSWORD)):
             browser().post("/sign-in/", {"login": login, "password": password})
-    told = [JsonLines().format(one) for one in caplog.records if one.name == "exhibit.account"]
-    assert [json.loads(line)["message"] for line in told] == ["sign-in refused", "sign-in refused", "signed in"]
-    assert json.loads(told[2])["user"] == ann.pk
-    assert all(json.loads(line)["address"] for line in told)
+    records = [one for one in caplog.records if one.name == "exhibit.account"]
+    told = [JsonLines().format(one) for one in records]
+    assert [json.loads(line)["user"] for line in told] == [None, None, ann.pk]
+    addresses = [ip_address(json.loads(line)["address"]) for line in told]
+    refused, came = "sign-in refused: user unknown, address ", f"signed in: user {ann.pk}, address "
+    said = [f"{words}{place}" for words, place in zip((refused, refused, came), addresses, strict=True)]
+    assert [TextLines().format(one) for one in records] == said == [json.loads(line)["message"] for line in told]
     assert not [line for line in told if PASSWORD in line or "example.org" in line]
 
 

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.http import HttpResponse
+from django.test import RequestFactory
 
 from desk import download_shapes, shapes, work_shapes
 from desk.api import answers, case_answers, download_answers, limits, work_answers
 from desk.api.licence_answers import Licence
+from desk.api.problems import as_problems
 from exhibit.clock import now
 from exhibit.config import Config
 from registry import repeats, tokens
@@ -139,6 +142,11 @@ def test_every_error_is_a_problem(studio: Owner, alice: Program, method: str, pa
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == PROBLEM
     assert answers.Problem.model_validate_json(answer.content).status == status
+
+
+def test_a_service_that_is_missing_is_said_to_be() -> None:
+    answer = as_problems(lambda _: HttpResponse(status=503))(RequestFactory().get(ROOT + "/cases"))
+    assert json.loads(answer.content)["detail"] == "Something that is needed doesn't answer; try again."  # type: ignore[attr-defined]
 
 
 def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: Program) -> None:

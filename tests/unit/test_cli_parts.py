@@ -67,6 +67,13 @@ def test_every_error_ends_with_a_sentence_and_its_code(
     assert (ended.out, ended.err.lstrip()) == ("", said)
 
 
+@pytest.mark.parametrize("command", ["block", "keep", "purge"])
+def test_a_file_that_cannot_be_read_is_the_callers(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    for path, why in (("/proc/self/mem", "Input/output error"), ("x" * 300, "File name too long")):
+        assert main([command, path, "--reason", "Order"]) == ExitCode.WRONG_USE
+        assert capsys.readouterr().err == f"{path} can't be read: {why}.\n"
+
+
 def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_DEBUG", "true")
     failing.__dict__["error"] = ZeroDivisionError()

@@ -1,9 +1,11 @@
 """`exhibit service`: a unit file that systemd accepts, installed and taken away by systemctl."""
 
+import json
 import os
 import pwd
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from click.testing import CliRunner, Result
 from desk.cli import service
 from desk.cli.service import NAME, service_command
 from exhibit.errors import ServiceMissingError, WrongUseError
+from workers.locks import FileLock
+from workers.supervisor import Status
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 ROOT = os.geteuid() == 0
@@ -27,6 +31,8 @@ def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "code").write_text("0")
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in [name for name in os.environ if name.startswith("EXHIBIT_") or name in ("DATABASE_URL", "REDIS_URL")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("EXHIBIT_DATA", str(tmp_path / 'data "of 100%'))
     monkeypatch.setattr(service, "SYSTEM_UNITS", tmp_path / "config" / "systemd" / "user")
     return tmp_path / "config" / "systemd" / "user"
@@ -73,6 +79,37 @@ def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> N
 def test_what_systemd_refuses_is_said(units: Path) -> None:
     (units.parents[2] / "code").write_text("5")
     with pytest.raises(ServiceMissingError, match="systemd refused daemon-reload"):
+        run("install")
+
+
+def test_what_runs_already_is_ended_first(units: Path, tmp_path: Path) -> None:
+    locks = tmp_path / 'data "of 100%' / "locks"
+    locks.mkdir(parents=True)
+    lock = FileLock(locks / "supervisor.lock")
+    assert lock.take()
+    (locks / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "here", {}))))
+    with pytest.raises(WrongUseError, match="runs already") as refused:
+        run("install")
+    assert "exhibit down" in refused.value.hint
+    assert not units.exists()
+    lock.release()
+    run("install")
+    assert (units / NAME).exists()
+
+
+def test_settings_that_the_service_would_not_have_are_named(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("REDIS_URL", "redis://127.0.0.1/0"), ("EXHIBIT_WEB_PORT", "8081"), ("DATABASE_URL", "")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(WrongUseError, match=r": EXHIBIT_WEB_PORT, REDIS_URL\.") as refused:
+        run("install")
+    assert "exhibit.toml" in refused.value.hint
+    assert not units.exists()
+    run("show")
+
+
+def test_a_unit_that_cannot_be_written_is_said(units: Path) -> None:
+    (units / NAME).mkdir(parents=True)
+    with pytest.raises(WrongUseError, match=f"{NAME} can't be written: Is a directory"):
         run("install")
 
 

@@ -29,6 +29,7 @@ REACH_PAGES = (
     "exhibit/picture_file.py",
     "evidence/visits.py",
     "registry/watching.py",
+    "workers/bundles.py",
     "workers/decisions.py",
     "workers/reported.py",
     "workers/steps/decide.py",
