@@ -3,6 +3,7 @@
 Seeds are small and made by hand or by the tests' own assets (:func:`seeds`); what was found once stays in ``seeds/``.
 """
 
+import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from evidence.verify import verify
 from exhibit import metadata, picture_file
 from exhibit.decode import Limits
 from exhibit.errors import ExhibitError
+from exhibit.plain import plain
 from tests.assets.badfiles import BAD_FILES
 from workers.sheets import read_lines
 
@@ -79,15 +81,30 @@ def bundle(data: bytes) -> None:
 
 
 def api(data: bytes) -> None:
-    """A body of each request of the API."""
-    from desk.api import given
+    """A body of each request of the API, whole and by its fields, and a text in an answer."""
+    from django.http import JsonResponse
+    from django.test import RequestFactory
 
+    from desk.api import given, problems
+
+    lines = [_read_line(line) for line in data.split(b"\n")]
     for one in vars(given).values():
         if isinstance(one, type) and issubclass(one, BaseModel):
-            try:
+            with suppress(ValidationError):
                 one.model_validate_json(data)
-            except ValidationError:
-                continue
+            with suppress(ValidationError):
+                one.model_validate(dict(zip(one.model_fields, lines, strict=False)))
+    text = data.decode("utf-8", "replace")
+    answer = problems.as_plain(lambda _: JsonResponse({text: lines}))(RequestFactory().get("/api/v1/works"))
+    told = json.loads(answer.content)  # type: ignore[attr-defined] # it has one
+    assert list(told) == [plain(text)]
+
+
+def _read_line(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line.decode("utf-8", "replace")
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
