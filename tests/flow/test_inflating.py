@@ -19,12 +19,16 @@ WAYS = {"gzip": (31,), "deflate": (15, -15)}
 CASES = 400
 
 
-def script() -> str:
-    """The page's own functions, and one that gives what a body unpacks to in base64, or null."""
+def page_parts() -> str:
+    """The page's own functions."""
     whole = "\n".join((PARTS / f"{name}.js").read_text("utf-8") for name in ("bytes", "inflate", "captures"))
-    whole = whole.replace('JSON.parse(document.getElementById("schemas").textContent)', "{}")
+    return whole.replace('JSON.parse(document.getElementById("schemas").textContent)', "{}")
+
+
+def script() -> str:
+    """Those, and one that gives what a body unpacks to in base64, or null."""
     told = "(text, coding) => ((body) => body && toBase64(body))(unpackBody(fromBase64(text), coding))"
-    return f"globalThis.unpacked = (() => {{ {whole}\nreturn {told}; }})(); 1"
+    return f"globalThis.unpacked = (() => {{ {page_parts()}\nreturn {told}; }})(); 1"
 
 
 def by_python(body: bytes, coding: str) -> str | None:
