@@ -114,6 +114,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
+    named: set[str] = set()
     every = [(one, number, of) for one in facts.sightings for number, of in enumerate(one.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         name = f"{sighting.number:02d}-{number}"
@@ -125,9 +126,12 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFa
             yield sighting, failed(f"capture:{name}", "The facts state an image of a visit of which nothing was kept.")
         elif facts.made_with is None:
             yield sighting, not_checked(f"capture:{name}", EARLIER)
+        elif not named.isdisjoint(stated.files):
+            yield sighting, failed(f"capture:{name}", "It names a file of another visit.")
         else:
             for check in _check_capture(inspection, facts, sighting, stated, name):
                 yield sighting, check
+        named.update(stated.files)
 
 
 def _check_capture(

@@ -30,8 +30,7 @@ function must(holds, problem) {
 
 /** `capture:NN-N` for the Nth capture of each sighting, and `captures`: whether one passed of each; `wacz:NN-N` isn't made here. */
 async function checkCaptures(inspection, facts) {
-  const checks = [];
-  const missing = [];
+  const [checks, missing, named] = [[], [], new Set()];
   for (const sighting of facts.sightings) {
     const own = `capture:${two(sighting.number)}-`;
     for (const [place, stated] of sighting.captures.entries()) {
@@ -39,7 +38,9 @@ async function checkCaptures(inspection, facts) {
       if (checks.filter((one) => one.name.startsWith("capture:")).length >= MOST_CAPTURES) checks.push(notChecked(`capture:${name}`, `Only the first ${MOST_CAPTURES} captures are looked at.`));
       else if (!stated.files.length) checks.push(stated.image ? failed(`capture:${name}`, "The facts state an image of a visit of which nothing was kept.") : notChecked(`capture:${name}`, "Nothing was kept of this visit."));
       else if (!facts.made_with) checks.push(notChecked(`capture:${name}`, EARLIER));
+      else if (stated.files.some((path) => named.has(path))) checks.push(failed(`capture:${name}`, "It names a file of another visit."));
       else checks.push(...(await captureChecks(inspection, sighting, stated, name)));
+      for (const path of stated.files) named.add(path);
     }
     if (!checks.some((one) => one.name.startsWith(own) && one.state === "passed")) missing.push(two(sighting.number));
   }
