@@ -75,3 +75,13 @@ def test_the_page_unpacks_every_body_as_python_does(tmp_path: Path) -> None:
                 wrong.append(number)
     assert wrong == []
     assert CASES / 10 < refused < CASES / 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xfd\x00\x00", b"\x05\x1f\x00", b"\x05\x00\x00"], ids=["lengths", "distances", "none"]
+)
+def test_tables_of_too_many_codes_are_refused_before_they_break_off(tmp_path: Path, body: bytes) -> None:
+    with running_tab(tmp_path / "profile") as tab:
+        tab.ask(script())
+        asked = json.dumps([base64.b64encode(body).decode(), "deflate"])
+        assert tab.ask(f"unpacked(...{asked})") == by_python(body, "deflate")
