@@ -24,9 +24,9 @@ MAX_ENTRIES = 10_000
 MAX_EXPANSION = 100
 FREE_EXPANSION = 64 << 20
 
-_LOCAL = struct.Struct("<4s5H3I2H")
-_CENTRAL = struct.Struct("<4s6H3I5H2I")
-_END = struct.Struct("<4s4H2IH")
+LOCAL = struct.Struct("<4s5H3I2H")
+CENTRAL = struct.Struct("<4s6H3I5H2I")
+END = struct.Struct("<4s4H2IH")
 _VERSION = 20
 _UNIX = 3
 _DATE_1980 = 0x21
@@ -65,7 +65,7 @@ def member_of(name: str, data: bytes) -> Member:
 
 def zip_size(members: Iterable[Member]) -> int:
     """The bytes of the one ZIP of these members, before it is made."""
-    return _END.size + sum(_LOCAL.size + _CENTRAL.size + 2 * len(one.name) + one.size for one in members)
+    return END.size + sum(LOCAL.size + CENTRAL.size + 2 * len(one.name) + one.size for one in members)
 
 
 def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
@@ -86,14 +86,14 @@ def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
     for member in ordered:
         name = member.name.encode("ascii")
         fields = (_VERSION, 0, 0, 0, _DATE_1980, member.crc, member.size, member.size, len(name), 0)
-        yield _LOCAL.pack(b"PK\x03\x04", *fields) + name
+        yield LOCAL.pack(b"PK\x03\x04", *fields) + name
         yield from member.chunks()
         central = (_UNIX << 8 | _VERSION, *fields, 0, 0, 0, _MODE, offset)
-        directory.append(_CENTRAL.pack(b"PK\x01\x02", *central) + name)
-        offset += _LOCAL.size + len(name) + member.size
+        directory.append(CENTRAL.pack(b"PK\x01\x02", *central) + name)
+        offset += LOCAL.size + len(name) + member.size
     packed = b"".join(directory)
     yield packed
-    yield _END.pack(b"PK\x05\x06", 0, 0, len(directory), len(directory), len(packed), offset, 0)
+    yield END.pack(b"PK\x05\x06", 0, 0, len(directory), len(directory), len(packed), offset, 0)
 
 
 class Contents(Protocol):

@@ -15,9 +15,15 @@ from exhibit.clock import parse_rfc3339, rfc3339
 
 MAX_RECORDS = 5_000
 MAX_BODY = 64 << 20
+MAX_HEAD = 8 << 20
+"""Bytes of a block in which an answer's head ends, with all that are announced before it."""
+MAX_CODINGS = 5
+UNDONE = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+"""Content codings that verifiers undo; a body in another stays as it is."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _HEAD = re.compile(rb"WARC/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]{0,70000}\r\n){1,20})\r\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n")
+_BLANK = re.compile(rb"\r?\n\r?\n")
 _INLINE = re.compile(rb"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)")
 
 
@@ -34,6 +40,13 @@ class Record:
     place: tuple[int, int]
 
 
+@dataclass(slots=True)
+class Room:
+    """How many bytes may still be unpacked; below 0 once there were more."""
+
+    left: int = MAX_BODY
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An HTTP response: its status, its headers, and its body as it was on the wire."""
@@ -46,17 +59,24 @@ class Response:
         """The first value of a header, or an empty string."""
         return next((value for key, value in self.headers if key.lower() == name), "")
 
-    def body(self) -> bytes:
+    @property
+    def codings(self) -> list[str]:
+        """What packed the body, the last first."""
+        return self.header("content-encoding").lower().replace(" ", "").split(",")[::-1]
+
+    def body(self, room: Room | None = None) -> bytes:
         """The body with transfer and content encoding undone; raises ``FormatError`` when that can't be done."""
-        if self.status in {204, 304}:
+        if self.status in {204, 304} or not self.packed:
             return b""
         body, length = self.packed, self.header("content-length")
         if "chunked" in self.header("transfer-encoding").lower():
             body = _unchunked(body)
         elif length.isascii() and length.isdigit():
-            body = body[: int(length)]
-        for coding in reversed(self.header("content-encoding").lower().replace(" ", "").split(",")):
-            body = _unpacked(body, coding)
+            body = body[: int(length.lstrip("0")[:12] or "0")]
+        if len(self.codings) > MAX_CODINGS:
+            raise FormatError(f"A recorded response is packed more than {MAX_CODINGS} times.")
+        for coding in self.codings:
+            body = _unpacked(body, coding, room or Room())
         return body
 
 
@@ -88,15 +108,15 @@ def read_warc(data: bytes, what: str) -> Iterator[Record]:
 
 def read_response(block: bytes) -> Response | None:
     """A response by its bytes; ``None`` when they aren't those of one."""
-    status = _STATUS.match(block)
-    while status is not None and status[1] == b"100":  # the answer that it announces follows
-        block = re.sub(rb"\A.*?\r?\n\r?\n", b"", block, count=1, flags=re.DOTALL)
-        status = _STATUS.match(block)
-    end = re.compile(rb"\r?\n\r?\n").search(block, status.end() - 2) if status else None
+    head = block[:MAX_HEAD]
+    status = _STATUS.match(head)
+    end = _BLANK.search(head, status.end() - 2) if status else None
+    while status and end and status[1] == b"100":  # the answer that it announces follows
+        status = _STATUS.match(head, end.end())
+        end = _BLANK.search(head, status.end() - 2) if status else None
     if status is None or end is None:
         return None
-    lines = block[status.end() : end.start()].splitlines()
-    pairs = [line.partition(b":")[::2] for line in lines]
+    pairs = [line.partition(b":")[::2] for line in re.split(rb"\r?\n", head[status.end() : end.start()])]
     headers = tuple((_text(name).strip(), _text(value).strip()) for name, value in pairs)
     return Response(int(status[1]), headers, block[end.end() :])
 
@@ -116,9 +136,9 @@ def plain_url(url: str) -> str:
         parts = urlsplit(urldefrag(url).url)
         port = "" if parts.port in {None, DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"
         host = (parts.hostname or "").encode("idna").decode("ascii")
+        path = parts.path if parts.path.startswith("//") else urljoin("http://x/", parts.path or "/")[len("http://x") :]
     except ValueError:
         return url
-    path = parts.path if parts.path.startswith("//") else urljoin("http://x/", parts.path or "/")[len("http://x") :]
     return unquote(f"{parts.scheme}://{host}{port}{path}" + (f"?{parts.query}" if parts.query else ""))
 
 
@@ -144,19 +164,22 @@ def _unchunked(body: bytes) -> bytes:
     return b"".join(whole)
 
 
-def _unpacked(body: bytes, coding: str) -> bytes:
-    if coding not in {"gzip", "x-gzip", "deflate"}:
+def _unpacked(body: bytes, coding: str, room: Room) -> bytes:
+    if coding not in UNDONE - {"", "identity"}:
         return body  # as the recording program left it
     raw = len(body) < 2 or body[0] & 15 != 8 or (body[0] << 8 | body[1]) % 31
     bits = 31 if coding != "deflate" else -15 if raw else 15
-    parts: list[bytes] = []
+    whole, at = bytearray(), 0
     try:
-        while body and (not parts or (bits == 31 and body[:2] == b"\x1f\x8b")):
-            stream = zlib.decompressobj(bits)
-            parts.append(stream.decompress(body, MAX_BODY + 1 - sum(map(len, parts))))
-            if sum(map(len, parts)) > MAX_BODY:
-                raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
-            body = stream.unused_data
+        while at < len(body) and (not at or (bits == 31 and body[at : at + 2] == b"\x1f\x8b")):
+            stream, piece = zlib.decompressobj(bits), 64
+            while at < len(body) and not stream.eof:  # pieces grow, so what stands behind a short one isn't copied
+                found = stream.decompress(body[at : at + piece], MAX_BODY + 1 - len(whole))
+                at, piece = min(at + piece, len(body)) - len(stream.unused_data), 2 * piece
+                whole += found
+                room.left -= len(found)
+                if len(whole) > MAX_BODY:
+                    raise FormatError(f"A recorded response unpacks to more than {MAX_BODY} bytes.")
     except zlib.error as error:
         raise FormatError("A recorded response can't be unpacked.") from error
-    return b"".join(parts)
+    return bytes(whole)

@@ -90,21 +90,22 @@ def verify_reply(reply: bytes, digest: Digest, roots: Sequence[bytes], intermedi
         IntegrityError: the reply is broken, or about another digest, or its chain doesn't hold.
         UnknownWitnessError: the reply is whole in itself, but leads to none of the roots.
     """
-    return check_stamp(read_reply(reply), digest, roots, intermediates)
+    return check_stamp(read_reply(reply), digest, load_certificates(roots), load_certificates(intermediates))
 
 
-def check_stamp(stamp: Stamp, digest: Digest, roots: Sequence[bytes], intermediates: Sequence[bytes] = ()) -> datetime:
+def check_stamp(
+    stamp: Stamp, digest: Digest, roots: Sequence[Certificate], intermediates: Sequence[Certificate]
+) -> datetime:
     """What :func:`verify_reply` does once the reply has been read."""
     if stamp.digest != digest:
         raise IntegrityError(f"The timestamp is about another digest: {stamp.digest}.")
-    trusted = load_certificates(roots)
-    pool = tuple(dict.fromkeys([*stamp.certificates, *load_certificates(intermediates)]))
+    pool = tuple(dict.fromkeys([*stamp.certificates, *intermediates]))
     if len(pool) > MAX_POOL:
         raise IntegrityError(f"More than {MAX_POOL} certificates came with the timestamp.")
-    if find_root(stamp.signer, trusted, pool) is None:
+    if find_root(stamp.signer, roots, pool) is None:
         raise UnknownWitnessError(f"The timestamp is signed by {stamp.signer.name}, which no pinned root vouches for.")
-    check_pool(pool, trusted)
-    _check_chain(stamp, trusted, pool)
+    check_pool(pool, roots)
+    _check_chain(stamp, roots, pool)
     return stamp.latest
 
 

@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -14,7 +15,7 @@ from evidence.checks.inspection import EARLIER, Inspection
 from evidence.codec import FormatError, from_plain, parse_json
 from evidence.facts import CaptureFacts, CaseFacts, SightingFacts
 from evidence.network import NetworkCertificate, NetworkExchange, NetworkRecord
-from evidence.records import Record, Response, inline_bodies, plain_url, read_response, read_warc
+from evidence.records import UNDONE, Record, Response, Room, inline_bodies, plain_url, read_response, read_warc
 from evidence.sealing import sighting_folder
 from evidence.verdict import Check, State, failed, not_checked, passed
 from evidence.wacz import WARC, WaczPage, write_wacz
@@ -26,7 +27,7 @@ MOST_CAPTURES = 400
 """So many captures are looked at; a bundle could list so many that a verifier would never end."""
 MAX_WARC = 256 << 20
 MOST_UNPACKED = 512 << 20
-"""Bytes of all bodies of a record, unpacked."""
+"""Bytes that packed bodies of a record give, in all layers."""
 APART = timedelta(seconds=2)
 """By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
 MAX_STEPS = 6
@@ -48,15 +49,17 @@ NAMES = {**SERVED, **RENDERED}
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A recorded response, and the digest of its body; ``None`` where that can't be unpacked, or leads elsewhere."""
+    """A recorded response by its plain address; no digest of a body that can't be unpacked, or that leads elsewhere."""
 
     record: Record
+    url: str
     response: Response
     digest: Digest | None
 
     @property
-    def url(self) -> str:
-        return plain_url(self.record.url)
+    def coding(self) -> str:
+        """What packed the body and isn't undone here, or an empty string."""
+        return next((one for one in self.response.codings if one not in UNDONE), "")
 
     @property
     def served(self) -> bool:
@@ -111,6 +114,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
+    named: set[str] = set()
     every = [(one, number, of) for one in facts.sightings for number, of in enumerate(one.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         name = f"{sighting.number:02d}-{number}"
@@ -122,9 +126,12 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFa
             yield sighting, failed(f"capture:{name}", "The facts state an image of a visit of which nothing was kept.")
         elif facts.made_with is None:
             yield sighting, not_checked(f"capture:{name}", EARLIER)
+        elif not named.isdisjoint(stated.files):
+            yield sighting, failed(f"capture:{name}", "It names a file of another visit.")
         else:
             for check in _check_capture(inspection, facts, sighting, stated, name):
                 yield sighting, check
+        named.update(stated.files)
 
 
 def _check_capture(
@@ -143,6 +150,8 @@ def _check_capture(
             yield not_checked(f"{what}:{name}", error.message)
         except FormatError as error:
             yield failed(f"{what}:{name}", error.message)
+        except (ValueError, EOFError):
+            yield failed(f"{what}:{name}", "What was recorded holds an address or a file that can't be read.")
 
 
 def _expect(holds: bool, problem: str) -> None:  # noqa: FBT001 - a check of anything
@@ -189,19 +198,31 @@ def _agrees(capture: _Capture) -> str:
 
 
 def _answers(data: bytes, what: str) -> list[_Answer]:
-    answers, left = [], MOST_UNPACKED
+    answers, room = [], Room(MOST_UNPACKED)
     for record in read_warc(data, what):
         if record.kind != "response":
             continue
         response = read_response(record.block) or Response(0, (), b"")
         try:
-            body = None if response.status in REDIRECTS else response.body()
+            body = None if _leads_on(response) else response.body(room)
         except FormatError:
             body = None
-        left -= len(body or b"")
-        _expect(left >= 0, f"{what} unpacks to more than {MOST_UNPACKED} bytes.")
-        answers.append(_Answer(record, response, None if body is None else Digest.of(body)))
+        _expect(room.left >= 0, f"{what} unpacks to more than {MOST_UNPACKED} bytes.")
+        digest = None if body is None else Digest.of(body)
+        answers.append(_Answer(record, plain_url(record.url), response, digest))
     return answers
+
+
+def _leads_on(response: Response) -> bool:
+    return response.status in REDIRECTS and bool(response.header("location"))
+
+
+def _expect_served(holds: bool, answers: Iterable[_Answer], problem: str) -> None:  # noqa: FBT001 - as above
+    """Expect something of what was served, unless it was packed in a way that isn't undone here."""
+    others = [one.coding for one in answers if one.coding]
+    if not holds and others:
+        raise NotFoundError(f"What was served is packed by {others[0][:40]}, which isn't undone here.")
+    _expect(holds, problem)
 
 
 def _check_certificate(one: NetworkCertificate) -> None:
@@ -243,7 +264,9 @@ def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
     reached = {plain_url(start)}
     for _ in range(MAX_STEPS):
         turned = [one for one in answers if one.url in reached and one.response.status in REDIRECTS]
-        reached |= {plain_url(urljoin(one.record.url, one.response.header("location"))) for one in turned}
+        for one in turned:
+            with suppress(ValueError):  # what is no address leads nowhere
+                reached.add(plain_url(urljoin(one.record.url, one.response.header("location"))))
     return reached
 
 
@@ -252,21 +275,24 @@ def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_
     stated, sighting, image = capture.stated, capture.sighting, capture.stated.image
     at = _arrivals(answers, sighting.page_url) | ({plain_url(network.rendered.address)} if network.rendered else set())
     pages = [one for one in answers if one.url in at]
-    bodies = {one.digest for one in pages if one.served} - {Digest.of(b"")}
+    came = [one for one in pages if one.served]
+    bodies = {one.digest for one in came} - {Digest.of(b"")}
     page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
-    _expect(page in bodies if page or (shown and bodies) else True, "The page isn't what the recorded exchange served.")
-    _expect(not shown or any(one.served for one in pages), "No recorded exchange served the page.")
+    same = page in bodies if page or (shown and bodies) else True
+    _expect_served(same, came, "The page isn't what the recorded exchange served.")
+    _expect(bool(came) or not shown, "No recorded exchange served the page.")
     gone = stated.outcome == "page-gone"
     _expect(not gone or any(one.response.status in GONE for one in pages), "The page isn't recorded as gone.")
     if image is None:
         return "The page's exchange is recorded; no image was kept."
     if sighting.image_url[:5].lower() == "data:":
         texts = [capture.read(role) for role in ("page", "dom") if role in capture.files]
-        served = any(Digest.of(body) == image for text in texts for _, body in inline_bodies(text))
+        served, images = any(Digest.of(body) == image for text in texts for _, body in inline_bodies(text)), []
     else:
         there = _arrivals(answers, sighting.image_url)
-        served = any(one.served and one.url in there and one.digest == image for one in answers)
-    _expect(served, "The image isn't what the recorded exchange with its address served.")
+        images = [one for one in answers if one.served and one.url in there]
+        served = any(one.digest == image for one in images)
+    _expect_served(served, images, "The image isn't what the recorded exchange with its address served.")
     matches = image == sighting.picture.digest
     return "The recorded exchange served the image" + (" with the bytes seen before." if matches else ", other bytes.")
 
@@ -309,7 +335,7 @@ def _archived(capture: _Capture) -> str:
             entry = archive.getinfo(WARC)
             _expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has another form.")
             warc = archive.read(entry)
-    except (BadZipFile, KeyError, ValueError, OSError, NotImplementedError, RuntimeError) as error:
+    except (BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise FormatError(f"{what} isn't a web archive.") from error
     every = _answers(warc, what)
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
@@ -320,5 +346,8 @@ def _archived(capture: _Capture) -> str:
     _expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
     bodies = {(one.url, one.digest) for one in every}
     loaded = [(plain_url(one.final_url), one.sha256) for one in network.resources if one.sha256 is not None]
-    _expect(bodies.issuperset(loaded), f"{what} holds other bytes than the surroundings state.")
+    lacking = {url for url, _ in set(loaded) - bodies}
+    problem = f"{what} holds other bytes than the surroundings state."
+    _expect(lacking <= {one.url for one in every if one.coding}, problem)
+    _expect_served(not lacking, every, problem)
     return f"The archive follows from its {len(every)} exchanges, which served the {len(loaded)} files stated."

@@ -3,6 +3,7 @@
 Drawings and sentences are made by other rooms, which hand over how (:class:`Makers`); without them nothing is compared.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -60,7 +61,7 @@ def check_remade(
 
 def is_sheet(path: str) -> bool:
     """Whether a sealed file stands where a document lies that follows from the facts."""
-    return PurePosixPath(path).match("data/*.pdf")
+    return re.fullmatch(r"data/[^/]+\.pdf", path) is not None
 
 
 def _told(name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Makers, MadeWithFacts], Check]) -> Check:

@@ -137,13 +137,11 @@ def _check_reply(
     inspection: Inspection, name: str, record: AnchorRecord, proof: bytes, material: dict[str, bytes], what: str
 ) -> Check:
     """RFC 3161: one pinned authority whose roots the reply leads to."""
-    helpers = [data for file, data in material.items() if file.startswith("certificate-")]
-    load_certificates(helpers)
+    helpers = load_certificates(data for file, data in material.items() if file.startswith("certificate-"))
     stamped, broken = read_reply(proof), None
     for authority in inspection.trust.authorities:
-        roots = [text.encode() for text in authority.certificates]
         try:
-            time = check_stamp(stamped, record.digest, roots, helpers)
+            time = check_stamp(stamped, record.digest, authority.roots, helpers)
         except UnknownWitnessError:
             continue
         except IntegrityError as error:  # by another pinned authority's roots it may hold

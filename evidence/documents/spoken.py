@@ -39,9 +39,11 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def _pattern(phrase: str) -> str:
-    """A phrase as an expression: a value is as short as what follows it allows; a word ends it."""
+    """A phrase as an expression: a value ends where what follows it stands first; a word ends the phrase.
+
+    Nothing is tried again: where that place doesn't fit, no later one would.
+    """
     first, *rest = _NAME.split(phrase)
-    found = re.escape(first)
-    for name, after in zip(rest[::2], rest[1::2], strict=True):
-        found += f"(?P<{name}>.+?)" + re.escape(after)
-    return found + r"(?=\s|$)"
+    values = [f"(?P<{name}>.+?)" + re.escape(after) for name, after in zip(rest[::2], rest[1::2], strict=True)]
+    *values, last = [re.escape(first), *values]
+    return "".join(f"(?>{one})" for one in (*values, last + r"(?=\s|$)"))

@@ -206,7 +206,7 @@ def number(text: str) -> float:
 def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
     """The JSON of a small file."""
     text = read(bundle, name).decode()
-    bare = re.sub(f"(?s){TEXT}", "", text)
+    bare = re.sub(f"(?s){TEXT}?", "", text)  # a string that isn't closed reaches to the end
     depth = max(itertools.accumulate((sign in "[{") - (sign in "]}") for sign in bare), default=0)
     need(depth <= 64, f"{name} is nested too deeply")
     return json.loads(text, object_pairs_hook=unique, parse_int=number, parse_float=number, parse_constant=number)
@@ -340,7 +340,8 @@ def check_registration(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - c
         about = about and one["type"] == "registration" and one["opening"].get("owner_name", owner) == owner
         need(about, "the log's entry is about another owner or picture, or no registration")
         said, first = one["opening"], one is work["registration"]
-        told = [n for n in DECLARED if n in said or (first and ("owner_name" in said or (n in LATER and n in work)))]
+        whole = first and "owner_name" in said
+        told = [n for n in DECLARED if whole or (n in work and first if n in LATER else n in said)]
         number = str(said.get("work")) if "work" in said or "owner_name" in said else work["number"]
         same = all(said.get(n, "" if n in LATER else None) == work.get(n, "") for n in told)
         need(same and number == work["number"], "the log's entry states something else of the work than the facts")

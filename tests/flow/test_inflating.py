@@ -19,12 +19,16 @@ WAYS = {"gzip": (31,), "deflate": (15, -15)}
 CASES = 400
 
 
-def script() -> str:
-    """The page's own functions, and one that gives what a body unpacks to in base64, or null."""
+def page_parts() -> str:
+    """The page's own functions."""
     whole = "\n".join((PARTS / f"{name}.js").read_text("utf-8") for name in ("bytes", "inflate", "captures"))
-    whole = whole.replace('JSON.parse(document.getElementById("schemas").textContent)', "{}")
+    return whole.replace('JSON.parse(document.getElementById("schemas").textContent)', "{}")
+
+
+def script() -> str:
+    """Those, and one that gives what a body unpacks to in base64, or null."""
     told = "(text, coding) => ((body) => body && toBase64(body))(unpackBody(fromBase64(text), coding))"
-    return f"globalThis.unpacked = (() => {{ {whole}\nreturn {told}; }})(); 1"
+    return f"globalThis.unpacked = (() => {{ {page_parts()}\nreturn {told}; }})(); 1"
 
 
 def by_python(body: bytes, coding: str) -> str | None:
@@ -71,3 +75,13 @@ def test_the_page_unpacks_every_body_as_python_does(tmp_path: Path) -> None:
                 wrong.append(number)
     assert wrong == []
     assert CASES / 10 < refused < CASES / 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xfd\x00\x00", b"\x05\x1f\x00", b"\x05\x00\x00"], ids=["lengths", "distances", "none"]
+)
+def test_tables_of_too_many_codes_are_refused_before_they_break_off(tmp_path: Path, body: bytes) -> None:
+    with running_tab(tmp_path / "profile") as tab:
+        tab.ask(script())
+        asked = json.dumps([base64.b64encode(body).decode(), "deflate"])
+        assert tab.ask(f"unpacked(...{asked})") == by_python(body, "deflate")

@@ -14,6 +14,7 @@ from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
 from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.corpus.inventing import relogged
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.tampering import files_of, packed
 from tests.flow.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
@@ -93,6 +94,17 @@ def test_verify_py_alone_answers_alike(made: Made) -> None:
         if (code, "FAILED" in said) not in answers:
             wrong[paths[path]] = (code, fails, [line for line in said.splitlines() if "FAILED" in line])
     assert wrong == {}
+
+
+def test_what_an_entry_without_an_owner_declares_and_the_facts_leave_out_fails_in_no_verifier(
+    scene: Scene, bundle: Path, tmp_path: Path
+) -> None:
+    lie = relogged("work.registration", "owner_name", ..., "created", "2019", "holder", "Ann")
+    files, trust = forged(scene, files_of(bundle), lie)
+    path = packed(tmp_path / "b.zip", files)
+    assert failed(by_python(path, trust)) == set()
+    done = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evidence.checks import pictures
 from evidence.trust import Requirements
 from evidence.verdict import State
 from evidence.verify import verify
@@ -67,6 +68,32 @@ def test_a_stand_in_that_shows_another_picture_is_named_where_both_are_there(
     files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
     failures = [check.name for check in verify(packed(tmp_path / "forged.zip", files), trust, MAKERS).failures]
     assert failures == ["pictures"]
+
+
+@pytest.mark.parametrize("junk", [False, True])
+def test_a_reduced_picture_that_is_broken_hides_no_other_size(
+    scene: Scene, bundle: Path, tmp_path: Path, *, junk: bool
+) -> None:
+    def lie(facts: Facts, files: Files, _scene: Scene) -> None:
+        files["data/work/01-reduced.jpg"] = b"junk" if junk else encoded(textured(1), "JPEG")[:300]
+        facts["work"]["pictures"][0].update(width=161)
+
+    files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
+    failures = {check.name: check for check in verify(packed(tmp_path / "forged.zip", files), trust).failures}
+    assert "not as stated" in failures["pictures"].sentence
+
+
+def test_of_reduced_pictures_a_bounded_number_is_decoded(
+    scene: Scene, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lie(_facts: Facts, files: Files, _scene: Scene) -> None:
+        files["data/work/01-reduced.jpg"] = encoded(textured(9, (640, 480)), "JPEG")
+
+    monkeypatch.setattr(pictures, "MOST_REDUCED", 0)
+    files, trust = forged(scene, files_of(bundle), Invention(facts=lie, manifest=_stands_in))
+    checks = {check.name: check for check in verify(packed(tmp_path / "forged.zip", files), trust).checks}
+    assert checks["pictures"].state is State.NOT_CHECKED
+    assert "Only the first 0" in checks["pictures"].sentence
 
 
 def _as_invented(name: str) -> Callable[[Facts, Files, Scene], None]:

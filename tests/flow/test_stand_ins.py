@@ -16,6 +16,8 @@ from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene, registered_bytes, textured
+from tests.assets.corpus.deceit import forged
+from tests.assets.corpus.inventing import kept
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.flow.test_verify_page import Page, by_python, differences
 
@@ -86,3 +88,24 @@ def test_the_page_says_the_same(scene: Scene, tmp_path: Path) -> None:
         page = Page(browser.tab(), scene.trust, tmp_path)
         assert differences(page.check(path), by_python(path, scene.trust)) == {}
         assert "A reduced picture stood in" in page.tab.ask("document.getElementById('result').textContent")
+
+
+BROKEN = {
+    "junk": (b"junk", "failed"),
+    "a picture that breaks off": (encoded(textured(1, (160, 120)), "JPEG")[:300], "not checked"),
+    "another picture": (encoded(textured(9, (160, 120)), "JPEG"), "failed"),
+}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
+def test_a_reduced_picture_that_is_broken_or_another_reads_alike(scene: Scene, tmp_path: Path) -> None:
+    whole = files_of(scene.write(tmp_path / "whole.zip"))
+    with Chromium(tmp_path / "profile") as browser:
+        page = Page(browser.tab(), scene.trust, tmp_path)
+        for name, (data, state) in BROKEN.items():
+            files, trust = forged(scene, whole, kept(reduced_path(ORIGINAL), data))
+            page.pin(trust)
+            path = packed(tmp_path / "b.zip", files)
+            told = by_python(path, trust)
+            assert told[1]["pictures"] == state, name
+            assert differences(page.check(path), told) == {}, name

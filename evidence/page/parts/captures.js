@@ -4,6 +4,10 @@
 const MOST_CAPTURES = 400;
 const MAX_RECORDS = 5000;
 const MAX_BODY = 64 << 20;
+const MAX_HEAD = 8 << 20;
+const MAX_CODINGS = 5;
+const UNDONE = ["", "identity", "gzip", "x-gzip", "deflate"];
+const MOST_UNPACKED = 512 << 20;
 const MAX_WARC = 256 << 20;
 const APART = 2000;
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -26,8 +30,7 @@ function must(holds, problem) {
 
 /** `capture:NN-N` for the Nth capture of each sighting, and `captures`: whether one passed of each; `wacz:NN-N` isn't made here. */
 async function checkCaptures(inspection, facts) {
-  const checks = [];
-  const missing = [];
+  const [checks, missing, named] = [[], [], new Set()];
   for (const sighting of facts.sightings) {
     const own = `capture:${two(sighting.number)}-`;
     for (const [place, stated] of sighting.captures.entries()) {
@@ -35,7 +38,9 @@ async function checkCaptures(inspection, facts) {
       if (checks.filter((one) => one.name.startsWith("capture:")).length >= MOST_CAPTURES) checks.push(notChecked(`capture:${name}`, `Only the first ${MOST_CAPTURES} captures are looked at.`));
       else if (!stated.files.length) checks.push(stated.image ? failed(`capture:${name}`, "The facts state an image of a visit of which nothing was kept.") : notChecked(`capture:${name}`, "Nothing was kept of this visit."));
       else if (!facts.made_with) checks.push(notChecked(`capture:${name}`, EARLIER));
+      else if (stated.files.some((path) => named.has(path))) checks.push(failed(`capture:${name}`, "It names a file of another visit."));
       else checks.push(...(await captureChecks(inspection, sighting, stated, name)));
+      for (const path of stated.files) named.add(path);
     }
     if (!checks.some((one) => one.name.startsWith(own) && one.state === "passed")) missing.push(two(sighting.number));
   }
@@ -112,14 +117,20 @@ function checkStep(step, answers, stated) {
 function arrivals(answers, start) {
   const reached = new Set([plainUrl(start)]);
   for (let step = 0; step < 6; step++)
-    for (const one of answers)
-      if (reached.has(one.url) && REDIRECTS.includes(one.status))
-        try {
-          reached.add(plainUrl(new URL(one.header("location"), one.target).href));
-        } catch {
-          continue;
-        }
+    for (const one of answers.filter(({ url, status }) => reached.has(url) && REDIRECTS.includes(status)))
+      try {
+        reached.add(plainUrl(new URL(one.header("location"), one.target).href));
+      } catch {
+        continue;
+      }
   return reached;
+}
+
+/** Expect something of what was served, unless it was packed in a way that isn't undone here. */
+function mustServe(holds, answers, problem) {
+  const other = answers.find((one) => one.coding);
+  if (!holds && other) throw new Unchecked(`What was served is packed by ${other.coding.slice(0, 40)}, which isn't undone here.`);
+  must(holds, problem);
 }
 
 /** That page and image are what the recorded exchanges served, and the outcome what follows from that. */
@@ -129,28 +140,40 @@ async function checkServed(capture, network, answers) {
   if (network.rendered) at.add(plainUrl(network.rendered.address));
   const pages = answers.filter((one) => at.has(one.url));
   const nothing = await digestOf(new Uint8Array());
-  const bodies = pages.filter((one) => one.served && one.digest !== nothing).map((one) => one.digest);
+  const came = pages.filter((one) => one.served);
+  const bodies = came.filter((one) => one.digest !== nothing).map((one) => one.digest);
   const [page, shown, image] = [digestBy(capture, "page"), WITH_PAGE.includes(stated.outcome), stated.image];
-  must(page || (shown && bodies.length) ? bodies.includes(page) : true, "The page isn't what the recorded exchange served.");
-  must(!shown || pages.some((one) => one.served), "No recorded exchange served the page.");
+  mustServe(page || (shown && bodies.length) ? bodies.includes(page) : true, came, "The page isn't what the recorded exchange served.");
+  must(!shown || came.length, "No recorded exchange served the page.");
   must(stated.outcome !== "page-gone" || pages.some((one) => GONE.includes(one.status)), "The page isn't recorded as gone.");
   if (image === null) return "The page's exchange is recorded; no image was kept.";
   const there = arrivals(answers, sighting.image_url);
   const inline = sighting.image_url.slice(0, 5).toLowerCase() === "data:";
-  const served = inline ? await isInside(capture, image) : answers.some((one) => one.served && there.has(one.url) && one.digest === image);
-  must(served, "The image isn't what the recorded exchange with its address served.");
+  const images = inline ? [] : answers.filter((one) => one.served && there.has(one.url));
+  mustServe(inline ? await isInside(capture, image) : images.some((one) => one.digest === image), images, "The image isn't what the recorded exchange with its address served.");
   return `The recorded exchange served the image${image === sighting.picture.digest ? " with the bytes seen before." : ", other bytes."}`;
 }
 
 async function isInside(capture, image) {
   for (const role of ["page", "dom"])
-    if (capture.files[role])
-      for (const match of latin(await readOf(capture, role)).matchAll(/data:image\/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\s]+)/g)) {
-        const text = match[1].replace(/%([0-9a-f]{2})/gi, (_, pair) => String.fromCharCode(parseInt(pair, 16))).replace(/[^A-Za-z0-9+/]/g, "");
-        const bytes = text.length % 4 === 1 ? null : Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
-        if (bytes && (await digestOf(bytes)) === image) return true;
-      }
+    if (capture.files[role]) for (const bytes of inlineIn(await readOf(capture, role))) if (bytes && (await digestOf(bytes)) === image) return true;
   return false;
+}
+
+/** The images that are written inside of HTML, null for those that can't be read. */
+function* inlineIn(text) {
+  for (const [, written] of latin(text).matchAll(/data:image\/[\w.+-]{1,40};base64,([A-Za-z0-9+/=%\t-\r ]+)/g)) yield inlineBytes(written);
+}
+
+/** What base64 gives up to its first whole padding, other signs left out, or null where the padding lacks: as Python's binascii has it. */
+function inlineBytes(written) {
+  const text = written.replace(/%([0-9a-f]{2})/gi, (_, pair) => String.fromCharCode(parseInt(pair, 16))).replace(/[^A-Za-z0-9+/=]/g, "");
+  let signs = "";
+  for (const [, more, pads] of text.matchAll(/([^=]*)(=*)/g)) {
+    signs += more;
+    if (signs.length % 4 > 1 && (signs.length % 4) + pads.length > 3) return Uint8Array.from(atob(signs), (sign) => sign.charCodeAt(0));
+  }
+  return signs.length % 4 ? null : Uint8Array.from(atob(signs), (sign) => sign.charCodeAt(0));
 }
 
 const digestBy = ({ inspection, files }, role) => (files[role] ? inspection.listed.get(files[role]).sha256 : null);
@@ -181,19 +204,20 @@ async function checkRendered(capture, { rendered }) {
 
 /** The responses in an uncompressed WARC file: address, status, headers, time, peer, and the digest of the body. */
 async function readAnswers(data, what) {
-  const answers = [];
+  const [answers, until] = [[], inflated.bytes + MOST_UNPACKED];
   const newline = (at) => data[at] === 13 && data[at + 1] === 10 && data[at + 2] === 13 && data[at + 3] === 10;
   for (let at = 0, count = 1; at < data.length; count++) {
     let end = at;
-    while (end < Math.min(data.length, at + (1 << 20)) && !newline(end)) end++;
-    const head = /^WARC\/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]*\r\n){1,20})$/.exec(latin(data.subarray(at, end + 2)));
+    while (end < Math.min(data.length, at + (3 << 19)) && !newline(end)) end++;
+    const head = /^WARC\/1\.1\r\n((?:[A-Za-z0-9-]{1,40}: [^\r\n]{0,70000}\r\n){1,20})$/.exec(latin(data.subarray(at, end + 2)));
     must(head && count <= MAX_RECORDS, `${what} isn't a WARC file that can be read: see byte ${at}.`);
     const fields = Object.fromEntries(new TextDecoder().decode(data.subarray(at + 10, end)).split("\r\n").map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]));
     const stop = end + 4 + (/^\d{1,12}$/.test(fields["Content-Length"]) ? Number(fields["Content-Length"]) : data.length);
     const block = data.subarray(end + 4, stop);
     must(newline(stop) && fields["WARC-Block-Digest"] === `sha256:${base32(await sha256(block))}`, `${what} has a record whose bytes aren't those of its length and digest: see byte ${at}.`);
-    must(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(fields["WARC-Date"]) && !isNaN(Date.parse(fields["WARC-Date"])), `${what} has a record without its date.`);
+    must(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(fields["WARC-Date"]) && isMoment(fields["WARC-Date"]), `${what} has a record without its date.`);
     if (fields["WARC-Type"] === "response") answers.push(await readAnswer(block, fields));
+    must(inflated.bytes <= until, `${what} unpacks to more than ${MOST_UNPACKED} bytes.`);
     at = stop + 4;
   }
   return answers;
@@ -207,30 +231,64 @@ function base32(bytes) {
 
 async function readAnswer(block, fields) {
   const target = fields["WARC-Target-URI"] || "";
-  const one = { target, url: plainUrl(target), date: Date.parse(fields["WARC-Date"]), peer: fields["WARC-IP-Address"] || "", status: 0, served: false, header: () => "" };
-  const start = /^(?:HTTP\/\d(?:\.\d)? +100[ \r\n][^]*?\r?\n\r?\n)*/.exec(latin(block.subarray(0, 1 << 20)))[0].length;
-  const text = latin(block.subarray(start, start + (1 << 20)));
-  const status = /^HTTP\/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n/.exec(text);
-  const end = status && /\r?\n\r?\n/.exec(text.slice(status[0].length - 2));
-  if (!end) return one;
-  const [from, to] = [status[0].length, status[0].length - 2 + end.index];
-  const lines = new TextDecoder().decode(block.subarray(start + from, start + to)).split(/\r?\n/).map((line) => [line.split(":")[0].trim().toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]);
-  one.status = Number(status[1]);
-  one.header = (name) => lines.find(([key]) => key === name)?.[1] || "";
-  if (REDIRECTS.includes(one.status)) return one;
-  const body = await bodyOf(one, block.subarray(start + to + end[0].length));
+  const one = { target, url: plainUrl(target), date: Date.parse(fields["WARC-Date"]), peer: fields["WARC-IP-Address"] || "", status: 0, coding: "", served: false, header: () => "" };
+  const head = readHead(block);
+  if (!head) return one;
+  one.status = head.status;
+  one.header = (name) => head.lines.find(([key]) => key === name)?.[1] || "";
+  one.coding = codingsOf(one.header).find((coding) => !UNDONE.includes(coding)) || "";
+  if (REDIRECTS.includes(one.status) && one.header("location")) return one;
+  const body = await bodyOf(one, block.subarray(head.end));
   if (body) [one.digest, one.served] = [await digestOf(body), one.status >= 200 && one.status < 300];
   return one;
 }
 
+/** Status and fields of an answer, and where its head ends; null where there is none. Answers that only announce another are passed over. */
+function readHead(block) {
+  const text = latin(block.subarray(0, MAX_HEAD));
+  const from = (pattern, place) => {
+    pattern.lastIndex = place;
+    return pattern.exec(text);
+  };
+  for (let at = 0; ; ) {
+    const status = from(/HTTP\/\d(?:\.\d)? +(\d{3})(?: [^\r\n]*)?\r?\n/y, at);
+    const start = status && at + status[0].length;
+    const end = status && from(/\r?\n\r?\n/g, start - 2);
+    if (!end) return null;
+    at = end.index + end[0].length;
+    if (status[1] === "100") continue;
+    const lines = [];
+    for (let place = start; place < end.index; ) {
+      const line = from(/[^\n]*\n/y, place)[0];
+      const name = line.indexOf(":") < 0 ? line.length : line.indexOf(":");
+      lines.push([block.subarray(place, place + name), block.subarray(place + name + 1, place + line.length)].map((part) => fieldText(part).trim()));
+      place += line.length;
+    }
+    return { status: Number(status[1]), lines: lines.map(([key, value]) => [key.toLowerCase(), value]), end: at };
+  }
+}
+
+/** Bytes of a field as UTF-8, or where they aren't that, each as the sign of its number. */
+function fieldText(bytes) {
+  try {
+    return textOf(bytes, "A header");
+  } catch {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  }
+}
+
+/** What packed a body, the last first. */
+const codingsOf = (header) => header("content-encoding").toLowerCase().replaceAll(" ", "").split(",").reverse();
+
 /** A body with transfer and content encoding undone, or null where its chunks can't be read. */
 async function bodyOf({ status, header }, packed) {
-  if (status === 204 || status === 304) return new Uint8Array();
+  if (status === 204 || status === 304 || !packed.length) return new Uint8Array();
   let body = packed;
   if (header("transfer-encoding").toLowerCase().includes("chunked")) body = unchunked(packed);
   else if (/^\d+$/.test(header("content-length"))) body = packed.subarray(0, Number(header("content-length")));
-  for (const coding of header("content-encoding").toLowerCase().replaceAll(" ", "").split(",").reverse())
-    if (body && ["gzip", "x-gzip", "deflate"].includes(coding)) body = unpackBody(body, coding);
+  if (codingsOf(header).length > MAX_CODINGS) return null;
+  for (const coding of codingsOf(header))
+    if (body?.length && ["gzip", "x-gzip", "deflate"].includes(coding)) body = unpackBody(body, coding);
   return body;
 }
 

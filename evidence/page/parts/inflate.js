@@ -5,6 +5,9 @@ const LENGTHS = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43
 const FIXED = [...Array(144).fill(8), ...Array(112).fill(9), ...Array(24).fill(7), ...Array(8).fill(8)];
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
+/** How many bytes have been unpacked so far. */
+const inflated = { bytes: 0 };
+
 /** The packed bytes ended early: no error, for what came until then counts. */
 class Ended extends Error {}
 
@@ -25,7 +28,7 @@ function codesOf(lengths, mayLack = false) {
 
 /** Bytes of a deflate stream from a place on: `{bytes, end}`; `end` is null where it breaks off. Throws Broken when it is damaged or too long. */
 function inflate(data, start, most) {
-  let [out, size, at, held, bits] = [new Uint8Array(1 << 16), 0, start, 0, 0];
+  let [out, size, at, held, bits] = [new Uint8Array(1 << 10), 0, start, 0, 0];
   const take = (count) => {
     for (; bits < count; bits += 8) {
       if (at >= data.length) throw new Ended();
@@ -59,6 +62,7 @@ function inflate(data, start, most) {
   };
   const tables = () => {
     const [literals, distances, count] = [take(5) + 257, take(5) + 1, take(4) + 4];
+    packedWell(literals <= 286 && distances <= 30);
     const [first, lengths] = [Array(19).fill(0), []];
     for (const place of ORDER.slice(0, count)) first[place] = take(3);
     for (const codes = codesOf(first); lengths.length < literals + distances; ) {
@@ -67,7 +71,7 @@ function inflate(data, start, most) {
       const times = symbol < 16 ? 1 : symbol === 16 ? 3 + take(2) : symbol === 17 ? 3 + take(3) : 11 + take(7);
       lengths.push(...Array(times).fill(symbol < 16 ? symbol : symbol === 16 ? lengths.at(-1) : 0));
     }
-    packedWell(lengths.length === literals + distances && lengths[256] && literals <= 286 && distances <= 30);
+    packedWell(lengths.length === literals + distances && lengths[256]);
     return [codesOf(lengths.slice(0, literals), true), codesOf(lengths.slice(literals), true)];
   };
   const packed = ([literals, distances]) => {
@@ -97,6 +101,8 @@ function inflate(data, start, most) {
   } catch (error) {
     if (!(error instanceof Ended)) throw error;
     at = null;
+  } finally {
+    inflated.bytes += size;
   }
   return { bytes: out.subarray(0, size), end: at };
 }

@@ -1,5 +1,6 @@
 /* The pictures of a case: which sealed file shows each, what its header says, and whether its reduced one shows the same. */
 
+const MOST_REDUCED = 200;
 const [FIELDS, UNLIKE_FIELDS, SMALL_SIDE] = [8, 16, 64];
 
 /** The picture of the case that stands for a sealed one here: itself, or its stand-in where it is withheld. */
@@ -25,7 +26,7 @@ async function decodedPicture(inspection, file) {
 /** `pictures`: each has the format and the size that the facts state, by its header. */
 async function picturesCheck(inspection, facts) {
   const every = new Map([...facts.work.pictures, ...facts.sightings.map(({ picture }) => picture)].map((one) => [canonicalText(one), one]));
-  let unread = "";
+  let [unread, left] = ["", MOST_REDUCED];
   for (const { file, size, width, height, format } of every.values())
     try {
       if (!inspection.sealed(file) || size > 64 << 20) throw new Unchecked(`${file} isn't in this copy as it was sealed, or is too large.`);
@@ -33,6 +34,8 @@ async function picturesCheck(inspection, facts) {
       if (!equal(found, [format === "MPO" ? "JPEG" : format, width, height])) return failed("pictures", `${file} is a ${found[0]} of ${found[1]}×${found[2]}, not as stated.`);
       const standIn = inspection.listed.get(file).stand_in;
       if (!standIn || !inspection.sealed(standIn) || Math.min(width, height) < SMALL_SIDE) continue;
+      if (left-- < 1) throw new Unchecked(`Only the first ${MOST_REDUCED} reduced pictures are held against what they stand for.`);
+      await pictureHead(inspection, standIn);
       const [one, other] = [fieldsOf(await decodedPicture(inspection, file)), fieldsOf(await decodedPicture(inspection, standIn))];
       if (one.some((mean, place) => Math.abs(mean - other[place]) > UNLIKE_FIELDS)) return failed("pictures", `${standIn} shows another picture than ${file}, for which it stands.`);
     } catch (error) {

@@ -83,7 +83,7 @@ VISITS: Kinds = {
     "a visit that shows the registered picture": (fact(C + "files", lambda one: [*one, "data/work/01.jpg"]), "capture:01-1"),
     "a visit that keeps the facts": (fact(C + "files", lambda one: [*one, FACTS]), "capture:01-1"),
     "a visit's files in another order": (fact(C + "files", lambda one: one[::-1]), ""),
-    "a visit twice": (fact(S + "captures", twice), ""),
+    "a visit twice": (fact(S + "captures", twice), "capture:01-2"),
     "no visit": (fact(S + "captures", []), ""),
     "an outcome that isn't told": (fact(C + "outcome", ""), "capture:01-1"),
     "a visit whose image was changed": (fact(C + "outcome", "image-changed"), "capture:01-1"),

@@ -61,6 +61,7 @@ TEXTS: dict[str, Text] = {
     "half a character": first(r"\{", '{"\\\\ud800":1,'),
     "65 brackets": with_depth(65),
     "64 brackets": with_depth(64),
+    "a string that isn't closed": lambda text: text + '"' + '\\"' * 500_000,
     "nothing": lambda _: "",
     "null": lambda _: "null",
     "another object": lambda _: '{"x":1}',

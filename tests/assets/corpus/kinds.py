@@ -57,7 +57,7 @@ NEW = {
     "a visit that ends in the future": "a visit that never ends",
     "a visit by another method than recorded": "a visit by another method",
     "an image of a visit that keeps no file": "a visit without files",
-    "a visit with a file twice, or with a file that isn't its own": "a visit (?:with one file twice|that (?:shows|keeps).*)",
+    "a visit with a file twice, or with a file that isn't its own": "a visit (?:twice|with one file twice|that (?:shows|keeps).*)",
     "a visit's outcome that its exchanges don't give": "an outcome.*|a visit whose.*",
     "surroundings with a field more or less": "a field of the surroundings.*",
     "bytes or a port below zero in the surroundings": "(?:bytes|a port) below zero",

@@ -1,0 +1,8 @@
+"""Which sealed files are documents that are made again."""
+
+from evidence.checks.remade import is_sheet
+
+
+def test_a_sheet_lies_in_data_itself() -> None:
+    assert is_sheet("data/exhibit.pdf")
+    assert not any(map(is_sheet, ("data/x/data/exhibit.pdf", "x/data/exhibit.pdf", "data/.pdf/x", "data/exhibit.PDF")))
