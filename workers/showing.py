@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from evidence.codec import FormatError
 from evidence.facts import CaseFacts
-from evidence.records import inline_bodies, read_response, read_warc
+from evidence.records import UNDONE, inline_bodies, read_response, read_warc
 from evidence.sealing import SealedCase
 from exhibit.digests import Digest
 from registry import owned
@@ -63,6 +63,8 @@ def _holds(house: House, role: str, file: Digest, digest: Digest) -> bool:
     if role == "exchange":
         try:
             answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]
+            if any(not UNDONE.issuperset(one.codings) for one in answers if one is not None):
+                return True
             texts = [one.body() for one in answers if one is not None]
         except FormatError:
             return True  # who can't tell takes it along

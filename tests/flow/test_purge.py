@@ -9,6 +9,7 @@ import pytest
 
 from evidence.verdict import Verdict
 from evidence.verify import verify
+from evidence.wire import Exchange, write_warc
 from exhibit.blobs import FolderBlobStore
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
@@ -32,6 +33,7 @@ from workers.bundles import assemble, purged, sealed_case
 from workers.deposits import make_deposit, record_files
 from workers.inline import Inline
 from workers.reported import goes_along, report_picture, waiting_reports
+from workers.showing import captured_files
 from workers.steps.decide import confirm
 from workers.steps.match import match_pictures
 from workers.steps.purge import purge, touched
@@ -240,6 +242,14 @@ def test_purging_what_a_page_loaded_beside_leaves_the_record_in_which_it_does_no
     purge(house.house, beside, by="Olga", reason="An order of a court.")
     assert beside not in house.house.blobs
     assert all(Digest.from_hex(file["digest"]) in house.house.blobs for file in visit.files)
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, zstd"])
+def test_a_record_whose_answers_nobody_here_can_unpack_goes_along(house: Inline, coding: str) -> None:
+    answer = bytearray(f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\n\r\npacked".encode())
+    record = house.house.blobs.put(write_warc([Exchange(url="https://a.example/", response=answer)], {}))
+    visit = Mock(files=[{"role": "exchange", "digest": record.hex}])
+    assert list(captured_files(house.house, Digest.of(photograph(50)), [visit])) == [record]
 
 
 def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not_destroyed(
