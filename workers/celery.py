@@ -28,6 +28,7 @@ LONG_SECONDS = 24 * 3600
 """After so long what takes hours at times is killed; no other worker is given its message."""
 
 _SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+"""Never a worker's: an acknowledgement that isn't answered in time is given up by kombu, and its place stays taken."""
 
 _SLACK = SLACK.total_seconds()
 
