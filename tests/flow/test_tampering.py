@@ -56,7 +56,7 @@ def test_each_of_a_thousand_random_byte_flips_is_noticed_and_named(scene: Scene,
             only_container += changed
             file.seek(place)
             file.write(original[place : place + 1])
-    assert 0 < only_container < FLIPS / 2
+    assert only_container < FLIPS / 2  # or none: bytes that stand for nothing are few, and the next test flips those
     assert verify(path, scene.trust).checks[0].sentence.startswith("The ZIP is byte for byte")
 
 
