@@ -20,7 +20,7 @@ from crawler.reading import facts_of, forbids_following, read_document
 from crawler.sheets import SHEET, SHEETS_PER_PAGE, Sheets
 from crawler.sniff import Content, sniff
 from crawler.visit import Visit
-from exhibit.errors import RefusedError
+from exhibit.errors import ExhibitError, RefusedError
 from exhibit.urls import host_of
 
 Crawler: TypeAlias = Any
@@ -175,7 +175,9 @@ class CrawlSpider(Spider):
             self._refuse(visit, refusal)
 
     def broken(self, failure: Failure, response: Response) -> None:
-        """Handling a response has failed: the crawl goes on, and the failure is told."""
+        """Handling a response has failed: the crawl goes on, and the failure is told, unless it ends the job."""
+        if isinstance(failure.value, ExhibitError):
+            return
         meta = response.meta if isinstance(response.meta, dict) else {}
         self.logger.error("%s: %s", response.url, failure.getTraceback())
         if IMAGE in meta:

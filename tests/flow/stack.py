@@ -81,7 +81,7 @@ class Stack:
     def crawlers(self) -> list[psutil.Process]:
         """The crawl children."""
         below = [one for main in self.workers() for one in _children(main, recursive=True)]
-        return [one for one in below if "-m crawler" in _line(one)]
+        return [one for one in below if "-m crawler " in _line(one)]
 
     def browsers(self) -> list[psutil.Process]:
         """The browsers that captures are made with, each by its first process."""

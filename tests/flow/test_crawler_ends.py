@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from crawler.budget import Budget
@@ -18,6 +20,7 @@ from crawler.files import read_files
 from crawler.job import Job, Limits
 from crawler.lines import EndLine, Line, PageLine, read_lines
 from exhibit.digests import Digest
+from exhibit.errors import ExitCode
 from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start, whole_job
 from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
 from tests.assets.site import Answer, Site, picture
@@ -151,6 +154,26 @@ def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_mea
         done = crawl(tmp_path / "second", urls=[{"url": site.url("/")}, {"url": site.url("/next")}], follow=False)
     assert done.refusals == {site.url("/"): "unreadable"}
     assert [page.url for page in done.pages] == [site.url("/next")]
+
+
+def test_a_page_whose_reader_the_machine_kills_is_left_to_a_later_slice(tmp_path: Path) -> None:
+    out = tmp_path / "lines"
+    with Site() as site:
+        site.routes["/"] = Answer(HOSTILE_DOCUMENTS["attributes"]()[1])  # which takes some time to read
+        process = start(tmp_path, out, urls=[{"url": site.url("/")}], follow=False)
+        _wait(lambda: bool(_readers(process.pid)))
+        _readers(process.pid)[0].kill()
+        assert process.wait(timeout=30) == ExitCode.SERVICE_MISSING
+    assert [line.reason for line in read_lines(out.read_bytes().splitlines(keepends=True))] == ["error"]  # type: ignore[union-attr]
+
+
+def _readers(process: int) -> list[psutil.Process]:
+    """The processes in which a crawler reads pages."""
+    found = []
+    for one in psutil.Process(process).children():
+        with suppress(psutil.NoSuchProcess):
+            found += [one] if "crawler.reading_helper" in one.cmdline() else []
+    return found
 
 
 def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None:
