@@ -30,8 +30,6 @@ LONG_SECONDS = 24 * 3600
 _SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
 """Never a worker's: an acknowledgement that isn't answered in time is given up by kombu, and its place stays taken."""
 
-_SLACK = SLACK.total_seconds()
-
 RETAIN_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
@@ -82,7 +80,11 @@ def make_app(config: Config) -> Celery:
         # a missed tick is made good by the next one; the clocks of two machines may differ by more than its rhythm
         beat_scheduler="workers.beat:Rhythm",
         beat_schedule={
-            name: {"task": f"exhibit.{name}", "schedule": seconds, "options": {"expires": seconds + 2 * _SLACK}}
+            name: {
+                "task": f"exhibit.{name}",
+                "schedule": seconds,
+                "options": {"expires": seconds + 2 * SLACK.total_seconds()},
+            }
             for name, seconds in rhythm.items()
         },
     )
