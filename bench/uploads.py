@@ -94,11 +94,11 @@ def register(house: "House") -> Iterator[tuple[int, float]]:
     """Register what waits in one process; yields how many are done and the seconds so far."""
     from registry import steps
     from registry.models import UploadFile
-    from workers.batches import batch_of
+    from workers.pipeline import STEPS
     from workers.steps.take_in import take_in
 
     begun, done = time.perf_counter(), 0
-    while ids := steps.due_ids(UploadFile, house.stale_after, batch_of("register")):
+    while ids := steps.due_ids(UploadFile, house.stale_after, STEPS["register"].batch):
         take_in(house, ids)
         done += len(ids)
         if done % 1000 < len(ids):

@@ -14,7 +14,7 @@ from exhibit.config import Config, load_config
 from exhibit.logs import about
 from exhibit.private import keep_private
 from workers.addresses import REDIS_SECONDS, broker_url
-from workers.batches import batches
+from workers.pipeline import DEFAULT, QUEUES, STEPS
 
 keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
@@ -33,20 +33,10 @@ _SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECOND
 RETAIN_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
-_WORK = {
-    "crawl": ("slice", "inquire"),
-    "match": ("match", "register", "search", "refingerprint", "votes"),
-    "evidence": ("capture", "witness", "deliver", "mail"),
-    "asked": ("capture_asked", "seal", "report", "ledger", "notice", "package"),
-}
-QUEUES = {f"exhibit.{name}": queue for queue, names in _WORK.items() for name in names}
-"""The queue of each task. What a person waits for goes to ``asked`` and never stands behind what a crawl brings; what
-isn't named is short and goes to ``default``, which never waits behind long work."""
-
 
 def all_queues() -> frozenset[str]:
     """Every queue that some worker has to take."""
-    return frozenset({"default", *QUEUES.values()})
+    return frozenset(QUEUES.values())
 
 
 def make_app(config: Config) -> Celery:
@@ -71,9 +61,9 @@ def make_app(config: Config) -> Celery:
         task_serializer="json",
         result_serializer="json",
         task_time_limit=TASK_SECONDS,
-        task_default_queue="default",
+        task_default_queue=DEFAULT,
         task_create_missing_queues=True,
-        task_routes={name: {"queue": queue} for name, queue in QUEUES.items()},
+        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in QUEUES.items()},
         worker_hijack_root_logger=False,
         enable_utc=True,
         timezone="UTC",
@@ -102,7 +92,7 @@ def give_up_soon() -> None:
 def send(step: str, ids: Sequence[int]) -> None:
     """Send hints for rows; what can't be sent is found by the tick."""
     with contextlib.suppress(OperationalError, RedisError):  # it doesn't answer, or its disk is full
-        for rows in batches(step, ids):
+        for rows in STEPS[step.removesuffix("_asked")].batches(ids):
             app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
 
 
@@ -111,7 +101,7 @@ def queued(step: str) -> int:
     try:
         with app.connection_for_read() as connection:
             channel: Any = connection.default_channel
-            queue = QUEUES.get(f"exhibit.{step}", "default")
+            queue = QUEUES.get(step, DEFAULT)
             return int(channel.queue_declare(queue=queue, passive=True).message_count)
     except (OperationalError, ChannelError, RedisError):  # a queue is made by its first message
         return 0

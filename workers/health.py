@@ -15,15 +15,13 @@ from workers.celery import all_queues
 from workers.doctor import Check, damage_check, room, search_check
 from workers.figures import Figures, Witness
 from workers.indexes import LONGEST_TAIL
-from workers.steps.backlog import step_in_words
+from workers.pipeline import STEPS, step_in_words
 from workers.words import gettext as _
 from workers.words import ngettext
 
 LONG = timedelta(hours=1)
 """After so long, what could have been done is late."""
 SILENT_WITNESS = timedelta(hours=6)
-SLOW = frozenset({"refingerprint"})
-"""Steps whose rows take hours by their nature."""
 Saying = Callable[[str], str]
 
 
@@ -99,7 +97,9 @@ def _held_up(found: Figures, said: Saying) -> Iterator[Check]:
 
 def _late(found: Figures) -> Iterator[Check]:
     late = [
-        one for one in found.steps if one.oldest is not None and found.at - one.oldest > LONG and one.step not in SLOW
+        one
+        for one in found.steps
+        if one.oldest is not None and found.at - one.oldest > LONG and not STEPS[one.step].slow
     ]
     for one in late:
         assert one.oldest is not None

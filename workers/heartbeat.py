@@ -5,6 +5,8 @@ from typing import Any
 
 from celery.signals import setup_logging, worker_ready, worker_shutdown
 
+from workers.pipeline import release_ended
+
 RELEASE_SECONDS = 5.0
 """How often each machine looks whether one of its processes was killed that had claimed rows."""
 
@@ -17,7 +19,6 @@ def _leave_logs(**_: object) -> None:
 @worker_ready.connect
 def _begin(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
     from registry import running  # noqa: PLC0415 - Django is set up by now
-    from workers.steps.tick import release_ended  # noqa: PLC0415
 
     name = str(sender.hostname)
     queues = ",".join(sorted(queue.name for queue in sender.task_consumer.queues))

@@ -6,56 +6,10 @@ from collections.abc import Callable, Sequence
 
 from exhibit.config import Config
 from registry import steps
-from workers.batches import batches
 from workers.meter import metered
-from workers.steps import (
-    capture,
-    crawl,
-    deliver,
-    inquire,
-    ledger,
-    mail,
-    match,
-    notice,
-    package,
-    plan,
-    refingerprint,
-    report,
-    seal,
-    search,
-    take_in,
-    tick,
-    witness,
-)
+from workers.pipeline import STEPS
+from workers.steps import tick
 from workers.wiring import House
-
-Step = Callable[[House, Sequence[int]], None]
-
-
-def _slices(house: House, ids: Sequence[int]) -> None:
-    for pk in ids:
-        crawl.crawl_slice(house, pk)
-
-
-STEPS: dict[str, Step] = {
-    "match": match.match_pictures,
-    "register": take_in.take_in,
-    "search": search.search_pictures,
-    "refingerprint": refingerprint.describe_anew,
-    "slice": _slices,
-    "inquire": inquire.inquire,
-    "plan": plan.plan_crawls,
-    "capture": capture.capture_sightings,
-    "seal": seal.seal_bundles,
-    "witness": witness.ask_witnesses,
-    "report": report.make_reports,
-    "ledger": ledger.look_at_ledger,
-    "notice": notice.send_notices,
-    "package": package.make_packages,
-    "deliver": deliver.deliver,
-    "mail": mail.send_digests,
-}
-CLAIMED = {step: model for step, model, _ in tick.ROWS}
 
 
 class Inline:
@@ -67,7 +21,7 @@ class Inline:
 
     def _note(self, step: str, ids: Sequence[int]) -> None:
         step = step.removesuffix("_asked")  # the same step, in a queue of its own
-        self._waiting.extend((step, rows) for rows in batches(step, ids))
+        self._waiting.extend((step, rows) for rows in STEPS[step].batches(ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
         """Tick and work until something is so.
@@ -94,8 +48,8 @@ class Inline:
     def _work(self, step: str, ids: Sequence[int]) -> None:
         try:
             with metered(step):
-                STEPS[step](self.house, ids)
+                STEPS[step].work(self.house, ids)
         except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
-            if step in CLAIMED:
-                steps.break_off(CLAIMED[step], ids, error)
+            if STEPS[step].model:
+                steps.break_off(STEPS[step].rows, ids, error)
             raise

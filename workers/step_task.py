@@ -9,6 +9,7 @@ from celery import Task
 
 from exhibit.logs import logged_as
 from workers.meter import metered
+from workers.pipeline import STEPS
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between two tries to reach a database that has gone."""
@@ -50,16 +51,15 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         from django.db import Error, connection  # noqa: PLC0415 - tasks are also sent by processes without Django
 
         from registry import steps  # noqa: PLC0415
-        from workers.steps.tick import ROWS  # noqa: PLC0415
 
-        model = {step: model for step, model, _ in ROWS}.get(self._step)
-        if model is None or not args:
+        step = STEPS.get(self._step)
+        if step is None or not step.model or not args:
             return None
         pause = FIRST_PAUSE
         while True:
             connection.close()  # it may be the one that was lost
             try:
-                return steps.break_off(model, args[0], exc)
+                return steps.break_off(step.rows, args[0], exc)
             except Error:
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)

@@ -9,7 +9,7 @@ from typing import Any
 from registry import events, invitations, repeats, running, sessions
 from workers import index_upkeep, links, uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
-from workers.inline import STEPS
+from workers.pipeline import STEPS
 from workers.steps import package, retain, tick, witness
 from workers.wiring import house
 
@@ -17,12 +17,12 @@ from workers.wiring import house
 def _task_of(name: str) -> Any:  # noqa: ANN401 - Celery's task
     @app.task(name=f"exhibit.{name}")
     def work(ids: list[int]) -> None:
-        STEPS[name.removesuffix("_asked")](house(), ids)
+        STEPS[name.removesuffix("_asked")].work(house(), ids)
 
     return work
 
 
-TASKS = {name: _task_of(name) for name in (*STEPS, "capture_asked")}
+TASKS = {name: _task_of(name) for step in STEPS.values() for name in step.queues}
 """Of each step; what a person has asked for goes ahead of what a crawl brings."""
 
 

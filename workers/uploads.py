@@ -21,9 +21,9 @@ from exhibit.errors import RefusedError, WrongUseError
 from registry import steps
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from registry.sightings import blocked
+from workers.pipeline import MAX_MESSAGES
 from workers.steps.register import room_left
 from workers.steps.retain import disk_is_full
-from workers.steps.tick import MOST_MESSAGES
 from workers.tables import DeclaredWork, plain_name, read_works
 from workers.wiring import House
 
@@ -163,7 +163,7 @@ def receive(house: House, upload: Upload, files: Sequence[Sent], too_large: Sequ
             folder.put(data)
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
-    if house.queued("register") < MOST_MESSAGES:  # the tick hands out the rest: nobody waits behind all files of others
+    if house.queued("register") < MAX_MESSAGES:  # the tick hands out the rest: nobody waits behind all files of others
         house.hint("register", waiting)
 
 

@@ -225,6 +225,7 @@ def doctor_command(*, as_json: bool) -> None:
 
 def _named(step: str) -> str:
     """A step by the name that `exhibit retry` takes, and what waits for it."""
-    from workers.steps.backlog import WORDS
+    from workers.pipeline import STEPS, UPKEEP
 
-    return f"{step}: {WORDS[step]}" if step in WORDS else step
+    label = STEPS[step].label if step in STEPS else UPKEEP.get(step)
+    return step if label is None else f"{step}: {label}"

@@ -250,9 +250,10 @@ def _note_missing_keys(desk: Desk, watch: "Watch") -> None:
 def _falls_short(crawl: "Crawl") -> bool:
     """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
     from registry.models import Picture, StepState
-    from workers.steps.backlog import SETTLED
+    from workers.pipeline import STEPS
+    from workers.steps.backlog import settled
 
-    given_up = Picture.objects.filter(sightings__crawl=crawl, state=StepState.FAILED).exclude(SETTLED["match"])
+    given_up = Picture.objects.filter(sightings__crawl=crawl, state=StepState.FAILED).exclude(settled(STEPS["match"]))
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if crawl.state == StepState.FAILED:

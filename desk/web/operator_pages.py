@@ -16,7 +16,8 @@ from registry.running import SILENT
 from workers import health, wiring
 from workers.cost import costs_of
 from workers.figures import COST_DAYS, figures
-from workers.steps.backlog import dismiss, step_in_words, try_again
+from workers.pipeline import step_in_words
+from workers.steps.backlog import dismiss, try_again
 
 
 @require_safe

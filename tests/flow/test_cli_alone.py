@@ -6,7 +6,7 @@ from tests.assets.command_line import CommandLine
 from tests.flow.rows import copy_of, photograph
 from tests.flow.shop import LOOPBACK, Shop
 from tests.processes import free_port, processes_of, wait_until
-from workers.steps.tick import ROWS
+from workers.pipeline import with_rows
 
 
 def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:
@@ -32,7 +32,7 @@ def test_with_workers_running_they_do_what_commands_wait_for(open_folder: Path, 
         assert "runs already" in run.run("up", "--detach").out
         assert "Stop it with `exhibit down`." in run.run("up", code=2).err
         status = run.ask("status")
-        assert (status["running"], set(status["waiting"])) == (True, {step for step, *_ in ROWS})
+        assert (status["running"], set(status["waiting"])) == (True, {step.name for step in with_rows()})
         run.run("owner", "add", "Studio")
         run.run("work", "add", open_folder / "one.jpg")
         run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")

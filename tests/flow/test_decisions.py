@@ -10,7 +10,8 @@ from registry.models import Bundle, Capture, LogSubmission, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import decisions
 from workers.decisions import Choice, Wish
-from workers.inline import STEPS, Inline
+from workers.inline import Inline
+from workers.pipeline import STEPS
 from workers.steps.match import match_pictures
 
 
@@ -32,7 +33,7 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: Inline) -> None:
     made = decisions.decide_each(inline.house, studio, [1, 2, 3], Wish(Choice.CONFIRM, "Ann", "No permission."))
     assert all(one.done for one in made)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
-    STEPS["capture"](inline.house, list(Capture.objects.values_list("pk", flat=True)))
+    STEPS["capture"].work(inline.house, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_FOR / 2
     assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture hurries none of them

@@ -30,9 +30,9 @@ from registry.models.steps import Claimable
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, settle, watch
 from workers import figures, health
-from workers.inline import STEPS, Inline
+from workers.inline import Inline
+from workers.pipeline import STEPS, release_ended, with_rows
 from workers.steps.backlog import failures, held_up
-from workers.steps.tick import ROWS, release_ended
 from workers.wiring import House
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
@@ -76,8 +76,8 @@ def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
         house = failing(error)
         Picture.objects.update(not_before=None)
         WorkPicture.objects.update(not_before=None)
-        STEPS["match"](house, studio_pictures)
-        STEPS["search"](house, work)
+        STEPS["match"].work(house, studio_pictures)
+        STEPS["search"].work(house, work)
         said = machine_fault(OSError(error, "", "blob"))
         assert said
         assert held_up() == {"match": said, "search": said}
@@ -113,14 +113,13 @@ def test_every_step_holds_its_rows_up_when_the_database_breaks_off(
     def gone(*_: object) -> None:
         raise OperationalError from psycopg.OperationalError("server closed the connection")
 
-    assert {step for step, *_ in ROWS} <= set(STEPS)
-    for step, model, _ in ROWS:
+    for step in with_rows():
         seen: list[tuple[type[Claimable], object]] = []
-        monkeypatch.setitem(STEPS, step, gone)
+        monkeypatch.setattr(f"workers.steps.{step.run}", gone)
         monkeypatch.setattr(steps, "hold_up", lambda model, _, said, seen=seen, **__: seen.append((model, said)))
         with pytest.raises(OperationalError):
-            inline._work(step, [1])
-        assert seen == [(model, "The database doesn't answer.")]
+            inline._work(step.name, [1])
+        assert seen == [(step.rows, "The database doesn't answer.")]
 
 
 def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(

@@ -14,6 +14,7 @@ from tests.flow.sealed import asked_bundle
 from workers.bundles import sealed_case, sealed_facts
 from workers.facts import Gathered, gather
 from workers.inline import Inline
+from workers.pipeline import OPENED_AGAIN
 from workers.steps import seal
 from workers.steps.decide import confirm, reopen
 from workers.steps.log import sequence_log, sign_checkpoint
@@ -33,7 +34,7 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
     monkeypatch.setattr(seal, "gather", reopened)
     seal.seal_bundles(inline.house, [bundle.pk])
     bundle.refresh_from_db()
-    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, seal.OPENED_AGAIN)
+    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, OPENED_AGAIN)
     assert bundle.case.bundles.count() == 2
 
 
@@ -44,7 +45,7 @@ def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_
     reopen(first.case, by="Ann", reason="A mistake.")
     seal.seal_bundles(inline.house, [first.pk])
     first.refresh_from_db()
-    assert (first.state, first.error) == ("failed", seal.OPENED_AGAIN)
+    assert (first.state, first.error) == ("failed", OPENED_AGAIN)
     desk = Desk(inline.house.config)
     desk.__dict__["house"] = inline.house
     monkeypatch.setattr(cases, "open_desk", lambda: desk)

@@ -14,11 +14,11 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
 from tests.flow.rows import asked_for, owner, photograph, register
-from workers.batches import batch_of
 from workers.doctor import DAMAGED, damaged
 from workers.inline import Inline
+from workers.pipeline import MAX_MESSAGES, STEPS
 from workers.steps.retain import look_for_damage
-from workers.steps.tick import MOST_MESSAGES, tick
+from workers.steps.tick import tick
 from workers.tasks import do_all
 from workers.wiring import House
 
@@ -34,7 +34,7 @@ class Told(House):
     def _remember(self, step: str, ids: Sequence[int]) -> None:
         if ids:
             self.rows.setdefault(step, []).extend(ids)
-            self._messages += -(-len(ids) // batch_of(step))
+            self._messages += -(-len(ids) // STEPS[step].batch)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def files(of: Owner, count: int) -> list[int]:
 
 
 def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> None:
-    most = batch_of("register") * MOST_MESSAGES
+    most = STEPS["register"].batch * MAX_MESSAGES
     large, small = files(owner("agency"), most * 2), files(owner("studio"), 3)
     tick(told)
     assert told.rows["register"] == [
@@ -120,13 +120,13 @@ def test_all_bytes_are_read_again_whenever_the_worker_runs(inline: Inline) -> No
 
 
 def test_one_owner_alone_has_every_place(told: Told) -> None:
-    large = files(owner("agency"), batch_of("register") * MOST_MESSAGES * 2)
+    large = files(owner("agency"), STEPS["register"].batch * MAX_MESSAGES * 2)
     tick(told)
-    assert told.rows["register"] == large[: batch_of("register") * MOST_MESSAGES]
+    assert told.rows["register"] == large[: STEPS["register"].batch * MAX_MESSAGES]
 
 
 def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -> None:
-    receipts = asked_for(*(b"%d" % n for n in range(batch_of("witness") * MOST_MESSAGES)))
+    receipts = asked_for(*(b"%d" % n for n in range(STEPS["witness"].batch * MAX_MESSAGES)))
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
     tick(told)
     assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])

@@ -35,9 +35,9 @@ from workers.cost import costs_of
 from workers.figures import figures
 from workers.index_upkeep import IndexState
 from workers.inline import Inline
+from workers.pipeline import OPENED_AGAIN
 from workers.steps.backlog import failures, try_again
 from workers.steps.log import sequence_log, sign_checkpoint
-from workers.steps.seal import OPENED_AGAIN
 from workers.wiring import House
 
 GONE = "The stored bytes have changed."

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import transaction
@@ -10,46 +12,13 @@ from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q, Qu
 from django.db.models.functions import Greatest
 
 from exhibit.clock import now
-from exhibit.errors import WrongUseError
 from registry import mail_choices, steps
-from registry.models import BytesState, Dismissal, MailChoice, StepState
+from registry.models import Dismissal, MailChoice, StepState
 from registry.models.steps import Claimable
 from registry.trail import changed
-from workers.batches import batch_of
-from workers.steps.seal import OPENED_AGAIN
-from workers.steps.tick import ROWS
-from workers.words import gettext, gettext_noop
+from workers.pipeline import Step, step_with_rows, with_rows
 
 OPEN = [StepState.TODO, StepState.DOING, StepState.FAILED]
-SETTLED = {
-    "seal": Q(error=OPENED_AGAIN),
-    "match": ~Q(bytes_state=BytesState.STORED),
-    "notice": Q(begun_at__isnull=False),
-}
-"""What has failed and needs no operator: a case that was opened again, pictures whose bytes have expired since, mails
-of which a member says whether they have left."""
-
-WORDS = {
-    "match": gettext_noop("pictures found, to be compared with the works"),
-    "register": gettext_noop("files brought, to be registered"),
-    "search": gettext_noop("new works, to be compared with what was seen before"),
-    "capture": gettext_noop("visits for evidence"),
-    "seal": gettext_noop("bundles to be sealed"),
-    "witness": gettext_noop("receipts that witnesses owe"),
-    "report": gettext_noop("reports"),
-    "ledger": gettext_noop("changes of licences, to be applied"),
-    "notice": gettext_noop("notices to be sent"),
-    "mail": gettext_noop("mails to members"),
-    "deliver": gettext_noop("messages to webhooks"),
-    "package": gettext_noop("bundles to be put together in one file"),
-    "slice": gettext_noop("parts of crawls"),
-    "inquire": gettext_noop("searches to be asked"),
-    "refingerprint": gettext_noop("networks that come into use"),
-    "plan": gettext_noop("planning of crawls"),
-    "tick": gettext_noop("schedules"),
-    "retain": gettext_noop("bytes that expire"),
-    "votes": gettext_noop("local features of works"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +41,27 @@ class Backlog:
     oldest: datetime | None
 
 
-def step_in_words(step: str) -> str:
-    """What waits for a step, in the reader's language."""
-    return gettext(WORDS[step]) if step in WORDS else step
-
-
 def backlogs() -> list[Backlog]:
     """Every step, in the order of the tick; asks the database once."""
-    order = {step: place for place, (step, *_) in enumerate(ROWS)}
-    counted = [_counted(step, model) for step, model, _ in ROWS]
+    counted = [_counted(step) for step in with_rows()]
     rows = counted[0].union(*counted[1:], all=True)
     found = {row["step"]: Backlog(**row) for row in rows}
-    return sorted((found.get(step, Backlog(step, 0, 0, 0, None)) for step in order), key=lambda one: order[one.step])
+    return [found.get(step.name, Backlog(step.name, 0, 0, 0, None)) for step in with_rows()]
 
 
-def _counted(step: str, model: type[Claimable]) -> QuerySet[Any, Any]:
+def settled(step: Step) -> Q:
+    """What has failed and needs no operator."""
+    conditions = [Q(**{lookup: value}) for lookup, value in step.settled.items()]
+    return reduce(or_, conditions, Q(pk__in=[]))
+
+
+def _counted(step: Step) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
-    failed = Q(state=StepState.FAILED) & ~SETTLED.get(step, Q(pk=None)) & ~Q(_dismissed(step))
-    rows = model._default_manager.filter(state__in=OPEN).order_by()  # noqa: SLF001 - Django's public name
-    if model is MailChoice:  # each member has one, whose time may have come long before there was something to tell
+    failed = Q(state=StepState.FAILED) & ~settled(step) & ~Q(_dismissed(step.name))
+    rows = step.rows._default_manager.filter(state__in=OPEN).order_by()  # noqa: SLF001 - Django's public name
+    if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
         rows, due = rows.filter(Q(state=StepState.FAILED) | mail_choices.with_news()), Q(pk=None)
-    return rows.values(step=Value(step, CharField())).annotate(
+    return rows.values(step=Value(step.name, CharField())).annotate(
         waiting=Count("pk", filter=Q(state=StepState.TODO)),
         under_way=Count("pk", filter=Q(state=StepState.DOING)),
         failed=Count("pk", filter=failed),
@@ -109,13 +78,13 @@ def backlog() -> dict[str, dict[str, int]]:
 
 def held_up() -> dict[str, str]:
     """What keeps rows of a step from being done, by step; steps that nothing holds up are left out."""
-    told = [_held_up(step, model) for step, model, _ in ROWS]
+    told = [_held_up(step) for step in with_rows()]
     return {row["step"]: row["error"] for row in told[0].union(*told[1:], all=True).order_by("last")}
 
 
-def _held_up(step: str, model: type[Claimable]) -> QuerySet[Any, Any]:
-    rows = model._default_manager.filter(state=StepState.TODO, held_since__isnull=False)  # noqa: SLF001 - Django's public name
-    return rows.order_by().values("error", step=Value(step, CharField())).annotate(last=Max("not_before"))
+def _held_up(step: Step) -> QuerySet[Any, Any]:
+    rows = step.rows._default_manager.filter(state=StepState.TODO, held_since__isnull=False)  # noqa: SLF001 - as above
+    return rows.order_by().values("error", step=Value(step.name, CharField())).annotate(last=Max("not_before"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +117,19 @@ def failures() -> list[Failure]:
 
     What needs nobody is left out.
     """
-    told = [_reasons(step, model) for step, model, _ in ROWS]
+    told = [_reasons(step) for step in with_rows()]
     rows = told[0].union(*told[1:], all=True).order_by("dismissed", "-count", "step", "error")[:MOST_FAILURES]
     return [Failure(**row) for row in rows]
 
 
-def _reasons(step: str, model: type[Claimable]) -> QuerySet[Any, Any]:
-    rows = _given_up(step, model).order_by()
-    named = rows.values("error", step=Value(step, CharField()), dismissed=_dismissed(step))
+def _reasons(step: Step) -> QuerySet[Any, Any]:
+    rows = _given_up(step).order_by()
+    named = rows.values("error", step=Value(step.name, CharField()), dismissed=_dismissed(step.name))
     return named.annotate(count=Count("pk"), since=Min("waits_since"), example=Min("pk"))
 
 
-def _given_up(step: str, model: type[Claimable]) -> QuerySet[Claimable]:
-    rows = model._default_manager.filter(state=StepState.FAILED)  # noqa: SLF001 - Django's public name
-    return rows.exclude(SETTLED[step]) if step in SETTLED else rows
+def _given_up(step: Step) -> QuerySet[Claimable]:
+    return step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step))  # noqa: SLF001 - as above
 
 
 def _dismissed(step: str) -> Exists:
@@ -185,7 +153,7 @@ def dismiss(step: str, error: str | None = None, *, by: str) -> int:
         WrongUseError: there is no such step.
     """
     with transaction.atomic():
-        rows = _given_up(step, _model_of(step)).exclude(_dismissed(step))
+        rows = _given_up(step_with_rows(step)).exclude(_dismissed(step))
         rows = rows if error is None else rows.filter(error=error)
         told = {"step": step, "by": by, "at": now()}
         made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
@@ -211,18 +179,10 @@ def try_again(hint: Callable[[str, list[int]], None], step: str, error: str | No
     Raises:
         WrongUseError: there is no such step.
     """
-    model = _model_of(step)
-    rows = _given_up(step, model)
+    declared = step_with_rows(step)
+    rows = _given_up(declared)
     with transaction.atomic():
-        again = steps.try_again(model, rows if error is None else rows.filter(error=error))
+        again = steps.try_again(declared.rows, rows if error is None else rows.filter(error=error))
         Dismissal.objects.filter(step=step, row__in=again).delete()
-    hint(step, again[: batch_of(step)])
+    hint(step, again[: declared.batch])
     return len(again)
-
-
-def _model_of(step: str) -> type[Claimable]:
-    for name, model, _ in ROWS:
-        if name == step:
-            return model
-    known = ", ".join(name for name, *_ in ROWS)
-    raise WrongUseError(f"There is no step {step!r}.", hint=f"There are {known}.")

@@ -73,6 +73,12 @@ class Batch:
             self.refused.append(line)
 
 
+def crawl_slices(house: House, ids: Sequence[int]) -> None:
+    """Crawl slices, one after the other."""
+    for pk in ids:
+        crawl_slice(house, pk)
+
+
 def crawl_slice(house: House, slice_id: int) -> None:
     """Work a slice off.
 

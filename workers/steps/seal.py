@@ -33,11 +33,11 @@ from workers.drawings import pair_of
 from workers.facts import Gathered, gather
 from workers.keys import HOLDER, sealing_key, signer_of, still_counts
 from workers.lazy_pictures import LazyPictures
+from workers.pipeline import OPENED_AGAIN
 from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
 WAIT_FOR_LOG = timedelta(minutes=1)
-OPENED_AGAIN = "The case was opened again before the bundle was sealed. Deciding it again asks for another."
 
 
 def request_bundle(case: Case) -> Bundle:

@@ -8,56 +8,17 @@ from evidence.log import BrokenHistoryError
 from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault
-from registry import canaries, crawling, due_times, mail_choices, notice_terms, recaptures, revisits, running, steps
-from registry.models import (
-    AnchorReceipt,
-    Bundle,
-    Capture,
-    Claimable,
-    CrawlSlice,
-    Delivery,
-    DescriptorModel,
-    Inquiry,
-    LedgerChange,
-    MailChoice,
-    NoticeMail,
-    Package,
-    Picture,
-    Report,
-    UploadFile,
-    WorkPicture,
-)
-from workers.batches import batch_of
+from registry import canaries, crawling, due_times, mail_choices, notice_terms, recaptures, revisits, steps
+from registry.models import MailChoice
 from workers.configuration import witness_configuration
+from workers.pipeline import MAX_MESSAGES, release_ended, with_rows
 from workers.redis_server import forget_tries
 from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
 from workers.steps.plan import plan_crawls, start_due_crawls
 from workers.wiring import House
 
-ROWS: tuple[tuple[str, type[Claimable], str], ...] = (
-    ("match", Picture, ""),
-    ("register", UploadFile, "upload__owner"),
-    ("search", WorkPicture, "work__owner"),
-    ("capture", Capture, "case__owner"),
-    ("seal", Bundle, "case__owner"),
-    ("witness", AnchorReceipt, ""),
-    ("report", Report, "owner"),
-    ("ledger", LedgerChange, "owner"),
-    ("notice", NoticeMail, "notice__owner"),
-    ("package", Package, "owner"),
-    ("mail", MailChoice, "owner"),
-    ("deliver", Delivery, "webhook__owner"),
-    ("slice", CrawlSlice, "crawl__watch__owner"),
-    ("inquire", Inquiry, "crawl__watch__owner"),
-    ("refingerprint", DescriptorModel, ""),
-)
-"""Step, its rows, and the way from a row to its owner, where it has one."""
-
 _ahead: dict[str, float] = {}
 """By how many seconds the clock was ahead of the monotonic one when this process looked last."""
-
-MOST_MESSAGES = 8
-"""Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
 
 
 def tick(house: House) -> None:
@@ -86,20 +47,15 @@ def tick(house: House) -> None:
             _tell_once(machine_fault(error))
 
 
-def release_ended() -> None:
-    """Free the rows of processes that were killed, on this machine and on those that are gone."""
-    steps.release_ended([model for _, model, _ in ROWS], running.silent_hosts())
-
-
 def _send_waiting(house: House) -> None:
     """Send what waits: no step has the queue that it shares with others to itself, no owner the step."""
-    free = [row for row in ROWS if house.queued(row[0]) < MOST_MESSAGES]  # all asked before anything is sent
-    for step, model, owner in free:
-        most = batch_of(step) * MOST_MESSAGES
-        if model is MailChoice:
-            house.hint(step, mail_choices.due(house.stale_after, most))
+    free = [step for step in with_rows() if house.queued(step.name) < MAX_MESSAGES]  # all asked before anything is sent
+    for step in free:
+        limit = step.batch * MAX_MESSAGES
+        if step.rows is MailChoice:
+            house.hint(step.name, mail_choices.due(house.stale_after, limit))
         else:
-            house.hint(step, steps.due_ids(model, house.stale_after, most, owner))
+            house.hint(step.name, steps.due_ids(step.rows, house.stale_after, limit, step.owner))
 
 
 @lru_cache(maxsize=1)
