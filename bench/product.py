@@ -152,7 +152,8 @@ class Product:
     def report(self, most: int) -> None:
         """Make the report over the first cases; the others are taken out of it as cleared."""
         from registry.models import Case
-        from workers.steps.report import make_reports, request_report
+        from workers.reports import request_report
+        from workers.steps.report import make_reports
 
         beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
         Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)

@@ -4,44 +4,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from exhibit.config import AnchorConfig, Config
-from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
+from workers.checks import GIB, Check, damage_check, disk_check, search_check
 from workers.keeper import are_kept
 from workers.mail import mail_folder, sender
 from workers.postgres import database_answers
 from workers.processes import service_user
 from workers.programs import postgres_programs, redis_program
 from workers.redis_server import redis_answers
-from workers.words import gettext as _
-from workers.words import ngettext
-
-_GIB = 1024**3
-DAMAGED = "damaged"
-"""The file of the data folder that lists exact bytes that have changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at.
-
-    Args:
-        name: a short name.
-        ok: whether all is well.
-        sentence: how it stands.
-        remedy: what to do, or an empty string when all is well.
-        needed: whether Exhibit doesn't work without it; else it does less, and says so where it matters.
-    """
-
-    name: str
-    ok: bool
-    sentence: str
-    remedy: str = ""
-    needed: bool = True
 
 
 def examine(config: Config) -> tuple[Check, ...]:
@@ -120,47 +94,6 @@ def _data_folder(config: Config) -> Check:
     return Check("data folder", ok=True, sentence=f"{folder} can be used.")
 
 
-def disk_check(config: Config) -> Check:
-    """How much room is left, and whether crawling has stopped for that."""
-    above = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
-    return room(shutil.disk_usage(above).free, config.disk_floor_bytes)
-
-
-def room(free: int, floor: int) -> Check:
-    """Whether there is room for crawling, in bytes."""
-    values = {"free": f"{free / _GIB:.1f}", "floor": f"{floor / _GIB:.1f}"}
-    sentence = _("%(free)s GiB are free; crawling stops below %(floor)s.") % values
-    remedy = "" if free >= floor else _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.")
-    return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
-
-
-def damaged(config: Config) -> list[Digest]:
-    """The exact bytes that were found changed when they were last read again.
-
-    Raises:
-        OSError, ValueError: the list can't be read.
-    """
-    try:
-        return [Digest.from_hex(line) for line in (config.data_dir / DAMAGED).read_text("ascii").split()]
-    except FileNotFoundError:
-        return []
-
-
-def damage_check(config: Config) -> Check:
-    """Whether stored bytes have changed."""
-    try:
-        found = damaged(config)
-    except (OSError, ValueError):
-        sentence = _("The list of stored bytes that have changed can't be read.")
-        return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Look at the disk."))
-    if found:
-        values = {"count": f"{len(found):,}", "first": found[0].hex}
-        sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
-        remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
-        return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)
-    return Check("stored bytes", ok=True, sentence=_("No stored bytes were found changed."))
-
-
 def _database(config: Config) -> Check:
     if config.database_url:
         remedy = "" if database_answers(config) else "Start it, or correct DATABASE_URL."
@@ -215,7 +148,7 @@ def _browser_limits(config: Config) -> Check:
     name = "browser limits"
     if find_browser(config.capture_browser).path is None:
         return Check(name, ok=True, sentence="No browser runs.", needed=False)
-    most, nice = BrowserLimits().memory_bytes / _GIB, os.getpriority(os.PRIO_PROCESS, 0)
+    most, nice = BrowserLimits().memory_bytes / GIB, os.getpriority(os.PRIO_PROCESS, 0)
     sentence = f"It may take {most:.0f} GiB, and has the priority of the process that starts it (here nice {nice})."
     if not Path("/proc/self/statm").exists():
         remedy = "Let the system that runs Exhibit limit it, for example a container."
@@ -228,7 +161,7 @@ def _browser_limits(config: Config) -> Check:
     room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if room < BrowserLimits().memory_bytes:
         remedy = "Add memory, or set EXHIBIT_CAPTURE_BROWSER=none."
-        told = f"The machine has only {room / _GIB:.1f} GiB of memory. {sentence}"
+        told = f"The machine has only {room / GIB:.1f} GiB of memory. {sentence}"
         return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
     return Check(name, ok=True, sentence=sentence, needed=False)
 
@@ -245,20 +178,6 @@ def _mail(config: Config) -> Check:
         return Check("mail", ok=True, sentence=sentence, needed=False)
     sentence = f"Nothing is sent: each mail is a file in {mail_folder(config)}."
     return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
-
-
-def search_check(config: Config) -> Check:
-    """Whether every mapping of an image search or a marketplace can be read, and if not, which files can't and why."""
-    from workers.search_services import FOLDER, broken, services  # noqa: PLC0415 - the crawler is loaded where needed
-
-    wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]
-    if wrong:
-        sentence = _("Searches that can't be read aren't offered. %(files)s") % {"files": " ".join(wrong)}
-        remedy = _("Correct them as docs/searches.md says.")
-        return Check("searches", ok=False, sentence=sentence, remedy=remedy, needed=False)
-    count = len(services(config))
-    sentence = ngettext("A watch can ask %(count)s search.", "A watch can ask %(count)s searches.", count)
-    return Check("searches", ok=True, sentence=sentence % {"count": count}, needed=False)
 
 
 def _witnesses(config: Config) -> Check:

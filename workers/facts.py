@@ -51,7 +51,7 @@ from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmi
 from workers.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from workers.provenance import provenance_of
 from workers.registrations import further_submissions_of, submission_of
-from workers.steps.crawl import record_of
+from workers.slice_records import record_of
 from workers.texts import Said, not_checked, said_of
 from workers.wiring import House
 

@@ -12,7 +12,7 @@ from django.utils.timesince import timesince
 from exhibit.config import Config
 from registry.running import SILENT, TICK
 from workers.celery import all_queues
-from workers.doctor import Check, damage_check, room, search_check
+from workers.checks import Check, damage_check, room, search_check
 from workers.figures import Figures, Witness
 from workers.indexes import LONGEST_TAIL
 from workers.pipeline import STEPS, step_in_words

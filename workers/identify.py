@@ -28,7 +28,7 @@ from registry.calibrations import active
 from registry.crawling import denied
 from registry.fingerprints import Collection, additions
 from registry.models import Owner, Picture, Work, WorkPicture
-from workers.steps.match import RegisteredWorks
+from workers.registered_works import RegisteredWorks
 from workers.wiring import House
 
 MOST_SECONDS = 30.0

@@ -1,5 +1,6 @@
 """Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +11,9 @@ from evidence.renewals import Renewal
 from evidence.sealing import SealedCase
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, LogSubmission, StepState
 from workers.steps.log import sequence_log, sign_checkpoint
-from workers.steps.witness import receipt_of
 from workers.wiring import House
 
 NEAREST = 50
@@ -163,3 +164,16 @@ def _state(row: AnchorReceipt) -> str:
     if row.state == StepState.DONE:
         return "complete"
     return "asked" if row.proof is None else "pending"
+
+
+def receipt_of(row: AnchorReceipt) -> Receipt:
+    """The receipt as the ports know it."""
+    return Receipt(
+        kind=row.kind,
+        witness=row.witness,
+        development=row.development,
+        state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,
+        proof=bytes(row.proof or b""),
+        material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),
+        time=row.time,
+    )

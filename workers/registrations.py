@@ -9,8 +9,7 @@ from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
 from registry.models import LogCheckpoint, LogEntry, LogSubmission, Work
-from workers.proofs import best_covering, checkpoint_covering, log_proof, witness_facts
-from workers.steps.witness import receipt_of
+from workers.proofs import best_covering, checkpoint_covering, log_proof, receipt_of, witness_facts
 from workers.wiring import House
 
 HOW_TO_CHECK = {

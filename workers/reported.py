@@ -10,9 +10,9 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry import history, trail
 from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
 from workers.kept_files import File, remove_unused
+from workers.reports import clear_folder
 from workers.showing import bundles_with, cases_with
 from workers.steps.purge import purge, touched
-from workers.steps.report import clear_folder
 from workers.wiring import House
 
 MOST = 5

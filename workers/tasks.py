@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from registry import events, invitations, repeats, running, sessions
-from workers import index_upkeep, links, uploads, votes_upkeep
+from workers import index_upkeep, links, packages, uploads, votes_upkeep
 from workers.celery import LONG_SECONDS, app
 from workers.pipeline import STEPS
-from workers.steps import package, retain, tick, witness
+from workers.steps import retain, tick, witness
 from workers.wiring import house
 
 
@@ -55,7 +55,7 @@ def tick_once() -> None:
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
     """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
-    of_house = (retain.expire_bytes, retain.sweep, uploads.sweep, package.expire_packages, witness.complete_stamps)
+    of_house = (retain.expire_bytes, retain.sweep, uploads.sweep, packages.expire_packages, witness.complete_stamps)
     of_rows = (repeats.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
     do_all(*(partial(job, house()) for job in of_house), *of_rows, links.forget_ended)
 

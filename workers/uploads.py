@@ -21,9 +21,9 @@ from exhibit.errors import RefusedError, WrongUseError
 from registry import steps
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from registry.sightings import blocked
+from workers.disk import disk_is_full
 from workers.pipeline import MAX_MESSAGES
 from workers.steps.register import room_left
-from workers.steps.retain import disk_is_full
 from workers.tables import DeclaredWork, plain_name, read_works
 from workers.wiring import House
 

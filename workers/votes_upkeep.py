@@ -23,8 +23,8 @@ from registry.locks import Lock, hold
 from registry.models import Picture
 from workers.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from workers.locks import FileLock
+from workers.registered_works import registered_features
 from workers.searches import count_anew
-from workers.steps.match import registered_features
 from workers.wiring import House
 
 BATCH, MOST_AT_ONCE = 20, 2_000

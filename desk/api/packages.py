@@ -18,8 +18,8 @@ from desk.api.repeats import once
 from registry import owned
 from registry.models import Package
 from registry.trail import Evidence
+from workers import packages as packing
 from workers import wiring
-from workers.steps import package as packing
 
 router = Router(tags=["packages"])
 PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"

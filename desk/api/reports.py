@@ -25,7 +25,7 @@ from registry.models import Report
 from registry.trail import Evidence
 from workers import wiring
 from workers.report_scope import MOST_WORKS, Wanted
-from workers.steps.report import ask_again, remove_report, request_report
+from workers.reports import ask_again, remove_report, request_report
 
 router = Router(tags=["reports"])
 REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"

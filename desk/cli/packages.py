@@ -60,7 +60,7 @@ def make_package(
     folder = made_folder(out)
     desk = open_desk()
     of = desk.owner(owner)
-    from workers.steps.package import request_package
+    from workers.packages import request_package
 
     row = request_package(of, _cases(of, cases, party), recipient, by=person(), reason=reason)
     desk.house.hint("package", [row.pk])
@@ -78,7 +78,7 @@ def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
         raise WrongUseError("Name cases by their numbers, or a party, and not both.", hint="exhibit bundle list")
     if party is None:
         return list(dict.fromkeys(cases))
-    from workers.steps.package import deliverable
+    from workers.packages import deliverable
 
     found = list(deliverable(of).filter(party=party).order_by("number").values_list("number", flat=True))
     if not found:
@@ -107,7 +107,7 @@ def get_package(*, number: int, owner: str | None, out: Path, as_json: bool) -> 
 def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:
     """Write a package's ZIP once it is made, and say where it is."""
     from registry import trail
-    from workers.steps.package import package_chunks, package_name
+    from workers.packages import package_chunks, package_name
 
     def counted() -> tuple[int, int]:
         return sum("bundle" in one for one in row.files), row.bundles.count()

@@ -73,7 +73,7 @@ def make_report(*, owner: str | None, out: Path, title: str, as_json: bool, **li
     folder = made_folder(out)
     desk = open_desk()
     from registry import trail
-    from workers.steps.report import request_report
+    from workers.reports import request_report
 
     report = request_report(desk.owner(owner), preparer=person(), title=title, wanted=_wanted(limits))
     desk.house.hint("report", [report.pk])

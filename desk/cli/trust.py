@@ -104,7 +104,7 @@ def _trial_chains(label: str) -> "tuple[TrustedChain, ...]":
     from evidence.anchors.headers import parse_header
     from evidence.anchors.proofs import headers_in
     from evidence.trust import TrustedChain
-    from workers.steps.witness import receipt_of
+    from workers.proofs import receipt_of
 
     found: dict[str, dict[Digest, None]] = {}
     for row in _complete("opentimestamps", development=True):

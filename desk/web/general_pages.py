@@ -21,7 +21,7 @@ from registry import owned
 from registry.models import User
 from workers import wiring
 from workers.accuracy import present_accuracy
-from workers.doctor import disk_check
+from workers.checks import disk_check
 from workers.metrics import metrics as house_metrics
 from workers.postgres import database_answers
 from workers.redis_server import redis_answers

@@ -25,8 +25,8 @@ from exhibit.errors import ExhibitError
 from registry import owned
 from registry.models import DownloadLink, Owner, Package, Report
 from workers import links as outside_links
+from workers import packages as packing
 from workers import wiring
-from workers.steps import package as packing
 
 DAYS = (1, 7, 30)
 P = ParamSpec("P")

@@ -21,8 +21,8 @@ from exhibit.errors import NotFoundError
 from registry import owned
 from registry.models import Bundle, Owner, Package
 from registry.trail import Evidence
+from workers import packages as packing
 from workers import wiring
-from workers.steps import package as packing
 from workers.witness_answers import Answer, answers_of
 from workers.witnessed import Witnessed, witnessed
 

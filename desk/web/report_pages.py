@@ -17,10 +17,10 @@ from exhibit.errors import ExhibitError, NotFoundError
 from registry import owned
 from registry.models import Owner
 from registry.trail import Evidence
+from workers import reports as making
 from workers import wiring
 from workers.documents import languages_of
 from workers.report_scope import Wanted, numbers_of
-from workers.steps import report as making
 
 MOST_WATCHES = 500
 """Watches that the form offers; a page weighs little."""

@@ -39,7 +39,8 @@ from tests.flow.shop import LOOPBACK, Shop, run_now, watch
 from workers import webhooks, wiring
 from workers.coverage import coverage_of
 from workers.inline import Inline
-from workers.steps.report import make_reports, request_report
+from workers.reports import request_report
+from workers.steps.report import make_reports
 
 __all__ = ["receiver"]
 

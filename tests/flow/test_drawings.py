@@ -14,7 +14,8 @@ from tests.flow.sealed import WORK, asked_bundle
 from workers.bundles import sealed_case, sealed_facts
 from workers.inline import Inline
 from workers.papers import draft_paper, paper_name
-from workers.steps.report import make_reports, request_report
+from workers.reports import request_report
+from workers.steps.report import make_reports
 from workers.steps.seal import seal_bundles
 
 

@@ -36,12 +36,13 @@ from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
 from workers.crawl_child import crawl_child
+from workers.disk import disk_is_full
 from workers.inline import Inline
+from workers.reports import request_report
 from workers.steps import crawl, plan
 from workers.steps.decide import confirm
 from workers.steps.register import remove_work
-from workers.steps.report import request_report
-from workers.steps.retain import disk_is_full, expire_bytes, sweep
+from workers.steps.retain import expire_bytes, sweep
 
 MONTHS = timedelta(days=90)
 

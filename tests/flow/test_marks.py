@@ -9,7 +9,8 @@ from tests.assets.marked import thing, under_words
 from tests.assets.textured import textured
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, register
 from workers.inline import Inline
-from workers.steps.match import match_pictures, registered_features
+from workers.registered_works import registered_features
+from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 
 

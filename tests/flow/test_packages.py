@@ -26,17 +26,17 @@ from tests.flow.sealed import sealed_bundle
 from workers.bundles import assemble
 from workers.inline import Inline
 from workers.package_contents import NAME
-from workers.steps import package as step
-from workers.steps.package import (
+from workers.packages import (
     ask_again,
     expire_packages,
-    make_packages,
     package_chunks,
     package_name,
     package_size,
     remove_package,
     request_package,
 )
+from workers.steps import package as step
+from workers.steps.package import make_packages
 from workers.steps.purge import purge
 from workers.wiring import House
 from workers.works import attach

@@ -33,11 +33,11 @@ from workers.bundles import assemble, purged, sealed_case
 from workers.deposits import make_deposit, record_files
 from workers.inline import Inline
 from workers.reported import goes_along, report_picture, waiting_reports
+from workers.reports import request_report
 from workers.showing import captured_files
 from workers.steps.decide import confirm
 from workers.steps.match import match_pictures
 from workers.steps.purge import purge, touched
-from workers.steps.report import request_report
 from workers.steps.retain import sweep
 
 

@@ -9,8 +9,9 @@ from registry.models import Capture, Case, Report
 from tests.flow.sealed import asked_bundle
 from workers.inline import Inline
 from workers.report_cases import shown_case
+from workers.reports import request_report
 from workers.steps.decide import confirm, reopen
-from workers.steps.report import make_reports, request_report
+from workers.steps.report import make_reports
 from workers.steps.seal import seal_bundles
 
 

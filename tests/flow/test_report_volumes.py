@@ -14,8 +14,9 @@ from registry.models import Case, Owner, Report
 from registry.steps import MAX_ATTEMPTS
 from tests.flow.rows import owner, photograph, register
 from workers.inline import Inline
+from workers.reports import request_report
 from workers.steps import report as step
-from workers.steps.report import make_reports, request_report
+from workers.steps.report import make_reports
 from workers.wiring import House
 
 CASES = IN_A_VOLUME + 2

@@ -19,14 +19,16 @@ from tests.flow.sealed import WORK, asked_bundle
 from workers import wiring
 from workers.bundles import assemble
 from workers.inline import Inline
+from workers.packages import package_chunks, request_package
 from workers.report_cases import shown_case
 from workers.reported import let_stay, report_picture, waiting_reports
+from workers.reports import request_report
 from workers.showing import is_hidden
 from workers.signed import signed_sheet
 from workers.steps.decide import reopen
 from workers.steps.match import match_pictures
-from workers.steps.package import make_packages, package_chunks, request_package
-from workers.steps.report import make_reports, request_report
+from workers.steps.package import make_packages
+from workers.steps.report import make_reports
 from workers.steps.seal import seal_bundles
 
 

@@ -17,7 +17,7 @@ from registry.models import Case, Crawl, FrontierUrl, Inquiry, LogOpening, Owner
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import copy_of, owner, photograph, register
-from workers.doctor import search_check
+from workers.checks import search_check
 from workers.inline import Inline
 from workers.keys import change_master_key
 from workers.search_services import broken, services

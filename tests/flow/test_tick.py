@@ -14,7 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
 from tests.flow.rows import asked_for, owner, photograph, register
-from workers.doctor import DAMAGED, damaged
+from workers.checks import DAMAGED, damaged
 from workers.inline import Inline
 from workers.pipeline import MAX_MESSAGES, STEPS
 from workers.steps.retain import look_for_damage

@@ -16,7 +16,8 @@ from tests.flow.sealed import asked_bundle
 from workers.bundles import assemble, assemble_without_originals, sealed_case, sealed_facts
 from workers.deposits import assemble_deposit, make_deposit
 from workers.inline import Inline
-from workers.steps.package import make_packages, request_package
+from workers.packages import request_package
+from workers.steps.package import make_packages
 from workers.steps.purge import purge
 from workers.steps.seal import seal_bundles
 from workers.works import Declared, attach, detach, edit

@@ -37,12 +37,13 @@ from registry.sightings import NewSighting, keep_sightings
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from workers.facts import gather
 from workers.inline import Inline
+from workers.reports import request_report
 from workers.steps.capture import capture_sightings
 from workers.steps.crawl import opening
 from workers.steps.decide import clear, confirm, license_use, reopen
 from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
-from workers.steps.report import make_reports, request_report
+from workers.steps.report import make_reports
 from workers.steps.seal import seal_bundles
 from workers.steps.search import search_pictures
 from workers.steps.witness import ask_witnesses

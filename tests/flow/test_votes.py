@@ -22,7 +22,8 @@ from workers.facts import gather
 from workers.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
 from workers.indexes import sets_of
 from workers.inline import Inline
-from workers.steps.match import RegisteredWorks, match_pictures
+from workers.registered_works import RegisteredWorks
+from workers.steps.match import match_pictures
 from workers.steps.register import remove_work
 from workers.wiring import House
 

@@ -23,7 +23,8 @@ from exhibit.config import Config, load_config
 from registry.models import AnchorReceipt, WitnessState
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.flow.rows import asked_for
-from workers.steps.witness import ask_witnesses, receipt_of
+from workers.proofs import receipt_of
+from workers.steps.witness import ask_witnesses
 from workers.wiring import House
 from workers.witnesses import evm_anchor, session_for
 

@@ -21,10 +21,11 @@ from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Wo
 from registry.witnesses import Question
 from tests.flow.rows import asked_for, owner
 from workers.inline import Inline
+from workers.proofs import receipt_of
 from workers.steps.backlog import held_up
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.steps.seal import _stamp_directly
-from workers.steps.witness import LISTS_FOR, ask_witnesses, complete_stamps, receipt_of
+from workers.steps.witness import LISTS_FOR, ask_witnesses, complete_stamps
 from workers.witnessed import Witnessed, witnessed
 from workers.witnesses import anchor_of
 

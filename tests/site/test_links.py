@@ -21,7 +21,7 @@ from tests.flow.rows import owner
 from tests.site.browser import PHONE, Site, use_house
 from workers.inline import Inline
 from workers.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
-from workers.steps.package import expire_packages
+from workers.packages import expire_packages
 
 SEALED = b"a sealed bundle"
 CHECKOUT = Path(__file__).parents[2]

@@ -9,7 +9,8 @@ from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config import AnchorConfig, Config, load_config
 from workers import doctor
-from workers.doctor import Check, examine, examine_all
+from workers.checks import Check
+from workers.doctor import examine, examine_all
 
 
 @pytest.fixture

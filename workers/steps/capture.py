@@ -14,7 +14,7 @@ from registry.crawling import denials
 from registry.history import Said
 from registry.models import Bundle, Capture, Case, Sighting, StepState
 from registry.sightings import blocked
-from workers.steps.retain import NEARLY_FULL, disk_is_full
+from workers.disk import NEARLY_FULL, disk_is_full
 from workers.steps.seal import WAIT_FOR_CAPTURES
 from workers.wiring import House
 

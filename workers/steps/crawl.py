@@ -11,7 +11,6 @@ from django.db import transaction
 
 from crawler.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
 from crawler.lines import EndLine, PageLine, RefusalLine, Sighting, from_json
-from evidence.facts import SightingRecord
 from evidence.slices import SliceTree, record_leaf
 from exhibit.clock import now
 from exhibit.errors import ServiceMissingError
@@ -20,11 +19,11 @@ from registry import canaries, crawling, sightings, steps, watching
 from registry.budgets import left
 from registry.bulk import storable
 from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
-from registry.models import Sighting as SightingRow
 from registry.revisits import is_past
 from workers.crawl_child import crawl_child
+from workers.disk import disk_is_full
 from workers.searches import search_mark
-from workers.steps.retain import disk_is_full
+from workers.slice_records import record_of
 from workers.wiring import House, contact_fields
 
 SLICE_SECONDS = 240.0
@@ -378,17 +377,3 @@ def opening(row: CrawlSlice) -> dict[str, object]:
     facts = {"crawl": row.crawl_id, "slice": row.number}
     leaves = [record_leaf(record_of(one)) for one in sightings.of_slice(row.pk)]
     return SliceTree(leaves).opening(facts) if leaves else {**facts, "count": 0}
-
-
-def record_of(one: SightingRow) -> SightingRecord:
-    """The record of a sighting as its slice's entry commits to it."""
-    return SightingRecord(
-        page_url=one.page_url,
-        image_url=one.image_url,
-        final_url=one.final_url,
-        picture=one.picture.digest,
-        status=one.status,
-        headers=tuple((name, value) for name, value in one.response_headers),
-        peer=one.peer,
-        seen=one.last_seen,
-    )

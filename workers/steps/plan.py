@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from exhibit.errors import ServiceMissingError
 from registry import crawling, schedules, watching
 from registry.models import Crawl, Watch
-from workers.steps.retain import disk_is_full
+from workers.disk import disk_is_full
 from workers.wiring import House
 
 URLS_A_SLICE = 200

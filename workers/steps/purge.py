@@ -33,8 +33,8 @@ from workers.kept_files import as_they_lie, let_go, remove_everywhere
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
 from workers.previews import drop_previews
+from workers.reports import clear_folder
 from workers.showing import CARRYING, bundles_with, captured_files, cases_showing, cases_with, documents, visits_with
-from workers.steps.report import clear_folder
 from workers.wiring import House
 
 

@@ -1,13 +1,11 @@
 """Reports: the account of an owner's cases as PDF, CSV, XLSX and JSON, volume by volume."""
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count
 
 from evidence.documents import ReportFacts, ReportScope, ReportSummary
 from evidence.documents.report import IN_A_VOLUME, Volume
@@ -16,8 +14,6 @@ from evidence.facts import OwnerFacts
 from exhibit.clock import now
 from registry import events, owned, steps
 from registry.models import EventKind, Owner, Report, Sighting, StepState
-from registry.trail import changed
-from workers import report_titles
 from workers.coverage import coverage_of
 from workers.documents import languages_of
 from workers.facts import software
@@ -25,64 +21,19 @@ from workers.kept_files import all_kept, remove_unused
 from workers.report_cases import ShownCase, shown_case
 from workers.report_scope import (
     EVERYTHING,
-    Wanted,
     cases_in,
     cases_whatever_decided,
-    check,
     crawls_in,
-    parameters_of,
     period_of,
     wanted_of,
     works_in,
 )
+from workers.reports import _folder, _given_title, clear_folder
 from workers.texts import not_checked
 from workers.wiring import House
 
-WANTED = Wanted()
-
 WORK_SECONDS = 240.0
 """After so long a report is put off after the volume at hand, well before the time limit of its task."""
-
-
-def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Wanted = WANTED) -> Report:
-    """Ask for an owner's next report.
-
-    Args:
-        owner: whose.
-        preparer: who asks for it.
-        title: as its first page says; numbered if empty.
-        wanted: what it is limited to, and its files; all cases that weren't cleared, if absent.
-
-    Raises:
-        WrongUseError: such a report can't be made.
-        NotFoundError: the owner has no such watch.
-    """
-    check(owner, wanted)
-    with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
-        number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
-        named = {"preparer": preparer, "title": title or report_titles.numbered(number, owner.name)}
-        return Report.objects.create(owner=owner, number=number, parameters=named | parameters_of(wanted))
-
-
-def ask_again(report: Report, *, by: str) -> Report:
-    """The same report anew: one that failed is tried again, any other is asked for as another one."""
-    with transaction.atomic():
-        if steps.try_again(Report, Report.objects.filter(pk=report.pk)):
-            Report.objects.filter(pk=report.pk).update(progress={})
-            return Report.objects.get(pk=report.pk)
-    return request_report(report.owner, preparer=by, title=_given_title(report), wanted=wanted_of(report.parameters))
-
-
-def remove_report(house: House, report: Report, *, by: str) -> None:
-    """Remove a report with its files; its number isn't given again. One that is being made ends."""
-    with transaction.atomic():
-        kept = Report.objects.select_for_update(no_key=True).get(pk=report.pk)
-        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
-        Report.objects.filter(pk=kept.pk).update(**gone)
-        changed("report removed", by=by, owner=kept.owner, about={"report": kept.number})
-    clear_folder(house, kept)
-    remove_unused(house, kept.files)
 
 
 def make_reports(house: House, ids: Sequence[int]) -> None:
@@ -103,11 +54,6 @@ def make_reports(house: House, ids: Sequence[int]) -> None:
                 remove_unused(house, files)
             steps.wait(Report, pk, now())
             house.hint("report", [pk])
-
-
-def clear_folder(house: House, report: Report) -> None:
-    """Remove what was made of a report that isn't finished."""
-    shutil.rmtree(_folder(house, report), ignore_errors=True)
 
 
 def _make(house: House, report: Report) -> list[dict[str, object]] | None:
@@ -181,10 +127,6 @@ def _finish(house: House, report: Report, files: list[dict[str, object]]) -> boo
         return True
 
 
-def _folder(house: House, report: Report) -> Path:
-    return house.config.data_dir / "reports" / str(report.pk)
-
-
 def _volume(house: House, owner: Owner, numbers: Sequence[int], volume: Volume, language: str) -> list[ShownCase]:
     first = volume.first - 1
     rows = owned.cases(owner).filter(number__in=numbers[first : first + IN_A_VOLUME])
@@ -225,10 +167,6 @@ def _head(house: House, report: Report, scope: ReportScope, language: str) -> Re
         not_checked=not_checked(language),
         scope=None if scope == EVERYTHING else scope,
     )
-
-
-def _given_title(report: Report) -> str:
-    return report_titles.given(report.parameters["title"], report.number, report.owner.name)
 
 
 def _kept(house: House, file: MadeFile) -> dict[str, object]:

@@ -30,7 +30,7 @@ from registry.models import (
     WorkPicture,
 )
 from registry.models.steps import Claimable
-from workers.doctor import DAMAGED, damaged
+from workers.checks import DAMAGED, damaged
 from workers.kept_files import let_go
 from workers.mail import mail_folder
 from workers.mail_files import drop_mails
@@ -41,17 +41,6 @@ LOGGER = logging.getLogger(__name__)
 BATCH = 500
 READ_NEXT = "damaged.next"
 """The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
-NEARLY_FULL = "The disk is nearly full. It goes on when there is room."
-
-
-def disk_is_full(house: House, *, share: float = 1.0) -> bool:
-    """Whether less room is left than the configured floor, or than a share of it.
-
-    At the floor crawls stop, and works and packages wait; at the half of it visits for evidence wait, too.
-    """
-    folder = house.config.data_dir
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    return shutil.disk_usage(there).free < house.config.disk_floor_bytes * share
 
 
 def expire_bytes(house: House) -> int:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Max
 
 from evidence.documents import render_exhibit_sheet
 from evidence.log import BrokenHistoryError
@@ -15,7 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from indexer.draw import MEDIA_TYPE, View, draw
-from registry import events, history, matching, steps, witnesses
+from registry import events, history, steps, witnesses
 from registry.log import submit
 from registry.models import (
     UNFINISHED,
@@ -38,14 +37,6 @@ from workers.wiring import House
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
 WAIT_FOR_LOG = timedelta(minutes=1)
-
-
-def request_bundle(case: Case) -> Bundle:
-    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case."""
-    number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
-    for row in case.case_sightings.filter(licence=None).select_related("sighting"):
-        matching.first_capture(case, row.sighting)
-    return Bundle.objects.create(case=case, number=number)
 
 
 def seal_bundles(house: House, ids: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from registry import fingerprints as vectors
 from registry import matching, revisits, steps
 from registry.models import BytesState, Picture, WorkPicture
 from registry.revisits import Resembling
-from workers.steps.match import compared, registered_features
+from workers.registered_works import compared, registered_features
 from workers.wiring import House
 
 Collection = vectors.Collection

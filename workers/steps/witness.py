@@ -15,6 +15,7 @@ from exhibit.machine import machine_fault
 from exhibit.ports import Anchor, Receipt, ReceiptState
 from registry import steps, witnesses
 from registry.models import AnchorReceipt, StepState, WitnessState
+from workers.proofs import receipt_of
 from workers.wiring import House
 from workers.witnessed import tell_witnessed
 
@@ -170,16 +171,3 @@ def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
 
 def _material(receipt: Receipt) -> dict[str, str]:
     return {name: base64.b64encode(data).decode() for name, data in receipt.material}
-
-
-def receipt_of(row: AnchorReceipt) -> Receipt:
-    """The receipt as the ports know it."""
-    return Receipt(
-        kind=row.kind,
-        witness=row.witness,
-        development=row.development,
-        state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,
-        proof=bytes(row.proof or b""),
-        material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),
-        time=row.time,
-    )
