@@ -208,7 +208,7 @@ def main() -> int:
 
     config = load_config()
     with ensure_servers(config):
-        from workers.migrate import migrate
+        from workers.schema import migrate
 
         migrate()
         from django.test import Client

@@ -134,7 +134,7 @@ def main() -> int:
     from workers.keeper import ensure_servers
 
     with ensure_servers(load_config()):
-        from workers.migrate import migrate
+        from workers.schema import migrate
 
         migrate()
         from django.test import Client

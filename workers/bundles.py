@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from evidence.bundle import Withheld, write_bundle
 from evidence.facts import CaseFacts
@@ -16,9 +16,16 @@ from evidence.sealing import TITLE_DOCUMENT, SealedCase
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import history
+from registry import history, matching
 from registry.log import submit
-from registry.models import AnchorReceipt, BlockedDigest, Bundle, Countersignature, WithheldFile
+from registry.models import (
+    AnchorReceipt,
+    BlockedDigest,
+    Bundle,
+    Case,
+    Countersignature,
+    WithheldFile,
+)
 from workers.proofs import best_checkpoint, proofs_of
 from workers.showing import reported_files
 from workers.wiring import House
@@ -168,3 +175,11 @@ def awaits_witnesses(bundle: Bundle) -> bool:
         return True
     asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
     return asked.filter(proof=None, error="").exists()
+
+
+def request_bundle(case: Case) -> Bundle:
+    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case."""
+    number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
+    for row in case.case_sightings.filter(licence=None).select_related("sighting"):
+        matching.first_capture(case, row.sighting)
+    return Bundle.objects.create(case=case, number=number)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from exhibit.config import Config
 from exhibit.digests import Digest
-from workers.checks import Check
 from workers.words import gettext as _
 from workers.words import ngettext
 

@@ -67,7 +67,7 @@ def examine_house(config: Config) -> tuple[Check, ...]:
     from django.utils import translation  # noqa: PLC0415
 
     django.setup()
-    from workers.migrate import is_behind  # noqa: PLC0415
+    from workers.schema import is_behind  # noqa: PLC0415
 
     if is_behind():
         sentence = "The database is of an earlier version."

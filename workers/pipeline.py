@@ -14,7 +14,6 @@ from workers.words import gettext, gettext_noop
 
 if TYPE_CHECKING:
     from registry.models import Claimable
-    from workers.wiring import House
 
 OPENED_AGAIN = "The case was opened again before the bundle was sealed. Deciding it again asks for another."
 """Why a bundle isn't sealed that nobody wants any more."""
@@ -69,7 +68,7 @@ class Step:
         """The names of its tasks, each with its queue."""
         return {self.name: self.queue} | ({f"{self.name}_asked": ASKED} if self.also_asked else {})
 
-    def work(self, house: "House", ids: Sequence[int]) -> None:
+    def work(self, house: object, ids: Sequence[int]) -> None:
         """Do it for these rows."""
         module, _, function = self.run.partition(".")
         getattr(importlib.import_module(f"workers.steps.{module}"), function)(house, ids)

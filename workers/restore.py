@@ -244,7 +244,7 @@ def _settle_rows() -> None:
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str]:
     """Bring the schema up to date, and see whether the log is that of the backup."""
-    from workers.migrate import migrate  # noqa: PLC0415 - sets Django up
+    from workers.schema import migrate  # noqa: PLC0415 - sets Django up
 
     migrate()
     from workers.backup import log_state  # noqa: PLC0415

@@ -97,7 +97,7 @@ def _opened() -> Iterator[Desk]:
 
     with ensure_servers(config):
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
-        from workers.migrate import migrate
+        from workers.schema import migrate
 
         migrate()
         yield Desk(config)

@@ -109,7 +109,7 @@ def main(to: Path) -> None:
 
         config = load_config()
         with EmbeddedServers(config):
-            from workers.migrate import migrate
+            from workers.schema import migrate
 
             migrate()
             from registry.models import DescriptorModel

@@ -34,8 +34,8 @@ from workers.bundles import assemble
 from workers.inline import Inline
 from workers.keeper import are_kept
 from workers.log_replay import replay
-from workers.migrate import migrate
 from workers.restore import put_back
+from workers.schema import migrate
 from workers.servers import EmbeddedServers
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.wiring import House

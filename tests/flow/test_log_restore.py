@@ -27,8 +27,8 @@ from tests.processes import wait_until
 from workers.addresses import database_url
 from workers.keeper import are_kept
 from workers.keys import document_key, sealing_key
-from workers.migrate import migrate
 from workers.programs import postgres_programs
+from workers.schema import migrate
 from workers.servers import EmbeddedServers
 from workers.steps.log import sequence_log, sign_checkpoint
 from workers.wiring import House

@@ -9,8 +9,7 @@ from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config import AnchorConfig, Config, load_config
 from workers import doctor
-from workers.checks import Check
-from workers.doctor import examine, examine_all
+from workers.checks import DAMAGED, Check
 
 
 @pytest.fixture
@@ -46,14 +45,14 @@ def test_a_nearly_full_disk_is_said(fresh: Config) -> None:
 def test_stored_bytes_that_have_changed_are_said_until_they_are_whole_again(fresh: Config) -> None:
     assert found(fresh)["stored bytes"].ok
     fresh.data_dir.mkdir()
-    (fresh.data_dir / doctor.DAMAGED).write_text("ab" * 32 + "\n")
+    (fresh.data_dir / DAMAGED).write_text("ab" * 32 + "\n")
     check = found(fresh)["stored bytes"]
     assert (check.ok, "ab" * 32 in check.sentence, "backup" in check.remedy) == (False, True, True)
 
 
 def test_a_list_of_changed_bytes_that_cannot_be_read_is_not_called_empty(fresh: Config) -> None:
     fresh.data_dir.mkdir()
-    (fresh.data_dir / doctor.DAMAGED).write_text("ab" * 32 + "\nab")
+    (fresh.data_dir / DAMAGED).write_text("ab" * 32 + "\nab")
     check = found(fresh)["stored bytes"]
     assert (check.ok, "can't be read" in check.sentence) == (False, True)
 

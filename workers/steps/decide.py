@@ -10,7 +10,7 @@ from exhibit.errors import ConflictError
 from registry import attention, look_alikes, matching
 from registry.history import Said
 from registry.models import Bundle, Case, Licence
-from workers.bundle_requests import request_bundle
+from workers.bundles import request_bundle
 from workers.wiring import House
 
 DEMONSTRATION = "demonstration switch"
