@@ -1,10 +1,11 @@
-"""Watches, their crawls, and what the crawls saw."""
+"""Watches, their crawls, what the crawls saw and what they asked searches; known copies that they have to find."""
 
 from django.db import models
 
 from registry.models.people import Owner
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable, StepState
+from registry.models.works import Work
 
 
 class Watch(models.Model):
@@ -166,3 +167,88 @@ class Refusal(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["crawl", "key", "reason"], name="refusal_identity")]
+
+
+class SearchKey(models.Model):
+    """An owner's own key for a search, encrypted with the operator's master key; it is never shown again."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_keys")
+    service = models.SlugField(max_length=60)
+    encrypted = models.BinaryField()
+    added_by = models.CharField(max_length=300)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "service"], name="search_key_identity")]
+
+
+class Inquiry(Claimable):
+    """What a crawl asks a search: one subject after the other, page by page, going on where it was."""
+
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="inquiries")
+    service = models.SlugField(max_length=60)
+    words = models.JSONField(default=list, blank=True, help_text="what is asked for; empty: the owner's pictures")
+    cursor = models.BigIntegerField(default=0, help_text="the last registered picture, or number of words, done with")
+    page = models.TextField(blank=True, help_text="what names the next page of the present subject")
+    pages = models.PositiveIntegerField(default=0, help_text="asked for of the present subject")
+    left = models.PositiveIntegerField(help_text="subjects that may still be asked for")
+    asked = models.PositiveIntegerField(default=0, help_text="requests that were answered")
+    found = models.PositiveIntegerField(default=0, help_text="addresses of pictures that came")
+    outcome = models.CharField(max_length=20, blank=True, help_text="why it ended before its subjects did")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["crawl", "service"], name="inquiry_identity")]
+        indexes = [models.Index(fields=["id"], name="inquiry_todo", condition=~models.Q(state="done"))]
+
+
+class Revisit(models.Model):
+    """A picture seen before resembled a registered one; its bytes are asked for again where it was seen.
+
+    It is a hint for a person and no match: only bytes that come again are compared, and make a match of their own.
+    """
+
+    class Outcome(models.TextChoices):
+        """What came of asking again."""
+
+        WAITING = "waiting"
+        CAME = "came"
+        CHANGED = "changed"
+        GONE = "gone"
+        UNREACHED = "unreached"
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="revisits")
+    registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="revisits_as_registered")
+    found = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="revisits_as_found")
+    crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="revisits")
+    hamming = models.PositiveSmallIntegerField(help_text="bits between the hashes; 256 when they weren't compared")
+    inliers = models.PositiveIntegerField(null=True, blank=True, help_text="details found again in the small copy")
+    dense = models.FloatField(null=True, blank=True, help_text="share of the small copy's pixels that agree")
+    outcome = models.CharField(max_length=9, choices=Outcome.choices, default=Outcome.WAITING)
+    sentence = models.TextField(blank=True)
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "registered", "found"], name="revisit_identity")]
+        indexes = [models.Index(fields=["crawl"], name="revisit_waiting", condition=models.Q(outcome="waiting"))]
+
+
+class Canary(models.Model):
+    """A copy of a work that the owner has put on a page of their own, for a watch to find."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
+    number = models.PositiveIntegerField()
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")
+    watch = models.ForeignKey(Watch, on_delete=models.PROTECT, related_name="canaries")
+    url = models.TextField(help_text="the page that shows the copy")
+    key = models.BinaryField(help_text="of the page's normalised URL")
+    leads_to = models.TextField(blank=True, help_text="where the page led when it was last visited, if elsewhere")
+    added_by = models.CharField(max_length=300)
+    added_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "canaries"
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="canary_identity")]
+        indexes = [models.Index(fields=["watch", "added_at"], name="canary_of_watch")]
+        ordering = ["owner", "number"]

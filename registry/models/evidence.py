@@ -1,13 +1,13 @@
-"""Sealed bundles, what outside witnesses gave back, and reports."""
+"""Sealed bundles, what outside witnesses gave back, deposit records, reports, packages, and links to take them away."""
 
 from django.db import models
 
 from registry.fields import DigestField
 from registry.models.cases import Case
-from registry.models.keys import SealingKey
-from registry.models.log import LogCheckpoint, LogSubmission
+from registry.models.log import LogCheckpoint, LogSubmission, SealingKey
 from registry.models.people import Owner
 from registry.models.steps import Claimable
+from registry.models.works import Work
 
 
 class Bundle(Claimable):
@@ -94,4 +94,87 @@ class Report(Claimable):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "number"], name="report_identity")]
+        ordering = ["owner", "-number"]
+
+
+class Package(Claimable):
+    """Bundles of several cases with the receipts of one day, to be taken away as one ZIP.
+
+    Each bundle lies in the blob store as a ZIP of its own; the one ZIP around them is made while it is sent. So what
+    was made before an interruption stays, and nothing is kept twice.
+    """
+
+    class Recipient(models.TextChoices):
+        """Whom it is for; the copy for the other side leaves registered pictures in full size out."""
+
+        COURT = "court"
+        OTHER_SIDE = "other-side"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="packages")
+    number = models.PositiveIntegerField()
+    recipient = models.CharField(max_length=10, choices=Recipient.choices)
+    reason = models.TextField(blank=True, help_text="why originals are withheld; the copies say so")
+    asked_by = models.CharField(max_length=300)
+    bundles: "models.ManyToManyField[Bundle, models.Model]" = models.ManyToManyField(Bundle, related_name="packages")
+    created_at = models.DateTimeField(auto_now_add=True)
+    progress = models.JSONField(default=dict, blank=True, help_text="{of}: how many bundles, once it is begun")
+    files = models.JSONField(
+        default=list, blank=True, help_text="list of {name, digest, size, crc}, with bundle where it is one"
+    )
+    made_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="when its files are removed")
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "number"], name="package_identity")]
+        indexes = [
+            models.Index(fields=["id"], name="package_todo", condition=~models.Q(state="done")),
+            models.Index(fields=["expires_at"], name="package_kept", condition=models.Q(removed_at=None)),
+        ]
+        ordering = ["owner", "-number"]
+
+
+class Deposit(models.Model):
+    """A sealed record of what was declared of a work and of the bytes of its pictures. It never changes."""
+
+    work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="deposits")
+    number = models.PositiveSmallIntegerField()
+    seal_digest = DigestField(unique=True, help_text="of the canonical manifest, which lies in the blob store")
+    signature = models.BinaryField()
+    key = models.ForeignKey(SealingKey, on_delete=models.PROTECT, related_name="+")
+    made_by = models.CharField(max_length=300)
+    sealed_at = models.DateTimeField()
+    submission = models.OneToOneField(LogSubmission, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["work", "number"], name="deposit_identity")]
+        ordering = ["work", "-number"]
+
+
+class DownloadLink(models.Model):
+    """A link to one package or one report, for somebody without an account, until a day. Only its digest is kept."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
+    number = models.PositiveIntegerField()
+    token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the address")
+    password = models.CharField(max_length=200, blank=True, help_text="hashed as Django hashes passwords; may be empty")
+    package = models.ForeignKey(Package, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
+    report = models.ForeignKey(Report, null=True, blank=True, on_delete=models.PROTECT, related_name="links")
+    note = models.CharField(max_length=200, blank=True, help_text="for whom it is; shown to members alone")
+    made_by = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    downloads = models.PositiveIntegerField(default=0)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="wrong passwords in a row")
+    locked_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "number"], name="download_link_identity"),
+            models.CheckConstraint(
+                condition=models.Q(package=None) ^ models.Q(report=None), name="download_link_to_one_thing"
+            ),
+        ]
         ordering = ["owner", "-number"]

@@ -10,6 +10,7 @@ from evidence.development.chain import running_chain
 from exhibit.config import AnchorConfig, Config, load_config
 from workers import doctor
 from workers.checks import DAMAGED, Check
+from workers.doctor import examine, examine_all
 
 
 @pytest.fixture
