@@ -33,7 +33,7 @@ class Step:
 
     Attributes:
         name: of its tasks and in the commands.
-        run: ``module.function`` below :mod:`workers.steps`, called with the ports and the rows' primary keys.
+        run: the function that does it, by its full name; called with the ports and the rows' primary keys.
         queue: of its messages.
         label: what its rows are, in words.
         model: of its rows, by name; none for a step whose rows the tick doesn't look for.
@@ -70,8 +70,8 @@ class Step:
 
     def work(self, house: object, ids: Sequence[int]) -> None:
         """Do it for these rows."""
-        module, _, function = self.run.partition(".")
-        getattr(importlib.import_module(f"workers.steps.{module}"), function)(house, ids)
+        module, _, function = self.run.rpartition(".")
+        getattr(importlib.import_module(module), function)(house, ids)
 
     def batches(self, ids: Sequence[int]) -> Iterator[list[int]]:
         """Rows, message by message."""
@@ -84,7 +84,7 @@ STEPS = {
     for step in (
         Step(
             name="match",
-            run="match.match_pictures",
+            run="workers.steps.match.match_pictures",
             queue="match",
             label=gettext_noop("pictures found, to be compared with the works"),
             model="Picture",
@@ -93,7 +93,7 @@ STEPS = {
         ),
         Step(
             name="register",
-            run="take_in.take_in",
+            run="workers.steps.take_in.take_in",
             queue="match",
             label=gettext_noop("files brought, to be registered"),
             model="UploadFile",
@@ -102,7 +102,7 @@ STEPS = {
         ),
         Step(
             name="search",
-            run="search.search_pictures",
+            run="workers.steps.search.search_pictures",
             queue="match",
             label=gettext_noop("new works, to be compared with what was seen before"),
             model="WorkPicture",
@@ -111,7 +111,7 @@ STEPS = {
         ),
         Step(
             name="capture",
-            run="capture.capture_sightings",
+            run="workers.steps.capture.capture_sightings",
             queue="evidence",
             label=gettext_noop("visits for evidence"),
             model="Capture",
@@ -121,7 +121,7 @@ STEPS = {
         ),
         Step(
             name="seal",
-            run="seal.seal_bundles",
+            run="workers.steps.seal.seal_bundles",
             queue=ASKED,
             label=gettext_noop("bundles to be sealed"),
             model="Bundle",
@@ -131,7 +131,7 @@ STEPS = {
         ),
         Step(
             name="witness",
-            run="witness.ask_witnesses",
+            run="workers.steps.witness.ask_witnesses",
             queue="evidence",
             label=gettext_noop("receipts that witnesses owe"),
             model="AnchorReceipt",
@@ -139,7 +139,7 @@ STEPS = {
         ),
         Step(
             name="report",
-            run="report.make_reports",
+            run="workers.steps.report.make_reports",
             queue=ASKED,
             label=gettext_noop("reports"),
             model="Report",
@@ -147,7 +147,7 @@ STEPS = {
         ),
         Step(
             name="ledger",
-            run="ledger.look_at_ledger",
+            run="workers.steps.ledger.look_at_ledger",
             queue=ASKED,
             label=gettext_noop("changes of licences, to be applied"),
             model="LedgerChange",
@@ -155,7 +155,7 @@ STEPS = {
         ),
         Step(
             name="notice",
-            run="notice.send_notices",
+            run="workers.steps.notice.send_notices",
             queue=ASKED,
             label=gettext_noop("notices to be sent"),
             model="NoticeMail",
@@ -164,7 +164,7 @@ STEPS = {
         ),
         Step(
             name="package",
-            run="package.make_packages",
+            run="workers.steps.package.make_packages",
             queue=ASKED,
             label=gettext_noop("bundles to be put together in one file"),
             model="Package",
@@ -172,7 +172,7 @@ STEPS = {
         ),
         Step(
             name="mail",
-            run="mail.send_digests",
+            run="workers.steps.mail.send_digests",
             queue="evidence",
             label=gettext_noop("mails to members"),
             model="MailChoice",
@@ -181,7 +181,7 @@ STEPS = {
         ),
         Step(
             name="deliver",
-            run="deliver.deliver",
+            run="workers.steps.deliver.deliver",
             queue="evidence",
             label=gettext_noop("messages to webhooks"),
             model="Delivery",
@@ -190,7 +190,7 @@ STEPS = {
         ),
         Step(
             name="slice",
-            run="crawl.crawl_slices",
+            run="workers.steps.crawl.crawl_slices",
             queue="crawl",
             label=gettext_noop("parts of crawls"),
             model="CrawlSlice",
@@ -198,7 +198,7 @@ STEPS = {
         ),
         Step(
             name="inquire",
-            run="inquire.inquire",
+            run="workers.steps.inquire.inquire",
             queue="crawl",
             label=gettext_noop("searches to be asked"),
             model="Inquiry",
@@ -206,13 +206,13 @@ STEPS = {
         ),
         Step(
             name="refingerprint",
-            run="refingerprint.describe_anew",
+            run="workers.steps.refingerprint.describe_anew",
             queue="match",
             label=gettext_noop("networks that come into use"),
             model="DescriptorModel",
             slow=True,
         ),
-        Step(name="plan", run="plan.plan_crawls", queue=DEFAULT, label=gettext_noop("planning of crawls")),
+        Step(name="plan", run="workers.steps.plan.plan_crawls", queue=DEFAULT, label=gettext_noop("planning of crawls")),
     )
 }
 """By name, in the order in which the tick looks at them."""
