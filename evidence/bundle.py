@@ -22,6 +22,7 @@ from evidence.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
 from evidence.notes import parse_note
 from evidence.renewals import Renewal, renewal_files
 from evidence.sealing import SealedCase
+from evidence.standalone import FOLDER as STANDALONE
 from exhibit.digests import CHUNK, Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
@@ -42,8 +43,6 @@ TOOLS = ("VERIFY.md", "verify.py")
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots", "evm": ".json"}
 PREFIXES = {"evm": "evm-"}
-
-_STANDALONE = Path(__file__).parent / "standalone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def write_bundle(out: BinaryIO, sealed: SealedCase, proofs: Proofs, blobs: BlobS
         WrongUseError: something is withheld that can't be.
         NotFoundError: a sealed file isn't in the store.
     """
-    tags = {**proof_files(sealed, proofs), **{name: (_STANDALONE / name).read_bytes() for name in TOOLS}}
+    tags = {**proof_files(sealed, proofs), **{name: (STANDALONE / name).read_bytes() for name in TOOLS}}
     withheld = frozenset(proofs.withheld.files if proofs.withheld else ())
     tags.update(bag_files(sealed.manifest, withheld, {name: Digest.of(data) for name, data in tags.items()}))
     members = [member_of(name, data) for name, data in tags.items()]

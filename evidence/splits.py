@@ -11,8 +11,7 @@ from typing import Any
 
 from evidence import merkle
 from evidence.checks.inspection import Inspection, log_proofs
-from evidence.checks.proofs import check_note, own_checkpoint, read_checkpoint, read_log_proof
-from evidence.checks.renewals import renewal_records
+from evidence.checks.proofs import check_note, own_checkpoint, read_checkpoint, read_log_proof, renewal_records
 from evidence.codec import FormatError
 from evidence.facts import CaseFacts
 from evidence.notes import MAX_NOTE, parse_note

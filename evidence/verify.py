@@ -11,9 +11,8 @@ from evidence.checks.case import check_case, read_facts
 from evidence.checks.contents import check_container, check_contents, container_members
 from evidence.checks.inspection import Inspection, inspect, measure
 from evidence.checks.order import check_order, check_version
-from evidence.checks.proofs import check_log, check_signature, is_logged, read_log_proof
+from evidence.checks.proofs import check_log, check_renewals, check_signature, is_logged, read_log_proof
 from evidence.checks.remade import Makers
-from evidence.checks.renewals import check_renewals
 from evidence.checks.signers import check_countersignatures, check_revocation
 from evidence.checks.witnesses import check_witnesses
 from evidence.codec import FormatError

@@ -1,4 +1,4 @@
-"""Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew."""
+"""Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew, the rest."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,8 +14,7 @@ from evidence.checks.pictures import LIMITS, check_pictures
 from evidence.checks.probability import check_probability, read_calibrations
 from evidence.checks.proofs import OwnCheckpoint, check_log_proof, own_checkpoint, unvouched
 from evidence.checks.registrations import check_registrations
-from evidence.checks.remade import Makers, check_remade
-from evidence.checks.rest import check_rest
+from evidence.checks.remade import Makers, check_remade, is_sheet
 from evidence.codec import FormatError, parse_canonical
 from evidence.container import read_all
 from evidence.facts import CaseFacts, MatchFacts, PictureFacts, SightingFacts
@@ -42,6 +41,22 @@ WORK_ALONE = "none"
 STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
 MOST_COMPUTED = 200
 """So many matches are computed anew; a bundle could list so many that a verifier would never end."""
+SHOWN = {
+    "screenshot": "what screenshots show",
+    "screenshot-boxed": "what screenshots show",
+    "page-pdf": "the rendered page in other forms",
+    "mhtml": "the rendered page in other forms",
+    "dom": "the rendered page in other forms",
+    "c2pa": "what c2pa.json states",
+    "title-document": "the documents of the chain of title",
+}
+"""Roles of files that are sealed and looked at, and whose contents nothing here is held against."""
+DECLARED = "what the owner declares of the work and of itself"
+STATED = (
+    "what captures say in sentences and of names in certificates, clocks and software",
+    "hash distances, counts of details, displacements and decisions of matches",
+    "words around pictures, parties, licences, decisions and the list of witnesses",
+)
 
 
 def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
@@ -78,7 +93,25 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
         if match.verification.probability is not None:
             yield check_probability(match, calibrations)
     yield from check_remade(inspection, facts, calibrations, makers)
-    yield from check_rest(inspection, facts)
+    yield from _check_rest(inspection, facts)
+
+
+def _check_rest(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """``rest``: which files and which facts are sealed, and aren't examined by any check."""
+    stand_ins = {file.stand_in for file in inspection.manifest.files}
+    known = {FACTS_PATH, *(path for path, _ in named_files(facts))}
+    named: dict[str, None] = {}
+    others = []
+    for file in inspection.manifest.files:
+        if file.path in stand_ins:
+            named["the reduced pictures"] = None
+        elif file.path not in known and not is_sheet(file.path):
+            others.append(file.path)
+        elif file.role in SHOWN:
+            named[SHOWN[file.role]] = None
+    unknown = [", ".join(others[:3]) + (", …" if len(others) > 3 else "")] if others else []
+    told = [*unknown, *named, DECLARED, *(STATED if facts.sightings else ())]
+    yield not_checked("rest", f"Sealed, and examined by no check: {'; '.join(told)}.")
 
 
 def _check_facts(inspection: Inspection, facts: CaseFacts) -> Check:

@@ -1,7 +1,7 @@
-"""Checks of what surrounds the seal: signature, key, and its place in the log."""
+"""Checks of what surrounds the seal: signature, key, its place in the log, and later checkpoints that continue it."""
 
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from evidence.bundle import (
     KEY_PEM_PATH,
     SIGNATURE_PATH,
     ConsistencyProof,
+    checkpoint_digest,
     key_files,
 )
 from evidence.checks.inspection import Inspection, log_proofs
@@ -24,14 +25,17 @@ from evidence.facts import CaseFacts
 from evidence.keys import holds, is_sound_point
 from evidence.logproofs import LogProof
 from evidence.notes import MAX_NOTE, Note, parse_note, verify_note
+from evidence.renewals import RENEWALS_PATH, RenewalRecord
 from evidence.sealing import SealedCase, seal_opening
 from evidence.trust import Trust
 from evidence.verdict import Check, State, failed, not_checked, passed
+from exhibit.digests import Digest
 from exhibit.entries import EntryType, commit
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Count, Number
 
 UNKNOWN = "unknown witness"
+MAX_RENEWALS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,3 +278,52 @@ def _consistency_proofs(inspection: Inspection) -> tuple[ConsistencyProof, ...]:
     if not inspection.has(CONSISTENCY_PATH):
         return ()
     return inspection.read_as(tuple[ConsistencyProof, ...], CONSISTENCY_PATH)
+
+
+def check_renewals(inspection: Inspection) -> Iterator[Check]:
+    """One ``renewal:`` for each later checkpoint; nothing when the bundle holds none."""
+    if not inspection.has(RENEWALS_PATH):
+        return
+    try:
+        records = renewal_records(inspection)
+    except FormatError as error:
+        yield failed("renewals", error.message)
+        return
+    for record in records:
+        yield _check_renewal(inspection, record)
+
+
+def renewed(inspection: Inspection) -> Mapping[Digest, str]:
+    """What witnesses of renewals were given, for those that continue the bundle's own checkpoint, with words for it."""
+    if not inspection.has(RENEWALS_PATH) or not inspection.has(CHECKPOINT_PATH):
+        return {}
+    found = {}
+    for record in renewal_records(inspection):
+        if _check_renewal(inspection, record).state is State.PASSED:
+            digest = checkpoint_digest(inspection.read(record.file, MAX_NOTE).decode())
+            found[digest] = f"later checkpoint of {record.size} entries"
+    return found
+
+
+def renewal_records(inspection: Inspection) -> tuple[RenewalRecord, ...]:
+    """What is listed; raises ``FormatError``."""
+    records = inspection.read_as(tuple[RenewalRecord, ...], RENEWALS_PATH)
+    if len(records) > MAX_RENEWALS or len({record.size for record in records}) != len(records):
+        raise FormatError(f"{RENEWALS_PATH} lists a checkpoint twice, or more than {MAX_RENEWALS}.")
+    return records
+
+
+def _check_renewal(inspection: Inspection, record: RenewalRecord) -> Check:
+    name = f"renewal:{record.size}"
+    try:
+        own = parse_note(read_checkpoint(inspection))
+        later = parse_note(inspection.read(record.file, MAX_NOTE).decode("utf-8"))
+    except UnicodeDecodeError:
+        return failed(name, f"{record.file} isn't UTF-8.")
+    except (FormatError, IntegrityError) as error:
+        return failed(name, error.message)
+    if later.size != record.size or later.size <= own.size:
+        return failed(name, f"The checkpoint of {later.size} entries isn't the later one that is listed.")
+    if not merkle.verify_consistency(own.size, later.size, own.root, later.root, record.path):
+        return failed(name, f"The log of {later.size} entries doesn't continue that of {own.size}.")
+    return passed(name, f"The later checkpoint of {later.size} entries continues the bundle's own (RFC 9162, 2.1.4).")

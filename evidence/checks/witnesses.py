@@ -13,8 +13,7 @@ from evidence.anchors.stamps import check_stamp, read_reply
 from evidence.bundle import ANCHORS_PATH, CHECKPOINT_PATH, AnchorRecord, checkpoint_digest
 from evidence.checks.contents import check_unread
 from evidence.checks.inspection import Inspection, log_proofs
-from evidence.checks.proofs import UNKNOWN, read_checkpoint
-from evidence.checks.renewals import renewed
+from evidence.checks.proofs import UNKNOWN, read_checkpoint, renewed
 from evidence.codec import FormatError
 from evidence.errors import PendingProofError, UnknownWitnessError
 from evidence.facts import CaseFacts

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from evidence.documents.blocks import Block, Cell, Line, Quiet, Row, Rows, Section, Speaker, Style, Table, Text
-from evidence.documents.report import ReportCase
 from evidence.documents.wording import Wording
 from evidence.facts import CaseFacts, LogProof, WitnessFacts
 
@@ -15,19 +14,6 @@ def sheet_proofs(facts: CaseFacts, wording: Wording, level: int) -> Section:
         blocks.append(Rows(rows, together=False))
     blocks += witness_blocks(facts.witnesses, wording, "covered_no_later")
     blocks.append(Quiet(wording.say("witness.later")))
-    return Section(wording.say("heading.proofs"), tuple(blocks), level)
-
-
-def report_proofs(case: ReportCase, wording: Wording, level: int) -> Section:
-    """The seal and what witnesses it, as known when the report was made."""
-    rows = list(log_rows(case.facts, wording))
-    seal = case.seal.hex if case.seal is not None else ""
-    rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
-    if case.earlier:
-        rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
-    if case.seal_sequence is not None:
-        rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
-    blocks: list[Block] = [Rows(tuple(rows), together=False), *witness_blocks(case.witnesses, wording)]
     return Section(wording.say("heading.proofs"), tuple(blocks), level)
 
 

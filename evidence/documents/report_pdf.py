@@ -39,7 +39,7 @@ from evidence.documents.glossary import glossary_section
 from evidence.documents.pdf import Unset
 from evidence.documents.phrases import load_phrases
 from evidence.documents.pictures import Album, Pictures
-from evidence.documents.proofs import report_proofs
+from evidence.documents.proofs import log_rows, witness_blocks
 from evidence.documents.report import ReportCase, ReportFacts, ReportScope
 from evidence.documents.report_json import render_report_json
 from evidence.documents.standing import own_unchecked
@@ -193,9 +193,22 @@ def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wor
         licence_section(facts, wording, 2),
         decision_section(facts, wording, 2),
         work_section(facts, wording, 2),
-        report_proofs(case, wording, 2),
+        _proofs(case, wording),
         *_case_unchecked(facts.not_checked, wording),
     ]
+
+
+def _proofs(case: ReportCase, wording: Wording) -> Section:
+    """The seal and what witnesses it, as known when the report was made."""
+    rows = list(log_rows(case.facts, wording))
+    seal = case.seal.hex if case.seal is not None else ""
+    rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
+    if case.earlier:
+        rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
+    if case.seal_sequence is not None:
+        rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
+    blocks: list[Block] = [Rows(tuple(rows), together=False), *witness_blocks(case.witnesses, wording)]
+    return Section(wording.say("heading.proofs"), tuple(blocks), 2)
 
 
 def _standings(case: ReportCase, wording: Wording) -> list[Section]:

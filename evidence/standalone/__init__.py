@@ -4,7 +4,7 @@ from pathlib import Path
 
 from exhibit.digests import Digest
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
 _EARLIER: dict[str, frozenset[str]] = {
     "VERIFY.md": frozenset(
         {
@@ -27,5 +27,5 @@ _EARLIER: dict[str, frozenset[str]] = {
 }
 """SHA-256 of the versions that earlier releases put into bundles."""
 
-KNOWN_TOOLS = {name: earlier | {Digest.of_file(_FOLDER / name).hex} for name, earlier in _EARLIER.items()}
+KNOWN_TOOLS = {name: earlier | {Digest.of_file(FOLDER / name).hex} for name, earlier in _EARLIER.items()}
 """SHA-256 digests of all known versions, by name."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evidence.bundle import CHECKPOINT_PATH, Proofs
-from evidence.checks.renewals import MAX_RENEWALS
+from evidence.checks.proofs import MAX_RENEWALS
 from evidence.renewals import RENEWALS_PATH
 from evidence.seen import checkpoints_in
 from evidence.verdict import Check, State, Verdict
