@@ -6,12 +6,12 @@ from typing import Annotated
 from django.http.response import HttpResponseBase, JsonResponse
 from ninja import Path, Router
 
-from desk import download_shapes
-from desk.api import answers, evidence_answers
 from desk.api.actors import Call, of
 from desk.api.document import file_of
 from desk.api.files import download, taken
 from desk.api.paging import Cursor, Limit, each, page
+from desk.schemas import evidence as schemas
+from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import owned
@@ -27,17 +27,17 @@ CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
 
 
-@router.get(CASE + "/bundles", response=answers.Piece[evidence_answers.BundleLine], operation_id="list_bundles")
+@router.get(CASE + "/bundles", response=Piece[schemas.BundleLine], operation_id="list_bundles")
 def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The bundles of a case."""
     rows = owned.case(of(request), number).bundles.select_related("case")
-    return page(rows, each(download_shapes.bundle_line), cursor, limit)
+    return page(rows, each(schemas.bundle_line), cursor, limit)
 
 
-@router.get(ONE, response=evidence_answers.Bundle, operation_id="get_bundle")
+@router.get(ONE, response=schemas.Bundle, operation_id="get_bundle")
 def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
     """A bundle, with what outside witnesses have answered."""
-    return JsonResponse(download_shapes.bundle(owned.bundle(of(request), number, bundle)))
+    return JsonResponse(schemas.bundle(owned.bundle(of(request), number, bundle)))
 
 
 @router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))

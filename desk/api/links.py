@@ -8,11 +8,11 @@ from django.urls import reverse
 from ninja import Router
 from pydantic import Field
 
-from desk import download_shapes
-from desk.api import download_answers, given
+from desk.api import given
 from desk.api.actors import SEND, Call, of
-from desk.api.answers import Piece
 from desk.api.paging import Cursor, Limit, each, page
+from desk.schemas import downloads as schemas
+from desk.schemas.base import Piece
 from registry import owned
 from registry.models import Package, Report
 from workers import links, wiring
@@ -20,7 +20,7 @@ from workers.mail import absolute
 
 router = Router(tags=["links"])
 OWNER = "/owners/{slug:owner}"
-MADE = {201: download_answers.LinkWithAddress}
+MADE = {201: schemas.LinkWithAddress}
 
 
 class NewLink(given.Given):
@@ -31,10 +31,10 @@ class NewLink(given.Given):
     password: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="Asked for besides.")
 
 
-@router.get(OWNER + "/links", response=Piece[download_answers.Link], operation_id="list_links")
+@router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
 def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The links, with their ends and how often each was used."""
-    return page(links.links_of(of(request)), each(download_shapes.link), cursor, limit)
+    return page(links.links_of(of(request)), each(schemas.link), cursor, limit)
 
 
 @router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")
@@ -59,4 +59,4 @@ def revoke_link(request: Call, owner: str, number: int) -> HttpResponse:
 def _made(request: Call, to: Package | Report, new: NewLink) -> JsonResponse:
     made = links.make_link(of(request), to, days=new.days, by=request.auth.by, note=new.note, password=new.password)
     address = absolute(wiring.house().config, reverse("link", args=[made.token]))
-    return JsonResponse({**download_shapes.link(made.link), "address": address}, status=HTTPStatus.CREATED)
+    return JsonResponse({**schemas.link(made.link), "address": address}, status=HTTPStatus.CREATED)

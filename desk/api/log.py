@@ -5,8 +5,8 @@ from typing import Annotated
 from django.http import JsonResponse
 from ninja import Query, Router
 
-from desk.api import log_answers
 from desk.api.actors import Call
+from desk.schemas import evidence as schemas
 from exhibit.clock import rfc3339
 from exhibit.errors import NotFoundError
 from registry.models import LogCheckpoint, LogEntry
@@ -16,14 +16,14 @@ router = Router(tags=["log"])
 Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed head of so many entries; the newest.")]
 
 
-@router.get("/log/head", response=log_answers.LogHead, operation_id="get_log_head")
+@router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
 def get_head(request: Call) -> JsonResponse:
     """The head of the log that was signed last."""
     row = _head(None)
     return JsonResponse({"origin": row.origin, "size": row.size, "checkpoint": row.note})
 
 
-@router.get("/log/entries/{int:sequence}/proof", response=log_answers.Inclusion, operation_id="prove_inclusion")
+@router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion, operation_id="prove_inclusion")
 def prove_inclusion(request: Call, sequence: int, size: Size = None) -> JsonResponse:
     """That an entry is in the log, under a signed head."""
     head = _head(size)
@@ -44,7 +44,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> JsonResp
     )
 
 
-@router.get("/log/consistency", response=log_answers.Consistency, operation_id="prove_consistency")
+@router.get("/log/consistency", response=schemas.Consistency, operation_id="prove_consistency")
 def prove_consistency(request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None) -> JsonResponse:
     """That the log of `new` entries continues that of `old`."""
     head = _head(new)

@@ -9,13 +9,12 @@ from django.http import HttpResponse, JsonResponse
 from ninja import Router
 from pydantic import Field
 
-from desk import member_shapes
 from desk.api import given
 from desk.api.actors import MANAGE, Call, of
-from desk.api.answers import Piece
-from desk.api.member_answers import Invitation, InvitationWithLink, Member, Token
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import owners as schemas
+from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
 from registry import invitations, members, tokens
 from registry.models import Role
@@ -41,18 +40,18 @@ class NewRole(given.Given):
     role: Role
 
 
-@router.get(OWNER + "/members", response=Piece[Member], operation_id="list_members")
+@router.get(OWNER + "/members", response=Piece[schemas.Member], operation_id="list_members")
 def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """Who acts for the owner, and in which role."""
-    return page(members.members(of(request)), each(member_shapes.member), cursor, limit, key="pk")
+    return page(members.members(of(request)), each(schemas.member), cursor, limit, key="pk")
 
 
-@router.post(PERSON + "/role", auth=MANAGE, response=Member, operation_id="change_role")
+@router.post(PERSON + "/role", auth=MANAGE, response=schemas.Member, operation_id="change_role")
 @once
 def change_role(request: Call, owner: str, person: int, new: NewRole) -> HttpResponse:
     """Give a member another role. Somebody is always left in the role of owner."""
     row = members.change_role(of(request), person, new.role, by=request.auth.by)
-    return JsonResponse(member_shapes.member(row))
+    return JsonResponse(schemas.member(row))
 
 
 @router.delete(PERSON, auth=MANAGE, response={204: None}, operation_id="remove_member")
@@ -62,13 +61,13 @@ def remove_member(request: Call, owner: str, person: int) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.get(INVITATIONS, auth=MANAGE, response=Piece[Invitation], operation_id="list_invitations")
+@router.get(INVITATIONS, auth=MANAGE, response=Piece[schemas.Invitation], operation_id="list_invitations")
 def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The invitations that can still be accepted."""
-    return page(invitations.open_ones(of(request)), each(member_shapes.invitation), cursor, limit, key="pk")
+    return page(invitations.open_ones(of(request)), each(schemas.invitation), cursor, limit, key="pk")
 
 
-@router.post(INVITATIONS, auth=MANAGE, response={201: InvitationWithLink}, operation_id="invite_member")
+@router.post(INVITATIONS, auth=MANAGE, response={201: schemas.InvitationWithLink}, operation_id="invite_member")
 def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse:
     """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
     to, by = of(request), request.auth.by
@@ -79,7 +78,7 @@ def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse
             "The mail couldn't be sent, so nobody was invited.", hint="Ask the operator."
         ) from error
     row = invitations.open_ones(to).get(email=new.email.strip().lower())
-    return JsonResponse({**member_shapes.invitation(row), "link": link}, status=HTTPStatus.CREATED)
+    return JsonResponse({**schemas.invitation(row), "link": link}, status=HTTPStatus.CREATED)
 
 
 @router.delete(INVITATIONS + "/{int:invitation}", auth=MANAGE, response={204: None}, operation_id="revoke_invitation")
@@ -89,10 +88,10 @@ def revoke_invitation(request: Call, owner: str, invitation: int) -> HttpRespons
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[Token], operation_id="list_tokens")
+@router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[schemas.Token], operation_id="list_tokens")
 def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The tokens of the members; a person makes them on the page of the account."""
-    return page(tokens.tokens_of(of(request)), each(member_shapes.token), cursor, limit, key="pk")
+    return page(tokens.tokens_of(of(request)), each(schemas.token), cursor, limit, key="pk")
 
 
 @router.delete(OWNER + "/tokens/{int:token}", auth=MANAGE, response={204: None}, operation_id="revoke_token")

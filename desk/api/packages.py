@@ -7,14 +7,14 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 from pydantic import Field
 
-from desk import download_shapes
-from desk.api import download_answers, given
+from desk.api import given
 from desk.api.actors import WRITE, Call, of
-from desk.api.answers import Piece
 from desk.api.document import file_of
 from desk.api.files import taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import downloads as schemas
+from desk.schemas.base import Piece
 from registry import owned
 from registry.models import Package
 from registry.trail import Evidence
@@ -35,14 +35,14 @@ class NewPackage(given.Given):
     reason: given.Long = Field("", description="Why originals are withheld; the copies say so.")
 
 
-@router.get(PACKAGES, response=Piece[download_answers.Package], operation_id="list_packages")
+@router.get(PACKAGES, response=Piece[schemas.Package], operation_id="list_packages")
 def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The packages."""
-    rows = owned.packages(of(request)).prefetch_related(download_shapes.CASES)
-    return page(rows, each(download_shapes.package), cursor, limit)
+    rows = owned.packages(of(request)).prefetch_related(schemas.CASES)
+    return page(rows, each(schemas.package), cursor, limit)
 
 
-@router.post(PACKAGES, auth=WRITE, response={202: download_answers.Package}, operation_id="request_package")
+@router.post(PACKAGES, auth=WRITE, response={202: schemas.Package}, operation_id="request_package")
 @once
 def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
     """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
@@ -50,13 +50,13 @@ def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
     return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
 
 
-@router.get(ONE, response=download_answers.Package, operation_id="get_package")
+@router.get(ONE, response=schemas.Package, operation_id="get_package")
 def get_package(request: Call, owner: str, number: int) -> JsonResponse:
     """One package."""
-    return JsonResponse(download_shapes.package(owned.package(of(request), number)))
+    return JsonResponse(schemas.package(owned.package(of(request), number)))
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: download_answers.Package}, operation_id="make_package_again")
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Package}, operation_id="make_package_again")
 @once
 def again(request: Call, owner: str, number: int) -> HttpResponse:
     """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
@@ -86,4 +86,4 @@ def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase
 
 def _begun(row: Package) -> JsonResponse:
     wiring.house().hint("package", [row.pk])
-    return JsonResponse(download_shapes.package(row), status=HTTPStatus.ACCEPTED)
+    return JsonResponse(schemas.package(row), status=HTTPStatus.ACCEPTED)

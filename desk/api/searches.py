@@ -5,9 +5,9 @@ from http import HTTPStatus
 from django.http import HttpResponse, JsonResponse
 from ninja import Router
 
-from desk import shapes
-from desk.api import answers, given
+from desk.api import given
 from desk.api.actors import MANAGE, Call, of
+from desk.schemas import watches as schemas
 from registry import searching
 from workers import wiring
 from workers.search_services import service_of, services
@@ -18,19 +18,19 @@ SEARCHES = "/owners/{slug:owner}/searches"
 KEY = SEARCHES + "/{slug:service}/key"
 
 
-@router.get(SEARCHES, response=answers.Searches, operation_id="list_searches")
+@router.get(SEARCHES, response=schemas.Searches, operation_id="list_searches")
 def list_searches(request: Call, owner: str) -> JsonResponse:
     """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
-    found = shapes.searches(services(wiring.house().config), of(request))
+    found = schemas.searches(services(wiring.house().config), of(request))
     return JsonResponse({"items": found})
 
 
-@router.put(KEY, auth=MANAGE, response=answers.Search, operation_id="keep_search_key")
+@router.put(KEY, auth=MANAGE, response=schemas.Search, operation_id="keep_search_key")
 def keep_search_key(request: Call, owner: str, service: str, new: given.NewSearchKey) -> JsonResponse:
     """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
     house = wiring.house()
     keep_key(house, of(request), service, new.key, by=request.auth.by)
-    (kept,) = shapes.searches({service: service_of(house.config, service)}, of(request))
+    (kept,) = schemas.searches({service: service_of(house.config, service)}, of(request))
     return JsonResponse(kept)
 
 

@@ -11,13 +11,14 @@ from ninja import File, Form, Path, Router, UploadedFile
 from ninja import Query as QueryValue
 from pydantic import Field
 
-from desk import work_shapes
-from desk.api import answers, given, work_answers
+from desk.api import given
 from desk.api.actors import WRITE, Call, of
 from desk.api.document import file_of
 from desk.api.files import download, picture_in, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import works as schemas
+from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from registry import owned
 from registry import works as searching
@@ -35,7 +36,7 @@ router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=given.CLEAN)]
-EITHER = {200: work_answers.RegisteredWork, 201: work_answers.RegisteredWork}
+EITHER = {200: schemas.RegisteredWork, 201: schemas.RegisteredWork}
 
 
 class Size(IntEnum):
@@ -74,7 +75,7 @@ class Changes(given.Given):
     )
 
 
-@router.get(WORKS, response=answers.Piece[work_answers.Work], operation_id="list_works")
+@router.get(WORKS, response=Piece[schemas.Work], operation_id="list_works")
 def list_works(
     request: Call,
     owner: str,
@@ -86,7 +87,7 @@ def list_works(
 ) -> JsonResponse:
     """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
     rows = searching.search(of(request), q, only or "", upload)
-    return page(work_shapes.with_pictures(rows), each(work_shapes.work), cursor, limit)
+    return page(schemas.with_pictures(rows), each(schemas.work), cursor, limit)
 
 
 @router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
@@ -104,17 +105,17 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
         source_name=plain_name(str(file.name)),
     )
     made = register_work(house, of(request), data, new)
-    row = work_shapes.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return JsonResponse({**work_shapes.work(row), "new": made.new}, status=201 if made.new else 200)
+    row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
+    return JsonResponse({**schemas.work(row), "new": made.new}, status=201 if made.new else 200)
 
 
-@router.get(ONE, response=work_answers.FullWork, operation_id="get_work")
+@router.get(ONE, response=schemas.FullWork, operation_id="get_work")
 def get_work(request: Call, owner: str, number: int) -> JsonResponse:
     """One work with its cases, and how far the search of what was seen before is."""
-    return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
+    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
 
 
-@router.patch(ONE, auth=WRITE, response=work_answers.FullWork, operation_id="change_work")
+@router.patch(ONE, auth=WRITE, response=schemas.FullWork, operation_id="change_work")
 def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
     row = owned.work(of(request), number)
@@ -122,7 +123,7 @@ def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonRes
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
     declared = replace(declaring.declared_of(row), **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
-    return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
+    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
 
 
 def _anew(new: Changes) -> dict[str, Any]:
@@ -146,19 +147,19 @@ def remove(request: Call, owner: str, number: int) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@router.get(ONE + "/deposits", response=answers.Piece[work_answers.Deposit], operation_id="list_deposits")
+@router.get(ONE + "/deposits", response=Piece[schemas.Deposit], operation_id="list_deposits")
 def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The deposit records of a work."""
     rows = owned.work(of(request), number).deposits.select_related("work")
-    return page(rows, each(work_shapes.deposit), cursor, limit)
+    return page(rows, each(schemas.deposit), cursor, limit)
 
 
-@router.post(ONE + "/deposits", auth=WRITE, response={201: work_answers.Deposit}, operation_id="make_deposit")
+@router.post(ONE + "/deposits", auth=WRITE, response={201: schemas.Deposit}, operation_id="make_deposit")
 @once
 def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.house(), owned.work(of(request), number), by=request.auth.by)
-    return JsonResponse(work_shapes.deposit(row), status=201)
+    return JsonResponse(schemas.deposit(row), status=201)
 
 
 @router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))

@@ -104,11 +104,11 @@ def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle,
 def list_bundles(*, owner: str | None, as_json: bool) -> None:
     """List the bundles of all cases."""
     desk = open_desk()
-    from desk import download_shapes
+    from desk.schemas import evidence as schemas
     from registry.models import Bundle
 
     rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
-    found = [download_shapes.bundle(row) for row in rows.order_by("case__number", "number")]
+    found = [schemas.bundle(row) for row in rows.order_by("case__number", "number")]
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
     nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
     listed("bundles", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)

@@ -37,12 +37,12 @@ for command in (write_papers, write_note, dispute_case, settle_case):
 def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> None:
     """List the cases."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import cases as schemas
     from registry import owned
 
     rows = owned.cases(desk.owner(owner))
     chosen = rows if decision is None else rows.filter(decision=decision)
-    found = [shapes.case(row) for row in shapes.with_uses(chosen)]
+    found = [schemas.case(row) for row in schemas.with_uses(chosen)]
     if as_json:
         echo_json({"cases": found})
     elif not found:
@@ -79,13 +79,13 @@ def _line(one: Mapping[str, Any]) -> list[object]:
 def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import cases as schemas
     from registry import owned, trail
 
     of = desk.owner(owner)
     row = owned.case(of, number)
     trail.accessed(trail.Evidence.CASE, trail.Way.SEEN, of, by=person(), case=number)
-    one = shapes.full_case(row)
+    one = schemas.full_case(row)
     if as_json:
         echo_json(one)
         return

@@ -22,12 +22,12 @@ def owner_command() -> None:
 def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     """Add the rights holder NAME."""
     open_desk()
-    from desk import shapes
+    from desk.schemas import owners as schemas
     from registry import people
 
     owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
     if as_json:
-        echo_json(shapes.owner(owner))
+        echo_json(schemas.owner(owner))
     else:
         say(f"Added {owner.name}; commands take it as --owner {owner.slug}.")
 
@@ -37,10 +37,10 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
 def list_owners(*, as_json: bool) -> None:
     """List all rights holders."""
     open_desk()
-    from desk import shapes
+    from desk.schemas import owners as schemas
     from registry.models import Owner
 
-    found = [shapes.owner(owner) for owner in Owner.objects.order_by("slug")]
+    found = [schemas.owner(owner) for owner in Owner.objects.order_by("slug")]
     columns = ("owner", "name", "works", "watches", "open cases", "members")
     line = itemgetter("owner", "name", "works", "watches", "open_cases", "members")
     nothing = 'There is no owner yet. Add one: exhibit owner add "NAME"'

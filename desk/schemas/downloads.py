@@ -1,10 +1,14 @@
-"""What answers about reports, packages and links look like."""
+"""Reports, packages and links for people outside, as programs are told of them."""
 
 from datetime import datetime
 
+from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
-from desk.api.answers import NOON, Answer
+from desk.plain_rows import Plain, fields
+from desk.schemas.base import NOON, Answer
+from exhibit.clock import now
+from registry import models
 
 
 class Scope(Answer):
@@ -69,3 +73,44 @@ class LinkWithAddress(Link):
     """A link with its address, which is told this once."""
 
     address: str = Field(examples=["https://exhibit.example/d/…"])
+
+
+def report(row: models.Report) -> Plain:
+    """A report, what it is limited to, and the names of its files."""
+    from workers.report_scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
+
+    wanted = wanted_of(row.parameters)
+    return {
+        **fields(row, "number state error created_at"),
+        "title": row.parameters.get("title", ""),
+        "scope": fields(wanted.scope, "watch works decisions first last"),
+        "formats": list(wanted.formats),
+        "languages": list(wanted.languages),
+        "volumes": row.progress.get("volumes", 1),
+        "files": [one["name"] for one in row.files],
+    }
+
+
+CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
+"""What a list of packages is asked with: of their bundles only the numbers of the cases."""
+
+
+def package(row: models.Package) -> Plain:
+    """Bundles of several cases that are handed over together, as one ZIP."""
+    prefetch_related_objects([row], CASES)  # where the rows of a list don't have them already
+    return {
+        **fields(row, "number recipient reason asked_by state error created_at made_at expires_at"),
+        "cases": sorted(one.case.number for one in row.bundles.all()),
+        "kept": bool(row.made_at and row.files),
+    }
+
+
+def link(row: models.DownloadLink) -> Plain:
+    """A link for somebody outside; its address is told once, elsewhere."""
+    return {
+        **fields(row, "number note made_by created_at expires_at revoked_at downloads last_used_at"),
+        "package": None if row.package is None else row.package.number,
+        "report": None if row.report is None else row.report.number,
+        "has_password": bool(row.password),
+        "holds": row.revoked_at is None and row.expires_at > now(),
+    }

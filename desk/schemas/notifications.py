@@ -1,11 +1,14 @@
-"""What answers about events and webhooks look like."""
+"""Events, webhooks and what was sent to them, as programs are told of them."""
 
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
-from desk.api.answers import NOON, Answer
+from desk.plain_rows import Plain, fields
+from desk.schemas.base import NOON, Answer
+from exhibit.clock import rfc3339
+from registry import models
 
 
 class Webhook(Answer):
@@ -55,3 +58,23 @@ class Event(Answer):
     type: str = Field(examples=["case.opened"])
     timestamp: datetime = Field(examples=[NOON])
     data: dict[str, Any] = Field(examples=[{"case": 3, "party": "shop.example", "work": 12}])
+
+
+def event(row: models.Event) -> Plain:
+    """Something that happened, as webhooks are told of it."""
+    return {"message": f"evt_{row.pk}", "type": row.kind, "timestamp": rfc3339(row.at), "data": row.about}
+
+
+def webhook(row: models.Webhook) -> Plain:
+    """An address that is told of what happens; its secret is told once, elsewhere."""
+    return fields(row, "number url kinds made_at paused_at paused_why failing_since")
+
+
+def delivery(row: models.Delivery) -> Plain:
+    """One message to a webhook, and what came of its last tries."""
+    return {
+        "message": f"evt_{row.event_id}",
+        **fields(row.event, "kind at"),
+        **fields(row, "state tries delivered_at answers"),
+        "next_try": rfc3339(row.not_before) if row.put_off and row.not_before else None,
+    }

@@ -1,11 +1,13 @@
-"""What answers about licences look like."""
+"""Licences, and what trying them would change, as programs are told of them."""
 
 from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
-from desk.api.answers import Answer
+from desk.plain_rows import Plain, fields
+from desk.schemas.base import Answer
+from registry import models
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]
 
@@ -44,3 +46,9 @@ class TriedLicence(Answer):
     looked_at: int = Field(description="Cases that these figures are of.", examples=[20_000])
     cases: list[TriedCase] = Field(description="The first of these cases, what matters most first.")
     next: int | None = Field(description="Send it as `after` for the next cases; null when all were looked at.")
+
+
+def licence(row: models.Licence) -> Plain:
+    """A permitted use; ``works`` is empty when it is for all of them."""
+    told = fields(row, "number licensee domain url_pattern account territories valid_from valid_until reason")
+    return {**told, "works": sorted(one.number for one in row.works.all())}
