@@ -1,4 +1,4 @@
-"""Watches, their crawls and their canaries."""
+"""Watches, their crawls, their canaries, and the searches that they can ask."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,18 +9,19 @@ from django.http import HttpResponse, JsonResponse
 from ninja import Router
 
 from desk.api import given
-from desk.api.actors import WRITE, Call, of
+from desk.api.actors import MANAGE, WRITE, Call, of
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
 from desk.schemas import watches as schemas
 from desk.schemas.base import Piece
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import canaries, crawling, owned, watching
+from registry import canaries, crawling, owned, searching, watching
 from registry.models import Refusal
 from workers import wiring
 from workers.looking import check_addresses
-from workers.search_services import service_for
+from workers.search_services import service_for, service_of, services
+from workers.searching import keep_key
 from workers.steps.plan import start_now
 
 router = Router(tags=["watches"])
@@ -177,4 +178,31 @@ def plant_canary(request: Call, owner: str, number: int, new: given.NewCanary) -
 def withdraw_canary(request: Call, owner: str, number: int) -> HttpResponse:
     """Expect a canary no longer."""
     canaries.withdraw(owned.canary(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+SEARCHES = "/owners/{slug:owner}/searches"
+KEY = SEARCHES + "/{slug:service}/key"
+
+
+@router.get(SEARCHES, response=schemas.Searches, operation_id="list_searches")
+def list_searches(request: Call, owner: str) -> JsonResponse:
+    """The searches that a watch can ask, all at once, and for which of them there is a key; never the key itself."""
+    found = schemas.searches(services(wiring.house().config), of(request))
+    return JsonResponse({"items": found})
+
+
+@router.put(KEY, auth=MANAGE, response=schemas.Search, operation_id="keep_search_key")
+def keep_search_key(request: Call, owner: str, service: str, new: given.NewSearchKey) -> JsonResponse:
+    """Keep a key for a search, encrypted, in place of an earlier one. It is never shown again."""
+    house = wiring.house()
+    keep_key(house, of(request), service, new.key, by=request.auth.by)
+    (kept,) = schemas.searches({service: service_of(house.config, service)}, of(request))
+    return JsonResponse(kept)
+
+
+@router.delete(KEY, auth=MANAGE, response={204: None}, operation_id="forget_search_key")
+def forget_search_key(request: Call, owner: str, service: str) -> HttpResponse:
+    """Forget the key for a search; a watch that asks it says so from its next run on."""
+    searching.drop_key(of(request), service, by=request.auth.by)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)

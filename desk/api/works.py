@@ -1,4 +1,4 @@
-"""Works: registering them, and what stands behind a registration."""
+"""Works: registering them, what stands behind a registration, and which of them a picture shows."""
 
 from dataclasses import replace
 from enum import IntEnum
@@ -11,7 +11,7 @@ from ninja import File, Form, Path, Router, UploadedFile
 from ninja import Query as QueryValue
 from pydantic import Field
 
-from desk.api import given
+from desk.api import given, limits
 from desk.api.actors import WRITE, Call, of
 from desk.api.document import file_of
 from desk.api.files import download, picture_in, taken
@@ -27,6 +27,7 @@ from registry.trail import Evidence
 from workers import deposits, wiring
 from workers import works as declaring
 from workers.bundles import in_a_file
+from workers.identify import identify as search
 from workers.previews import LARGE, SMALL, shown
 from workers.steps.register import NewWork, register_work, remove_work
 from workers.tables import checked_date, plain_name
@@ -190,3 +191,14 @@ def get_picture(
     """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
     row = owned.picture(of(request), Digest.from_hex(digest))
     return HttpResponse(shown(wiring.house(), row, int(size)), content_type="image/jpeg")
+
+
+@router.post("/owners/{slug:owner}/identify", response=schemas.Identified, operation_id="identify")
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> JsonResponse:
+    """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
+    house = wiring.house()
+    data = picture_in(file, house.limits)
+    with limits.one_search(request.auth.user.pk):
+        found = search(house, of(request), data)
+    works = [schemas.found_work(one) for one in found.works]
+    return JsonResponse({"digest": found.features.digest.hex, "too_plain": list(found.too_plain), "works": works})

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from registry.models import Bundle, Case, Owner
 
 DECISIONS = ("open", "confirmed", "licensed", "cleared")
-
 numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
 
 

@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 MOST_BYTES = 1 << 30
-
-
 F = TypeVar("F", bound=Callable[..., None])
-
-
 SAID = {
     Decision.CERTAIN: "certain: they agree as a copy and its original do.",
     Decision.REVIEW: "review: they may agree; a person has to look.",

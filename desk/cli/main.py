@@ -68,7 +68,6 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 COMMANDS = {name: where for section in SECTIONS.values() for name, where in section.items()}
-
 EPILOG = """\b
 Examples:
   exhibit owner add "Studio Example"

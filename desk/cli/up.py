@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 
 SECONDS_BETWEEN_NOTES = 60.0
-
-
 PAUSE = 0.1
 """Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""
 

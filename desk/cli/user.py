@@ -12,8 +12,6 @@ from desk.cli.show import listed, say
 from exhibit.errors import WrongUseError
 
 ROLES = ("owner", "reviewer", "viewer")
-
-
 generate_option = click.option("--generate", is_flag=True, help="Make a password and show it once, here.")
 
 

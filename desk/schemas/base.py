@@ -6,11 +6,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 T = TypeVar("T")
-
-
 Hex = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="A SHA-256 digest.", examples=["9f" * 32])]
-
-
 NOON = "2026-11-20T12:00:00.000000Z"
 
 
