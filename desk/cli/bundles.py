@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from desk.cli.cases import end_where_unsealed, wait_for_seals
 from desk.cli.countersigning import countersign, number_option, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, listed, moment, say, tracked
 from desk.cli.signed_sheets import sign
+from desk.cli.wait import end_where_unsealed, wait_for_seals
 from exhibit.clock import parse_rfc3339
 
 if TYPE_CHECKING:
