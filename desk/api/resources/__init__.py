@@ -1,1 +1,1 @@
-"""The operations, a module for each resource or few that belong together; what they answer is in :mod:`desk.schemas`."""
+"""The operations, a module for a resource or a few; what they answer is in :mod:`desk.schemas`."""

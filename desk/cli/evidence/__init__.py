@@ -1,1 +1,1 @@
-"""The commands about bundles, keys, the log and checking; each module has its command's name, the others are their parts."""
+"""The commands about bundles, keys, the log and checking: a module of its name for each, and parts of them."""

@@ -1,1 +1,1 @@
-"""What happens to every request and answer: language, limits, headers, assets, compression, failures. No page is here."""
+"""What happens to requests and answers: language, limits, headers, assets, compression, failures. No page is here."""
