@@ -15,8 +15,7 @@ from desk.masks import masks
 from desk.past import search_in_words
 from desk.schemas import works as schemas
 from desk.web.access import number_in, said, takes
-from desk.web.pages import Telling, attached, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, attached, decider_post, member_page, page_of, show
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned

@@ -1,4 +1,1 @@
-"""What all operations stand on: who calls, problems, limits, pieces of lists, idempotency keys, files, the document.
-
-Nothing here knows a resource.
-"""
+"""What all operations stand on; nothing here knows a resource."""

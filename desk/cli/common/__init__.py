@@ -1,4 +1,1 @@
-"""What commands stand on: servers and owners, tables and JSON, files that come and go, waiting for work.
-
-No command is here, and no group of commands imports another.
-"""
+"""What commands stand on. No command is here, and no group of commands imports another."""
