@@ -20,7 +20,7 @@ WORDS: dict[str, Promise] = {
 
 
 def last_run(one: Mapping[str, Any]) -> str:
-    """What the last run made of a canary in the shape of :func:`desk.shapes.canary`."""
+    """What the last run made of a canary in the shape of :func:`desk.schemas.watches.canary`."""
     last = one["last_run"]
     return _("none yet") if last is None else _in_words(last["outcome"], last["reason"])
 

@@ -212,7 +212,9 @@ STEPS = {
             model="DescriptorModel",
             slow=True,
         ),
-        Step(name="plan", run="workers.steps.plan.plan_crawls", queue=DEFAULT, label=gettext_noop("planning of crawls")),
+        Step(
+            name="plan", run="workers.steps.plan.plan_crawls", queue=DEFAULT, label=gettext_noop("planning of crawls")
+        ),
     )
 }
 """By name, in the order in which the tick looks at them."""

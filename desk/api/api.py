@@ -13,16 +13,11 @@ from desk.api import (
     cases,
     declarations,
     evidence,
-    identify,
     licences,
-    links,
-    log,
-    members,
     notices,
     owners,
     packages,
     reports,
-    searches,
     told,
     uploads,
     watches,
@@ -34,8 +29,6 @@ from desk.api.problems import Problem, tell_problems
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
 what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists come in pieces: ask again with `cursor`."""
-
-
 _TYPED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -89,7 +82,7 @@ def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
 
 api = Api(title="Exhibit", version="1", description=WORDS, docs_url=None, auth=READ, urls_namespace="api")
 tell_problems(api)
-OF_WORKS = (works, declarations, uploads, identify, watches, searches, licences)
-OF_CASES = (cases, evidence, notices, reports, packages, links)
-for router in (owners, *OF_WORKS, *OF_CASES, told, members, log):
-    api.add_router("", router.router)
+for resource in (owners, works, declarations, uploads, watches, licences, cases, evidence, notices, reports, packages):
+    api.add_router("", resource.router)
+for router in (packages.link_router, told.router, owners.member_router, evidence.log_router):
+    api.add_router("", router)

@@ -7,13 +7,14 @@ from django.http import HttpResponse, JsonResponse
 from ninja import Query, Router
 from pydantic import Field
 
-from desk import shapes
-from desk.api import answers, case_answers, given
+from desk.api import given
 from desk.api.actors import DECIDE, Call, of
 from desk.api.document import file_of
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
 from desk.case_words import why_not
+from desk.schemas import cases as schemas
+from desk.schemas.base import Piece
 from exhibit.errors import ConflictError, NotFoundError
 from indexer.draw import MEDIA_TYPE, View, draw
 from registry import owned, queue
@@ -40,7 +41,7 @@ class Wanted(given.Given):
     sure: queue.Sure = Field(queue.Sure.ANY, description="How sure the comparison is.")
 
 
-@router.get(CASES, response=answers.Piece[case_answers.CaseLine], operation_id="list_cases")
+@router.get(CASES, response=Piece[schemas.CaseLine], operation_id="list_cases")
 def list_cases(
     request: Call, owner: str, wanted: Query[Wanted], cursor: Cursor = "", limit: Limit = 50
 ) -> JsonResponse:
@@ -49,18 +50,18 @@ def list_cases(
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision.value)
     rows = rows.filter(party=wanted.party) if wanted.party else rows
-    return page(rows, each(shapes.case_line), cursor, limit)
+    return page(rows, each(schemas.case_line), cursor, limit)
 
 
-@router.get(ONE, response=case_answers.FullCase, operation_id="get_case")
+@router.get(ONE, response=schemas.FullCase, operation_id="get_case")
 def get_case(request: Call, owner: str, number: int) -> JsonResponse:
     """One case: where the work was seen, how alike it is, what was captured, its evidence and its history."""
-    row = shapes.with_uses(Case.objects.filter(pk=owned.case(of(request), number).pk)).select_related("work").get()
+    row = schemas.with_uses(Case.objects.filter(pk=owned.case(of(request), number).pk)).select_related("work").get()
     accessed(Evidence.CASE, Way.SEEN, of(request), by=request.auth.by, case=number)
-    return JsonResponse(shapes.full_case(row))
+    return JsonResponse(schemas.full_case(row))
 
 
-@router.get(ONE + "/licences", response=case_answers.Fits, operation_id="list_licences_for_case")
+@router.get(ONE + "/licences", response=schemas.Fits, operation_id="list_licences_for_case")
 def list_licences_for(request: Call, owner: str, number: int) -> JsonResponse:
     """The licences that may permit what a case holds, the likeliest first, and what keeps each from it."""
     fits = fitting(owned.case(of(request), number))
@@ -82,7 +83,7 @@ def get_drawing(request: Call, owner: str, number: int, comparison: int, view: V
     return HttpResponse(draw(view, pair_of(wiring.house(), found)), content_type=MEDIA_TYPE)
 
 
-@router.post(ONE + "/decisions", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="decide_case")
+@router.post(ONE + "/decisions", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="decide_case")
 @once
 def decide_case(request: Call, owner: str, number: int, new: given.NewDecision) -> HttpResponse:
     """Decide an open case, or open a decided one again. Confirming seals its evidence, some seconds later.
@@ -93,16 +94,16 @@ def decide_case(request: Call, owner: str, number: int, new: given.NewDecision) 
     return _decided(outcome)
 
 
-@router.post(CASES + "/decisions", auth=DECIDE, response=case_answers.Decided, operation_id="decide_cases")
+@router.post(CASES + "/decisions", auth=DECIDE, response=schemas.Decided, operation_id="decide_cases")
 @once
 def decide_cases(request: Call, owner: str, new: given.NewDecisions) -> HttpResponse:
     """Decide many cases alike. Those that aren't open, because somebody else was first, stay as they are."""
     outcomes = decisions.decide_each(wiring.house(), of(request), sorted(new.cases), _wish(request, new))
-    told = [{"done": one.done, "case": shapes.case_line(one.case)} for one in outcomes]
+    told = [{"done": one.done, "case": schemas.case_line(one.case)} for one in outcomes]
     return JsonResponse({"left": queue.left(of(request)), "outcomes": told})
 
 
-@router.post(ONE + "/undo", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="undo_decision")
+@router.post(ONE + "/undo", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="undo_decision")
 @once
 def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
     """Take back what this caller decided; what somebody else decided answers 409."""
@@ -110,35 +111,35 @@ def undo_decision(request: Call, owner: str, number: int) -> HttpResponse:
     return _decided(outcome)
 
 
-@router.post(ONE + "/notes", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="add_note")
+@router.post(ONE + "/notes", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="add_note")
 @once
 def add_note(request: Call, owner: str, number: int, new: given.NewNote) -> HttpResponse:
     """Write a note for the other members; it stands in the history of the case."""
     return _done(request, number, lambda row: decisions.note(row, by=request.auth.by, words=new.words.strip()))
 
 
-@router.post(ONE + "/dispute", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="dispute_decision")
+@router.post(ONE + "/dispute", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="dispute_decision")
 @once
 def dispute(request: Call, owner: str, number: int, new: given.Reason) -> HttpResponse:
     """Say that a case was decided wrongly; the decision stays until somebody decides otherwise."""
     return _done(request, number, lambda row: decisions.dispute(row, by=request.auth.by, reason=new.reason.strip()))
 
 
-@router.post(ONE + "/settle", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="settle_dispute")
+@router.post(ONE + "/settle", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="settle_dispute")
 @once
 def settle(request: Call, owner: str, number: int, new: given.Reason) -> HttpResponse:
     """Let a disputed decision stand."""
     return _done(request, number, lambda row: decisions.settle(row, by=request.auth.by, reason=new.reason.strip()))
 
 
-@router.post(ONE + "/take-out", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="take_out_case")
+@router.post(ONE + "/take-out", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="take_out_case")
 @once
 def take_out(request: Call, owner: str, number: int) -> HttpResponse:
     """Take a case out of the look-alikes: it waits for a person again."""
     return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
 
 
-@router.post(ONE + "/report", auth=DECIDE, response={201: case_answers.CaseLine}, operation_id="report_picture")
+@router.post(ONE + "/report", auth=DECIDE, response={201: schemas.CaseLine}, operation_id="report_picture")
 def report(request: Call, owner: str, number: int, new: given.Reason) -> HttpResponse:
     """Report the found picture as illegal content: no member sees it from then on, and it is removed for good.
 
@@ -161,9 +162,9 @@ def _decided(outcome: Outcome) -> HttpResponse:
         by = f" by {row.decided_by}" if row.decided_by else ""
         hint = "Look at it again. Reopen it first, with a reason, if that was wrong."
         raise ConflictError(f"Case {row.number} is {row.decision}{by}.", hint=hint)
-    return JsonResponse(shapes.case_line(row), status=HTTPStatus.CREATED)
+    return JsonResponse(schemas.case_line(row), status=HTTPStatus.CREATED)
 
 
 def _done(request: Call, number: int, deed: Callable[[Case], None]) -> HttpResponse:
     deed(owned.case(of(request), number))
-    return JsonResponse(shapes.case_line(owned.case(of(request), number)), status=HTTPStatus.CREATED)
+    return JsonResponse(schemas.case_line(owned.case(of(request), number)), status=HTTPStatus.CREATED)

@@ -7,14 +7,14 @@ from django.http.response import HttpResponseBase
 from ninja import File, Form, Router, UploadedFile
 from pydantic import Field
 
-from desk import work_shapes
-from desk.api import given, work_answers
+from desk.api import given
 from desk.api.actors import WRITE, Call, of
-from desk.api.answers import Piece
 from desk.api.document import file_of
 from desk.api.files import download, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import works as schemas
+from desk.schemas.base import Piece
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import owned
 from registry.models import OwnershipRemark
@@ -33,15 +33,13 @@ class NewDocument(given.Given):
     about: given.Short = Field("", examples=["Transfer of rights"])
 
 
-@router.get(WORK + "/changes", response=Piece[work_answers.Change], operation_id="list_changes")
+@router.get(WORK + "/changes", response=Piece[schemas.Change], operation_id="list_changes")
 def list_changes(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """How the declaration was changed, by whom and why."""
-    return page(owned.work(of(request), number).changes.all(), each(work_shapes.change), cursor, limit)
+    return page(owned.work(of(request), number).changes.all(), each(schemas.change), cursor, limit)
 
 
-@router.post(
-    WORK + "/remarks/{kind}/answer", auth=WRITE, response={201: work_answers.Remark}, operation_id="answer_remark"
-)
+@router.post(WORK + "/remarks/{kind}/answer", auth=WRITE, response={201: schemas.Remark}, operation_id="answer_remark")
 @once
 def answer_remark(
     request: Call, owner: str, number: int, kind: OwnershipRemark.Kind, new: given.Reason
@@ -52,10 +50,10 @@ def answer_remark(
         raise NotFoundError(f"There is no such remark on work {number}.")
     answer(row, by=request.auth.by, reason=new.reason)
     row.refresh_from_db()
-    return JsonResponse(work_shapes.remark(row), status=HTTPStatus.CREATED)
+    return JsonResponse(schemas.remark(row), status=HTTPStatus.CREATED)
 
 
-@router.post(WORK + "/documents", auth=WRITE, response={201: work_answers.Document}, operation_id="attach_document")
+@router.post(WORK + "/documents", auth=WRITE, response={201: schemas.Document}, operation_id="attach_document")
 @once
 def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file: File[UploadedFile]) -> HttpResponse:
     """Keep a document beside a work, byte for byte, such as one of its chain of title; its digest is in the log."""
@@ -63,7 +61,7 @@ def attach(request: Call, owner: str, number: int, new: Form[NewDocument], file:
     if (file.size or 0) > declaring.MOST_ATTACHMENT:
         raise WrongUseError("The document is too large.")
     made = declaring.attach(wiring.house(), row, str(file.name), file.read(), about=new.about, by=request.auth.by)
-    return JsonResponse(work_shapes.document(made), status=HTTPStatus.CREATED)
+    return JsonResponse(schemas.document(made), status=HTTPStatus.CREATED)
 
 
 @router.get(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from desk.api import answers
 from desk.api.examples import example_of
 from desk.api.problems import MEDIA_TYPE
+from desk.schemas.base import Problem
 
 FOR_ALL = (
     HTTPStatus.BAD_REQUEST,
@@ -42,7 +42,7 @@ def is_file(field: Mapping[str, Any]) -> bool:
 def described(document: Any) -> Any:  # noqa: ANN401 - ninja's document is a dict of anything
     """Complete the document."""
     schemas = document["components"].setdefault("schemas", {})
-    problem = answers.Problem.model_json_schema(ref_template=TEMPLATE)
+    problem = Problem.model_json_schema(ref_template=TEMPLATE)
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     for operations in document["paths"].values():
         for method, operation in operations.items():

@@ -1,20 +1,23 @@
-"""Bundles, files of captures, draft papers."""
+"""Bundles, files of captures, draft papers; and proofs of the log, whose tiles lie below /log/ for everybody."""
 
 from functools import partial
 from typing import Annotated
 
-from django.http.response import HttpResponseBase, JsonResponse
-from ninja import Path, Router
+from django.http import JsonResponse
+from django.http.response import HttpResponseBase
+from ninja import Path, Query, Router
 
-from desk import download_shapes
-from desk.api import answers, evidence_answers
 from desk.api.actors import Call, of
 from desk.api.document import file_of
 from desk.api.files import download, taken
 from desk.api.paging import Cursor, Limit, each, page
+from desk.schemas import evidence as schemas
+from desk.schemas.base import Piece
+from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import owned
+from registry.models import LogCheckpoint, LogEntry
 from registry.trail import Evidence
 from workers import wiring
 from workers.bundles import assemble, bundle_name, in_a_file
@@ -23,21 +26,22 @@ from workers.showing import is_hidden
 from workers.signed import signed_name, signed_sheet
 
 router = Router(tags=["evidence"])
+log_router = Router(tags=["log"])
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
 
 
-@router.get(CASE + "/bundles", response=answers.Piece[evidence_answers.BundleLine], operation_id="list_bundles")
+@router.get(CASE + "/bundles", response=Piece[schemas.BundleLine], operation_id="list_bundles")
 def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The bundles of a case."""
     rows = owned.case(of(request), number).bundles.select_related("case")
-    return page(rows, each(download_shapes.bundle_line), cursor, limit)
+    return page(rows, each(schemas.bundle_line), cursor, limit)
 
 
-@router.get(ONE, response=evidence_answers.Bundle, operation_id="get_bundle")
+@router.get(ONE, response=schemas.Bundle, operation_id="get_bundle")
 def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
     """A bundle, with what outside witnesses have answered."""
-    return JsonResponse(download_shapes.bundle(owned.bundle(of(request), number, bundle)))
+    return JsonResponse(schemas.bundle(owned.bundle(of(request), number, bundle)))
 
 
 @router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))
@@ -86,3 +90,52 @@ def get_capture_file(
         raise NotFoundError("There is no such file.")
     taken(request, Evidence.CAPTURE, case=number, file=name)
     return download(wiring.house().blobs.open(digest), name, "application/octet-stream")
+
+
+Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed head of so many entries; the newest.")]
+
+
+@log_router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
+def get_head(request: Call) -> JsonResponse:
+    """The head of the log that was signed last."""
+    row = _head(None)
+    return JsonResponse({"origin": row.origin, "size": row.size, "checkpoint": row.note})
+
+
+@log_router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion, operation_id="prove_inclusion")
+def prove_inclusion(request: Call, sequence: int, size: Size = None) -> JsonResponse:
+    """That an entry is in the log, under a signed head."""
+    head = _head(size)
+    row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
+    if row is None:
+        raise NotFoundError(f"No signed head covers an entry {sequence}.")
+    return JsonResponse(
+        {
+            "origin": head.origin,
+            "size": head.size,
+            "checkpoint": head.note,
+            "sequence": row.sequence,
+            "type": row.type,
+            "time": rfc3339(row.time),
+            "commitment": bytes(row.commitment).hex(),
+            "path": [one.hex() for one in wiring.house().log.inclusion(sequence, head.size)],
+        }
+    )
+
+
+@log_router.get("/log/consistency", response=schemas.Consistency, operation_id="prove_consistency")
+def prove_consistency(request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None) -> JsonResponse:
+    """That the log of `new` entries continues that of `old`."""
+    head = _head(new)
+    if old > head.size:
+        raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
+    path = [one.hex() for one in wiring.house().log.consistency(old, head.size)]
+    return JsonResponse({"old": old, "new": head.size, "path": path, "checkpoint": head.note})
+
+
+def _head(size: int | None) -> LogCheckpoint:
+    rows = LogCheckpoint.objects.filter(origin=wiring.house().log.origin).order_by("-size")
+    found = rows.first() if size is None else rows.filter(size=size).first()
+    if found is None:
+        raise NotFoundError("No such head was signed.", hint="GET /log/head names the newest.")
+    return found

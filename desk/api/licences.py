@@ -6,12 +6,12 @@ from http import HTTPStatus
 from django.http import HttpResponse, JsonResponse
 from ninja import Router
 
-from desk import shapes
-from desk.api import answers, given
+from desk.api import given
 from desk.api.actors import WRITE, Call, of
-from desk.api.licence_answers import Licence, TriedLicence
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import licences as schemas
+from desk.schemas.base import Piece
 from registry import owned
 from registry.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
@@ -24,13 +24,13 @@ MOMENT = 1.0
 """Seconds that a trial looks at cases."""
 
 
-@router.get(LICENCES, response=answers.Piece[Licence], operation_id="list_licences")
+@router.get(LICENCES, response=Piece[schemas.Licence], operation_id="list_licences")
 def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The permitted uses."""
-    return page(owned.licences(of(request)).prefetch_related("works"), each(shapes.licence), cursor, limit)
+    return page(owned.licences(of(request)).prefetch_related("works"), each(schemas.licence), cursor, limit)
 
 
-EITHER = {200: Licence, 201: Licence}
+EITHER = {200: schemas.Licence, 201: schemas.Licence}
 
 
 @router.post(LICENCES, auth=WRITE, response=EITHER, operation_id="add_licence")
@@ -40,26 +40,26 @@ def add_licence(request: Call, owner: str, new: given.NewLicence) -> HttpRespons
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
     wiring.house().hint("ledger", waiting_changes(to))
-    return JsonResponse(shapes.licence(kept[0]), status=HTTPStatus.CREATED if added else HTTPStatus.OK)
+    return JsonResponse(schemas.licence(kept[0]), status=HTTPStatus.CREATED if added else HTTPStatus.OK)
 
 
-@router.post(LICENCES + "/{int:number}/end", auth=WRITE, response=Licence, operation_id="end_licence")
+@router.post(LICENCES + "/{int:number}/end", auth=WRITE, response=schemas.Licence, operation_id="end_licence")
 @once
 def end(request: Call, owner: str, number: int, last: given.LastDay) -> HttpResponse:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
     row = owned.licence(of(request), number)
     end_licence(row, last.day, by=request.auth.by, reason=last.reason)
     wiring.house().hint("ledger", waiting_changes(of(request)))
-    return JsonResponse(shapes.licence(owned.licence(of(request), number)))
+    return JsonResponse(schemas.licence(owned.licence(of(request), number)))
 
 
-@router.get(LICENCES + "/{int:number}", response=Licence, operation_id="get_licence")
+@router.get(LICENCES + "/{int:number}", response=schemas.Licence, operation_id="get_licence")
 def get_licence(request: Call, owner: str, number: int) -> JsonResponse:
     """One permitted use."""
-    return JsonResponse(shapes.licence(owned.licence(of(request), number)))
+    return JsonResponse(schemas.licence(owned.licence(of(request), number)))
 
 
-@router.put(LICENCES + "/{int:number}", auth=WRITE, response=Licence, operation_id="change_licence")
+@router.put(LICENCES + "/{int:number}", auth=WRITE, response=schemas.Licence, operation_id="change_licence")
 def change(request: Call, owner: str, number: int, new: given.ChangedLicence) -> HttpResponse:
     """Give a licence other words, all of them. The cases that it covered or may cover are looked at in the background.
 
@@ -68,10 +68,10 @@ def change(request: Call, owner: str, number: int, new: given.ChangedLicence) ->
     row = owned.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
     wiring.house().hint("ledger", waiting_changes(of(request)))
-    return JsonResponse(shapes.licence(owned.licence(of(request), number)))
+    return JsonResponse(schemas.licence(owned.licence(of(request), number)))
 
 
-@router.post(LICENCES + "/trials", response=TriedLicence, operation_id="try_licences")
+@router.post(LICENCES + "/trials", response=schemas.TriedLicence, operation_id="try_licences")
 def try_some(request: Call, owner: str, trial: given.LicenceTrial) -> HttpResponse:
     """Try licences against the cases before they are added, or before one is changed. Nothing is changed by that.
 

@@ -8,14 +8,14 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from ninja import Path, Query, Router
 
-from desk.api import answers, given
+from desk.api import given
 from desk.api.actors import SEND, Call, of
 from desk.api.document import file_of as file_answer
 from desk.api.files import download, taken
-from desk.api.notice_answers import FullNotice, NoticeLine
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
-from desk.notice_shapes import notice, notice_line
+from desk.schemas import notices as schemas
+from desk.schemas.base import Piece
 from exhibit.errors import NotFoundError
 from registry import notices, owned
 from registry.trail import Evidence
@@ -28,7 +28,7 @@ Party = Annotated[str, Query(max_length=260, pattern=given.CLEAN, description="O
 Stands = Annotated[given.NoticeState | None, Query(description="Only those that stand so.")]
 
 
-@router.get(NOTICES, response=answers.Piece[NoticeLine], operation_id="list_notices")
+@router.get(NOTICES, response=Piece[schemas.NoticeLine], operation_id="list_notices")
 def list_notices(
     request: Call, owner: str, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
 ) -> JsonResponse:
@@ -36,16 +36,16 @@ def list_notices(
     rows = notices.notices(of(request))
     wanted = {"party": party, "state": state}
     rows = rows.filter(**{name: value for name, value in wanted.items() if value})
-    return page(rows, each(notice_line), cursor, limit)
+    return page(rows, each(schemas.notice_line), cursor, limit)
 
 
-@router.get(ONE, response=FullNotice, operation_id="get_notice")
+@router.get(ONE, response=schemas.FullNotice, operation_id="get_notice")
 def get_notice(request: Call, owner: str, number: int) -> JsonResponse:
     """One notice with its letter: a draft as it would be sent now, with what it lacks; else as it was signed."""
     return _told(request, number)
 
 
-@router.post(NOTICES, auth=SEND, response={201: FullNotice}, operation_id="draft_notice")
+@router.post(NOTICES, auth=SEND, response={201: schemas.FullNotice}, operation_id="draft_notice")
 @once
 def draft_notice(request: Call, owner: str, new: given.NewNotice) -> HttpResponse:
     """Draft a notice about confirmed cases of one party. Nothing leaves by that.
@@ -59,7 +59,7 @@ def draft_notice(request: Call, owner: str, new: given.NewNotice) -> HttpRespons
     return _told(request, made.number, HTTPStatus.CREATED)
 
 
-@router.patch(ONE, auth=SEND, response=FullNotice, operation_id="edit_notice")
+@router.patch(ONE, auth=SEND, response=schemas.FullNotice, operation_id="edit_notice")
 def edit_notice(request: Call, owner: str, number: int, fields: given.NoticeFields) -> HttpResponse:
     """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
     row = notices.notice(of(request), number)
@@ -75,7 +75,7 @@ def discard_notice(request: Call, owner: str, number: int) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.post(ONE + "/events", auth=SEND, response={201: FullNotice}, operation_id="track_notice")
+@router.post(ONE + "/events", auth=SEND, response={201: schemas.FullNotice}, operation_id="track_notice")
 @once
 def track_notice(request: Call, owner: str, number: int, new: given.NewNoticeEvent) -> HttpResponse:
     """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
@@ -101,4 +101,4 @@ def get_notice_file(
 
 
 def _told(request: Call, number: int, status: HTTPStatus = HTTPStatus.OK) -> JsonResponse:
-    return JsonResponse(notice(wiring.house(), notices.notice(of(request), number)), status=status)
+    return JsonResponse(schemas.notice(wiring.house(), notices.notice(of(request), number)), status=status)

@@ -1,27 +1,31 @@
-"""Packages: the bundles of several cases as one ZIP."""
+"""Packages, the bundles of several cases as one ZIP; and links with which people outside take one or a report away."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from ninja import Router
 from pydantic import Field
 
-from desk import download_shapes
-from desk.api import download_answers, given
-from desk.api.actors import WRITE, Call, of
-from desk.api.answers import Piece
+from desk.api import given
+from desk.api.actors import SEND, WRITE, Call, of
 from desk.api.document import file_of
 from desk.api.files import taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import downloads as schemas
+from desk.schemas.base import Piece
 from registry import owned
-from registry.models import Package
+from registry.models import Package, Report
 from registry.trail import Evidence
+from workers import links, wiring
 from workers import packages as packing
-from workers import wiring
+from workers.mail import absolute
 
 router = Router(tags=["packages"])
+link_router = Router(tags=["links"])
 PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
 
 
@@ -35,14 +39,14 @@ class NewPackage(given.Given):
     reason: given.Long = Field("", description="Why originals are withheld; the copies say so.")
 
 
-@router.get(PACKAGES, response=Piece[download_answers.Package], operation_id="list_packages")
+@router.get(PACKAGES, response=Piece[schemas.Package], operation_id="list_packages")
 def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The packages."""
-    rows = owned.packages(of(request)).prefetch_related(download_shapes.CASES)
-    return page(rows, each(download_shapes.package), cursor, limit)
+    rows = owned.packages(of(request)).prefetch_related(schemas.CASES)
+    return page(rows, each(schemas.package), cursor, limit)
 
 
-@router.post(PACKAGES, auth=WRITE, response={202: download_answers.Package}, operation_id="request_package")
+@router.post(PACKAGES, auth=WRITE, response={202: schemas.Package}, operation_id="request_package")
 @once
 def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
     """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
@@ -50,13 +54,13 @@ def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
     return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
 
 
-@router.get(ONE, response=download_answers.Package, operation_id="get_package")
+@router.get(ONE, response=schemas.Package, operation_id="get_package")
 def get_package(request: Call, owner: str, number: int) -> JsonResponse:
     """One package."""
-    return JsonResponse(download_shapes.package(owned.package(of(request), number)))
+    return JsonResponse(schemas.package(owned.package(of(request), number)))
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: download_answers.Package}, operation_id="make_package_again")
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Package}, operation_id="make_package_again")
 @once
 def again(request: Call, owner: str, number: int) -> HttpResponse:
     """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
@@ -86,4 +90,47 @@ def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase
 
 def _begun(row: Package) -> JsonResponse:
     wiring.house().hint("package", [row.pk])
-    return JsonResponse(download_shapes.package(row), status=HTTPStatus.ACCEPTED)
+    return JsonResponse(schemas.package(row), status=HTTPStatus.ACCEPTED)
+
+
+OWNER = "/owners/{slug:owner}"
+MADE = {201: schemas.LinkWithAddress}
+
+
+class NewLink(given.Given):
+    """A link for somebody outside."""
+
+    days: int = Field(7, ge=1, le=links.MOST_DAYS, description="For which it holds.")
+    note: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["For the court clerk"])
+    password: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="Asked for besides.")
+
+
+@link_router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
+def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The links, with their ends and how often each was used."""
+    return page(links.links_of(of(request)), each(schemas.link), cursor, limit)
+
+
+@link_router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")
+def link_report(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
+    """Make a link to a report that is there. Its address is told this once, and kept with no answer."""
+    return _made(request, owned.report(of(request), number), new)
+
+
+@link_router.post(OWNER + "/packages/{int:number}/links", auth=SEND, response=MADE, operation_id="link_package")
+def link_package(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
+    """Make a link to a package that is there. Its address is told this once, and kept with no answer."""
+    return _made(request, owned.package(of(request), number), new)
+
+
+@link_router.delete(OWNER + "/links/{int:number}", auth=SEND, response={204: None}, operation_id="revoke_link")
+def revoke_link(request: Call, owner: str, number: int) -> HttpResponse:
+    """Take a link back: it leads nowhere any more."""
+    links.revoke_link(of(request), number, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def _made(request: Call, to: Package | Report, new: NewLink) -> JsonResponse:
+    made = links.make_link(of(request), to, days=new.days, by=request.auth.by, note=new.note, password=new.password)
+    address = absolute(wiring.house().config, reverse("link", args=[made.token]))
+    return JsonResponse({**schemas.link(made.link), "address": address}, status=HTTPStatus.CREATED)

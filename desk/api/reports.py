@@ -10,13 +10,14 @@ from django.http.response import HttpResponseBase
 from ninja import Path, Router
 from pydantic import Field
 
-from desk import download_shapes
-from desk.api import answers, download_answers, given
+from desk.api import given
 from desk.api.actors import WRITE, Call, of
 from desk.api.document import file_of
 from desk.api.files import download, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import downloads as schemas
+from desk.schemas.base import Piece
 from evidence.documents import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
@@ -58,13 +59,13 @@ class NewReport(given.Given):
     languages: list[given.Language] = Field([], max_length=2, description="Of the PDFs; the installation's when empty.")
 
 
-@router.get(REPORTS, response=answers.Piece[download_answers.Report], operation_id="list_reports")
+@router.get(REPORTS, response=Piece[schemas.Report], operation_id="list_reports")
 def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The reports."""
-    return page(owned.reports(of(request)), each(download_shapes.report), cursor, limit)
+    return page(owned.reports(of(request)), each(schemas.report), cursor, limit)
 
 
-@router.post(REPORTS, auth=WRITE, response={202: download_answers.Report}, operation_id="request_report")
+@router.post(REPORTS, auth=WRITE, response={202: schemas.Report}, operation_id="request_report")
 @once
 def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
     """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
@@ -80,13 +81,13 @@ def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
     return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
 
 
-@router.get(ONE, response=download_answers.Report, operation_id="get_report")
+@router.get(ONE, response=schemas.Report, operation_id="get_report")
 def get_report(request: Call, owner: str, number: int) -> JsonResponse:
     """One report."""
-    return JsonResponse(download_shapes.report(owned.report(of(request), number)))
+    return JsonResponse(schemas.report(owned.report(of(request), number)))
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: download_answers.Report}, operation_id="make_report_again")
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Report}, operation_id="make_report_again")
 @once
 def again(request: Call, owner: str, number: int) -> HttpResponse:
     """Ask for the same report anew; one that failed is tried again under its number."""
@@ -116,4 +117,4 @@ def get_report_file(
 
 def _begun(row: Report) -> JsonResponse:
     wiring.house().hint("report", [row.pk])
-    return JsonResponse(download_shapes.report(row), status=HTTPStatus.ACCEPTED)
+    return JsonResponse(schemas.report(row), status=HTTPStatus.ACCEPTED)

@@ -6,13 +6,12 @@ from typing import Annotated
 from django.http import HttpResponse, JsonResponse
 from ninja import Path, Router
 
-from desk import told_shapes
 from desk.api import given
 from desk.api.actors import MANAGE, Call, of
-from desk.api.answers import Piece
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
-from desk.api.told_answers import Delivery, Event, Webhook, WebhookWithSecret
+from desk.schemas import notifications as schemas
+from desk.schemas.base import Piece
 from registry import events, owned
 from workers import webhooks, wiring
 
@@ -20,29 +19,29 @@ router = Router(tags=["being told"])
 WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"
 
 
-@router.get("/owners/{slug:owner}/events", response=Piece[Event], operation_id="list_events")
+@router.get("/owners/{slug:owner}/events", response=Piece[schemas.Event], operation_id="list_events")
 def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
-    return page(events.settled(of(request)), each(told_shapes.event), cursor, limit, key="pk")
+    return page(events.settled(of(request)), each(schemas.event), cursor, limit, key="pk")
 
 
-@router.get(WEBHOOKS, auth=MANAGE, response=Piece[Webhook], operation_id="list_webhooks")
+@router.get(WEBHOOKS, auth=MANAGE, response=Piece[schemas.Webhook], operation_id="list_webhooks")
 def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The webhooks."""
-    return page(owned.webhooks(of(request)), each(told_shapes.webhook), cursor, limit)
+    return page(owned.webhooks(of(request)), each(schemas.webhook), cursor, limit)
 
 
-@router.post(WEBHOOKS, auth=MANAGE, response={201: WebhookWithSecret}, operation_id="add_webhook")
+@router.post(WEBHOOKS, auth=MANAGE, response={201: schemas.WebhookWithSecret}, operation_id="add_webhook")
 def add_webhook(request: Call, owner: str, new: given.NewWebhook) -> HttpResponse:
     """Add a webhook. Its secret is told this once, and kept with no answer: there is no key to send this again with."""
     row, secret = webhooks.add_webhook(wiring.house(), of(request), new.url, new.kinds, by=request.auth.by)
-    return JsonResponse({**told_shapes.webhook(row), "secret": secret}, status=HTTPStatus.CREATED)
+    return JsonResponse({**schemas.webhook(row), "secret": secret}, status=HTTPStatus.CREATED)
 
 
-@router.get(ONE, auth=MANAGE, response=Webhook, operation_id="get_webhook")
+@router.get(ONE, auth=MANAGE, response=schemas.Webhook, operation_id="get_webhook")
 def get_webhook(request: Call, owner: str, number: int) -> JsonResponse:
     """One webhook."""
-    return JsonResponse(told_shapes.webhook(owned.webhook(of(request), number)))
+    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
 
 
 @router.delete(ONE, auth=MANAGE, response={204: None}, operation_id="remove_webhook")
@@ -52,39 +51,41 @@ def remove_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-@router.post(ONE + "/test", auth=MANAGE, response={202: Delivery}, operation_id="test_webhook")
+@router.post(ONE + "/test", auth=MANAGE, response={202: schemas.Delivery}, operation_id="test_webhook")
 @once
 def test_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send a test; its delivery says what came of it."""
     row = events.record_test(owned.webhook(of(request), number))
     wiring.house().hint("deliver", [row.pk])
-    return JsonResponse(told_shapes.delivery(row), status=HTTPStatus.ACCEPTED)
+    return JsonResponse(schemas.delivery(row), status=HTTPStatus.ACCEPTED)
 
 
-@router.post(ONE + "/pause", auth=MANAGE, response=Webhook, operation_id="pause_webhook")
+@router.post(ONE + "/pause", auth=MANAGE, response=schemas.Webhook, operation_id="pause_webhook")
 @once
 def pause_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send nothing until it is resumed; what happens meanwhile waits."""
     webhooks.pause(owned.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
-    return JsonResponse(told_shapes.webhook(owned.webhook(of(request), number)))
+    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
 
 
-@router.post(ONE + "/resume", auth=MANAGE, response=Webhook, operation_id="resume_webhook")
+@router.post(ONE + "/resume", auth=MANAGE, response=schemas.Webhook, operation_id="resume_webhook")
 @once
 def resume_webhook(request: Call, owner: str, number: int) -> HttpResponse:
     """Send again, what has waited first."""
     webhooks.resume(wiring.house(), owned.webhook(of(request), number), by=request.auth.by)
-    return JsonResponse(told_shapes.webhook(owned.webhook(of(request), number)))
+    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
 
 
-@router.get(ONE + "/deliveries", auth=MANAGE, response=Piece[Delivery], operation_id="list_deliveries")
+@router.get(ONE + "/deliveries", auth=MANAGE, response=Piece[schemas.Delivery], operation_id="list_deliveries")
 def list_deliveries(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The messages to a webhook, and what came of them."""
     rows = owned.webhook(of(request), number).deliveries.select_related("event")
-    return page(rows, each(told_shapes.delivery), cursor, limit, key="pk")
+    return page(rows, each(schemas.delivery), cursor, limit, key="pk")
 
 
-@router.post(ONE + "/deliveries/{message}/again", auth=MANAGE, response={202: Delivery}, operation_id="send_again")
+@router.post(
+    ONE + "/deliveries/{message}/again", auth=MANAGE, response={202: schemas.Delivery}, operation_id="send_again"
+)
 @once
 def send_again(
     request: Call, owner: str, number: int, message: Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
@@ -92,4 +93,4 @@ def send_again(
     """Send a message once more, under its name; a receiver knows by it that it is the same."""
     row = owned.message(owned.webhook(of(request), number), message)
     webhooks.send_again(wiring.house(), row)
-    return JsonResponse(told_shapes.delivery(owned.message(row.webhook, message)), status=HTTPStatus.ACCEPTED)
+    return JsonResponse(schemas.delivery(owned.message(row.webhook, message)), status=HTTPStatus.ACCEPTED)

@@ -9,14 +9,14 @@ from django.http import HttpResponse, JsonResponse
 from ninja import File, Form, Query, Router, UploadedFile
 from pydantic import Field
 
-from desk import work_shapes
-from desk.api import given, work_answers
+from desk.api import given
 from desk.api.actors import WRITE, Call, of
-from desk.api.answers import Piece
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.problems import Problem
 from desk.api.repeats import once
 from desk.plain_rows import Plain
+from desk.schemas import works as schemas
+from desk.schemas.base import Piece
 from registry import owned
 from registry.models import Upload, UploadFile
 from workers import uploads as uploading
@@ -52,18 +52,18 @@ class Result(StrEnum):
     REFUSED = "refused"
 
 
-@router.get(UPLOADS, response=Piece[work_answers.Upload], operation_id="list_uploads")
+@router.get(UPLOADS, response=Piece[schemas.Upload], operation_id="list_uploads")
 def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """What was brought, each with how far it is."""
 
     def shape(rows: Sequence[Upload]) -> list[Plain]:
         far = uploading.progress_of(rows)
-        return [work_shapes.upload(row, far[row.pk]) for row in rows]
+        return [schemas.upload(row, far[row.pk]) for row in rows]
 
     return page(owned.uploads(of(request)), shape, cursor, limit)
 
 
-@router.post(UPLOADS, auth=WRITE, response={201: work_answers.Upload}, operation_id="begin_upload")
+@router.post(UPLOADS, auth=WRITE, response={201: schemas.Upload}, operation_id="begin_upload")
 @once
 def begin_upload(
     request: Call,
@@ -84,13 +84,13 @@ def begin_upload(
     return _told(row, HTTPStatus.CREATED)
 
 
-@router.get(ONE, response=work_answers.Upload, operation_id="get_upload")
+@router.get(ONE, response=schemas.Upload, operation_id="get_upload")
 def get_upload(request: Call, owner: str, number: int) -> HttpResponse:
     """One upload, and how far it is."""
     return _told(owned.upload(of(request), number))
 
 
-@router.post(ONE + "/files", auth=WRITE, response={202: work_answers.Upload}, operation_id="send_files")
+@router.post(ONE + "/files", auth=WRITE, response={202: schemas.Upload}, operation_id="send_files")
 @once
 def send_files(
     request: Call,
@@ -109,7 +109,7 @@ def send_files(
     return _told(row, HTTPStatus.ACCEPTED)
 
 
-@router.post(ONE + "/close", auth=WRITE, response=work_answers.Upload, operation_id="close_upload")
+@router.post(ONE + "/close", auth=WRITE, response=schemas.Upload, operation_id="close_upload")
 @once
 def close_upload(request: Call, owner: str, number: int) -> HttpResponse:
     """Say that all files have been sent; more may come nevertheless."""
@@ -117,7 +117,7 @@ def close_upload(request: Call, owner: str, number: int) -> HttpResponse:
     return _told(owned.upload(of(request), number))
 
 
-@router.post(ONE + "/again", auth=WRITE, response={202: work_answers.Upload}, operation_id="try_upload_again")
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Upload}, operation_id="try_upload_again")
 @once
 def try_again(request: Call, owner: str, number: int) -> HttpResponse:
     """Try once more what was given up."""
@@ -126,7 +126,7 @@ def try_again(request: Call, owner: str, number: int) -> HttpResponse:
     return _told(row, HTTPStatus.ACCEPTED)
 
 
-@router.get(ONE + "/files", response=Piece[work_answers.UploadFile], operation_id="list_upload_files")
+@router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
 def list_files(
     request: Call,
     owner: str,
@@ -143,10 +143,10 @@ def list_files(
         rows = upload.files.filter(outcome="").exclude(state="failed")
     else:
         rows = upload.files.all() if only is None else upload.files.filter(outcome=UploadFile.Outcome(only.value))
-    return page(rows.select_related("work"), each(work_shapes.upload_file), cursor, limit, key="pk")
+    return page(rows.select_related("work"), each(schemas.upload_file), cursor, limit, key="pk")
 
 
-@router.get(ONE + "/lines", response=Piece[work_answers.UploadLine], operation_id="list_lines_without_files")
+@router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
 def list_lines(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """Lines of the table that are about no file that came."""
     rows = uploading.lines_without_files(owned.upload(of(request), number))
@@ -154,4 +154,4 @@ def list_lines(request: Call, owner: str, number: int, cursor: Cursor = "", limi
 
 
 def _told(row: Upload, status: int = HTTPStatus.OK) -> JsonResponse:
-    return JsonResponse(work_shapes.upload(row, uploading.progress_of([row])[row.pk]), status=status)
+    return JsonResponse(schemas.upload(row, uploading.progress_of([row])[row.pk]), status=status)

@@ -1,4 +1,4 @@
-"""Works: registering them, and what stands behind a registration."""
+"""Works: registering them, what stands behind a registration, and which of them a picture shows."""
 
 from dataclasses import replace
 from enum import IntEnum
@@ -11,13 +11,14 @@ from ninja import File, Form, Path, Router, UploadedFile
 from ninja import Query as QueryValue
 from pydantic import Field
 
-from desk import work_shapes
-from desk.api import answers, given, work_answers
+from desk.api import given, limits
 from desk.api.actors import WRITE, Call, of
 from desk.api.document import file_of
 from desk.api.files import download, picture_in, taken
 from desk.api.paging import Cursor, Limit, each, page
 from desk.api.repeats import once
+from desk.schemas import works as schemas
+from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from registry import owned
 from registry import works as searching
@@ -26,6 +27,7 @@ from registry.trail import Evidence
 from workers import deposits, wiring
 from workers import works as declaring
 from workers.bundles import in_a_file
+from workers.identify import identify as search
 from workers.previews import LARGE, SMALL, shown
 from workers.steps.register import NewWork, register_work, remove_work
 from workers.tables import checked_date, plain_name
@@ -35,7 +37,7 @@ router = Router(tags=["works"])
 WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
 DEPOSIT = ONE + "/deposits/{int:deposit}"
 Query = Annotated[str, Field(max_length=200, pattern=given.CLEAN)]
-EITHER = {200: work_answers.RegisteredWork, 201: work_answers.RegisteredWork}
+EITHER = {200: schemas.RegisteredWork, 201: schemas.RegisteredWork}
 
 
 class Size(IntEnum):
@@ -74,7 +76,7 @@ class Changes(given.Given):
     )
 
 
-@router.get(WORKS, response=answers.Piece[work_answers.Work], operation_id="list_works")
+@router.get(WORKS, response=Piece[schemas.Work], operation_id="list_works")
 def list_works(
     request: Call,
     owner: str,
@@ -86,7 +88,7 @@ def list_works(
 ) -> JsonResponse:
     """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
     rows = searching.search(of(request), q, only or "", upload)
-    return page(work_shapes.with_pictures(rows), each(work_shapes.work), cursor, limit)
+    return page(schemas.with_pictures(rows), each(schemas.work), cursor, limit)
 
 
 @router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
@@ -104,17 +106,17 @@ def add_work(request: Call, owner: str, declared: Form[Declared], file: File[Upl
         source_name=plain_name(str(file.name)),
     )
     made = register_work(house, of(request), data, new)
-    row = work_shapes.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
-    return JsonResponse({**work_shapes.work(row), "new": made.new}, status=201 if made.new else 200)
+    row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
+    return JsonResponse({**schemas.work(row), "new": made.new}, status=201 if made.new else 200)
 
 
-@router.get(ONE, response=work_answers.FullWork, operation_id="get_work")
+@router.get(ONE, response=schemas.FullWork, operation_id="get_work")
 def get_work(request: Call, owner: str, number: int) -> JsonResponse:
     """One work with its cases, and how far the search of what was seen before is."""
-    return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
+    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
 
 
-@router.patch(ONE, auth=WRITE, response=work_answers.FullWork, operation_id="change_work")
+@router.patch(ONE, auth=WRITE, response=schemas.FullWork, operation_id="change_work")
 def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
     """Change what is declared of a work. What was declared before stays in its history and in the log."""
     row = owned.work(of(request), number)
@@ -122,7 +124,7 @@ def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonRes
     row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
     declared = replace(declaring.declared_of(row), **_anew(new))
     declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
-    return JsonResponse(work_shapes.full_work(owned.work(of(request), number)))
+    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
 
 
 def _anew(new: Changes) -> dict[str, Any]:
@@ -146,19 +148,19 @@ def remove(request: Call, owner: str, number: int) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@router.get(ONE + "/deposits", response=answers.Piece[work_answers.Deposit], operation_id="list_deposits")
+@router.get(ONE + "/deposits", response=Piece[schemas.Deposit], operation_id="list_deposits")
 def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
     """The deposit records of a work."""
     rows = owned.work(of(request), number).deposits.select_related("work")
-    return page(rows, each(work_shapes.deposit), cursor, limit)
+    return page(rows, each(schemas.deposit), cursor, limit)
 
 
-@router.post(ONE + "/deposits", auth=WRITE, response={201: work_answers.Deposit}, operation_id="make_deposit")
+@router.post(ONE + "/deposits", auth=WRITE, response={201: schemas.Deposit}, operation_id="make_deposit")
 @once
 def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
     """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
     row = deposits.make_deposit(wiring.house(), owned.work(of(request), number), by=request.auth.by)
-    return JsonResponse(work_shapes.deposit(row), status=201)
+    return JsonResponse(schemas.deposit(row), status=201)
 
 
 @router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
@@ -189,3 +191,14 @@ def get_picture(
     """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
     row = owned.picture(of(request), Digest.from_hex(digest))
     return HttpResponse(shown(wiring.house(), row, int(size)), content_type="image/jpeg")
+
+
+@router.post("/owners/{slug:owner}/identify", response=schemas.Identified, operation_id="identify")
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> JsonResponse:
+    """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
+    house = wiring.house()
+    data = picture_in(file, house.limits)
+    with limits.one_search(request.auth.user.pk):
+        found = search(house, of(request), data)
+    works = [schemas.found_work(one) for one in found.works]
+    return JsonResponse({"digest": found.features.digest.hex, "too_plain": list(found.too_plain), "works": works})

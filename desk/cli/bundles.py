@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from desk.cli.cases import end_where_unsealed, wait_for_seals
 from desk.cli.countersigning import countersign, number_option, to_sign
 from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person
 from desk.cli.output import made_folder, out_option, written_whole
 from desk.cli.show import echo_json, listed, moment, say, tracked
 from desk.cli.signed_sheets import sign
+from desk.cli.wait import end_where_unsealed, wait_for_seals
 from exhibit.clock import parse_rfc3339
 
 if TYPE_CHECKING:
@@ -104,11 +104,11 @@ def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle,
 def list_bundles(*, owner: str | None, as_json: bool) -> None:
     """List the bundles of all cases."""
     desk = open_desk()
-    from desk import download_shapes
+    from desk.schemas import evidence as schemas
     from registry.models import Bundle
 
     rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
-    found = [download_shapes.bundle(row) for row in rows.order_by("case__number", "number")]
+    found = [schemas.bundle(row) for row in rows.order_by("case__number", "number")]
     columns = ("case", "bundle", "sealed", "witnesses", "seal")
     nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
     listed("bundles", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)

@@ -30,13 +30,13 @@ def add_canary(*, owner: str | None, work: int, url: str, watch_name: str, as_js
     that no case comes of it.
     """
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from registry import canaries, owned
 
     of = desk.owner(owner)
     row = canaries.plant(owned.work(of, work), owned.watch(of, watch_name), url, by=person())
     if as_json:
-        echo_json(shapes.canary(row))
+        echo_json(schemas.canary(row))
     else:
         say(f"Canary {row.number}: from its next run on, {row.watch.name} has to find work {work} at {row.url}")
 
@@ -47,11 +47,11 @@ def add_canary(*, owner: str | None, work: int, url: str, watch_name: str, as_js
 def list_canaries(*, owner: str | None, as_json: bool) -> None:
     """List the canaries, and what the last run that had to find each made of it."""
     desk = open_desk()
-    from desk import shapes
     from desk.canaries import last_run
+    from desk.schemas import watches as schemas
     from registry import canaries
 
-    found = [shapes.canary(row) for row in canaries.active(desk.owner(owner))]
+    found = [schemas.canary(row) for row in canaries.active(desk.owner(owner))]
 
     def line(one: Mapping[str, Any]) -> Sequence[object]:
         planted = moment(parse_rfc3339(one["added_at"]), desk.zone)

@@ -1,23 +1,22 @@
 """Found uses and what was decided about them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from desk.cli.case_notes import by_option, dispute_case, number_argument, settle_case, write_note
 from desk.cli.case_papers import write_papers
-from desk.cli.frame import Desk, examples, finish, json_option, open_desk, owner_option, person, reason_option
+from desk.cli.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
 from desk.cli.show import counted, echo_json, fields, moment, note, say, short, table
-from desk.cli.wait import work_until
+from desk.cli.wait import end_where_unsealed, wait_for_seals
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ExhibitError, ExitCode
+from exhibit.errors import ExhibitError
 
 if TYPE_CHECKING:
-    from registry.models import Bundle, Case, Owner
+    from registry.models import Case, Owner
 
 DECISIONS = ("open", "confirmed", "licensed", "cleared")
-
 numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
 
 
@@ -37,12 +36,12 @@ for command in (write_papers, write_note, dispute_case, settle_case):
 def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> None:
     """List the cases."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import cases as schemas
     from registry import owned
 
     rows = owned.cases(desk.owner(owner))
     chosen = rows if decision is None else rows.filter(decision=decision)
-    found = [shapes.case(row) for row in shapes.with_uses(chosen)]
+    found = [schemas.case(row) for row in schemas.with_uses(chosen)]
     if as_json:
         echo_json({"cases": found})
     elif not found:
@@ -79,13 +78,13 @@ def _line(one: Mapping[str, Any]) -> list[object]:
 def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import cases as schemas
     from registry import owned, trail
 
     of = desk.owner(owner)
     row = owned.case(of, number)
     trail.accessed(trail.Evidence.CASE, trail.Way.SEEN, of, by=person(), case=number)
-    one = shapes.full_case(row)
+    one = schemas.full_case(row)
     if as_json:
         echo_json(one)
         return
@@ -261,32 +260,3 @@ def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case
 
 def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, dict.fromkeys(numbers)))
-
-
-def end_where_unsealed(bundles: "Iterable[Bundle]") -> None:
-    """End the command with 4 where a bundle isn't sealed, and say of each why."""
-    unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
-    for bundle in unsealed:
-        again = "It can be tried again: exhibit retry seal" if bundle.state == "failed" else "It is tried again."
-        why = bundle.error or "It waits."
-        note(f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {why} {again}")
-    if unsealed:
-        finish(ExitCode.INCOMPLETE)
-
-
-def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:
-    """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
-    from registry.models import UNFINISHED, Bundle
-    from workers.bundles import awaits_witnesses
-
-    asked = Bundle.objects.filter(case__in=[case.pk for case in cases])
-    unsealed = asked.filter(state__in=UNFINISHED, error="")
-
-    def done() -> bool:
-        return not unsealed.exists() and not any(map(awaits_witnesses, asked.exclude(seal_digest=None)))
-
-    def so_far() -> tuple[int, int]:
-        total = asked.count()
-        return total - unsealed.count(), total
-
-    work_until(desk, done, label="Capturing and sealing", counted=so_far)

@@ -27,12 +27,12 @@ def crawl_command() -> None:
 def list_crawls(*, name: str | None, owner: str | None, as_json: bool) -> None:
     """List the crawls of all watches, or of the watch NAME, newest first."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from registry import owned
 
     of = desk.owner(owner)
     rows = owned.crawls(of) if name is None else owned.crawls(of).filter(watch=owned.watch(of, name))
-    found = [shapes.crawl(row) for row in rows]
+    found = [schemas.crawl(row) for row in rows]
     columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
     nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
     listed("crawls", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -52,7 +52,7 @@ def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
 def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: bool) -> None:
     """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from registry import owned
 
     of = desk.owner(owner)
@@ -60,7 +60,7 @@ def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: boo
     row = owned.crawls(of).filter(watch=watch).first() if number is None else owned.crawl(of, watch.number, number)
     if row is None:
         raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
-    one = {**shapes.crawl(row), "refusals": shapes.refusals(row)}
+    one = {**schemas.crawl(row), "refusals": schemas.refusals(row)}
     if as_json:
         echo_json(one)
         return

@@ -158,14 +158,15 @@ def _plain(one: _Result) -> dict[str, Any]:
 
 
 def _plain_work(one: _Found) -> dict[str, Any]:
-    from desk import download_shapes, work_shapes
+    from desk.schemas.evidence import receipt
+    from desk.schemas.works import found_work
 
     registration = one.registration
     return {
-        **work_shapes.found_work(one.found),
+        **found_work(one.found),
         "entry": None if registration is None else registration.entry,
         "checkpoint": None if registration is None or registration.checkpoint is None else registration.checkpoint.size,
-        "receipts": [download_shapes.receipt(witness) for witness in (registration.witnesses if registration else ())],
+        "receipts": [receipt(witness) for witness in (registration.witnesses if registration else ())],
         "files": list(one.files),
     }
 

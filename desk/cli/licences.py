@@ -27,7 +27,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     twice.
     """
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import licences as schemas
     from registry.licences import keep_licences, waiting_changes
     from registry.models import LedgerEffect
     from workers.licences import licences_in_table
@@ -41,7 +41,7 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
     licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:
-        licences = [shapes.licence(row) for row in kept]
+        licences = [schemas.licence(row) for row in kept]
         echo_json({"licences": licences, "new": new, "cases_licensed": decided})
         return
     known = f"; {len(kept) - new:,} were there already" if new < len(kept) else ""
@@ -56,11 +56,11 @@ def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
 def list_licences(*, owner: str | None, as_json: bool) -> None:
     """List the permitted uses."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import licences as schemas
     from registry import owned
 
     rows = owned.licences(desk.owner(owner)).prefetch_related("works")
-    found = [shapes.licence(row) for row in rows]
+    found = [schemas.licence(row) for row in rows]
     columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"
     listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)

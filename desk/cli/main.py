@@ -21,16 +21,16 @@ LOG = (
 # name → module below desk.cli, and what stands in the overview
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Running": {
-        "up": ("running", "Start the servers, the workers and the site."),
-        "down": ("running", "Stop them."),
-        "status": ("running", "Say what runs and what waits."),
-        "doctor": ("running", "Say what this machine lacks, and whether all is well."),
+        "up": ("up", "Start the servers, the workers and the site."),
+        "down": ("down", "Stop them."),
+        "status": ("status", "Say what runs and what waits."),
+        "doctor": ("doctor", "Say what this machine lacks, and whether all is well."),
         "service": ("service", "Let systemd start it with the machine: install, remove, show."),
         "retry": ("retrying", "Try again what was given up, or list it."),
     },
     "Rights": {
-        "owner": ("people", "Rights holders: add, list."),
-        "user": ("people", "People who sign in: add, list, operator, password."),
+        "owner": ("owner", "Rights holders: add, list."),
+        "user": ("user", "People who sign in: add, list, operator, password."),
         "work": ("works", "Registered works: add, list, show, certificate, remove."),
         "licence": ("licences", "Permitted uses: import, list."),
         "identify": ("identify", "Say which work a picture shows, whole or in part."),
@@ -46,29 +46,28 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("reports", "Accounts of cases: make, list."),
         "package": ("packages", "Bundles of several cases as one ZIP: make, get, list."),
         "bundle": ("bundles", "Sealed evidence: get, list, sign, to-sign, countersign."),
-        "verify": ("checking", "Check bundles, without servers or network."),
+        "verify": ("verify", "Check bundles, without servers or network."),
         "key": ("keys", "Keys that sign: list, rotate, revoke, add, export, certificate, master."),
         "log": ("log", LOG),
         "trust": ("trust", "Write this installation's public keys for those who check."),
-        "compare": ("checking", "Compare two pictures, without servers."),
+        "compare": ("compare", "Compare two pictures, without servers."),
         "anchor": ("anchors", "Outside witnesses: list; deploy a chain's contract."),
         "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),
     },
     "Upkeep": {
-        "backup": ("backups", "Write everything that can't be made again, while Exhibit runs."),
-        "restore": ("backups", "Put a backup back into an empty data folder."),
+        "backup": ("backup", "Write everything that can't be made again, while Exhibit runs."),
+        "restore": ("restore", "Put a backup back into an empty data folder."),
         "index": ("indexes", "What is searched: check, rebuild, stats."),
         "model": ("models", "What describes pictures: add, measure, list, use, drop."),
         "calibrate": ("calibrate", "How figures become probabilities: measure your archive; show, reset."),
-        "purge": ("rules", "Remove a picture's bytes everywhere and for good."),
-        "keep": ("rules", "Show a picture again that a member reported as illegal."),
-        "deny": ("rules", "Never visit a host, or list those denied."),
-        "allow": ("rules", "Take a denial back."),
-        "block": ("rules", "Never store certain bytes, or list those blocked."),
+        "purge": ("purge", "Remove a picture's bytes everywhere and for good."),
+        "keep": ("keep", "Show a picture again that a member reported as illegal."),
+        "deny": ("deny", "Never visit a host, or list those denied."),
+        "allow": ("allow", "Take a denial back."),
+        "block": ("block", "Never store certain bytes, or list those blocked."),
     },
 }
 COMMANDS = {name: where for section in SECTIONS.values() for name, where in section.items()}
-
 EPILOG = """\b
 Examples:
   exhibit owner add "Studio Example"

@@ -133,7 +133,7 @@ def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None
 def list_packages(*, owner: str | None, as_json: bool) -> None:
     """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
     desk = open_desk()
-    from desk.download_shapes import CASES
+    from desk.schemas.downloads import CASES
     from registry import owned
 
     rows = list(owned.packages(desk.owner(owner)).prefetch_related(CASES))

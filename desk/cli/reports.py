@@ -115,10 +115,10 @@ def _wanted(limits: Mapping[str, Any]) -> "Wanted":
 def list_reports(*, owner: str | None, as_json: bool) -> None:
     """List the reports, newest first."""
     desk = open_desk()
-    from desk import download_shapes
+    from desk.schemas import downloads as schemas
     from registry import owned
 
-    found = [download_shapes.report(row) for row in owned.reports(desk.owner(owner))]
+    found = [schemas.report(row) for row in owned.reports(desk.owner(owner))]
 
     def line(one: Mapping[str, Any]) -> Sequence[object]:
         return one["number"], moment(parse_rfc3339(one["created_at"]), desk.zone), short(one["title"]), one["state"]

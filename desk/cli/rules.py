@@ -1,14 +1,11 @@
-"""The operator's rules: hosts that aren't visited, bytes that aren't stored."""
+"""What the commands of the operator's rules share: reading what they are about, and listing it."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import click
-
-from desk.cli.frame import Desk, ask, examples, json_option, open_desk, person, reason_option
-from desk.cli.show import counted, echo_json, moment, say, table
+from desk.cli.frame import Desk
+from desk.cli.show import echo_json, moment, say, table
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -16,105 +13,7 @@ from exhibit.errors import WrongUseError
 HEX_DIGITS = 64
 
 
-@click.command("purge", epilog=examples('exhibit purge picture.jpg --reason "Court order 12/2026" --yes'))
-@click.argument("what", metavar="DIGEST|FILE")
-@reason_option
-@click.option("--yes", is_flag=True, help="Don't ask.")
-def purge_command(*, what: str, reason: str, yes: bool) -> None:
-    """Remove a picture's bytes everywhere, for good, and never store them again.
-
-    The picture is named by its SHA-256 or by a file with the same bytes. Its digest stays in the log. What goes with it
-    is listed first: files that hold its bytes are removed, what shows it is set aside, and what merely stood on the
-    same page stays.
-    """
-    digest = _digest(what)
-    desk = open_desk()
-    from workers.steps.purge import purge, touched
-
-    for kept, words in ((False, "removed with it"), (True, "withheld from view, and kept")):
-        of = Counter((one.owner or "no owner", one.what) for one in touched(desk.house, digest) if one.kept is kept)
-        for (owner, of_what), files in sorted(of.items()):
-            say(f"{owner}, {of_what}: {counted(files, 'file', 'files')} {words}")
-    if not yes:
-        ask(f"Remove {digest} everywhere? This can't be undone.")
-    there = purge(desk.house, digest, by=person(), reason=reason)
-    say(f"{digest} is {'removed' if there else 'not here'}, and blocked from now on.")
-
-
-@click.command("keep", epilog=examples('exhibit keep picture.jpg --reason "A portrait; nothing forbids it."'))
-@click.argument("what", metavar="DIGEST|FILE")
-@reason_option
-def keep_command(*, what: str, reason: str) -> None:
-    """Take back reports of a picture as illegal: it may stay, and the members who reported it see it again.
-
-    The picture is named by its SHA-256 or by a file with the same bytes; exhibit doctor lists those that wait.
-    """
-    digest = _digest(what)
-    open_desk()
-    from workers.reported import let_stay
-
-    owners = let_stay(digest, by=person(), reason=reason)
-    say(f"{digest} stays; {counted(owners, 'owner sees', 'owners see')} it again.")
-
-
-@click.command("block", epilog=examples('exhibit block picture.jpg --reason "Opt-out"', "exhibit block --json"))
-@click.argument("what", metavar="[DIGEST|FILE]", required=False)
-@click.option("--reason", default="", metavar="TEXT", help="Why; needed to block something.")
-@json_option
-def block_command(*, what: str | None, reason: str, as_json: bool) -> None:
-    """Never store certain bytes from now on; without an argument, list what is blocked.
-
-    What is stored already stays; exhibit purge removes it.
-    """
-    digest = None if what is None else _digest(what)
-    _need_reason(what, reason)
-    desk = open_desk()
-    from registry import rules
-    from registry.models import BlockedDigest
-
-    if digest is not None:
-        new = rules.block(digest, by=person(), reason=reason)
-        say(f"{digest} is {'blocked' if new else 'blocked already'}.")
-        return
-    rows = BlockedDigest.objects.order_by("created_at")
-    found = [(row.digest.hex, row.created_at, row.reason) for row in rows]
-    _list(desk, "blocked", "digest", found, as_json=as_json)
-
-
-@click.command("deny", epilog=examples('exhibit deny shop.example --reason "Asked to be left out"', "exhibit deny"))
-@click.argument("host", required=False)
-@click.option("--reason", default="", metavar="TEXT", help="Why; needed to deny a host.")
-@json_option
-def deny_command(*, host: str | None, reason: str, as_json: bool) -> None:
-    """Never visit HOST and the hosts below it; without an argument, list what is denied."""
-    _need_reason(host, reason)
-    name = None if host is None else _host(host)
-    desk = open_desk()
-    from registry import rules
-    from registry.models import HostDenial
-
-    if name is not None:
-        rules.deny(name, by=person(), reason=reason)
-        say(f"{name} and the hosts below it aren't visited any more.")
-        return
-    rows = HostDenial.objects.order_by("host")
-    found = [(row.host, row.created_at, row.reason) for row in rows]
-    _list(desk, "denied", "host", found, as_json=as_json)
-
-
-@click.command("allow", epilog=examples("exhibit allow shop.example"))
-@click.argument("host")
-def allow_command(*, host: str) -> None:
-    """Take back that HOST isn't visited."""
-    name = _host(host)
-    open_desk()
-    from registry import rules
-
-    rules.allow(name, by=person())
-    say(f"{name} may be visited again.")
-
-
-def _digest(what: str) -> Digest:
+def digest_meant(what: str) -> Digest:
     """The digest that is meant: 64 hexadecimal digits, or those of a file's bytes."""
     path = Path(what)
     try:
@@ -129,7 +28,7 @@ def _digest(what: str) -> Digest:
         raise WrongUseError(f"{what!r} is neither a digest nor a file.", hint=hint) from None
 
 
-def _host(text: str) -> str:
+def host_meant(text: str) -> str:
     """A host as crawls know it; an address of a page is taken for its host."""
     from exhibit.urls import host_of
 
@@ -139,12 +38,14 @@ def _host(text: str) -> str:
     return name
 
 
-def _need_reason(what: str | None, reason: str) -> None:
+def need_reason(what: str | None, reason: str) -> None:
+    """Raises ``WrongUseError`` where something is to be denied or blocked, and nobody says why."""
     if what is not None and not reason.strip():
         raise WrongUseError("A reason is needed; it is kept in the record.", hint="Add --reason TEXT.")
 
 
-def _list(desk: Desk, name: str, what: str, rows: Sequence[tuple[str, datetime, str]], *, as_json: bool) -> None:
+def list_rules(desk: Desk, name: str, what: str, rows: Sequence[tuple[str, datetime, str]], *, as_json: bool) -> None:
+    """Show what is denied or blocked: rows of a name, since when, and why."""
     if as_json:
         echo_json({name: [{what: one, "since": rfc3339(since), "reason": reason} for one, since, reason in rows]})
     elif not rows:

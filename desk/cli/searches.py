@@ -20,10 +20,10 @@ def search_command() -> None:
 def list_searches(*, owner: str | None, as_json: bool) -> None:
     """List the searches, and for which of them there is a key; never the key itself."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from workers.search_services import services
 
-    found = shapes.searches(services(desk.config), desk.owner(owner))
+    found = schemas.searches(services(desk.config), desk.owner(owner))
     if as_json:
         echo_json({"searches": found})
         return

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
+import exhibit
 from desk.cli.frame import examples
 from desk.cli.output import made_folder, write_file
 from desk.cli.show import say
 from exhibit.config import FILE_NAME, Config, load_config
 from exhibit.errors import ServiceMissingError, WrongUseError
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(exhibit.__file__).parents[1]
 NAME = "exhibit.service"
 SYSTEM_UNITS = Path("/etc/systemd/system")
 STATE = Path("/var/lib/exhibit")

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +13,7 @@ from desk.cli.show import note
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
-    from registry.models import Package, Report
+    from registry.models import Bundle, Case, Package, Report
 
 PAUSE = 0.3
 """Seconds between two looks at what workers have done: rows tell nobody that they have changed."""
@@ -62,6 +62,35 @@ def work_until_made(desk: Desk, row: "Report | Package", *, label: str, counted:
     if row.state != StepState.DONE:
         note(f"It can't be made: {row.error}\nTry again: {again}")
         finish(ExitCode.INCOMPLETE)
+
+
+def end_where_unsealed(bundles: "Iterable[Bundle]") -> None:
+    """End the command with 4 where a bundle isn't sealed, and say of each why."""
+    unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
+    for bundle in unsealed:
+        again = "It can be tried again: exhibit retry seal" if bundle.state == "failed" else "It is tried again."
+        why = bundle.error or "It waits."
+        note(f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {why} {again}")
+    if unsealed:
+        finish(ExitCode.INCOMPLETE)
+
+
+def wait_for_seals(desk: Desk, cases: "Sequence[Case]") -> None:
+    """Wait until the bundles of the cases are sealed and witnesses have answered, or it didn't work the first time."""
+    from registry.models import UNFINISHED, Bundle
+    from workers.bundles import awaits_witnesses
+
+    asked = Bundle.objects.filter(case__in=[case.pk for case in cases])
+    unsealed = asked.filter(state__in=UNFINISHED, error="")
+
+    def done() -> bool:
+        return not unsealed.exists() and not any(map(awaits_witnesses, asked.exclude(seal_digest=None)))
+
+    def so_far() -> tuple[int, int]:
+        total = asked.count()
+        return total - unsealed.count(), total
+
+    work_until(desk, done, label="Capturing and sealing", counted=so_far)
 
 
 def through_a_restart(look: Callable[[], T]) -> T:

@@ -57,7 +57,7 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checke
             "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
         )
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from registry import watching
     from workers.search_services import service_for
 
@@ -78,7 +78,7 @@ def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checke
         words=words,
     )
     if given["as_json"]:
-        echo_json(shapes.watch(watch))
+        echo_json(schemas.watch(watch))
         return
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
@@ -116,7 +116,7 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
     desk = open_desk()
     from django.db import transaction
 
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from exhibit.clock import now
     from registry import owned, watching
     from workers.search_services import service_for
@@ -142,7 +142,7 @@ def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each check
             watching.change_words(watch, words, by=person())
     watch = owned.watch_numbered(of, watch.number)
     if given["as_json"]:
-        echo_json(shapes.watch(watch))
+        echo_json(schemas.watch(watch))
     else:
         say(f"Changed watch {watch.number}, {watch.name}. Its next run: {moment(watch.next_run_at, desk.zone)}.")
 
@@ -167,10 +167,10 @@ def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
 def list_watches(*, owner: str | None, as_json: bool) -> None:
     """List the watches."""
     desk = open_desk()
-    from desk import shapes
+    from desk.schemas import watches as schemas
     from registry import owned
 
-    found = [shapes.watch(row) for row in owned.watches(desk.owner(owner))]
+    found = [schemas.watch(row) for row in owned.watches(desk.owner(owner))]
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
     nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
     listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -217,12 +217,12 @@ def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> Non
         _wait_for(desk, crawl)
         crawl.refresh_from_db()
     cases = owned.cases(of).filter(case_sightings__sighting__crawl=crawl).distinct().count()
-    from desk import shapes
+    from desk.schemas import watches as schemas
 
     if as_json:
-        echo_json({**shapes.crawl(crawl), "refused": owned.refusal_counts(crawl), "cases": cases})
+        echo_json({**schemas.crawl(crawl), "refused": owned.refusal_counts(crawl), "cases": cases})
     elif wait:
-        one = shapes.crawl(crawl)
+        one = schemas.crawl(crawl)
         found = f"{counted(one['pages'], 'page')}, {counted(one['pictures'], 'picture')}, {counted(cases, 'case')}"
         say(f"Crawl {crawl.number} of {name}: {found}.")
         tell_searches(crawl)

@@ -102,12 +102,12 @@ def _registered(
 
 def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, Any]]:
     """The works as they are now: a mark is found only when several works with it are registered."""
-    from desk import work_shapes
+    from desk.schemas import works as schemas
     from registry.models import Work
 
-    rows = work_shapes.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
+    rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
     return [
-        {**work_shapes.work(row), "remarks": work_shapes.open_remarks(row), "file": name, "new": one.new}
+        {**schemas.work(row), "remarks": schemas.open_remarks(row), "file": name, "new": one.new}
         for name, one in registered
         for row in (rows[one.work.pk],)
     ]
@@ -151,13 +151,11 @@ def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]
 def list_works(*, owner: str | None, as_json: bool) -> None:
     """List the registered works."""
     desk = open_desk()
-    from desk import work_shapes
+    from desk.schemas import works as schemas
     from registry import owned
 
-    rows = work_shapes.with_pictures(owned.works(desk.owner(owner))).prefetch_related("remarks")
-    found = [
-        {**work_shapes.work(row), "remarks": [work_shapes.remark(one) for one in row.remarks.all()]} for row in rows
-    ]
+    rows = schemas.with_pictures(owned.works(desk.owner(owner))).prefetch_related("remarks")
+    found = [{**schemas.work(row), "remarks": [schemas.remark(one) for one in row.remarks.all()]} for row in rows]
     columns = ("work", "title", "file", "registered", "remarks")
     nothing = "There is no work yet. Register some: exhibit work add PATHS"
     listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
@@ -178,11 +176,11 @@ def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
 def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
     """Show work NUMBER with its pictures and cases."""
     desk = open_desk()
-    from desk import work_shapes
+    from desk.schemas import works as schemas
     from registry import owned
 
     row = owned.work(desk.owner(owner), number)
-    one = work_shapes.full_work(row)
+    one = schemas.full_work(row)
     if as_json:
         echo_json(one)
         return
@@ -206,7 +204,7 @@ def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
             ("registered", moment(row.registered_at, desk.zone)),
             ("remark", held_back),
             *(("remark", sentence) for sentence in _masked(one)),
-            *(("remark", warning["sentence"]) for warning in (*one["conflicts"], *work_shapes.open_remarks(row))),
+            *(("remark", warning["sentence"]) for warning in (*one["conflicts"], *schemas.open_remarks(row))),
             *(("picture", _picture(picture)) for picture in one["pictures"]),
             *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
             *(("search of the past", search_in_words(search)) for search in one["search"]),

@@ -14,8 +14,7 @@ from desk import case_words
 from desk.evidence_words import chain
 from desk.remarks import further_in_words, remarks_of
 from desk.web.access import may_decide, number_in, said, sees
-from desk.web.pages import Telling, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, decider_post, member_page, page_of, show
 from evidence.facts import WitnessFacts
 from exhibit.errors import ExhibitError
 from indexer.draw import MEDIA_TYPE, View, draw

@@ -9,8 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.refusals import end_in_words, inquiry_in_words, refusal_in_words
-from desk.web.pages import decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import decider_post, member_page, page_of, show
 from registry import owned, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
 

@@ -9,8 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
 from desk.web.access import sees, takes
-from desk.web.pages import Telling, attached, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, attached, member_page, page_of, show
 from evidence.documents.papers import PAPERS
 from exhibit.digests import Digest
 from registry import owned

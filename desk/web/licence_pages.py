@@ -25,8 +25,7 @@ from desk.web.licence_forms import (
     unpacked,
     values_of,
 )
-from desk.web.pages import member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import member_page, page_of, show
 from exhibit.errors import WrongUseError
 from registry import owned
 from registry.ledger import effects_of

@@ -16,8 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from desk.sentences import in_words
 from desk.web.access import said
 from desk.web.package_pages import zip_answer
-from desk.web.pages import Telling, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, decider_post, member_page, page_of, show
 from desk.web.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest

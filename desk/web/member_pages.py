@@ -11,8 +11,7 @@ from django.views.decorators.http import require_POST
 
 from desk.sentences import in_words
 from desk.web.access import forbidden, manages, member_view, shows_secret
-from desk.web.pages import Telling, manager_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, manager_post, member_page, page_of, show
 from desk.web.roles import ROLES
 from exhibit.clock import now
 from exhibit.errors import ExhibitError

@@ -14,8 +14,7 @@ from desk import ownership_words
 from desk.sentences import in_words
 from desk.web import notice_forms as words
 from desk.web.access import decider_view, number_in, said, takes
-from desk.web.pages import Telling, attached, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, attached, decider_post, member_page, page_of, show
 from exhibit.errors import ExhibitError, WrongUseError
 from registry import notices
 from registry.models import Case, Notice, Owner, User

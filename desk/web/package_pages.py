@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 
 from desk.sentences import in_words
 from desk.web.access import number_in, said, takes
-from desk.web.pages import Telling, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, decider_post, member_page, page_of, show
 from desk.web.witness_words import said_by
 from exhibit.clock import now
 from exhibit.errors import NotFoundError

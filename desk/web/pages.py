@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
@@ -16,6 +18,8 @@ from exhibit.errors import ExhibitError
 from registry.models import Owner, Role
 
 P = ParamSpec("P")
+Row = TypeVar("Row", bound=Model)
+ROWS = 50
 
 
 def member_page(view: OwnedView[P]) -> View:
@@ -44,6 +48,11 @@ def show(
     """A page of an owner; whether the person may decide is asked only where the page says it."""
     shown = {"owner": owner, "may_decide": SimpleLazyObject(partial(may_decide, request, owner)), **values}
     return render(request, template, shown, status=status)
+
+
+def page_of(request: HttpRequest, rows: QuerySet[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
+    """The page of a long list that the address asks for under this name; the nearest one when it doesn't exist."""
+    return Paginator(rows, size).get_page(request.GET.get(name))
 
 
 def attached(data: bytes, name: str, media_type: str) -> HttpResponse:

@@ -9,8 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from desk.sentences import in_words
 from desk.web.access import manages, member_view, member_view_of, shows_secret
-from desk.web.pages import manager_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import manager_post, member_page, page_of, show
 from exhibit.errors import ExhibitError
 from registry import events, feeds, mail_choices, owned
 from registry.models import Feed, MailChoice, Owner, Role, User

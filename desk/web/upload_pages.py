@@ -17,8 +17,7 @@ from desk import upload_words
 from desk.sentences import in_words
 from desk.web.access import number_in, said
 from desk.web.limits import MOST_REQUEST
-from desk.web.pages import decider_form, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import decider_form, decider_post, member_page, page_of, show
 from exhibit.errors import ExhibitError, RefusedError
 from registry import owned
 from registry.models import Owner, Upload, UploadLine

@@ -11,8 +11,7 @@ from desk.refusals import end_in_words
 from desk.schedules import budget, politeness, schedule
 from desk.sentences import in_words
 from desk.web.crawl_pages import progress_of
-from desk.web.pages import Telling, decider_form, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.watch_forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError
 from registry import canaries, owned, watching

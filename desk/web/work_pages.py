@@ -10,12 +10,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 
-from desk import ownership_words, work_shapes
+from desk import ownership_words
 from desk.masks import masks
 from desk.past import search_in_words
+from desk.schemas import works as schemas
 from desk.web.access import number_in, said, takes
-from desk.web.pages import Telling, attached, decider_post, member_page, show
-from desk.web.paging import page_of
+from desk.web.pages import Telling, attached, decider_post, member_page, page_of, show
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import owned
@@ -63,7 +63,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
     row = owned.work(owner, number)
     found = searching.seen_in(owned.cases(owner).filter(work=row))
-    past = work_shapes.past(row)
+    past = schemas.past(row)
     searches = [search_in_words(one) for one in past["search"]]
     history = page_of(request, row.changes.all(), "history")
     values = {

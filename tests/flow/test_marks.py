@@ -2,7 +2,7 @@
 
 from PIL import ImageDraw, ImageOps
 
-from desk import work_shapes
+from desk.schemas import works as schemas
 from exhibit.digests import Digest
 from registry.models import Case, Match, WorkPicture
 from tests.assets.marked import thing, under_words
@@ -19,14 +19,14 @@ def marked(seed: int) -> bytes:
 
 
 def kinds(row: WorkPicture) -> list[str]:
-    return [one["kind"] for one in work_shapes.work(row.work)["pictures"][0]["masked"]]
+    return [one["kind"] for one in schemas.work(row.work)["pictures"][0]["masked"]]
 
 
 def test_a_caption_is_told_in_a_sentence(inline: Inline) -> None:
     captioned = ImageOps.expand(textured(51), (0, 0, 0, 50), "white").crop((50, 0, 480, 410))
     ImageDraw.Draw(captioned).text((20, 370), "Lumen Photo Agency", fill="black", font_size=24)
     work = register(inline.house, owner("studio"), jpeg(captioned)).work
-    (told,) = work_shapes.work(work)["pictures"][0]["masked"]
+    (told,) = schemas.work(work)["pictures"][0]["masked"]
     assert (told["kind"], told["sentence"]) == ("caption", "The lower 12% looks like a caption; it isn't compared.")
     assert round(told["share"], 2) == 0.12
 

@@ -14,10 +14,10 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from desk import download_shapes, shapes, work_shapes
-from desk.api import answers, case_answers, download_answers, limits, work_answers
-from desk.api.licence_answers import Licence
+from desk.api import limits
 from desk.api.problems import as_problems
+from desk.schemas import cases, downloads, licences, owners, watches, works
+from desk.schemas.base import Problem
 from exhibit.clock import now
 from exhibit.config import Config
 from registry import repeats, tokens
@@ -141,7 +141,7 @@ def test_every_error_is_a_problem(studio: Owner, alice: Program, method: str, pa
     answer = getattr(alice.client, method)(ROOT + path)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == PROBLEM
-    assert answers.Problem.model_validate_json(answer.content).status == status
+    assert Problem.model_validate_json(answer.content).status == status
 
 
 def test_a_service_that_is_missing_is_said_to_be() -> None:
@@ -160,11 +160,11 @@ def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: 
 
 def test_shapes_are_as_the_document_says(scene_of_programs: Scene) -> None:
     studio = scene_of_programs.studio
-    case = shapes.with_uses(Case.objects.filter(owner=studio)).get()
-    case_answers.FullCase.model_validate(shapes.full_case(case))
-    answers.Owner.model_validate(shapes.owner(studio))
-    work_answers.FullWork.model_validate(work_shapes.full_work(scene_of_programs.work))
-    answers.Watch.model_validate(shapes.watch(studio.watches.get()))
-    download_answers.Report.model_validate(download_shapes.report(studio.reports.get()))
+    case = cases.with_uses(Case.objects.filter(owner=studio)).get()
+    cases.FullCase.model_validate(cases.full_case(case))
+    owners.Owner.model_validate(owners.owner(studio))
+    works.FullWork.model_validate(works.full_work(scene_of_programs.work))
+    watches.Watch.model_validate(watches.watch(studio.watches.get()))
+    downloads.Report.model_validate(downloads.report(studio.reports.get()))
     for licence in studio.licences.all():
-        Licence.model_validate(shapes.licence(licence))
+        licences.Licence.model_validate(licences.licence(licence))

@@ -6,8 +6,8 @@ import re
 from django.test import Client
 from django.urls import reverse
 
-from desk.api import answers
 from desk.api.api import api
+from desk.schemas.base import Problem
 from exhibit.digests import Digest
 from registry import tokens
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Scope, User
@@ -42,7 +42,7 @@ def test_every_operation_of_an_owner_is_there_for_its_members_alone(scene_of_pro
             assert nobody.status_code in (401, 405), address
             for answer in (asked, nobody):
                 assert answer.headers["Content-Type"] == PROBLEM
-                answers.Problem.model_validate_json(answer.content)
+                Problem.model_validate_json(answer.content)
 
 
 def test_a_viewer_reads_and_changes_nothing(scene_of_programs: Scene) -> None:

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.conf import settings
 
-from desk import download_shapes
+from desk.schemas import evidence
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, Case, Owner
@@ -49,7 +49,7 @@ def test_fewer_witnesses_than_the_operator_wants_are_not_enough(
 ) -> None:
     monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, witnesses_needed=2))
     assert "Not witnessed yet: 1 of 3 witnesses have answered in full, 2 needed." in shown(bundle)
-    told = download_shapes.bundle(bundle)
+    told = evidence.bundle(bundle)
     assert told["witnessed"] is False
     assert told["witnesses"] == {"complete": 1, "asked": 3, "needed": 2}
     assert [one["qualified_as_of"] for one in told["receipts"]] == ["2026-11-01", None, None]

@@ -1,0 +1,1 @@
+"""What all operations stand on; nothing here knows a resource."""

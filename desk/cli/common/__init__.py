@@ -1,0 +1,1 @@
+"""What commands stand on. No command is here, and no group of commands imports another."""

@@ -1,0 +1,116 @@
+"""Reports, packages and links for people outside, as programs are told of them."""
+
+from datetime import datetime
+
+from django.db.models import Prefetch, prefetch_related_objects
+from pydantic import Field
+
+from desk.plain_rows import Plain, fields
+from desk.schemas.base import NOON, Answer
+from exhibit.clock import now
+from registry import models
+
+
+class Scope(Answer):
+    """What a report is limited to."""
+
+    watch: str = Field(description="The name of one; all when empty.")
+    works: list[int] = Field(description="Numbers; all when empty.")
+    decisions: list[str] = Field(examples=[["open", "confirmed", "licensed"]])
+    first: str = Field(examples=["2026-11-01"])
+    last: str = Field(examples=["2026-11-30"])
+
+
+class Report(Answer):
+    """A report, and the names of its files."""
+
+    number: int = Field(examples=[1])
+    title: str = Field(examples=["November"])
+    state: str = Field(examples=["done"])
+    error: str
+    created_at: datetime = Field(examples=[NOON])
+    scope: Scope
+    formats: list[str] = Field(examples=[["pdf", "csv"]])
+    languages: list[str] = Field(description="Of the PDFs; the installation's when empty.", examples=[["en"]])
+    volumes: int
+    files: list[str] = Field(examples=[["studio-example-report-1.pdf"]])
+
+
+class Package(Answer):
+    """Bundles of several cases that are handed over together, as one ZIP."""
+
+    number: int = Field(examples=[1])
+    recipient: str = Field(examples=["court"])
+    reason: str
+    asked_by: str
+    cases: list[int] = Field(examples=[[3]])
+    state: str = Field(examples=["done"])
+    error: str
+    created_at: datetime = Field(examples=[NOON])
+    made_at: datetime | None
+    expires_at: datetime | None
+    kept: bool = Field(description="Whether the ZIP can be taken.")
+
+
+class Link(Answer):
+    """A link for somebody outside, to a package or a report."""
+
+    number: int = Field(examples=[1])
+    package: int | None
+    report: int | None = Field(examples=[1])
+    note: str = Field(examples=["For the court clerk"])
+    has_password: bool
+    made_by: str
+    created_at: datetime = Field(examples=[NOON])
+    expires_at: datetime = Field(examples=["2026-11-27T12:00:00.000000Z"])
+    revoked_at: datetime | None
+    holds: bool
+    downloads: int
+    last_used_at: datetime | None
+
+
+class LinkWithAddress(Link):
+    """A link with its address, which is told this once."""
+
+    address: str = Field(examples=["https://exhibit.example/d/…"])
+
+
+def report(row: models.Report) -> Plain:
+    """A report, what it is limited to, and the names of its files."""
+    from workers.report_scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
+
+    wanted = wanted_of(row.parameters)
+    return {
+        **fields(row, "number state error created_at"),
+        "title": row.parameters.get("title", ""),
+        "scope": fields(wanted.scope, "watch works decisions first last"),
+        "formats": list(wanted.formats),
+        "languages": list(wanted.languages),
+        "volumes": row.progress.get("volumes", 1),
+        "files": [one["name"] for one in row.files],
+    }
+
+
+CASES = Prefetch("bundles", models.Bundle.objects.select_related("case").only("case__number"))
+"""What a list of packages is asked with: of their bundles only the numbers of the cases."""
+
+
+def package(row: models.Package) -> Plain:
+    """Bundles of several cases that are handed over together, as one ZIP."""
+    prefetch_related_objects([row], CASES)  # where the rows of a list don't have them already
+    return {
+        **fields(row, "number recipient reason asked_by state error created_at made_at expires_at"),
+        "cases": sorted(one.case.number for one in row.bundles.all()),
+        "kept": bool(row.made_at and row.files),
+    }
+
+
+def link(row: models.DownloadLink) -> Plain:
+    """A link for somebody outside; its address is told once, elsewhere."""
+    return {
+        **fields(row, "number note made_by created_at expires_at revoked_at downloads last_used_at"),
+        "package": None if row.package is None else row.package.number,
+        "report": None if row.report is None else row.report.number,
+        "has_password": bool(row.password),
+        "holds": row.revoked_at is None and row.expires_at > now(),
+    }

@@ -1,0 +1,54 @@
+"""Licences, and what trying them would change, as programs are told of them."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from desk.plain_rows import Plain, fields
+from desk.schemas.base import Answer
+from registry import models
+
+Effect = Literal["reopened", "licensed", "decided", "partly"]
+
+
+class Licence(Answer):
+    """A permitted use; ``works`` is empty when it is for all of them."""
+
+    number: int
+    licensee: str = Field(examples=["Example Shop Ltd"])
+    works: list[int]
+    domain: str = Field(examples=["shop.example"])
+    url_pattern: str
+    account: str
+    territories: list[str]
+    valid_from: date | None
+    valid_until: date | None
+    reason: str
+
+
+class TriedCase(Answer):
+    """What would become of a case."""
+
+    number: int = Field(examples=[3])
+    party: str = Field(examples=["shop.example"])
+    decision: str = Field(description="As it is now.", examples=["open"])
+    effect: Effect = Field(examples=["licensed"])
+
+
+class TriedLicence(Answer):
+    """What licences would do to the cases that were looked at; nothing is changed."""
+
+    licensed: int = Field(description="Open cases that would be licensed.", examples=[41])
+    partly: int = Field(description="Open cases that would be covered in part, and stay open.")
+    decided: int = Field(description="Cases that a person decided otherwise; they stay as they are.")
+    reopened: int = Field(description="Cases that the ledger licensed and that would be open again.")
+    looked_at: int = Field(description="Cases that these figures are of.", examples=[20_000])
+    cases: list[TriedCase] = Field(description="The first of these cases, what matters most first.")
+    next: int | None = Field(description="Send it as `after` for the next cases; null when all were looked at.")
+
+
+def licence(row: models.Licence) -> Plain:
+    """A permitted use; ``works`` is empty when it is for all of them."""
+    told = fields(row, "number licensee domain url_pattern account territories valid_from valid_until reason")
+    return {**told, "works": sorted(one.number for one in row.works.all())}

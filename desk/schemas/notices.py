@@ -1,0 +1,121 @@
+"""Notices, as programs are told of them."""
+
+from datetime import date, datetime
+
+from pydantic import Field
+
+from desk.ownership_words import warnings
+from desk.plain_rows import Plain, fields
+from desk.schemas.base import NOON, Answer, Hex
+from registry import models
+from registry.notice_mail import may_have_left
+from workers.notices.contents import gaps, items_of, letter
+from workers.notices.signing import TEXT_NAME, file_of
+from workers.wiring import House
+
+
+class NoticeLine(Answer):
+    """A notice in a list."""
+
+    number: int = Field(examples=[2])
+    kind: str = Field(examples=["dmca"])
+    language: str = Field(examples=["en"])
+    party: str = Field(examples=["shop.example"])
+    state: str = Field(description="What has happened last.", examples=["draft"])
+    created_at: datetime = Field(examples=[NOON])
+    created_by: str
+    signed_at: datetime | None
+    signed_by: str
+    sent_at: datetime | None
+    due_on: date | None = Field(description="By when somebody has to look at it again.")
+    due_what: str = Field(
+        description="Why: `dmca-counter`, `prc-statement` and `dsa-complaint` are terms of law, `reminder` is ours.",
+        examples=["reminder"],
+    )
+
+
+class NoticedCase(Answer):
+    """A case in a notice."""
+
+    number: int
+    places: int = Field(description="Places that the letter is about.")
+    answers: dict[str, str] = Field(description="What the signer considered about fair use.")
+    term_reason: str
+
+
+class NoticeFile(Answer):
+    """Exact bytes of what was signed or sent."""
+
+    name: str = Field(examples=["notice.pdf"])
+    media_type: str
+    digest: Hex
+    size: int
+
+
+class NoticeEvent(Answer):
+    """One line of a notice's history."""
+
+    at: datetime = Field(examples=[NOON])
+    kind: str = Field(examples=["drafted"])
+    day: date | None
+    by: str
+    words: str
+
+
+class NoticeMail(Answer):
+    """How a mail of it stands."""
+
+    to: str
+    state: str = Field(examples=["todo"])
+    error: str
+    may_have_left: bool = Field(description="Nobody heard the mail server's answer; a member says on the site.")
+
+
+class FullNotice(NoticeLine):
+    """A notice with its letter: as it would be sent now, or as it was signed."""
+
+    fields: dict[str, str]
+    text: str
+    warnings: list[str] = Field(description="What speaks against its works and nobody has answered, of a draft.")
+    missing: list[str] = Field(description="What it lacks before it can be signed.")
+    cases: list[NoticedCase]
+    files: list[NoticeFile]
+    events: list[NoticeEvent]
+    mail: NoticeMail | None
+
+
+def notice_line(row: models.Notice) -> Plain:
+    """A notice in a list."""
+    signing = fields(row, "created_at created_by signed_at signed_by sent_at due_on due_what")
+    return {**fields(row, "number kind language party state"), **signing}
+
+
+def notice(house: House, row: models.Notice) -> Plain:
+    """A notice with its letter and all that is known of it."""
+    items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
+    made = letter(row, items) if is_draft else None
+    return {
+        **notice_line(row),
+        "fields": row.fields,
+        "text": _text(house, row) if made is None else made.whole,
+        "warnings": [] if made is None else [one for found in made.warned.values() for one in warnings(found)],
+        "missing": gaps(row, items) if is_draft else [],
+        "cases": [
+            {"number": one.row.case.number, "places": len(one.there), **fields(one.row, "answers term_reason")}
+            for one in items
+        ],
+        "files": row.files,
+        "events": [fields(one, "at kind day by words") for one in reversed(row.events.all())],
+        "mail": _mail(getattr(row, "mail", None)),
+    }
+
+
+def _text(house: House, row: models.Notice) -> str:
+    kept = file_of(house, row, TEXT_NAME)
+    return "" if kept is None else kept[0].decode()
+
+
+def _mail(row: models.NoticeMail | None) -> Plain | None:
+    if row is None:
+        return None
+    return {**fields(row, "to state error"), "may_have_left": may_have_left(row)}

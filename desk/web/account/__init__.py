@@ -1,0 +1,1 @@
+"""Signing in, a person's account, members and their roles, invitations, tokens."""

@@ -1,0 +1,1 @@
+"""The queue of cases, and the page of one."""

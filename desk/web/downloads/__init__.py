@@ -1,0 +1,1 @@
+"""What is taken away: bundles, packages, reports, and links for people outside."""

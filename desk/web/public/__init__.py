@@ -1,0 +1,1 @@
+"""What needs no owner: the first page, accuracy, health, measurements, and the log for everybody."""
