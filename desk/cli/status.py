@@ -21,7 +21,7 @@ def status_command(*, as_json: bool) -> None:
     Ends with 3 when nothing runs, or the database doesn't answer.
     """
     config = load_config()
-    from workers.doctor import disk_check
+    from workers.checks import disk_check
     from workers.postgres import database_answers
     from workers.supervisor import running_status
 
