@@ -202,7 +202,8 @@ def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place
 def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
     """The servers, run by a process of their own."""
     program = (
-        "import signal\nfrom exhibit.config import load_config\nfrom workers.servers import EmbeddedServers\n"
+        "import signal\nfrom exhibit.config import load_config\n"
+        "from workers.servers import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )
     environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
