@@ -1,7 +1,7 @@
 """The dense check: do the pixels agree, window by window, once one picture lies on the other?
 
-``exhibit.similarity`` defines it on the original pictures, with NumPy and Pillow alone; this is the fast path
-on the grey pictures that features carry, and a test holds the two together.
+``exhibit.similarity`` defines it on the original pictures, with NumPy and Pillow alone; this is the
+fast path on the grey pictures that features carry, and a test holds the two together.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """A segment: immutable rows of an index on disk, mapped by every process that searches them.
 
 The vectors lie in FAISS's own format, their numbers in ``.npy``; a segment with lists has their order besides
-(:mod:`indexer.listed`). A header in JSON says the space, the count, the highest number, where the lists end, and the
-SHA-256 of each file. Nothing is pickled.
+(:mod:`indexer.listed`). A header in JSON says the space, the count, the highest number, where the lists end,
+and the SHA-256 of each file. Nothing is pickled.
 """
 
 import json
