@@ -299,9 +299,8 @@ def test_a_damaged_secret_stops_and_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_the_data_folder_of_an_ordinary_user_lies_in_the_home(tmp_path: Path) -> None:
-    program = (
-        "import os; os.geteuid = lambda: 1000\nfrom exhibit.config import load_config\nprint(load_config().data_dir)"
-    )
+    loading = f"from {load_config.__module__} import load_config"
+    program = f"import os; os.geteuid = lambda: 1000\n{loading}\nprint(load_config().data_dir)"
     run = subprocess.run(
         [sys.executable, "-c", program],
         env={"HOME": str(tmp_path), "PYTHONPATH": str(Path.cwd())},
