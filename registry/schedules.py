@@ -90,13 +90,17 @@ def due_since(moment: datetime) -> list[int]:
 
 
 def start_crawl(watch_id: int) -> Crawl | None:
-    """Start the watch's next crawl; ``None`` when another process did, or when it isn't due."""
+    """Start the watch's next crawl; ``None`` when another process did, or when it isn't due.
+
+    A time that came back because the clock was set back for a while isn't due again: its crawl has begun since.
+    """
     with transaction.atomic():
         watch, moment = _held(watch_id), now()
         if watch.paused or watch.next_run_at is None or watch.next_run_at > moment or _has_crawl_under_way(watch):
             return None
+        served = watch.crawls.filter(started_at__range=(watch.next_run_at, moment)).exists()
         move_on(watch, moment)
-        return _begin(watch, moment)
+        return None if served else _begin(watch, moment)
 
 
 def start_between(watch_id: int) -> Crawl | None:

@@ -113,6 +113,21 @@ def test_tries_that_a_clock_that_was_ahead_has_counted_lock_nobody_out(
     queue.close()
 
 
+def test_a_clock_that_was_behind_for_a_while_brings_no_crawl_twice(db: None, set_clock: Any) -> None:  # noqa: ANN401
+    made = watch(owner("studio"), "http://127.0.0.7/")
+    Watch.objects.update(interval_seconds=30 * 86_400)
+    assert schedules.start_crawl(made.pk) is not None
+    Crawl.objects.update(state=StepState.DONE)
+    set_clock(timedelta(days=-1))
+    assert bring_back(7)
+    set_clock(timedelta(0))
+    assert schedules.due_watches() == [made.pk]
+    assert schedules.start_crawl(made.pk) is None
+    made.refresh_from_db()
+    assert made.next_run_at is not None
+    assert timedelta(days=29) < made.next_run_at - now() <= timedelta(days=30)
+
+
 def test_a_clock_that_was_a_year_ahead_silences_nothing(inline: Inline, set_clock: Any) -> None:  # noqa: ANN401
     studio = owner("studio")
     pictures = bring(inline.house, *claimed_slice(studio), [photograph(1)])
