@@ -72,9 +72,11 @@ def examine_house(config: Config) -> tuple[Check, ...]:
     if is_behind():
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
-    from workers import figures  # noqa: PLC0415
-    from workers import health  # noqa: PLC0415
-    from workers import wiring  # noqa: PLC0415
+    from workers import (
+        figures,
+        health,
+        wiring,
+    )
 
     with translation.override(None):
         return tuple(health.checks(figures.figures(wiring.House(config)), config))

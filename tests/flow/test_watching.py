@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, ServiceMissingError, WrongUseError
@@ -29,6 +30,8 @@ def shop(studio: Owner) -> Watch:
 
 
 def due(watch: Watch) -> None:
+    """As after two hours, of which the watch was due in the first."""
+    watch.crawls.update(started_at=F("started_at") - 2 * HOUR)
     Watch.objects.filter(pk=watch.pk).update(next_run_at=now() - timedelta(minutes=90))
 
 
