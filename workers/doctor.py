@@ -72,11 +72,7 @@ def examine_house(config: Config) -> tuple[Check, ...]:
     if is_behind():
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
-    from workers import (
-        figures,
-        health,
-        wiring,
-    )
+    from workers import figures, health, wiring  # noqa: PLC0415
 
     with translation.override(None):
         return tuple(health.checks(figures.figures(wiring.House(config)), config))
