@@ -96,6 +96,6 @@ def _code() -> str:
     """A digest of the code that matches, edits and asks, and of its models: answers of other code aren't this run's."""
     root = Path(indexer.__file__).parent
     matching = (path for path in root.rglob("*") if path.suffix in {".py", ".onnx", ".faiss"})
-    beside = (*(root.parent / "exhibit").glob("*.py"), root.parent / "bench" / "edited.py")
+    beside = (*(root.parent / "exhibit").rglob("*.py"), root.parent / "bench" / "edited.py")
     files = sorted([*matching, *beside, *Path(__file__).parent.glob("*.py")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

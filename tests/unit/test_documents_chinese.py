@@ -134,7 +134,7 @@ def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -
 
 
 def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
-    source = (Path(__file__).parents[2] / "exhibit" / "sniff.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "exhibit/sniff.py").read_text(encoding="utf-8")
     strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     kinds = {one for one in strings if isinstance(one, str) and re.fullmatch(r"an? [\w ]+", one)}
     assert len(kinds) > 10

@@ -77,7 +77,7 @@ def test_all_catalogues_have_the_same_keys_and_placeholders() -> None:
 
 
 def test_every_sentence_that_the_code_asks_for_is_in_the_catalogue() -> None:
-    source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.glob("*.py"))
+    source = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
     keys = load_phrases("en").sentences
     asked = set(re.findall(r"""say\(\s*["']([a-z_]+\.[a-z_]+)["']""", source))
     asked |= {f"label.{name}" for name in re.findall(r"""row\(\s*["']([a-z_]+)["']""", source)}
@@ -323,7 +323,7 @@ REASONS = re.compile(
 
 def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
     root = Path(crawler.__file__).parents[1]
-    sources = [*root.glob("crawler/*.py"), *root.glob("exhibit/*.py"), root / "registry" / "crawling.py"]
+    sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawling.py"]
     found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
     assert {"incomplete", "redirects", "broke-off", "bad-encoding", "timeout", "robots", "budget"} <= found
     for language in languages():
