@@ -60,7 +60,7 @@ def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
 
 def _stop(name: str) -> None:
     """Let the crawl end with what it has, so that it doesn't go on at another time."""
-    from registry import crawling
+    from registry.crawls import crawling
     from registry.models import Crawl
 
     for crawl in Crawl.objects.filter(watch__name=name):

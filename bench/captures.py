@@ -16,10 +16,10 @@ from pathlib import Path
 from bench import auto_archiver
 from bench.table import Row
 from demo.pictures import textured
-from evidence.browser.program import find_browser
-from evidence.capture import HttpCapturer
+from evidence.capture.browser.program import find_browser
+from evidence.capture.plain import HttpCapturer
 from exhibit.digests import Digest
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 from exhibit.ports import Captured, Capturer
 from tests.assets.badfiles import saved
 from tests.assets.site import Answer, Site
@@ -88,8 +88,8 @@ def _work(address: str, program: Path | None) -> Measured:
         before = _processor_seconds()
         measured = _visited(HttpCapturer(OPEN, AGENT), address, 0)
         return replace(measured, cpu=_processor_seconds() - before)
-    from evidence.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
-    from evidence.browser.running import memory_of  # noqa: PLC0415
+    from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
+    from evidence.capture.browser.running import memory_of  # noqa: PLC0415
 
     before = _processor_seconds()
     capturer = BrowserCapturer(program, OPEN, AGENT)

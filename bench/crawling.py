@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.table import Row
-from crawler.job import Job, Limits, Politeness, Source, SourceKind
+from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind
 
 IMAGES_A_PAGE = 20
 HOST = "127.0.0.2"

@@ -22,7 +22,8 @@ from bench.progress import Progress
 from bench.retrieval import real_hashes
 from bench.table import Row, keep
 from exhibit.types import Decision
-from indexer.candidates import (
+from indexer.edits import DESIGN
+from indexer.search.candidates import (
     BEHIND,
     Candidate,
     descriptor_candidates,
@@ -31,8 +32,7 @@ from indexer.candidates import (
     in_turns,
     vote_candidates,
 )
-from indexer.edits import DESIGN
-from indexer.search import find_works
+from indexer.search.search import find_works
 
 FEWEST = 1_000
 """Works of the smallest crowd, all of them real."""

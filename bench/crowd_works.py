@@ -17,16 +17,16 @@ from bench.retrieval import Measured, entries_of
 from bench.retroactive import mixed
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
-from indexer.cache import FeatureCache
-from indexer.candidates import Candidate
-from indexer.features import Features
-from indexer.index import open_index, rebuild_index
-from indexer.manifest import Manifest, SegmentEntry, publish, writer
-from indexer.segments import Rows
-from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
-from indexer.votes_codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec, units
-from indexer.votes_index import VoteIndex
-from indexer.votes_segments import no_rows, write_segment
+from indexer.picture.features import Features
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
+from indexer.search.cache import FeatureCache
+from indexer.search.candidates import Candidate
+from indexer.vectors.index import open_index, rebuild_index
+from indexer.vectors.manifest import Manifest, SegmentEntry, publish, writer
+from indexer.vectors.segments import Rows
+from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec, units
+from indexer.votes.index import VoteIndex
+from indexer.votes.segments import no_rows, write_segment
 
 SEED = 12
 SWAPPED = 0.5
@@ -60,7 +60,7 @@ class Photographs:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """So many registered works, the first of them real. Implements ``indexer.search.Works``.
+    """So many registered works, the first of them real. Implements ``indexer.search.search.Works``.
 
     Attributes:
         count: of the works.

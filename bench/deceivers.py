@@ -16,13 +16,13 @@ from random import Random
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, key_files
-from evidence.keys import KeySigner
-from evidence.log import Log
-from evidence.logproofs import LogProof
-from evidence.manifest import MANIFEST_PATH, Manifest, SealingKey
-from evidence.sealing import seal_opening
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest, key_files
+from evidence.bundle.manifest import MANIFEST_PATH, Manifest, SealingKey
+from evidence.bundle.sealing import seal_opening
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.log.proofs import LogProof
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from tests.assets.bundles import RECORDS, Scene, logged, make_scene, resealed

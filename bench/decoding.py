@@ -9,9 +9,9 @@ import time
 
 import psutil
 
-from exhibit import decode, picture_file
-from exhibit.decode import Limits
-from indexer import features
+from exhibit.pictures import decode, picture_file
+from exhibit.pictures.decode import Limits
+from indexer.picture import features
 from tests.assets.badfiles import photo, saved
 
 PICTURES = [saved(photo(width, width * 3 // 4), "JPEG", quality=88) for width in (640, 800, 1200, 1600, 2400)] * 12

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.beside import crawl_beside
 from bench.seed import OWNER, PERSON
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -204,11 +204,11 @@ def main() -> int:
     parser.add_argument("--quiet", action="store_true", help="let no crawl run beside it")
     options = parser.parse_args()
     os.environ["EXHIBIT_API_REQUESTS_A_MINUTE"] = "1000000"  # nobody is kept from asking again and again
-    from workers.keeper import ensure_servers
+    from workers.servers.keeper import ensure_servers
 
     config = load_config()
     with ensure_servers(config):
-        from workers.schema import migrate
+        from workers.database.schema import migrate
 
         migrate()
         from django.test import Client

@@ -17,10 +17,10 @@ import bagit
 
 from bench import captures, reports
 from bench.table import Row, Titled
-from evidence.bundle import AnchorProof, Proofs, checkpoint_digest, write_bundle
-from evidence.logproofs import LogProof
-from evidence.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
-from evidence.verify import verify
+from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest, write_bundle
+from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.log.proofs import LogProof
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.ports import Receipt

@@ -11,7 +11,7 @@ import pdqhash
 from PIL import Image
 
 from bench.table import Row
-from indexer.features import extract
+from indexer.picture.features import extract
 
 WARM_UP = 10
 

@@ -13,7 +13,7 @@ from tests.assets.hostile_pictures import HOSTILE_PICTURES
 _ONE = """
 import resource, sys, time
 from pathlib import Path
-from exhibit.decode import decode, helper
+from exhibit.pictures.decode import decode, helper
 from exhibit.errors import ExhibitError
 from tests.assets.hostile_pictures import HOSTILE_PICTURES
 name = sys.argv[1]

@@ -28,8 +28,8 @@ def measure() -> Iterator[Titled]:
 def _log(product: Product, count: int) -> list[Row]:
     from django.test import Client, override_settings
 
-    from workers.log_replay import replay
-    from workers.steps.log import sequence_log, sign_checkpoint
+    from workers.log.replay import replay
+    from workers.log.sequencer import sequence_log, sign_checkpoint
 
     house = product.house
     _submit(count)
@@ -71,10 +71,10 @@ def _submit(count: int) -> None:
 
 
 def _keys(product: Product, count: int) -> list[Row]:
-    from evidence.keys import generate_sealing_key
-    from exhibit.secrets import master_key
+    from evidence.keys.ed25519 import generate_sealing_key
+    from exhibit.config.secrets import master_key
     from registry.models import Owner, SealingKey
-    from workers.keys import change_master_key, document_key, sealing_key, signer_of
+    from workers.evidence.keys import change_master_key, document_key, sealing_key, signer_of
 
     house, owner = product.house, Owner.objects.get(slug="bench")
     master = master_key(house.config)

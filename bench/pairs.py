@@ -16,8 +16,8 @@ from bench.progress import Progress
 from bench.table import Row
 from exhibit.errors import UnreadablePictureError
 from exhibit.types import Decision
-from indexer.features import Features, extract
-from indexer.search import compare as compared
+from indexer.picture.features import Features, extract
+from indexer.search.search import compare as compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from workers.wiring import House
+    from workers.services.wiring import House
 
 BATCH = 32
 OWNER = "bench"
@@ -23,8 +23,8 @@ class Product:
     def __enter__(self) -> Self:
         import django
 
-        from exhibit.config import load_config
-        from workers.servers import EmbeddedServers
+        from exhibit.config.config import load_config
+        from workers.servers.embedded import EmbeddedServers
 
         self._opened = ExitStack()
         config = load_config()
@@ -33,7 +33,7 @@ class Product:
         from django.core.management import call_command
 
         from registry.models import Owner
-        from workers.inline import Inline
+        from workers.tasks.sync_runner import Inline
 
         call_command("migrate", verbosity=0)
         self._inline = Inline(config)
@@ -59,7 +59,7 @@ class Product:
     def register_files(self, paths: Sequence[Path]) -> list[int]:
         """Register files as works; returns the rows of their pictures, which wait for their search of the past."""
         from registry.models import WorkPicture
-        from workers.steps.register import NewWork, register_work
+        from workers.works.registration import NewWork, register_work
 
         works = [register_work(self.house, self._owner, path.read_bytes(), NewWork(path.stem)).work for path in paths]
         return list(WorkPicture.objects.filter(work__in=works).values_list("pk", flat=True))
@@ -71,7 +71,7 @@ class Product:
     def search(self, waiting: Sequence[int]) -> int:
         """Search everything seen for new works; returns in how many of them a copy was found."""
         from registry.models import Match, WorkPicture
-        from workers.steps.search import search_pictures
+        from workers.steps.matching.search import search_pictures
 
         search_pictures(self.house, waiting)
         pictures = WorkPicture.objects.filter(pk__in=waiting).values("picture")
@@ -83,7 +83,7 @@ class Product:
         from django.db import transaction
 
         from exhibit.clock import now
-        from registry.sightings import keep_pictures
+        from registry.crawls.sightings import keep_pictures
 
         digest = self.house.blobs.put(data)
         with transaction.atomic():
@@ -91,14 +91,14 @@ class Product:
 
     def add(self, data: bytes) -> None:
         """Register one picture."""
-        from workers.steps.register import NewWork, register_work
+        from workers.works.registration import NewWork, register_work
 
         register_work(self.house, self._owner, data, NewWork("new"))
 
     def match_one(self, picture: int) -> int:
         """Match one picture; returns how many works it shows."""
         from registry.models import Match
-        from workers.steps.match import match_pictures
+        from workers.steps.matching.match import match_pictures
 
         match_pictures(self.house, [picture])
         return Match.objects.filter(found=picture).exclude(decision="none").count()
@@ -107,7 +107,8 @@ class Product:
         """Import every picture of a folder through a watch."""
         from exhibit.clock import now
         from registry.models import CrawlSlice, Watch
-        from workers.steps import crawl, plan
+        from workers.steps.crawls import plan
+        from workers.steps.crawls import slice as crawl
 
         sources = [{"kind": "folder", "url": str(folder)}]
         number = self._owner.watches.count() + 1
@@ -145,15 +146,15 @@ class Product:
 
     def keep_votes_up(self) -> None:
         """What the background does when the works have become many more: a codec of their own, and the index anew."""
-        from workers.votes_upkeep import keep_up
+        from workers.matching.votes_upkeep import keep_up
 
         keep_up(self.house)
 
     def report(self, most: int) -> None:
         """Make the report over the first cases; the others are taken out of it as cleared."""
         from registry.models import Case
-        from workers.reports import request_report
-        from workers.steps.report import make_reports
+        from workers.reports.requests import request_report
+        from workers.steps.cases.report import make_reports
 
         beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
         Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
@@ -181,14 +182,14 @@ def _take(step: Callable[["House", Sequence[Any]], None], batch: Sequence[Any]) 
 
 
 def _match(house: "House", waiting: Sequence[int]) -> None:
-    from workers.steps.match import match_pictures
+    from workers.steps.matching.match import match_pictures
 
     match_pictures(house, waiting)
 
 
 def _register(house: "House", paths: Sequence[Path]) -> None:
     from registry.models import Owner
-    from workers.steps.register import NewWork, register_work
+    from workers.works.registration import NewWork, register_work
 
     owner = Owner.objects.get(slug=OWNER)
     for path in paths:
@@ -201,7 +202,7 @@ def _house() -> "House":
     import django
 
     django.setup()
-    from exhibit.config import load_config
-    from workers.wiring import House
+    from exhibit.config.config import load_config
+    from workers.services.wiring import House
 
     return House(load_config())

@@ -9,7 +9,7 @@ from PIL import Image
 
 from demo.pictures import textured
 from evidence.documents import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
-from evidence.facts import (
+from evidence.facts.case import (
     CaseFacts,
     DecisionFacts,
     LicenceCheckFacts,
@@ -25,8 +25,8 @@ from evidence.facts import (
 )
 from exhibit.digests import Digest
 from exhibit.types import Decision, Verification
-from indexer.draw import View, draw
-from indexer.draw_pair import Pair
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SIZE = (1600, 1067)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.report_facts import Drawn, sample_case, sample_head
 from bench.table import Row
-from evidence.documents.report import IN_A_VOLUME
-from evidence.documents.volumes import ReportFolder, volumes_of
+from evidence.documents.report.facts import IN_A_VOLUME
+from evidence.documents.report.volumes import ReportFolder, volumes_of
 
 LANGUAGE = "en"
 

@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.table import Row
-from exhibit.decode import Limits, decode
+from exhibit.pictures.decode import Limits, decode
 from exhibit.types import Hit
-from indexer.borders import content_box
-from indexer.candidates import HASH_NEAREST, HASH_WITHIN
 from indexer.edits import EDITS, apply
-from indexer.faiss_index import FaissIndex
-from indexer.hashes import orientation_hashes, shrink
-from indexer.index import open_index, rebuild_index
-from indexer.listed import READ_ALL_FROM
-from indexer.spaces import PHASH
+from indexer.layout.borders import content_box
+from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.spaces import PHASH
+from indexer.search.candidates import HASH_NEAREST, HASH_WITHIN
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import open_index, rebuild_index
+from indexer.vectors.inverted_lists import READ_ALL_FROM
 
 Bits = NDArray[np.uint8]
 """Packed hashes, uint8, shape (n, 32)."""

@@ -18,10 +18,10 @@ from PIL import Image
 
 from bench.retrieval import entries_of, real_hashes
 from bench.table import Row
-from exhibit.decode import Limits, decode
-from indexer.descriptor import BUILT_IN
+from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
-from indexer.spaces import CENTRE, DESCRIPTOR, PHASH, WHOLE
+from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.spaces import CENTRE, DESCRIPTOR, PHASH, WHOLE
 
 if TYPE_CHECKING:
     from psycopg import Cursor
@@ -72,7 +72,7 @@ def _copies(folder: Path, works: Sequence[Path]) -> Path:
 
 def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Iterator[Row]:
     house = product.house
-    from registry.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
+    from registry.vectors.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
 
     started, began = time.monotonic(), time.process_time()
     for collection in Collection:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.seeded_rows import Seed, Sizes
 from exhibit.clock import now
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from workers.wiring import House
+    from workers.services.wiring import House
 
 OWNER, PERSON, PASSWORD = "seeded", "operator@example.org", "seeded for trials"
 PICTURES = 40
@@ -92,16 +92,16 @@ def main() -> int:
     parser.add_argument("--sightings", type=int, default=1_000_000)
     parser.add_argument("--cases", type=int, default=20_000)
     options = parser.parse_args()
-    from workers.keeper import ensure_servers
+    from workers.servers.keeper import ensure_servers
 
     config = load_config()
     with ensure_servers(config):
-        from workers.schema import migrate
+        from workers.database.schema import migrate
 
         migrate()
         from django.db import connection
 
-        from workers.wiring import House
+        from workers.services.wiring import House
 
         seed(House(config), Sizes(options.works, options.sightings, options.cases))
         with connection.cursor() as cursor:

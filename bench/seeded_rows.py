@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from indexer.spaces import LOCAL, ROOTSIFT
+from indexer.picture.spaces import LOCAL, ROOTSIFT
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -156,7 +156,7 @@ class Seed:
 
     def _fingerprints(self) -> Iterator[Row]:
         """Local features of no length: workers that run for this database have nothing to measure."""
-        from registry.fingerprints import space_id
+        from registry.vectors.fingerprints import space_id
 
         told = {"space_id": space_id(ROOTSIFT), "part": LOCAL, "vector": b""}
         return ({"id": number, "picture_id": number} | told for number in range(1, self.sizes.works + 1))

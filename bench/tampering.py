@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from bench.deceivers import KINDS, Change, World, made_world
 from bench.progress import Progress
 from bench.table import Row
-from evidence.verdict import CONTAINER_CHANGED, Verdict
-from evidence.verify import verify
+from evidence.verdict.result import CONTAINER_CHANGED, Verdict
+from evidence.verify.verifier import verify
 
 FAILED = "a check fails"
 UNKNOWN = "a check says unknown or not checked"

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bench.desk import percentile
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 
 if TYPE_CHECKING:
     from django.test import Client
 
-    from workers.wiring import House
+    from workers.services.wiring import House
 
 SIZE = (160, 120)
 """Pixels of a picture: small, so that what is measured is the way of many files and not the decoding of large ones."""
@@ -92,10 +92,10 @@ def send(client: "Client", slug: str, count: int, broken: int) -> tuple[int, flo
 
 def register(house: "House") -> Iterator[tuple[int, float]]:
     """Register what waits in one process; yields how many are done and the seconds so far."""
-    from registry import steps
+    from registry.db import steps
     from registry.models import UploadFile
-    from workers.pipeline import STEPS
-    from workers.steps.take_in import take_in
+    from workers.pipeline.steps import STEPS
+    from workers.steps.matching.register import take_in
 
     begun, done = time.perf_counter(), 0
     while ids := steps.due_ids(UploadFile, house.stale_after, STEPS["register"].batch):
@@ -131,17 +131,17 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=10_000, help="how many files are brought")
     parser.add_argument("--broken", type=int, default=30, help="how many of them are broken")
     options = parser.parse_args()
-    from workers.keeper import ensure_servers
+    from workers.servers.keeper import ensure_servers
 
     with ensure_servers(load_config()):
-        from workers.schema import migrate
+        from workers.database.schema import migrate
 
         migrate()
         from django.test import Client
 
         from registry.models import Owner, Upload, User
-        from workers.uploads import progress_of
-        from workers.wiring import House
+        from workers.services.wiring import House
+        from workers.works.uploads import progress_of
 
         owner = Owner.objects.create(slug=f"bench-{Owner.objects.count()}", name="Bench")
         person = User.objects.create_user(f"{owner.slug}@example.org", f"{owner.slug}@example.org")

@@ -7,11 +7,11 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from bench.table import Row, Titled
-from evidence.anchors import rlp
-from evidence.anchors.blocks import JsonRpcBlocks
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
-from evidence.anchors.patricia import check_proof, prove
-from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.anchors.evm import rlp
+from evidence.anchors.evm.patricia import check_proof, prove
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.digests import Digest

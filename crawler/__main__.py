@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from crawler.job import Job, Limits, Politeness, Source, SourceKind, UserAgent
-from crawler.lines import Line, to_json
+from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind, UserAgent
+from crawler.formats.lines import Line, to_json
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
-from exhibit.private import keep_private
+from exhibit.files.private import keep_private
 
 _EXAMPLES = """
 examples:
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> ExitCode:
     job = _job(options)
-    from crawler.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
+    from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
 
     if options.out is None:
         return run(job, _Writer(os.dup(sys.stdout.fileno())).write)

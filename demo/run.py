@@ -21,7 +21,7 @@ from demo.sites import NAMES, build
 from demo.stock import ASSETS, choose_works
 from demo.tally import Tally, tally
 from demo.witnesses import LABEL, Witnesses, running_witnesses
-from evidence.trust import load_trust
+from evidence.verdict.trust import load_trust
 
 STAGES: Final = 7
 OWNER: Final = "Lighthouse Archive"

@@ -10,9 +10,9 @@ from threading import Timer
 from typing import Final
 
 from demo.product import REPOSITORY
-from evidence.anchors.headers import parse_header
+from evidence.anchors.opentimestamps.headers import parse_header
 from evidence.development.blocks import Blocks
-from evidence.trust import Trust, TrustedChain
+from evidence.verdict.trust import Trust, TrustedChain
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 

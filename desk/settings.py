@@ -3,11 +3,11 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exhibit.config import load_config
-from exhibit.private import keep_private
-from exhibit.secrets import secret_key
-from workers.addresses import REDIS_SECONDS, django_database, redis_url
-from workers.mail import django_mail
+from exhibit.config.config import load_config
+from exhibit.config.secrets import secret_key
+from exhibit.files.private import keep_private
+from workers.notify.mail import django_mail
+from workers.servers.addresses import REDIS_SECONDS, django_database, redis_url
 
 keep_private()  # of the site's processes, and of every other that asks for rows
 CONFIG = load_config()
@@ -38,21 +38,21 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "desk.web.headers.content_policy",
-    "desk.web.requests.traced",
-    "desk.api.problems.as_problems",
-    "desk.web.assets.assets",
-    "desk.web.compression.Compression",
+    "desk.web.middleware.headers.content_policy",
+    "desk.web.middleware.requests.traced",
+    "desk.api.common.problems.as_problems",
+    "desk.web.middleware.assets.assets",
+    "desk.web.middleware.compression.Compression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "desk.web.limits.request_limit",
-    "desk.web.requests.plain_words",
-    "desk.api.problems.as_plain",
+    "desk.web.middleware.limits.request_limit",
+    "desk.web.middleware.requests.plain_words",
+    "desk.api.common.problems.as_plain",
     "allauth.account.middleware.AccountMiddleware",
-    "desk.web.reader.reader",
+    "desk.web.middleware.reader.reader",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -92,7 +92,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-ACCOUNT_ADAPTER = "desk.web.sign_in.Accounts"
+ACCOUNT_ADAPTER = "desk.web.account.sign_in.Accounts"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
@@ -104,13 +104,13 @@ ACCOUNT_CHANGE_EMAIL = True
 # besides allauth's own; of one address (of one network of IPv6)
 ACCOUNT_RATE_LIMITS = {"invitation": "20/m/ip", "link": "60/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
-MFA_ADAPTER = "desk.web.sign_in.Authenticators"
+MFA_ADAPTER = "desk.web.account.sign_in.Authenticators"
 MFA_FORMS = {
-    "activate_totp": "desk.web.factor_forms.FirstCode",
-    "authenticate": "desk.web.factor_forms.Code",
-    "reauthenticate": "desk.web.factor_forms.CodeAgain",
-    "add_webauthn": "desk.web.factor_forms.NewKey",
-    "edit_webauthn": "desk.web.factor_forms.RenamedKey",
+    "activate_totp": "desk.web.account.second_factors.FirstCode",
+    "authenticate": "desk.web.account.second_factors.Code",
+    "reauthenticate": "desk.web.account.second_factors.CodeAgain",
+    "add_webauthn": "desk.web.account.second_factors.NewKey",
+    "edit_webauthn": "desk.web.account.second_factors.RenamedKey",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -127,10 +127,10 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = CONFIG.time_zone
 
-STATIC_URL = "static/"  # Django wants one; the addresses are those of desk.web.assets
+STATIC_URL = "static/"  # Django wants one; the addresses are those of desk.web.middleware.assets
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "desk.web.assets.AssetStorage"},
+    "staticfiles": {"BACKEND": "desk.web.middleware.assets.AssetStorage"},
 }
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -140,7 +140,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of their own
-CSRF_FAILURE_VIEW = "desk.web.account_pages.not_sent"
+CSRF_FAILURE_VIEW = "desk.web.account.views.not_sent"
 if CONFIG.public_url.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
     # browsers take these from this very host alone, over TLS alone

@@ -9,8 +9,8 @@ application = get_wsgi_application()
 
 from django.urls import resolve  # noqa: E402 - needs Django set up
 
-from desk.web.failures import limit_statements  # noqa: E402
-from workers.celery import give_up_soon  # noqa: E402
+from desk.web.middleware.failures import limit_statements  # noqa: E402
+from workers.pipeline.celery import give_up_soon  # noqa: E402
 
 limit_statements()
 give_up_soon()

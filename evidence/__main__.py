@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evidence.accuracy import in_words
-from evidence.accuracy_file import AccuracyVerdict, check_accuracy
-from evidence.device import counter_sign, make_key
+from evidence.accuracy.error_rates import in_words
+from evidence.accuracy.file import AccuracyVerdict, check_accuracy
+from evidence.bundle.device import counter_sign, make_key
 from evidence.page import page
-from evidence.splits import SplitView, split_views
-from evidence.trust import DEFAULT, load_trust
-from evidence.verdict import State, Verdict, gravest
-from evidence.verify import verify
+from evidence.verdict.result import State, Verdict, gravest
+from evidence.verdict.trust import DEFAULT, load_trust
+from evidence.verify.split_views import SplitView, split_views
+from evidence.verify.verifier import verify
 from exhibit.errors import ExhibitError, ExitCode
 
 EXAMPLES = """examples:

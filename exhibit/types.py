@@ -122,7 +122,7 @@ class Verification:
         probability: calibrated probability, or ``None`` until calibrated.
         pipeline: version of everything that the figures depend on.
         reasons: short words why a decision was held back, such as ``low-information``.
-        calibration: which calibration gave the probability (:attr:`exhibit.calibration.Calibration.digest`).
+        calibration: which calibration gave the probability (:attr:`exhibit.comparison.calibration.Calibration.digest`).
         in_place: share of small textured patches of the overlap that lie within half a pixel of where the transform
             says, 0 to 1; ``None`` when it wasn't measured.
         drift: by how many pixels neighbouring patches are displaced together, four in five by less; ``None`` as above.

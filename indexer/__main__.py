@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from exhibit.calibration import calibrated
+from exhibit.comparison.calibration import calibrated
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
 from exhibit.types import Decision
-from indexer.calibrate import Order, calibrate, read_groups, told
-from indexer.calibration import Plan
-from indexer.draw import SUFFIXES, View
-from indexer.draw_pair import Pair
-from indexer.features import Features, extract
-from indexer.folders import Match, RegisteredFile, Skipped, match_folders
-from indexer.search import compare
-from indexer.shipped import shipped_calibration
-from indexer.wording import as_plain, held_back_in_words, in_words
+from indexer.calibration.calibrate import Order, calibrate, read_groups, told
+from indexer.calibration.measure import Plan
+from indexer.calibration.shipped import shipped_calibration
+from indexer.compare.wording import as_plain, held_back_in_words, in_words
+from indexer.draw.draw import SUFFIXES, View
+from indexer.draw.pair import Pair
+from indexer.picture.features import Features, extract
+from indexer.search.folders import Match, RegisteredFile, Skipped, match_folders
+from indexer.search.search import compare
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl

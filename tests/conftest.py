@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from exhibit.config import Config, load_config
-from workers import addresses
-from workers.servers import EmbeddedServers
+from exhibit.config.config import Config, load_config
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers
 
 # pytest's own temporary folders are closed to the servers' user when root runs the tests
 _FOLDER = Path(tempfile.mkdtemp(prefix="exhibit-tests-"))

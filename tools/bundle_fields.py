@@ -13,17 +13,17 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from evidence.anchors.evm_proofs import EvmPending, EvmProof
-from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
-from evidence.checks.probability import CalibrationFile
-from evidence.checks.proofs import EntryFile, InclusionFile
-from evidence.facts import CaseFacts
-from evidence.logproofs import LogProof, SliceProof
-from evidence.manifest import Manifest
-from evidence.network import NetworkRecord
-from evidence.renewals import RenewalRecord
+from evidence.anchors.evm.proofs import EvmPending, EvmProof
+from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
+from evidence.bundle.manifest import Manifest
+from evidence.facts.case import CaseFacts
+from evidence.facts.network import NetworkRecord
+from evidence.log.proofs import LogProof, SliceProof
+from evidence.log.renewals import RenewalRecord
 from evidence.schemas import schemas
-from evidence.trust import Trust
+from evidence.verdict.trust import Trust
+from evidence.verify.checks.probability import CalibrationFile
+from evidence.verify.checks.proofs import EntryFile, InclusionFile
 
 PAGE = Path(__file__).parents[1] / "docs" / "bundle-fields.md"
 WHOLE: dict[str, tuple[str, type]] = {

@@ -51,7 +51,7 @@ QUALITY = 80
 
 def main(arguments: list[str] | None = None) -> int:
     """Take the pictures and return an exit code."""
-    from evidence.browser.program import find_browser  # noqa: PLC0415 - found from the checkout
+    from evidence.capture.browser.program import find_browser  # noqa: PLC0415 - found from the checkout
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=ROOT / "demo-out", help="what `make demo` has left")
@@ -103,8 +103,8 @@ def _running(data: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object
 
 def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]:
     """Let a person be signed in, and some cases wait for her."""
-    from exhibit.config import load_config  # noqa: PLC0415 - after the data folder is known
-    from workers import addresses  # noqa: PLC0415
+    from exhibit.config.config import load_config  # noqa: PLC0415 - after the data folder is known
+    from workers.servers import addresses  # noqa: PLC0415
 
     config = load_config(given)
     servers = {"DATABASE_URL": addresses.database_url(config), "REDIS_URL": addresses.broker_url(config)}
@@ -128,7 +128,7 @@ def _prepared(given: dict[str, str]) -> tuple[dict[str, str], dict[str, object]]
 
 def _reopened(owner: "Owner") -> int:
     """Open decided cases again; returns the number of one."""
-    from workers.steps import decide  # noqa: PLC0415
+    from workers.cases import decide  # noqa: PLC0415
 
     chosen = list(owner.cases.filter(decision="confirmed").order_by("number")[:UNDECIDED])
     for case in chosen:

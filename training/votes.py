@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.local_features import local_features
-from indexer.spaces import VOTES_KEPT
-from indexer.votes_codec import LISTS, SHIPPED, faiss, train_codec
+from indexer.picture.local_features import local_features
+from indexer.picture.spaces import VOTES_KEPT
+from indexer.votes.codec import LISTS, SHIPPED, faiss, train_codec
 from training.data import collect, weights_by_category
 
 SIDE = 512

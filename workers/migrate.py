@@ -3,7 +3,7 @@
 import sys
 
 from exhibit.errors import ServiceMissingError
-from workers.schema import migrate
+from workers.database.schema import migrate
 
 if __name__ == "__main__":
     try:

@@ -4,7 +4,7 @@ import socket
 import sys
 
 from exhibit.errors import ExitCode
-from workers.celery import app
+from workers.pipeline.celery import app
 
 
 def main() -> int:

@@ -4,10 +4,10 @@ import os
 import sys
 from typing import NoReturn
 
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 from exhibit.errors import ExhibitError, ExitCode
-from workers.processes import Child
-from workers.services import services
+from workers.servers.processes import Child
+from workers.servers.product import services
 
 
 def main(arguments: list[str]) -> int:

@@ -17,9 +17,9 @@ from bench.matching.retrievers import Retriever
 from bench.progress import Progress
 from bench.table import Row
 from indexer.edits import EDITS, apply
-from indexer.features import fingerprints
-from indexer.features_file import to_bytes
-from indexer.spaces import PICTURE_PARTS, WORK_PARTS
+from indexer.picture.features import fingerprints
+from indexer.picture.features_file import to_bytes
+from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
 
 LARGE = (1632, 1224)
 """Two megapixels."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.matching.answers import Answer
 from bench.matching.retrievers import FAR, Retriever
-from exhibit.confidence import upper_bound
+from exhibit.comparison.confidence import upper_bound
 
 DRAWS = 1000
 Judge = Callable[[Answer], bool]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit.decode import decode
-from indexer.features import Features, extract
+from exhibit.pictures.decode import decode
+from indexer.picture.features import Features, extract
 
 
 class Look:

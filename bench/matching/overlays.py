@@ -13,9 +13,9 @@ from bench.matching.processes import each
 from bench.matching.tables import per_cent
 from bench.progress import Progress
 from bench.table import Row
-from exhibit.confidence import upper_bound
+from exhibit.comparison.confidence import upper_bound
 from indexer.edits import OVERLAYS, PAGES
-from indexer.search import compare
+from indexer.search.search import compare
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,20 @@ from bench.matching.look import Look
 from exhibit.digests import Digest
 from exhibit.ports import VectorIndex
 from exhibit.types import Fingerprint, Space, Verification
-from indexer.brute import rows_of
-from indexer.cache import FeatureCache
-from indexer.candidates import Candidate
-from indexer.features import Features, fingerprints
-from indexer.index import open_index, rebuild_index
-from indexer.search import find_works
-from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
-from indexer.votes_index import VoteIndex
+from indexer.picture.features import Features, fingerprints
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.search.cache import FeatureCache
+from indexer.search.candidates import Candidate
+from indexer.search.search import find_works
+from indexer.vectors.brute import rows_of
+from indexer.vectors.index import open_index, rebuild_index
+from indexer.votes.index import VoteIndex
 
 SPACES = (PHASH, DESCRIPTOR)
 
 
 class Registered:
-    """Works by their place in a list. Implements ``indexer.search.Works``.
+    """Works by their place in a list. Implements ``indexer.search.search.Works``.
 
     Args:
         files: one for each work.

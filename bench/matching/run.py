@@ -20,7 +20,7 @@ from bench.matching.stages import stages
 from bench.progress import Progress
 from bench.table import Row, Titled
 from indexer.edits import EDITS, OVERLAYS, PAGES
-from indexer.spaces import PIPELINE
+from indexer.picture.spaces import PIPELINE
 
 NO_FOLDERS = Folders()
 MOST_PAIRS = 5

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bench.matching.look import Look
 from bench.matching.retrievers import FAR, Distances, HashRetriever, Retriever, VectorRetriever
-from indexer.features import fingerprints
-from indexer.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
-from indexer.votes_index import VoteIndex
+from indexer.picture.features import fingerprints
+from indexer.picture.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
+from indexer.votes.index import VoteIndex
 
 NUMBER = 8
 """Bytes of the number beside each code."""

@@ -9,7 +9,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from desk.api import (
+from desk.api.common.auth import READ
+from desk.api.common.openapi import FORM, described, is_file
+from desk.api.common.problems import Problem, tell_problems
+from desk.api.resources import (
     cases,
     declarations,
     evidence,
@@ -18,14 +21,11 @@ from desk.api import (
     owners,
     packages,
     reports,
-    told,
     uploads,
     watches,
     works,
 )
-from desk.api.actors import READ
-from desk.api.document import FORM, described, is_file
-from desk.api.problems import Problem, tell_problems
+from desk.api.resources import notifications as told
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
 what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists come in pieces: ask again with `cursor`."""

@@ -10,64 +10,64 @@ import click
 
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.files.private import keep_private
 from exhibit.machine import machine_fault
 from exhibit.plain import plain
-from exhibit.private import keep_private
 
 LOG = (
     "The append-only log: status, list, verify, checkpoint, prove, consistency, check-against, accept-head, "
     "new-origin, erase."
 )
-# name → module below desk.cli, and what stands in the overview
-SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+# what stands in the overview of each command; its module has its name, in the package of its section's
+SECTIONS: dict[str, dict[str, str]] = {
     "Running": {
-        "up": ("up", "Start the servers, the workers and the site."),
-        "down": ("down", "Stop them."),
-        "status": ("status", "Say what runs and what waits."),
-        "doctor": ("doctor", "Say what this machine lacks, and whether all is well."),
-        "service": ("service", "Let systemd start it with the machine: install, remove, show."),
-        "retry": ("retrying", "Try again what was given up, or list it."),
+        "up": "Start the servers, the workers and the site.",
+        "down": "Stop them.",
+        "status": "Say what runs and what waits.",
+        "doctor": "Say what this machine lacks, and whether all is well.",
+        "service": "Let systemd start it with the machine: install, remove, show.",
+        "retry": "Try again what was given up, or list it.",
     },
     "Rights": {
-        "owner": ("owner", "Rights holders: add, list."),
-        "user": ("user", "People who sign in: add, list, operator, password."),
-        "work": ("works", "Registered works: add, list, show, certificate, remove."),
-        "licence": ("licences", "Permitted uses: import, list."),
-        "identify": ("identify", "Say which work a picture shows, whole or in part."),
+        "owner": "Rights holders: add, list.",
+        "user": "People who sign in: add, list, operator, password.",
+        "work": "Registered works: add, list, show, certificate, remove.",
+        "licence": "Permitted uses: import, list.",
+        "identify": "Say which work a picture shows, whole or in part.",
     },
     "Watching": {
-        "watch": ("watches", "Scheduled visits: add, edit, list, run, stop, pause, resume, delete."),
-        "search": ("searches", "Image searches and marketplaces: list, key, forget."),
-        "canary": ("canaries", "Known copies that the watches have to find: add, list, remove."),
-        "crawl": ("crawls", "What the runs of a watch saw and refused: list, show."),
-        "case": ("cases", "Found uses: list, show, papers, confirm, clear, license, reopen, note, dispute, settle."),
+        "watch": "Scheduled visits: add, edit, list, run, stop, pause, resume, delete.",
+        "search": "Image searches and marketplaces: list, key, forget.",
+        "canary": "Known copies that the watches have to find: add, list, remove.",
+        "crawl": "What the runs of a watch saw and refused: list, show.",
+        "case": "Found uses: list, show, papers, confirm, clear, license, reopen, note, dispute, settle.",
     },
     "Evidence": {
-        "report": ("reports", "Accounts of cases: make, list."),
-        "package": ("packages", "Bundles of several cases as one ZIP: make, get, list."),
-        "bundle": ("bundles", "Sealed evidence: get, list, sign, to-sign, countersign."),
-        "verify": ("verify", "Check bundles, without servers or network."),
-        "key": ("keys", "Keys that sign: list, rotate, revoke, add, export, certificate, master."),
-        "log": ("log", LOG),
-        "trust": ("trust", "Write this installation's public keys for those who check."),
-        "compare": ("compare", "Compare two pictures, without servers."),
-        "anchor": ("anchors", "Outside witnesses: list; deploy a chain's contract."),
-        "accuracy": ("accuracy", "How often persons found the machine to be wrong; export it for outsiders."),
+        "report": "Accounts of cases: make, list.",
+        "package": "Bundles of several cases as one ZIP: make, get, list.",
+        "bundle": "Sealed evidence: get, list, sign, to-sign, countersign.",
+        "verify": "Check bundles, without servers or network.",
+        "key": "Keys that sign: list, rotate, revoke, add, export, certificate, master.",
+        "log": LOG,
+        "trust": "Write this installation's public keys for those who check.",
+        "compare": "Compare two pictures, without servers.",
+        "anchor": "Outside witnesses: list; deploy a chain's contract.",
+        "accuracy": "How often persons found the machine to be wrong; export it for outsiders.",
     },
     "Upkeep": {
-        "backup": ("backup", "Write everything that can't be made again, while Exhibit runs."),
-        "restore": ("restore", "Put a backup back into an empty data folder."),
-        "index": ("indexes", "What is searched: check, rebuild, stats."),
-        "model": ("models", "What describes pictures: add, measure, list, use, drop."),
-        "calibrate": ("calibrate", "How figures become probabilities: measure your archive; show, reset."),
-        "purge": ("purge", "Remove a picture's bytes everywhere and for good."),
-        "keep": ("keep", "Show a picture again that a member reported as illegal."),
-        "deny": ("deny", "Never visit a host, or list those denied."),
-        "allow": ("allow", "Take a denial back."),
-        "block": ("block", "Never store certain bytes, or list those blocked."),
+        "backup": "Write everything that can't be made again, while Exhibit runs.",
+        "restore": "Put a backup back into an empty data folder.",
+        "index": "What is searched: check, rebuild, stats.",
+        "model": "What describes pictures: add, measure, list, use, drop.",
+        "calibrate": "How figures become probabilities: measure your archive; show, reset.",
+        "purge": "Remove a picture's bytes everywhere and for good.",
+        "keep": "Show a picture again that a member reported as illegal.",
+        "deny": "Never visit a host, or list those denied.",
+        "allow": "Take a denial back.",
+        "block": "Never store certain bytes, or list those blocked.",
     },
 }
-COMMANDS = {name: where for section in SECTIONS.values() for name, where in section.items()}
+COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
 EPILOG = """\b
 Examples:
   exhibit owner add "Studio Example"
@@ -91,9 +91,10 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """Load a command."""
-        if cmd_name not in COMMANDS:
+        section = next((title for title, commands in SECTIONS.items() if cmd_name in commands), None)
+        if section is None:
             return None
-        module = importlib.import_module(f"desk.cli.{COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"desk.cli.{section.lower()}.{cmd_name}")
         found: click.Command = getattr(module, f"{cmd_name}_command")
         return found
 
@@ -101,7 +102,7 @@ class LazyGroup(click.Group):
         """Write the overview by section."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
+                formatter.write_dl(list(commands.items()))
 
 
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,14 +5,16 @@ from datetime import datetime
 from django.db.models import Prefetch, QuerySet
 from pydantic import Field
 
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer, Hex
 from desk.schemas.evidence import Bundle, bundle
+from desk.schemas.rows import Plain, fields
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import Decision
-from registry import calibrations, models, recaptures
-from registry.history import in_english
+from registry import models
+from registry.cases import recaptures
+from registry.cases.history import in_english
+from registry.vectors import calibrations
 
 
 class CaseWork(Answer):

@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer
+from desk.schemas.rows import Plain, fields
 from exhibit.clock import now
 from registry import models
 
@@ -77,7 +77,7 @@ class LinkWithAddress(Link):
 
 def report(row: models.Report) -> Plain:
     """A report, what it is limited to, and the names of its files."""
-    from workers.report_scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
+    from workers.reports.scope import wanted_of  # noqa: PLC0415 - loads what typesets reports
 
     wanted = wanted_of(row.parameters)
     return {

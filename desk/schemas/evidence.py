@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from pydantic import Field
 
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer, Hex
+from desk.schemas.rows import Plain, fields
 from registry import models
 
 if TYPE_CHECKING:
-    from evidence.facts import WitnessFacts
+    from evidence.facts.case import WitnessFacts
 
 
 class Receipt(Answer):
@@ -91,8 +91,8 @@ def bundle(row: models.Bundle) -> Plain:
 
     ``subject`` is what was witnessed: the ``manifest`` itself, or the ``checkpoint`` of the log that covers it.
     """
-    from workers.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
-    from workers.witnessed import witnessed  # noqa: PLC0415
+    from workers.log.proofs import witnesses_of  # noqa: PLC0415 - loads the evidence room
+    from workers.log.witnessed import witnessed  # noqa: PLC0415
 
     witnesses = witnesses_of(row) if row.seal_digest is not None else ()
     counted = witnessed(witnesses, settings.CONFIG.witnesses_needed)

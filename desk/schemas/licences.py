@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import Answer
+from desk.schemas.rows import Plain, fields
 from registry import models
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]

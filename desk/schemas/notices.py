@@ -4,14 +4,14 @@ from datetime import date, datetime
 
 from pydantic import Field
 
-from desk.ownership_words import warnings
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer, Hex
+from desk.schemas.rows import Plain, fields
+from desk.texts.ownership import warnings
 from registry import models
-from registry.notice_mail import may_have_left
+from registry.notices.mail import may_have_left
 from workers.notices.contents import gaps, items_of, letter
 from workers.notices.signing import TEXT_NAME, file_of
-from workers.wiring import House
+from workers.services.wiring import House
 
 
 class NoticeLine(Answer):

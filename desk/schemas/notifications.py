@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import Field
 
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer
+from desk.schemas.rows import Plain, fields
 from exhibit.clock import rfc3339
 from registry import models
 

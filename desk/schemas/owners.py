@@ -4,9 +4,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer
-from registry import models, owned
+from desk.schemas.rows import Plain, fields
+from registry import models
+from registry.accounts import scoped as owned
 
 
 class Owner(Answer):

@@ -7,11 +7,13 @@ from typing import Any
 from django.db.models import Count
 from pydantic import ConfigDict, Field
 
-from crawler.searching import Service
-from desk.plain_rows import Plain, fields
+from crawler.search_client import Service
 from desk.schemas.base import NOON, Answer
+from desk.schemas.rows import Plain, fields
 from exhibit.clock import rfc3339
-from registry import canaries, models, owned
+from registry import models
+from registry.accounts import scoped as owned
+from registry.crawls import canaries
 
 
 class Source(Answer):

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
-from desk import ownership_words, upload_words
-from desk.masks import masks
-from desk.plain_rows import Plain, fields
 from desk.schemas.base import NOON, Answer, Hex
-from registry import models, owned
-from workers.ownership import terms
+from desk.schemas.rows import Plain, fields
+from desk.texts import ownership as ownership_words
+from desk.texts import uploads as upload_words
+from desk.texts.masks import masks
+from registry import models
+from registry.accounts import scoped as owned
+from workers.works.ownership import terms
 
 if TYPE_CHECKING:
-    from workers import identify, uploads
+    from workers.matching import identify
+    from workers.works import uploads
 
 
 class Mask(Answer):
@@ -345,8 +348,8 @@ def upload_file(row: models.UploadFile) -> Plain:
 
 def found_work(found: "identify.FoundWork") -> Plain:
     """A work that a picture shows, with the figures of the comparison."""
-    from indexer.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
-    from workers.texts import words_of  # noqa: PLC0415
+    from indexer.compare.wording import as_plain  # noqa: PLC0415 - loads what measures pictures
+    from workers.texts.sentences import words_of  # noqa: PLC0415
 
     return {
         **fields(found.work, "number title registered_at"),

@@ -11,6 +11,6 @@ class WebConfig(AppConfig):
 
     def ready(self) -> None:
         """Begin to log who signs in."""
-        from desk.web.account_log import listen  # noqa: PLC0415 - models are there by now
+        from desk.web.account.log import listen  # noqa: PLC0415 - models are there by now
 
         listen()

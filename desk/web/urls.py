@@ -2,15 +2,19 @@
 
 from django.urls import path
 
-from desk.web import download_pages, general_pages, log_pages, operator_pages, reader
-from desk.web.account_urls import account_patterns
-from desk.web.case_urls import case_patterns
-from desk.web.download_urls import download_patterns
-from desk.web.ledger_urls import ledger_patterns
-from desk.web.notice_urls import notice_patterns
-from desk.web.told_urls import told_patterns
-from desk.web.watch_urls import watch_patterns
-from desk.web.work_urls import work_patterns
+from desk.web.account.urls import account_patterns
+from desk.web.cases.urls import case_patterns
+from desk.web.downloads import views as download_pages
+from desk.web.downloads.urls import download_patterns
+from desk.web.licences.urls import ledger_patterns
+from desk.web.middleware import reader
+from desk.web.notices.urls import notice_patterns
+from desk.web.notifications.urls import told_patterns
+from desk.web.operator import views as operator_pages
+from desk.web.public import log as log_pages
+from desk.web.public import views as general_pages
+from desk.web.watches.urls import watch_patterns
+from desk.web.works.urls import work_patterns
 
 urlpatterns = [
     path("", general_pages.home, name="home"),

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import requests
 
 from exhibit.errors import RefusedError, ServiceMissingError
-from exhibit.http import read_limited
+from exhibit.network.http import read_limited
 
 MAX_ANSWER = 1 << 20
 

@@ -10,7 +10,7 @@ from asn1crypto import algos, cms, core, tsp, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from evidence.anchors.stamps import Response
+from evidence.anchors.rfc3161.stamps import Response
 from evidence.development.certificates import TITLE, Hierarchy, Holder, open_hierarchy
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.clock import now

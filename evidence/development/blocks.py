@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from evidence.anchors.headers import HEADER_BYTES, BlockHeader, build_header, parse_header
+from evidence.anchors.opentimestamps.headers import HEADER_BYTES, BlockHeader, build_header, parse_header
 from exhibit.errors import ConfigError, IntegrityError
 
 BITS = 0x207FFFFF

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from evidence.document_keys import key_usage
+from evidence.keys.documents import key_usage
 from exhibit.clock import now
 from exhibit.errors import ConfigError
 

@@ -17,8 +17,8 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAtt
 from opentimestamps.core.op import OpAppend, OpSHA256
 from opentimestamps.core.timestamp import Timestamp, make_merkle_tree
 
-from evidence.anchors.headers import parse_header
-from evidence.anchors.proofs import write_stamp
+from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.proofs import write_stamp
 from evidence.development.blocks import Blocks
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest

@@ -4,11 +4,18 @@ They state what was observed, when, how sure the comparison is and what was not 
 recorded by the software, declared by the owner, stated by a third party. Addresses are shown, never linked.
 """
 
-from evidence.documents.deposit import DEPOSIT_PARTY, render_deposit_record
-from evidence.documents.exhibit_sheet import render_exhibit_sheet
-from evidence.documents.report import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope, ReportSummary
-from evidence.documents.report_json import render_report_json
-from evidence.documents.standing import standing_unchecked
+from evidence.documents.phrases.standing import standing_unchecked
+from evidence.documents.report.facts import (
+    CrawlCoverage,
+    RefusalCount,
+    ReportCase,
+    ReportFacts,
+    ReportScope,
+    ReportSummary,
+)
+from evidence.documents.report.json import render_report_json
+from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_record
+from evidence.documents.sheets.exhibit import render_exhibit_sheet
 
 __all__ = [
     "DEPOSIT_PARTY",

@@ -9,8 +9,8 @@ from pathlib import Path
 import typst
 from PIL import features
 
-from evidence.documents.fonts import installed_fonts
-from evidence.facts import LANGUAGES, MadeWithFacts
+from evidence.documents.typeset.fonts import installed_fonts
+from evidence.facts.case import LANGUAGES, MadeWithFacts
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 

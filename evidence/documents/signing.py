@@ -13,8 +13,8 @@ import requests
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from evidence.anchors.fetch import ask
-from evidence.anchors.stamps import read_reply, refusal
-from evidence.document_keys import DocumentKey
+from evidence.anchors.rfc3161.stamps import read_reply, refusal
+from evidence.keys.documents import DocumentKey
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 
 if TYPE_CHECKING:

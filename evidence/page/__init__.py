@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
-from evidence.grades import ALWAYS, BY_NAME, GRADES
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
-from evidence.trust import Trust, load_trust
+from evidence.verdict.grades import ALWAYS, BY_NAME, GRADES
+from evidence.verdict.trust import Trust, load_trust
 
 VERSION = 5
 """Of what the page checks; counts up when a check changes."""

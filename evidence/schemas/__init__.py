@@ -11,19 +11,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from evidence.anchors.evm_proofs import FORMAT as EVM_FORMAT
-from evidence.anchors.evm_proofs import PENDING_FORMAT, EvmPending, EvmProof
-from evidence.bundle import AnchorRecord, ConsistencyProof, Withheld
-from evidence.checks.probability import CalibrationFile
-from evidence.checks.proofs import EntryFile, InclusionFile
-from evidence.codec import Bytes32, may_lack
-from evidence.facts import FACTS_FORMATS, CaseFacts
-from evidence.logproofs import LogProof, SliceProof
-from evidence.manifest import MANIFEST_FORMAT, Manifest
-from evidence.network import NetworkRecord
-from evidence.renewals import RenewalRecord
-from evidence.trust import TRUST_FORMAT, Trust
-from exhibit.calibration import CALIBRATION_FORMAT
+from evidence.anchors.evm.proofs import FORMAT as EVM_FORMAT
+from evidence.anchors.evm.proofs import PENDING_FORMAT, EvmPending, EvmProof
+from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
+from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
+from evidence.facts.case import FACTS_FORMATS, CaseFacts
+from evidence.facts.network import NetworkRecord
+from evidence.formats.codec import Bytes32, may_lack
+from evidence.log.proofs import LogProof, SliceProof
+from evidence.log.renewals import RenewalRecord
+from evidence.verdict.trust import TRUST_FORMAT, Trust
+from evidence.verify.checks.probability import CalibrationFile
+from evidence.verify.checks.proofs import EntryFile, InclusionFile
+from exhibit.comparison.calibration import CALIBRATION_FORMAT
 from exhibit.digests import Digest
 from exhibit.types import Count, Number
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from indexer.edits.scene import BLACK, WHITE, Change, Colour, Scene, any_colour
-from indexer.single_thread import cv2
+from indexer.layout.single_thread import cv2
 
 LEAST_SIDE = 8
 

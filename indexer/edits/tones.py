@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from indexer.edits.scene import Change, Colour, Scene
-from indexer.single_thread import cv2
+from indexer.layout.single_thread import cv2
 
 Floats = NDArray[np.float32]
 

@@ -4,7 +4,7 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.db.models.deletion
 import django.utils.timezone
-import registry.fields
+import registry.models.fields
 from django.conf import settings
 from django.db import migrations, models
 
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             name='BlockedDigest',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', registry.fields.DigestField(unique=True)),
+                ('digest', registry.models.fields.DigestField(unique=True)),
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
@@ -254,7 +254,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(blank=True, null=True)),
                 ('error', models.TextField(blank=True)),
-                ('digest', registry.fields.DigestField(unique=True)),
+                ('digest', registry.models.fields.DigestField(unique=True)),
                 ('size', models.BigIntegerField()),
                 ('format', models.CharField(blank=True, max_length=12)),
                 ('width', models.PositiveIntegerField(blank=True, null=True)),
@@ -263,7 +263,7 @@ class Migration(migrations.Migration):
                 ('refusal', models.CharField(blank=True, help_text="why it can't be read; empty when it can", max_length=40)),
                 ('low_information', models.JSONField(blank=True, default=list)),
                 ('bytes_state', models.CharField(choices=[('stored', 'Stored'), ('expired', 'Expired'), ('purged', 'Purged')], default='stored', max_length=8)),
-                ('thumbnail', registry.fields.DigestField(blank=True, null=True)),
+                ('thumbnail', registry.models.fields.DigestField(blank=True, null=True)),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='picture_todo'), models.Index(condition=models.Q(('bytes_state', 'stored')), fields=['first_seen'], name='picture_expiry')],
@@ -352,8 +352,8 @@ class Migration(migrations.Migration):
                 ('not_before', models.DateTimeField(blank=True, null=True)),
                 ('error', models.TextField(blank=True)),
                 ('number', models.PositiveSmallIntegerField()),
-                ('seal_digest', registry.fields.DigestField(blank=True, null=True, unique=True)),
-                ('manifest', registry.fields.DigestField(blank=True, help_text='the canonical manifest in the blob store', null=True)),
+                ('seal_digest', registry.models.fields.DigestField(blank=True, null=True, unique=True)),
+                ('manifest', registry.models.fields.DigestField(blank=True, help_text='the canonical manifest in the blob store', null=True)),
                 ('signature', models.BinaryField(blank=True, null=True)),
                 ('contents', models.JSONField(blank=True, default=list, help_text='list of {path, digest}: every sealed file')),
                 ('sealed_at', models.DateTimeField(blank=True, null=True)),
@@ -570,7 +570,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=16)),
                 ('witness', models.CharField(max_length=100)),
                 ('development', models.BooleanField(default=False)),
-                ('digest', registry.fields.DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")),
+                ('digest', registry.models.fields.DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")),
                 ('proof', models.BinaryField(blank=True, null=True)),
                 ('material', models.JSONField(blank=True, default=dict, help_text='file name → base64 of certificates, block headers')),
                 ('time', models.DateTimeField(blank=True, null=True)),

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import registry.fields
+import registry.models.fields
 
 
 class Migration(migrations.Migration):
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True)),
                 ('name', models.CharField(max_length=40)),
                 ('version', models.CharField(max_length=40)),
-                ('digest', registry.fields.DigestField(help_text='of the ONNX file, which is among the blobs')),
+                ('digest', registry.models.fields.DigestField(help_text='of the ONNX file, which is among the blobs')),
                 ('size', models.BigIntegerField()),
                 ('card', models.JSONField()),
                 ('shipped', models.BooleanField(default=False, help_text='it came with the software')),

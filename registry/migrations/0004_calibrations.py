@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import registry.fields
+import registry.models.fields
 
 
 class Migration(migrations.Migration):
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='CalibrationRow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', registry.fields.DigestField(unique=True)),
+                ('digest', registry.models.fields.DigestField(unique=True)),
                 ('name', models.CharField(max_length=80)),
                 ('pipeline', models.CharField(max_length=80)),
                 ('content', models.TextField(help_text='canonical JSON')),
@@ -31,6 +31,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='match',
             name='calibration',
-            field=registry.fields.DigestField(blank=True, help_text='of the calibration that gave the probability', null=True),
+            field=registry.models.fields.DigestField(blank=True, help_text='of the calibration that gave the probability', null=True),
         ),
     ]

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import registry.fields
+import registry.models.fields
 
 
 class Migration(migrations.Migration):
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ("number", models.PositiveSmallIntegerField()),
                 (
                     "seal_digest",
-                    registry.fields.DigestField(
+                    registry.models.fields.DigestField(
                         help_text="of the canonical manifest, which lies in the blob store", unique=True
                     ),
                 ),

@@ -5,7 +5,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import registry.fields
+import registry.models.fields
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=100)),
                 ("begins", models.CharField(help_text="its first characters, by which people tell it from others", max_length=12)),
-                ("digest", registry.fields.DigestField(unique=True)),
+                ("digest", registry.models.fields.DigestField(unique=True)),
                 ("scopes", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=8), size=None)),
                 ("made_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),

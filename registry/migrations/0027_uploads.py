@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import registry.fields
+import registry.models.fields
 from django.db import migrations, models
 
 
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True)),
                 ('waits_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='when it was last put to work')),
                 ('name', models.CharField(max_length=300)),
-                ('digest', registry.fields.DigestField(blank=True, help_text='absent for what was too large to be taken', null=True)),
+                ('digest', registry.models.fields.DigestField(blank=True, help_text='absent for what was too large to be taken', null=True)),
                 ('size', models.BigIntegerField()),
                 ('outcome', models.CharField(blank=True, choices=[('registered', 'Registered'), ('known', 'Known'), ('refused', 'Refused')], max_length=10)),
                 ('reason', models.CharField(blank=True, help_text='why it was refused, a stable word', max_length=40)),

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.text
-import registry.fields
+import registry.models.fields
 from django.db import migrations, models
 
 
@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveSmallIntegerField()),
                 ('name', models.CharField(max_length=200)),
                 ('about', models.CharField(blank=True, help_text="what it is, in its owner's words", max_length=300)),
-                ('digest', registry.fields.DigestField()),
+                ('digest', registry.models.fields.DigestField()),
                 ('size', models.BigIntegerField()),
                 ('added_by', models.CharField(max_length=300)),
                 ('added_at', models.DateTimeField()),

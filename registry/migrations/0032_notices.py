@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import registry.fields
+import registry.models.fields
 from django.db import migrations, models
 
 
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('signed_by', models.CharField(blank=True, max_length=300)),
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('files', models.JSONField(blank=True, default=list, help_text='what was signed and sent: {name, media_type, digest, size}')),
-                ('text', registry.fields.DigestField(blank=True, help_text='of the signed text, UTF-8', null=True)),
+                ('text', registry.models.fields.DigestField(blank=True, help_text='of the signed text, UTF-8', null=True)),
                 ('due_on', models.DateField(blank=True, null=True)),
                 ('due_what', models.CharField(blank=True, max_length=20)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='registry.owner')),

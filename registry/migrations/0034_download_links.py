@@ -1,7 +1,7 @@
 """Links with which people outside take something away."""
 
 import django.db.models.deletion
-import registry.fields
+import registry.models.fields
 from django.db import migrations, models
 
 
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
-                ('token_digest', registry.fields.DigestField(help_text='SHA-256 of the token in the address', unique=True)),
+                ('token_digest', registry.models.fields.DigestField(help_text='SHA-256 of the token in the address', unique=True)),
                 ('password', models.CharField(blank=True, help_text='hashed as Django hashes passwords; may be empty', max_length=200)),
                 ('note', models.CharField(blank=True, help_text='for whom it is; shown to members alone', max_length=200)),
                 ('made_by', models.CharField(max_length=300)),

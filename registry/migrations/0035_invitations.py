@@ -5,7 +5,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-import registry.fields
+import registry.models.fields
 
 
 def keep_addresses(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("email", models.EmailField(blank=True, help_text="whom it is for; empty for the operator", max_length=254)),
                 ("role", models.CharField(blank=True, choices=[("owner", "Owner"), ("reviewer", "Reviewer"), ("viewer", "Viewer")], max_length=8)),
-                ("digest", registry.fields.DigestField(unique=True)),
+                ("digest", registry.models.fields.DigestField(unique=True)),
                 ("by", models.CharField(help_text="who invites", max_length=200)),
                 ("made_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),

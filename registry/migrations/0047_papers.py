@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import registry.fields
+import registry.models.fields
 
 FILL = """
 UPDATE registry_crawl SET sources = registry_watch.sources
@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
             name="WithheldFile",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("digest", registry.fields.DigestField(unique=True)),
-                ("because", registry.fields.DigestField(help_text="of the picture that was purged")),
+                ("digest", registry.models.fields.DigestField(unique=True)),
+                ("because", registry.models.fields.DigestField(help_text="of the picture that was purged")),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 (
                     "kept",

@@ -1,5 +1,6 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
+from registry.models.accounts import SCOPES_OF, ApiToken, Invitation, KeptAnswer, Membership, Owner, Role, Scope, User
 from registry.models.cases import (
     Capture,
     Case,
@@ -49,10 +50,9 @@ from registry.models.matching import (
     SpaceRow,
 )
 from registry.models.notices import Notice, NoticeCase, NoticeEvent, NoticeMail, NoticeWording
-from registry.models.people import SCOPES_OF, ApiToken, Invitation, KeptAnswer, Membership, Owner, Role, Scope, User
+from registry.models.notifications import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.pictures import BlockedDigest, BytesState, Picture, WithheldFile
 from registry.models.steps import UNFINISHED, Claimable, Dismissal, Heartbeat, StepState, StepTime
-from registry.models.told import Delivery, Event, EventKind, Feed, MailChoice, Webhook
 from registry.models.works import (
     Licence,
     OwnershipRemark,

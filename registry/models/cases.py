@@ -2,9 +2,9 @@
 
 from django.db import models
 
+from registry.models.accounts import Owner, User
 from registry.models.crawls import Sighting
 from registry.models.matching import Match
-from registry.models.people import Owner, User
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
 from registry.models.works import Licence, Work

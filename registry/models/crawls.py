@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from registry.models.people import Owner
+from registry.models.accounts import Owner
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable, StepState
 from registry.models.works import Work

@@ -2,10 +2,10 @@
 
 from django.db import models
 
-from registry.fields import DigestField
+from registry.models.accounts import Owner
 from registry.models.cases import Case
+from registry.models.fields import DigestField
 from registry.models.log import LogCheckpoint, LogSubmission, SealingKey
-from registry.models.people import Owner
 from registry.models.steps import Claimable
 from registry.models.works import Work
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from registry.models.people import Owner
+from registry.models.accounts import Owner
 
 
 class LogSubmission(models.Model):

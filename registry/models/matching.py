@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from registry.fields import DigestField
+from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
 
@@ -95,7 +95,7 @@ class Match(models.Model):
 
 
 class CalibrationRow(models.Model):
-    """How figures became probabilities (:class:`exhibit.calibration.Calibration`); kept as long as a match names it."""
+    """How figures became probabilities (``calibration.Calibration``); kept as long as a match names it."""
 
     digest = DigestField(unique=True)
     name = models.CharField(max_length=80)

@@ -2,9 +2,9 @@
 
 from django.db import models
 
-from registry.fields import DigestField
+from registry.models.accounts import Owner
 from registry.models.cases import Case
-from registry.models.people import Owner
+from registry.models.fields import DigestField
 from registry.models.steps import Claimable
 
 

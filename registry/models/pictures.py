@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from registry.fields import DigestField
+from registry.models.fields import DigestField
 from registry.models.steps import Claimable
 
 

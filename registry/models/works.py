@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models.functions import Concat, Lower
 
-from registry.fields import DigestField
-from registry.models.people import Owner
+from registry.models.accounts import Owner
+from registry.models.fields import DigestField
 from registry.models.pictures import Picture
 from registry.models.steps import Claimable
 

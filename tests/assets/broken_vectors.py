@@ -12,16 +12,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence import merkle
-from evidence.bundle import public_pem
-from evidence.codec import to_plain
-from evidence.container import member_of, zip_chunks
-from evidence.keys import KeySigner
-from evidence.notes import sign_note, verifier_key
-from evidence.renewals import Renewal, renewal_files
-from evidence.slices import SliceTree
-from evidence.trust import Trust, load_trust
-from evidence.verify import verify
+from evidence.bundle.bag import public_pem
+from evidence.formats.codec import to_plain
+from evidence.formats.container import member_of, zip_chunks
+from evidence.keys.ed25519 import KeySigner
+from evidence.log import merkle
+from evidence.log.notes import sign_note, verifier_key
+from evidence.log.renewals import Renewal, renewal_files
+from evidence.log.slices import SliceTree
+from evidence.verdict.trust import Trust, load_trust
+from evidence.verify.verifier import verify
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical, commit
 from tests.assets.changes import Change, Files, flipped, without

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from evidence.browser.capturer import BrowserCapturer
-from evidence.browser.limits import BrowserLimits
-from evidence.browser.program import find_browser
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.capture.browser.limits import BrowserLimits
+from evidence.capture.browser.program import find_browser
 from exhibit.digests import Digest
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 from exhibit.ports import Captured
 from tests.assets.site import Answer, Site, picture
 

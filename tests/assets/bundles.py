@@ -9,11 +9,24 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
-from evidence.bundle import ConsistencyProof, Proofs, checkpoint_digest, write_bundle
-from evidence.checks.probability import calibration_facts
+from evidence.bundle.bag import ConsistencyProof, Proofs, checkpoint_digest, write_bundle
+from evidence.bundle.sealing import (
+    TITLE_DOCUMENT,
+    ContentFile,
+    SealedCase,
+    SealInput,
+    calibration_path,
+    media_type_of,
+    seal,
+    seal_opening,
+    title_document_path,
+)
+from evidence.capture.surroundings import describe
+from evidence.capture.visits import Step, Visit
+from evidence.capture.wire import Exchange, write_warc
 from evidence.documents import render_exhibit_sheet
 from evidence.documents.made_with import made_with
-from evidence.facts import (
+from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
@@ -32,38 +45,25 @@ from evidence.facts import (
     Visibility,
     WorkFacts,
 )
-from evidence.keys import KeySigner
-from evidence.log import Log
-from evidence.sealing import (
-    TITLE_DOCUMENT,
-    ContentFile,
-    SealedCase,
-    SealInput,
-    calibration_path,
-    media_type_of,
-    seal,
-    seal_opening,
-    title_document_path,
-)
-from evidence.slices import SliceTree, record_leaf
-from evidence.surroundings import describe
-from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
-from evidence.visits import Step, Visit
-from evidence.wire import Exchange, write_warc
-from exhibit.blobs import FolderBlobStore
-from exhibit.calibration import Bound, Calibration, calibrated
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.log.slices import SliceTree, record_leaf
+from evidence.verdict.trust import Trust, TrustedAuthority, TrustedChain, TrustedKey, TrustedLog
+from evidence.verify.checks.probability import calibration_facts
 from exhibit.clock import now, rfc3339
-from exhibit.decode import decode
+from exhibit.comparison.calibration import Bound, Calibration, calibrated
+from exhibit.comparison.similarity import dense_similarity
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, commit
-from exhibit.http import ConnectionFacts
-from exhibit.similarity import dense_similarity
+from exhibit.files.blobs import FolderBlobStore
+from exhibit.network.http import ConnectionFacts
+from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Matrix, Verification
-from indexer.draw import View, draw
-from indexer.draw_pair import Pair
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
 from tests.assets.folder_log import FolderLogStore
 from tests.assets.witnesses import LABEL, asked_ledger, asked_witnesses
-from workers.texts import words_of
+from workers.texts.sentences import words_of
 
 OWNER = "Ann's Pictures"
 CAPTURED = tuple(

@@ -7,7 +7,7 @@ from functools import partial
 
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 
-from evidence.anchors.proofs import block_attestations, read_proof, write_proof
+from evidence.anchors.opentimestamps.proofs import block_attestations, read_proof, write_proof
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 

@@ -18,7 +18,7 @@ import json, os, sys
 import django
 django.setup()
 from desk.cli.main import main
-import desk.schemas.cases, workers.keeper, workers.schema
+import desk.schemas.cases, workers.servers.keeper, workers.database.schema
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from crawler.lines import EndLine, Line, PageLine, RefusalLine, Sighting, read_lines
+from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, Sighting, read_lines
 from exhibit.digests import Digest
 
 Value: TypeAlias = Any

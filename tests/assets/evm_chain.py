@@ -22,7 +22,7 @@ from eth.vm.forks.london import LondonVM
 from eth.vm.spoof import SpoofTransaction
 from eth_utils import ValidationError
 
-from evidence.anchors.evm import EvmAnchor
+from evidence.anchors.evm.anchor import EvmAnchor
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.clock import now
 

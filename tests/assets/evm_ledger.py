@@ -3,11 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
-from evidence.anchors.evm import EvmAnchor
-from evidence.anchors.evm_account import EvmAccount
+from evidence.anchors.evm.account import EvmAccount
+from evidence.anchors.evm.anchor import EvmAnchor
 from exhibit.digests import Digest
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 

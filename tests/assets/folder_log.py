@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evidence.notes import parse_note
+from evidence.log.notes import parse_note
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import IntegrityError, NotFoundError

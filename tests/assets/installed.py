@@ -6,9 +6,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from exhibit.config import load_config, made_data_dir
+from exhibit.config.config import load_config, made_data_dir
 from tests.assets.command_line import CHECKOUT
-from workers.servers import EmbeddedServers
+from workers.servers.embedded import EmbeddedServers
 
 LASTING = ("postgres", "blobs")
 """What the first start has made; the rest of the folder is made by each start."""

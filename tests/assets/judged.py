@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from evidence.boxes import Place, boxed
-from evidence.wacz import WaczPage, write_wacz
-from evidence.wire import Exchange, write_warc
+from evidence.capture.boxes import Place, boxed
+from evidence.capture.wire import Exchange, write_warc
+from evidence.formats.wacz import WaczPage, write_wacz
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
-from indexer.draw import View
+from indexer.draw.draw import View
 from tests.assets.bundles import CAPTURED, DRAWN, PAGE, empty_pdf, encoded, textured
 from tests.assets.changes import Files
 from tests.assets.resealing import Facts, Lie

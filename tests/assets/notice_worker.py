@@ -6,11 +6,11 @@ def main() -> None:
     import django
 
     django.setup()
-    from exhibit.config import load_config
-    from registry import steps
+    from exhibit.config.config import load_config
+    from registry.db import steps
     from registry.models import NoticeMail
-    from workers.steps.notice import send_notices
-    from workers.wiring import House
+    from workers.services.wiring import House
+    from workers.steps.notify.notice import send_notices
 
     house = House(load_config())
     send_notices(house, steps.due_ids(NoticeMail, house.stale_after, 10))

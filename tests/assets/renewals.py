@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.bundle import AnchorProof, Proofs, checkpoint_digest
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.bundle.bag import AnchorProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
-from evidence.renewals import Renewal
+from evidence.log.renewals import Renewal
 from exhibit.entries import EntryType
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from tests.assets.bundles import Scene, logged
 
 

@@ -1,14 +1,14 @@
-"""A report of few cases as one file, as :class:`evidence.documents.volumes.ReportFolder` makes it of volumes."""
+"""A report of few cases as one file, as :class:`evidence.documents.report.volumes.ReportFolder` makes it of volumes."""
 
 from collections.abc import Mapping
 from io import BytesIO
 
 from evidence.documents import ReportFacts
-from evidence.documents.fonts import FontSet, installed_fonts
-from evidence.documents.pictures import Pictures
-from evidence.documents.report_csv import csv_head, csv_lines
-from evidence.documents.report_pdf import unset_report
-from evidence.documents.report_xlsx import write_xlsx, xlsx_rows
+from evidence.documents.report.csv import csv_head, csv_lines
+from evidence.documents.report.pdf import unset_report
+from evidence.documents.report.xlsx import write_xlsx, xlsx_rows
+from evidence.documents.typeset.fonts import FontSet, installed_fonts
+from evidence.documents.typeset.pictures import Pictures
 
 
 def render_report_pdf(

@@ -7,11 +7,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle import key_files
-from evidence.checks.captures import NAMES
-from evidence.keys import KeySigner
-from evidence.manifest import Manifest
-from evidence.notes import sign_note
+from evidence.bundle.bag import key_files
+from evidence.bundle.manifest import Manifest
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.notes import sign_note
+from evidence.verify.checks.captures import NAMES
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, canonical, commit

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from evidence.anchors.der import read
+from evidence.anchors.rfc3161.der import read
 from tests.assets.stamp_forge import (
     BASIC,
     CERTIFYING,

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from evidence.anchors.headers import parse_header
-from evidence.anchors.keccak import keccak256
-from evidence.bundle import AnchorRecord
-from evidence.codec import to_plain
-from evidence.trust import Trust, TrustedAuthority, TrustedChain, TrustedLedger
+from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.bundle.bag import AnchorRecord
+from evidence.formats.codec import to_plain
+from evidence.verdict.trust import Trust, TrustedAuthority, TrustedChain, TrustedLedger
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from tests.assets.broken_vectors import BASE, FOLDER

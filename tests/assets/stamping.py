@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.development.authority import running_authority
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from tests.assets.bundles import Scene
 
 

@@ -5,7 +5,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from evidence.container import member_of, zip_chunks
+from evidence.formats.container import member_of, zip_chunks
 
 LISTS = {"manifest-sha256.txt": "sha256", "manifest-sha512.txt": "sha512"}
 

@@ -39,13 +39,16 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from django.db import transaction
     from django.utils import timezone
 
-    from registry import canaries, licences, people, rules, tokens, watching
+    from registry.accounts import people, tokens
+    from registry.crawls import canaries, watching
+    from registry.crawls import denylists as rules
     from registry.models import Case, Notice, NoticeMail, User
+    from registry.works import licences
     from tests.flow.rows import bring, claimed_slice, copy_of, register
     from tests.flow.sealed import sealed
-    from workers.steps.decide import clear, confirm
-    from workers.steps.log import sequence_log, sign_checkpoint
-    from workers.steps.match import match_pictures
+    from workers.cases.decide import clear, confirm
+    from workers.log.sequencer import sequence_log, sign_checkpoint
+    from workers.steps.matching.match import match_pictures
 
     house = inline.house
     studio = people.add_owner("Studio", contact="studio@example.org", by="Ann")
@@ -81,7 +84,7 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
 def without_network(whole: Path, to: Path, network: str) -> None:
     """Copy a backup without the bytes of the network, and let its description say so."""
     from exhibit.digests import Digest
-    from workers.backup_format import DESCRIPTION, blob_name, members
+    from workers.database.backup_format import DESCRIPTION, blob_name, members
 
     read = {name: stream.read() for name, stream in members(whole) if name != blob_name(network)}
     told = json.loads(read.pop(DESCRIPTION))
@@ -104,17 +107,17 @@ def main(to: Path) -> None:
         data = Path(name) / "data"
         os.environ |= {"EXHIBIT_DATA": str(data), "EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"}
         os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings"}
-        from exhibit.config import load_config
-        from workers.servers import EmbeddedServers
+        from exhibit.config.config import load_config
+        from workers.servers.embedded import EmbeddedServers
 
         config = load_config()
         with EmbeddedServers(config):
-            from workers.schema import migrate
+            from workers.database.schema import migrate
 
             migrate()
             from registry.models import DescriptorModel
-            from workers.backup import back_up
-            from workers.inline import Inline
+            from workers.database.backup import back_up
+            from workers.tasks.sync_runner import Inline
 
             inline = Inline(config)
             fill(inline)

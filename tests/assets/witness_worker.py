@@ -11,11 +11,11 @@ def main(folder: str) -> None:
     import django
 
     django.setup()
-    from exhibit.config import load_config
-    from registry import steps
+    from exhibit.config.config import load_config
+    from registry.db import steps
     from registry.models import AnchorReceipt
-    from workers.steps.witness import ask_witnesses
-    from workers.wiring import House
+    from workers.services.wiring import House
+    from workers.steps.cases.witness import ask_witnesses
 
     house = House(load_config({"EXHIBIT_DATA": folder}))
     print("begins", flush=True)  # noqa: T201 - what the test waits for

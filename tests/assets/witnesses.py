@@ -2,21 +2,21 @@
 
 from pathlib import Path
 
-from evidence.anchors.blocks import JsonRpcBlocks
-from evidence.anchors.evm import EvmAnchor
-from evidence.anchors.evm_account import EvmAccount
-from evidence.anchors.evm_proofs import verify_proof as verify_evm_proof
-from evidence.anchors.headers import parse_header
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
-from evidence.anchors.proofs import headers_in
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.bundle import AnchorProof
+from evidence.anchors.evm.account import EvmAccount
+from evidence.anchors.evm.anchor import EvmAnchor
+from evidence.anchors.evm.proofs import verify_proof as verify_evm_proof
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
+from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.proofs import headers_in
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.bundle.bag import AnchorProof
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
-from evidence.trust import TrustedLedger
+from evidence.verdict.trust import TrustedLedger
 from exhibit.digests import Digest
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 

@@ -12,7 +12,7 @@ from django.db import connection
 from registry.models import Heartbeat, HostLease, StepTime, WitnessState
 from tests.flow.stack import Stack
 from tests.processes import processes_of
-from workers import addresses
+from workers.servers import addresses
 
 Look = dict[str, float]
 """Measures by name; bytes where nothing else is said."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from evidence.browser.program import find_browser
+from evidence.capture.browser.program import find_browser
 from registry.models import Capture
 from tests.flow.mishaps import MISHAPS, exposed
 from tests.flow.remains import Rows
@@ -23,7 +23,7 @@ from tests.flow.rounds import Run, Trouble, check_run, check_stack, play
 from tests.flow.small_disk import small_disk
 from tests.flow.stack import Stack, running_stack
 from tests.flow.turns import Turns
-from workers.services import CHECKOUT
+from workers.servers.product import CHECKOUT
 
 ROOMS = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
 

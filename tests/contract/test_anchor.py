@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.blocks import JsonRpcBlocks
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
-from evidence.anchors.rfc3161 import Rfc3161Anchor
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import JsonRpcBlocks
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, ServiceMissingError
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Anchor, ReceiptState
 from tests.assets.evm_ledger import running_ledger
 

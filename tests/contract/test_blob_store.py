@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exhibit.blobs import FolderBlobStore, blob_store
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
+from exhibit.files.blobs import FolderBlobStore, blob_store
 from exhibit.machine import machine_fault
 from exhibit.ports import BlobStore
 
@@ -155,7 +155,7 @@ def test_a_failed_copy_leaves_nothing(folder: FolderBlobStore, tmp_path: Path) -
 _ENDLESS_WRITER = """
 import itertools, sys
 from pathlib import Path
-from exhibit.blobs import FolderBlobStore
+from exhibit.files.blobs import FolderBlobStore
 store = FolderBlobStore(Path(sys.argv[1]))
 for number in itertools.count():
     store.put(number.to_bytes(4, "big") * 200_000)

@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError
-from indexer.brute import BruteForceIndex
-from indexer.faiss_index import FaissIndex
-from indexer.index import check_index, open_index, rebuild_index
-from indexer.listed import READ_ALL_FROM, list_bits
-from indexer.robust_bits import MOST_BITS, ROBUST, keys, likeliest_flips
-from indexer.spaces import DESCRIPTOR, PHASH
+from indexer.picture.spaces import DESCRIPTOR, PHASH
+from indexer.vectors.brute import BruteForceIndex
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import check_index, open_index, rebuild_index
+from indexer.vectors.inverted_lists import READ_ALL_FROM, list_bits
+from indexer.vectors.robust_bits import MOST_BITS, ROBUST, keys, likeliest_flips
 
 ROWS = 3_000
 
@@ -23,8 +23,8 @@ ROWS = 3_000
 @pytest.fixture(autouse=True)
 def small_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists already for some thousand rows, as many as a large index has."""
-    monkeypatch.setattr("indexer.listed.LISTED_FROM", 1_000)
-    monkeypatch.setattr("indexer.listed.ROWS_A_LIST", 3)
+    monkeypatch.setattr("indexer.vectors.inverted_lists.LISTED_FROM", 1_000)
+    monkeypatch.setattr("indexer.vectors.inverted_lists.ROWS_A_LIST", 3)
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from evidence import merkle
+from evidence.log import merkle
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import LogStore, LogTransaction, SignedCheckpoint
-from registry.log import PostgresLogStore
+from registry.log.log import PostgresLogStore
 from tests.assets.folder_log import FolderLogStore
 
 OpenStore = Callable[[], AbstractContextManager[LogStore]]
@@ -86,8 +86,8 @@ def expected_nodes(count: int) -> dict[tuple[int, int], bytes]:
 def checkpoint(origin: str, size: int, fill: int = 1) -> SignedCheckpoint:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from evidence.keys import KeySigner
-    from evidence.notes import sign_note
+    from evidence.keys.ed25519 import KeySigner
+    from evidence.log.notes import sign_note
 
     return sign_note(origin, size, bytes([fill]) * 32, KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(32))))
 

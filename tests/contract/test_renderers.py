@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from evidence.documents import ReportFacts, render_report_json
-from evidence.documents.pictures import Pictures
-from evidence.documents.volumes import FORMATS
+from evidence.documents.report.volumes import FORMATS
+from evidence.documents.typeset.pictures import Pictures
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 from tests.unit.documents_sample import sample_report
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from exhibit.errors import ExhibitError, IntegrityError, WrongUseError
-from indexer.local_features import MIRROR
-from indexer.manifest import read_manifest
-from indexer.spaces import ROOTSIFT
-from indexer.votes import NEIGHBOURS, Vote, count_votes
-from indexer.votes_codec import codec_digest, empty_like, lists_for, shipped_codec, train_codec, units
-from indexer.votes_index import VoteIndex, check_votes, rebuild_votes
+from indexer.picture.local_features import MIRROR
+from indexer.picture.spaces import ROOTSIFT
+from indexer.vectors.manifest import read_manifest
+from indexer.votes.codec import codec_digest, empty_like, lists_for, shipped_codec, train_codec, units
+from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
+from indexer.votes.votes import NEIGHBOURS, Vote, count_votes
 
 EVERY_LIST = 1024
 
@@ -82,7 +82,7 @@ OPERATIONS = st.one_of(
 @given(operations=st.lists(OPERATIONS, max_size=8), query=st.integers(0, 20))
 def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.votes_segments.PROBES", EVERY_LIST)
+        patch.setattr("indexer.votes.segments.PROBES", EVERY_LIST)
         model: dict[int, int] = {}
         index = VoteIndex(Path(folder))
         for step, (name, rows) in enumerate(operations, start=1):
@@ -178,7 +178,7 @@ def test_a_flush_that_failed_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
     index = filled(tmp_path, 1, 2)
     index.upsert([(3, descriptors(3)), (4, descriptors(4))])
     with monkeypatch.context() as patch:
-        patch.setattr("exhibit.durable.os.fsync", full)
+        patch.setattr("exhibit.files.durable.os.fsync", full)
         with pytest.raises(ExhibitError, match="can't be written"):
             index.flush(4)
     assert index.votes(descriptors(3))[0].number == 3
@@ -197,7 +197,7 @@ def test_what_the_manifest_names_is_on_the_disk_before_it_is_named(
         if not named(tmp_path) >= {"segment-00000002-0000"}:
             settled.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
-    monkeypatch.setattr("exhibit.durable.os.fsync", noted)
+    monkeypatch.setattr("exhibit.files.durable.os.fsync", noted)
     index.upsert([(11, descriptors(11))])
     index.remove(numbers(1))
     index.flush(11)
@@ -225,7 +225,7 @@ def test_small_segments_become_one_and_nothing_is_left_behind(tmp_path: Path) ->
 def test_it_can_be_made_again_with_a_codec_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph_from: int
 ) -> None:
-    monkeypatch.setattr("indexer.votes_codec.GRAPH_FROM", graph_from)
+    monkeypatch.setattr("indexer.votes.codec.GRAPH_FROM", graph_from)
     filled(tmp_path, 1, 2)
     reader = VoteIndex(tmp_path)
     codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.config import Config, load_config
-from registry import fingerprints
+from exhibit.config.config import Config, load_config
 from registry.models import Owner
+from registry.vectors import fingerprints
 from tests.assets.bundles import Scene, make_scene
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, LOOPBACK, OTHER, Shop, settle, watch
-from workers.inline import Inline
-from workers.servers import EmbeddedServers
+from workers.servers.embedded import EmbeddedServers
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture

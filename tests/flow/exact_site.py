@@ -12,9 +12,9 @@ from typing import Any
 
 from PIL import Image
 
-from evidence.capture import DEFAULT_LIMITS, CaptureLimits, HttpCapturer
+from evidence.capture.plain import DEFAULT_LIMITS, CaptureLimits, HttpCapturer
 from exhibit.digests import Digest
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 from exhibit.ports import Captured
 
 OPEN = Guard(allowed_networks=("127.0.0.0/8",))

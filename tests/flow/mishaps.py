@@ -14,8 +14,8 @@ import redis
 
 from tests.flow.memory_limit import MemoryLimit, why_no_limit
 from tests.flow.stack import Stack
-from workers import addresses
-from workers.celery import all_queues
+from workers.pipeline.celery import all_queues
+from workers.servers import addresses
 
 Find = Callable[[Stack], list[psutil.Process]]
 LASTS = (2.0, 4.0)

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from registry import notices
 from registry.models import Case, Notice, Owner
+from registry.notices import notices
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
+from workers.cases.decide import confirm
 from workers.notices.contents import letter
 from workers.notices.signing import read_mark, sign
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 SENDER = {
     "addressee_name": "Copyright Agent",

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from django.db.models import Q
 
-from evidence import merkle
-from evidence.log import Log
+from evidence.log import merkle
+from evidence.log.append_only import Log
 from exhibit.types import Decision
-from registry.log import PostgresLogStore
+from registry.log.log import PostgresLogStore
 from registry.models import (
     AnchorReceipt,
     Bundle,

@@ -9,13 +9,13 @@ from PIL import Image
 from demo.pictures import textured
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry import crawling, schedules
+from registry.crawls import crawling, schedules
+from registry.crawls.sightings import NewSighting, keep_sightings
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
-from registry.sightings import NewSighting, keep_sightings
-from workers.searches import search_mark
-from workers.steps.match import match_pictures
-from workers.steps.register import NewWork, Registered, register_work
-from workers.wiring import House
+from workers.matching.search_version import search_mark
+from workers.services.wiring import House
+from workers.steps.matching.match import match_pictures
+from workers.works.registration import NewWork, Registered, register_work
 
 
 def jpeg(picture: Image.Image, quality: int = 90) -> bytes:

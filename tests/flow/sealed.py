@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from registry import crawling
+from registry.crawls import crawling
 from registry.models import Bundle, Capture, Case, CrawlSlice, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
-from workers.steps.crawl import opening
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
+from workers.cases.decide import confirm
+from workers.steps.crawls.slice import opening
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 WORK = photograph(1)
 

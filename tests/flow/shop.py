@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from desk.cli.trust import own_trust
+from desk.cli.evidence.trust import own_trust
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
-from evidence.trust import Trust, TrustedAuthority, TrustedChain
+from evidence.verdict.trust import Trust, TrustedAuthority, TrustedChain
 from exhibit.clock import now
-from exhibit.config import AnchorConfig, Config
+from exhibit.config.config import AnchorConfig, Config
 from exhibit.digests import Digest
 from registry.models import Owner, Watch
 from tests.assets.site import Answer, Route, Seen, Site
-from workers.inline import Inline
-from workers.wiring import House
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 LABEL = "started for tests, without legal weight"
 LOOPBACK = "127.0.0.0/8"

@@ -14,18 +14,18 @@ from typing import TypeVar
 import psutil
 from django.db import InterfaceError, OperationalError, connections
 
-from exhibit.config import Config, load_config
-from registry import fingerprints
+from exhibit.config.config import Config, load_config
 from registry.models import Bundle, Report
+from registry.vectors import fingerprints
 from tests.assets.installed import install
 from tests.flow.shop import LOOPBACK
 from tests.processes import free_port, processes_of, wait_until
-from workers.addresses import django_database
-from workers.locks import holder
-from workers.servers import lock_folder
-from workers.services import CHECKOUT
-from workers.supervisor import running_status
-from workers.wiring import House
+from workers.servers.addresses import django_database
+from workers.servers.embedded import lock_folder
+from workers.servers.locks import holder
+from workers.servers.product import CHECKOUT
+from workers.services.wiring import House
+from workers.tasks.supervisor import running_status
 
 T = TypeVar("T")
 
@@ -180,7 +180,7 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
 
 
 def _supervisor(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "workers.supervisor"]
+    command = [sys.executable, "-m", "workers.tasks.supervisor"]
     return subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, stdout=subprocess.PIPE)
 
 

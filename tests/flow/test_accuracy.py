@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from evidence.accuracy import Rate
-from evidence.accuracy_file import check_accuracy
-from evidence.trust import Trust, TrustedLog
-from exhibit.calibration import Calibration
+from evidence.accuracy.error_rates import Rate
+from evidence.accuracy.file import check_accuracy
+from evidence.verdict.trust import Trust, TrustedLog
+from exhibit.comparison.calibration import Calibration
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode, NotFoundError
-from indexer.spaces import PIPELINE
-from registry import calibrations
-from registry.log import submit
+from indexer.picture.spaces import PIPELINE
+from registry.log.log import submit
 from registry.models import CalibrationRow, Case, DescriptorModel, LogOpening, Match
+from registry.vectors import calibrations
 from tests.assets.bundles import CALIBRATION
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.accuracy import export_accuracy, present_accuracy
-from workers.facts import gather
-from workers.inline import Inline
-from workers.steps import decide
-from workers.steps.log import sequence_log
-from workers.steps.match import match_pictures
+from workers.cases import decide
+from workers.evidence.facts import gather
+from workers.log.accuracy import export_accuracy, present_accuracy
+from workers.log.sequencer import sequence_log
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 OWN = Calibration.from_json(CALIBRATION.to_json().replace(b'"pipeline":"tests"', f'"pipeline":"{PIPELINE}"'.encode()))
 

@@ -12,15 +12,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from evidence.__main__ import main
-from evidence.accuracy import SLIP, Accuracy, Rate
-from evidence.accuracy import count as count_timed
-from evidence.accuracy_file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
-from evidence.keys import KeySigner
-from evidence.log import Log
-from evidence.trust import Trust, TrustedLog, load_trust
-from evidence.verdict import State
+from evidence.accuracy.error_rates import SLIP, Accuracy, Rate
+from evidence.accuracy.error_rates import count as count_timed
+from evidence.accuracy.file import LoggedEntry, RunningRoot, check_accuracy, write_accuracy
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.verdict.result import State
+from evidence.verdict.trust import Trust, TrustedLog, load_trust
 from exhibit.clock import now
-from exhibit.confidence import interval_at_any_time
+from exhibit.comparison.confidence import interval_at_any_time
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import ExitCode, WrongUseError
 from tests.assets.folder_log import FolderLogStore

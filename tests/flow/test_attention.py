@@ -7,11 +7,11 @@ from PIL import Image
 
 from registry.models import Case, LookAlike, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers import decisions
-from workers.decisions import Choice, Wish
-from workers.inline import Inline
-from workers.steps.decide import clear, confirm, license_use, reopen
-from workers.steps.match import match_pictures
+from workers.cases import decisions
+from workers.cases.decide import clear, confirm, license_use, reopen
+from workers.cases.decisions import Choice, Wish
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 
 def see(inline: Inline, of: Owner, *pictures: bytes, host: str = "shop.example") -> None:

@@ -1,12 +1,12 @@
 """How far work is that goes on in the background."""
 
-from registry.fingerprints import Collection
 from registry.models import FingerprintRow, WorkPicture
+from registry.vectors.fingerprints import Collection
 from tests.flow.rows import owner, photograph, register
-from workers import votes_upkeep
-from workers.background import Progress, going_on
-from workers.index_upkeep import rebuild_indexes
-from workers.inline import Inline
+from workers.matching import votes_upkeep
+from workers.matching.index_upkeep import rebuild_indexes
+from workers.operations.background import Progress, going_on
+from workers.tasks.sync_runner import Inline
 
 
 def test_what_takes_long_says_how_far_it_is_until_it_is_done(inline: Inline) -> None:

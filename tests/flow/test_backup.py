@@ -15,30 +15,30 @@ import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
-from evidence.log import BrokenHistoryError
+from evidence.log.append_only import BrokenHistoryError
 from exhibit.clock import now
-from exhibit.config import Config, load_config
+from exhibit.config.config import Config, load_config
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
-from registry import notice_mail
-from registry.log import submit
+from registry.log.log import submit
 from registry.models import Bundle, Case, Notice, NoticeMail, Work
+from registry.notices import mail as notice_mail
 from tests.assets.command_line import CommandLine
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
 from tests.flow.stack import connected_to
 from tests.processes import processes_of, wait_until
-from workers.backup import back_up, log_state
-from workers.backup_format import DESCRIPTION, Description, members, parse_description, verify_backup
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.keeper import are_kept
-from workers.log_replay import replay
-from workers.restore import put_back
-from workers.schema import migrate
-from workers.servers import EmbeddedServers
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.wiring import House
+from workers.database.backup import back_up, log_state
+from workers.database.backup_format import DESCRIPTION, Description, members, parse_description, verify_backup
+from workers.database.restore import put_back
+from workers.database.schema import migrate
+from workers.evidence.bundles import assemble
+from workers.log.replay import replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.embedded import EmbeddedServers
+from workers.servers.keeper import are_kept
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MAPPING = 'name = "Market"\n'
@@ -152,7 +152,7 @@ def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_on
     kept = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
     made.house.blobs.put(b"something new")
     with monkeypatch.context() as patched:
-        patched.setattr("workers.backup._blobs", lambda *_: 1 // 0)
+        patched.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             made.back_up("kept")
     assert verify_backup(place) == earlier
@@ -167,7 +167,7 @@ def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_on
 
 
 def test_what_isnt_whole_leaves_no_file(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.backup._blobs", lambda *_: 1 // 0)
+    monkeypatch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         made.back_up("never.tar")
     assert list(made.folder.glob("never*")) == []

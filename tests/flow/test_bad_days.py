@@ -20,7 +20,7 @@ import pytest
 import requests
 from pytest_django import DjangoDbBlocker
 
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 from registry.models import Crawl, CrawlSlice, StepState
 from tests.assets.installed import install
 from tests.assets.site import Answer, Seen, Site
@@ -28,16 +28,18 @@ from tests.flow.rows import owner
 from tests.flow.shop import LOOPBACK, watch
 from tests.flow.stack import QUICK, Stack, connected_to, patiently
 from tests.processes import free_port, processes_of, wait_until
-from workers import addresses
-from workers.locks import holder
-from workers.servers import lock_folder
-from workers.services import CHECKOUT, services
-from workers.supervisor import running_status
-from workers.wiring import House
+from workers.servers import addresses
+from workers.servers.embedded import lock_folder
+from workers.servers.locks import holder
+from workers.servers.product import CHECKOUT, services
+from workers.services.wiring import House
+from workers.tasks.supervisor import running_status
 
 pytestmark = pytest.mark.slow
 DISK = "260m"
-_ON_A_DISK = 'mount -t tmpfs -o mode=755,size=$3 none "$0" && cp -a "$1"/. "$0" && exec "$2" -m workers.supervisor'
+_ON_A_DISK = (
+    'mount -t tmpfs -o mode=755,size=$3 none "$0" && cp -a "$1"/. "$0" && exec "$2" -m workers.tasks.supervisor'
+)
 
 
 def can_mount() -> bool:
@@ -72,7 +74,7 @@ def stack(django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
             command = ["unshare", "--mount", "sh", "-c", _ON_A_DISK, str(data), str(staged), sys.executable, DISK]
         else:
             staged.rename(data)
-            command = [sys.executable, "-m", "workers.supervisor"]
+            command = [sys.executable, "-m", "workers.tasks.supervisor"]
         environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(command, env=environ, cwd=CHECKOUT, text=True, **pipes) as process:

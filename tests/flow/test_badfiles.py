@@ -11,8 +11,8 @@ from tests.assets.badfiles import BAD_FILES
 from tests.assets.shared import shared_data
 from tests.flow.rows import bring, claimed_slice, owner, register
 from tests.processes import forget_peak_memory, peak_memory
-from workers.inline import Inline
-from workers.steps.match import match_pictures
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 SECONDS, MEBIBYTES = 10.0, 1024
 

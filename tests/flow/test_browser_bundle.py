@@ -8,26 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from evidence.browser.program import find_browser
+from evidence.capture.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 
-from evidence.browser.capturer import BrowserCapturer
-from evidence.trust import Trust
-from evidence.verify import verify
-from exhibit.config import Config
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
+from exhibit.config.config import Config
 from exhibit.errors import ExitCode
-from registry import fingerprints
 from registry.models import AnchorReceipt
+from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, watch, with_own_keys, witnessed
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.remaking import MAKERS
-from workers.steps.decide import confirm
+from workers.cases.decide import confirm
+from workers.evidence.bundles import assemble
+from workers.evidence.remaking import MAKERS
+from workers.tasks.sync_runner import Inline
 
 KEPT = {
     "exchange.warc",

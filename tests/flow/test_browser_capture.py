@@ -15,14 +15,14 @@ from PIL import Image
 from pypdf import PdfReader
 from warcio.archiveiterator import ArchiveIterator
 
-from evidence.browser.program import find_browser
+from evidence.capture.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
 
-from evidence.browser.capturer import BrowserCapturer
-from evidence.capture import HttpCapturer
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.capture.plain import HttpCapturer
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from tests.assets.browser_captures import AGENT, EVERYTHING, OPEN, PICTURE, capturer, file, record, roles, site, visit
@@ -275,7 +275,7 @@ def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
 
     site.page("/", '<img src="photo.jpg">')
     with monkeypatch.context() as patch:
-        patch.setattr("exhibit.http.create_connection", fail)
+        patch.setattr("exhibit.network.http.create_connection", fail)
         for one in (capturer, HttpCapturer(OPEN, AGENT)):
             with pytest.raises(ServiceMissingError, match="Too many files are open"):
                 one.capture(site.url("/"), site.url("/photo.jpg"), Digest.of(PICTURE))

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from evidence.browser.program import find_browser
+from evidence.capture.browser.program import find_browser
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
@@ -19,8 +19,8 @@ if find_browser("").path is None:
 
 from playwright.async_api import Browser, Error
 
-from evidence.browser.capturer import TRIES, BrowserCapturer
-from evidence.browser.running import memory_of
+from evidence.capture.browser.capturer import TRIES, BrowserCapturer
+from evidence.capture.browser.running import memory_of
 from exhibit.digests import Digest
 from tests.assets.browser_captures import (
     AGENT,
@@ -208,7 +208,7 @@ def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
         raise KeyError("0")
 
     site.page("/", '<!doctype html><img src="photo.jpg">')
-    monkeypatch.setattr("evidence.browser.capturer.judged", fail)
+    monkeypatch.setattr("evidence.capture.browser.capturer.judged", fail)
     captured = visit(capturer, site)
     assert (captured.outcome, captured.method) == ("captured", "http")
     assert captured.sentence.endswith("Visited without a browser: this program failed at the page.")

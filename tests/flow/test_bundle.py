@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from evidence.__main__ import main
-from evidence.bundle import CHECKPOINT_PATH, Proofs, Withheld
-from evidence.trust import load_trust
-from evidence.verdict import State, Verdict
-from evidence.verify import require, verify
+from evidence.bundle.bag import CHECKPOINT_PATH, Proofs, Withheld
+from evidence.verdict.result import State, Verdict
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import require, verify
 from exhibit.clock import now
 from exhibit.errors import ExitCode, WrongUseError
 from tests.assets.bundles import Scene
 from tests.assets.judged import NOT_MADE
 from tests.assets.tampering import files_of, zipped
-from workers.remaking import MAKERS
+from workers.evidence.remaking import MAKERS
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "bundle-format.md"
 

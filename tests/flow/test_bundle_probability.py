@@ -13,14 +13,14 @@ from types import ModuleType
 import pytest
 
 import evidence.standalone
-from evidence.bundle import Proofs, Withheld
-from evidence.checks.probability import calibration_facts
-from evidence.codec import to_plain
-from evidence.facts import CaseFacts
-from evidence.sealing import calibration_path
-from evidence.verdict import State, Verdict
-from evidence.verify import verify
-from exhibit.calibration import FIGURES, HELD, Calibration
+from evidence.bundle.bag import Proofs, Withheld
+from evidence.bundle.sealing import calibration_path
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import to_plain
+from evidence.verdict.result import State, Verdict
+from evidence.verify.checks.probability import calibration_facts
+from evidence.verify.verifier import verify
+from exhibit.comparison.calibration import FIGURES, HELD, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 from tests.assets.bundles import CALIBRATION, Scene, resealed

@@ -9,8 +9,10 @@ from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAtt
 from opentimestamps.core.op import OpAppend
 from opentimestamps.core.timestamp import Timestamp
 
-from evidence.anchors import fetch, opentimestamps, proofs
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
+from evidence.anchors import fetch
+from evidence.anchors.opentimestamps import anchor as opentimestamps
+from evidence.anchors.opentimestamps import proofs
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
 from evidence.development.chain import Chain, running_chain
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.errors import ServiceMissingError

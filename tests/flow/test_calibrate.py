@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import textured
-from exhibit.calibration import FIRST_NETWORK, Bound, Calibration, calibrated
+from exhibit.comparison.calibration import FIRST_NETWORK, Bound, Calibration, calibrated
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision
-from indexer import calibrate as calibrating
 from indexer import edits
 from indexer.__main__ import main
-from indexer.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
-from indexer.calibration import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
-from indexer.card import read_card
-from indexer.descriptor import BUILT_IN, DescriptorFile
-from indexer.probability import LEAST_PHOTOGRAPHS, Sample
-from indexer.spaces import PIPELINE
+from indexer.calibration import calibrate as calibrating
+from indexer.calibration.calibrate import Order, Outcome, calibrate, foretold, read_groups, told
+from indexer.calibration.measure import NEAREST, OVERLAY, Bench, Plan, Scene, read_photographs
+from indexer.calibration.probability import LEAST_PHOTOGRAPHS, Sample
+from indexer.picture.card import read_card
+from indexer.picture.descriptor import BUILT_IN, DescriptorFile
+from indexer.picture.spaces import PIPELINE
 from tests.assets.networks import CARD, network
 from tests.flow.rows import jpeg
 

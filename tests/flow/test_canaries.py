@@ -13,11 +13,11 @@ from django.core import mail
 from pypdf import PdfReader
 
 from exhibit.clock import now
-from exhibit.config import Config
+from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from registry import canaries, events, fingerprints, mail_choices
-from registry.canaries import Outcome
+from registry.crawls import canaries
+from registry.crawls.canaries import Outcome
 from registry.models import (
     Canary,
     Case,
@@ -32,15 +32,18 @@ from registry.models import (
     Watch,
     Work,
 )
+from registry.notifications import events, mail_choices
+from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.assets.webhook_receiver import Receiver, receiver, verified
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch
-from workers import webhooks, wiring
-from workers.coverage import coverage_of
-from workers.inline import Inline
-from workers.reports import request_report
-from workers.steps.report import make_reports
+from workers.notify import webhooks
+from workers.reports.coverage import coverage_of
+from workers.reports.requests import request_report
+from workers.services import wiring
+from workers.steps.cases.report import make_reports
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["receiver"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from evidence.capture import CaptureLimits, HttpCapturer
+from evidence.capture.plain import CaptureLimits, HttpCapturer
 from exhibit.digests import Digest
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 from tests.flow.exact_site import AGENT, OPEN, PAGE, PICTURE, Site, answer, capture, file, network, picture
 
 CHUNKED = (

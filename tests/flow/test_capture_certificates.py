@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from evidence.surroundings import certificates_of
-from evidence.visits import Step, Visit
-from exhibit.http import ConnectionFacts
+from evidence.capture.surroundings import certificates_of
+from evidence.capture.visits import Step, Visit
+from exhibit.network.http import ConnectionFacts
 from tests.flow.exact_site import PAGE, PICTURE, Site, answer, capture, file, network
 
 

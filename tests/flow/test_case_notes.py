@@ -3,14 +3,15 @@
 import pytest
 from click.testing import CliRunner, Result
 
-from desk.cli import case_notes, cases
-from desk.cli.frame import Desk
+from desk.cli.common.frame import Desk
+from desk.cli.watching import case as cases
+from desk.cli.watching import case_notes
 from exhibit.errors import ConflictError, WrongUseError
 from registry.models import Case
 from tests.flow.rows import found_case, owner
-from workers import decisions
-from workers.decisions import Choice, Wish
-from workers.inline import Inline
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Wish
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from exhibit.clock import now
-from registry import licence_check
 from registry.models import Capture, Case, CaseSighting, Licence, LogSubmission, Match, Owner, Picture
+from registry.works import licence_check
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.inline import Inline
-from workers.steps.match import match_pictures
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 
 def see(inline: Inline, watcher: Owner, *pictures: bytes, name: str = "watch", private: bool = False) -> list[int]:

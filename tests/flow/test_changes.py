@@ -8,7 +8,7 @@ import pytest
 
 from bench.deceivers import KINDS, made_world
 from bench.tampering import NOTHING, Finding, find, judged
-from evidence.verify import verify
+from evidence.verify.verifier import verify
 
 CHANGES = 150
 

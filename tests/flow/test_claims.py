@@ -10,16 +10,17 @@ import psutil
 import pytest
 from django.db.models import F
 
-from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
-from registry import crawling, schedules, steps
+from exhibit.files.blobs import FolderBlobStore
+from registry.crawls import crawling, schedules
+from registry.db import steps
 from registry.models import Crawl, CrawlSlice, FrontierUrl, HostLease, Picture, Refusal, Sighting
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import bring, claim, claimed_slice, owner, photograph
 from tests.flow.shop import LOOPBACK, Shop, watch
-from workers.inline import Inline
-from workers.tasks import TASKS
-from workers.wiring import house
+from workers.services.wiring import house
+from workers.tasks.sync_runner import Inline
+from workers.tasks.tasks import TASKS
 
 LIFE = timedelta(minutes=10)
 

@@ -10,12 +10,12 @@ import pytest
 from PIL import ExifTags, Image
 
 from exhibit.digests import Digest
-from registry.watching import BUDGET
+from registry.crawls.watching import BUDGET
 from tests.assets.command_line import CommandLine
 from tests.assets.site import Site
 from tests.flow.rows import copy_of, jpeg, photograph
 from tests.flow.shop import Shop
-from workers.search_services import SHIPPED
+from workers.crawls.search_services import SHIPPED
 
 
 @pytest.fixture

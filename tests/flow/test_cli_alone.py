@@ -6,7 +6,7 @@ from tests.assets.command_line import CommandLine
 from tests.flow.rows import copy_of, photograph
 from tests.flow.shop import LOOPBACK, Shop
 from tests.processes import free_port, processes_of, wait_until
-from workers.pipeline import with_rows
+from workers.pipeline.steps import with_rows
 
 
 def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind(open_folder: Path) -> None:

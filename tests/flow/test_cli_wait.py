@@ -5,13 +5,13 @@ from collections.abc import Callable
 import click
 import pytest
 
-from desk.cli import wait
-from desk.cli.frame import Desk
-from desk.cli.watches import _falls_short
+from desk.cli.common import wait
+from desk.cli.common.frame import Desk
+from desk.cli.watching.watch import _falls_short
 from exhibit.errors import ExitCode
 from registry.models import Inquiry, Picture, Report
 from tests.flow.rows import bring, claimed_slice, owner, photograph
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 
 def test_a_report_that_is_held_up_is_waited_for_and_one_that_is_given_up_ends_with_4(

@@ -18,21 +18,23 @@ from redis import Redis
 from exhibit import clock
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry import due_times, events, schedules, steps
-from registry.budgets import left
-from registry.due_times import bring_back
-from registry.log import submit
+from registry.crawls import due_times, schedules
+from registry.crawls.budgets import left
+from registry.crawls.due_times import bring_back
+from registry.db import steps
+from registry.log.log import submit
 from registry.models import Crawl, EventKind, LogEntry, Picture, StepState, Watch, WitnessState
+from registry.notifications import events
 from tests.flow.rows import bring, claimed_slice, owner, photograph
 from tests.flow.shop import watch
-from workers.addresses import redis_url
-from workers.beat import Rhythm
-from workers.celery import make_app
-from workers.inline import Inline
-from workers.services import CHECKOUT
-from workers.steps.log import checkpoint_due, sequence_log, sign_checkpoint
-from workers.steps.tick import tick
-from workers.wiring import House
+from workers.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from workers.pipeline.beat import Rhythm
+from workers.pipeline.celery import make_app
+from workers.servers.addresses import redis_url
+from workers.servers.product import CHECKOUT
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
+from workers.tasks.tick import tick
 
 YEAR = timedelta(days=365)
 RECORDED = frozenset(
@@ -218,7 +220,7 @@ def test_a_schedule_keeps_its_time_of_day_through_changes_of_the_clock_and_leap_
     moment: str,
     wanted: str,
 ) -> None:
-    monkeypatch.setattr("registry.schedules.timezone.get_default_timezone", lambda: ZoneInfo(zone))
+    monkeypatch.setattr("registry.crawls.schedules.timezone.get_default_timezone", lambda: ZoneInfo(zone))
     assert schedules.following(_utc(last), timedelta(days=1), _utc(moment)) == _utc(wanted)
 
 
@@ -235,7 +237,7 @@ def test_the_tick_comes_whatever_the_time_of_day_does(inline: Inline, monkeypatc
     monkeypatch.setattr(rhythm, "apply_entry", lambda entry, **_: sent.append(entry.name))
     monkeypatch.setattr(Rhythm, "producer", None)
     moments = {"monotonic": 100.0}
-    monkeypatch.setattr("workers.beat.time", SimpleNamespace(monotonic=lambda: moments["monotonic"]))
+    monkeypatch.setattr("workers.pipeline.beat.time", SimpleNamespace(monotonic=lambda: moments["monotonic"]))
     assert rhythm.tick() == pytest.approx(5)
     monkeypatch.setattr(time, "time", lambda: 0.0)  # set back by half a century
     moments["monotonic"] += 5

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from exhibit.config import environment_name, load_config
+from exhibit.config.config import environment_name, load_config
 from tests.processes import processes_of, wait_until
-from workers import addresses
-from workers.servers import EmbeddedServers
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
@@ -112,7 +112,7 @@ def test_every_other_service_waits_until_the_database_is_migrated() -> None:
 
 
 def test_all_processes_of_the_product_have_a_service() -> None:
-    from workers.services import services
+    from workers.servers.product import services
 
     started = {child.name for child in services(load_config({"EXHIBIT_DATA": "/absent"}))}
     assert {service["command"][-1] for name, service in OURS.items() if name != "migrate"} == started

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from evidence.names import is_left_over
-from evidence.trust import load_trust
-from evidence.verify import verify
+from evidence.formats.names import is_left_over
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from tests.assets.browser import CHROMIUM, running_tab

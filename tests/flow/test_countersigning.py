@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from evidence.__main__ import main
-from evidence.keys import read_public_key
-from evidence.trust import TrustedKey, load_trust
-from evidence.verdict import State
-from evidence.verify import verify
+from evidence.keys.ed25519 import read_public_key
+from evidence.verdict.result import State
+from evidence.verdict.trust import TrustedKey, load_trust
+from evidence.verify.verifier import verify
 from exhibit.errors import ExitCode, WrongUseError
-from registry.keys import add_device_key, revoke
+from registry.log.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening
 from tests.flow.sealed import sealed_bundle
-from workers.bundles import assemble, file_countersignature, sealed_case
-from workers.inline import Inline
+from workers.evidence.bundles import assemble, file_countersignature, sealed_case
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.job import Kind
+from crawler.formats.job import Kind
 from exhibit.digests import Digest
 from tests.assets.crawling import Crawled, Value, crawl
 from tests.assets.site import Answer, Seen, Site, picture

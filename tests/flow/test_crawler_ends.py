@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crawler.budget import Budget
-from crawler.crawl import Crawl
-from crawler.files import read_files
-from crawler.job import Job, Limits
-from crawler.lines import EndLine, Line, PageLine, read_lines
+from crawler.crawling.files import read_files
+from crawler.formats.job import Job, Limits
+from crawler.formats.lines import EndLine, Line, PageLine, read_lines
+from crawler.state.budget import Budget
+from crawler.state.crawl import Crawl
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode
 from tests.assets.crawling import FAST, LOOPBACK, ROOT, crawl, start, whole_job
@@ -172,7 +172,7 @@ def _readers(process: int) -> list[psutil.Process]:
     found = []
     for one in psutil.Process(process).children():
         with suppress(psutil.NoSuchProcess):
-            found += [one] if "crawler.reading_helper" in one.cmdline() else []
+            found += [one] if "crawler.reading.helper" in one.cmdline() else []
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.job import Kind
+from crawler.formats.job import Kind
 from tests.assets.crawling import crawl
 from tests.assets.site import Answer, Seen, Site
 

@@ -5,14 +5,14 @@ import pytest
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from registry.history import in_english
+from registry.cases.history import in_english
 from registry.models import Bundle, Capture, LogSubmission, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers import decisions
-from workers.decisions import Choice, Wish
-from workers.inline import Inline
-from workers.pipeline import STEPS
-from workers.steps.match import match_pictures
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Wish
+from workers.pipeline.steps import STEPS
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 
 def three_cases(inline: Inline) -> Owner:

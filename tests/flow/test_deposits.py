@@ -9,24 +9,24 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from desk.cli.trust import own_trust
-from evidence.bundle import checkpoint_digest
-from evidence.facts import CaseFacts
-from evidence.manifest import FACTS_PATH
-from evidence.verdict import State
-from evidence.verify import verify
+from desk.cli.evidence.trust import own_trust
+from evidence.bundle.bag import checkpoint_digest
+from evidence.bundle.manifest import FACTS_PATH
+from evidence.facts.case import CaseFacts
+from evidence.verdict.result import State
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.models import AnchorReceipt, BytesState, Deposit, LogCheckpoint, LogOpening, Work
 from tests.flow.rows import owner, photograph, register
-from workers import proofs
-from workers.deposits import assemble_deposit, deposit_name, make_deposit, record_files
-from workers.inline import Inline
-from workers.remaking import MAKERS
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.steps.purge import purge
-from workers.steps.register import add_picture
-from workers.works import declared_of, edit
+from workers.cases.purge import purge
+from workers.evidence.deposits import assemble_deposit, deposit_name, make_deposit, record_files
+from workers.evidence.remaking import MAKERS
+from workers.log import proofs
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import Inline
+from workers.works.declarations import declared_of, edit
+from workers.works.registration import add_picture
 
 PICTURE = photograph(1)
 

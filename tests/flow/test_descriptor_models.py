@@ -13,12 +13,10 @@ from django.db.models import F
 from demo.pictures import textured
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
-from indexer.card import plain_card, read_card, space_of
-from indexer.descriptor import BUILT_IN
-from indexer.spaces import PIPELINE
-from registry import descriptors, trail
-from registry.descriptors import keep_model
-from registry.fingerprints import Collection
+from indexer.picture.card import plain_card, read_card, space_of
+from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.spaces import PIPELINE
+from registry.log import audit_log as trail
 from registry.models import (
     BytesState,
     Case,
@@ -29,15 +27,18 @@ from registry.models import (
     LogOpening,
     Picture,
 )
+from registry.vectors import descriptors
+from registry.vectors.descriptors import keep_model
+from registry.vectors.fingerprints import Collection
 from tests.assets.networks import CARD, network
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.ahead import WORTH_IT, measured_ahead
-from workers.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
-from workers.descriptors import SwitchedError, start_shipped
-from workers.inline import Inline
-from workers.steps.refingerprint import describe_anew
-from workers.steps.register import remove_work
-from workers.wiring import House
+from workers.matching.descriptor_models import add_model, drop_model, measure_model, model_states, use_model
+from workers.services.descriptors import SwitchedError, start_shipped
+from workers.services.wiring import House
+from workers.steps.matching.refingerprint import describe_anew
+from workers.tasks.sync_runner import Inline
+from workers.works.prefetch import WORTH_IT, measured_ahead
+from workers.works.registration import remove_work
 
 FEW_EDITS = ("jpeg70", "crop50")
 

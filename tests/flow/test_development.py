@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from evidence.anchors.fetch import ask
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 
 SESSION = guarded_session(Guard(allowed_networks=("127.0.0.0/8",)), timeout=5)
 COMMAND = [sys.executable, "-m", "evidence.development"]

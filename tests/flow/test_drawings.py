@@ -7,16 +7,16 @@ from PIL import Image, ImageOps
 from pypdf import PdfReader
 
 from exhibit.digests import Digest
-from indexer.draw import View
+from indexer.draw.draw import View
 from registry.models import Bundle, Case
 from tests.flow.rows import jpeg
 from tests.flow.sealed import WORK, asked_bundle
-from workers.bundles import sealed_case, sealed_facts
-from workers.inline import Inline
-from workers.papers import draft_paper, paper_name
-from workers.reports import request_report
-from workers.steps.report import make_reports
-from workers.steps.seal import seal_bundles
+from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.evidence.papers import draft_paper, paper_name
+from workers.reports.requests import request_report
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.tasks.sync_runner import Inline
 
 
 def sealed(inline: Inline, found: bytes = b"") -> Bundle:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from evidence.facts import CaseFacts
-from evidence.trust import Requirements, load_trust
-from evidence.verdict import State
-from evidence.verify import verify
+from evidence.facts.case import CaseFacts
+from evidence.verdict.result import State
+from evidence.verdict.trust import Requirements, load_trust
+from evidence.verify.verifier import verify
 from exhibit.errors import ExitCode
 from tests.assets.judged import NOT_MADE
 from tests.assets.tampering import files_of
-from workers.remaking import MAKERS
+from workers.evidence.remaking import MAKERS
 
 VECTORS = Path(__file__).parents[1] / "assets" / "vectors"
 

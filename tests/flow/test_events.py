@@ -6,8 +6,8 @@ import pytest
 from django.db import connection, transaction
 
 from exhibit.clock import now
-from registry import events
 from registry.models import Delivery, Event, EventKind, Owner, Webhook
+from registry.notifications import events
 from tests.flow.rows import owner
 
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"

@@ -19,16 +19,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from evidence.anchors.evm import CONTRACT, EvmAnchor, bytecode
-from evidence.anchors.evm_account import EvmAccount
-from evidence.anchors.evm_proofs import EvmProof, read_pending, verify_proof
+from evidence.anchors.evm.account import EvmAccount
+from evidence.anchors.evm.anchor import CONTRACT, EvmAnchor, bytecode
+from evidence.anchors.evm.proofs import EvmProof, read_pending, verify_proof
 from evidence.development.server import Answer, LoopbackServer, Question
-from evidence.errors import PendingProofError
+from evidence.formats.errors import PendingProofError
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, IntegrityError, RefusedError, ServiceMissingError
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.evm_chain import FORKS, EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, SESSION, Ledger, running_ledger

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from eth_utils import ValidationError
 
-from evidence.anchors.evm_proofs import EvmPending, read_pending
-from evidence.anchors.keccak import keccak256
+from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.proofs import EvmPending, read_pending
 from evidence.development.server import Answer, LoopbackServer, Question
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, ServiceMissingError

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle import checkpoint_digest
-from evidence.facts import CaseFacts, LogProof, OwnerFacts, PictureFacts
-from evidence.keys import KeySigner
-from evidence.log import Log
-from evidence.trust import TrustedAuthority, TrustedKey
-from evidence.verdict import Verdict
-from evidence.verify import verify
+from evidence.bundle.bag import checkpoint_digest
+from evidence.facts.case import CaseFacts, LogProof, OwnerFacts, PictureFacts
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.verdict.result import Verdict
+from evidence.verdict.trust import TrustedAuthority, TrustedKey
+from evidence.verify.verifier import verify
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from exhibit.machine import tell_once
-from indexer.descriptor import BUILT_IN, Descriptor
-from registry import steps
+from indexer.picture.descriptor import BUILT_IN, Descriptor
+from registry.db import steps
 from registry.models import Case, Picture, UploadFile, WorkPicture
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers import uploads
-from workers.index_upkeep import check_indexes, mend_indexes, rebuild_indexes
-from workers.indexes import MADE_AGAIN
-from workers.inline import Inline
-from workers.previews import kept_preview
-from workers.steps.backlog import held_up
-from workers.steps.match import match_pictures
-from workers.steps.search import search_pictures
-from workers.steps.take_in import take_in
-from workers.wiring import House
+from workers.matching.index_upkeep import check_indexes, mend_indexes, rebuild_indexes
+from workers.operations.backlog import held_up
+from workers.pictures.previews import kept_preview
+from workers.services.indexes import MADE_AGAIN
+from workers.services.wiring import House
+from workers.steps.matching.match import match_pictures
+from workers.steps.matching.register import take_in
+from workers.steps.matching.search import search_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works import uploads
 
 WORKS = 3
 
@@ -70,7 +70,7 @@ def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(inli
 def test_a_large_index_is_made_again_by_the_task_that_has_the_time_and_holds_up_what_needs_it(
     inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.indexes.MADE_AT_ONCE", 0)
+    monkeypatch.setattr("workers.services.indexes.MADE_AT_ONCE", 0)
     list(rebuild_indexes(inline.house))
     damage(inline.house.config.data_dir / "indexes", "works-phash256-*/*.faiss")
     house = House(inline.house.config)
@@ -95,7 +95,7 @@ def test_a_damaged_network_is_no_pictures_fault(
     inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Descriptor(BUILT_IN.card, BUILT_IN.space, lambda: b"no network")
-    monkeypatch.setattr("workers.descriptors.BUILT_IN", broken)
+    monkeypatch.setattr("workers.services.descriptors.BUILT_IN", broken)
     house = House(inline.house.config)
     matched_again_and_again(house, waiting)
     search_pictures(house, list(WorkPicture.objects.values_list("pk", flat=True)))
@@ -108,15 +108,15 @@ def test_a_damaged_network_is_no_pictures_fault(
 def test_a_disk_without_room_for_an_index_holds_nothing_up(
     inline: Inline, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("workers.indexes.LONGEST_TAIL", 1)
-    monkeypatch.setattr("workers.indexes.VOTES_LONGEST_TAIL", 1)
+    monkeypatch.setattr("workers.services.indexes.LONGEST_TAIL", 1)
+    monkeypatch.setattr("workers.services.indexes.VOTES_LONGEST_TAIL", 1)
     tell_once.cache_clear()
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr("exhibit.durable.os.fsync", full)
+        patch.setattr("exhibit.files.durable.os.fsync", full)
         match_pictures(House(inline.house.config), waiting)  # with what lies in memory
     assert (Case.objects.count(), held_up()) == (WORKS, {})
     assert len([one for one in caplog.messages if "No space left" in one]) == 1

@@ -9,7 +9,7 @@ from registry.models import Crawl, FrontierUrl, Refusal, Sighting
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner, photograph
 from tests.flow.shop import LOOPBACK, run_now, watch
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 LONG = "x" * 400
 PICTURE = photograph(1)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from evidence.codec import parse_json
-from exhibit.config import load_config
+from evidence.formats.codec import parse_json
+from exhibit.config.config import load_config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.types import Decision, Verification
-from indexer.wording import as_plain
+from indexer.compare.wording import as_plain
 from registry.models import HostDenial, LogCheckpoint, Match, Picture
 from tests.assets.command_line import CHECKOUT, CommandLine, forking
 from tests.assets.documented import json_keys
@@ -26,10 +26,10 @@ from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, page_with, text_page, textured
 from tests.flow.rows import owner, register
 from tests.flow.shop import LOOPBACK
-from workers.identify import fetch, identify
-from workers.inline import Inline
-from workers.registrations import proof_files, registration_of
-from workers.servers import EmbeddedServers
+from workers.matching.identify import fetch, identify
+from workers.servers.embedded import EmbeddedServers
+from workers.tasks.sync_runner import Inline
+from workers.works.registrations import proof_files, registration_of
 
 FIGURES = set(as_plain(Verification(Decision.NONE, 0, 0, 0.0, None, False, 0, 0.0, 0.0, None, "")))  # noqa: FBT003 - a field
 """What is told of a match."""
@@ -62,7 +62,7 @@ def test_pictures_of_other_owners_leave_no_work_out(inline: Inline) -> None:
 
 
 def test_a_removed_work_is_found_no_more(inline: Inline) -> None:
-    from workers.steps.register import remove_work
+    from workers.works.registration import remove_work
 
     studio = owner("studio")
     remove_work(register(inline.house, studio, encoded(HARBOUR)).work, by="the test")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from indexer.folders import Match, match_folders
+from indexer.search.folders import Match, match_folders
 from tests.assets.textured import collage_with, encoded, text_page, textured
 
 SIZE = (360, 270)

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 import evidence.page
-from evidence.codec import FormatError
-from evidence.records import Response
+from evidence.formats.codec import FormatError
+from evidence.formats.records import Response
 from tests.assets.browser import CHROMIUM, running_tab
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")

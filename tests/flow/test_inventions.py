@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence.trust import Trust
-from evidence.verify import verify
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
 from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
@@ -19,7 +19,7 @@ from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.tampering import files_of, packed
 from tests.flow.test_corpus import EACH, EITHER, LIGHT, LIGHT_CHECKS
 from tests.flow.test_verify_page import Page, Told, by_python, differences
-from workers.remaking import MAKERS
+from workers.evidence.remaking import MAKERS
 
 pytestmark = pytest.mark.timeout(600)
 KINDS: dict[str, tuple[Invention, str]] = {name: kind for family in FAMILIES.values() for name, kind in family.items()}

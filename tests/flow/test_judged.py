@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from evidence.checks import pictures
-from evidence.trust import Requirements
-from evidence.verdict import State
-from evidence.verify import verify
+from evidence.verdict.result import State
+from evidence.verdict.trust import Requirements
+from evidence.verify.checks import pictures
+from evidence.verify.verifier import verify
 from exhibit.errors import ExitCode
 from tests.assets.bundles import Scene, encoded, textured
 from tests.assets.changes import Files
@@ -18,7 +18,7 @@ from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.judged import BY_COMMAND, FORGED
 from tests.assets.resealing import Facts, sealed_lie
 from tests.assets.tampering import files_of, packed
-from workers.remaking import MAKERS
+from workers.evidence.remaking import MAKERS
 
 
 @pytest.mark.parametrize("name", FORGED)

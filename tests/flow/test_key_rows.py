@@ -15,24 +15,24 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import KeyUsage
 from django.core import serializers
 
-from desk.cli.frame import Desk
-from desk.cli.keys import key_command
-from evidence.at_rest import SEALING, decrypt
-from evidence.keys import KeySigner, unlock
+from desk.cli.common.frame import Desk
+from desk.cli.evidence.key import key_command
+from evidence.keys.at_rest import SEALING, decrypt
+from evidence.keys.ed25519 import KeySigner, unlock
+from exhibit.config.secrets import adopt_next_master_key, master_key, next_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
-from exhibit.secrets import adopt_next_master_key, master_key, next_master_key
-from registry.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
-from registry.locks import Lock
+from registry.db.locks import Lock
+from registry.log.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
 from registry.models import LogOpening, Owner, SealingKey
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed, sealed_bundle
-from workers import keys
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.keys import MasterKeyChange, change_master_key, document_key, rotate, sealing_key, signer_of
-from workers.steps.decide import confirm, reopen
-from workers.wiring import House
+from workers.cases.decide import confirm, reopen
+from workers.evidence import keys
+from workers.evidence.bundles import assemble
+from workers.evidence.keys import MasterKeyChange, change_master_key, document_key, rotate, sealing_key, signer_of
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
             revoke(key, by="Ann", reason="stolen")
         return signer
 
-    monkeypatch.setattr("workers.steps.seal.signer_of", revoked_meanwhile)
+    monkeypatch.setattr("workers.steps.cases.seal.signer_of", revoked_meanwhile)
     with pytest.raises(AssertionError):
         sealed_bundle(inline, studio)
     bundle = studio.cases.get().bundles.get()
@@ -191,7 +191,7 @@ def test_who_revokes_a_key_is_told_what_follows(
 ) -> None:
     desk = Desk(inline.house.config)
     desk.__dict__["house"] = inline.house
-    monkeypatch.setattr("desk.cli.keys.open_desk", lambda: desk)
+    monkeypatch.setattr("desk.cli.evidence.key.open_desk", lambda: desk)
     sealing_key(inline.house, studio)
     document_key(inline.house, studio)
     add_device_key(studio, "laptop", bytes(32), by="Ann")

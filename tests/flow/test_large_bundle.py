@@ -13,9 +13,9 @@ MEGABYTES = 256
 PROGRAM = """
 import json, sys, time
 from pathlib import Path
-from evidence.bundle import Proofs
-from evidence.sealing import ContentFile, SealInput, seal, seal_opening
-from evidence.verify import verify
+from evidence.bundle.bag import Proofs
+from evidence.bundle.sealing import ContentFile, SealInput, seal, seal_opening
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from tests.assets.bundles import FROM_FACTS, logged, make_scene

@@ -8,18 +8,20 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import licence_trial, owned, watching
-from registry.history import in_english
-from registry.ledger import effects_of
-from registry.licence_trial import try_licences
-from registry.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
+from registry.accounts import scoped as owned
+from registry.cases import licence_trial
+from registry.cases.history import in_english
+from registry.cases.ledger import effects_of
+from registry.cases.licence_trial import try_licences
+from registry.crawls import watching
 from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner, Sighting
+from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
-from workers.steps.decide import confirm, license_use
-from workers.steps.ledger import look_at_ledger
-from workers.steps.match import match_pictures
-from workers.steps.register import remove_work
+from workers.cases.decide import confirm, license_use
+from workers.steps.cases.ledger import look_at_ledger
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 DAY = timedelta(days=1)
 

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from registry.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
-from registry.licences import NewLicence, keep_licences
 from registry.models import Case, Licence, Sighting
+from registry.works.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
+from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
-from workers.steps.match import match_pictures
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 SEEN = datetime(2026, 11, 3, 12, tzinfo=UTC)
 

@@ -12,13 +12,13 @@ import pytest
 from django.db.models import F
 from PIL import Image
 
-from crawler.job import Job
-from exhibit.blobs import FolderBlobStore, blob_store
+from crawler.formats.job import Job
 from exhibit.clock import now
-from exhibit.decode import helper
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
-from registry.budgets import left
+from exhibit.files.blobs import FolderBlobStore, blob_store
+from exhibit.pictures.decode import helper
+from registry.crawls.budgets import left
 from registry.models import (
     Bundle,
     Case,
@@ -35,14 +35,15 @@ from tests.assets.command_line import CommandLine
 from tests.assets.site import Answer, Site
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, settle, stored, watch
-from workers.crawl_child import crawl_child
-from workers.disk import disk_is_full
-from workers.inline import Inline
-from workers.reports import request_report
-from workers.steps import crawl, plan
-from workers.steps.decide import confirm
-from workers.steps.register import remove_work
-from workers.steps.retain import expire_bytes, sweep
+from workers.cases.decide import confirm
+from workers.crawls.child import crawl_child
+from workers.operations.retention import expire_bytes, sweep
+from workers.reports.requests import request_report
+from workers.services.disk import disk_is_full
+from workers.steps.crawls import plan
+from workers.steps.crawls import slice as crawl
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 MONTHS = timedelta(days=90)
 

@@ -6,26 +6,26 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from desk.cli.trust import own_trust
-from evidence.log import BrokenHistoryError
-from evidence.notes import parse_verifier_key, verify_note
-from evidence.seen import checkpoints_in
-from evidence.trust import load_trust
-from evidence.verdict import State
-from evidence.verify import verify
-from exhibit.config import AnchorConfig
+from desk.cli.evidence.trust import own_trust
+from evidence.log.append_only import BrokenHistoryError
+from evidence.log.notes import parse_verifier_key, verify_note
+from evidence.verdict.result import State
+from evidence.verdict.trust import load_trust
+from evidence.verify.checkpoints import checkpoints_in
+from evidence.verify.verifier import verify
+from exhibit.config.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
-from registry.log import submit
+from registry.log.log import submit
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Owner, StepState
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed, sealed_bundle
-from workers import proofs
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.log_history import Compared, accept_head, check_against, new_origin
-from workers.steps.log import sequence_log, sign_checkpoint
+from workers.evidence.bundles import assemble
+from workers.log import proofs
+from workers.log.history import Compared, accept_head, check_against, new_origin
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture

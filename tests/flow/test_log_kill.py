@@ -14,18 +14,18 @@ from random import Random
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from exhibit.config import Config, load_config
+from exhibit.config.config import Config, load_config
 from exhibit.entries import EntryType
-from registry.keys import Use
+from registry.log.keys import Use
 from registry.models import DocumentKey, LogCheckpoint, LogOpening, LogSubmission, Owner, SealingKey
 from tests.assets.command_line import CHECKOUT
 from tests.assets.installed import install
 from tests.flow.stack import connected_to
-from workers.keys import change_master_key, document_key, rotate, signer_of
-from workers.log_replay import replay
-from workers.servers import EmbeddedServers
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.wiring import House
+from workers.evidence.keys import change_master_key, document_key, rotate, signer_of
+from workers.log.replay import replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.embedded import EmbeddedServers
+from workers.services.wiring import House
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "8"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
@@ -37,14 +37,14 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "desk.settings"
 import django
 django.setup()
 from django.db import transaction
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 from exhibit.entries import EntryType
-from registry.keys import Use
-from registry.log import submit
+from registry.log.keys import Use
+from registry.log.log import submit
 from registry.models import Owner
-from workers.keys import change_master_key, document_key, rotate, sealing_key
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.wiring import House
+from workers.evidence.keys import change_master_key, document_key, rotate, sealing_key
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.services.wiring import House
 house = House(load_config())
 owner, _ = Owner.objects.get_or_create(slug="studio", defaults={"name": "Studio"})
 sealing_key(house, owner), document_key(house, owner)

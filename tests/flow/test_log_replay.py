@@ -9,19 +9,19 @@ from threading import Thread
 import pytest
 from django.db import connection
 
-from evidence.log import BrokenHistoryError
-from evidence.seen import checkpoints_in
+from evidence.log.append_only import BrokenHistoryError
+from evidence.verify.checkpoints import checkpoints_in
 from exhibit.clock import now
-from exhibit.config import Config
+from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
-from registry.log import erase_openings, submit
+from registry.log.log import erase_openings, submit
 from registry.models import LogCheckpoint, LogEntry, LogOpening, LogOrigin
-from workers import log_replay
-from workers.inline import Inline
-from workers.log_history import Compared, accept_head, check_against, new_origin
-from workers.log_replay import replay
-from workers.steps.log import sequence_log, sign_checkpoint
+from workers.log import replay as log_replay
+from workers.log.history import Compared, accept_head, check_against, new_origin
+from workers.log.replay import replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import Inline
 
 
 def grow(inline: Inline, count: int) -> None:
@@ -153,7 +153,7 @@ def seen(grown: Inline, tmp_path: Path) -> Path:
 
 def of_another_history(inline: Inline, origin: str, size: int, path: Path) -> Path:
     """A checkpoint by the log's own key that this log doesn't continue."""
-    from evidence.notes import sign_note
+    from evidence.log.notes import sign_note
 
     path.write_text(sign_note(origin, size, bytes(32), inline.house._log_signer).note, "utf-8")
     return path

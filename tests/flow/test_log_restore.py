@@ -11,27 +11,27 @@ import pytest
 from django.db import Error, connections
 from pytest_django import DjangoDbBlocker
 
-from evidence.at_rest import SEALING, decrypt
-from evidence.notes import verify_note
-from evidence.trust import load_trust
-from exhibit.config import load_config
+from evidence.keys.at_rest import SEALING, decrypt
+from evidence.log.notes import verify_note
+from evidence.verdict.trust import load_trust
+from exhibit.config.config import load_config
+from exhibit.config.secrets import master_key
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
-from exhibit.secrets import master_key
-from registry.log import submit
+from registry.log.log import submit
 from registry.models import Owner
 from tests.assets.command_line import CHECKOUT, CommandLine, forking
 from tests.assets.installed import install
 from tests.flow.stack import connected_to
 from tests.processes import wait_until
-from workers.addresses import database_url
-from workers.keeper import are_kept
-from workers.keys import document_key, sealing_key
-from workers.programs import postgres_programs
-from workers.schema import migrate
-from workers.servers import EmbeddedServers
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.wiring import House
+from workers.database.schema import migrate
+from workers.evidence.keys import document_key, sealing_key
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.servers.addresses import database_url
+from workers.servers.embedded import EmbeddedServers
+from workers.servers.keeper import are_kept
+from workers.servers.programs import postgres_programs
+from workers.services.wiring import House
 
 
 class Installation:
@@ -120,8 +120,8 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
 
 def _check_proofs(cli: CommandLine, sequence: int) -> None:
     """The entry that records the break is proven, and the new name continues what both share."""
-    from evidence import merkle
-    from evidence.notes import parse_note
+    from evidence.log import merkle
+    from evidence.log.notes import parse_note
     from exhibit.clock import parse_rfc3339
     from exhibit.entries import Entry, EntryType
 
@@ -238,7 +238,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
     begin_anew()  # as docs/operator.md says
     words = ["--dbname", database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
     restore = [str(postgres_programs() / "pg_restore"), *words, "--single-transaction", str(dump)]
-    command = [sys.executable, "-m", "workers.keeper", *restore]
+    command = [sys.executable, "-m", "workers.servers.keeper", *restore]
     subprocess.run(command, cwd=CHECKOUT, env=installation.cli.environ, check=True, timeout=120)
     wait_until(lambda: not are_kept(load_config({"EXHIBIT_DATA": str(data)})))
     with installation.up():

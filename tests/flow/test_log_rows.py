@@ -3,12 +3,12 @@
 import pytest
 from django.db import Error, connection, transaction
 
-from evidence import merkle
+from evidence.log import merkle
 from exhibit.entries import EntryType
-from registry.log import PostgresLogStore, submit, unsequenced
+from registry.log.log import PostgresLogStore, submit, unsequenced
 from registry.models import LogEntry, LogOpening, LogSubmission, LogWaiting
-from workers.inline import Inline
-from workers.steps.log import sequence_log, sign_checkpoint
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import Inline
 
 
 def logged(inline: Inline, count: int) -> None:

@@ -18,22 +18,23 @@ import pytest
 import redis
 from django.db import InternalError, OperationalError
 
-from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from exhibit.guard import Guard
+from exhibit.files.blobs import FolderBlobStore
 from exhibit.machine import has_ended, machine_fault, stat_fields, this_process
-from registry import running, steps
+from exhibit.network.guard import Guard
+from registry.db import running, steps
 from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
 from registry.models.steps import Claimable
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, settle, watch
-from workers import figures, health
-from workers.inline import Inline
-from workers.pipeline import STEPS, release_ended, with_rows
-from workers.steps.backlog import failures, held_up
-from workers.wiring import House
+from workers.operations import health
+from workers.operations import status as figures
+from workers.operations.backlog import failures, held_up
+from workers.pipeline.steps import STEPS, release_ended, with_rows
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
 
@@ -132,7 +133,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "spool")
 
     with monkeypatch.context() as patch:
-        patch.setattr("workers.steps.crawl.crawl_child", full)
+        patch.setattr("workers.steps.crawls.slice.crawl_child", full)
         for _ in range(5):
             CrawlSlice.objects.update(not_before=None)
             inline.run_until_idle()
@@ -169,7 +170,7 @@ def test_a_crawl_without_a_network_waits_and_refuses_no_address(
 
     watch(owner("studio"), "http://nowhere.invalid/")
     with monkeypatch.context() as patch:
-        patch.setattr("exhibit.guard.socket.getaddrinfo", away)
+        patch.setattr("exhibit.network.guard.socket.getaddrinfo", away)
         inline.run_until_idle()
     assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
     assert (held_up(), Refusal.objects.count()) == ({"slice": "This machine reaches no network."}, 0)

@@ -8,10 +8,10 @@ from registry.models import Case, Match, WorkPicture
 from tests.assets.marked import thing, under_words
 from tests.assets.textured import textured
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, register
-from workers.inline import Inline
-from workers.registered_works import registered_features
-from workers.steps.match import match_pictures
-from workers.steps.register import remove_work
+from workers.matching.registered_works import registered_features
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 
 def marked(seed: int) -> bytes:

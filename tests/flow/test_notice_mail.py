@@ -15,16 +15,17 @@ from pytest_django import Settings
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import notice_mail, notices
 from registry.models import Notice, NoticeMail, Owner, PictureReport
+from registry.notices import mail as notice_mail
+from registry.notices import notices
 from tests.assets.mail_server import MailServer, mail_server
 from tests.flow.noticed import begun, mail_by, signed, studio
-from workers.inline import Inline
-from workers.mail import django_mail
+from workers.cases.purge import purge
 from workers.notices.signing import file_of, send_by_mail
-from workers.steps.backlog import failures
-from workers.steps.notice import send_notices
-from workers.steps.purge import purge
+from workers.notify.mail import django_mail
+from workers.operations.backlog import failures
+from workers.steps.notify.notice import send_notices
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["studio"]
 Waiting = Callable[[MailServer], NoticeMail]

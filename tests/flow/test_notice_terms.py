@@ -6,12 +6,13 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import notice_terms, notices
 from registry.models import Event, Notice, Owner
-from registry.notice_terms import business_day, due_after, months_later
+from registry.notices import notices
+from registry.notices import terms as notice_terms
+from registry.notices.terms import business_day, due_after, months_later
 from tests.flow.noticed import begun, signed, studio
-from workers.inline import Inline
 from workers.notices.contents import letter
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["studio"]
 

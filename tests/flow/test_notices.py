@@ -7,13 +7,11 @@ from datetime import timedelta
 import pytest
 from pypdf import PdfReader
 
-from desk.ownership_words import warnings
+from desk.texts.ownership import warnings
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
-from registry import notices
-from registry.licences import NewLicence, keep_licences
 from registry.models import (
     Capture,
     Case,
@@ -27,14 +25,16 @@ from registry.models import (
     Sighting,
     Work,
 )
+from registry.notices import notices
+from registry.works.licences import NewLicence, keep_licences
 from tests.flow.noticed import ANSWERS, begun, signed, studio
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
 from workers.notices import addressees, wording
 from workers.notices.contents import QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
 from workers.notices.signing import file_of, read_mark, sign
-from workers.ownership import answer, note
-from workers.steps.match import match_pictures
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.ownership import answer, note
 
 __all__ = ["studio"]
 

@@ -15,18 +15,19 @@ from hypothesis import strategies as st
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
 from opentimestamps.core.timestamp import Timestamp
 
-from evidence.anchors import opentimestamps, proofs
-from evidence.anchors.blocks import EsploraBlocks, JsonRpcBlocks
-from evidence.anchors.headers import parse_header
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
-from evidence.anchors.proofs import headers_in
+from evidence.anchors.opentimestamps import anchor as opentimestamps
+from evidence.anchors.opentimestamps import proofs
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
+from evidence.anchors.opentimestamps.headers import parse_header
+from evidence.anchors.opentimestamps.proofs import headers_in
 from evidence.development.chain import Chain, running_chain
 from evidence.development.server import Answer, LoopbackServer, Question
-from evidence.errors import PendingProofError, UnknownWitnessError
+from evidence.formats.errors import PendingProofError, UnknownWitnessError
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 
 DATA = b'{"manifest": true}'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle import Withheld
+from evidence.bundle.bag import Withheld
 from exhibit.entries import canonical
 from tests.assets.bundles import RECORDS, Scene, make_scene
 from tests.assets.changes import Change, Files, flipped, without

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from desk.cli import trust as cli_trust
-from desk.cli.trust import own_trust
-from evidence.trust import Trust
-from evidence.verdict import State
-from evidence.verify import verify
+from desk.cli.evidence import trust as cli_trust
+from desk.cli.evidence.trust import own_trust
+from evidence.verdict.result import State
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
@@ -19,7 +19,7 @@ from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
 from tests.assets.stamp_kinds import StampKind, bundle_of
 from tests.assets.tampering import packed
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 GOOD = {kind.name: kind for kind in receipt_kinds.kinds()}
 LEDGER, BLOCK = GOOD["a log of a transaction with a type"], GOOD["a proof of one line"]

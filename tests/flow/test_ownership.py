@@ -11,16 +11,16 @@ from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, OwnershipRemark, Picture, Work
 from tests.flow.rows import owner, photograph, register
 from tests.unit.test_metadata import exif
-from workers import works
-from workers.deposits import make_deposit, sealed_deposit
-from workers.inline import Inline
+from workers.cases.purge import purge
+from workers.evidence.deposits import make_deposit, sealed_deposit
 from workers.notices.stops import stopping
-from workers.ownership import answer, names_one_of, terms
-from workers.registrations import registration_of
-from workers.steps.purge import purge
-from workers.steps.register import NewWork, register_work
-from workers.steps.retain import expire_bytes
-from workers.works import Declared, attach, declared_of, detach, edit
+from workers.operations.retention import expire_bytes
+from workers.tasks.sync_runner import Inline
+from workers.works import declarations as works
+from workers.works.declarations import Declared, attach, declared_of, detach, edit
+from workers.works.ownership import answer, names_one_of, terms
+from workers.works.registration import NewWork, register_work
+from workers.works.registrations import registration_of
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_what_cannot_be_declared_is_refused(inline: Inline, studio: Owner, wrong
 
 
 def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline: Inline, studio: Owner) -> None:
-    from workers.bundles import sealed_facts
+    from workers.evidence.bundles import sealed_facts
 
     work = register(inline.house, studio, photograph(1)).work
     make_deposit(inline.house, work, by="ann")

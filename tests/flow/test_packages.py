@@ -10,12 +10,12 @@ from typing import BinaryIO
 import pytest
 from click.testing import CliRunner
 
-from desk.cli import packages
-from desk.cli.frame import Desk
-from evidence.container import MAX_ZIP_BYTES
-from evidence.trust import load_trust
-from evidence.verdict import State
-from evidence.verify import verify
+from desk.cli.common.frame import Desk
+from desk.cli.evidence import package as packages
+from evidence.formats.container import MAX_ZIP_BYTES
+from evidence.verdict.result import State
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
@@ -23,10 +23,10 @@ from registry.models import Bundle, Case, Package, Work
 from tests.assets.tampering import files_of
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.package_contents import NAME
-from workers.packages import (
+from workers.cases.purge import purge
+from workers.evidence.bundles import assemble
+from workers.evidence.package_contents import NAME
+from workers.evidence.packages import (
     ask_again,
     expire_packages,
     package_chunks,
@@ -35,11 +35,11 @@ from workers.packages import (
     remove_package,
     request_package,
 )
-from workers.steps import package as step
-from workers.steps.package import make_packages
-from workers.steps.purge import purge
-from workers.wiring import House
-from workers.works import attach
+from workers.services.wiring import House
+from workers.steps.cases import package as step
+from workers.steps.cases.package import make_packages
+from workers.tasks.sync_runner import Inline
+from workers.works.declarations import attach
 
 
 @pytest.fixture

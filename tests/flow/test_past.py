@@ -11,23 +11,24 @@ import pytest
 from django.db import transaction
 from PIL import Image
 
-from exhibit.blobs import FolderBlobStore
 from exhibit.clock import now
-from exhibit.config import Config
+from exhibit.config.config import Config
 from exhibit.digests import Digest
+from exhibit.files.blobs import FolderBlobStore
 from exhibit.types import Decision, Verification
-from indexer.spaces import PIPELINE
-from registry import fingerprints, revisits
-from registry.matching import keep_matches
+from indexer.picture.spaces import PIPELINE
+from registry.cases.matching import keep_matches
+from registry.crawls import revisits
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
+from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.assets.textured import encoded, textured
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import FAST, LOOPBACK, Shop, watch
-from workers.inline import Inline
-from workers.steps.match import match_pictures
-from workers.steps.retain import expire_bytes
-from workers.steps.search import search_pictures
+from workers.operations.retention import expire_bytes
+from workers.steps.matching.match import match_pictures
+from workers.steps.matching.search import search_pictures
+from workers.tasks.sync_runner import Inline
 
 Outcome = Revisit.Outcome
 LONG_AGO = timedelta(days=90)
@@ -154,7 +155,7 @@ class Dying(FolderBlobStore):
 def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
     inline: Inline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("workers.steps.search.KEPT_TOGETHER", 1)
+    monkeypatch.setattr("workers.steps.matching.search.KEPT_TOGETHER", 1)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     copies = [jpeg(Image.open(BytesIO(photograph(0))), quality=quality) for quality in (40, 50, 60, 70, 80)]
@@ -179,8 +180,8 @@ def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
 def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     inline: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.steps.search.SECONDS", -1.0)
-    monkeypatch.setattr("workers.steps.search.KEPT_TOGETHER", 1)
+    monkeypatch.setattr("workers.steps.matching.search.SECONDS", -1.0)
+    monkeypatch.setattr("workers.steps.matching.search.KEPT_TOGETHER", 1)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     bring(inline.house, planned, epoch, [jpeg(Image.open(BytesIO(photograph(0))), quality=one) for one in (50, 70)])
@@ -197,7 +198,7 @@ def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
 def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
     inline: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.steps.search.SECONDS", -1.0)
+    monkeypatch.setattr("workers.steps.matching.search.SECONDS", -1.0)
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)
     bring(inline.house, planned, epoch, [copy_of(photograph(seed)) for seed in range(2)])
@@ -265,7 +266,7 @@ def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
     bring(inline.house, *claimed_slice(studio), [data, nearer])
     inline.run_until_idle()
     if why == "too many":
-        monkeypatch.setattr("workers.steps.search.MOST", 1)
+        monkeypatch.setattr("workers.steps.matching.search.MOST", 1)
     else:
         inline.house.blobs.remove(Digest.of(data))
     register(inline.house, studio, photograph(0))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from demo.pictures import textured
-from evidence.trust import Trust
-from evidence.verdict import State, Verdict
-from evidence.verify import verify
+from evidence.verdict.result import State, Verdict
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
 from exhibit.clock import now
-from exhibit.config import Config
+from exhibit.config.config import Config
 from exhibit.errors import ExitCode
-from registry import crawling, fingerprints
+from registry.crawls import crawling
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -28,14 +28,15 @@ from registry.models import (
     Refusal,
     Sighting,
 )
+from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.flow.shop import LOOPBACK, Shop, run_now, watch, with_own_keys, witnessed
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.steps.crawl import opening
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
+from workers.cases.decide import confirm
+from workers.evidence.bundles import assemble
+from workers.steps.crawls.slice import opening
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 COPIES = 3
 

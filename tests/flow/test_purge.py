@@ -7,13 +7,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from evidence.verdict import Verdict
-from evidence.verify import verify
-from evidence.wire import Exchange, write_warc
-from exhibit.blobs import FolderBlobStore
+from evidence.capture.wire import Exchange, write_warc
+from evidence.verdict.result import Verdict
+from evidence.verify.verifier import verify
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
-from registry import rules
+from exhibit.files.blobs import FolderBlobStore
+from registry.crawls import denylists as rules
 from registry.models import (
     BlockedDigest,
     Bundle,
@@ -29,16 +29,16 @@ from registry.models import (
 )
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.shop import COPY, OTHER, Shop, run_now, stored, watch
-from workers.bundles import assemble, purged, sealed_case
-from workers.deposits import make_deposit, record_files
-from workers.inline import Inline
-from workers.reported import goes_along, report_picture, waiting_reports
-from workers.reports import request_report
-from workers.showing import captured_files
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
-from workers.steps.purge import purge, touched
-from workers.steps.retain import sweep
+from workers.cases.decide import confirm
+from workers.cases.purge import purge, touched
+from workers.cases.reported import goes_along, report_picture, waiting_reports
+from workers.evidence.bundles import assemble, purged, sealed_case
+from workers.evidence.deposits import make_deposit, record_files
+from workers.operations.retention import sweep
+from workers.pictures.picture_usage import captured_files
+from workers.reports.requests import request_report
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 
 def test_a_purge_removes_bytes_everywhere_and_blocks_them(

@@ -4,11 +4,11 @@ import random
 from itertools import product
 
 from exhibit.clock import now
-from registry import queue
+from registry.cases import queue
+from registry.cases.queue import Wanted
 from registry.models import Case, Owner
-from registry.queue import Wanted
 from tests.flow.rows import owner, photograph, register
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 
 def cases(inline: Inline, studio: Owner, count: int) -> None:

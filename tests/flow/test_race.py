@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from exhibit.config import Config
-from registry import fingerprints
+from exhibit.config.config import Config
 from registry.models import Case, IndexChange, WorkPicture
+from registry.vectors import fingerprints
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
-from workers.steps.match import match_pictures
-from workers.steps.search import search_pictures
+from workers.steps.matching.match import match_pictures
+from workers.steps.matching.search import search_pictures
+from workers.tasks.sync_runner import Inline
 
 ROUNDS = 100
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from exhibit.clock import now
-from exhibit.config import Config
-from registry import fingerprints, history, recaptures
+from exhibit.config.config import Config
+from registry.cases import history, recaptures
+from registry.cases.recaptures import Standing, next_visit
 from registry.models import Capture, Case
-from registry.recaptures import Standing, next_visit
+from registry.vectors import fingerprints
 from tests.assets.site import Answer, Site
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
-from workers.steps.capture import capture_sightings
-from workers.steps.decide import clear, confirm
-from workers.steps.match import match_pictures
+from workers.cases.decide import clear, confirm
+from workers.steps.cases.capture import capture_sightings
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 DAYS = 7
 THEN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -157,7 +158,7 @@ def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inl
     confirm(inline.house, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
     case.refresh_from_db()
-    from workers.steps.decide import reopen
+    from workers.cases.decide import reopen
 
     reopen(case, by="ann", reason="")
     case.refresh_from_db()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from evidence.records import inline_bodies, read_response
-from evidence.wire import Exchange, write_warc
+from evidence.capture.wire import Exchange, write_warc
+from evidence.formats.records import inline_bodies, read_response
 from exhibit.clock import parse_rfc3339
 from exhibit.digests import Digest
 from tests.assets.browser import CHROMIUM, Tab, running_tab

@@ -14,7 +14,7 @@ import pytest
 from exhibit.digests import Digest
 from tests.assets.command_line import CommandLine
 from tests.processes import processes_of, wait_until
-from workers.backup_format import DESCRIPTION
+from workers.database.backup_format import DESCRIPTION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 KEPT = Path(__file__).parents[1] / "assets" / "upgrades"

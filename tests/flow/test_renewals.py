@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle import CHECKPOINT_PATH, Proofs
-from evidence.checks.proofs import MAX_RENEWALS
-from evidence.renewals import RENEWALS_PATH
-from evidence.seen import checkpoints_in
-from evidence.verdict import Check, State, Verdict
-from evidence.verify import verify
+from evidence.bundle.bag import CHECKPOINT_PATH, Proofs
+from evidence.log.renewals import RENEWALS_PATH
+from evidence.verdict.result import Check, State, Verdict
+from evidence.verify.checkpoints import checkpoints_in
+from evidence.verify.checks.proofs import MAX_RENEWALS
+from evidence.verify.verifier import verify
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import ExitCode, IntegrityError
-from registry.log import submit
+from registry.log.log import submit
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.bundles import make_scene
 from tests.assets.renewals import Renewed, make_renewed
 from tests.assets.tampering import files_of, packed, rebagged
-from workers import proofs
-from workers.inline import Inline
-from workers.steps.log import sequence_log, sign_checkpoint
+from workers.log import proofs
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,16 @@
 import pytest
 
 from exhibit.clock import now
-from indexer.draw import View, draw
-from indexer.draw_pair import Pair
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
 from registry.models import Capture, Case, Report
 from tests.flow.sealed import asked_bundle
-from workers.inline import Inline
-from workers.report_cases import shown_case
-from workers.reports import request_report
-from workers.steps.decide import confirm, reopen
-from workers.steps.report import make_reports
-from workers.steps.seal import seal_bundles
+from workers.cases.decide import confirm, reopen
+from workers.reports.cases import shown_case
+from workers.reports.requests import request_report
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.tasks.sync_runner import Inline
 
 
 def test_a_picture_that_was_damaged_on_the_disk_is_missing_and_fails_no_report(inline: Inline) -> None:
@@ -41,7 +41,7 @@ def test_a_case_without_a_seal_is_drawn_once_for_all_languages(inline: Inline, m
         drawn.append(view)
         return draw(view, pair)
 
-    monkeypatch.setattr("workers.report_cases.draw", counted)
+    monkeypatch.setattr("workers.reports.cases.draw", counted)
     pictures = shown_case(inline.house, Case.objects.get(), "en").pictures
     assert pictures["data/matches/01/overlay.jpg"] is pictures["data/matches/01/overlay.jpg"]
     assert drawn == [View.OVERLAY]

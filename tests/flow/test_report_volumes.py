@@ -6,18 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from evidence.documents.report import IN_A_VOLUME
-from evidence.documents.volumes import MadeFile
+from evidence.documents.report.facts import IN_A_VOLUME
+from evidence.documents.report.volumes import MadeFile
 from exhibit.clock import now
 from exhibit.digests import Digest
+from registry.db.steps import MAX_ATTEMPTS
 from registry.models import Case, Owner, Report
-from registry.steps import MAX_ATTEMPTS
 from tests.flow.rows import owner, photograph, register
-from workers.inline import Inline
-from workers.reports import request_report
-from workers.steps import report as step
-from workers.steps.report import make_reports
-from workers.wiring import House
+from workers.reports.requests import request_report
+from workers.services.wiring import House
+from workers.steps.cases import report as step
+from workers.steps.cases.report import make_reports
+from workers.tasks.sync_runner import Inline
 
 CASES = IN_A_VOLUME + 2
 

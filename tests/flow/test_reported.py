@@ -7,29 +7,29 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from evidence.verify import verify
+from evidence.verify.verifier import verify
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import owned
-from registry.history import in_english
+from registry.accounts import scoped as owned
+from registry.cases.history import in_english
 from registry.models import Bundle, Case, Membership, Owner, Package, Picture, PictureReport, Report, Role, User
 from tests.assets.tampering import files_of
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import WORK, asked_bundle
-from workers import wiring
-from workers.bundles import assemble
-from workers.inline import Inline
-from workers.packages import package_chunks, request_package
-from workers.report_cases import shown_case
-from workers.reported import let_stay, report_picture, waiting_reports
-from workers.reports import request_report
-from workers.showing import is_hidden
-from workers.signed import signed_sheet
-from workers.steps.decide import reopen
-from workers.steps.match import match_pictures
-from workers.steps.package import make_packages
-from workers.steps.report import make_reports
-from workers.steps.seal import seal_bundles
+from workers.cases.decide import reopen
+from workers.cases.reported import let_stay, report_picture, waiting_reports
+from workers.evidence.bundles import assemble
+from workers.evidence.packages import package_chunks, request_package
+from workers.evidence.signed import signed_sheet
+from workers.pictures.picture_usage import is_hidden
+from workers.reports.cases import shown_case
+from workers.reports.requests import request_report
+from workers.services import wiring
+from workers.steps.cases.package import make_packages
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 
 def with_a_case(inline: Inline, *owners: Owner) -> Picture:

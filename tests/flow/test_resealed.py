@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import evidence.standalone
-from evidence.trust import load_trust
-from evidence.verify import verify
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from tests.assets.resealing import LIES, sealed_lie, signed
 from tests.assets.tampering import files_of, packed
 

@@ -16,18 +16,18 @@ from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evidence.anchors import rfc3161
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.anchors.stamps import Response
+from evidence.anchors.rfc3161 import anchor as rfc3161
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.anchors.rfc3161.stamps import Response
 from evidence.development import certificates
 from evidence.development.authority import Authority, running_authority
 from evidence.development.server import Answer, LoopbackServer, Question
-from evidence.errors import UnknownWitnessError
+from evidence.formats.errors import UnknownWitnessError
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, IntegrityError, RefusedError, ServiceMissingError
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import make_scene
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from registry import running
+from registry.db import running
 from registry.models import Heartbeat, Picture, StepTime
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.inline import Inline
-from workers.meter import metered
+from workers.pipeline.meter import metered
+from workers.tasks.sync_runner import Inline
 
 
 def test_what_a_step_takes_is_added_up_day_by_day(inline: Inline) -> None:

@@ -6,18 +6,18 @@ import pytest
 from click.testing import CliRunner
 from pypdf import PdfReader
 
-from desk.cli import cases
-from desk.cli.frame import Desk
-from evidence.bundle import checkpoint_digest
+from desk.cli.common.frame import Desk
+from desk.cli.watching import case as cases
+from evidence.bundle.bag import checkpoint_digest
 from registry.models import AnchorReceipt, Case
 from tests.flow.sealed import asked_bundle
-from workers.bundles import sealed_case, sealed_facts
-from workers.facts import Gathered, gather
-from workers.inline import Inline
-from workers.pipeline import OPENED_AGAIN
-from workers.steps import seal
-from workers.steps.decide import confirm, reopen
-from workers.steps.log import sequence_log, sign_checkpoint
+from workers.cases.decide import confirm, reopen
+from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.evidence.facts import Gathered, gather
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.pipeline.steps import OPENED_AGAIN
+from workers.steps.cases import seal
+from workers.tasks.sync_runner import Inline
 
 
 def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirmed(

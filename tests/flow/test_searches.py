@@ -12,16 +12,18 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, ServiceMissingError, WrongUseError
-from registry import owned, searching, watching
+from registry.accounts import scoped as owned
+from registry.crawls import inquiries as searching
+from registry.crawls import watching
 from registry.models import Case, Crawl, FrontierUrl, Inquiry, LogOpening, Owner, Refusal, SearchKey, Sighting, Watch
 from tests.assets.searches import KEY, answer, put_market, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Seen, Site
 from tests.flow.rows import copy_of, owner, photograph, register
-from workers.checks import search_check
-from workers.inline import Inline
-from workers.keys import change_master_key
-from workers.search_services import broken, services
-from workers.searching import keep_key, key_of
+from workers.crawls.search_keys import keep_key, key_of
+from workers.crawls.search_services import broken, services
+from workers.evidence.keys import change_master_key
+from workers.operations.checks import search_check
+from workers.tasks.sync_runner import Inline
 
 DAY = timedelta(days=1)
 SEARCH = "/rest/search/"
@@ -182,7 +184,7 @@ def test_a_machine_that_fails_leaves_no_picture_out(
 
     watch = asking(inline, studio)
     with monkeypatch.context() as patch:
-        patch.setattr("workers.steps.inquire.preview", full)
+        patch.setattr("workers.steps.crawls.inquire.preview", full)
         crawl, inquiry = run(inline, watch)
         assert (inquiry.state, inquiry.attempts, inquiry.error) == ("todo", 0, "Too many files are open.")
     Inquiry.objects.update(not_before=None)

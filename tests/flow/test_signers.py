@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle import CounterSignature, Proofs
-from evidence.keys import KeySigner
-from evidence.trust import Trust, TrustedKey
-from evidence.verdict import Check, State
-from evidence.verify import verify
+from evidence.bundle.bag import CounterSignature, Proofs
+from evidence.keys.ed25519 import KeySigner
+from evidence.verdict.result import Check, State
+from evidence.verdict.trust import Trust, TrustedKey
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from tests.assets.bundles import OWNER, Scene
 from tests.assets.tampering import files_of, packed, rebagged, zipped

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from evidence.bundle import public_pem
-from evidence.keys import FileSigner
-from evidence.log import Log
-from evidence.notes import parse_verifier_key
+from evidence.bundle.bag import public_pem
+from evidence.keys.ed25519 import FileSigner
+from evidence.log.append_only import Log
+from evidence.log.notes import parse_verifier_key
 from tests.assets.folder_log import FolderLogStore
 from tests.unit.test_log import entries
 

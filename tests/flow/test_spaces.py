@@ -4,8 +4,8 @@ import pytest
 from django.db import transaction
 
 from exhibit.types import Metric, Space
-from registry.fingerprints import forget_cached_spaces, space_id
 from registry.models import SpaceRow
+from registry.vectors.fingerprints import forget_cached_spaces, space_id
 
 SPACE = Space("trial", "1", Metric.HAMMING, 256)
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from evidence import merkle
 from evidence.__main__ import main
-from evidence.bundle import ConsistencyProof, Proofs
-from evidence.log import Log
-from evidence.sealing import seal_opening
-from evidence.splits import split_views
-from evidence.verdict import Verdict
-from evidence.verify import verify
+from evidence.bundle.bag import ConsistencyProof, Proofs
+from evidence.bundle.sealing import seal_opening
+from evidence.log import merkle
+from evidence.log.append_only import Log
+from evidence.verdict.result import Verdict
+from evidence.verify.split_views import split_views
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import ExitCode

@@ -19,8 +19,8 @@ from django.conf import settings
 from django.test import Client, override_settings
 from pytest_django import DjangoDbBlocker
 
-from exhibit.secrets import secret_key
-from registry import running
+from exhibit.config.secrets import secret_key
+from registry.db import running
 from registry.models import Heartbeat, Membership, User
 from tests.flow.rows import owner
 from tests.flow.stack import Stack, patiently, running_stack

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence.trust import Trust
-from evidence.verify import verify
+from evidence.verdict.trust import Trust
+from evidence.verify.verifier import verify
 from tests.assets import receipt_kinds, stamp_table
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.stamp_forge import MOMENT

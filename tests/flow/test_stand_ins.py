@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle import Proofs, Withheld
-from evidence.sealing import ContentFile, SealInput, reduced_path, seal, seal_opening
-from evidence.stand_ins import LONG_SIDE, stand_in
-from evidence.verdict import Check, State
-from evidence.verify import verify
+from evidence.bundle.bag import Proofs, Withheld
+from evidence.bundle.sealing import ContentFile, SealInput, reduced_path, seal, seal_opening
+from evidence.bundle.stand_ins import LONG_SIDE, stand_in
+from evidence.verdict.result import Check, State
+from evidence.verify.verifier import verify
 from exhibit.clock import now
-from exhibit.decode import decode
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
+from exhibit.pictures.decode import decode
 from tests.assets.browser import CHROMIUM, Chromium
 from tests.assets.bundles import FROM_FACTS, Scene, encoded, logged, make_scene, registered_bytes, textured
 from tests.assets.corpus.deceit import forged

@@ -17,14 +17,14 @@ import pytest
 import redis
 import requests
 
-from exhibit.config import Config, load_config
+from exhibit.config.config import Config, load_config
 from exhibit.errors import ExitCode
 from tests.assets.installed import install
 from tests.processes import free_port, processes_of, wait_until
-from workers import addresses
-from workers.celery import make_app, restore_unacknowledged
-from workers.servers import EmbeddedServers, lock_folder, servers_answer
-from workers.supervisor import Status, running_status, stop_running
+from workers.pipeline.celery import make_app, restore_unacknowledged
+from workers.servers import addresses
+from workers.servers.embedded import EmbeddedServers, lock_folder, servers_answer
+from workers.tasks.supervisor import Status, running_status, stop_running
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ class Product:
 def running(folder: Path) -> Iterator[Product]:
     own = {"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
-    command = [sys.executable, "-m", "workers.supervisor"]
+    command = [sys.executable, "-m", "workers.tasks.supervisor"]
     install(folder / "data")
     with (
         (folder / "said").open("w") as said,
@@ -101,7 +101,7 @@ def test_it_comes_up_says_what_runs_and_stops_in_time_with_nothing_left(product:
 
 
 def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
-    command = [sys.executable, "-m", "workers.supervisor"]
+    command = [sys.executable, "-m", "workers.tasks.supervisor"]
     second = subprocess.run(command, env=lasting.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert second.returncode == ExitCode.WRONG_USE
     assert second.stderr.startswith("Exhibit runs already for this data folder.")
@@ -111,7 +111,9 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
 def test_what_is_killed_comes_back(lasting: Product) -> None:
     before = lasting.status.processes
     keeper = next(
-        process for process in psutil.Process(lasting.process.pid).children() if "workers.keeper" in process.cmdline()
+        process
+        for process in psutil.Process(lasting.process.pid).children()
+        if "workers.servers.keeper" in process.cmdline()
     )
     database = next(process for process in keeper.children() if process.name() == "postgres")
     for number in (*before.values(), database.pid):
@@ -124,18 +126,24 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
 
 def test_a_killed_keeper_comes_back_with_its_servers(lasting: Product) -> None:
     keeper = next(
-        process for process in psutil.Process(lasting.process.pid).children() if "workers.keeper" in process.cmdline()
+        process
+        for process in psutil.Process(lasting.process.pid).children()
+        if "workers.servers.keeper" in process.cmdline()
     )
     keeper.kill()
     keeper.wait(10)
-    wait_until(lambda: any("workers.keeper" in one.cmdline() for one in psutil.Process(lasting.process.pid).children()))
+    wait_until(
+        lambda: any("workers.servers.keeper" in one.cmdline() for one in psutil.Process(lasting.process.pid).children())
+    )
     wait_until(lasting.answers)
 
 
 def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
     data = lasting.config.data_dir
     keeper = next(
-        process for process in psutil.Process(lasting.process.pid).children() if "workers.keeper" in process.cmdline()
+        process
+        for process in psutil.Process(lasting.process.pid).children()
+        if "workers.servers.keeper" in process.cmdline()
     )
     aside = data.rename(data.with_name("aside"))
     keeper.kill()
@@ -158,7 +166,7 @@ def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
     config = load_config(own)
     killed = Status(1, "", "http://127.0.0.1:1/", {})
     (lock_folder(config) / "supervisor.json").write_text(json.dumps(asdict(killed)))  # what kill -9 leaves
-    with subprocess.Popen([sys.executable, "-m", "workers.supervisor"], env=environ, cwd=CHECKOUT) as process:
+    with subprocess.Popen([sys.executable, "-m", "workers.tasks.supervisor"], env=environ, cwd=CHECKOUT) as process:
         wait_until((open_folder / "data" / "postgres").exists)  # its first start, which takes long
         assert running_status(config) is None
         assert stop_running(config)
@@ -171,7 +179,7 @@ def test_a_taken_port_is_named(open_folder: Path) -> None:
         port = other.getsockname()[1]
         own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(port)}
         environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
-        command = [sys.executable, "-m", "workers.supervisor"]
+        command = [sys.executable, "-m", "workers.tasks.supervisor"]
         run = subprocess.run(command, env=environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert run.returncode == ExitCode.WRONG_USE
     assert f"port {port}" in run.stderr
@@ -181,7 +189,7 @@ def test_a_taken_port_is_named(open_folder: Path) -> None:
 def test_messages_that_a_dead_worker_had_taken_come_back(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     taker = (
-        "import os\nfrom exhibit.config import load_config\nfrom workers.celery import make_app\n"
+        "import os\nfrom exhibit.config.config import load_config\nfrom workers.pipeline.celery import make_app\n"
         "with make_app(load_config()).connection_for_read() as connection:\n"
         "    connection.SimpleQueue('match').get(timeout=10)\n    os._exit(0)\n"
     )

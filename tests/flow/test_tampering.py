@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.anchors.evm_proofs import EvmPending
-from evidence.anchors.rfc3161 import Rfc3161Anchor
-from evidence.bundle import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
-from evidence.codec import FormatError
+from evidence.anchors.evm.proofs import EvmPending
+from evidence.anchors.rfc3161.anchor import Rfc3161Anchor
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
 from evidence.development.authority import running_authority
-from evidence.facts import CaseFacts
-from evidence.keys import KeySigner
-from evidence.log import Log
-from evidence.trust import Requirements, Trust
-from evidence.verdict import CONTAINER_CHANGED, State, Verdict, require
-from evidence.verify import verify
-from exhibit.calibration import calibrated
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import FormatError
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.append_only import Log
+from evidence.verdict.result import CONTAINER_CHANGED, State, Verdict, require
+from evidence.verdict.trust import Requirements, Trust
+from evidence.verify.verifier import verify
+from exhibit.comparison.calibration import calibrated
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from exhibit.ports import Receipt, ReceiptState
 from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.folder_log import FolderLogStore

@@ -9,18 +9,18 @@ from dataclasses import replace
 
 import pytest
 
-from exhibit.blobs import blob_store
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.files.blobs import blob_store
 from registry.models import AnchorReceipt, LedgerChange, LogCheckpoint, Owner, Upload, UploadFile
 from tests.flow.rows import asked_for, owner, photograph, register
-from workers.checks import DAMAGED, damaged
-from workers.inline import Inline
-from workers.pipeline import MAX_MESSAGES, STEPS
-from workers.steps.retain import look_for_damage
-from workers.steps.tick import tick
-from workers.tasks import do_all
-from workers.wiring import House
+from workers.operations.checks import DAMAGED, damaged
+from workers.operations.retention import look_for_damage
+from workers.pipeline.steps import MAX_MESSAGES, STEPS
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
+from workers.tasks.tasks import do_all
+from workers.tasks.tick import tick
 
 
 class Told(House):

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from evidence.trust import load_trust
-from evidence.verdict import State
-from evidence.verify import verify
+from evidence.verdict.result import State
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from exhibit.digests import Digest
 from registry.models import Bundle, Work
 from tests.assets.tampering import files_of, packed, rebagged
 from tests.flow.sealed import asked_bundle
-from workers.bundles import assemble, assemble_without_originals, sealed_case, sealed_facts
-from workers.deposits import assemble_deposit, make_deposit
-from workers.inline import Inline
-from workers.packages import request_package
-from workers.steps.package import make_packages
-from workers.steps.purge import purge
-from workers.steps.seal import seal_bundles
-from workers.works import Declared, attach, detach, edit
+from workers.cases.purge import purge
+from workers.evidence.bundles import assemble, assemble_without_originals, sealed_case, sealed_facts
+from workers.evidence.deposits import assemble_deposit, make_deposit
+from workers.evidence.packages import request_package
+from workers.steps.cases.package import make_packages
+from workers.steps.cases.seal import seal_bundles
+from workers.tasks.sync_runner import Inline
+from workers.works.declarations import Declared, attach, detach, edit
 
 CONTRACT, SCAN = b"%PDF-1.7 the assignment", b"a scan of the certificate"
 FIRST, SECOND = "data/work/documents/01.pdf", "data/work/documents/03.bin"

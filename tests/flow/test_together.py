@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from exhibit.config import Config
-from indexer.features import extract
-from registry import fingerprints
-from registry.descriptors import members, start_building
-from registry.fingerprints import Collection
+from exhibit.config.config import Config
+from indexer.picture.features import extract
 from registry.models import Case, DescriptorChoice, DescriptorModel, Picture, Work
+from registry.vectors import fingerprints
+from registry.vectors.descriptors import members, start_building
+from registry.vectors.fingerprints import Collection
 from tests.assets.networks import CARD, network
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers.descriptor_models import add_model, drop_model
-from workers.inline import Inline
-from workers.steps.match import match_pictures
-from workers.steps.register import remove_work
-from workers.wiring import House
+from workers.matching.descriptor_models import add_model, drop_model
+from workers.services.wiring import House
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 PATIENCE = 30.0
 
@@ -97,7 +97,7 @@ def test_a_work_that_is_registered_while_another_owner_removes_the_same_picture_
     one, other = houses
     first = register(one, owner("studio"), photograph(1)).work
     rival = owner("rival")
-    stop = Stop(monkeypatch, "workers.steps.register.vectors.remove_from", fingerprints.remove_from)
+    stop = Stop(monkeypatch, "workers.works.registration.vectors.remove_from", fingerprints.remove_from)
     together(stop, lambda: remove_work(first, by="Ann"), lambda: register(other, rival, photograph(1)))
     assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
@@ -108,9 +108,9 @@ def test_a_work_whose_registration_ends_while_another_owner_removes_the_same_pic
     one, other = houses
     first = register(one, owner("studio"), photograph(1)).work
     rival = owner("rival")
-    from workers.steps import register as step
+    from workers.works import registration as step
 
-    stop = Stop(monkeypatch, "workers.steps.register._note_conflicts", step._note_conflicts)
+    stop = Stop(monkeypatch, "workers.works.registration._note_conflicts", step._note_conflicts)
     together(stop, lambda: register(other, rival, photograph(1)), lambda: remove_work(first, by="Ann"))
     assert members(Collection.WORKS, Picture.objects.values_list("pk", flat=True))
 
@@ -120,9 +120,9 @@ def test_one_picture_that_is_registered_twice_at_once_is_one_work(
 ) -> None:
     one, other = houses
     studio, told = owner("studio"), []
-    from workers.steps import register as step
+    from workers.works import registration as step
 
-    stop = Stop(monkeypatch, "workers.steps.register._note_conflicts", step._note_conflicts)
+    stop = Stop(monkeypatch, "workers.works.registration._note_conflicts", step._note_conflicts)
     together(
         stop,
         lambda: told.append(register(one, studio, photograph(1))),
@@ -143,7 +143,7 @@ def test_a_network_is_dropped_while_pictures_are_matched(
     (tmp_path / "net.onnx").write_bytes(network())
     (tmp_path / "net.toml").write_text(CARD)
     start_building(add_model(other, tmp_path / "net.onnx", tmp_path / "net.toml"))
-    stop = Stop(monkeypatch, "workers.steps.match.vectors.keep_fingerprints", fingerprints.keep_fingerprints)
+    stop = Stop(monkeypatch, "workers.steps.matching.match.vectors.keep_fingerprints", fingerprints.keep_fingerprints)
     together(stop, lambda: match_pictures(one, waiting), lambda: drop_model(other, "colours"))
     assert (Case.objects.count(), DescriptorModel.objects.count()) == (1, 1)
     assert DescriptorChoice.objects.get().building is None

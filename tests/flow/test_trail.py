@@ -10,13 +10,17 @@ import pytest
 from click.testing import CliRunner
 from django.test import Client
 
-from desk.cli import bundles, cases, countersigning
-from desk.cli.frame import Desk
+from desk.cli.common.frame import Desk
+from desk.cli.evidence import bundle as bundles
+from desk.cli.evidence import countersigning
+from desk.cli.watching import case as cases
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
-from registry import calibrations, canaries, licences, people, rules, watching
-from registry.matching import search_again
+from registry.accounts import people
+from registry.cases.matching import search_again
+from registry.crawls import canaries, watching
+from registry.crawls import denylists as rules
 from registry.models import (
     Bundle,
     Canary,
@@ -30,18 +34,20 @@ from registry.models import (
     Role,
     User,
 )
+from registry.vectors import calibrations
+from registry.works import licences
 from tests.assets.bundles import CALIBRATION
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import sealed_bundle
-from workers import wiring
-from workers.configuration import plain_configuration, witness_configuration
-from workers.inline import Inline
-from workers.log_replay import replay
-from workers.steps.ledger import look_at_ledger
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.steps.match import match_pictures
-from workers.steps.purge import purge
-from workers.steps.register import remove_work
+from workers.cases.purge import purge
+from workers.log.configuration import plain_configuration, witness_configuration
+from workers.log.replay import replay
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.services import wiring
+from workers.steps.cases.ledger import look_at_ledger
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 
 def told(kind: EntryType) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -13,10 +13,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.ports import Receipt
-from indexer.spaces import PHASH
-from registry import crawling, owned
-from registry.fingerprints import forget_cached_spaces, space_id
-from registry.licences import NewLicence, keep_licences
+from indexer.picture.spaces import PHASH
+from registry.accounts import scoped as owned
+from registry.crawls import crawling
+from registry.crawls.sightings import NewSighting, keep_sightings
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -33,20 +33,21 @@ from registry.models import (
     Sighting,
     WorkPicture,
 )
-from registry.sightings import NewSighting, keep_sightings
+from registry.vectors.fingerprints import forget_cached_spaces, space_id
+from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers.facts import gather
-from workers.inline import Inline
-from workers.reports import request_report
-from workers.steps.capture import capture_sightings
-from workers.steps.crawl import opening
-from workers.steps.decide import clear, confirm, license_use, reopen
-from workers.steps.match import match_pictures
-from workers.steps.register import remove_work
-from workers.steps.report import make_reports
-from workers.steps.seal import seal_bundles
-from workers.steps.search import search_pictures
-from workers.steps.witness import ask_witnesses
+from workers.cases.decide import clear, confirm, license_use, reopen
+from workers.evidence.facts import gather
+from workers.reports.requests import request_report
+from workers.steps.cases.capture import capture_sightings
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.steps.cases.witness import ask_witnesses
+from workers.steps.crawls.slice import opening
+from workers.steps.matching.match import match_pictures
+from workers.steps.matching.search import search_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 
 def seen(inline: Inline, watcher: Owner, *pictures: bytes, name: str = "watch") -> list[int]:

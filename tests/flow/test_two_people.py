@@ -6,12 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from registry import matching
+from registry.cases import matching
 from registry.models import Case, Owner
 from tests.flow.rows import found_case, owner
-from workers import decisions
-from workers.decisions import Choice, Outcome, Wish
-from workers.inline import Inline
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Outcome, Wish
+from workers.tasks.sync_runner import Inline
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"

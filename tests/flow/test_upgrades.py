@@ -9,18 +9,18 @@ import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 
-from evidence.verdict import State
-from evidence.verify import verify
-from exhibit.config import load_config
+from evidence.verdict.result import State
+from evidence.verify.verifier import verify
+from exhibit.config.config import load_config
 from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
 from tests.assets.command_line import CHECKOUT, CommandLine
 from tests.flow.stack import connected_to
 from tests.processes import wait_until
-from workers.bundles import assemble
-from workers.keeper import are_kept
-from workers.log_replay import replay
-from workers.servers import EmbeddedServers
-from workers.wiring import House
+from workers.evidence.bundles import assemble
+from workers.log.replay import replay
+from workers.servers.embedded import EmbeddedServers
+from workers.servers.keeper import are_kept
+from workers.services.wiring import House
 
 KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
 

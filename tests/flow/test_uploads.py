@@ -10,16 +10,16 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
-from registry import steps
+from registry.db import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
 from tests.flow.rows import owner, photograph
 from tests.flow.test_ownership import signed
-from workers import uploads
-from workers.inline import Inline
-from workers.steps import take_in as step
-from workers.steps.purge import purge
-from workers.steps.take_in import take_in
-from workers.uploads import Declaration, Sent
+from workers.cases.purge import purge
+from workers.steps.matching import register as step
+from workers.steps.matching.register import take_in
+from workers.tasks.sync_runner import Inline
+from workers.works import uploads
+from workers.works.uploads import Declaration, Sent
 
 
 def sent(name: str, data: bytes) -> Sent:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evidence.trust import load_trust
-from evidence.verify import verify
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from tests.assets.broken_vectors import FOLDER, joined, primitives, with_keys
 from tests.assets.judged import NOT_MADE
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundle import CounterSignature, Proofs, Withheld
-from evidence.keys import KeySigner
+from evidence.bundle.bag import CounterSignature, Proofs, Withheld
+from evidence.keys.ed25519 import KeySigner
 from evidence.page import page as verify_html
-from evidence.trust import Requirements, Trust, load_trust
-from evidence.verify import verify
+from evidence.verdict.trust import Requirements, Trust, load_trust
+from evidence.verify.verifier import verify
 from exhibit.clock import now
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, ExitCode

@@ -9,23 +9,24 @@ from PIL import Image
 from demo.pictures import textured
 from exhibit.digests import Digest
 from exhibit.types import Decision
-from indexer.features import extract
-from indexer.search import find_works
-from indexer.spaces import LOCAL, PIPELINE, ROOTSIFT
-from indexer.votes_codec import codec_digest, shipped_codec
-from indexer.votes_index import VoteIndex, rebuild_votes
-from registry.fingerprints import Collection, last_change, living
+from indexer.picture.features import extract
+from indexer.picture.spaces import LOCAL, PIPELINE, ROOTSIFT
+from indexer.search.search import find_works
+from indexer.votes.codec import codec_digest, shipped_codec
+from indexer.votes.index import VoteIndex, rebuild_votes
 from registry.models import Case, FingerprintRow, Match, Owner, Picture, Work
+from registry.vectors.fingerprints import Collection, last_change, living
 from tests.flow.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
-from workers import searches, votes_upkeep
-from workers.facts import gather
-from workers.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
-from workers.indexes import sets_of
-from workers.inline import Inline
-from workers.registered_works import RegisteredWorks
-from workers.steps.match import match_pictures
-from workers.steps.register import remove_work
-from workers.wiring import House
+from workers.evidence.facts import gather
+from workers.matching import search_version as searches
+from workers.matching import votes_upkeep
+from workers.matching.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
+from workers.matching.registered_works import RegisteredWorks
+from workers.services.indexes import sets_of
+from workers.services.wiring import House
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import remove_work
 
 WORKS = 15
 
@@ -130,9 +131,9 @@ def test_a_large_installation_gets_a_codec_of_its_own(
     list(rebuild_indexes(inline.house))
     reader = House(inline.house.config)
     assert found_in(reader, sheet(4)) == {"Work 4"}
-    monkeypatch.setattr("workers.votes_upkeep.LEAST_FOR_A_CODEC", WORKS - 1)
-    monkeypatch.setattr("workers.votes_upkeep.lists_for", lambda _: 1100)
-    monkeypatch.setattr("workers.votes_upkeep.FOR_EACH_LIST", 2)
+    monkeypatch.setattr("workers.matching.votes_upkeep.LEAST_FOR_A_CODEC", WORKS - 1)
+    monkeypatch.setattr("workers.matching.votes_upkeep.lists_for", lambda _: 1100)
+    monkeypatch.setattr("workers.matching.votes_upkeep.FOR_EACH_LIST", 2)
     votes_upkeep.keep_up(inline.house)
     assert found_in(reader, sheet(4)) == {"Work 4"}
     assert reader.indexes.votes.codec.nlist == 1100
@@ -142,8 +143,8 @@ def test_a_large_installation_gets_a_codec_of_its_own(
 def test_works_with_hardly_any_local_features_keep_the_codec_they_have(
     inline: Inline, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.votes_upkeep.LEAST_FOR_A_CODEC", WORKS - 1)
-    monkeypatch.setattr("workers.votes_upkeep.lists_for", lambda _: 100_000)
+    monkeypatch.setattr("workers.matching.votes_upkeep.LEAST_FOR_A_CODEC", WORKS - 1)
+    monkeypatch.setattr("workers.matching.votes_upkeep.lists_for", lambda _: 100_000)
     list(rebuild_indexes(inline.house))
     assert codec_digest(VoteIndex(votes_upkeep.votes_folder(inline.house)).codec) == codec_digest(shipped_codec())
     assert not votes_upkeep.outgrown(inline.house)

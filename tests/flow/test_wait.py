@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from desk.cli.wait import through_a_restart
+from desk.cli.common.wait import through_a_restart
 from registry.models import Owner
 from tests.assets.command_line import CommandLine
 from tests.assets.installed import install

@@ -8,12 +8,12 @@ from django.db.models import F
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, ServiceMissingError, WrongUseError
-from registry import canaries, crawling, schedules, watching
+from registry.crawls import canaries, crawling, schedules, watching
 from registry.models import Crawl, FrontierUrl, LogOpening, Owner, Sighting, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
-from workers.coverage import coverage_of
-from workers.inline import Inline
-from workers.steps.plan import plan_crawls, start_due_crawls, start_now
+from workers.reports.coverage import coverage_of
+from workers.steps.crawls.plan import plan_crawls, start_due_crawls, start_now
+from workers.tasks.sync_runner import Inline
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 SHOP, NEWS = ("site", "http://shop.example/"), ("feed", "http://news.example/feed.xml")

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from evidence.trust import load_trust
-from evidence.verdict import State
-from evidence.verify import verify
+from evidence.verdict.result import State
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from tests.assets.tampering import files_of
 from tests.flow.sealed import sealed_bundle
-from workers.bundles import assemble_without_originals
-from workers.inline import Inline
+from workers.evidence.bundles import assemble_without_originals
+from workers.tasks.sync_runner import Inline
 
 
 def test_a_copy_for_the_other_side_lacks_the_original_and_still_compares(inline: Inline, tmp_path: Path) -> None:

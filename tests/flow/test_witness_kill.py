@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from evidence.anchors.evm_account import EvmAccount
-from evidence.anchors.evm_proofs import verify_proof
+from evidence.anchors.evm.account import EvmAccount
+from evidence.anchors.evm.proofs import verify_proof
 from evidence.development.authority import running_authority
 from evidence.development.chain import Chain, running_chain
 from exhibit.clock import now
-from exhibit.config import Config, load_config
+from exhibit.config.config import Config, load_config
 from registry.models import AnchorReceipt, WitnessState
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.flow.rows import asked_for
-from workers.proofs import receipt_of
-from workers.steps.witness import ask_witnesses
-from workers.wiring import House
-from workers.witnesses import evm_anchor, session_for
+from workers.log.proofs import receipt_of
+from workers.services.anchors import evm_anchor, session_for
+from workers.services.wiring import House
+from workers.steps.cases.witness import ask_witnesses
 
 KEY = b"\x07" * 32
 

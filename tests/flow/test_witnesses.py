@@ -7,27 +7,28 @@ from datetime import timedelta
 
 import pytest
 
-from desk.cli.anchors import _told
-from evidence.facts import WitnessFacts
+from desk.cli.evidence.anchor import _told
+from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
-from exhibit.config import AnchorConfig
+from exhibit.config.config import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
-from registry import steps, witnesses
-from registry.log import submit
+from registry.db import steps
+from registry.log import witnesses
+from registry.log.log import submit
+from registry.log.witnesses import Question
 from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
-from registry.witnesses import Question
 from tests.flow.rows import asked_for, owner
-from workers.inline import Inline
-from workers.proofs import receipt_of
-from workers.steps.backlog import held_up
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.steps.seal import _stamp_directly
-from workers.steps.witness import LISTS_FOR, ask_witnesses, complete_stamps
-from workers.witnessed import Witnessed, witnessed
-from workers.witnesses import anchor_of
+from workers.log.proofs import receipt_of
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.log.witnessed import Witnessed, witnessed
+from workers.operations.backlog import held_up
+from workers.services.anchors import anchor_of
+from workers.steps.cases.seal import _stamp_directly
+from workers.steps.cases.witness import LISTS_FOR, ask_witnesses, complete_stamps
+from workers.tasks.sync_runner import Inline
 
 
 class MoodyAnchor:
@@ -226,7 +227,7 @@ def test_a_receipt_for_which_nothing_comes_is_asked_for_less_often_up_to_once_a_
 def test_a_task_ends_before_sealing_has_to_wait_for_long(
     inline: Inline, moody: MoodyAnchor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.steps.witness.TASK_SECONDS", -1.0)
+    monkeypatch.setattr("workers.steps.cases.witness.TASK_SECONDS", -1.0)
     rows = asked_for(b"1", b"2")
     ask_witnesses(inline.house, rows)
     assert moody.asked == 0

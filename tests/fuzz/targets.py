@@ -11,18 +11,18 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from crawler import css, feeds
-from crawler.crawl import Crawl
-from crawler.files import read_files
-from crawler.job import Job, Source, SourceKind
-from crawler.webpage import read_page
-from evidence.verify import verify
-from exhibit import metadata, picture_file
-from exhibit.decode import Limits
+from crawler.crawling.files import read_files
+from crawler.formats.job import Job, Source, SourceKind
+from crawler.reading import css, feeds
+from crawler.reading.webpage import read_page
+from crawler.state.crawl import Crawl
+from evidence.verify.verifier import verify
 from exhibit.errors import ExhibitError
+from exhibit.pictures import metadata, picture_file
+from exhibit.pictures.decode import Limits
 from exhibit.plain import plain
 from tests.assets.badfiles import BAD_FILES
-from workers.sheets import read_lines
+from workers.works.spreadsheets import read_lines
 
 SEEDS = Path(__file__).parent / "seeds"
 ASSETS = Path(__file__).parents[1] / "assets" / "vectors"
@@ -85,7 +85,8 @@ def api(data: bytes) -> None:
     from django.http import JsonResponse
     from django.test import RequestFactory
 
-    from desk.api import given, problems
+    from desk.api.common import problems
+    from desk.schemas import requests as given
 
     lines = [_read_line(line) for line in data.split(b"\n")]
     for one in vars(given).values():

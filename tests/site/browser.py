@@ -25,11 +25,11 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from evidence.browser.program import find_browser
+from evidence.capture.browser.program import find_browser
 from registry.models import Membership, Owner, Role, User
-from workers import wiring
-from workers.inline import Inline
-from workers.wiring import House
+from workers.services import wiring
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 CHROMIUM = find_browser("").path
 PHONE, TABLET, DESKTOP = (360, 740), (768, 1024), (1440, 900)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from registry import tokens
+from registry.accounts import tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.flow.rows import owner
 from tests.site.test_access import Scene, scene
-from workers import wiring
-from workers.inline import Inline
+from workers.services import wiring
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["scene"]
 ROOT = "/api/v1/owners/studio"

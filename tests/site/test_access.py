@@ -12,8 +12,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
-from registry import feeds, invitations, mail_choices, tokens
-from registry.licences import NewLicence, keep_licences
+from registry.accounts import feeds, invitations, tokens
 from registry.models import (
     ApiToken,
     Bundle,
@@ -32,16 +31,18 @@ from registry.models import (
     Watch,
     Webhook,
 )
+from registry.notifications import mail_choices
+from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
-from workers import uploads
-from workers.deposits import make_deposit
-from workers.digests import SALT
-from workers.inline import Inline
-from workers.links import make_link
-from workers.steps.match import match_pictures
-from workers.steps.register import remove_work
-from workers.works import attach
+from workers.evidence.deposits import make_deposit
+from workers.evidence.links import make_link
+from workers.notify.digests import SALT
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works import uploads
+from workers.works.declarations import attach
+from workers.works.registration import remove_work
 
 
 class Scene:

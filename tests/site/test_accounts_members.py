@@ -14,14 +14,14 @@ from django.db import connection
 from django.test import Client, override_settings
 
 from exhibit import clock
-from exhibit.config import Config
+from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
-from registry import invitations, members, people, tokens
+from registry.accounts import invitations, members, people, tokens
 from registry.models import Invitation, LogOpening, Membership, Owner, Role, User
 from tests.flow.rows import owner
-from workers.invitations import operator_link
-from workers.servers import EmbeddedServers
+from workers.notify.invitations import operator_link
+from workers.servers.embedded import EmbeddedServers
 
 PASSWORD = "correct horse battery staple"
 MEMBERS = "/o/studio/members/"

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from allauth.mfa.models import Authenticator
 from django.test import Client
 
-from registry import people
+from registry.accounts import people
 from tests.flow.rows import owner
 from tests.site.browser import PHONE, Site
 

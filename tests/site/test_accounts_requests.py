@@ -8,7 +8,7 @@ from django.test import Client, override_settings
 from django.urls import get_resolver, reverse
 from django.urls.converters import IntConverter
 
-from registry import feeds, people, tokens
+from registry.accounts import feeds, people, tokens
 from registry.models import ApiToken, Feed, Owner, User, Webhook
 from tests.flow.rows import owner
 from tests.site.test_access import patterns

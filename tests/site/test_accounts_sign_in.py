@@ -28,10 +28,10 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from exhibit.clock import now
-from exhibit.config import Config
+from exhibit.config.config import Config
 from exhibit.errors import IntegrityError
 from exhibit.logs import JsonLines, TextLines
-from registry import people, sessions
+from registry.accounts import people, sessions
 from registry.models import User
 from tests.flow.rows import owner
 

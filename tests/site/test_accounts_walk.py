@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.test import override_settings
 from playwright.sync_api import Page
 
-from registry import people
+from registry.accounts import people
 from registry.models import Membership, Role, User
 from tests.flow.rows import owner
 from tests.site.browser import DESKTOP, PHONE, Look, Site, Visitor

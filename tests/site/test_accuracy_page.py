@@ -6,9 +6,9 @@ from django.test import Client
 
 from registry.models import User
 from tests.flow.rows import found_case, owner
-from workers.inline import Inline
-from workers.steps import decide
-from workers.steps.log import sequence_log
+from workers.cases import decide
+from workers.log.sequencer import sequence_log
+from workers.tasks.sync_runner import Inline
 
 
 def signed_in() -> Client:

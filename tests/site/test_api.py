@@ -14,19 +14,20 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from desk.api import limits
-from desk.api.problems import as_problems
+from desk.api.common import limits
+from desk.api.common.problems import as_problems
 from desk.schemas import cases, downloads, licences, owners, watches, works
 from desk.schemas.base import Problem
 from exhibit.clock import now
-from exhibit.config import Config
-from registry import repeats, tokens
+from exhibit.config.config import Config
+from registry.accounts import tokens
+from registry.db import idempotency as repeats
 from registry.models import Case, KeptAnswer, Membership, Owner, Report, Role, Scope, User, Watch
 from tests.flow.rows import owner
 from tests.site.programs import PROBLEM, ROOT, Program, alice, program, scene_of_programs, studio
 from tests.site.test_access import Scene, scene
-from workers import wiring
-from workers.inline import Inline
+from workers.services import wiring
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["alice", "scene", "scene_of_programs", "studio"]
 

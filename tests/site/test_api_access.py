@@ -9,7 +9,7 @@ from django.urls import reverse
 from desk.api.api import api
 from desk.schemas.base import Problem
 from exhibit.digests import Digest
-from registry import tokens
+from registry.accounts import tokens
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Scope, User
 from tests.site.programs import PROBLEM, ROOT, Program, alice, decider, program, scene_of_programs, studio
 from tests.site.test_access import Scene, patterns, scene

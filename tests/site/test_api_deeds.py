@@ -6,8 +6,7 @@ from dataclasses import replace
 from django.core import mail
 from django.test import Client
 
-from registry import invitations
-from registry.licences import NewLicence, keep_licences
+from registry.accounts import invitations
 from registry.models import (
     Bundle,
     Case,
@@ -22,10 +21,11 @@ from registry.models import (
     Scope,
     Work,
 )
+from registry.works.licences import NewLicence, keep_licences
 from tests.flow.sealed import sealed_bundle
 from tests.site.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
 from tests.site.test_access import Scene, scene
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 

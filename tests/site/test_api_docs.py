@@ -16,21 +16,22 @@ from ninja.responses import NinjaJSONEncoder
 from pytest_django.live_server_helper import LiveServer
 
 from desk.api.api import api
-from desk.api.given import OfferedKind
-from desk.api.problems import MEDIA_TYPE
-from desk.api.repeats import HEADER
-from registry import notices, tokens
+from desk.api.common.idempotency import HEADER
+from desk.api.common.problems import MEDIA_TYPE
+from desk.schemas.requests import OfferedKind
+from registry.accounts import tokens
 from registry.models import Bundle, Capture, Membership, Owner, Role, Scope, User
+from registry.notices import notices
 from tests.flow.noticed import ANSWERS, SENDER, signed
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph
 from tests.site.test_api_schema import OPERATIONS
-from workers import wiring
-from workers.inline import Inline
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.steps.match import match_pictures
-from workers.steps.report import make_reports
-from workers.steps.seal import seal_bundles
-from workers.webhooks import OFFERED
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.notify.webhooks import OFFERED
+from workers.services import wiring
+from workers.steps.cases.report import make_reports
+from workers.steps.cases.seal import seal_bundles
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 

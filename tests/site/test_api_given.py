@@ -7,16 +7,16 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from desk.api import given
 from desk.api.api import api
-from desk.api.document import FORM, is_file
-from desk.api.examples import example_of
-from desk.api.reports import Format
-from evidence.documents.volumes import FORMATS
-from evidence.facts import LANGUAGES
+from desk.api.common.examples import example_of
+from desk.api.common.openapi import FORM, is_file
+from desk.api.resources.reports import Format
+from desk.schemas import requests as given
+from evidence.documents.report.volumes import FORMATS
+from evidence.facts.case import LANGUAGES
 from exhibit.plain import plain
 from registry.models import Case, Notice
-from registry.notices import HAPPENED
+from registry.notices.notices import HAPPENED
 from tests.flow.rows import photograph
 from tests.site.programs import file_of, program, scene_of_programs
 from tests.site.test_access import Scene, scene

@@ -4,12 +4,13 @@ import pytest
 
 from desk.api.api import api
 from exhibit.clock import now
-from registry import notices, tokens
+from registry.accounts import tokens
 from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
+from registry.notices import notices
 from tests.flow.noticed import SENDER, begun, signed, studio
 from tests.site.programs import ROOT, Program
-from workers import wiring
-from workers.inline import Inline
+from workers.services import wiring
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["studio"]
 

@@ -16,13 +16,13 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from desk.api.api import api
-from desk.api.document import FORM
+from desk.api.common.openapi import FORM
 from desk.wsgi import application
-from registry import tokens
+from registry.accounts import tokens
 from registry.models import Scope, User
 from tests.site.test_access import Scene, scene
-from workers import wiring
-from workers.inline import Inline
+from workers.services import wiring
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["scene"]
 DOCUMENT = "/api/v1/openapi.json"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from registry import rules
+from registry.crawls import denylists as rules
+from registry.crawls.watching import change_watch
 from registry.models import LogOpening, Owner, Scope, Watch
-from registry.watching import change_watch
 from tests.assets.searches import put_market
 from tests.assets.site import Site
 from tests.site.programs import Program, alice, program, studio
-from workers.inline import Inline
-from workers.searching import key_of
+from workers.crawls.search_keys import key_of
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["alice", "studio"]
 

@@ -9,14 +9,14 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from desk.api import limits
+from desk.api.common import limits
 from exhibit.errors import ServiceMissingError
 from registry.models import Owner, OwnershipRemark, Work
 from tests.flow.rows import copy_of, owner, photograph, register
 from tests.site.programs import ROOT, Program, alice, file_of, studio
-from workers import identify as identifying
-from workers.inline import Inline
-from workers.works import declared_of, edit
+from workers.matching import identify as identifying
+from workers.tasks.sync_runner import Inline
+from workers.works.declarations import declared_of, edit
 
 __all__ = ["alice", "studio"]
 

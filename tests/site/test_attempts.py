@@ -13,15 +13,15 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.errors import RefusedError, WrongUseError
-from registry import invitations, tokens
-from registry.licence_check import Place, _matches
-from registry.licences import NewLicence, keep_licences
+from registry.accounts import invitations, tokens
 from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
+from registry.works.licence_check import Place, _matches
+from registry.works.licences import NewLicence, keep_licences
 from tests.site.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio
 from tests.site.test_access import POSTED, Scene, scene
-from workers import webhooks
 from workers.notices import wording
-from workers.wiring import House
+from workers.notify import webhooks
+from workers.services.wiring import House
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from registry.models import Owner, User
 from tests.site.programs import studio
-from workers.addresses import REDIS_SECONDS
+from workers.servers.addresses import REDIS_SECONDS
 
 __all__ = ["studio"]
 PASSWORD = "a long one of words"

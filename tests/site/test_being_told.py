@@ -13,7 +13,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from exhibit.clock import now
-from registry import events, feeds, mail_choices, steps
+from registry.accounts import feeds
+from registry.db import steps
 from registry.models import (
     Case,
     Event,
@@ -26,17 +27,18 @@ from registry.models import (
     Role,
     User,
 )
+from registry.notifications import events, mail_choices
 from tests.assets.mail_server import mail_server
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
-from workers import wiring
-from workers.inline import Inline
-from workers.mail import mail_folder
-from workers.steps.backlog import backlog, failures, try_again
-from workers.steps.mail import send_digests
-from workers.steps.match import match_pictures
-from workers.steps.purge import purge
-from workers.steps.retain import sweep
-from workers.steps.tick import tick
+from workers.cases.purge import purge
+from workers.notify.mail import mail_folder
+from workers.operations.backlog import backlog, failures, try_again
+from workers.operations.retention import sweep
+from workers.services import wiring
+from workers.steps.matching.match import match_pictures
+from workers.steps.notify.mail import send_digests
+from workers.tasks.sync_runner import Inline
+from workers.tasks.tick import tick
 
 HowOften = MailChoice.HowOften
 
@@ -157,7 +159,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
         mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
     folder = mail_folder(inline.house.config)
-    with override_settings(EMAIL_BACKEND="workers.mail_files.MailFiles", CONFIG=inline.house.config):
+    with override_settings(EMAIL_BACKEND="workers.notify.mail_files.MailFiles", CONFIG=inline.house.config):
         send_digests(inline.house, mail_choices.due(inline.house.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2

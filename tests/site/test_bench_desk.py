@@ -9,7 +9,7 @@ from bench.seeded_rows import Sizes
 from exhibit.clock import now
 from registry.models import Case, CaseSighting, User, Work
 from tests.site.browser import use_house
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 
 def test_every_main_page_opens_with_seeded_rows_and_asks_few_questions(

@@ -12,13 +12,13 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect
 
 from exhibit.clock import now
-from registry import history
+from registry.cases import history
 from registry.models import Bundle, Capture, Case, Membership, Owner, User
 from tests.flow.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.site.browser import DESKTOP, PHONE, Site
-from workers import decisions
-from workers.decisions import Choice, Wish
-from workers.steps.match import match_pictures
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Wish
+from workers.steps.matching.match import match_pictures
 
 
 def with_a_case(site: Site) -> Owner:

@@ -17,14 +17,14 @@ from django.utils import translation
 from playwright.sync_api import Locator, Page, expect
 
 from exhibit.clock import now
-from registry import events, mail_choices
 from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice, Owner, Package, Role, User
+from registry.notifications import events, mail_choices
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import sealed, sealed_bundle
 from tests.site.browser import DESKTOP, PHONE, Look, Site, Visitor
-from workers.steps.mail import send_digests
-from workers.steps.match import match_pictures
-from workers.steps.package import make_packages
+from workers.steps.cases.package import make_packages
+from workers.steps.matching.match import match_pictures
+from workers.steps.notify.mail import send_digests
 
 pytestmark = pytest.mark.slow
 

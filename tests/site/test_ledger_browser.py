@@ -3,15 +3,15 @@
 import pytest
 from django.urls import reverse
 
-from desk.web import licence_pages
-from registry import licence_trial
-from registry.licences import NewLicence, keep_licences
+from desk.web.licences import views as licence_pages
+from registry.cases import licence_trial
 from registry.models import Case, Owner
-from registry.notices import draft
+from registry.notices.notices import draft
+from registry.works.licences import NewLicence, keep_licences
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import PHONE, Site
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
+from workers.cases.decide import confirm
+from workers.steps.matching.match import match_pictures
 
 SENDER = {
     "Name": "Copyright Agent",

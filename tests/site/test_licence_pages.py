@@ -7,16 +7,16 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from desk.web import licence_pages
+from desk.web.licences import views as licence_pages
 from exhibit.clock import now
-from registry import licence_trial
-from registry.licences import NewLicence, keep_licences, waiting_changes
+from registry.cases import licence_trial
 from registry.models import Case, Licence, Owner, Role, User, Work
+from registry.works.licences import NewLicence, keep_licences, waiting_changes
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
-from workers.inline import Inline
-from workers.steps.ledger import look_at_ledger
-from workers.steps.match import match_pictures
+from workers.steps.cases.ledger import look_at_ledger
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 LEDGER = "/o/studio/licences/"
 

@@ -19,9 +19,9 @@ from exhibit.errors import RefusedError, WrongUseError
 from registry.models import DownloadLink, LogOpening, LogSubmission, Owner, Package, Report, Role, User
 from tests.flow.rows import owner
 from tests.site.browser import PHONE, Site, use_house
-from workers.inline import Inline
-from workers.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
-from workers.packages import expire_packages
+from workers.evidence.links import FREE_TRIES, KEPT_FOR, check_link_password, forget_ended, make_link, revoke_link
+from workers.evidence.packages import expire_packages
+from workers.tasks.sync_runner import Inline
 
 SEALED = b"a sealed bundle"
 CHECKOUT = Path(__file__).parents[2]

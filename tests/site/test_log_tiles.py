@@ -6,15 +6,15 @@ import json
 import pytest
 from django.test import Client
 
-from evidence.tiles import Tile, parse_tile, tile_path
+from evidence.log.tiles import Tile, parse_tile, tile_path
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
-from registry.log import submit
+from registry.log.log import submit
 from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, place
-from workers import wiring
-from workers.inline import Inline
-from workers.steps.log import sequence_log, sign_checkpoint
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.services import wiring
+from workers.tasks.sync_runner import Inline
 
 SIZE = 300
 

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from registry.models import User, WorkPicture
 from tests.assets.textured import textured
 from tests.flow.rows import jpeg, owner, register
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 
 def test_the_page_of_a_work_tells_of_its_caption_and_its_mark(inline: Inline) -> None:

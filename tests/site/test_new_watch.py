@@ -9,14 +9,15 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from registry import rules, watching
+from registry.crawls import denylists as rules
+from registry.crawls import watching
 from registry.models import Owner, User, Watch
 from tests.assets.site import Answer, Site
 from tests.flow.rows import owner
 from tests.site.browser import use_house
 from tests.site.test_watch_pages import fields
-from workers.inline import Inline
-from workers.wiring import House
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 NEW, MAKE = "/o/studio/watches/new", "/o/studio/watches/make"
 

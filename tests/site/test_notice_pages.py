@@ -7,14 +7,14 @@ import pytest
 from django.test import Client
 
 from exhibit.clock import now
-from registry import notices
 from registry.models import Case, LogSubmission, Notice, NoticeMail, Owner, Role, User, Work
+from registry.notices import notices
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import use_house
-from workers.inline import Inline
+from workers.cases.decide import confirm
 from workers.notices import wording
-from workers.steps.decide import confirm
-from workers.steps.match import match_pictures
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 PAGE = "/o/studio/notices/"
 FIELDS = {

@@ -11,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from exhibit.clock import now
-from exhibit.config import AnchorConfig
-from registry import canaries, running
+from exhibit.config.config import AnchorConfig
+from registry.crawls import canaries
+from registry.db import running
 from registry.models import (
     Bundle,
     Case,
@@ -29,16 +30,16 @@ from registry.models import (
 )
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import PHONE, Site, use_house
-from workers import health
-from workers.celery import all_queues
-from workers.cost import costs_of
-from workers.figures import figures
-from workers.index_upkeep import IndexState
-from workers.inline import Inline
-from workers.pipeline import OPENED_AGAIN
-from workers.steps.backlog import failures, try_again
-from workers.steps.log import sequence_log, sign_checkpoint
-from workers.wiring import House
+from workers.log.sequencer import sequence_log, sign_checkpoint
+from workers.matching.index_upkeep import IndexState
+from workers.operations import health
+from workers.operations.backlog import failures, try_again
+from workers.operations.cost import costs_of
+from workers.operations.status import figures
+from workers.pipeline.celery import all_queues
+from workers.pipeline.steps import OPENED_AGAIN
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 GONE = "The stored bytes have changed."
 

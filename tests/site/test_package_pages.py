@@ -15,8 +15,8 @@ from registry.models import Case, LogSubmission, Owner, Package, Role, User
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
 from tests.site.browser import PHONE, Site, Visitor, use_house
-from workers.inline import Inline
-from workers.steps.package import make_packages
+from workers.steps.cases.package import make_packages
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture

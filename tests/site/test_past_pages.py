@@ -6,13 +6,13 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from desk.sentences import in_words
+from desk.texts.sentences import in_words
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import revisits, watching
+from registry.crawls import revisits, watching
 from registry.models import Case, Crawl, LogOpening, Match, Owner, Picture, Revisit, User, Watch, Work, WorkPicture
 from tests.flow.rows import found_case, owner
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 
 @pytest.fixture

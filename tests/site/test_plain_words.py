@@ -14,7 +14,7 @@ from registry.models import Owner, Work
 from tests.flow.rows import photograph
 from tests.site.programs import ROOT, Program, alice, decider, file_of, scene_of_programs, studio
 from tests.site.test_access import Scene, scene
-from workers.tables import read_works
+from workers.works.tables import read_works
 
 __all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 ACTING = ("\x1b[2J", "\x00", "\x07", "\x7f", "\x9b31m", "\u202e", "\u2066", "\u2028", "\ufffe")

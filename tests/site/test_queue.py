@@ -7,13 +7,13 @@ from django.urls import reverse
 from playwright.sync_api import Route, expect
 
 from exhibit.clock import now
-from registry import recaptures
+from registry.cases import recaptures
 from registry.models import Case, CaseSighting, Owner
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import DESKTOP, PHONE, Site, Visitor
-from workers import decisions
-from workers.decisions import Choice, Wish
-from workers.steps.match import match_pictures
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Wish
+from workers.steps.matching.match import match_pictures
 
 
 def cases_of(site: Site, works: int, hosts: tuple[str, ...] = ("shop.example",)) -> Owner:

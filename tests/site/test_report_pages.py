@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from evidence.documents.volumes import MadeFile
+from evidence.documents.report.volumes import MadeFile
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.models import Case, LogSubmission, Membership, Owner, Report, Role, Sighting, User
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.site.browser import PHONE, Site, use_house
-from workers.inline import Inline
-from workers.steps import report as step
-from workers.steps.match import match_pictures
-from workers.steps.report import make_reports
-from workers.wiring import House
+from workers.services.wiring import House
+from workers.steps.cases import report as step
+from workers.steps.cases.report import make_reports
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
 
 ASKED = {"decision": ["open", "confirmed", "licensed"], "format": ["json"], "language": ["en"]}
 

@@ -7,16 +7,16 @@ import pytest
 from django.test import Client
 
 from exhibit.clock import now
-from registry import watching
+from registry.crawls import watching
 from registry.models import Inquiry, Owner, Role, SearchKey, User, Watch
 from tests.assets.searches import KEY, put_market
 from tests.assets.site import Site
 from tests.flow.rows import owner
 from tests.site.browser import use_house
 from tests.site.test_watch_pages import fields
-from workers.inline import Inline
-from workers.searching import key_of
-from workers.wiring import House
+from workers.crawls.search_keys import key_of
+from workers.services.wiring import House
+from workers.tasks.sync_runner import Inline
 
 PAGE = "/o/studio/watches/searches/"
 

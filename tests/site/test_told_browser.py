@@ -4,11 +4,11 @@ import pytest
 from django.urls import reverse
 
 from exhibit.clock import now, rfc3339
-from registry import events
 from registry.models import Delivery, EventKind, Webhook
+from registry.notifications import events
 from tests.flow.rows import owner
 from tests.site.browser import PHONE, Site
-from workers import webhooks
+from workers.notify import webhooks
 
 pytestmark = pytest.mark.slow
 

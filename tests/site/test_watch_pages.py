@@ -9,12 +9,13 @@ from django.test import Client
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from exhibit.urls import url_key
-from registry import crawling, owned, schedules, watching
+from exhibit.network.urls import url_key
+from registry.accounts import scoped as owned
+from registry.crawls import crawling, schedules, watching
 from registry.models import Crawl, LogOpening, Owner, Refusal, User, Watch
 from tests.flow.rows import bring, claim, owner, photograph, register
 from tests.site.browser import use_house
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 DAY = timedelta(days=1)
 SHOP = [("site", "http://shop.example/")]

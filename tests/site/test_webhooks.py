@@ -18,12 +18,12 @@ from django.test import Client
 
 from evidence.development.authority import running_authority
 from exhibit.clock import now
-from exhibit.config import AnchorConfig, Config
+from exhibit.config.config import AnchorConfig, Config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
-from exhibit.guard import Guard
 from exhibit.machine import blame_machine
-from registry import events, matching
+from exhibit.network.guard import Guard
+from registry.cases import matching
 from registry.models import (
     AnchorReceipt,
     Bundle,
@@ -39,16 +39,18 @@ from registry.models import (
     Webhook,
     Work,
 )
+from registry.notifications import events
 from tests.assets.webhook_receiver import Receiver, receiver, verified
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.sealed import sealed_bundle
-from workers import webhooks, wiring
-from workers.inline import Inline
-from workers.keys import change_master_key
-from workers.steps import decide
-from workers.steps.deliver import PATIENCE, deliver
-from workers.steps.match import match_pictures
-from workers.witnessed import tell_witnessed
+from workers.cases import decide
+from workers.evidence.keys import change_master_key
+from workers.log.witnessed import tell_witnessed
+from workers.notify import webhooks
+from workers.services import wiring
+from workers.steps.matching.match import match_pictures
+from workers.steps.notify.deliver import PATIENCE, deliver
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["receiver"]
 SEAL = Digest.of(b"seal")

@@ -34,8 +34,8 @@ from registry.models import (
 from tests.site.browser import use_house
 from tests.site.test_access import POSTED, Scene
 from tests.site.test_assets import GZIP, styled
-from workers.inline import Inline
-from workers.links import make_link
+from workers.evidence.links import make_link
+from workers.tasks.sync_runner import Inline
 
 MOST_QUERIES = 30
 MOST_BYTES = 100_000

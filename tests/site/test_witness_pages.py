@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, Case, Owner
 from tests.site.test_past_pages import page, studio
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["studio"]
 

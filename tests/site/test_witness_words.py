@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from desk.web.witness_words import said_by
-from evidence.facts import WitnessFacts
+from desk.web.downloads.witnesses import said_by
+from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, WitnessState
 from tests.flow.rows import owner
 from tests.flow.sealed import sealed_bundle
-from workers.inline import Inline
-from workers.proofs import witnesses_of
-from workers.witness_answers import Answer, answers_of
+from workers.log.proofs import witnesses_of
+from workers.log.witness_answers import Answer, answers_of
+from workers.tasks.sync_runner import Inline
 
 BITCOIN = WitnessFacts(
     "opentimestamps", "calendars", development=False, state="pending", subject="checkpoint", time=None

@@ -6,17 +6,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from desk.case_words import decision_in_words
+from desk.texts.cases import decision_in_words
 from exhibit.clock import now
-from registry import works as searching
 from registry.models import Owner, OwnershipRemark, Work, WorkChange, WorkPicture
+from registry.works import works as searching
 from tests.flow.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.flow.test_ownership import signed
 from tests.site.browser import PHONE, Site, chromium, site
 from tests.site.test_works import ann, at, file, studio
-from workers.inline import Inline
-from workers.steps.match import match_pictures
-from workers.steps.register import NewWork, register_work
+from workers.steps.matching.match import match_pictures
+from workers.tasks.sync_runner import Inline
+from workers.works.registration import NewWork, register_work
 
 __all__ = ["ann", "chromium", "site", "studio"]
 

@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from desk.web.limits import MOST_REQUEST
+from desk.web.middleware.limits import MOST_REQUEST
 from registry.models import Membership, Owner, Role, Upload, User, Work
 from tests.flow.rows import owner, photograph
 from tests.site.browser import PHONE, Site, chromium, site, use_house
-from workers.inline import Inline
+from workers.tasks.sync_runner import Inline
 
 __all__ = ["chromium", "site"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from evidence.documents import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportSummary
-from evidence.facts import (
+from evidence.facts.case import (
     AttachmentFacts,
     CaptureFacts,
     CaseFacts,
@@ -33,8 +33,8 @@ from evidence.facts import (
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.types import Decision, Verification
-from indexer.draw import View, draw
-from indexer.draw_pair import Pair
+from indexer.draw.draw import View, draw
+from indexer.draw.pair import Pair
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 SIZE = (900, 600)

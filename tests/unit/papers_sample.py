@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from evidence.documents.paper import NetworkRecord, SealedFacts
-from evidence.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
+from evidence.bundle.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
+from evidence.documents.papers.layout import NetworkRecord, SealedFacts
 from exhibit.digests import Digest
 from tests.unit.documents_sample import NOON, sample_case, sample_pictures, sample_witnesses
 

@@ -5,8 +5,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from evidence.boxes import COLOUR, CUT_HEIGHT, Place, boxed, cutting
-from evidence.documents.screens import first_place
+from evidence.capture.boxes import COLOUR, CUT_HEIGHT, Place, boxed, cutting
+from evidence.documents.sheets.screens import first_place
 
 
 def screenshot(height: int) -> bytes:

@@ -7,17 +7,17 @@ import pytest
 
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 
-from evidence.boxes import Place
-from evidence.browser.capturer import BrowserCapturer
-from evidence.browser.limits import BrowserLimits
-from evidence.browser.seen import Seen, judged
-from evidence.browser.shots import Photographer, Shots
-from evidence.visits import Step, Visit
+from evidence.capture.boxes import Place
+from evidence.capture.browser.capturer import BrowserCapturer
+from evidence.capture.browser.limits import BrowserLimits
+from evidence.capture.browser.seen import Seen, judged
+from evidence.capture.browser.shots import Photographer, Shots
+from evidence.capture.visits import Step, Visit
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
-from exhibit.guard import Guard
-from exhibit.http import ConnectionFacts
+from exhibit.network.guard import Guard
+from exhibit.network.http import ConnectionFacts
 from exhibit.ports import CapturedFile
 
 URL = "http://shop.example/"

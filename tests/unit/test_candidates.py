@@ -5,8 +5,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from exhibit.types import Space
-from indexer.brute import BruteForceIndex
-from indexer.candidates import (
+from indexer.picture.features import Features, extract, fingerprints
+from indexer.picture.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
+from indexer.search.candidates import (
     FEW,
     STANDS_OUT,
     VOTED_MOST,
@@ -18,11 +19,10 @@ from indexer.candidates import (
     standing_out,
     vote_candidates,
 )
-from indexer.features import Features, extract, fingerprints
-from indexer.index import open_index, rebuild_index
-from indexer.spaces import DESCRIPTOR, PHASH, VOTES_KEPT, WORK_PARTS
-from indexer.votes import Vote
-from indexer.votes_index import VoteIndex
+from indexer.vectors.brute import BruteForceIndex
+from indexer.vectors.index import open_index, rebuild_index
+from indexer.votes.index import VoteIndex
+from indexer.votes.votes import Vote
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
 SIZE = (320, 240)
@@ -77,8 +77,8 @@ def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
 def test_several_pictures_asked_at_once_have_the_candidates_of_each(
     works: list[Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed_from: int
 ) -> None:
-    monkeypatch.setattr("indexer.listed.LISTED_FROM", listed_from)
-    monkeypatch.setattr("indexer.listed.ROWS_A_LIST", 3)
+    monkeypatch.setattr("indexer.vectors.inverted_lists.LISTED_FROM", listed_from)
+    monkeypatch.setattr("indexer.vectors.inverted_lists.ROWS_A_LIST", 3)
     upright = np.array([work.hash_variants[0] for work in works])
     stored = np.concatenate([upright ^ np.uint8(1 << bit) for bit in range(8)])
     rebuild_index(PHASH, tmp_path, [(np.arange(len(stored)), stored)], len(stored))

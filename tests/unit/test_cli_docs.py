@@ -65,7 +65,7 @@ def test_every_command_answers_what_it_does_not_know_and_a_cry_for_help(
 
 def test_the_overview_names_what_each_group_holds() -> None:
     context = click.Context(exhibit)
-    for name, (_, text) in COMMANDS.items():
+    for name, text in COMMANDS.items():
         command = exhibit.get_command(context, name)
         if isinstance(command, click.Group):
             assert set(command.commands) <= set(re.findall(r"[a-z-]+", text))

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import click
 import pytest
 
-from desk.cli import show
-from desk.cli.cases import decide_each
-from desk.cli.files import pictures_in, read_picture
-from desk.cli.main import COMMANDS, main
-from desk.cli.periods import period, shown
+from desk.cli.common import show
+from desk.cli.common.files import pictures_in, read_picture
+from desk.cli.main import SECTIONS, main
+from desk.cli.watching.case import decide_each
+from desk.cli.watching.periods import period, shown
 from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 from registry.models import Case
 
@@ -23,15 +23,15 @@ from registry.models import Case
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A command `fail` that raises what its module holds."""
-    module = ModuleType("desk.cli.failing")
+    module = ModuleType("desk.cli.running.fail")
 
     @click.command("fail")
     def fail() -> None:
         raise module.error
 
     module.__dict__["fail_command"] = fail
-    monkeypatch.setitem(sys.modules, "desk.cli.failing", module)
-    monkeypatch.setitem(COMMANDS, "fail", ("failing", "Fail."))
+    monkeypatch.setitem(sys.modules, "desk.cli.running.fail", module)
+    monkeypatch.setitem(SECTIONS["Running"], "fail", "Fail.")
     monkeypatch.delenv("EXHIBIT_DEBUG", raising=False)
     return module
 

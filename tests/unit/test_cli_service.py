@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from desk.cli import service
-from desk.cli.service import NAME, service_command
+from desk.cli.running import service
+from desk.cli.running.service import NAME, service_command
 from exhibit.errors import ServiceMissingError, WrongUseError
-from workers.locks import FileLock
-from workers.supervisor import Status
+from workers.servers.locks import FileLock
+from workers.tasks.supervisor import Status
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 ROOT = os.geteuid() == 0

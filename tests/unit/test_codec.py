@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
 from exhibit.digests import Digest
 
 

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from exhibit.confidence import evidence_against, interval_at_any_time, per_million, upper_bound
+from exhibit.comparison.confidence import evidence_against, interval_at_any_time, per_million, upper_bound
 
 ALPHA = 0.05
 

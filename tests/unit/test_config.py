@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from exhibit import secrets
-from exhibit.config import AnchorConfig, Config, environment_name, load_config
+from exhibit.config import secrets
+from exhibit.config.config import AnchorConfig, Config, environment_name, load_config
 from exhibit.entries import canonical
 from exhibit.errors import ConfigError, ExitCode
-from workers.configuration import plain_configuration
+from workers.log.configuration import plain_configuration
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.codec import FormatError
-from evidence.container import ContainerError, FolderContents, NoBundleError, member_of, read_all, zip_chunks
-from evidence.trust import load_trust
-from evidence.verify import verify
-from evidence.zipread import ZipContents
+from evidence.formats.codec import FormatError
+from evidence.formats.container import ContainerError, FolderContents, NoBundleError, member_of, read_all, zip_chunks
+from evidence.formats.zipread import ZipContents
+from evidence.verdict.trust import load_trust
+from evidence.verify.verifier import verify
 from exhibit.errors import ExitCode
 from tests.assets.hostile_zips import hostile_zips
 from tests.assets.tampering import zipped

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from crawler import css
-from crawler.feeds import read_sitemap
-from crawler.found import LONGEST_ADDRESS, absolute
-from crawler.policy import robots_policy
-from crawler.srcset import candidates_of
-from crawler.webpage import read_page
-from workers.services import CHECKOUT
+from crawler.reading import css
+from crawler.reading.feeds import read_sitemap
+from crawler.reading.found import LONGEST_ADDRESS, absolute
+from crawler.reading.policy import robots_policy
+from crawler.reading.srcset import candidates_of
+from crawler.reading.webpage import read_page
+from workers.servers.product import CHECKOUT
 
 HERE = "http://example.org/a/b.html"
 LONG = 300_000
@@ -75,6 +75,6 @@ def test_signs_that_no_row_can_hold_are_escaped_in_addresses(address: str, url: 
 
 
 def test_a_slice_gets_no_more_memory_than_it_may_have() -> None:
-    take = "from crawler.run import _limit_memory; _limit_memory(64); bytearray(2 << 30)"
+    take = "from crawler.crawling.run import _limit_memory; _limit_memory(64); bytearray(2 << 30)"
     done = subprocess.run([sys.executable, "-c", take], capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert "MemoryError" in done.stderr

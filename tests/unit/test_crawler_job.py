@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from crawler.job import Job, Kind, Scope, UserAgent
+from crawler.formats.job import Job, Kind, Scope, UserAgent
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 

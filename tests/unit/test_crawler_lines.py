@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.job import Kind, Link
-from crawler.lines import (
+from crawler.formats.job import Kind, Link
+from crawler.formats.lines import (
     Counts,
     EndLine,
     Line,

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address, IPv6Address
 
-from crawler.budget import Budget
-from crawler.frontier import Frontier
-from crawler.job import Limits, Politeness, Target
-from crawler.pace import Pace
-from crawler.policy import reservations_of, robots_policy
-from crawler.resolver import resolver_for
-from crawler.spool import Spool
+from crawler.fetching.resolver import resolver_for
+from crawler.formats.job import Limits, Politeness, Target
+from crawler.reading.policy import reservations_of, robots_policy
+from crawler.state.budget import Budget
+from crawler.state.frontier import Frontier
+from crawler.state.pace import Pace
+from crawler.state.spool import Spool
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 
 
 def urls(frontier: Frontier, count: int) -> list[str]:

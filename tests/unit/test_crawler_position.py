@@ -8,9 +8,9 @@ from typing import IO, Any
 
 import pytest
 
-from crawler.crawl import Crawl
-from crawler.files import read_files
-from crawler.job import Job, Source, SourceKind
+from crawler.crawling.files import read_files
+from crawler.formats.job import Job, Source, SourceKind
+from crawler.state.crawl import Crawl
 from exhibit.errors import ServiceMissingError, WrongUseError
 
 

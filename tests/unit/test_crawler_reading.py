@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import css
-from crawler.feeds import read_feed, read_sitemap
-from crawler.found import absolute, plain
-from crawler.job import Kind
-from crawler.sniff import Content, sniff
-from crawler.srcset import candidates_of, largest_of
-from crawler.webpage import read_page
+from crawler.formats.job import Kind
+from crawler.reading import css
+from crawler.reading.feeds import read_feed, read_sitemap
+from crawler.reading.found import absolute, plain
+from crawler.reading.sniff import Content, sniff
+from crawler.reading.srcset import candidates_of, largest_of
+from crawler.reading.webpage import read_page
 from exhibit.errors import RefusedError
 from tests.assets.site import picture
 

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from exhibit import picture_file
-from exhibit.decode import Limits, decode, inspect
 from exhibit.errors import UnreadablePictureError
-from exhibit.picture_file import FORMATS
+from exhibit.pictures import picture_file
+from exhibit.pictures.decode import Limits, decode, inspect
+from exhibit.pictures.picture_file import FORMATS
 from exhibit.types import PictureInfo
 from tests.assets.badfiles import (
     BAD_FILES,
@@ -248,7 +248,7 @@ def test_many_threads_decode_the_same() -> None:
 _MEASURE = """
 import resource, sys, time
 from pathlib import Path
-from exhibit.decode import decode, helper, inspect
+from exhibit.pictures.decode import decode, helper, inspect
 from exhibit.errors import UnreadablePictureError
 for line in sys.stdin:
     data, begun = Path(line.rstrip("\\n")).read_bytes(), time.monotonic()

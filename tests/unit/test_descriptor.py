@@ -11,12 +11,12 @@ import pytest
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from indexer.card import Card, Resize, card_of, plain_card, read_card, space_of
-from indexer.descriptor import BUILT_IN, MODEL, examined, prepared
-from indexer.features import extract, fingerprints
-from indexer.features_file import from_bytes, to_bytes
-from indexer.recall import as_plain, measure, recall_of
-from indexer.spaces import DESCRIPTOR
+from indexer.calibration.recall import as_plain, measure, recall_of
+from indexer.picture.card import Card, Resize, card_of, plain_card, read_card, space_of
+from indexer.picture.descriptor import BUILT_IN, MODEL, examined, prepared
+from indexer.picture.features import extract, fingerprints
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.spaces import DESCRIPTOR
 from tests.assets.networks import CARD, GRID, SIDE, WIDTH, network
 from tests.assets.textured import encoded, textured
 

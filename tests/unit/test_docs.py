@@ -15,13 +15,13 @@ import click
 import pytest
 
 import exhibit
-from crawler.job import Job, Limits, Politeness, UserAgent
-from crawler.lines import PageLine, Sighting
+from crawler.formats.job import Job, Limits, Politeness, UserAgent
+from crawler.formats.lines import PageLine, Sighting
 from exhibit import ports
-from exhibit.config import load_config
+from exhibit.config.config import load_config
 from exhibit.types import Decision, Verification
 from tests.unit.test_documents_wording import FORBIDDEN
-from workers.services import services
+from workers.servers.product import services
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -175,7 +175,7 @@ def check_module(named: Command) -> None:
         assert importlib.util.find_spec(module) is not None, f"there is no module {module}"
         if module == "workers.run":
             assert words[0] in {child.name for child in services(load_config())}
-        elif named.is_example and module not in {"pytest", "workers.keeper"} and "…" not in words:
+        elif named.is_example and module not in {"pytest", "workers.servers.keeper"} and "…" not in words:
             parse_as_argparse_does(module, words)
     elif words[0].endswith(".py"):
         assert any((ROOT / folder / words[0]).exists() for folder in (".", "evidence/standalone"))
@@ -254,14 +254,14 @@ def test_the_numbers_of_matching_are_those_of_the_code() -> None:
 
 
 def test_every_reason_that_holds_a_decision_back_is_explained() -> None:
-    from indexer.wording import REASONS
+    from indexer.compare.wording import REASONS
 
     page = text_of(ROOT / "docs" / "how-matching-works.md")
     assert {f"`{reason}`" for reason in REASONS if reason != "same-bytes"} <= set(re.findall(r"`[\w-]+`", page))
 
 
 def test_every_field_of_a_job_of_a_line_and_of_a_match_is_described() -> None:
-    from indexer.wording import as_plain
+    from indexer.compare.wording import as_plain
 
     named = set(SPAN.findall(prose_of(ROOT / "docs" / "stand-alone.md")))
     match = as_plain(Verification(Decision.NONE, 256, 0, 0.0, None, False, 0, 0.0, 0.0, None, ""))  # noqa: FBT003 - in order

@@ -7,10 +7,10 @@ import pytest
 
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
-from exhibit.config import AnchorConfig, Config, load_config
-from workers import doctor
-from workers.checks import DAMAGED, Check
-from workers.doctor import examine, examine_all
+from exhibit.config.config import AnchorConfig, Config, load_config
+from workers.operations import doctor
+from workers.operations.checks import DAMAGED, Check
+from workers.operations.doctor import examine, examine_all
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-from evidence.checks.probability import calibration_facts
 from evidence.documents import render_exhibit_sheet, render_report_json
-from evidence.documents.wording import ratio_words
-from evidence.facts import CaseFacts
-from exhibit.calibration import calibrated, likelihood_ratio
-from exhibit.confidence import upper_bound
+from evidence.documents.phrases.wording import ratio_words
+from evidence.facts.case import CaseFacts
+from evidence.verify.checks.probability import calibration_facts
+from exhibit.comparison.calibration import calibrated, likelihood_ratio
+from exhibit.comparison.confidence import upper_bound
 from exhibit.types import Decision
 from tests.assets.bundles import CALIBRATION
 from tests.assets.reports import render_report_csv
 from tests.unit.documents_sample import sample_case, sample_pictures, sample_report
-from workers.texts import words_of
+from workers.texts.sentences import words_of
 
 FITTING = replace(CALIBRATION, pipeline="pipeline-1")
 

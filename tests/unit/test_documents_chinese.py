@@ -9,18 +9,18 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from desk.sentences import VISITS
-from evidence.browser.capturer import METHOD as BROWSER_METHOD
-from evidence.browser.seen import USED, USES
-from evidence.capture import METHOD
+from desk.texts.sentences import VISITS
+from evidence.capture.browser.capturer import METHOD as BROWSER_METHOD
+from evidence.capture.browser.seen import USED, USES
+from evidence.capture.plain import METHOD
+from evidence.capture.visits import WALLS
 from evidence.documents import render_exhibit_sheet
-from evidence.documents.fonts import installed_fonts
-from evidence.documents.papers import PAPERS, render_paper
+from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
-from evidence.documents.spoken import told
-from evidence.facts import CaseFacts
-from evidence.visits import WALLS
-from registry.licence_check import Gap, Obstacle
+from evidence.documents.phrases.spoken import told
+from evidence.documents.typeset.fonts import installed_fonts
+from evidence.facts.case import CaseFacts
+from registry.works.licence_check import Gap, Obstacle
 from tests.assets.reports import render_report_pdf
 from tests.unit.documents_sample import sample_case, sample_pictures, sample_report
 from tests.unit.papers_sample import NETWORK, sample_sealed
@@ -134,7 +134,7 @@ def test_what_a_rendered_page_does_with_a_picture_is_said_in_chinese(use: str) -
 
 
 def test_what_an_address_serves_instead_of_an_image_is_said_in_chinese() -> None:
-    source = (Path(__file__).parents[2] / "exhibit/sniff.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "exhibit/pictures/sniff.py").read_text(encoding="utf-8")
     strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     kinds = {one for one in strings if isinstance(one, str) and re.fullmatch(r"an? [\w ]+", one)}
     assert len(kinds) > 10

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evidence.documents import ReportFacts
-from evidence.documents.report_csv import FORMULA_SIGNS, safe_cell
-from evidence.documents.report_rows import COLUMNS
+from evidence.documents.report.csv import FORMULA_SIGNS, safe_cell
+from evidence.documents.report.rows import COLUMNS
 from tests.assets.reports import render_report_csv
 from tests.unit.documents_sample import sample_report
 

@@ -15,10 +15,10 @@ from evidence.documents import (
     render_deposit_record,
     render_exhibit_sheet,
 )
-from evidence.documents.fonts import embedded_fonts
-from evidence.documents.papers import PAPERS, render_paper
-from evidence.documents.report import AT_LENGTH
-from evidence.facts import CaseFacts, PartyFacts
+from evidence.documents.papers.rendering import PAPERS, render_paper
+from evidence.documents.report.facts import AT_LENGTH
+from evidence.documents.typeset.fonts import embedded_fonts
+from evidence.facts.case import CaseFacts, PartyFacts
 from tests.assets.reports import render_report_pdf
 from tests.unit.documents_sample import sample_case, sample_pictures, sample_report
 from tests.unit.papers_sample import sample_sealed

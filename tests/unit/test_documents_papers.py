@@ -8,11 +8,11 @@ from dataclasses import replace
 import pypdf
 import pytest
 
-from desk.cli.case_papers import KINDS
-from evidence.documents.fonts import embedded_fonts, installed_fonts
-from evidence.documents.papers import PAPERS, render_paper
+from desk.cli.watching.case_papers import KINDS
+from evidence.documents.papers.rendering import PAPERS, render_paper
 from evidence.documents.phrases import load_phrases
-from evidence.facts import LANGUAGES
+from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
+from evidence.facts.case import LANGUAGES
 from exhibit.errors import ServiceMissingError, WrongUseError
 from tests.unit.papers_sample import NETWORK, sample_sealed
 from tests.unit.test_documents_wording import FORBIDDEN

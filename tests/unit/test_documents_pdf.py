@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from evidence.documents import render_exhibit_sheet, render_report_json
-from evidence.documents.fonts import embedded_fonts, installed_fonts
-from evidence.documents.pictures import Album, shrunk
-from evidence.documents.typesetting import missing_glyphs, showable
-from evidence.facts import CaseFacts
+from evidence.documents.typeset.compiler import missing_glyphs, showable
+from evidence.documents.typeset.fonts import embedded_fonts, installed_fonts
+from evidence.documents.typeset.pictures import Album, shrunk
+from evidence.facts.case import CaseFacts
 from exhibit.errors import ServiceMissingError, UnreadablePictureError
-from exhibit.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg
 from tests.assets.reports import render_report_pdf
 from tests.unit.documents_sample import NOON, encoded, landscape, sample_case, sample_pictures, sample_report
 

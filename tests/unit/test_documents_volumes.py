@@ -10,9 +10,9 @@ import pypdf
 import pytest
 
 from evidence.documents import ReportFacts, render_report_json
-from evidence.documents.fonts import embedded_fonts
-from evidence.documents.report import AT_LENGTH, IN_A_VOLUME, PlaceStanding, Volume
-from evidence.documents.volumes import MadeFile, ReportFolder, volumes_of
+from evidence.documents.report.facts import AT_LENGTH, IN_A_VOLUME, PlaceStanding, Volume
+from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
+from evidence.documents.typeset.fonts import embedded_fonts
 from exhibit.errors import ServiceMissingError
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
 from tests.unit.documents_sample import sample_report

@@ -17,14 +17,14 @@ from evidence.documents import (
     render_report_json,
     standing_unchecked,
 )
-from evidence.documents.fonts import installed_fonts
 from evidence.documents.phrases import Phrases, languages, load_phrases
-from evidence.documents.report import FAILED
-from evidence.documents.wording import Wording, figure, percent, zone_named
-from evidence.facts import LANGUAGES
+from evidence.documents.phrases.wording import Wording, figure, percent, zone_named
+from evidence.documents.report.facts import FAILED
+from evidence.documents.typeset.fonts import installed_fonts
+from evidence.facts.case import LANGUAGES
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
-from indexer.wording import REASONS as REMARKS
+from indexer.compare.wording import REASONS as REMARKS
 from tests.assets.reports import render_report_csv, render_report_pdf
 from tests.unit.documents_sample import (
     NOON,
@@ -323,7 +323,7 @@ REASONS = re.compile(
 
 def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
     root = Path(crawler.__file__).parents[1]
-    sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawling.py"]
+    sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawls/crawling.py"]
     found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
     assert {"incomplete", "redirects", "broke-off", "bad-encoding", "timeout", "robots", "budget"} <= found
     for language in languages():

@@ -15,8 +15,8 @@ from openpyxl.cell.cell import MergedCell
 from openpyxl.worksheet.worksheet import Worksheet
 
 from evidence.documents import ReportFacts
-from evidence.documents.report_rows import COLUMNS
-from evidence.documents.report_xlsx import XlsxRows, write_xlsx, xlsx_rows
+from evidence.documents.report.rows import COLUMNS
+from evidence.documents.report.xlsx import XlsxRows, write_xlsx, xlsx_rows
 from tests.assets.reports import render_report_csv, render_report_xlsx
 from tests.unit.documents_sample import sample_report
 

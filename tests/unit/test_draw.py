@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from exhibit.errors import UnreadablePictureError, WrongUseError
-from exhibit.thumbnails import THUMBNAIL_SIDE, thumbnail_of
-from indexer.draw import SUFFIXES, View, draw, draw_png
-from indexer.draw_difference import HIGHLIGHT, differing
-from indexer.draw_marks import CORNERS, OUTLINE
-from indexer.draw_pair import Pair
-from indexer.draw_points import MOST, matched_details
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, thumbnail_of
+from indexer.draw.difference import HIGHLIGHT, differing
+from indexer.draw.draw import SUFFIXES, View, draw, draw_png
+from indexer.draw.marks import CORNERS, OUTLINE
+from indexer.draw.pair import Pair
+from indexer.draw.points import MOST, matched_details
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exhibit.decode import decode
 from exhibit.errors import WrongUseError
+from exhibit.pictures.decode import decode
 from indexer import edits
 from tests.assets.textured import textured
 

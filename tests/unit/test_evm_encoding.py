@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from evidence.anchors import evm_node, rlp
-from evidence.anchors.evm import CONTRACT
-from evidence.anchors.keccak import keccak256
-from evidence.anchors.patricia import check_proof, prove
+from evidence.anchors.evm import node as evm_node
+from evidence.anchors.evm import rlp
+from evidence.anchors.evm.anchor import CONTRACT
+from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.patricia import check_proof, prove
 from exhibit.errors import IntegrityError
 
 ITEMS = st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=20), max_leaves=40)

@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from exhibit.decode import Limits, decode
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, UnreadablePictureError
+from exhibit.pictures.decode import Limits, decode
 from exhibit.types import PictureInfo
-from indexer.cache import FeatureCache
-from indexer.features import CLOSER, Features, extract, fingerprints, local_fingerprint
-from indexer.features_file import from_bytes, to_bytes
-from indexer.hashes import orientation_hashes, shrink
-from indexer.information import LEAST_QUALITY
-from indexer.single_thread import cv2
-from indexer.spaces import (
+from indexer.layout.information import LEAST_QUALITY
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import CLOSER, Features, extract, fingerprints, local_fingerprint
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.spaces import (
     CENTRE,
     DESCRIPTOR,
     PANELS,
@@ -30,6 +29,7 @@ from indexer.spaces import (
     WHOLE,
     WORK_PARTS,
 )
+from indexer.search.cache import FeatureCache
 from tests.assets.textured import collage_with, encoded, text_page, textured
 
 PICTURE = textured(1)

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from exhibit.types import Decision
-from indexer import geometry, lens
-from indexer.features import Features, extract
-from indexer.fit import measure_fit
-from indexer.rules import Figures, decide
-from indexer.single_thread import cv2
+from indexer.compare import geometry, lens
+from indexer.compare.fit import measure_fit
+from indexer.compare.rules import Figures, decide
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features, extract
 from tests.assets.textured import encoded, textured
 
 PICTURE = textured(61)
@@ -44,7 +44,7 @@ def unable(*_: object, **__: object) -> None:
 def test_points_that_opencv_cannot_work_with_are_no_end(registered: Features, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = found(PICTURE)
     for name in ("findHomography", "estimateAffine2D", "estimateAffinePartial2D"):
-        monkeypatch.setattr(f"indexer.single_thread.cv2.{name}", unable)
+        monkeypatch.setattr(f"indexer.layout.single_thread.cv2.{name}", unable)
     assert measure_fit(copy, registered, np.eye(3)).transform == pytest.approx(np.eye(3))
     assert geometry.align(copy, registered) is None
     assert lens.flat(np.eye(3), -0.1, (480, 360)) == pytest.approx(np.eye(3))

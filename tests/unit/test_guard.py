@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exhibit.errors import ConfigError, RefusedError, ServiceMissingError
-from exhibit.guard import Guard
 from exhibit.machine import machine_fault
+from exhibit.network.guard import Guard
 
 PUBLIC = (
     "http://example.org/",
@@ -182,7 +182,7 @@ def test_what_the_machine_lacks_is_not_the_hosts_fault(
 
 def test_without_a_route_the_machine_reaches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     _answering(monkeypatch, "198.41.0.4")
-    monkeypatch.setattr("exhibit.guard._ROOT_SERVER", ((socket.AF_INET, "255.255.255.255"),))  # forbidden
+    monkeypatch.setattr("exhibit.network.guard._ROOT_SERVER", ((socket.AF_INET, "255.255.255.255"),))  # forbidden
     with pytest.raises(ServiceMissingError, match="reaches no network"):
         Guard().check_network()
 

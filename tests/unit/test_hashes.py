@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from indexer.borders import content_box
-from indexer.hashes import orientation_hashes, quality, shrink
-from indexer.orientation import ORIENTATIONS, Box, alignment
+from indexer.layout.borders import content_box
+from indexer.layout.orientation import ORIENTATIONS, Box, alignment
+from indexer.picture.hashes import orientation_hashes, quality, shrink
 from tests.assets.textured import encoded, textured
 
 TURNED: list[Callable[[Image.Image], Image.Image]] = [

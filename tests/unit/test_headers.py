@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evidence.anchors.headers import check_work, parse_header
-from evidence.errors import UnknownWitnessError
+from evidence.anchors.opentimestamps.headers import check_work, parse_header
+from evidence.formats.errors import UnknownWitnessError
 from exhibit.errors import IntegrityError
 
 # Block 0 of the Bitcoin main chain.

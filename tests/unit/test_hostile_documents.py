@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from crawler import reading_helper
-from crawler.crawl import Crawl
-from crawler.files import read_files
-from crawler.job import Job, Kind, Source, SourceKind
-from crawler.policy import robots_policy
+from crawler.crawling.files import read_files
+from crawler.formats.job import Job, Kind, Source, SourceKind
+from crawler.reading import helper as reading_helper
+from crawler.reading.policy import robots_policy
+from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
 from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
-from workers import sheets
-from workers.sheets import read_lines
+from workers.works import spreadsheets as sheets
+from workers.works.spreadsheets import read_lines
 
 SECONDS, MIB = 20.0, 1 << 20
 ABOUT: dict[str, dict[str, object]] = {

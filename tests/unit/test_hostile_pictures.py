@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from exhibit.decode import Limits, decode, helper
 from exhibit.errors import UnreadablePictureError
-from exhibit.metadata import read_metadata
+from exhibit.pictures.decode import Limits, decode, helper
+from exhibit.pictures.metadata import read_metadata
 from tests.assets.badfiles import photo, saved
 from tests.assets.hostile_pictures import HOSTILE_PICTURES, gif, gif_frame, lzw
 
@@ -21,11 +21,11 @@ ROOT = Path(__file__).parents[2]
 QUICK = Limits(seconds=0.5)
 MOST_MIB = 1200
 OPENS = {
-    "exhibit/picture_file.py": "in the helper",
-    "exhibit/thumbnails.py": "pictures that Exhibit has made",
-    "evidence/boxes.py": "screenshots of Exhibit's own browser",
-    "evidence/documents/pictures.py": "pictures that Exhibit has made",
-    "indexer/features_file.py": "pictures that Exhibit has made",
+    "exhibit/pictures/picture_file.py": "in the helper",
+    "exhibit/pictures/thumbnails.py": "pictures that Exhibit has made",
+    "evidence/capture/boxes.py": "screenshots of Exhibit's own browser",
+    "evidence/documents/typeset/pictures.py": "pictures that Exhibit has made",
+    "indexer/picture/features_file.py": "pictures that Exhibit has made",
     "indexer/edits/copies.py": "pictures that Exhibit has made",
 }
 """Who calls a decoder by itself, and what for."""
@@ -90,7 +90,7 @@ def test_a_helper_that_stood_still_is_no_fault_of_the_picture(monkeypatch: pytes
 _LIMITED = """
 import resource, sys
 from pathlib import Path
-from exhibit.decode import decode
+from exhibit.pictures.decode import decode
 from exhibit.machine import machine_fault
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
 try:
@@ -119,7 +119,7 @@ def test_a_picture_that_the_helper_dies_of_is_refused_and_the_next_is_read() -> 
 
 _FORKED = """
 import os, sys
-from exhibit.decode import decode, helper
+from exhibit.pictures.decode import decode, helper
 data = sys.stdin.buffer.read()
 decode(data)
 first = helper.process.pid

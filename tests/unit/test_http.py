@@ -25,8 +25,8 @@ from warcio.cli import main as warcio_main
 from warcio.warcwriter import WARCWriter
 
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.guard import Guard
-from exhibit.http import USER_AGENT, connection_facts, guarded_session, read_beginning, read_limited
+from exhibit.network.guard import Guard
+from exhibit.network.http import USER_AGENT, connection_facts, guarded_session, read_beginning, read_limited
 
 LOOPBACK = Guard(allowed_networks=("127.0.0.1/32",))
 PICTURE = bytes(range(256)) * 40
@@ -306,15 +306,17 @@ import sys
 {second}
 from io import BytesIO
 from warcio.capture_http import capture_http
-from exhibit.guard import Guard
-from exhibit.http import guarded_session, read_limited
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session, read_limited
 with capture_http() as writer, guarded_session(Guard(allowed_networks=("127.0.0.1/32",))) as session:
     read_limited(session.get(sys.argv[1]), 20000)
 print(writer.get_contents().count(b"WARC-Type: response"))
 """
 
 
-@pytest.mark.parametrize("order", [("import requests", "import exhibit.http"), ("import warcio.capture_http", "")])
+@pytest.mark.parametrize(
+    "order", [("import requests", "import exhibit.network.http"), ("import warcio.capture_http", "")]
+)
 def test_recording_works_in_any_order_of_imports(site: str, order: tuple[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _CAPTURE.format(first=order[0], second=order[1]), f"{site}/picture"],

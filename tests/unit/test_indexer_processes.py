@@ -5,7 +5,7 @@ import os
 import pytest
 
 from exhibit.errors import ServiceMissingError
-from indexer.processes import in_processes
+from indexer.search.processes import in_processes
 
 _setting: list[int] = []
 

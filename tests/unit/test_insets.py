@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.brute import BruteForceIndex
-from indexer.candidates import hash_candidates
-from indexer.features import Features, extract
-from indexer.features_file import from_bytes, to_bytes
-from indexer.insets import inset
-from indexer.orientation import Box
-from indexer.spaces import CENTRE, INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
-from indexer.verify import nearest_hash
+from indexer.compare.verify import nearest_hash
+from indexer.layout.insets import inset
+from indexer.layout.orientation import Box
+from indexer.picture.features import Features, extract
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.spaces import CENTRE, INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
+from indexer.search.candidates import hash_candidates
+from indexer.vectors.brute import BruteForceIndex
 from tests.assets.textured import collage_with, encoded, textured
 
 SMALL = textured(5, (300, 225))

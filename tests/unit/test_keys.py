@@ -12,9 +12,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.keys import FileSigner, KeySigner, generate_sealing_key, holds, is_sound_point, read_public_key, unlock
-from evidence.notes import key_id, parse_verifier_key
-from evidence.trust import DEFAULT, load_trust
+from evidence.keys.ed25519 import (
+    FileSigner,
+    KeySigner,
+    generate_sealing_key,
+    holds,
+    is_sound_point,
+    read_public_key,
+    unlock,
+)
+from evidence.log.notes import key_id, parse_verifier_key
+from evidence.verdict.trust import DEFAULT, load_trust
 from exhibit.errors import ConfigError, IntegrityError, WrongUseError
 
 MASTER = bytes(range(32))

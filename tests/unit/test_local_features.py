@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.gradients import descriptors, directions
-from indexer.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
-from indexer.local_features import MIRROR, QUICK_KEYPOINTS, quick_features
-from indexer.single_thread import cv2
+from indexer.layout.single_thread import cv2
+from indexer.picture.gradients import descriptors, directions
+from indexer.picture.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
+from indexer.picture.local_features import MIRROR, QUICK_KEYPOINTS, quick_features
 from tests.assets.textured import textured
 
 SIZE = (480, 360)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from evidence import merkle
-from evidence.keys import FileSigner
-from evidence.log import BrokenHistoryError, Log, log_key, verify_note
+from evidence.keys.ed25519 import FileSigner
+from evidence.log import merkle
+from evidence.log.append_only import BrokenHistoryError, Log, log_key, verify_note
 from exhibit.entries import Entry, EntryType, commit
 from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
 from tests.assets.folder_log import FolderLogStore
@@ -249,8 +249,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from tests.assets import folder_log
-from evidence.log import Log
-from evidence.keys import FileSigner
+from evidence.log.append_only import Log
+from evidence.keys.ed25519 import FileSigner
 import os
 folder, stage = Path(sys.argv[1]), sys.argv[2]
 from tests.unit.test_log import entries

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from crawler.job import SourceKind, UserAgent
-from crawler.looking import PAGE_BYTES, Look, Robots, look_at
+from crawler.formats.job import SourceKind, UserAgent
+from crawler.site_probe import PAGE_BYTES, Look, Robots, look_at
 from exhibit.errors import RefusedError
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 from tests.assets.site import Answer, Site
 
 PAGE = Answer(

@@ -6,10 +6,10 @@ import pytest
 from django.core.mail import EmailMessage
 from django.test import override_settings
 
-from exhibit.config import Config, load_config
-from workers.doctor import examine
-from workers.mail import absolute, django_mail, message_id, sender
-from workers.mail_files import MailFiles
+from exhibit.config.config import Config, load_config
+from workers.notify.mail import absolute, django_mail, message_id, sender
+from workers.notify.mail_files import MailFiles
+from workers.operations.doctor import examine
 
 
 @pytest.fixture

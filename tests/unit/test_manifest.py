@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.codec import FormatError
-from evidence.facts import SoftwareFacts
-from evidence.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
+from evidence.bundle.manifest import Manifest, ManifestFile, SealedMatter, SealingKey
+from evidence.facts.case import SoftwareFacts
+from evidence.formats.codec import FormatError
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 

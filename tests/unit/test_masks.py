@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.masks import inside, masked_boxes, without
-from indexer.orientation import Box
-from indexer.pages import composition
+from indexer.layout.masks import inside, masked_boxes, without
+from indexer.layout.orientation import Box
+from indexer.layout.pages import composition
 from tests.assets.textured import collage_with, page_with, text_page, textured
 
 PICTURE = textured(51)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence import merkle
+from evidence.log import merkle
 
 # The reference vectors of RFC 6962 implementations (leaves and roots of the trees of 1 to 8 leaves).
 LEAVES = [

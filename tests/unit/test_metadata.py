@@ -6,8 +6,8 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from exhibit.decode import Limits
-from exhibit.metadata import FileMetadata, read_metadata
+from exhibit.pictures.decode import Limits
+from exhibit.pictures.metadata import FileMetadata, read_metadata
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"

@@ -5,9 +5,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.errors import UnknownWitnessError
-from evidence.keys import KeySigner
-from evidence.notes import key_id, parse_note, parse_verifier_key, sign_note, verifier_key, verify_note
+from evidence.formats.errors import UnknownWitnessError
+from evidence.keys.ed25519 import KeySigner
+from evidence.log.notes import key_id, parse_note, parse_verifier_key, sign_note, verifier_key, verify_note
 from exhibit.errors import IntegrityError, WrongUseError
 
 SIGNER = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -47,7 +47,7 @@ def test_a_key_made_by_another_program_is_read() -> None:
 def test_a_signature_made_by_another_program_is_read_and_holds() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from evidence.notes import _signature
+    from evidence.log.notes import _signature
 
     body, _, line = GO_NOTE.rpartition("\n\n")
     signature = _signature(line.rstrip("\n"))

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from desk.numbers import grouped
+from desk.texts.numbers import grouped
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

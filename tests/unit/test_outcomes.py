@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from evidence.outcomes import names_image
-from evidence.visits import Step, Visit
-from exhibit.http import ConnectionFacts
+from evidence.capture.outcomes import names_image
+from evidence.capture.visits import Step, Visit
+from exhibit.network.http import ConnectionFacts
 
 THEN = datetime(2026, 11, 20, tzinfo=UTC)
 CONNECTION = ConnectionFacts("shop.example", (), "203.0.113.5", 443)

@@ -21,13 +21,13 @@ from pyhanko_certvalidator import ValidationContext
 
 from evidence.development.authority import Authority as TrialAuthority
 from evidence.development.authority import running_authority
-from evidence.document_keys import DocumentKey, generate_document_key, unlock_document_key
 from evidence.documents import render_exhibit_sheet
 from evidence.documents.signing import Authority, sign_pdf
+from evidence.keys.documents import DocumentKey, generate_document_key, unlock_document_key
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, ServiceMissingError
-from exhibit.guard import Guard
-from exhibit.http import guarded_session
+from exhibit.network.guard import Guard
+from exhibit.network.http import guarded_session
 from tests.assets.site import Answer, Site
 from tests.unit.documents_sample import sample_case, sample_pictures
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from indexer.features import extract
-from indexer.pages import COLLAGE, PAGE, composition
+from indexer.layout.pages import COLLAGE, PAGE, composition
+from indexer.picture.features import extract
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
 

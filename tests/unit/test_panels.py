@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.orientation import Box
-from indexer.panels import LEAST_PIXELS, MOST, panels
+from indexer.layout.orientation import Box
+from indexer.layout.panels import LEAST_PIXELS, MOST, panels
 from tests.assets.textured import collage_with, page_with, textured
 
 PHOTO = (320, 240)

@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 
 from demo.pictures import textured
-from exhibit.decode import Limits
+from exhibit.pictures.decode import Limits
 from exhibit.types import Metric, Space
-from indexer.brute import BruteForceIndex
-from indexer.descriptor import BUILT_IN
-from indexer.features import extract
-from indexer.hashes import orientation_hashes, shrink
-from indexer.orientation import ORIENTATIONS
-from indexer.past import WorkQueries, oriented, search_past, work_queries
-from indexer.spaces import PHASH
+from indexer.layout.orientation import ORIENTATIONS
+from indexer.picture.descriptor import BUILT_IN
+from indexer.picture.features import extract
+from indexer.picture.hashes import orientation_hashes, shrink
+from indexer.picture.spaces import PHASH
+from indexer.search.past import WorkQueries, oriented, search_past, work_queries
+from indexer.vectors.brute import BruteForceIndex
 from tests.flow.rows import jpeg
 
 UNITS = Space("units", "1", Metric.COSINE, 4)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from exhibit.private import closed, keep_private
+from exhibit.files.private import closed, keep_private
 
 
 def test_what_an_earlier_version_left_open_is_closed_once(tmp_path: Path) -> None:

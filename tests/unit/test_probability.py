@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from exhibit.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
+from exhibit.comparison.calibration import FIGURES, HELD, Bound, Calibration, between, calibrated, figures
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Decision, Verification
-from indexer.probability import Sample, false_alarms, fit, logistic
-from indexer.shipped import shipped_calibration
-from indexer.spaces import PIPELINE
+from indexer.calibration.probability import Sample, false_alarms, fit, logistic
+from indexer.calibration.shipped import shipped_calibration
+from indexer.picture.spaces import PIPELINE
 
 BOUNDS = (Bound(200, 0), Bound(200, 3))
 

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from tests.processes import wait_until
-from workers import processes
-from workers.locks import FileLock, holder
-from workers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
+from workers.servers import processes
+from workers.servers.locks import FileLock, holder
+from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
 
 
 def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_short_log_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
 def test_a_child_ends_when_its_parent_is_killed(path: str) -> None:
     parent = (
-        "import os, signal\nfrom workers.processes import Child\n"
+        "import os, signal\nfrom workers.servers.processes import Child\n"
         "child = Child(name='x', command=('/bin/sleep', '600'), orphaned=signal.SIGTERM)\n"
         "with open(os.devnull, 'ab') as log: started = child.start(log)\n"
         "print(started.pid, flush=True)\nsignal.pause()\n"
@@ -96,14 +96,14 @@ def test_a_log_is_emptied_even_when_the_disk_has_no_room_for_what_it_held(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("workers.processes.shutil.copyfile", full)
+    monkeypatch.setattr("workers.servers.processes.shutil.copyfile", full)
     (tmp_path / "web.log").write_bytes(bytes(11 * 1024**2))
     trim_logs(tmp_path)
     assert (tmp_path / "web.log").stat().st_size == 0
 
 
 def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.processes.time", SimpleNamespace(monotonic=lambda: 1000.0))
+    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: 1000.0))
     restarts = Restarts()
     pauses = []
     for _ in range(7):
@@ -122,7 +122,7 @@ def test_a_process_gets_on_as_long_as_anything_below_it_works(
     monkeypatch: pytest.MonkeyPatch, code: str, *, stalls: bool
 ) -> None:
     moment = [0.0]
-    monkeypatch.setattr("workers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
         try:
             below = psutil.Process(process.pid)

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 
+from evidence.bundle.sealing import named_files
 from evidence.documents import render_exhibit_sheet
-from evidence.facts import CaseFacts, ProvenanceFacts
-from evidence.provenance import Standing, read_provenance
-from evidence.sealing import named_files
+from evidence.facts.case import CaseFacts, ProvenanceFacts
+from evidence.facts.provenance import Standing, read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
 from tests.unit.documents_sample import encoded, landscape, sample_case, sample_pictures
 

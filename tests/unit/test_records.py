@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from evidence.codec import FormatError
-from evidence.records import MAX_BODY, MAX_CODINGS, Response, Room, plain_url, read_response
+from evidence.formats.codec import FormatError
+from evidence.formats.records import MAX_BODY, MAX_CODINGS, Response, Room, plain_url, read_response
 
 pytestmark = pytest.mark.timeout(20)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n"

@@ -1,6 +1,6 @@
 """Which sealed files are documents that are made again."""
 
-from evidence.checks.remade import is_sheet
+from evidence.verify.checks.remade import is_sheet
 
 
 def test_a_sheet_lies_in_data_itself() -> None:

@@ -1,7 +1,7 @@
 from exhibit.clock import SLACK
-from exhibit.config import load_config
-from workers import tasks
-from workers.celery import TASK_SECONDS, make_app
+from exhibit.config.config import load_config
+from workers.pipeline.celery import TASK_SECONDS, make_app
+from workers.tasks import tasks
 
 
 def test_what_has_to_happen_by_itself_is_scheduled_and_is_a_task() -> None:

@@ -7,8 +7,8 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone, translation
 
-from desk.schedules import schedule
-from registry import schedules
+from desk.texts.schedules import schedule
+from registry.crawls import schedules
 from registry.models import Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -47,7 +47,7 @@ def test_whole_days_keep_their_time_of_day_through_summer_and_winter() -> None:
 def test_the_first_run_is_the_next_time_of_the_schedule(
     monkeypatch: pytest.MonkeyPatch, every: timedelta, weekday: int, expected: str
 ) -> None:
-    monkeypatch.setattr("registry.schedules.now", lambda: at("2026-11-20T09:40"))  # a Friday
+    monkeypatch.setattr("registry.crawls.schedules.now", lambda: at("2026-11-20T09:40"))  # a Friday
     assert schedules.first_run(every, time(2, 20), weekday, ZoneInfo("UTC")) == at(expected)
 
 

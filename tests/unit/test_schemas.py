@@ -5,9 +5,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from evidence.codec import to_plain
+from evidence.formats.codec import to_plain
 from evidence.schemas import FOLDER, schemas
-from evidence.trust import DEFAULT
+from evidence.verdict.trust import DEFAULT
 from tests.assets.bundles import make_scene
 from tests.assets.tampering import files_of
 from tools import bundle_fields

@@ -3,11 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from evidence.bundle import checkpoint_digest
-from evidence.codec import FormatError
-from evidence.facts import CaseFacts
-from evidence.manifest import MANIFEST_PATH
-from evidence.sealing import ContentFile, SealInput, media_type_of, seal, sighting_picture_path, work_picture_path
+from evidence.bundle.bag import checkpoint_digest
+from evidence.bundle.manifest import MANIFEST_PATH
+from evidence.bundle.sealing import (
+    ContentFile,
+    SealInput,
+    media_type_of,
+    seal,
+    sighting_picture_path,
+    work_picture_path,
+)
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import FormatError
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, IntegrityError

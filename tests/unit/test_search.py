@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from exhibit.types import Decision, Metric
-from indexer.brute import BruteForceIndex
-from indexer.candidates import Candidate, hash_candidates
-from indexer.features import Features, extract, fingerprints
-from indexer.search import find_works
-from indexer.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
-from indexer.votes import Vote
-from indexer.votes_index import VoteIndex
+from indexer.picture.features import Features, extract, fingerprints
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.search.candidates import Candidate, hash_candidates
+from indexer.search.search import find_works
+from indexer.vectors.brute import BruteForceIndex
+from indexer.votes.index import VoteIndex
+from indexer.votes.votes import Vote
 from tests.assets.textured import collage_with, encoded, textured
 
 SIZE = (400, 300)
@@ -24,7 +24,7 @@ COUNT = 36
 
 
 class Shelf:
-    """Works by their place in a list; counts what it is asked for. Implements ``indexer.search.Works``."""
+    """Works by their place in a list; counts what it is asked for. Implements ``indexer.search.search.Works``."""
 
     def __init__(self, folder: Path) -> None:
         self.works = [extract(encoded(textured(seed, SIZE))) for seed in range(COUNT)]

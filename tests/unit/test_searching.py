@@ -9,10 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from crawler.searching import Answer as AnswerShape
-from crawler.searching import Asked, Errors, Found, Pace, Place, Request, SearchRefusedError, Service, ask, read_service
+from crawler.search_client import Answer as AnswerShape
+from crawler.search_client import (
+    Asked,
+    Errors,
+    Found,
+    Pace,
+    Place,
+    Request,
+    SearchRefusedError,
+    Service,
+    ask,
+    read_service,
+)
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.guard import Guard
+from exhibit.network.guard import Guard
 from tests.assets.searches import KEY, MARKET, answer, put_tineye, query, tineye_answer, tineye_error
 from tests.assets.site import Answer, Site
 

@@ -7,36 +7,36 @@ from collections.abc import Iterator
 import pytest
 from django.utils import translation
 
-from desk.case_words import line, reason_in_words
-from desk.sentences import PHRASES, in_words
-from evidence.browser.loading import SIGNS
-from evidence.outcomes import judge
-from evidence.visits import WALLS, Step, Visit
+from desk.texts.cases import line, reason_in_words
+from desk.texts.sentences import PHRASES, in_words
+from evidence.capture.browser.loading import SIGNS
+from evidence.capture.outcomes import judge
+from evidence.capture.visits import WALLS, Step, Visit
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.http import ConnectionFacts
-from registry import history
-from registry.matching import LEDGER
+from exhibit.network.http import ConnectionFacts
+from registry.cases import history
+from registry.cases.matching import LEDGER
+from registry.cases.recaptures import Standing
 from registry.models import Case, CaseEvent
-from registry.recaptures import Standing
 from tools import messages
 
 BELOW = ("workers", "registry", "crawler", "indexer", "evidence", "exhibit")
 REACH_PAGES = (
-    "exhibit/guard.py",
-    "exhibit/decode.py",
+    "exhibit/network/guard.py",
+    "exhibit/pictures/decode.py",
     "exhibit/helper.py",
-    "exhibit/picture_file.py",
-    "evidence/visits.py",
-    "registry/watching.py",
-    "workers/bundles.py",
-    "workers/decisions.py",
-    "workers/reported.py",
-    "workers/steps/decide.py",
-    "workers/steps/notice.py",
-    "workers/steps/package.py",
-    "workers/steps/seal.py",
-    "workers/webhooks.py",
+    "exhibit/pictures/picture_file.py",
+    "evidence/capture/visits.py",
+    "registry/crawls/watching.py",
+    "workers/evidence/bundles.py",
+    "workers/cases/decisions.py",
+    "workers/cases/reported.py",
+    "workers/cases/decide.py",
+    "workers/steps/notify/notice.py",
+    "workers/steps/cases/package.py",
+    "workers/steps/cases/seal.py",
+    "workers/notify/webhooks.py",
 )
 """Modules whose plain errors a member of an owner can meet on a page."""
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
+from exhibit.comparison.similarity import dense_similarity
 from exhibit.errors import WrongUseError
-from exhibit.similarity import dense_similarity
 from tests.assets.badfiles import saved
 
 IDENTITY = np.eye(3)

@@ -3,7 +3,7 @@
 import pytest
 
 from evidence.documents.phrases import load_phrases
-from evidence.documents.spoken import told
+from evidence.documents.phrases.spoken import told
 
 pytestmark = pytest.mark.timeout(30)
 CHINESE, ENGLISH = load_phrases("zh-Hans"), load_phrases("en")

@@ -8,9 +8,9 @@ import pytest
 from openpyxl import Workbook
 
 from exhibit.errors import WrongUseError
-from workers import sheets
-from workers.sheets import MOST_BYTES, MOST_UNPACKED
-from workers.tables import (
+from workers.works import spreadsheets as sheets
+from workers.works.spreadsheets import MOST_BYTES, MOST_UNPACKED
+from workers.works.tables import (
     DeclaredLicence,
     DeclaredWork,
     as_date,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workers.terms import By, Dates, Standing, rules, screen
+from workers.works.copyright_terms import By, Dates, Standing, rules, screen
 
 OVER, RUNNING, UNKNOWN = Standing.OVER, Standing.RUNNING, Standing.UNKNOWN
 

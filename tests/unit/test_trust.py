@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.trust import DEFAULT, load_trust
+from evidence.verdict.trust import DEFAULT, load_trust
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 

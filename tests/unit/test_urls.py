@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exhibit.urls import host_of, normalise, registrable_domain, url_key
+from exhibit.network.urls import host_of, normalise, registrable_domain, url_key
 
 
 @pytest.mark.parametrize(

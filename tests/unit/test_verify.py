@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from exhibit.decode import decode
-from exhibit.similarity import dense_similarity
+from exhibit.comparison.similarity import dense_similarity
+from exhibit.pictures.decode import decode
 from exhibit.types import Decision, Verification
-from indexer.dense import dense_agreement
-from indexer.features import Features, extract
-from indexer.geometry import align
-from indexer.later import Later
-from indexer.lens import flat
-from indexer.local_features import LocalFeatures
-from indexer.negative import negative
-from indexer.second_look import second_look
-from indexer.single_thread import cv2
-from indexer.verify import nearest_hash, verify
+from indexer.compare.dense import dense_agreement
+from indexer.compare.geometry import align
+from indexer.compare.lens import flat
+from indexer.compare.negative import negative
+from indexer.compare.second_look import second_look
+from indexer.compare.verify import nearest_hash, verify
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features, extract
+from indexer.picture.lazy import Later
+from indexer.picture.local_features import LocalFeatures
 from tests.assets.shared import shared_data
 from tests.assets.textured import collage_with, encoded, page_with, text_page, textured
 

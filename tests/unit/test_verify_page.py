@@ -12,7 +12,7 @@ import pytest
 from evidence import page as package
 from evidence.__main__ import main
 from evidence.page import PARTS, page
-from evidence.trust import load_trust
+from evidence.verdict.trust import load_trust
 
 PARTS_FOLDER = Path(package.__file__).parent / "parts"
 

@@ -9,8 +9,8 @@ from io import BytesIO
 
 import pytest
 
-from evidence.wacz import WaczPage, write_wacz
-from evidence.wire import Exchange, write_warc
+from evidence.capture.wire import Exchange, write_warc
+from evidence.formats.wacz import WaczPage, write_wacz
 from exhibit.digests import Digest
 
 THEN = datetime(2026, 11, 20, tzinfo=UTC)

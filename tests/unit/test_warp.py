@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exhibit.comparison.warp import overlaps, warp
 from exhibit.errors import WrongUseError
-from exhibit.warp import overlaps, warp
 from tests.assets.badfiles import photo
 
 PHOTO = np.asarray(photo(80, 60))

@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors.blocks import EsploraBlocks, JsonRpcBlocks
-from evidence.anchors.opentimestamps import OpenTimestampsAnchor
-from exhibit.config import AnchorConfig, Config, load_config
+from evidence.anchors.opentimestamps.anchor import OpenTimestampsAnchor
+from evidence.anchors.opentimestamps.blocks import EsploraBlocks, JsonRpcBlocks
+from exhibit.config.config import AnchorConfig, Config, load_config
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
-from exhibit.guard import Guard
-from workers.wiring import House
-from workers.witnesses import BrokenAnchor, anchor_of, named_addresses, named_ports
+from exhibit.network.guard import Guard
+from workers.services.anchors import BrokenAnchor, anchor_of, named_addresses, named_ports
+from workers.services.wiring import House
 
 
 def configured(folder: Path, toml: str) -> Config:
@@ -63,7 +63,9 @@ def test_a_name_that_leads_to_a_private_network_needs_that_network_in_the_settin
 
     with pytest.raises(RefusedError, match="public internet"):
         tip()
-    monkeypatch.setattr("exhibit.http._TRIED_ADDRESSES", 0)  # the guard lets it through, and nothing is connected to
+    monkeypatch.setattr(
+        "exhibit.network.http._TRIED_ADDRESSES", 0
+    )  # the guard lets it through, and nothing is connected to
     with pytest.raises(ExhibitError, match="doesn't answer"):
         tip(networks=("10.1.0.0/16",))
 

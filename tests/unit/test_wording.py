@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexer.change import change_of
-from indexer.wording import ENGLISH, change_in_words, held_back_in_words
+from indexer.compare.change import change_of
+from indexer.compare.wording import ENGLISH, change_in_words, held_back_in_words
 
 WORK = (400, 200)
 Floats = NDArray[np.float64]

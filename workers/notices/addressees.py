@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from exhibit.urls import registrable_domain
+from exhibit.network.urls import registrable_domain
 from registry.models import Capture, Crawl, FrontierUrl, Notice, StepState
 from workers.notices.contents import is_address
-from workers.wiring import House
+from workers.services.wiring import House
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"

@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from evidence.documents.wording import percent
+from evidence.documents.phrases.wording import percent
 from exhibit.clock import now
-from registry import recaptures
-from registry.licence_check import Ledger, ledger_of
+from registry.cases import recaptures
+from registry.cases.recaptures import Standing
 from registry.models import (
     BytesState,
     Capture,
@@ -28,11 +28,11 @@ from registry.models import (
     Sighting,
     StepState,
 )
-from registry.notice_terms import reply_days
-from registry.recaptures import Standing
+from registry.notices.terms import reply_days
+from registry.works.licence_check import Ledger, ledger_of
 from workers.notices.stops import stopping
 from workers.notices.wording import Wording, filled, wording
-from workers.ownership import Warnings, warnings_of
+from workers.works.ownership import Warnings, warnings_of
 
 FIELDS = (
     "addressee_name", "addressee_email", "addressee_address", "addressee_source",

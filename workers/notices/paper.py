@@ -4,18 +4,18 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from evidence.documents.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
-from evidence.documents.fonts import installed_fonts
-from evidence.documents.pdf import document_pdf
 from evidence.documents.phrases import load_phrases
-from evidence.documents.typesetting import TypesetFile
-from evidence.documents.wording import Wording
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import Block, Document, Line, Lines, Plate, Plates, Section, Style
+from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.fonts import installed_fonts
+from evidence.documents.typeset.pdf import document_pdf
 from exhibit.errors import ExhibitError
-from indexer.draw import View, draw
+from indexer.draw.draw import View, draw
 from registry.models import Match, Notice
-from workers.drawings import pair_of
+from workers.evidence.drawings import pair_of
 from workers.notices.contents import MOST_PICTURES, Letter, NoticeItem
-from workers.wiring import House
+from workers.services.wiring import House
 
 HEIGHT = 70
 """Most millimetres of two pictures."""

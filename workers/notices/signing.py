@@ -10,13 +10,15 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import NotFoundError, WrongUseError
-from registry import notice_mail, notices, owned
+from registry.accounts import scoped as owned
 from registry.models import Notice, NoticeMail
-from workers.mail import message_id
+from registry.notices import mail as notice_mail
+from registry.notices import notices
 from workers.notices.contents import Letter, gaps, items_of, letter
 from workers.notices.paper import notice_pdf
-from workers.showing import cases_with
-from workers.wiring import House
+from workers.notify.mail import message_id
+from workers.pictures.picture_usage import cases_with
+from workers.services.wiring import House
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"
 

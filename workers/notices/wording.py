@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry import trail
+from registry.log import audit_log as trail
 from registry.models import Notice, NoticeWording, Owner
 
 FOLDER = Path(__file__).parent / "wording"

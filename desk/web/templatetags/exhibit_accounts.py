@@ -3,7 +3,7 @@
 from django import template
 from django.conf import settings
 
-from desk.web.roles import ROLES
+from desk.web.account.roles import ROLES
 from registry.models import Scope
 
 register = template.Library()

@@ -7,9 +7,9 @@ from django import template
 from django.db.models import Count
 from django.utils import timezone
 
-from desk.web.notice_forms import STATES
+from desk.web.notices.words import STATES
 from registry.models import Case, Membership, Notice, Owner
-from registry.notice_terms import due, due_soon
+from registry.notices.terms import due, due_soon
 
 register = template.Library()
 

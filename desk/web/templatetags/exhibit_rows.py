@@ -11,15 +11,15 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from crawler.searching import Service
-from desk.case_words import decision_in_words, reason_in_words, standing_in_words, who_in_words
-from desk.evidence_words import witness_kind, witness_subject
-from desk.numbers import grouped
-from desk.sentences import in_words
-from desk.web.report_words import day_in_words, limits_of, title_of
-from desk.web.search_words import search_title, source_title
-from indexer.information import COMPOSED
-from registry.revisits import is_past
+from crawler.search_client import Service
+from desk.texts.cases import decision_in_words, reason_in_words, standing_in_words, who_in_words
+from desk.texts.evidence import witness_kind, witness_subject
+from desk.texts.numbers import grouped
+from desk.texts.sentences import in_words
+from desk.web.downloads.report_words import day_in_words, limits_of, title_of
+from desk.web.watches.titles import search_title, source_title
+from indexer.layout.information import COMPOSED
+from registry.crawls.revisits import is_past
 
 register = template.Library()
 register.filter("decision_in_words", decision_in_words)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from evidence.trust import Trust, load_trust
-from evidence.verify import verify
+from evidence.verdict.trust import Trust, load_trust
+from evidence.verify.verifier import verify
 from exhibit.digests import Digest
 from tests.assets import judged, receipt_kinds, stamp_table
 from tests.assets.bundles import make_scene

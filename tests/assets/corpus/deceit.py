@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from evidence.bundle import AnchorRecord, key_files
-from evidence.codec import FormatError, to_plain
-from evidence.manifest import Manifest
-from evidence.notes import parse_note
-from evidence.trust import Trust, TrustedAuthority
+from evidence.bundle.bag import AnchorRecord, key_files
+from evidence.bundle.manifest import Manifest
+from evidence.formats.codec import FormatError, to_plain
+from evidence.log.notes import parse_note
+from evidence.verdict.trust import Trust, TrustedAuthority
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical

@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from evidence.codec import from_plain, to_plain
-from evidence.logproofs import SightingRecord
-from evidence.slices import SliceTree, record_leaf
+from evidence.formats.codec import from_plain, to_plain
+from evidence.log.proofs import SightingRecord
+from evidence.log.slices import SliceTree, record_leaf
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical

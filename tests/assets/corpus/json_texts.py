@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.keys import KeySigner
+from evidence.keys.ed25519 import KeySigner
 from evidence.schemas import schemas
 from exhibit.entries import canonical
 from tests.assets.changes import Files

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from exhibit.decode import inspect
 from exhibit.digests import Digest
+from exhibit.pictures.decode import inspect
 from tests.assets.changes import Files
 from tests.assets.corpus import Case, base, failing, written
 from tests.assets.resealing import sealed_lie

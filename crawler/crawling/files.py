@@ -1,0 +1,230 @@
+"""Sources that are files: a folder of pictures, and WARC files. Nothing is asked of the network."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from warcio.archiveiterator import ArchiveIterator
+
+from crawler.formats.job import Kind, SourceKind
+from crawler.formats.lines import EndLine, Headers, PageLine, RefusalLine, Sighting
+from crawler.reading.found import plain
+from crawler.reading.sniff import Content, sniff
+from crawler.state.crawl import Crawl
+from exhibit.clock import now, parse_rfc3339
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+from exhibit.machine import blame_machine
+
+Record: TypeAlias = Any
+"""A record of warcio, which has no types."""
+
+Outcome: TypeAlias = PageLine | RefusalLine | None
+Step: TypeAlias = tuple[str, Outcome]
+"""How far a source has been read, and what that gave."""
+
+_WARCS = (".warc", ".warc.gz")
+
+
+def read_files(crawl: Crawl) -> ExitCode:
+    """Read the job's folders and WARC files; each picture becomes a page line of one sighting.
+
+    At least one file or record is read, however short the time is, so that one job after the other comes to the end.
+
+    Raises:
+        WrongUseError: a path isn't there.
+    """
+    reason, position = "finished", ""
+    for position, line in _read(crawl):
+        if line is not None:
+            _write(crawl, replace(line, position=position))
+        if crawl.budget.spent or crawl.budget.seconds_left <= 0:
+            reason = crawl.budget.spent or "budget-seconds"
+            break
+    crawl.write(EndLine(reason=reason, counts=crawl.budget.counts(), position=position))
+    return ExitCode.DONE
+
+
+def _read(crawl: Crawl) -> Iterator[Step]:
+    """What each file or record of the sources comes to, and the position behind it."""
+    for source in crawl.job.sources:
+        path = source.path
+        if path is None or not path.exists():
+            raise WrongUseError(f"job.sources: there is no {path}.")
+        yield from (_folder if source.kind is SourceKind.FOLDER else _warcs)(crawl, path, source.after)
+
+
+def _write(crawl: Crawl, line: PageLine | RefusalLine) -> None:
+    if isinstance(line, RefusalLine):
+        crawl.budget.refuse(line.reason)
+    else:
+        crawl.budget.line(len(line.sightings), Counter())
+    crawl.write(line)
+
+
+def _folder(crawl: Crawl, folder: Path, after: str) -> Iterator[Step]:
+    """Every file below a folder; the position is the file's path below it."""
+    for path in _files(folder, Path(after).parts):
+        if (position := _below(folder, path)) != after:
+            yield position, _file(crawl, path)
+
+
+def _below(folder: Path, path: Path) -> str:
+    return path.name if path == folder else str(path.relative_to(folder))
+
+
+def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
+    """The files below a folder in the order of their paths, from one on, whose parts are given; or the one file itself.
+
+    Each folder is listed when it comes to it: a large archive would take minutes to list as a whole.
+    """
+    if folder.is_file():
+        yield folder
+        return
+    listed: list[os.DirEntry[str]] = []
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda one: one.name)
+    for entry in listed:
+        if last and entry.name < last[0]:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), last[1:] if last and entry.name == last[0] else ())
+        elif not entry.is_dir():
+            yield Path(entry.path)
+
+
+def _file(crawl: Crawl, path: Path) -> PageLine | RefusalLine:
+    uri = path.absolute().as_uri()
+    if path.is_symlink() or not path.is_file():
+        return RefusalLine(url=uri, reason="link", sentence="Links and special files in a folder aren't read.")
+    with path.open("rb") as stream:
+        data = stream.read(crawl.job.limits.max_picture_bytes + 1)
+    return _line(crawl, uri, data, _Origin(found_in="file", context=path.stem))
+
+
+def _warcs(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
+    """Every response and resource that is an image in the WARC files (ISO 28500).
+
+    The position is where the record begins in its file, and the file's path below the folder.
+    """
+    offset, _, last = after.partition(" ")
+    if after and not (last and re.fullmatch(r"[0-9]{1,18}", offset)):
+        hint = "Give what the last line of the job before says as its position, or nothing."
+        raise WrongUseError(f"job.sources: {after!r} is no place in a WARC file.", hint=hint)
+    for file in _files(path, Path(last).parts):
+        if file != path and not file.name.endswith(_WARCS):
+            continue
+        name = _below(path, file)
+        with file.open("rb") as stream:
+            for begin, line in _warc(crawl, file, stream, int(offset) if name == last else None):
+                yield f"{begin} {name}", line
+
+
+def _warc(crawl: Crawl, path: Path, stream: BinaryIO, after: int | None) -> Iterator[tuple[int, Outcome]]:
+    try:
+        stream.seek(after or 0)
+        records = ArchiveIterator(stream)
+        if after is not None:
+            next(records, None)  # it has been read
+        for record in records:
+            begin = records.offset
+            yield begin, _record(crawl, record) if record.rec_type in ("response", "resource") else None
+    except (ExhibitError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a reader that is fed hostile bytes may raise anything
+        blame_machine(error)
+        sentence = f"The file can't be read further: {error}."
+        yield path.stat().st_size, RefusalLine(url=path.absolute().as_uri(), reason="unreadable", sentence=sentence)
+
+
+def _record(crawl: Crawl, record: Record) -> PageLine | RefusalLine | None:
+    """The line of a record; none for what is no image and never claimed to be one."""
+    http = record.http_headers
+    code = str(http.get_statuscode() or "") if http is not None else ""
+    status = int(code) if code.isdecimal() and len(code) == 3 else 0
+    url = str(record.rec_headers.get_header("WARC-Target-URI") or "")
+    if not url or (http is not None and status != 200):
+        return None
+    declared = str((http or record.rec_headers).get_header("Content-Type") or "").partition(";")[0].strip().lower()
+    data = record.content_stream().read(crawl.job.limits.max_picture_bytes + 1)
+    if sniff(data) in (Content.OTHER, Content.VECTOR) and not declared.startswith("image/"):
+        return None
+    origin = _Origin(
+        found_in="warc",
+        media_type=declared,
+        status=status,
+        headers=tuple((str(name), str(value)) for name, value in http.headers) if http is not None else (),
+        peer=str(record.rec_headers.get_header("WARC-IP-Address") or ""),
+        fetched_at=_date(str(record.rec_headers.get_header("WARC-Date") or "")),
+    )
+    return _line(crawl, url, data, origin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    found_in: str
+    context: str = ""
+    media_type: str = ""
+    status: int = 0
+    headers: Headers = ()
+    peer: str = ""
+    fetched_at: datetime = field(default_factory=now)
+
+
+def _line(crawl: Crawl, url: str, data: bytes, origin: _Origin) -> PageLine | RefusalLine:
+    refused = _refusal(crawl, data)
+    if refused is not None:
+        return RefusalLine(url=url, reason=refused[0], sentence=refused[1])
+    sighting = Sighting(
+        page_url=url,
+        image_url=url,
+        final_url=url,
+        digest=crawl.spool.put(data),
+        size=len(data),
+        media_type=origin.media_type,
+        status=origin.status,
+        request_headers=(),
+        response_headers=origin.headers,
+        peer=origin.peer,
+        fetched_at=origin.fetched_at,
+        found_in=origin.found_in,
+        context=plain(origin.context),
+    )
+    return PageLine(
+        url=url,
+        final_url=url,
+        kind=Kind.IMAGE,
+        depth=0,
+        status=origin.status,
+        fetched_at=origin.fetched_at,
+        sightings=(sighting,),
+    )
+
+
+def _refusal(crawl: Crawl, data: bytes) -> tuple[str, str] | None:
+    budget = crawl.budget
+    if not data:
+        return "empty", "There are no bytes."
+    if len(data) > crawl.job.limits.max_picture_bytes:
+        return "too-large", "There are more bytes than are taken."
+    content = sniff(data)
+    if content is Content.VECTOR:
+        return "vector-image", "Vector drawings aren't compared."
+    if content is Content.OTHER:
+        return "not-an-image", "The bytes aren't an image."
+    if not (budget.begin_visit() and budget.begin_image() and budget.take_bytes(len(data))):
+        return "budget", "The job had used up its budget."
+    return None
+
+
+def _date(text: str) -> datetime:
+    """The time of a record; the present where it can't be read."""
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        return now()

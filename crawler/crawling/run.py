@@ -1,0 +1,156 @@
+"""Running one job in this process, from its first line to its end line."""
+
+import ctypes
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from scrapy import signals
+from scrapy.crawler import CrawlerProcess
+
+from crawler.crawling.files import read_files
+from crawler.crawling.settings import scrapy_settings
+from crawler.crawling.spider import CrawlSpider
+from crawler.formats.job import MIB, Job
+from crawler.formats.lines import EndLine, Line
+from crawler.reading.helper import helper
+from crawler.state.crawl import Crawl
+from exhibit.errors import ExhibitError, ExitCode
+
+_CHECK_SECONDS = 0.5
+_GRACE_SECONDS = 1.0
+_PR_SET_PDEATHSIG = 1
+_LEAST_MEMORY_MB = 1_024
+_EXIT_CODES = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
+_SENTENCES = {
+    "budget-seconds": ("budget", "The job had used up its time."),
+    "memory": ("budget", "The job had used up its memory."),
+    "stopped": ("budget", "The job was stopped."),
+    "error": ("budget", "The job broke off."),
+}
+
+
+def run(job: Job, write: Callable[[Line], None]) -> ExitCode:
+    """Run a job to its end; once in a process, since a Twisted reactor can't start again.
+
+    SIGTERM and SIGINT end it with what is complete and the end line.
+
+    Args:
+        job: what to do.
+        write: receives each line when it is complete, the end line last.
+
+    Returns:
+        ``DONE``, also when a budget ended it; ``INCOMPLETE`` after SIGTERM or at the memory limit; ``INTERRUPTED``
+        after SIGINT.
+
+    Raises:
+        ServiceMissingError: the folder for the bytes can't be written.
+    """
+    if not job.follow:
+        _die_with_parent()
+        _limit_memory(job.limits.memory_mb)
+    crawl = Crawl.of(job, write)
+    return read_files(crawl) if job.reads_files else _Run(crawl).go()
+
+
+class _Run:
+    def __init__(self, crawl: Crawl) -> None:
+        self._crawl = crawl
+        self._reason = ""
+        self._signal = 0
+        self._error: ExhibitError | None = None
+        self._has_ended = False
+        self._process = CrawlerProcess(scrapy_settings(crawl))
+        self._crawler = self._process.create_crawler(CrawlSpider)
+
+    def go(self) -> ExitCode:
+        logging.getLogger("scrapy").setLevel(logging.CRITICAL)
+        logging.getLogger("twisted").setLevel(logging.CRITICAL)
+        self._process.crawl(self._crawler, crawl=self._crawl)
+        self._crawler.signals.connect(self._failed, signal=signals.spider_error)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        from twisted.internet import reactor  # noqa: PLC0415 - importing it earlier would install another one
+
+        self._reactor: Any = reactor
+        reactor.callWhenRunning(self._check)
+        self._process.start(install_signal_handlers=False)
+        self._end(self._reason or self._crawl.budget.spent or "finished")
+        if self._error is not None:
+            raise self._error
+        return ExitCode.INTERRUPTED if self._signal == signal.SIGINT else _EXIT_CODES.get(self._reason, ExitCode.DONE)
+
+    def _check(self) -> None:
+        """Look at the clock and the memory now and then."""
+        budget = self._crawl.budget
+        if budget.seconds_left <= 0:
+            self._stop("budget-seconds")
+        elif budget.memory_spent:
+            self._stop("memory")
+        else:
+            self._reactor.callLater(max(0.0, min(_CHECK_SECONDS, budget.seconds_left)), self._check)
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = number
+        if helper.process is not None:
+            helper.process.kill()  # what it reads isn't wanted any more
+        self._reactor.callFromThread(self._stop, "stopped")
+
+    def _failed(self, failure: Any) -> None:  # noqa: ANN401 - Twisted's failure
+        """An error of ours in a callback, such as a full disk, ends the job; all others end one visit."""
+        if isinstance(failure.value, ExhibitError):
+            self._error = failure.value
+            self._reactor.callLater(0, self._stop, "error")
+
+    def _stop(self, reason: str) -> None:
+        """End at once: what is under way is broken off."""
+        if self._has_ended:
+            return
+        self._reason = reason
+        spider = self._crawler.spider
+        if isinstance(spider, CrawlSpider) and reason != "error":
+            spider.give_up(*_SENTENCES[reason], keep_begun_before=self._kept(reason))
+        self._end(reason)
+        self._process.stop()
+        self._reactor.callLater(_GRACE_SECONDS, self._leave)
+
+    def _kept(self, reason: str) -> float:
+        """Before when a visit must have been begun to be written as it is.
+
+        A slice leaves a late one to the next slice, which visits it whole; an early one has had its time, or it would
+        never be written. Alone, there is no next slice. Once stopped, only what is complete counts.
+        """
+        if reason == "stopped":
+            return -1.0
+        return self._crawl.budget.seconds if self._crawl.job.follow else self._crawl.job.limits.seconds / 2
+
+    def _leave(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def _end(self, reason: str) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._crawl.write(EndLine(reason=reason, counts=self._crawl.budget.counts()))
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it is gone (prctl(2)); elsewhere its pipe breaks."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Let the system refuse far more memory than the limit, which is looked at only between two answers."""
+    most = max(2 * megabytes, _LEAST_MEMORY_MB) * MIB
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -1,0 +1,301 @@
+"""The crawl itself: visits are opened, their images fetched, their lines written, until nothing is left or allowed."""
+
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+from scrapy import Request, Spider, signals
+from scrapy.exceptions import DontCloseSpider
+from twisted.python.failure import Failure
+
+from crawler.fetching.answers import Response, failure_refusal, status_refusal
+from crawler.fetching.documents import facts_of, forbids_following, read_document
+from crawler.fetching.gate import STAYS_IN_SCOPE
+from crawler.fetching.images import IMAGE, Images
+from crawler.fetching.style_sheets import SHEET, SHEETS_PER_PAGE, Sheets
+from crawler.formats.job import Kind, Link, Target
+from crawler.formats.lines import Refusal, RefusalLine
+from crawler.reading.found import Document, FoundImage
+from crawler.reading.sniff import Content, sniff
+from crawler.state.crawl import Crawl
+from crawler.state.frontier import Frontier
+from crawler.state.pace import Pace
+from crawler.state.visit import Visit
+from exhibit.errors import ExhibitError, RefusedError
+from exhibit.network.urls import host_of
+
+Crawler: TypeAlias = Any
+"""Scrapy's crawler object."""
+
+VISIT = "exhibit_visit"
+
+_ACCEPT = {
+    Kind.PAGE: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
+    Kind.SITEMAP: "application/xml,text/xml;q=0.9,text/plain;q=0.8,*/*;q=0.5",
+    Kind.FEED: "application/rss+xml,application/atom+xml,application/xml;q=0.9,text/xml;q=0.8,*/*;q=0.5",
+}
+_OPEN_VISITS = 16
+_IMAGES_PER_LIST = 200
+
+
+class CrawlSpider(Spider):
+    """Runs one crawl inside Scrapy.
+
+    Each address of the job or the frontier becomes exactly one line, a page line or a refusal line, unless the job ends
+    before its turn.
+    """
+
+    name = "exhibit"
+
+    def __init__(self, crawl: Crawl) -> None:
+        super().__init__()
+        self.crawl = crawl
+        self.is_ending = False
+        self._is_feeding = False
+        self._open: set[Visit] = set()
+        self._frontier = Frontier(per_host=crawl.job.politeness.concurrency_per_host + 1)
+        self._images = Images(crawl, self._send)
+        self._sheets = Sheets(crawl, self._images, self._send)
+        self._sitemaps_told: set[str] = set()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> "CrawlSpider":  # noqa: ANN401 - Scrapy's call
+        """Scrapy's way of making a spider."""
+        spider = cls(*args, **kwargs)
+        spider._set_crawler(crawler)
+        crawler.signals.connect(spider.opened, signal=signals.spider_opened)
+        crawler.signals.connect(spider.idle, signal=signals.spider_idle)
+        crawler.signals.connect(spider.broken, signal=signals.spider_error)
+        return spider
+
+    def opened(self) -> None:
+        """The downloader is there."""
+        self.crawl.pace = Pace(self.crawl.job.politeness, self.crawler.engine.downloader)
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Open the first visits."""
+        for target in self.crawl.job.targets():
+            self._frontier.add(target)
+        self._feed()
+        no_requests: tuple[Request, ...] = ()
+        for request in no_requests:
+            yield request
+
+    def idle(self) -> None:
+        """Nothing is on its way: open more visits, or let Scrapy close."""
+        self._feed()
+        if self._open:
+            raise DontCloseSpider
+
+    def give_up(self, reason: str, sentence: str, *, keep_begun_before: float) -> None:
+        """End now: of the open visits those begun early enough are written with what they have.
+
+        The others are left out, so that a later slice visits them whole.
+        """
+        self.is_ending = True
+        for visit in sorted(self._open, key=lambda one: one.begun):
+            if visit.has_answer and visit.begun <= keep_begun_before:
+                visit.give_up(reason, sentence)
+                self._write(visit)
+            visit.is_over = True
+        self._open.clear()
+
+    def _feed(self) -> None:
+        """Open visits while there is room. One that is over at once asks again from inside: the loop goes on then."""
+        if self._is_feeding:
+            return
+        self._is_feeding = True
+        self._open_visits()
+        self._is_feeding = False
+
+    def _open_visits(self) -> None:
+        while not self.is_ending and len(self._open) < _OPEN_VISITS:
+            target = self._frontier.pop()
+            if target is None:
+                return
+            if not self.crawl.budget.begin_visit():
+                self.is_ending = True
+                return
+            visit = Visit(target, self._done, self.crawl.budget.seconds)
+            self._open.add(visit)
+            self._begin(visit)
+
+    def _begin(self, visit: Visit) -> None:
+        target = visit.target
+        if target.kind is Kind.IMAGE:
+            found_in = target.found_in or ("list" if not target.page_url else "sitemap")
+            self._images.want(visit, FoundImage(target.url, found_in, target.context, target.page_url or target.url))
+            visit.release()
+            return
+        if not self.crawl.budget.take_host(host_of(target.url)):
+            self._refuse(visit, _refusal(target, "budget", "The job visits no more hosts."))
+            return
+        headers = self.crawl.headers(_ACCEPT[target.kind]) | self.crawl.conditions(target.url)
+        meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
+        try:
+            request = Request(
+                target.url, callback=self.arrived, errback=self.failed, headers=headers, meta=meta, dont_filter=True
+            )
+        except ValueError:
+            self._refuse(visit, _refusal(target, "bad-url", "The URL can't be read."))
+            return
+        self._send(request)
+
+    def arrived(self, response: Response) -> None:
+        """The answer of a page, a sitemap or a feed has come."""
+        visit: Visit = response.meta[VISIT]
+        if visit.is_over:
+            return
+        target = visit.target
+        if response.status == 304:
+            visit.facts = facts_of(response, Document(), None)
+            visit.release()
+            return
+        refusal = status_refusal(response, target.url)
+        if refusal is None and sniff(response.body) is Content.IMAGE:
+            self._image_behind_page(visit, response)
+            return
+        if refusal is None and not self.crawl.budget.take_bytes(len(response.body)):
+            refusal = _refusal(target, "budget", "The job had used up its budget.")
+        if refusal is not None:
+            self._refuse(visit, refusal)
+            return
+        try:
+            self._read(visit, response)
+        except RefusedError as error:
+            self._refuse(visit, _refusal(target, error.reason, error.message))
+            return
+        visit.release()
+
+    def failed(self, failure: Failure) -> None:
+        """A page, a sitemap or a feed hasn't come."""
+        request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
+        visit: Visit = request.meta[VISIT]
+        if not visit.is_over:
+            refusal = failure_refusal(failure.value, request.url, self.crawl.refused, shown=visit.target.url)
+            self._refuse(visit, refusal)
+
+    def broken(self, failure: Failure, response: Response) -> None:
+        """Handling a response has failed: the crawl goes on, and the failure is told, unless it ends the job."""
+        if isinstance(failure.value, ExhibitError):
+            return
+        meta = response.meta if isinstance(response.meta, dict) else {}
+        self.logger.error("%s: %s", response.url, failure.getTraceback())
+        if IMAGE in meta:
+            self._images.broken(meta[IMAGE])
+        elif SHEET in meta:
+            self._sheets.settle(meta[SHEET])
+        elif VISIT in meta and not meta[VISIT].is_over:
+            visit: Visit = meta[VISIT]
+            self._refuse(visit, _refusal(visit.target, "error", "The crawler couldn't handle the answer."))
+
+    def _image_behind_page(self, visit: Visit, response: Response) -> None:
+        """The address of a page showed an image itself."""
+        visit.facts = facts_of(response, Document(), None)
+        found = FoundImage(visit.target.url, "page")
+        visit.want(found)
+        visit.settle(found, self._images.keep(response, visit.target.url))
+        visit.release()
+
+    def _read(self, visit: Visit, response: Response) -> None:
+        job, target = self.crawl.job, visit.target
+        kind, document = read_document(response, target.kind, job.limits.max_page_bytes, job.user_agent.token)
+        visit.document = document
+        visit.facts = facts_of(response, document, self.crawl.policy_of(response.url))
+        reserved = visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations
+        if reserved:
+            visit.refuse(_refusal(target, "tdm-reserved", "The page reserves text and data mining."))
+            return
+        images = document.images if Kind.IMAGE in job.kinds else ()
+        fetched_here = images if kind is Kind.PAGE else images[:_IMAGES_PER_LIST]
+        visit.links = self._links(visit, kind, document, images[len(fetched_here) :], response)
+        if not self.is_ending and job.follow:
+            for link in visit.links:
+                self._frontier.add(_target(link))
+        for found in fetched_here:
+            self._images.want(visit, found)
+        if Kind.IMAGE in job.kinds:
+            for sheet in document.sheets[:SHEETS_PER_PAGE]:
+                self._sheets.want(visit, sheet)
+
+    def _links(
+        self, visit: Visit, kind: Kind, document: Document, images: tuple[FoundImage, ...], response: Response
+    ) -> tuple[Link, ...]:
+        """What may be visited next: in scope, of a wanted kind, not deeper than the limit, each once."""
+        job, depth = self.crawl.job, visit.target.depth
+        links: dict[str, Link] = {}
+        if not (job.politeness.obey_robots and forbids_following(visit.facts.signals)):
+            for found in document.links:
+                deeper = depth if found.kind is Kind.SITEMAP and kind is Kind.SITEMAP else depth + 1
+                links.setdefault(found.url, Link(url=found.url, kind=found.kind, depth=deeper))
+        for url in self._sitemaps(visit, response.url):
+            links.setdefault(url, Link(url=url, kind=Kind.SITEMAP, depth=depth))
+        inside = [
+            link
+            for link in links.values()
+            if link.depth <= job.limits.depth and link.kind in job.kinds and self.crawl.scope.contains(link.url)
+        ]
+        more = [
+            Link(url=one.url, kind=Kind.IMAGE, depth=depth + 1, page_url=one.page_url, context=one.context)
+            for one in images
+            if one.url[:5].lower() != "data:"
+        ]
+        return tuple(inside + more)
+
+    def _sitemaps(self, visit: Visit, url: str) -> tuple[str, ...]:
+        """The sitemaps that the robots.txt of a source's origin names, told once."""
+        policy = self.crawl.policy_of(url)
+        host = host_of(url)
+        if visit.target.depth or visit.target.kind is not Kind.PAGE or policy is None or host in self._sitemaps_told:
+            return ()
+        self._sitemaps_told.add(host)
+        return policy.sitemaps
+
+    def _done(self, visit: Visit) -> None:
+        """Everything of a visit has been handled."""
+        if visit.target.kind is Kind.IMAGE:
+            self._done_image(visit)
+        else:
+            self._write(visit)
+        self._close(visit)
+
+    def _done_image(self, visit: Visit) -> None:
+        sightings = visit.sightings()
+        if sightings:
+            self.crawl.budget.line(1, visit.refused())
+            self.crawl.write(visit.image_line(sightings[0]))
+            return
+        refusal = visit.refusals()[0]
+        self._write_refusal(refusal, visit.target)
+
+    def _write(self, visit: Visit) -> None:
+        line = visit.line()
+        self.crawl.budget.line(len(line.sightings), visit.refused())
+        self.crawl.write(line)
+
+    def _refuse(self, visit: Visit, refusal: Refusal) -> None:
+        visit.is_over = True
+        self.crawl.budget.drop_visit()
+        self._write_refusal(refusal, visit.target)
+        self._close(visit)
+
+    def _write_refusal(self, refusal: Refusal, target: Target) -> None:
+        self.crawl.budget.refuse(refusal.reason)
+        self.crawl.write(
+            RefusalLine(url=target.url, page_url=target.page_url, reason=refusal.reason, sentence=refusal.sentence)
+        )
+
+    def _close(self, visit: Visit) -> None:
+        self._open.discard(visit)
+        self._frontier.close(visit.target)
+        self._feed()
+
+    def _send(self, request: Request) -> None:
+        self.crawler.engine.crawl(request)
+
+
+def _target(link: Link) -> Target:
+    return Target(url=link.url, kind=link.kind, depth=link.depth, page_url=link.page_url, context=link.context)
+
+
+def _refusal(target: Target, reason: str, sentence: str) -> Refusal:
+    return Refusal(url=target.url, reason=reason, sentence=sentence)

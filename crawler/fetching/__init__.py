@@ -1,0 +1,1 @@
+"""Fetching: every request with its checks, pictures, style sheets and documents."""

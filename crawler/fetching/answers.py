@@ -1,0 +1,143 @@
+"""What came back for a request: facts of a response, or the reason of a failure in one word and one sentence."""
+
+import zlib
+from gzip import BadGzipFile
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+
+from crawler.formats.lines import Fetched, Headers, Refusal
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError
+from exhibit.network.guard import DEFAULT_PORTS
+from exhibit.network.urls import host_of
+
+Response: TypeAlias = Any
+"""A Scrapy response; Scrapy's types are not complete enough to be checked."""
+
+RAW_HEADERS = "exhibit_raw_headers"
+
+
+class Refused(IgnoreRequest):
+    """A request isn't made: a rule forbids it."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+
+def fetched(response: Response, digest: Digest, *, size: int, not_modified: bool = False) -> Fetched:
+    """The facts of a response whose bytes are kept or known."""
+    return Fetched(
+        final_url=response.url,
+        digest=digest,
+        size=size,
+        media_type=media_type(response),
+        status=response.status,
+        request_headers=_request_headers(response),
+        response_headers=response.request.meta.get(RAW_HEADERS) or pairs(response.headers),
+        peer=peer(response),
+        fetched_at=now(),
+        not_modified=not_modified,
+    )
+
+
+def header(response: Response, name: str) -> str:
+    """One header as text, empty when absent; several fields of one name joined as RFC 9110, 5.3 allows."""
+    values = response.headers.getlist(name)
+    return ", ".join(value.decode("latin-1") for value in values).replace("\0", "") if values else ""
+
+
+def media_type(response: Response) -> str:
+    """The declared media type without parameters, in lower case."""
+    return header(response, "Content-Type").partition(";")[0].strip().lower()
+
+
+def pairs(headers: Any) -> Headers:  # noqa: ANN401 - Scrapy's headers
+    """Headers as pairs of text; several fields of one name stay apart."""
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1").replace("\0", ""))
+        for name, values in headers.items()
+        for value in values
+    )
+
+
+def peer(response: Response) -> str:
+    """Address and port of the server that answered, or empty."""
+    if response.ip_address is None:
+        return ""
+    address = str(response.ip_address)
+    parts = urlsplit(response.url)
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def status_refusal(response: Response, url: str) -> Refusal | None:
+    """The refusal that a status means, or ``None`` for a success."""
+    status = response.status
+    if 200 <= status < 300 and status != 204:
+        return None
+    location = header(response, "Location")
+    if 300 <= status < 400 and location and urlsplit(location).scheme not in ("", "http", "https"):
+        return Refusal(url=url, reason="scheme", sentence="The server points to an address that isn't of the web.")
+    return Refusal(url=url, reason=f"http-{status}", sentence=f"The server answered with status {status}.")
+
+
+def failure_refusal(
+    error: BaseException | None, url: str, refused: dict[str, RefusedError], *, shown: str = ""
+) -> Refusal:
+    """The refusal that a failure means.
+
+    Args:
+        error: what Scrapy raised.
+        url: of the request that failed, after redirects.
+        refused: what the resolver refused, by host.
+        shown: the address as it was found, when that is another one.
+    """
+    reason, sentence = _failure(error, host_of(url), refused)
+    return Refusal(url=shown or url, reason=reason, sentence=sentence)
+
+
+def _failure(error: BaseException | None, host: str, refused: dict[str, RefusedError]) -> tuple[str, str]:
+    if isinstance(error, Refused):
+        return error.reason, error.sentence
+    if isinstance(error, RefusedError):
+        return error.reason, error.message
+    if isinstance(error, CannotResolveHostError):
+        known = refused.get(host)
+        return (known.reason, known.message) if known else ("unresolvable", f"The host {host} has no address.")
+    for kinds, reason, sentence in _FAILURES:
+        if isinstance(error, kinds):
+            return reason, sentence
+    if isinstance(error, IgnoreRequest):
+        return _ignored(str(error))
+    return "unreachable", "The server couldn't be reached, or broke off."
+
+
+_FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
+    ((DownloadTimeoutError,), "timeout", "The server took too long."),
+    ((DownloadCancelledError,), "too-large", "The server sent more bytes than are taken."),
+    ((ResponseDataLossError,), "incomplete", "The server broke off before all bytes had come."),
+    ((BadGzipFile, zlib.error, EOFError), "bad-encoding", "The server's content encoding can't be undone."),
+)
+
+
+def _ignored(message: str) -> tuple[str, str]:
+    """What Scrapy's own middlewares say only in words."""
+    if "redirect" in message:
+        return "redirects", "The server redirects too often."
+    return "too-large", "The server sent more bytes than are taken once unpacked."
+
+
+def _request_headers(response: Response) -> Headers:
+    """What was sent, with the Host header that the connection adds."""
+    return (("Host", urlsplit(response.url).netloc), *pairs(response.request.headers))

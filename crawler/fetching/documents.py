@@ -1,0 +1,97 @@
+"""From the response of a page, a sitemap or a feed to what it holds, and what it says to machines."""
+
+from w3lib.encoding import html_to_unicode
+
+from crawler.fetching.answers import Response, header, media_type
+from crawler.formats.job import Kind
+from crawler.formats.lines import Signals
+from crawler.reading.found import Document
+from crawler.reading.helper import document_of
+from crawler.reading.policy import SitePolicy
+from crawler.reading.sniff import Content, sniff
+from crawler.state.visit import Facts
+from exhibit.errors import RefusedError
+
+_HEAD = 1024
+_AI_WORDS = ("noai", "noimageai", "noml")
+_FEEDS = (b"<rss", b"<feed", b"<rdf:rdf")
+_SITEMAPS = (b"<urlset", b"<sitemapindex")
+
+
+def read_document(response: Response, kind: Kind, max_bytes: int, token: str) -> tuple[Kind, Document]:
+    """Read a response as what it is: a feed or a sitemap is recognised behind the address of a page too.
+
+    Returns:
+        What it was read as, and what it holds.
+
+    Raises:
+        RefusedError: reason ``not-a-page`` or ``unreadable``, or ``too-large`` once unpacked.
+    """
+    body = response.body
+    kind = _real_kind(body, kind)
+    if kind is Kind.SITEMAP:
+        return kind, document_of(body, kind, url=response.url, max_bytes=max_bytes)
+    content_type = header(response, "Content-Type")
+    if kind is Kind.FEED:
+        return kind, document_of(body, kind, url=response.url, content_type=content_type)
+    if not _is_text(response):
+        raise RefusedError("The answer isn't a page.", reason="not-a-page")
+    text = html_to_unicode(content_type or None, body, default_encoding="utf-8", auto_detect_fun=_guess)[1]
+    return kind, document_of(text.encode("utf-8", "replace"), kind, url=response.url, token=token)
+
+
+def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:
+    """The facts of a response, with everything that was said to machines as it was observed."""
+    x_robots = tuple(value.decode("latin-1").replace("\0", "") for value in response.headers.getlist("X-Robots-Tag"))
+    ai = [word for word in _AI_WORDS if any(word in text.lower() for text in (*x_robots, *document.robots))]
+    usage = header(response, "Content-Usage")
+    rule = policy.reservation(response.url) if policy is not None else None
+    said = header(response, "tdm-reservation").strip() or document.tdm_reservation
+    return Facts(
+        final_url=response.url,
+        status=response.status,
+        etag=header(response, "ETag"),
+        last_modified=header(response, "Last-Modified"),
+        not_modified=response.status == 304,
+        signals=Signals(
+            tdm_reservation=said or (str(int(rule.reserved)) if rule is not None else ""),
+            tdm_policy=header(response, "tdm-policy") or document.tdm_policy or (rule.policy if rule else ""),
+            robots=document.robots,
+            x_robots_tag=x_robots,
+            ai=tuple(ai) + ((usage,) if usage else ()) + (policy.ai if policy is not None else ()),
+        ),
+    )
+
+
+def forbids_following(signals: Signals) -> bool:
+    """Whether a page asks that its links aren't followed."""
+    said = " ".join((*signals.robots, *signals.x_robots_tag)).lower().replace(",", " ").split()
+    return "nofollow" in said or "none" in said
+
+
+def _real_kind(body: bytes, kind: Kind) -> Kind:
+    head = body[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if kind is Kind.PAGE and head.startswith((b"<?xml", *_FEEDS, *_SITEMAPS)):
+        if any(mark in head for mark in _SITEMAPS):
+            return Kind.SITEMAP
+        if any(mark in head for mark in _FEEDS):
+            return Kind.FEED
+    return kind
+
+
+def _is_text(response: Response) -> bool:
+    declared = media_type(response)
+    if declared and not declared.startswith("text/") and "html" not in declared and "xml" not in declared:
+        return False
+    return not response.body or sniff(response.body) in (Content.OTHER, Content.VECTOR) or declared.startswith("text/")
+
+
+def _guess(data: bytes) -> str | None:
+    """The encoding of a page that declares none."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return None

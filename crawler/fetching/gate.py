@@ -1,0 +1,176 @@
+"""The downloader middlewares: every request passes here, also each hop of a redirect and each robots.txt."""
+
+import asyncio
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from scrapy import Request, signals
+from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
+from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
+from scrapy.exceptions import IgnoreRequest
+
+from crawler.fetching.answers import RAW_HEADERS, Refused, Response, failure_refusal, header, pairs
+from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
+from crawler.state.crawl import Crawl
+from exhibit.errors import RefusedError
+from exhibit.network.urls import host_of
+
+Crawler: TypeAlias = Any
+"""Scrapy's crawler object."""
+
+FOR_POLICY = "exhibit_for_policy"
+STAYS_IN_SCOPE = "exhibit_stays_in_scope"
+_TRIES = "exhibit_tries"
+_MOST_TRIES = 2
+_POLICY_PRIORITY = 1_000
+
+
+class Gate:
+    """Refuses what a rule forbids: the network guard, the deny list, the scope, robots.txt, TDMRep.
+
+    Raises ``Refused`` into Scrapy, so that the request ends in its errback with a reason.
+    """
+
+    def __init__(self, crawler: Crawler, crawl: Crawl) -> None:
+        self._crawler = crawler
+        self._crawl = crawl
+        self._loading: dict[str, asyncio.Task[SitePolicy]] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> "Gate":
+        """Scrapy's way of making a middleware."""
+        return cls(crawler, crawler.spider.crawl)
+
+    async def process_request(self, request: Request) -> None:
+        """Let a request pass, or raise."""
+        url, crawl = request.url, self._crawl
+        try:
+            crawl.guard.check_url(url)
+        except RefusedError as error:
+            raise Refused(error.reason, error.message) from error
+        host = host_of(url)
+        denied = crawl.denied(host)
+        if denied:
+            raise Refused("denied-host", f"The host {host} isn't visited: {denied}.")
+        if request.meta.get(STAYS_IN_SCOPE) and "redirect_times" in request.meta and not crawl.scope.contains(url):
+            raise Refused("out-of-scope", f"The server points to {host}, outside the scope of this job.")
+        if crawl.pace.is_resting(host):
+            raise Refused("retry-after", f"The host {host} asked to be left alone for a longer time.")
+        if crawl.asks_policies and FOR_POLICY not in request.meta:
+            await self._ask_policy(url, host)
+
+    async def _ask_policy(self, url: str, host: str) -> None:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        policy = self._crawl.policies.get(origin)
+        if policy is None:
+            policy = await self._policy(origin, host)
+        if policy.refusal is not None:
+            raise Refused(*policy.refusal)
+        if not policy.allows(url):
+            said = "couldn't be read" if policy.disallows_all else "forbids it"
+            raise Refused("robots", f"The robots.txt of {host} {said}.")
+        reservation = policy.reservation(url)
+        if reservation is not None and reservation.reserved:
+            raise Refused("tdm-reserved", f"The tdmrep.json of {host} reserves text and data mining.")
+
+    async def _policy(self, origin: str, host: str) -> SitePolicy:
+        """The policy of an origin, asked for once."""
+        if origin not in self._loading:
+            self._loading[origin] = asyncio.ensure_future(self._load(origin, host))
+        policy = await asyncio.shield(self._loading[origin])
+        self._crawl.policies[origin] = policy
+        return policy
+
+    async def _load(self, origin: str, host: str) -> SitePolicy:
+        politeness, token = self._crawl.job.politeness, self._crawl.job.user_agent.token
+        policy = SitePolicy(token=token)
+        if politeness.obey_robots:
+            policy = await self._load_robots(f"{origin}/robots.txt", host, token)
+        if politeness.obey_reservations and policy.refusal is None and not policy.disallows_all:
+            response = await self._fetch(f"{origin}/.well-known/tdmrep.json")
+            if not isinstance(response, IgnoreRequest | Exception) and response.status == 200:
+                policy = policy.with_reservations(reservations_of(response.body))
+        return policy
+
+    async def _load_robots(self, url: str, host: str, token: str) -> SitePolicy:
+        answer = await self._fetch(url)
+        if not isinstance(answer, Exception):
+            policy = robots_policy(answer.status, answer.body, token)
+        else:
+            refusal = failure_refusal(answer, url, self._crawl.refused)
+            if refusal.reason == "redirects":  # RFC 9309, 2.3.1.2: as if there were none
+                return SitePolicy(token=token)
+            return SitePolicy(refusal=(refusal.reason, f"robots.txt can't be had: {refusal.sentence}"), token=token)
+        delay = policy.crawl_delay
+        if delay > self._crawl.job.politeness.max_crawl_delay:
+            sentence = f"The robots.txt of {host} asks for {delay:g} s between requests, longer than this job waits."
+            return SitePolicy(refusal=("crawl-delay", sentence), token=token)
+        if delay:
+            self._crawl.pace.obey(host, delay)
+        return policy
+
+    async def _fetch(self, url: str) -> Response | Exception:
+        meta = {FOR_POLICY: True, "download_maxsize": 10 * ROBOTS_BYTES}
+        request = Request(
+            url, priority=_POLICY_PRIORITY, meta=meta, headers=self._crawl.headers("text/plain, */*;q=0.1")
+        )
+        try:
+            return await self._crawler.engine.download_async(request)
+        except Exception as error:  # noqa: BLE001 - Scrapy raises what its handlers and middlewares raise; it is the answer
+            return error
+
+
+class Encodings(HttpCompressionMiddleware):
+    """Undoes content encodings, and keeps the headers as they came for the record.
+
+    Images are asked for with ``identity``. A server that wraps them all the same is unwrapped, since nobody else would
+    see the picture either; its Content-Encoding stays in the recorded headers.
+    """
+
+    def process_response(self, request: Request, response: Response) -> Response:  # type: ignore[override] # no spider
+        """Undo what the server did."""
+        if b"Content-Encoding" in response.headers:
+            request.meta[RAW_HEADERS] = pairs(response.headers)
+        return super().process_response(request, response)
+
+
+class Redirects(RedirectMiddleware):
+    """Follows redirects; the crawler never sends a Referer."""
+
+    def handle_referer(self, request: Request, response: Response) -> None:  # noqa: ARG002 - Scrapy's call
+        """Leave it out."""
+        request.headers.pop("Referer", None)
+
+
+class Patience:
+    """Waits where a server says 429 or 503, and tells the pace of every answer."""
+
+    def __init__(self, crawl: Crawl) -> None:
+        self._crawl = crawl
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> "Patience":
+        """Scrapy's way of making a middleware."""
+        patience = cls(crawler.spider.crawl)
+        crawler.signals.connect(patience.answered, signal=signals.response_downloaded)
+        return patience
+
+    def answered(self, response: Response, request: Request) -> None:
+        """Follow the latency of a host."""
+        host, latency = request.meta.get("download_slot"), request.meta.get("download_latency")
+        if host is not None and latency is not None:
+            self._crawl.pace.answered(host, latency, success=response.status == 200)
+
+    def process_response(self, request: Request, response: Response) -> Response | Request:
+        """Send a request again after the time that the server asks for."""
+        if response.status not in (429, 503) or FOR_POLICY in request.meta:
+            return response
+        tries = request.meta.get(_TRIES, 0)
+        host = host_of(request.url)
+        left = self._crawl.budget.seconds_left
+        if tries >= _MOST_TRIES or not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
+            return response
+        again = request.replace(dont_filter=True)
+        again.meta[_TRIES] = tries + 1
+        return again

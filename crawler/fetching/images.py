@@ -1,0 +1,192 @@
+"""Fetching images: each address once in a job, whoever shows it, and its exact bytes into the spool."""
+
+import base64
+import binascii
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+from scrapy import Request
+from twisted.python.failure import Failure
+
+from crawler.fetching.answers import Response, failure_refusal, fetched, header, status_refusal
+from crawler.formats.lines import Fetched, Refusal
+from crawler.reading.found import FoundImage
+from crawler.reading.sniff import Content, has_vector_suffix, sniff
+from crawler.state.crawl import Crawl
+from crawler.state.visit import Visit
+from exhibit.clock import now
+
+ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
+IMAGE = "exhibit_image"
+
+_PRIORITY = 10
+_MOST_RESULTS = 5_000
+_DATA = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(?:;[^,;]*)*),", re.IGNORECASE)
+_SPENT = "The job had used up its budget."
+
+
+class Images:
+    """Fetches images for visits.
+
+    Args:
+        crawl: the crawl.
+        send: takes a request to Scrapy's engine.
+    """
+
+    def __init__(self, crawl: Crawl, send: Callable[[Request], None]) -> None:
+        self._crawl = crawl
+        self._send = send
+        self._waiting: dict[str, list[tuple[Visit, FoundImage]]] = {}
+        self._results: OrderedDict[str, Fetched | Refusal] = OrderedDict()
+
+    def want(self, visit: Visit, found: FoundImage) -> None:
+        """Settle an image of a visit, now or later; a second time on the same page is nothing new."""
+        if not visit.want(found):
+            return
+        url = found.url
+        if url[:5].lower() == "data:":
+            self._inline(visit, found)
+        elif url in self._results:
+            visit.settle(found, self._results[url])
+        elif url in self._waiting:
+            self._waiting[url].append((visit, found))
+        else:
+            refusal = self._request(url)
+            if refusal is None:
+                self._waiting[url] = [(visit, found)]
+            else:
+                visit.settle(found, refusal)
+
+    def _request(self, url: str) -> Refusal | None:
+        if has_vector_suffix(url):
+            return _refusal(url, "vector-image", "Vector drawings aren't compared.")
+        if not self._crawl.budget.begin_image():
+            return _refusal(url, "budget", _SPENT)
+        headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
+        known = self._crawl.known_image(url)
+        if known is not None:
+            headers |= self._crawl.conditions(url)
+        meta = {IMAGE: url, "download_maxsize": self._crawl.job.limits.max_picture_bytes}
+        try:
+            request = Request(
+                url,
+                callback=self.arrived,
+                errback=self.failed,
+                headers=headers,
+                meta=meta,
+                priority=_PRIORITY,
+                dont_filter=True,
+            )
+        except ValueError:
+            self._crawl.budget.drop_image()
+            return _refusal(url, "bad-url", "The URL can't be read.")
+        self._send(request)
+        return None
+
+    def arrived(self, response: Response) -> None:
+        """A response has come for an image."""
+        url = response.meta[IMAGE]
+        self._settle(url, self.keep(response, url))
+
+    def failed(self, failure: Failure) -> None:
+        """A request for an image has failed."""
+        request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
+        url = request.meta[IMAGE]
+        self._settle(url, failure_refusal(failure.value, request.url, self._crawl.refused, shown=url))
+
+    def broken(self, url: str) -> None:
+        """Handling the response of an image has failed."""
+        self._settle(url, _refusal(url, "error", "The crawler couldn't handle the answer."))
+
+    def keep(self, response: Response, url: str) -> Fetched | Refusal:
+        """Keep the bytes of a response if they are an image within the limits."""
+        crawl = self._crawl
+        known = crawl.known_image(url)
+        if response.status == 304 and known is not None and known.digest is not None:
+            return fetched(response, known.digest, size=0, not_modified=True)
+        refusal = status_refusal(response, url)
+        if refusal is not None:
+            return refusal
+        if crawl.job.politeness.obey_reservations and header(response, "tdm-reservation").strip() == "1":
+            return _refusal(url, "tdm-reserved", "The server reserves text and data mining.")
+        body = response.body
+        refusal = self._look(body, url)
+        if refusal is not None:
+            return refusal
+        if not crawl.budget.take_bytes(len(body)):
+            return _refusal(url, "budget", _SPENT)
+        return fetched(response, crawl.spool.put(body), size=len(body))
+
+    def _look(self, body: bytes, url: str) -> Refusal | None:
+        if not body:
+            return _refusal(url, "empty", "The server sent no bytes.")
+        if len(body) > self._crawl.job.limits.max_picture_bytes:
+            return _refusal(url, "too-large", "There are more bytes than are taken.")
+        content = sniff(body)
+        if content is Content.VECTOR:
+            return _refusal(url, "vector-image", "Vector drawings aren't compared.")
+        if content is Content.OTHER:
+            return _refusal(url, "not-an-image", "The bytes aren't an image.")
+        return None
+
+    def _settle(self, url: str, result: Fetched | Refusal) -> None:
+        if isinstance(result, Refusal):
+            self._crawl.budget.drop_image()
+        self._results[url] = result
+        if len(self._results) > _MOST_RESULTS:
+            self._results.popitem(last=False)
+        for visit, found in self._waiting.pop(url, ()):
+            if not visit.is_over:
+                visit.settle(found, result)
+
+    def _inline(self, visit: Visit, found: FoundImage) -> None:
+        """A ``data:`` address carries its bytes (RFC 2397)."""
+        shown = found.url[:40]
+        media_type, data = _decoded(found.url)
+        if not media_type.startswith("image/"):
+            refusal: Refusal | None = _refusal(shown, "not-an-image", "The data: address isn't an image.")
+        elif data is None:
+            refusal = _refusal(shown, "bad-encoding", "The data: address can't be decoded.")
+        else:
+            refusal = self._look(data, shown)
+        budget = self._crawl.budget
+        if refusal is None and data is not None and not (budget.begin_image() and budget.take_bytes(len(data))):
+            refusal = _refusal(shown, "budget", _SPENT)
+        if refusal is not None or data is None:
+            visit.settle(found, refusal or _refusal(shown, "empty", "There are no bytes."))
+            return
+        digest = self._crawl.spool.put(data)
+        result = Fetched(
+            final_url=visit.facts.final_url,
+            digest=digest,
+            size=len(data),
+            media_type=media_type,
+            status=visit.facts.status,
+            request_headers=(),
+            response_headers=(),
+            peer="",
+            fetched_at=now(),
+        )
+        visit.settle(found, result, image_url=f"data:{media_type};sha-256={digest.hex}")
+
+
+def _decoded(url: str) -> tuple[str, bytes | None]:
+    """The media type of a ``data:`` address and its bytes; ``None`` when they can't be decoded."""
+    match = _DATA.match(url)
+    if match is None:
+        return "", None
+    raw = unquote_to_bytes(url[match.end() :])
+    media_type = (match["type"] or "text/plain").lower()
+    if not match["parameters"].lower().rstrip().endswith(";base64"):
+        return media_type, raw
+    packed = raw.translate(None, b" \t\r\n\f").rstrip(b"=")
+    try:
+        return media_type, base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
+    except binascii.Error:
+        return media_type, None
+
+
+def _refusal(url: str, reason: str, sentence: str) -> Refusal:
+    return Refusal(url=url, reason=reason, sentence=sentence)

@@ -1,0 +1,106 @@
+"""Fetching linked style sheets: each once in a job, and the sheets that it imports one level deep."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scrapy import Request
+from twisted.python.failure import Failure
+from w3lib.encoding import html_to_unicode
+
+from crawler.fetching.answers import Response, header
+from crawler.fetching.images import Images
+from crawler.reading.found import FoundImage, absolute, is_visitable
+from crawler.reading.helper import sheet_of
+from crawler.state.crawl import Crawl
+from crawler.state.visit import Visit
+
+SHEET = "exhibit_sheet"
+SHEETS_PER_PAGE = 8
+
+_MOST_BYTES = 1024 * 1024
+_PRIORITY = 20
+_DEEPEST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    images: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+class Sheets:
+    """Fetches style sheets for visits, and wants their images.
+
+    A sheet that can't be had is no loss worth a line: it is left out.
+
+    Args:
+        crawl: the crawl.
+        images: receives what the sheets name.
+        send: takes a request to Scrapy's engine.
+    """
+
+    def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:
+        self._crawl = crawl
+        self._images = images
+        self._send = send
+        self._waiting: dict[str, list[tuple[Visit, int]]] = {}
+        self._sheets: dict[str, _Sheet] = {}
+
+    def want(self, visit: Visit, url: str, level: int = 0) -> None:
+        """Await the images of a sheet."""
+        if url in self._sheets:
+            self._use(visit, self._sheets[url], level)
+            return
+        waiting = self._waiting.setdefault(url, [])
+        visit.hold()
+        waiting.append((visit, level))
+        if len(waiting) > 1:
+            return
+        try:
+            request = Request(
+                url,
+                callback=self.arrived,
+                errback=self.failed,
+                headers=self._crawl.headers("text/css,*/*;q=0.1"),
+                meta={SHEET: url, "download_maxsize": _MOST_BYTES},
+                priority=_PRIORITY,
+                dont_filter=True,
+            )
+        except ValueError:
+            self.settle(url, _Sheet())
+            return
+        self._send(request)
+
+    def arrived(self, response: Response) -> None:
+        """A sheet has come."""
+        url, body = response.meta[SHEET], response.body
+        if response.status != 200 or not self._crawl.budget.take_bytes(len(body)):
+            self.settle(url, _Sheet())
+            return
+        text = html_to_unicode(header(response, "Content-Type") or None, body, default_encoding="utf-8")[1]
+        named, called = sheet_of(text)
+        found = (absolute(response.url, address) for address in named)
+        imported = (absolute(response.url, address) for address in called)
+        images = tuple(dict.fromkeys(one for one in found if one))
+        imports = tuple(dict.fromkeys(one for one in imported if is_visitable(one)))[:SHEETS_PER_PAGE]
+        self.settle(url, _Sheet(images, imports))
+
+    def failed(self, failure: Failure) -> None:
+        """A sheet hasn't come."""
+        request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
+        self.settle(request.meta[SHEET])
+
+    def settle(self, url: str, sheet: _Sheet = _Sheet()) -> None:
+        """What is known of a sheet now."""
+        self._sheets[url] = sheet
+        for visit, level in self._waiting.pop(url, ()):
+            if not visit.is_over:
+                self._use(visit, sheet, level)
+                visit.release()
+
+    def _use(self, visit: Visit, sheet: _Sheet, level: int) -> None:
+        for address in sheet.images:
+            self._images.want(visit, FoundImage(address, "css"))
+        if level < _DEEPEST:
+            for address in sheet.imports:
+                self.want(visit, address, level + 1)

@@ -1,0 +1,321 @@
+"""What goes in: one job, the same format for a crawl that runs alone and for a slice of a longer one."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Self
+
+from crawler.formats.strict import parse, read, write
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from exhibit.network.urls import host_of, registrable_domain
+
+MIB = 1024 * 1024
+ANY_HOST = "*"
+
+
+class Kind(StrEnum):
+    """What an address is visited for."""
+
+    PAGE = "page"
+    SITEMAP = "sitemap"
+    FEED = "feed"
+    IMAGE = "image"
+
+
+class SourceKind(StrEnum):
+    """Where a crawl begins."""
+
+    SITE = "site"
+    SITEMAP = "sitemap"
+    FEED = "feed"
+    LIST = "list"
+    FOLDER = "folder"
+    WARC = "warc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One place to begin.
+
+    Attributes:
+        kind: ``site``, ``sitemap`` and ``feed`` have a ``url``, ``list`` has ``urls``, ``folder`` and ``warc`` a
+            ``path``. The last two read files and are meant for imports.
+        url: an ``http`` or ``https`` address.
+        urls: addresses of pages.
+        path: a folder of pictures, or a WARC file or a folder of them.
+        after: how far an earlier job has read them, as the ``position`` of its last line says; what lies before isn't
+            read again.
+    """
+
+    kind: SourceKind
+    url: str = ""
+    urls: tuple[str, ...] = ()
+    path: Path | None = None
+    after: str = ""
+
+    def __post_init__(self) -> None:
+        needed = {SourceKind.LIST: "urls", SourceKind.FOLDER: "path", SourceKind.WARC: "path"}.get(self.kind, "url")
+        for name in ("url", "urls", "path"):
+            given = bool(getattr(self, name))
+            if given != (name == needed):
+                word = "needs" if name == needed else "has no"
+                raise WrongUseError(f"sources: a source of kind {self.kind} {word} {name}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An address that was found and belongs to the job's scope.
+
+    Attributes:
+        url: absolute.
+        kind: what to expect there.
+        depth: links followed since the source.
+        page_url: for an image of a sitemap or a feed, the page that shows it.
+        context: the words that stood beside it there.
+    """
+
+    url: str
+    kind: Kind
+    depth: int
+    page_url: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Link):
+    """One address to visit: a page of the source itself, where nothing else is said.
+
+    Attributes:
+        found_in: what a sighting of such an image says; what it usually says when empty.
+    """
+
+    kind: Kind = Kind.PAGE
+    depth: int = 0
+    found_in: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Where a job ends. All are upper bounds; sizes are in bytes, times in seconds.
+
+    Attributes:
+        pages: pages, sitemaps, feeds and single images worked off.
+        images: image addresses whose bytes are kept or known.
+        bytes: bytes kept and pages read.
+        seconds: wall time of the whole job.
+        depth: links followed from a source.
+        hosts: hosts whose pages are visited.
+        max_picture_bytes: the largest image that is kept.
+        max_page_bytes: the largest page, sitemap or feed that is read.
+        memory_mb: resident memory of the process, MiB.
+        request_seconds: one request.
+    """
+
+    pages: int = 1_000
+    images: int = 20_000
+    bytes: int = 2_000 * MIB
+    seconds: float = 3_600.0
+    depth: int = 3
+    hosts: int = 50
+    max_picture_bytes: int = 30 * MIB
+    max_page_bytes: int = 8 * MIB
+    memory_mb: int = 1_024
+    request_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("pages", "images", "bytes", "hosts", "max_picture_bytes", "max_page_bytes"):
+            _at_least("limits", name, getattr(self, name), 1)
+        _at_least("limits", "depth", self.depth, 0)
+        _at_least("limits", "memory_mb", self.memory_mb, 1)
+        _at_least("limits", "seconds", self.seconds, 0.1)
+        _at_least("limits", "request_seconds", self.request_seconds, 0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Politeness:
+    """How a host is treated. Times are in seconds.
+
+    Attributes:
+        delay: least time between two requests to one host.
+        concurrency_per_host: requests to one host at the same time.
+        concurrency: requests at the same time.
+        autothrottle: whether a host that answers slowly is asked more slowly.
+        obey_robots: whether robots.txt (RFC 9309) is followed.
+        obey_reservations: whether a machine-readable reservation against text and data mining (TDMRep) is followed.
+        max_crawl_delay: a host that asks for a longer time between requests isn't visited.
+        max_wait: a host that says ``Retry-After`` a longer time isn't asked again in this job.
+        host_delays: least times for single hosts, such as image hosts that several slices share.
+    """
+
+    delay: float = 1.0
+    concurrency_per_host: int = 1
+    concurrency: int = 16
+    autothrottle: bool = True
+    obey_robots: bool = True
+    obey_reservations: bool = True
+    max_crawl_delay: float = 60.0
+    max_wait: float = 120.0
+    host_delays: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("concurrency_per_host", "concurrency"):
+            _at_least("politeness", name, getattr(self, name), 1)
+        for name in ("delay", "max_crawl_delay", "max_wait"):
+            _at_least("politeness", name, getattr(self, name), 0)
+        for host, delay in self.host_delays.items():
+            _at_least("politeness", f"host_delays[{host!r}]", delay, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserAgent:
+    """Who visits: a token for robots.txt, a version, and where to complain.
+
+    Attributes:
+        token: letters, ``_`` and ``-`` (RFC 9309, 2.2.1).
+        version: any text without spaces.
+        url: a page about the crawler.
+        email: an address that is read.
+    """
+
+    token: str = "ExhibitBot"  # noqa: S105 - a product token
+    version: str = "0.1"
+    url: str = ""
+    email: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.token or not self.token.replace("-", "").replace("_", "").isalpha() or not self.token.isascii():
+            raise WrongUseError("user_agent.token must consist of letters, _ and -.")
+        for name in ("version", "url", "email"):
+            text = getattr(self, name)
+            if not text.isascii() or not text.isprintable() or set(text) & set(" ();"):
+                raise WrongUseError(f"user_agent.{name} must be ASCII without spaces, brackets and semicolons.")
+
+    def header(self) -> str:
+        """The User-Agent header, such as ``ExhibitBot/0.1 (+https://example.org/bot; bot@example.org)``."""
+        contact = "; ".join(part for part in (f"+{self.url}" if self.url else "", self.email) if part)
+        return f"{self.token}/{self.version}" + (f" ({contact})" if contact else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an earlier visit to an address left, for a conditional request (RFC 9110, 13).
+
+    Attributes:
+        etag: as the server sent it, or empty.
+        last_modified: as the server sent it, or empty.
+        digest: of the bytes that came then; without it only a page can be asked for conditionally.
+    """
+
+    etag: str = ""
+    last_modified: str = ""
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose pages are followed. Images may lie anywhere.
+
+    Attributes:
+        hosts: exactly these hosts.
+        domains: these registrable domains with all hosts below; ``*`` is any. When both are empty, the registrable
+            domains of the job's own addresses.
+    """
+
+    hosts: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+    def contains(self, url: str) -> bool:
+        """Whether a page at this address may be followed."""
+        host = host_of(url)
+        return ANY_HOST in self.domains or host in self.hosts or registrable_domain(host) in self.domains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that a crawl needs to know.
+
+    Attributes:
+        bytes_dir: the folder that receives the exact bytes, each file named by the SHA-256 of its content.
+        sources: where to begin; or
+        urls: exactly these addresses.
+        follow: true to keep a frontier and follow links; false to work off exactly the given addresses and report the
+            links that were found.
+        kinds: what is followed or reported.
+        limits: where it ends.
+        politeness: how hosts are treated.
+        user_agent: who visits.
+        allowed_networks: networks that may be reached although they aren't public.
+        denied_hosts: hosts that aren't visited, with all hosts below, and why: opt-outs and the operator's own list.
+        known: earlier visits by address.
+        scope: whose pages are followed.
+    """
+
+    bytes_dir: Path
+    sources: tuple[Source, ...] = ()
+    urls: tuple[Target, ...] = ()
+    follow: bool = True
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    limits: Limits = field(default_factory=Limits)
+    politeness: Politeness = field(default_factory=Politeness)
+    user_agent: UserAgent = field(default_factory=UserAgent)
+    allowed_networks: tuple[str, ...] = ()
+    denied_hosts: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, Known] = field(default_factory=dict)
+    scope: Scope = field(default_factory=Scope)
+
+    def __post_init__(self) -> None:
+        if bool(self.sources) == bool(self.urls):
+            raise WrongUseError("job: give either sources or urls.")
+        files = {source.kind for source in self.sources} & {SourceKind.FOLDER, SourceKind.WARC}
+        if files and len(files) != len({source.kind for source in self.sources}):
+            raise WrongUseError("job.sources: folders and WARC files can't be mixed with addresses on the web.")
+        for place, network in enumerate(self.allowed_networks):
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise WrongUseError(f"job.allowed_networks[{place}] isn't a network: {network!r}.") from error
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether the sources are files, so that nothing is asked of the network."""
+        return any(source.kind in (SourceKind.FOLDER, SourceKind.WARC) for source in self.sources)
+
+    def targets(self) -> tuple[Target, ...]:
+        """The addresses to begin with, in the order in which they were given."""
+        return self.urls + tuple(target for source in self.sources for target in _targets_of(source))
+
+    def whole_scope(self) -> Scope:
+        """The scope, with its default filled in."""
+        if self.scope.hosts or self.scope.domains:
+            hosts = tuple(host.lower() for host in self.scope.hosts)
+            return Scope(hosts=hosts, domains=tuple(domain.lower() for domain in self.scope.domains))
+        return Scope(domains=tuple(dict.fromkeys(registrable_domain(host_of(one.url)) for one in self.targets())))
+
+    def to_json(self) -> str:
+        """The job as JSON text."""
+        return write(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Parse a job.
+
+        Raises:
+            WrongUseError: names the field that can't be used.
+        """
+        return read(cls, parse(text, "The job"), "job")
+
+
+def _targets_of(source: Source) -> tuple[Target, ...]:
+    if source.kind is SourceKind.LIST:
+        return tuple(Target(url=url) for url in source.urls)
+    kind = {SourceKind.SITEMAP: Kind.SITEMAP, SourceKind.FEED: Kind.FEED}.get(source.kind, Kind.PAGE)
+    return (Target(url=source.url, kind=kind),)
+
+
+def _at_least(group: str, name: str, value: float, least: float) -> None:
+    if not (math.isfinite(value) and value >= least):
+        raise WrongUseError(f"{group}.{name} must be at least {least}, not {value}.")

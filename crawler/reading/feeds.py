@@ -1,0 +1,151 @@
+"""Reading sitemaps and feeds. Both are read from bytes that were fetched before: nothing is fetched here."""
+
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import feedparser
+from lxml import etree
+
+from crawler.formats.job import Kind
+from crawler.reading.found import Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
+from crawler.reading.webpage import read_page
+from exhibit.errors import RefusedError
+
+_GZIP = b"\x1f\x8b"
+_CAPTIONS = ("title", "caption", "geo_location")
+
+
+def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
+    """Read a sitemap, an index of sitemaps, either of them gzipped, or a plain list of addresses (sitemaps.org 0.9).
+
+    Images come from the image extension (``image:loc``), each with the page that its entry names.
+
+    Args:
+        data: the document.
+        url: where it came from.
+        max_bytes: the largest size once unpacked.
+
+    Raises:
+        RefusedError: reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap.
+    """
+    if data.startswith(_GZIP):
+        data = _unpack(data, max_bytes)
+    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _read_list(data, url)
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(data.strip(), parser)
+    except etree.LxmlError:
+        root = None
+    if root is None or _name(root) not in ("urlset", "sitemapindex", "urlindex"):
+        raise RefusedError("The sitemap can't be read.", reason="unreadable")
+    links: dict[str, Kind] = {}
+    images: dict[tuple[str, str], FoundImage] = {}
+    room = Room()
+    for entry in root:
+        location = absolute(url, next((one.text or "" for one in entry if _name(one) == "loc"), ""))
+        if not is_visitable(location) or not room.takes(location):
+            continue
+        links.setdefault(location, Kind.SITEMAP if _name(entry) == "sitemap" else Kind.PAGE)
+        for image in _images(entry, location):
+            if room.takes(image.url):
+                images.setdefault((image.page_url, image.url), image)
+    return Document(images=tuple(images.values()), links=_links(links))
+
+
+def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
+    """Read RSS, Atom or Media RSS: entries as links; their media, enclosures and pictures in the text as images.
+
+    Raises:
+        RefusedError: reason ``unreadable`` when it is no feed.
+    """
+    # a stream, never text: feedparser would fetch a text that looks like an address
+    headers = {"content-location": url, **({"content-type": content_type} if content_type else {})}
+    feed: Any = feedparser.parse(BytesIO(data), response_headers=headers, sanitize_html=False)
+    if not feed.get("version") and not feed.entries:
+        raise RefusedError("The feed can't be read.", reason="unreadable")
+    links: dict[str, Kind] = {}
+    images: dict[tuple[str, str], FoundImage] = {}
+    room = Room()
+    for entry in feed.entries:
+        page = absolute(url, str(entry.get("link") or ""))
+        page = page if is_visitable(page) else url
+        if page != url:
+            links.setdefault(page, Kind.PAGE)
+        for image in _entry_images(entry, page):
+            if room.takes(image.url):
+                images.setdefault((image.page_url, image.url), image)
+    about = feed.feed
+    return Document(
+        images=tuple(images.values()),
+        links=_links(links),
+        title=plain(str(about.get("title") or ""), 300),
+        language=plain(str(about.get("language") or ""), 35),
+    )
+
+
+def _entry_images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN401 - feedparser has no types
+    title = str(entry.get("title") or "")
+    words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
+    named = [(one, one.get("type") or "", one.get("medium") or "") for one in _parts(entry, "media_content")]
+    named += [(one, "image/", "") for one in _parts(entry, "media_thumbnail")]
+    named += [(one, one.get("type") or "", "") for one in _parts(entry, "links") if one.get("rel") == "enclosure"]
+    for one, media_type, medium in named:
+        address = absolute(page, str(one.get("url") or one.get("href") or ""))
+        if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
+            yield FoundImage(address, "feed", words, page)
+    bodies = [str(one.get("value") or "") for one in _parts(entry, "content")]
+    for body in [*bodies, str(entry.get("summary") or "")]:
+        if "<" in body:
+            for image in read_page(body, page).images:
+                yield FoundImage(image.url, "feed", plain(f"{title} {image.context}"), page)
+
+
+def _parts(entry: Any, name: str) -> list[dict[str, Any]]:  # noqa: ANN401 - feedparser has no types
+    """The parts of an entry; an element of this very name stands there as text."""
+    found = entry.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _images(entry: Any, page: str) -> Iterator[FoundImage]:  # noqa: ANN401 - an lxml element
+    for image in entry:
+        if _name(image) != "image":
+            continue
+        texts = {_name(one): one.text or "" for one in image}
+        address = absolute(page, texts.get("loc", ""))
+        if address:
+            yield FoundImage(address, "sitemap", plain(" ".join(texts.get(name, "") for name in _CAPTIONS)), page)
+
+
+def _read_list(data: bytes, url: str) -> Document:
+    """One address a line (sitemaps.org, "Text file")."""
+    links: dict[str, Kind] = {}
+    for line in data.decode("utf-8-sig", "replace").splitlines():
+        if is_visitable(line.strip()):
+            links.setdefault(absolute(url, line), Kind.PAGE)
+    links.pop("", None)
+    if not links:
+        raise RefusedError("The sitemap can't be read.", reason="unreadable")
+    return Document(links=_links(links))
+
+
+def _links(links: dict[str, Kind]) -> tuple[FoundLink, ...]:
+    return tuple(FoundLink(url, kind) for url, kind in links.items())
+
+
+def _name(element: Any) -> str:  # noqa: ANN401 - an lxml element
+    """The name of an element without its namespace, which many sitemaps get wrong."""
+    return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
+
+
+def _unpack(data: bytes, max_bytes: int) -> bytes:
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = reader.decompress(data, max_bytes + 1)
+    except zlib.error as error:
+        raise RefusedError("The sitemap can't be unpacked.", reason="unreadable") from error
+    if len(unpacked) > max_bytes:
+        raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason="too-large")
+    return unpacked

@@ -1,0 +1,116 @@
+"""What reading a document gives: images and links as absolute addresses, and what the document says of itself."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from crawler.formats.job import Kind
+
+CONTEXT_LENGTH = 500
+LONGEST_ADDRESS = 8_192
+_ROOM = 24 * 1024 * 1024
+_EACH = 200
+_UNSAFE = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
+"""Blanks, controls and half characters, which browsers escape or replace (WHATWG URL, 4.4), and no row can hold."""
+
+_VISITED = ("http", "https")
+_NOT_ADDRESSES = ("about", "blob", "chrome", "cid", "javascript", "mailto", "sms", "tel", "vbscript", "")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image that a document names: its absolute address, where it stands, the words around it, the page of it."""
+
+    url: str
+    found_in: str
+    context: str = ""
+    page_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLink:
+    """A document that a document names."""
+
+    url: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a page, a sitemap or a feed holds, each address once, in the order of the document.
+
+    Attributes:
+        images: images.
+        links: other documents.
+        sheets: style sheets, absolute.
+        title: of the document.
+        language: as declared.
+        robots: contents of the robots metas.
+        tdm_reservation: of the TDMRep meta, or empty.
+        tdm_policy: of the TDMRep meta, or empty.
+    """
+
+    images: tuple[FoundImage, ...] = ()
+    links: tuple[FoundLink, ...] = ()
+    sheets: tuple[str, ...] = ()
+    title: str = ""
+    language: str = ""
+    robots: tuple[str, ...] = ()
+    tdm_reservation: str = ""
+    tdm_policy: str = ""
+
+
+def _escaped(match: re.Match[str]) -> str:
+    sign = match[0]
+    return f"%{ord(sign):02X}" if sign <= " " or sign == "\x7f" else "\N{REPLACEMENT CHARACTER}"
+
+
+class Room:
+    """How much one document may name in characters, some more for each address.
+
+    A base address stands once in a document and in each of its addresses: without an end they would fill any memory.
+    """
+
+    def __init__(self) -> None:
+        self._left = _ROOM
+
+    def takes(self, address: str) -> bool:
+        """Whether there is room for one more address; takes it."""
+        self._left -= len(address) + _EACH
+        return self._left >= 0
+
+
+def absolute(base: str, address: str) -> str:
+    """An address as a document means it, made absolute, without its fragment; empty when it isn't one, or far too long.
+
+    ``data:`` and schemes that aren't visited come back too: the reader decides, and the guard refuses.
+    """
+    address = address.strip(" \t\r\n\f\0")
+    if not address or address[0] == "#":
+        return ""
+    if address[:5].lower() == "data:":
+        return address
+    if len(address) + len(base) > 2 * LONGEST_ADDRESS:
+        return ""
+    try:
+        joined = urldefrag(urljoin(base, address.replace("\t", "").replace("\r", "").replace("\n", ""))).url
+        parts = urlsplit(joined)
+    except ValueError:
+        return ""
+    if parts.scheme in _NOT_ADDRESSES or (parts.scheme in _VISITED and not parts.hostname):
+        return ""
+    joined = _UNSAFE.sub(_escaped, joined)
+    return joined if len(joined) <= LONGEST_ADDRESS else ""
+
+
+def is_visitable(url: str) -> bool:
+    """Whether a URL is of the web."""
+    return url.partition(":")[0].lower() in _VISITED
+
+
+def plain(text: str, length: int = CONTEXT_LENGTH) -> str:
+    """Words with single spaces between them and no control characters, cut at a length in characters."""
+    words = " ".join(text[: 4 * length].split())
+    if not words.isprintable():
+        words = "".join(character for character in words if character.isprintable())
+    return words[:length].rstrip()

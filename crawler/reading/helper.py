@@ -1,0 +1,78 @@
+"""``python -m crawler.reading.helper``: reads strangers' documents within limits; :func:`documents` asks it.
+
+Parsers of HTML, XML, feeds and style sheets are fast for what people write, and can be made to work for hours, deaf to
+signals. In a process of its own a document that takes too much time or memory is refused, and the crawl goes on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from crawler.formats.job import Kind
+from crawler.formats.strict import read
+from crawler.reading import css
+from crawler.reading.found import Document
+from exhibit.errors import RefusedError
+from exhibit.helper import Answer, Helper, HelperDiedError, serve
+
+helper = Helper("crawler.reading.helper")
+SECONDS = 8.0
+MEMORY = 768 * 1024 * 1024
+_DEATHS = {
+    "time": "The page takes too long to read.",
+    "memory": "The page takes too much memory to read.",
+    "crash": "The page can't be read.",
+}
+
+
+def document_of(data: bytes, kind: Kind, **about: object) -> Document:
+    """What a page, a sitemap or a feed holds; the arguments of :func:`answer`.
+
+    Raises:
+        RefusedError: it can't be read, or not within the limits.
+    """
+    return read(Document, _asked({"what": str(kind), **about}, data)["document"], "document")
+
+
+def sheet_of(text: str) -> tuple[list[str], list[str]]:
+    """Images and imported sheets that a style sheet names, as written; nothing when it can't be read."""
+    try:
+        told = _asked({"what": "sheet"}, text.encode("utf-8", "replace"))
+    except RefusedError:
+        return [], []
+    return told["images"], told["imports"]
+
+
+def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
+    try:
+        told, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
+    except HelperDiedError as died:
+        raise RefusedError(_DEATHS[died.reason], reason="unreadable") from died
+    if "reason" in told:
+        raise RefusedError(told["sentence"], reason=told["reason"])
+    return told
+
+
+def answer(question: Mapping[str, Any], data: bytes) -> Answer:
+    """Read one document."""
+    from crawler.reading.feeds import read_feed, read_sitemap  # noqa: PLC0415 - the asking side needs no parsers
+    from crawler.reading.webpage import read_page  # noqa: PLC0415
+
+    kind, url = question["what"], question.get("url", "")
+    if kind == "sheet":
+        text = data.decode("utf-8", "replace")
+        return {"images": css.images_of(text), "imports": css.imports_of(text)}, b""
+    try:
+        if kind == Kind.SITEMAP:
+            document = read_sitemap(data, url, question["max_bytes"])
+        elif kind == Kind.FEED:
+            document = read_feed(data, url, question["content_type"])
+        else:
+            document = read_page(data.decode("utf-8", "replace"), url, question["token"])
+    except RefusedError as refused:
+        return {"reason": refused.reason, "sentence": refused.message}, b""
+    return {"document": asdict(document)}, b""
+
+
+if __name__ == "__main__":
+    serve(answer)

@@ -1,0 +1,350 @@
+"""Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
+
+import re
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from crawler.formats.job import Kind
+from crawler.reading import css, structured
+from crawler.reading.found import CONTEXT_LENGTH, Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
+from crawler.reading.sniff import has_image_suffix
+from crawler.reading.srcset import largest_of
+
+Element: TypeAlias = Any
+"""An lxml element; lxml has no types."""
+
+_AROUND = 160
+_TITLE_LENGTH = 300
+_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "data-bgset")
+_LAZY = (
+    "data-src", "data-original", "data-lazy", "data-lazy-src", "data-lazyload", "data-url", "data-hi-res-src",
+    "data-large", "data-full", "data-full-src", "data-zoom-image", "data-image", "data-img", "data-bg", "data-echo",
+    "data-background", "data-actualsrc", "data-original-src", "data-srcimage", "data-thumb",
+)  # fmt: skip
+_IMAGE_METAS = {
+    "og:image": "og:image",
+    "og:image:url": "og:image",
+    "og:image:secure_url": "og:image",
+    "twitter:image": "twitter:image",
+    "twitter:image:src": "twitter:image",
+    "msapplication-tileimage": "meta",
+    "thumbnail": "meta",
+    "image": "meta",
+}
+_FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json")
+_NOT_PAGES = (
+    ".pdf", ".zip", ".gz", ".tgz", ".rar", ".7z", ".exe", ".dmg", ".apk", ".iso", ".mp3", ".mp4", ".m4a", ".m4v",
+    ".webm", ".avi", ".mov", ".mkv", ".ogg", ".wav", ".css", ".js", ".woff", ".woff2", ".ttf", ".doc", ".docx",
+    ".xls", ".xlsx", ".ppt", ".pptx", ".svg", ".ico",
+)  # fmt: skip
+_REFRESH = re.compile(r"\s*[\d.]*\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\">]+)", re.IGNORECASE)
+_SILENT = frozenset({"script", "style", "template", "head", "title"})
+
+
+def read_page(text: str, url: str, token: str = "") -> Document:
+    """Read a page; broken HTML is read as far as it goes.
+
+    Args:
+        text: the decoded document.
+        url: where it came from, after redirects; what relative addresses start from.
+        token: the crawler's product token, for a robots meta of its own.
+
+    Returns:
+        Images and links in the order of the document. Of a ``srcset`` only the largest candidate is taken.
+    """
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
+    data = text.replace("\0", "").encode("utf-8", "replace")
+    try:
+        root = etree.fromstring(data, parser) if data.strip() else None
+    except etree.LxmlError:
+        root = None
+    if root is None:
+        return Document()
+    roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
+    reader = _Reader(_base(root, url), url, token.lower())
+    for one in roots:
+        reader.walk(one)
+        for address, words in structured.images_of(one) if b"ld+json" in data else ():
+            reader.image(address, "json-ld", plain(words))
+    return reader.document(root)
+
+
+def _base(root: Element, url: str) -> str:
+    for element in root.iter("base"):
+        return absolute(url, element.get("href") or "") or url
+    return url
+
+
+class _Reader:
+    """Walks over the elements once. ``words`` grows along the document; an image remembers where it stood."""
+
+    def __init__(self, base: str, own: str, token: str) -> None:
+        self.base = base
+        self.own = own
+        self.token = token
+        self.room = Room()
+        self.words: list[str] = []
+        self.images: dict[str, tuple[str, list[str], int]] = {}
+        self.links: dict[str, Kind] = {}
+        self.sheets: dict[str, None] = {}
+        self.robots: list[str] = []
+        self.tdm: dict[str, str] = {}
+        self.silent = 0
+        self.pictures = 0
+        self.figures: list[list[list[str]]] = []
+        self.caption: list[str] | None = None
+
+    def walk(self, root: Element) -> None:
+        for event, element in etree.iterwalk(root, events=("start", "end")):
+            tag = element.tag
+            if not isinstance(tag, str):
+                continue
+            if event == "start":
+                self._enter(tag, element)
+            else:
+                self._leave(tag, element)
+
+    def _enter(self, tag: str, element: Element) -> None:
+        self.silent += tag in _SILENT
+        if tag == "picture":
+            self.pictures += 1
+        elif tag == "figure":
+            self.figures.append([])
+        elif tag == "figcaption" and self.figures:
+            self.caption = []
+        read = _READERS.get(tag)
+        if read is not None:
+            read(self, element)
+        style = element.get("style")
+        if style and "(" in style:
+            for address in css.images_of(style):
+                self.image(address, "css", _described(element))
+        if tag not in _OWN_LAZY:
+            self._backgrounds(element)
+        self._say(element.text)
+
+    def _leave(self, tag: str, element: Element) -> None:
+        self.silent -= tag in _SILENT
+        if tag == "picture":
+            self.pictures -= 1
+        elif tag == "figcaption":
+            self._caption()
+        elif tag == "figure" and self.figures:
+            self.figures.pop()
+        self._say(element.tail)
+
+    def _say(self, text: str | None) -> None:
+        if text and not self.silent and not text.isspace():
+            self.words.append(text)
+            if self.caption is not None:
+                self.caption.append(text)
+
+    def _caption(self) -> None:
+        if self.caption and self.figures:
+            words = plain(" ".join(self.caption))
+            for context in self.figures[-1]:
+                context.append(words)
+            self.figures[-1] = []  # a figure has one caption; more of them are for what stands between
+        self.caption = None
+
+    def image(self, address: str, found_in: str, *words: str) -> None:
+        """Take up an image as written; the first place that names it counts, words of later ones are kept too."""
+        url = absolute(self.base, address)
+        if not url or url == self.own:
+            return
+        if url in self.images:
+            self.images[url][1].extend(word for word in words if word)
+            return
+        if not self.room.takes(url):
+            return
+        context = [word for word in words if word]
+        self.images[url] = ("data-uri" if url[:5].lower() == "data:" else found_in, context, len(self.words))
+        if self.figures:
+            self.figures[-1].append(context)
+
+    def link(self, address: str, kind: Kind) -> None:
+        """Take up a link as written."""
+        url = absolute(self.base, address)
+        if url in self.links or not is_visitable(url) or url.partition("?")[0].lower().endswith(_NOT_PAGES):
+            return
+        if self.room.takes(url):
+            self.links[url] = kind
+
+    def sheet(self, address: str) -> None:
+        """Take up a style sheet as written."""
+        url = absolute(self.base, address)
+        if url not in self.sheets and is_visitable(url) and self.room.takes(url):
+            self.sheets[url] = None
+
+    def _backgrounds(self, element: Element) -> None:
+        """Backgrounds that a script will set, on any element."""
+        for name in ("data-bg", "data-background", "data-background-image", "background"):
+            value = element.get(name)
+            if value:
+                for address in css.images_of(value) or [value]:
+                    if name == "background" or has_image_suffix(address) or "(" in value:
+                        self.image(address, "lazy" if name != "background" else "background", _described(element))
+
+    def document(self, root: Element) -> Document:
+        """Everything that was found."""
+        title = next((plain("".join(one.itertext()), _TITLE_LENGTH) for one in root.iter("title")), "")
+        return Document(
+            images=tuple(
+                FoundImage(url, found_in, self._context(words, place))
+                for url, (found_in, words, place) in self.images.items()
+            ),
+            links=tuple(FoundLink(url, kind) for url, kind in self.links.items()),
+            sheets=tuple(self.sheets),
+            title=title,
+            language=plain(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "", 35),
+            robots=tuple(self.robots),
+            tdm_reservation=self.tdm.get("tdm-reservation", ""),
+            tdm_policy=self.tdm.get("tdm-policy", ""),
+        )
+
+    def _context(self, words: list[str], place: int) -> str:
+        before = _nearest(self.words[max(0, place - 20) : place][::-1])
+        behind = _nearest(self.words[place : place + 20])
+        around = plain(" ".join(reversed(before)), 4 * CONTEXT_LENGTH)[-_AROUND:]
+        parts = [*dict.fromkeys(words), around, plain(" ".join(behind), _AROUND)]
+        return plain(" ".join(part for part in parts if part))
+
+
+def _nearest(texts: list[str]) -> list[str]:
+    """The first of some texts, as far as they are needed."""
+    lengths = accumulate((len(text) for text in texts), initial=0)
+    return [text for text, before in zip(texts, lengths, strict=False) if before <= _AROUND]
+
+
+def _described(element: Element) -> str:
+    words = (element.get(name) or "" for name in ("alt", "title", "aria-label"))
+    return plain(" ".join(dict.fromkeys(word for word in words if word)))
+
+
+def _read_img(reader: _Reader, element: Element) -> None:
+    words = _described(element)
+    address = element.get("src")
+    if address:
+        reader.image(address, "img", words)
+    srcset = element.get("srcset")
+    if srcset:
+        reader.image(largest_of(srcset), "srcset", words)
+    _read_lazy(reader, element, words)
+
+
+def _read_lazy(reader: _Reader, element: Element, words: str) -> None:
+    for name, value in element.items():
+        if not name.startswith("data-") or not value:
+            continue
+        if name in _LAZY_SETS:
+            reader.image(largest_of(value), "lazy", words)
+        elif name in _LAZY or has_image_suffix(value):
+            reader.image(value, "lazy", words)
+
+
+def _read_source(reader: _Reader, element: Element) -> None:
+    if not reader.pictures and not (element.get("type") or "").startswith("image/"):
+        return
+    words = _described(element)
+    reader.image(largest_of(element.get("srcset") or ""), "picture", words)
+    reader.image(element.get("src") or "", "picture", words)
+    _read_lazy(reader, element, words)
+
+
+def _read_anchor(reader: _Reader, element: Element) -> None:
+    address = element.get("href")
+    if not address:
+        return
+    if has_image_suffix(address):
+        reader.image(address, "a", _described(element))
+    else:
+        reader.link(address, Kind.PAGE)
+
+
+def _read_frame(reader: _Reader, element: Element) -> None:
+    reader.link(element.get("src") or "", Kind.PAGE)
+
+
+def _read_link(reader: _Reader, element: Element) -> None:
+    address = element.get("href") or ""
+    relations = (element.get("rel") or "").lower().split()
+    if "image_src" in relations or ("preload" in relations and (element.get("as") or "").lower() == "image"):
+        reader.image(address, "link")
+        reader.image(largest_of(element.get("imagesrcset") or ""), "link")
+    elif (element.get("itemprop") or "").lower() in ("image", "thumbnailurl"):
+        reader.image(address, "itemprop")
+    elif "stylesheet" in relations:
+        reader.sheet(address)
+    elif "sitemap" in relations:
+        reader.link(address, Kind.SITEMAP)
+    elif "alternate" in relations and (element.get("type") or "").lower() in _FEED_TYPES:
+        reader.link(address, Kind.FEED)
+    elif {"next", "prev", "canonical"} & set(relations):
+        reader.link(address, Kind.PAGE)
+
+
+def _read_meta(reader: _Reader, element: Element) -> None:
+    name = (element.get("property") or element.get("name") or element.get("itemprop") or "").strip().lower()
+    content = element.get("content") or ""
+    if name in _IMAGE_METAS:
+        reader.image(content, _IMAGE_METAS[name])
+    elif name and name in ("robots", reader.token):
+        reader.robots.append(plain(content))
+    elif name in ("tdm-reservation", "tdm-policy"):
+        reader.tdm.setdefault(name, plain(content))
+    elif (element.get("http-equiv") or "").strip().lower() == "refresh":
+        match = _REFRESH.match(content)
+        reader.link(match["url"] if match else "", Kind.PAGE)
+
+
+def _read_style(reader: _Reader, element: Element) -> None:
+    for address in css.images_of(element.text or ""):
+        reader.image(address, "style")
+    for address in css.imports_of(element.text or ""):
+        reader.sheet(address)
+
+
+def _read_attribute(name: str, found_in: str) -> Callable[[_Reader, Element], None]:
+    def read(reader: _Reader, element: Element) -> None:
+        reader.image(element.get(name) or "", found_in, _described(element))
+
+    return read
+
+
+def _read_input(reader: _Reader, element: Element) -> None:
+    if (element.get("type") or "").lower() == "image":
+        reader.image(element.get("src") or "", "input", _described(element))
+
+
+def _read_object(reader: _Reader, element: Element) -> None:
+    address = element.get("data") or element.get("src") or ""
+    if (element.get("type") or "").lower().startswith("image/") or has_image_suffix(address):
+        reader.image(address, "object", _described(element))
+
+
+def _read_svg_image(reader: _Reader, element: Element) -> None:
+    reader.image(element.get("href") or element.get("xlink:href") or "", "svg", _described(element))
+    reader.image(element.get("src") or "", "img", _described(element))  # parsers turn <image> into <img>
+
+
+_OWN_LAZY = frozenset({"img", "source", "amp-img"})
+_READERS: dict[str, Callable[[_Reader, Element], None]] = {
+    "img": _read_img,
+    "amp-img": _read_img,
+    "source": _read_source,
+    "a": _read_anchor,
+    "area": _read_anchor,
+    "iframe": _read_frame,
+    "frame": _read_frame,
+    "link": _read_link,
+    "meta": _read_meta,
+    "style": _read_style,
+    "video": _read_attribute("poster", "poster"),
+    "input": _read_input,
+    "object": _read_object,
+    "embed": _read_object,
+    "image": _read_svg_image,
+}

@@ -1,0 +1,240 @@
+"""A look at a site before it is watched: what it says to crawlers, and which sitemaps and feeds it has.
+
+Nothing is followed and nothing is kept. Every request passes the network guard, and the whole look has a time limit.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import requests
+from w3lib.encoding import html_to_unicode
+
+from crawler.formats.job import Kind, SourceKind, UserAgent
+from crawler.reading.feeds import read_feed, read_sitemap
+from crawler.reading.found import Document
+from crawler.reading.policy import ROBOTS_BYTES, SitePolicy, reservations_of, robots_policy
+from crawler.reading.webpage import read_page
+from exhibit.errors import RefusedError
+from exhibit.network.guard import Guard
+from exhibit.network.hosts import is_localhost, literal_address, plain_host
+from exhibit.network.http import guarded_session, read_beginning
+from exhibit.network.urls import host_of, same_domain
+
+SECONDS = 12.0
+REQUEST_SECONDS = 5.0
+PAGE_BYTES = 2_000_000
+"""Of an answer, at its beginning: enough to tell what it is and what it names first."""
+
+LONGEST = 2_000
+MOST = 8
+"""Sitemaps and feeds that are proposed, each."""
+_NO_PAGE = (b"<?xml", b"<rss ", b"<feed", b"<urls", b"<site", b"\x1f\x8b")
+"""How sitemaps and feeds begin, and gzipped sitemaps."""
+
+
+class Robots(StrEnum):
+    """What robots.txt says about an address."""
+
+    NONE = "none"
+    ALLOWS = "allows"
+    FORBIDS = "forbids"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A source that a watch of the site may have: what it is, and where."""
+
+    kind: SourceKind
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look at a site gave.
+
+    Attributes:
+        url: the address, after redirects.
+        title: of the page, or empty.
+        robots: what robots.txt says about it.
+        crawl_delay: seconds between two requests that robots.txt asks for, or 0.
+        reserved: whether the site reserves it against text and data mining.
+        proposals: the sources that the site offers; the address itself first, if it may be visited.
+    """
+
+    url: str
+    title: str
+    robots: Robots
+    crawl_delay: float
+    reserved: bool
+    proposals: tuple[Proposal, ...]
+
+
+def look_at(
+    address: str, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], *, seconds: float = SECONDS
+) -> Look:
+    """Look at a site.
+
+    Args:
+        address: as a person writes it; ``https`` is tried before ``http`` when it names neither.
+        guard: which addresses may be reached.
+        agent: who looks.
+        denied: whether a host isn't visited.
+        seconds: for everything together.
+
+    Raises:
+        RefusedError: with the guard's reasons, ``bad-url``, ``denied-host``, ``unreachable``, ``too-slow``, or
+            ``http-…`` for an answer that is no page.
+    """
+    text = address.strip()
+    given = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
+    _check(given[0], guard)
+    visit = _Visit(guard, agent, denied, time.monotonic() + seconds)
+    for url in given[:-1]:
+        try:
+            return visit.look(url)
+        except RefusedError as error:
+            if error.reason != "unreachable":
+                raise
+    return visit.look(given[-1])
+
+
+def _check(url: str, guard: Guard) -> None:
+    guard.check_url(url)
+    host = plain_host(urlsplit(url).hostname or "")
+    if len(url) > LONGEST or ("." not in host and not is_localhost(host) and literal_address(host) is None):
+        raise RefusedError("This isn't the address of a site.", reason="bad-url")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    url: str
+    status: int
+    media_type: str
+    body: bytes
+
+
+class _Visit:
+    def __init__(self, guard: Guard, agent: UserAgent, denied: Callable[[str], bool], until: float) -> None:
+        self._token, self._denied, self._until = agent.token, denied, until
+        self._session = guarded_session(guard, timeout=REQUEST_SECONDS, user_agent=agent.header(), check=self._check)
+        self._guard = guard
+
+    def look(self, url: str) -> Look:
+        policy = self._policy(url)
+        if not policy.allows(url):
+            return self._told(url, policy, "", ())
+        answer = self._get(url)
+        if _origin(answer.url) != _origin(url):
+            policy = self._policy(answer.url)
+            if not policy.allows(answer.url):
+                return self._told(answer.url, policy, "", ())
+        if not 200 <= answer.status < 300:
+            raise RefusedError(f"The server answered with status {answer.status}.", reason=f"http-{answer.status}")
+        kind, document = _read(answer, self._token)
+        proposals = [Proposal(kind, answer.url)]
+        if kind is SourceKind.SITE:
+            proposals += self._offered(answer.url, policy, document)
+        return self._told(answer.url, policy, document.title, tuple(dict.fromkeys(proposals)))
+
+    def _told(self, url: str, policy: SitePolicy, title: str, proposals: tuple[Proposal, ...]) -> Look:
+        rule = policy.reservation(url)
+        robots = Robots.ALLOWS if policy.allows(url) else Robots.FORBIDS
+        if policy.rules is None:
+            robots = Robots.UNREADABLE if policy.disallows_all else Robots.NONE
+        return Look(
+            url=url,
+            title=title,
+            robots=robots,
+            crawl_delay=policy.crawl_delay,
+            reserved=rule is not None and rule.reserved,
+            proposals=proposals,
+        )
+
+    def _offered(self, url: str, policy: SitePolicy, document: Document) -> list[Proposal]:
+        """The sitemaps and feeds of a page that may be visited; a sitemap in its usual place, if none is named."""
+        sitemaps = [*policy.sitemaps, *(one.url for one in document.links if one.kind is Kind.SITEMAP)]
+        feeds = [one.url for one in document.links if one.kind is Kind.FEED]
+        if not sitemaps and self._is_sitemap(f"{_origin(url)}/sitemap.xml", policy):
+            sitemaps = [f"{_origin(url)}/sitemap.xml"]
+        found = [
+            Proposal(kind, one)
+            for kind, addresses in ((SourceKind.SITEMAP, sitemaps), (SourceKind.FEED, feeds))
+            for one in list(dict.fromkeys(addresses))[:MOST]
+            if same_domain(one, url) and (_origin(one) != _origin(url) or policy.allows(one))
+        ]
+        return [one for one in found if len(one.url) <= LONGEST and self._may_visit(one.url)]
+
+    def _may_visit(self, url: str) -> bool:
+        """Whether what a site names may be visited, as far as the text tells: else a watch of it would be refused."""
+        try:
+            self._guard.check_url(url)
+        except RefusedError:
+            return False
+        return not self._denied(host_of(url))
+
+    def _is_sitemap(self, url: str, policy: SitePolicy) -> bool:
+        """Whether a sitemap of the site itself lies there; a large one is known by its beginning."""
+        if not policy.allows(url):
+            return False
+        try:
+            answer = self._get(url)
+            if answer.status != 200 or not same_domain(answer.url, url):
+                return False
+            return bool(read_sitemap(answer.body, answer.url, 4 * PAGE_BYTES).links)
+        except RefusedError:
+            return False
+
+    def _policy(self, url: str) -> SitePolicy:
+        answer = self._get(f"{_origin(url)}/robots.txt", 2 * ROBOTS_BYTES)
+        policy = robots_policy(answer.status, answer.body, self._token)
+        if policy.disallows_all:
+            return policy
+        reserved = self._get(f"{_origin(url)}/.well-known/tdmrep.json", 10 * ROBOTS_BYTES)
+        return policy.with_reservations(reservations_of(reserved.body)) if reserved.status == 200 else policy
+
+    def _get(self, url: str, most: int = PAGE_BYTES) -> _Answer:
+        try:
+            response = self._session.get(url, timeout=min(REQUEST_SECONDS, self._left()))
+            media_type = response.headers.get("Content-Type", "")
+            body = read_beginning(response, most, min(REQUEST_SECONDS, self._left()))
+        except requests.ReadTimeout as error:
+            raise RefusedError("The site answers too slowly.", reason="too-slow") from error
+        except requests.RequestException as error:
+            self._left()
+            raise RefusedError("The server couldn't be reached.", reason="unreachable") from error
+        return _Answer(response.url, response.status_code, media_type, body)
+
+    def _left(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise RefusedError("The site answers too slowly.", reason="too-slow")
+        return left
+
+    def _check(self, url: str) -> None:
+        """Asked before each request and each redirect: a chain of slow ones has no more time than one answer."""
+        self._left()
+        if self._denied(host_of(url)):
+            raise RefusedError(f"The host {host_of(url)} isn't visited.", reason="denied-host")
+
+
+def _read(answer: _Answer, token: str) -> tuple[SourceKind, Document]:
+    """What lies at the address itself: a sitemap, a feed or a page."""
+    if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_NO_PAGE):
+        for kind in (SourceKind.SITEMAP, SourceKind.FEED):
+            try:
+                if kind is SourceKind.SITEMAP:
+                    return kind, read_sitemap(answer.body, answer.url, 4 * PAGE_BYTES)
+                return kind, read_feed(answer.body, answer.url, answer.media_type)
+            except RefusedError:
+                continue
+    text = html_to_unicode(answer.media_type or None, answer.body, default_encoding="utf-8")[1]
+    return SourceKind.SITE, read_page(text, answer.url, token)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

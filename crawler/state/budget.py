@@ -1,0 +1,112 @@
+"""What a job may still spend, and what it did."""
+
+import os
+import resource
+import time
+from collections import Counter
+from pathlib import Path
+
+from crawler.formats.job import Limits
+from crawler.formats.lines import Counts
+
+_STATM = Path("/proc/self/statm")
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Budget:
+    """Counts of one job against its limits. ``spent`` names the first limit that held something back."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._begun = time.monotonic()
+        self._visits = 0
+        self._images_begun = 0
+        self._hosts: set[str] = set()
+        self._bytes = 0
+        self._pages = 0
+        self._images = 0
+        self._refused: Counter[str] = Counter()
+        self.spent = ""
+
+    def begin_visit(self) -> bool:
+        """Ask for one more page, sitemap, feed or single image."""
+        if self._visits >= self._limits.pages:
+            return self._hold("budget-pages")
+        self._visits += 1
+        return True
+
+    def drop_visit(self) -> None:
+        """Give back what :meth:`begin_visit` took: it gave no page line."""
+        self._visits -= 1
+
+    def begin_image(self) -> bool:
+        """Ask for one more image address."""
+        if self._images_begun >= self._limits.images:
+            return self._hold("budget-images")
+        self._images_begun += 1
+        return True
+
+    def drop_image(self) -> None:
+        """Give back what :meth:`begin_image` took: the image wasn't kept."""
+        self._images_begun -= 1
+
+    def take_host(self, host: str) -> bool:
+        """Ask for a host whose pages are visited."""
+        if host not in self._hosts and len(self._hosts) >= self._limits.hosts:
+            return False
+        self._hosts.add(host)
+        return True
+
+    def take_bytes(self, size: int) -> bool:
+        """Ask to keep or read this many bytes."""
+        if self._bytes + size > self._limits.bytes:
+            return self._hold("budget-bytes")
+        self._bytes += size
+        return True
+
+    def line(self, images: int, refusals: Counter[str]) -> None:
+        """Count a page line."""
+        self._pages += 1
+        self._images += images
+        self._refused += refusals
+
+    def refuse(self, reason: str) -> None:
+        """Count a refusal line."""
+        self._refused[reason] += 1
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the beginning."""
+        return time.monotonic() - self._begun
+
+    @property
+    def seconds_left(self) -> float:
+        """Wall time until the limit; negative behind it."""
+        return self._limits.seconds - self.seconds
+
+    @property
+    def memory_spent(self) -> bool:
+        """Whether the process holds more memory than it may."""
+        return resident_bytes() > self._limits.memory_mb * 1024 * 1024
+
+    def counts(self) -> Counts:
+        """What was done so far."""
+        return Counts(
+            pages=self._pages,
+            images=self._images,
+            bytes=self._bytes,
+            refused=dict(sorted(self._refused.items())),
+            seconds=round(self.seconds, 3),
+        )
+
+    def _hold(self, reason: str) -> bool:
+        self.spent = self.spent or reason
+        return False
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process; its peak where the system doesn't tell the present."""
+    try:
+        return int(_STATM.read_text(encoding="ascii").split()[1]) * _PAGE_SIZE
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

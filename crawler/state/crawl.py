@@ -1,0 +1,105 @@
+"""What all parts of one running crawl share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from crawler.formats.job import Job, Known, Scope
+from crawler.formats.lines import Line
+from crawler.reading.policy import SitePolicy
+from crawler.state.budget import Budget
+from crawler.state.spool import Spool
+from exhibit.errors import RefusedError
+from exhibit.network.guard import Guard
+from exhibit.network.urls import normalise
+
+if TYPE_CHECKING:
+    from crawler.state.pace import Pace
+
+
+@dataclass(slots=True)
+class Crawl:
+    """One running crawl.
+
+    Attributes:
+        job: what was asked.
+        write: receives the lines.
+        spool: receives the bytes.
+        guard: which addresses may be reached.
+        budget: what may still be spent.
+        scope: whose pages are followed.
+        refused: what the resolver refused, by host.
+        policies: what origins ask for, by origin.
+        known: earlier visits by normalised address.
+        pace: set once Scrapy's downloader is there.
+    """
+
+    job: Job
+    write: Callable[[Line], None]
+    spool: Spool
+    guard: Guard
+    budget: Budget
+    scope: Scope
+    refused: dict[str, RefusedError] = field(default_factory=dict)
+    policies: dict[str, SitePolicy] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict)
+    pace: "Pace" = field(init=False)
+    _agent: str = field(init=False)
+    _denied: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = {normalise(url): known for url, known in self.job.known.items()}
+        self._agent = self.job.user_agent.header()
+        self._denied = {host.lower().strip("."): reason for host, reason in self.job.denied_hosts.items()}
+
+    @classmethod
+    def of(cls, job: Job, write: Callable[[Line], None]) -> "Crawl":
+        """The crawl of a job that begins now.
+
+        Raises:
+            ServiceMissingError: the folder for the bytes can't be written.
+        """
+        return cls(
+            job=job,
+            write=write,
+            spool=Spool(job.bytes_dir),
+            guard=Guard(allowed_networks=job.allowed_networks),
+            scope=job.whole_scope(),
+            budget=Budget(job.limits),
+        )
+
+    @property
+    def asks_policies(self) -> bool:
+        """Whether sites are asked for their rules."""
+        return self.job.politeness.obey_robots or self.job.politeness.obey_reservations
+
+    def denied(self, host: str) -> str:
+        """Why a host isn't visited, or empty."""
+        if not self._denied:
+            return ""
+        labels = host.split(".")
+        names = (".".join(labels[place:]) for place in range(len(labels)))
+        return next((self._denied[name] for name in names if name in self._denied), "")
+
+    def headers(self, accept: str) -> dict[str, str]:
+        """The headers of every request."""
+        return {"User-Agent": self._agent, "Accept": accept}
+
+    def policy_of(self, url: str) -> SitePolicy | None:
+        """What the origin of a URL asks for, where it has been asked."""
+        parts = urlsplit(url)
+        return self.policies.get(f"{parts.scheme}://{parts.netloc}")
+
+    def known_image(self, url: str) -> Known | None:
+        """The earlier visit to an image, where its bytes are known."""
+        known = self.known.get(normalise(url)) if self.known else None
+        return known if known is not None and known.digest is not None else None
+
+    def conditions(self, url: str) -> dict[str, str]:
+        """The headers that make a request conditional, where an earlier visit is known (RFC 9110, 13.1)."""
+        known = self.known.get(normalise(url)) if self.known else None
+        if known is None:
+            return {}
+        fields = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+        return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,89 @@
+"""How fast a host is asked: a least delay, what robots.txt and Retry-After say, and slower where it answers slowly."""
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias
+
+from crawler.formats.job import Politeness
+from exhibit.clock import now
+
+Downloader: TypeAlias = Any
+"""Scrapy's downloader; its slots, one a host, hold delay, concurrency and the time of the last request."""
+
+_LONGEST_DELAY = 60.0
+_FIRST_WAIT = 5.0
+_LEAST_DELAY = 0.01
+
+
+class Pace:
+    """Sets the slots of Scrapy's downloader.
+
+    Args:
+        politeness: the job's.
+        downloader: whose slots are set.
+    """
+
+    def __init__(self, politeness: Politeness, downloader: Downloader) -> None:
+        self._politeness = politeness
+        self._downloader = downloader
+        self._floors: dict[str, float] = dict(politeness.host_delays)
+        self._resting: set[str] = set()
+
+    def obey(self, host: str, crawl_delay: float) -> None:
+        """Leave at least this time between two requests to a host, one at a time."""
+        if crawl_delay <= self._floor(host):
+            return
+        self._floors[host] = crawl_delay
+        self._downloader.per_slot_settings[host] = {"delay": crawl_delay, "concurrency": 1, "jitter": 0}
+        slot = self._downloader.slots.get(host)
+        if slot is not None:
+            slot.delay, slot.concurrency, slot.jitter = crawl_delay, 1, 0
+
+    def is_resting(self, host: str) -> bool:
+        """Whether a host has asked to be left alone for longer than the job waits."""
+        return host in self._resting
+
+    def pause(self, host: str, retry_after: str, tries: int, seconds_left: float) -> bool:
+        """Ask nothing of a host for as long as it says (RFC 9110, 10.2.3), or for 5, 10, 20 … s when it doesn't say.
+
+        Returns:
+            Whether to try again; when not, the host rests until the end of the job.
+        """
+        wait = _seconds(retry_after)
+        if wait is None:
+            wait = _FIRST_WAIT * 2**tries
+        if wait > min(self._politeness.max_wait, seconds_left):
+            self._resting.add(host)
+            return False
+        slot = self._downloader.slots.get(host)
+        if slot is not None:
+            slot.delay = max(slot.delay, _LEAST_DELAY)
+            slot.lastseen = time.monotonic() + wait
+        return True
+
+    def answered(self, host: str, latency: float, *, success: bool) -> None:
+        """Follow a host's answers: Scrapy's AutoThrottle, with a least delay for each host."""
+        slot = self._downloader.slots.get(host)
+        if slot is None or not self._politeness.autothrottle:
+            return
+        target = latency / slot.concurrency
+        delay = max(target, (slot.delay + target) / 2)
+        delay = max(min(delay, _LONGEST_DELAY), self._floor(host))
+        if success or delay > slot.delay:
+            slot.delay = delay
+
+    def _floor(self, host: str) -> float:
+        return max(self._floors.get(host, 0.0), self._politeness.delay)
+
+
+def _seconds(retry_after: str) -> float | None:
+    text = retry_after.strip()
+    if text.isdecimal() and text.isascii():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return max(0.0, (moment - now()).total_seconds())

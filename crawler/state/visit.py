@@ -1,0 +1,143 @@
+"""One address that is being worked off: what is still awaited, and the line that it becomes."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+
+from crawler.formats.job import Kind, Link, Target
+from crawler.formats.lines import Fetched, PageLine, Refusal, Sighting, Signals
+from crawler.reading.found import Document, FoundImage
+from exhibit.clock import now
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the response of a visit told."""
+
+    final_url: str
+    status: int
+    fetched_at: datetime = field(default_factory=now)
+    etag: str = ""
+    last_modified: str = ""
+    not_modified: bool = False
+    signals: Signals = field(default_factory=Signals)
+
+
+class Visit:
+    """Collects the images of one address. It is done when nothing is awaited any more.
+
+    Args:
+        target: the address.
+        done: called once, when nothing is awaited any more after :meth:`release` of the visit's own hold.
+        begun: seconds since the beginning of the job.
+    """
+
+    def __init__(self, target: Target, done: Callable[["Visit"], None], begun: float) -> None:
+        self.target = target
+        self.begun = begun
+        self.facts = Facts(final_url=target.url, status=0)
+        self.document = Document()
+        self.links: tuple[Link, ...] = ()
+        self.is_over = False
+        self._done = done
+        self._awaited = 1
+        self._wanted: dict[tuple[str, str], FoundImage] = {}
+        self._outcomes: dict[tuple[str, str], Sighting | Refusal] = {}
+
+    def hold(self) -> None:
+        """One more thing is awaited."""
+        self._awaited += 1
+
+    def release(self) -> None:
+        """One thing less is awaited."""
+        self._awaited -= 1
+        if self._awaited == 0 and not self.is_over:
+            self.is_over = True
+            self._done(self)
+
+    def want(self, found: FoundImage) -> bool:
+        """Await an image; false when this page has named it before."""
+        place = (found.page_url, found.url)
+        if place in self._wanted:
+            return False
+        self._wanted[place] = found
+        self.hold()
+        return True
+
+    def settle(self, found: FoundImage, result: Fetched | Refusal, image_url: str = "") -> None:
+        """An image is done with."""
+        place = (found.page_url, found.url)
+        if isinstance(result, Fetched):
+            shown_on = found.page_url or self.facts.final_url
+            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context)
+        else:
+            self._outcomes[place] = result
+        self.release()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Note a refusal that isn't an image's."""
+        self._outcomes["", refusal.url] = refusal
+
+    def give_up(self, reason: str, sentence: str) -> None:
+        """Refuse every image that is still awaited; the visit is over."""
+        for place, found in self._wanted.items():
+            if place not in self._outcomes:
+                self._outcomes[place] = Refusal(url=_shown(found.url), reason=reason, sentence=sentence)
+        self.is_over = True
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the address itself has answered, so that a line can be written."""
+        return self.facts.status != 0
+
+    def sightings(self) -> tuple[Sighting, ...]:
+        """The images that were kept, in the order of the document."""
+        return tuple(one for one in self._ordered() if isinstance(one, Sighting))
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """The images that weren't."""
+        return tuple(one for one in self._ordered() if isinstance(one, Refusal))
+
+    def refused(self) -> Counter[str]:
+        """Refusals by reason."""
+        return Counter(refusal.reason for refusal in self.refusals())
+
+    def line(self) -> PageLine:
+        """The line of this visit."""
+        return PageLine(
+            url=self.target.url,
+            kind=self.target.kind,
+            depth=self.target.depth,
+            title=self.document.title,
+            language=self.document.language,
+            links=self.links,
+            sightings=self.sightings(),
+            refusals=self.refusals(),
+            **{one.name: getattr(self.facts, one.name) for one in fields(Facts)},
+        )
+
+    def image_line(self, sighting: Sighting) -> PageLine:
+        """The line of a visit to a single image."""
+        headers = {name.lower(): value for name, value in sighting.response_headers}
+        return PageLine(
+            url=self.target.url,
+            final_url=sighting.final_url,
+            kind=Kind.IMAGE,
+            depth=self.target.depth,
+            status=sighting.status,
+            fetched_at=sighting.fetched_at,
+            etag=headers.get("etag", ""),
+            last_modified=headers.get("last-modified", ""),
+            not_modified=sighting.not_modified,
+            sightings=(sighting,),
+        )
+
+    def _ordered(self) -> list[Sighting | Refusal]:
+        known = [self._outcomes[place] for place in self._wanted if place in self._outcomes]
+        return known + [one for place, one in self._outcomes.items() if place not in self._wanted]
+
+
+def _shown(url: str) -> str:
+    """A ``data:`` address without its bytes."""
+    return f"{url[:40]}..." if url[:5].lower() == "data:" and len(url) > 43 else url

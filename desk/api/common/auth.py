@@ -1,0 +1,128 @@
+"""Who calls the API: a program with a token, or a member who is signed in to the site."""
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from django.http import HttpRequest
+from ninja.utils import check_csrf
+
+from desk.api.common import limits
+from desk.api.common.problems import Problem, unauthorized
+from exhibit.errors import NotFoundError
+from registry.accounts import scoped as owned
+from registry.accounts import tokens
+from registry.models import Owner, Scope, User
+
+BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who calls.
+
+    Attributes:
+        user: the person behind it.
+        by: who it is, as records name it.
+        ident: the token or the person, for limits and repeated requests.
+        reach: the one owner whose things a token reaches; all of the member's when empty.
+        owner: whose things this request is about, if anybody's.
+        scopes: what is permitted with that owner; with none, a member may look.
+    """
+
+    user: User
+    by: str
+    ident: str
+    reach: Owner | None
+    owner: Owner | None
+    scopes: frozenset[Scope]
+
+
+class Call(HttpRequest):
+    """A request of the API, when it is known who calls."""
+
+    auth: Actor
+
+
+def of(request: Call) -> Owner:
+    """The owner that the address names, and that the caller may act for."""
+    assert request.auth.owner is not None
+    return request.auth.owner
+
+
+class Permitted:
+    """Lets callers in whose token or role permits something, each as often as the limit allows.
+
+    An owner who isn't theirs isn't there for them: 404, as for one that doesn't exist.
+
+    Args:
+        scope: what is permitted.
+    """
+
+    openapi_security_schema = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of the API, made on the page of the account.",
+    }
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __call__(self, request: HttpRequest) -> Actor:
+        """The caller.
+
+        Raises:
+            Problem: nobody (401), too often (429), not permitted (403).
+            NotFoundError: the owner isn't the caller's.
+        """
+        actor = _caller(request)
+        limits.count(request, actor.ident)
+        if (slug := _slug(request)) is not None:
+            actor = _with_owner(actor, slug)
+        if self.scope not in actor.scopes:
+            sentence = f"This needs the scope {self.scope.value}, within the role of the member."
+            raise Problem(HTTPStatus.FORBIDDEN, sentence, scope=self.scope.value)
+        return actor
+
+
+READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
+DECIDE, SEND, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.SEND), Permitted(Scope.MANAGE)
+
+
+def _slug(request: HttpRequest) -> str | None:
+    match = request.resolver_match
+    return None if match is None else match.kwargs.get("owner")
+
+
+def _caller(request: HttpRequest) -> Actor:
+    """Who calls, whatever about."""
+    given = request.headers.get("Authorization", "")
+    if given:
+        kind, _, secret = given.partition(" ")
+        return _with_token(secret.strip() if kind.lower() == BEARER else "")
+    user = request.user
+    if not isinstance(user, User):
+        raise unauthorized("Send a token: Authorization: Bearer exh_…")
+    if check_csrf(request) is not None:
+        raise Problem(HTTPStatus.FORBIDDEN, "A browser that is signed in has to send the header X-CSRFToken.")
+    return Actor(user, user.get_username(), f"user:{user.pk}", None, None, frozenset({Scope.READ}))
+
+
+def _with_token(secret: str) -> Actor:
+    found = tokens.find(secret)
+    if found is None:
+        raise unauthorized("The token is unknown, has expired or was revoked.")
+    token, scopes = found
+    tokens.used(token)
+    return Actor(token.user, token.by, f"token:{token.pk}", token.owner, None, scopes)
+
+
+def _with_owner(actor: Actor, slug: str) -> Actor:
+    """The caller, for the owner whom the address names."""
+    if actor.reach is not None:
+        owner, scopes = (actor.reach if actor.reach.slug == slug else None), actor.scopes
+    else:
+        owner = owned.owners_of(actor.user).filter(slug=slug).first()
+        scopes = frozenset() if owner is None else tokens.permitted(owner, actor.user)
+    if owner is None:
+        raise NotFoundError("There is no such owner.")
+    return replace(actor, owner=owner, scopes=scopes)

@@ -1,0 +1,43 @@
+"""Files that come and go: each that is taken away is an entry of the log first."""
+
+from typing import Any, BinaryIO
+
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja import UploadedFile
+
+from desk.api.common.auth import Call, of
+from exhibit.errors import RefusedError
+from exhibit.pictures.decode import Limits
+from registry.log.audit_log import Evidence, Way, accessed
+
+SANDBOX = "default-src 'none'; sandbox"
+"""Should somebody open a file in a browser: nothing in it may do anything."""
+
+
+def picture_in(file: UploadedFile, limits: Limits) -> bytes:
+    """The bytes of a picture that was sent; of one that is too large nothing is read.
+
+    Raises:
+        RefusedError: it is too large.
+    """
+    if (file.size or 0) > limits.max_bytes:
+        raise RefusedError(f"The picture has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
+    data: bytes = file.read()
+    return data
+
+
+def taken(request: Call, what: Evidence, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put into the log that the caller takes evidence away."""
+    accessed(what, Way.TAKEN, of(request), by=request.auth.by, **about)
+
+
+def download(content: bytes | BinaryIO, name: str, media_type: str) -> HttpResponseBase:
+    """A file to keep under this name."""
+    if isinstance(content, bytes):
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        answer: HttpResponseBase = HttpResponse(content, content_type=media_type, headers=headers)
+    else:
+        answer = FileResponse(content, as_attachment=True, filename=name, content_type=media_type)
+    answer.headers["Content-Security-Policy"] = SANDBOX
+    return answer

@@ -1,0 +1,85 @@
+"""How often each caller may ask: so many requests a minute, counted in Redis for all processes together.
+
+A search for a picture costs as much as hundreds of other requests, so it has limits of its own.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from http import HTTPStatus
+
+import redis
+from django.conf import settings
+from django.http import HttpRequest
+
+from desk.api.common.problems import Problem
+from workers.servers.addresses import redis_url
+
+WINDOW = 60
+PATIENCE = 2.0
+"""Seconds that a search waits for the one before it in this process."""
+SEARCHING = threading.BoundedSemaphore(1)
+"""Held by the search under way; other requests go on in other threads."""
+
+
+@contextmanager
+def one_search(user: int) -> Iterator[None]:
+    """Let one search run at a time in this process, and so many a minute for each member.
+
+    Raises:
+        Problem: there were too many, or another one is under way.
+    """
+    used, left = _used(f"identify:{user}")
+    if used > (limit := settings.CONFIG.identifications_a_minute):
+        raise _too_many(f"At most {limit} pictures a minute are identified; go on in {left} seconds.", left)
+    if not SEARCHING.acquire(timeout=PATIENCE):
+        raise _too_many("Other pictures are being identified; try again in 5 seconds.", 5)
+    try:
+        yield
+    finally:
+        SEARCHING.release()
+
+
+def count(request: HttpRequest, ident: str) -> None:
+    """Count a request, and have its answer say how many are left.
+
+    While Redis doesn't answer nothing is counted: the limit keeps order among callers, and protects no data.
+
+    Raises:
+        Problem: there were too many in this minute.
+    """
+    limit: int = settings.CONFIG.api_requests_a_minute
+    used, left = _used(ident)
+    if not used:
+        return
+    headers = {
+        "RateLimit-Policy": f'"caller";q={limit};w={WINDOW}',
+        "RateLimit": f'"caller";r={max(limit - used, 0)};t={left}',
+    }
+    request.api_headers = headers  # type: ignore[attr-defined] # for the middleware, which sees every answer
+    if used > limit:
+        raise _too_many(f"At most {limit} requests a minute; go on in {left} seconds.", left)
+
+
+def _used(ident: str) -> tuple[int, int]:
+    """How often somebody has asked in this minute, this time included (0 when nothing counts), and its seconds left."""
+    moment = int(time.time())
+    key, left = f"exhibit:api:{ident}:{moment // WINDOW}", WINDOW - moment % WINDOW
+    try:
+        with _redis().pipeline() as pipeline:
+            pipeline.incr(key)
+            pipeline.expire(key, WINDOW)
+            return int(pipeline.execute()[0]), left
+    except redis.RedisError:
+        return 0, left
+
+
+def _too_many(sentence: str, seconds: int) -> Problem:
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, sentence, {"Retry-After": str(seconds)})
+
+
+@cache
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(redis_url(settings.CONFIG), socket_timeout=1, socket_connect_timeout=1)

@@ -1,0 +1,141 @@
+"""Bundles, files of captures, draft papers; and proofs of the log, whose tiles lie below /log/ for everybody."""
+
+from functools import partial
+from typing import Annotated
+
+from django.http import JsonResponse
+from django.http.response import HttpResponseBase
+from ninja import Path, Query, Router
+
+from desk.api.common.auth import Call, of
+from desk.api.common.files import download, taken
+from desk.api.common.openapi import file_of
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import evidence as schemas
+from desk.schemas.base import Piece
+from exhibit.clock import rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import LogCheckpoint, LogEntry
+from workers.evidence.bundles import assemble, bundle_name, in_a_file
+from workers.evidence.papers import draft_paper, paper_name
+from workers.evidence.signed import signed_name, signed_sheet
+from workers.pictures.picture_usage import is_hidden
+from workers.services import wiring
+
+router = Router(tags=["evidence"])
+log_router = Router(tags=["log"])
+CASE = "/owners/{slug:owner}/cases/{int:number}"
+ONE = CASE + "/bundles/{int:bundle}"
+
+
+@router.get(CASE + "/bundles", response=Piece[schemas.BundleLine], operation_id="list_bundles")
+def list_bundles(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The bundles of a case."""
+    rows = owned.case(of(request), number).bundles.select_related("case")
+    return page(rows, each(schemas.bundle_line), cursor, limit)
+
+
+@router.get(ONE, response=schemas.Bundle, operation_id="get_bundle")
+def get_bundle(request: Call, owner: str, number: int, bundle: int) -> JsonResponse:
+    """A bundle, with what outside witnesses have answered."""
+    return JsonResponse(schemas.bundle(owned.bundle(of(request), number, bundle)))
+
+
+@router.get(ONE + "/file", operation_id="get_bundle_file", openapi_extra=file_of("application/zip"))
+def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
+    """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline."""
+    row = owned.bundle(of(request), number, bundle)
+    file = in_a_file(partial(assemble, wiring.house(), row))
+    taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
+    return download(file, bundle_name(row), "application/zip")
+
+
+@router.get(ONE + "/signed-sheet", operation_id="get_signed_sheet", openapi_extra=file_of("application/pdf"))
+def get_signed_sheet(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
+    """The exhibit sheet of a bundle with a signature inside the PDF."""
+    row = owned.bundle(of(request), number, bundle)
+    data = signed_sheet(wiring.house(), row)
+    taken(request, Evidence.SHEET, bundle=bundle, case=number)
+    return download(data, signed_name(row), "application/pdf")
+
+
+@router.get(ONE + "/papers/{paper}", operation_id="get_paper", openapi_extra=file_of("application/pdf"))
+def get_paper(
+    request: Call, owner: str, number: int, bundle: int, paper: Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
+) -> HttpResponseBase:
+    """A draft paper about a bundle: `us-902`, `cn-evidence-list`, `cn-environment` or `personal-data`."""
+    row = owned.bundle(of(request), number, bundle)
+    data = draft_paper(wiring.house(), row, paper)
+    taken(request, Evidence.PAPER, bundle=bundle, case=number, paper=paper)
+    return download(data, paper_name(row, paper), "application/pdf")
+
+
+@router.get(
+    CASE + "/captures/{int:capture}/files/{name}",
+    operation_id="get_capture_file",
+    openapi_extra=file_of("application/octet-stream"),
+)
+def get_capture_file(
+    request: Call, owner: str, number: int, capture: int, name: Annotated[str, Path(max_length=200)]
+) -> HttpResponseBase:
+    """A file of a visit, named by its `id`, as it was kept; it may be a stranger's page, so treat it as such."""
+    row = owned.case(of(request), number).captures.select_related("sighting__picture").filter(pk=capture).first()
+    file = next((one for one in row.files if one["name"] == name), None) if row else None
+    digest = Digest.from_hex(file["digest"]) if file else None
+    hidden = row is not None and is_hidden(of(request), row)
+    if digest is None or hidden or digest not in wiring.house().blobs:
+        raise NotFoundError("There is no such file.")
+    taken(request, Evidence.CAPTURE, case=number, file=name)
+    return download(wiring.house().blobs.open(digest), name, "application/octet-stream")
+
+
+Size = Annotated[int | None, Query(ge=1, le=2**53, description="Under the signed head of so many entries; the newest.")]
+
+
+@log_router.get("/log/head", response=schemas.LogHead, operation_id="get_log_head")
+def get_head(request: Call) -> JsonResponse:
+    """The head of the log that was signed last."""
+    row = _head(None)
+    return JsonResponse({"origin": row.origin, "size": row.size, "checkpoint": row.note})
+
+
+@log_router.get("/log/entries/{int:sequence}/proof", response=schemas.Inclusion, operation_id="prove_inclusion")
+def prove_inclusion(request: Call, sequence: int, size: Size = None) -> JsonResponse:
+    """That an entry is in the log, under a signed head."""
+    head = _head(size)
+    row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
+    if row is None:
+        raise NotFoundError(f"No signed head covers an entry {sequence}.")
+    return JsonResponse(
+        {
+            "origin": head.origin,
+            "size": head.size,
+            "checkpoint": head.note,
+            "sequence": row.sequence,
+            "type": row.type,
+            "time": rfc3339(row.time),
+            "commitment": bytes(row.commitment).hex(),
+            "path": [one.hex() for one in wiring.house().log.inclusion(sequence, head.size)],
+        }
+    )
+
+
+@log_router.get("/log/consistency", response=schemas.Consistency, operation_id="prove_consistency")
+def prove_consistency(request: Call, old: Annotated[int, Query(ge=1, le=2**53)], new: Size = None) -> JsonResponse:
+    """That the log of `new` entries continues that of `old`."""
+    head = _head(new)
+    if old > head.size:
+        raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
+    path = [one.hex() for one in wiring.house().log.consistency(old, head.size)]
+    return JsonResponse({"old": old, "new": head.size, "path": path, "checkpoint": head.note})
+
+
+def _head(size: int | None) -> LogCheckpoint:
+    rows = LogCheckpoint.objects.filter(origin=wiring.house().log.origin).order_by("-size")
+    found = rows.first() if size is None else rows.filter(size=size).first()
+    if found is None:
+        raise NotFoundError("No such head was signed.", hint="GET /log/head names the newest.")
+    return found

@@ -1,0 +1,105 @@
+"""Notices: drafts, and what became of them. Signing and sending are a person's, on the site."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from ninja import Path, Query, Router
+
+from desk.api.common.auth import SEND, Call, of
+from desk.api.common.files import download, taken
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of as file_answer
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import notices as schemas
+from desk.schemas import requests as given
+from desk.schemas.base import Piece
+from exhibit.errors import NotFoundError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.notices import notices
+from workers.notices.signing import file_of
+from workers.services import wiring
+
+router = Router(tags=["notices"])
+NOTICES, ONE = "/owners/{slug:owner}/notices", "/owners/{slug:owner}/notices/{int:number}"
+Party = Annotated[str, Query(max_length=260, pattern=given.CLEAN, description="Only notices about this party.")]
+Stands = Annotated[given.NoticeState | None, Query(description="Only those that stand so.")]
+
+
+@router.get(NOTICES, response=Piece[schemas.NoticeLine], operation_id="list_notices")
+def list_notices(
+    request: Call, owner: str, party: Party = "", state: Stands = None, cursor: Cursor = "", limit: Limit = 50
+) -> JsonResponse:
+    """The notices, without the discarded ones."""
+    rows = notices.notices(of(request))
+    wanted = {"party": party, "state": state}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    return page(rows, each(schemas.notice_line), cursor, limit)
+
+
+@router.get(ONE, response=schemas.FullNotice, operation_id="get_notice")
+def get_notice(request: Call, owner: str, number: int) -> JsonResponse:
+    """One notice with its letter: a draft as it would be sent now, with what it lacks; else as it was signed."""
+    return _told(request, number)
+
+
+@router.post(NOTICES, auth=SEND, response={201: schemas.FullNotice}, operation_id="draft_notice")
+@once
+def draft_notice(request: Call, owner: str, new: given.NewNotice) -> HttpResponse:
+    """Draft a notice about confirmed cases of one party. Nothing leaves by that.
+
+    What a member considers about fair use, the signature, and sending are for a person with a session of their own on
+    the site: no token can do them, and there is no operation for them.
+    """
+    for number in set(new.cases):  # a letter about fewer cases than were named would surprise its sender
+        owned.case(of(request), number)
+    made = notices.draft(of(request), new.cases, new.kind.value, new.language.value, by=request.auth.by)
+    return _told(request, made.number, HTTPStatus.CREATED)
+
+
+@router.patch(ONE, auth=SEND, response=schemas.FullNotice, operation_id="edit_notice")
+def edit_notice(request: Call, owner: str, number: int, fields: given.NoticeFields) -> HttpResponse:
+    """Change what a draft says of addressee and sender. What is signed answers 422: take the signature back first."""
+    row = notices.notice(of(request), number)
+    said = {name: str(value) for name, value in fields.model_dump(exclude_unset=True).items()}
+    notices.fill(row, said, said)
+    return _told(request, number)
+
+
+@router.delete(ONE, auth=SEND, response={204: None}, operation_id="discard_notice")
+def discard_notice(request: Call, owner: str, number: int) -> HttpResponse:
+    """Throw a draft away; its number isn't given again."""
+    notices.discard(notices.notice(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.post(ONE + "/events", auth=SEND, response={201: schemas.FullNotice}, operation_id="track_notice")
+@once
+def track_notice(request: Call, owner: str, number: int, new: given.NewNoticeEvent) -> HttpResponse:
+    """Say what became of a notice that was sent. A counter-notice pauses its cases until it is resolved."""
+    row, day = notices.notice(of(request), number), new.day or timezone.localdate()
+    notices.happened(row, new.what.value, day, new.words.strip(), by=request.auth.by)
+    return _told(request, number, HTTPStatus.CREATED)
+
+
+@router.get(
+    ONE + "/files/{name}", operation_id="get_notice_file", openapi_extra=file_answer("application/octet-stream")
+)
+def get_notice_file(
+    request: Call, owner: str, number: int, name: Annotated[str, Path(max_length=200)]
+) -> HttpResponseBase:
+    """Exact bytes of what was signed or sent."""
+    row = notices.notice(of(request), number)
+    found = file_of(wiring.house(), row, name)
+    if found is None:
+        raise NotFoundError(f"Notice {number} has no such file.")
+    taken(request, Evidence.PAPER, notice=number, file=name)
+    content, media_type = found
+    return download(content, f"{of(request).slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", media_type)
+
+
+def _told(request: Call, number: int, status: HTTPStatus = HTTPStatus.OK) -> JsonResponse:
+    return JsonResponse(schemas.notice(wiring.house(), notices.notice(of(request), number)), status=status)

@@ -1,0 +1,98 @@
+"""Events and webhooks."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from django.http import HttpResponse, JsonResponse
+from ninja import Path, Router
+
+from desk.api.common.auth import MANAGE, Call, of
+from desk.api.common.idempotency import once
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import notifications as schemas
+from desk.schemas import requests as given
+from desk.schemas.base import Piece
+from registry.accounts import scoped as owned
+from registry.notifications import events
+from workers.notify import webhooks
+from workers.services import wiring
+
+router = Router(tags=["being told"])
+WEBHOOKS, ONE = "/owners/{slug:owner}/webhooks", "/owners/{slug:owner}/webhooks/{int:number}"
+
+
+@router.get("/owners/{slug:owner}/events", response=Piece[schemas.Event], operation_id="list_events")
+def list_events(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """What happened, of the last months, a minute later. Keep `last`, and ask again with it for what is new."""
+    return page(events.settled(of(request)), each(schemas.event), cursor, limit, key="pk")
+
+
+@router.get(WEBHOOKS, auth=MANAGE, response=Piece[schemas.Webhook], operation_id="list_webhooks")
+def list_webhooks(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The webhooks."""
+    return page(owned.webhooks(of(request)), each(schemas.webhook), cursor, limit)
+
+
+@router.post(WEBHOOKS, auth=MANAGE, response={201: schemas.WebhookWithSecret}, operation_id="add_webhook")
+def add_webhook(request: Call, owner: str, new: given.NewWebhook) -> HttpResponse:
+    """Add a webhook. Its secret is told this once, and kept with no answer: there is no key to send this again with."""
+    row, secret = webhooks.add_webhook(wiring.house(), of(request), new.url, new.kinds, by=request.auth.by)
+    return JsonResponse({**schemas.webhook(row), "secret": secret}, status=HTTPStatus.CREATED)
+
+
+@router.get(ONE, auth=MANAGE, response=schemas.Webhook, operation_id="get_webhook")
+def get_webhook(request: Call, owner: str, number: int) -> JsonResponse:
+    """One webhook."""
+    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
+
+
+@router.delete(ONE, auth=MANAGE, response={204: None}, operation_id="remove_webhook")
+def remove_webhook(request: Call, owner: str, number: int) -> HttpResponse:
+    """Send nothing more there."""
+    webhooks.remove_webhook(owned.webhook(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.post(ONE + "/test", auth=MANAGE, response={202: schemas.Delivery}, operation_id="test_webhook")
+@once
+def test_webhook(request: Call, owner: str, number: int) -> HttpResponse:
+    """Send a test; its delivery says what came of it."""
+    row = events.record_test(owned.webhook(of(request), number))
+    wiring.house().hint("deliver", [row.pk])
+    return JsonResponse(schemas.delivery(row), status=HTTPStatus.ACCEPTED)
+
+
+@router.post(ONE + "/pause", auth=MANAGE, response=schemas.Webhook, operation_id="pause_webhook")
+@once
+def pause_webhook(request: Call, owner: str, number: int) -> HttpResponse:
+    """Send nothing until it is resumed; what happens meanwhile waits."""
+    webhooks.pause(owned.webhook(of(request), number), webhooks.BY_A_PROGRAM, by=request.auth.by)
+    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
+
+
+@router.post(ONE + "/resume", auth=MANAGE, response=schemas.Webhook, operation_id="resume_webhook")
+@once
+def resume_webhook(request: Call, owner: str, number: int) -> HttpResponse:
+    """Send again, what has waited first."""
+    webhooks.resume(wiring.house(), owned.webhook(of(request), number), by=request.auth.by)
+    return JsonResponse(schemas.webhook(owned.webhook(of(request), number)))
+
+
+@router.get(ONE + "/deliveries", auth=MANAGE, response=Piece[schemas.Delivery], operation_id="list_deliveries")
+def list_deliveries(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The messages to a webhook, and what came of them."""
+    rows = owned.webhook(of(request), number).deliveries.select_related("event")
+    return page(rows, each(schemas.delivery), cursor, limit, key="pk")
+
+
+@router.post(
+    ONE + "/deliveries/{message}/again", auth=MANAGE, response={202: schemas.Delivery}, operation_id="send_again"
+)
+@once
+def send_again(
+    request: Call, owner: str, number: int, message: Annotated[str, Path(pattern="^evt_[0-9]{1,18}$")]
+) -> HttpResponse:
+    """Send a message once more, under its name; a receiver knows by it that it is the same."""
+    row = owned.message(owned.webhook(of(request), number), message)
+    webhooks.send_again(wiring.house(), row)
+    return JsonResponse(schemas.delivery(owned.message(row.webhook, message)), status=HTTPStatus.ACCEPTED)

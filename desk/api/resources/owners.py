@@ -1,0 +1,121 @@
+"""The owners whom a caller may act for, their members and invitations, and the tokens of programs."""
+
+from http import HTTPStatus
+from smtplib import SMTPException
+from typing import Annotated
+
+from django.conf import settings
+from django.http import HttpResponse, JsonResponse
+from ninja import Router
+from pydantic import Field
+
+from desk.api.common.auth import MANAGE, Call, of
+from desk.api.common.idempotency import once
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import owners as schemas
+from desk.schemas import requests as given
+from desk.schemas.base import Piece
+from exhibit.errors import ServiceMissingError
+from registry.accounts import invitations, members, tokens
+from registry.accounts import scoped as owned
+from registry.models import Owner, Role
+from workers.notify.invitations import invite
+
+router = Router(tags=["owners"])
+member_router = Router(tags=["members"])
+
+
+@router.get("/owners", response=Piece[schemas.Owner], operation_id="list_owners")
+def list_owners(request: Call, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The owners whom the caller may act for: a token's one, or all of a signed-in member."""
+    actor = request.auth
+    rows = owned.owners_of(actor.user) if actor.reach is None else Owner.objects.filter(pk=actor.reach.pk)
+    return page(rows, lambda found: [schemas.owner(row) for row in found], cursor, limit, key="pk")
+
+
+@router.get("/owners/{slug:owner}", response=schemas.Owner, operation_id="get_owner")
+def get_owner(request: Call, owner: str) -> JsonResponse:
+    """One owner."""
+    return JsonResponse(schemas.owner(of(request)))
+
+
+OWNER = "/owners/{slug:owner}"
+INVITATIONS, PERSON = OWNER + "/invitations", OWNER + "/members/{int:person}"
+
+
+class NewInvitation(given.Given):
+    """Somebody who is to be a member."""
+
+    email: Annotated[str, Field(min_length=3, max_length=254, pattern=given.IN_LINE_SOMETHING)] = Field(
+        examples=["bob@example.org"]
+    )
+    role: Role = Role.VIEWER
+
+
+class NewRole(given.Given):
+    """Another role of a member."""
+
+    role: Role
+
+
+@member_router.get(OWNER + "/members", response=Piece[schemas.Member], operation_id="list_members")
+def list_members(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """Who acts for the owner, and in which role."""
+    return page(members.members(of(request)), each(schemas.member), cursor, limit, key="pk")
+
+
+@member_router.post(PERSON + "/role", auth=MANAGE, response=schemas.Member, operation_id="change_role")
+@once
+def change_role(request: Call, owner: str, person: int, new: NewRole) -> HttpResponse:
+    """Give a member another role. Somebody is always left in the role of owner."""
+    row = members.change_role(of(request), person, new.role, by=request.auth.by)
+    return JsonResponse(schemas.member(row))
+
+
+@member_router.delete(PERSON, auth=MANAGE, response={204: None}, operation_id="remove_member")
+def remove_member(request: Call, owner: str, person: int) -> HttpResponse:
+    """Let a person be a member no more: their tokens end, what they decided stays."""
+    members.remove(of(request), person, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@member_router.get(INVITATIONS, auth=MANAGE, response=Piece[schemas.Invitation], operation_id="list_invitations")
+def list_invitations(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The invitations that can still be accepted."""
+    return page(invitations.open_ones(of(request)), each(schemas.invitation), cursor, limit, key="pk")
+
+
+@member_router.post(INVITATIONS, auth=MANAGE, response={201: schemas.InvitationWithLink}, operation_id="invite_member")
+def invite_member(request: Call, owner: str, new: NewInvitation) -> HttpResponse:
+    """Invite a person by mail. Without a mail server the link is told instead, this once, and kept with no answer."""
+    to, by = of(request), request.auth.by
+    try:
+        link = invite(settings.CONFIG, to, new.email, new.role, by=by)
+    except (OSError, SMTPException) as error:
+        raise ServiceMissingError(
+            "The mail couldn't be sent, so nobody was invited.", hint="Ask the operator."
+        ) from error
+    row = invitations.open_ones(to).get(email=new.email.strip().lower())
+    return JsonResponse({**schemas.invitation(row), "link": link}, status=HTTPStatus.CREATED)
+
+
+@member_router.delete(
+    INVITATIONS + "/{int:invitation}", auth=MANAGE, response={204: None}, operation_id="revoke_invitation"
+)
+def revoke_invitation(request: Call, owner: str, invitation: int) -> HttpResponse:
+    """Take an open invitation back."""
+    invitations.revoke(of(request), invitation, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@member_router.get(OWNER + "/tokens", auth=MANAGE, response=Piece[schemas.Token], operation_id="list_tokens")
+def list_tokens(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The tokens of the members; a person makes them on the page of the account."""
+    return page(tokens.tokens_of(of(request)), each(schemas.token), cursor, limit, key="pk")
+
+
+@member_router.delete(OWNER + "/tokens/{int:token}", auth=MANAGE, response={204: None}, operation_id="revoke_token")
+def revoke_token(request: Call, owner: str, token: int) -> HttpResponse:
+    """Let a token be valid no more, from the next request on."""
+    tokens.revoke(of(request), token, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)

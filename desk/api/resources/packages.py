@@ -1,0 +1,137 @@
+"""Packages, the bundles of several cases as one ZIP; and links with which people outside take one or a report away."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from ninja import Router
+from pydantic import Field
+
+from desk.api.common.auth import SEND, WRITE, Call, of
+from desk.api.common.files import taken
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import downloads as schemas
+from desk.schemas import requests as given
+from desk.schemas.base import Piece
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Package, Report
+from workers.evidence import links
+from workers.evidence import packages as packing
+from workers.notify.mail import absolute
+from workers.services import wiring
+
+router = Router(tags=["packages"])
+link_router = Router(tags=["links"])
+PACKAGES, ONE = "/owners/{slug:owner}/packages", "/owners/{slug:owner}/packages/{int:number}"
+
+
+class NewPackage(given.Given):
+    """Confirmed cases whose newest bundles are to be one ZIP."""
+
+    cases: list[given.Number] = Field(min_length=1, max_length=packing.MOST_BUNDLES, examples=[[3]])
+    recipient: Package.Recipient = Field(
+        Package.Recipient.COURT, description="The copy for the other side withholds originals."
+    )
+    reason: given.Long = Field("", description="Why originals are withheld; the copies say so.")
+
+
+@router.get(PACKAGES, response=Piece[schemas.Package], operation_id="list_packages")
+def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The packages."""
+    rows = owned.packages(of(request)).prefetch_related(schemas.CASES)
+    return page(rows, each(schemas.package), cursor, limit)
+
+
+@router.post(PACKAGES, auth=WRITE, response={202: schemas.Package}, operation_id="request_package")
+@once
+def ask_for_package(request: Call, owner: str, new: NewPackage) -> HttpResponse:
+    """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
+    by = request.auth.by
+    return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
+
+
+@router.get(ONE, response=schemas.Package, operation_id="get_package")
+def get_package(request: Call, owner: str, number: int) -> JsonResponse:
+    """One package."""
+    return JsonResponse(schemas.package(owned.package(of(request), number)))
+
+
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Package}, operation_id="make_package_again")
+@once
+def again(request: Call, owner: str, number: int) -> HttpResponse:
+    """The same cases with their newest bundles and receipts; one that failed is tried again under its number."""
+    return _begun(packing.ask_again(owned.package(of(request), number), by=request.auth.by))
+
+
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_package")
+def remove(request: Call, owner: str, number: int) -> HttpResponse:
+    """Remove a package with its ZIP; the bundles themselves stay."""
+    packing.remove_package(wiring.house(), owned.package(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.get(ONE + "/file", operation_id="get_package_file", openapi_extra=file_of("application/zip"))
+def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase:
+    """The ZIP of a package, made while it is sent."""
+    row, house = owned.package(of(request), number), wiring.house()
+    chunks = packing.package_chunks(house, row)
+    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+    taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, seals=seals)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{packing.package_name(row)}"',
+        "Content-Length": str(packing.package_size(house, row)),
+    }
+    return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+
+
+def _begun(row: Package) -> JsonResponse:
+    wiring.house().hint("package", [row.pk])
+    return JsonResponse(schemas.package(row), status=HTTPStatus.ACCEPTED)
+
+
+OWNER = "/owners/{slug:owner}"
+MADE = {201: schemas.LinkWithAddress}
+
+
+class NewLink(given.Given):
+    """A link for somebody outside."""
+
+    days: int = Field(7, ge=1, le=links.MOST_DAYS, description="For which it holds.")
+    note: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["For the court clerk"])
+    password: Annotated[str, Field(max_length=200, pattern=given.CLEAN)] = Field("", description="Asked for besides.")
+
+
+@link_router.get(OWNER + "/links", response=Piece[schemas.Link], operation_id="list_links")
+def list_links(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The links, with their ends and how often each was used."""
+    return page(links.links_of(of(request)), each(schemas.link), cursor, limit)
+
+
+@link_router.post(OWNER + "/reports/{int:number}/links", auth=SEND, response=MADE, operation_id="link_report")
+def link_report(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
+    """Make a link to a report that is there. Its address is told this once, and kept with no answer."""
+    return _made(request, owned.report(of(request), number), new)
+
+
+@link_router.post(OWNER + "/packages/{int:number}/links", auth=SEND, response=MADE, operation_id="link_package")
+def link_package(request: Call, owner: str, number: int, new: NewLink) -> HttpResponse:
+    """Make a link to a package that is there. Its address is told this once, and kept with no answer."""
+    return _made(request, owned.package(of(request), number), new)
+
+
+@link_router.delete(OWNER + "/links/{int:number}", auth=SEND, response={204: None}, operation_id="revoke_link")
+def revoke_link(request: Call, owner: str, number: int) -> HttpResponse:
+    """Take a link back: it leads nowhere any more."""
+    links.revoke_link(of(request), number, by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def _made(request: Call, to: Package | Report, new: NewLink) -> JsonResponse:
+    made = links.make_link(of(request), to, days=new.days, by=request.auth.by, note=new.note, password=new.password)
+    address = absolute(wiring.house().config, reverse("link", args=[made.token]))
+    return JsonResponse({**schemas.link(made.link), "address": address}, status=HTTPStatus.CREATED)

@@ -1,0 +1,120 @@
+"""Reports."""
+
+from datetime import date
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated
+
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from ninja import Path, Router
+from pydantic import Field
+
+from desk.api.common.auth import WRITE, Call, of
+from desk.api.common.files import download, taken
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import downloads as schemas
+from desk.schemas import requests as given
+from desk.schemas.base import Piece
+from evidence.documents import ReportScope
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Report
+from workers.reports.requests import ask_again, remove_report, request_report
+from workers.reports.scope import MOST_WORKS, Wanted
+from workers.services import wiring
+
+router = Router(tags=["reports"])
+REPORTS, ONE = "/owners/{slug:owner}/reports", "/owners/{slug:owner}/reports/{int:number}"
+
+
+class Format(StrEnum):
+    """A file of a report."""
+
+    PDF = "pdf"
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
+
+class NewReport(given.Given):
+    """What a report is limited to; what is left out has no limit."""
+
+    title: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", examples=["November"])
+    watch: Annotated[str, Field(max_length=200, pattern=given.IN_LINE)] = Field("", description="The name of one.")
+    works: list[given.Number] = Field([], max_length=MOST_WORKS, description="Their numbers; all when empty.")
+    decisions: list[given.DecisionKind] = Field(
+        [given.DecisionKind.OPEN, given.DecisionKind.CONFIRMED, given.DecisionKind.LICENSED],
+        min_length=1,
+        max_length=4,
+        description="Cases with one of these are listed.",
+    )
+    first: date | None = Field(None, examples=["2026-11-01"])
+    last: date | None = Field(None, examples=["2026-11-30"])
+    formats: list[Format] = Field(list(Format), min_length=1, max_length=4)
+    languages: list[given.Language] = Field([], max_length=2, description="Of the PDFs; the installation's when empty.")
+
+
+@router.get(REPORTS, response=Piece[schemas.Report], operation_id="list_reports")
+def list_reports(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The reports."""
+    return page(owned.reports(of(request)), each(schemas.report), cursor, limit)
+
+
+@router.post(REPORTS, auth=WRITE, response={202: schemas.Report}, operation_id="request_report")
+@once
+def ask_for_report(request: Call, owner: str, new: NewReport) -> HttpResponse:
+    """Ask for a report; it is made in the background, and is there when its `state` is `done`."""
+    scope = ReportScope(
+        watch=new.watch,
+        works=tuple(sorted(set(new.works))),
+        decisions=tuple(dict.fromkeys(one.value for one in new.decisions)),
+        first="" if new.first is None else new.first.isoformat(),
+        last="" if new.last is None else new.last.isoformat(),
+    )
+    formats = tuple(dict.fromkeys(one.value for one in new.formats))
+    wanted = Wanted(scope, formats, tuple(dict.fromkeys(one.value for one in new.languages)))
+    return _begun(request_report(of(request), preparer=request.auth.by, title=new.title.strip(), wanted=wanted))
+
+
+@router.get(ONE, response=schemas.Report, operation_id="get_report")
+def get_report(request: Call, owner: str, number: int) -> JsonResponse:
+    """One report."""
+    return JsonResponse(schemas.report(owned.report(of(request), number)))
+
+
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Report}, operation_id="make_report_again")
+@once
+def again(request: Call, owner: str, number: int) -> HttpResponse:
+    """Ask for the same report anew; one that failed is tried again under its number."""
+    return _begun(ask_again(owned.report(of(request), number), by=request.auth.by))
+
+
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_report")
+def remove(request: Call, owner: str, number: int) -> HttpResponse:
+    """Remove a report with its files; its number isn't given again."""
+    remove_report(wiring.house(), owned.report(of(request), number), by=request.auth.by)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@router.get(ONE + "/files/{name}", operation_id="get_report_file", openapi_extra=file_of("application/octet-stream"))
+def get_report_file(
+    request: Call, owner: str, number: int, name: Annotated[str, Path(max_length=200)]
+) -> HttpResponseBase:
+    """One file of a report."""
+    row = owned.report(of(request), number)
+    file = next((one for one in row.files if one["name"] == name), None)
+    if file is None:
+        raise NotFoundError(f"Report {number} has no such file.")
+    stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
+    taken(request, Evidence.REPORT, report=number, file=name)
+    return download(stream, name, file["media_type"])
+
+
+def _begun(row: Report) -> JsonResponse:
+    wiring.house().hint("report", [row.pk])
+    return JsonResponse(schemas.report(row), status=HTTPStatus.ACCEPTED)

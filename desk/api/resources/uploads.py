@@ -1,0 +1,157 @@
+"""Bringing many works: files in portions, a table that declares them, and what came of each."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated
+
+from django.http import HttpResponse, JsonResponse
+from ninja import File, Form, Query, Router, UploadedFile
+from pydantic import Field
+
+from desk.api.common.auth import WRITE, Call, of
+from desk.api.common.idempotency import once
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.api.common.problems import Problem
+from desk.schemas import requests as given
+from desk.schemas import works as schemas
+from desk.schemas.base import Piece
+from desk.schemas.rows import Plain
+from registry.accounts import scoped as owned
+from registry.models import Upload, UploadFile
+from workers.services import wiring
+from workers.works import uploads as uploading
+
+router = Router(tags=["uploads"])
+UPLOADS, ONE = "/owners/{slug:owner}/uploads", "/owners/{slug:owner}/uploads/{int:number}"
+
+
+class NewUpload(given.Given):
+    """What is declared of all files that neither the table nor, if wished, the file itself names."""
+
+    author: given.Short = Field("", examples=["A. Example"])
+    rights: given.Long = ""
+    reads_metadata: bool = Field(default=True, description="What is left out is taken from the files.")
+    announced: int = Field(0, ge=0, le=uploading.MOST_FILES, description="How many files are to come.", examples=[2])
+
+
+class Names(given.Given):
+    """The names of the files of a portion."""
+
+    names: list[given.Short] = Field(
+        [], max_length=1_000, description="With their folders, in the order of the files; as sent with them otherwise."
+    )
+
+
+class Result(StrEnum):
+    """Which files of an upload are listed."""
+
+    WAITING = "waiting"
+    REGISTERED = "registered"
+    KNOWN = "known"
+    REFUSED = "refused"
+
+
+@router.get(UPLOADS, response=Piece[schemas.Upload], operation_id="list_uploads")
+def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """What was brought, each with how far it is."""
+
+    def shape(rows: Sequence[Upload]) -> list[Plain]:
+        far = uploading.progress_of(rows)
+        return [schemas.upload(row, far[row.pk]) for row in rows]
+
+    return page(owned.uploads(of(request)), shape, cursor, limit)
+
+
+@router.post(UPLOADS, auth=WRITE, response={201: schemas.Upload}, operation_id="begin_upload")
+@once
+def begin_upload(
+    request: Call,
+    owner: str,
+    declared: Form[NewUpload],
+    table: Annotated[
+        UploadedFile | None, File(description="CSV or XLSX: a line declares the file that it names.")
+    ] = None,
+) -> HttpResponse:
+    """Begin to bring works. Send their files in portions, then say that all are there."""
+    row = uploading.begin(
+        of(request),
+        uploading.Declaration(declared.author, declared.rights, declared.reads_metadata),
+        by=request.auth.by,
+        table=None if table is None else (str(table.name), table.read()),
+        announced=declared.announced,
+    )
+    return _told(row, HTTPStatus.CREATED)
+
+
+@router.get(ONE, response=schemas.Upload, operation_id="get_upload")
+def get_upload(request: Call, owner: str, number: int) -> HttpResponse:
+    """One upload, and how far it is."""
+    return _told(owned.upload(of(request), number))
+
+
+@router.post(ONE + "/files", auth=WRITE, response={202: schemas.Upload}, operation_id="send_files")
+@once
+def send_files(
+    request: Call,
+    owner: str,
+    number: int,
+    files: Annotated[list[UploadedFile], File(min_length=1, description="A portion of at most 128 MiB.")],
+    named: Form[Names],
+) -> HttpResponse:
+    """Send a portion of files; they are registered in the background. A file that came before is taken once."""
+    names = named.names or [str(file.name) for file in files]
+    if len(names) != len(files):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"There are {len(files)} files and {len(names)} names.")
+    sent = [uploading.Sent(name, file.size or 0, file.read) for name, file in zip(names, files, strict=True)]
+    row = owned.upload(of(request), number)
+    uploading.receive(wiring.house(), row, sent)
+    return _told(row, HTTPStatus.ACCEPTED)
+
+
+@router.post(ONE + "/close", auth=WRITE, response=schemas.Upload, operation_id="close_upload")
+@once
+def close_upload(request: Call, owner: str, number: int) -> HttpResponse:
+    """Say that all files have been sent; more may come nevertheless."""
+    uploading.close(owned.upload(of(request), number))
+    return _told(owned.upload(of(request), number))
+
+
+@router.post(ONE + "/again", auth=WRITE, response={202: schemas.Upload}, operation_id="try_upload_again")
+@once
+def try_again(request: Call, owner: str, number: int) -> HttpResponse:
+    """Try once more what was given up."""
+    row = owned.upload(of(request), number)
+    uploading.try_again(wiring.house(), row)
+    return _told(row, HTTPStatus.ACCEPTED)
+
+
+@router.get(ONE + "/files", response=Piece[schemas.UploadFile], operation_id="list_upload_files")
+def list_files(
+    request: Call,
+    owner: str,
+    number: int,
+    only: Annotated[Result | None, Query(description="With this result only.")] = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+) -> JsonResponse:
+    """The files that came, and what came of each: the work, or why there is none and what helps."""
+    upload = owned.upload(of(request), number)
+    if only is Result.REFUSED:
+        rows = uploading.problems(upload)
+    elif only is Result.WAITING:
+        rows = upload.files.filter(outcome="").exclude(state="failed")
+    else:
+        rows = upload.files.all() if only is None else upload.files.filter(outcome=UploadFile.Outcome(only.value))
+    return page(rows.select_related("work"), each(schemas.upload_file), cursor, limit, key="pk")
+
+
+@router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")
+def list_lines(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """Lines of the table that are about no file that came."""
+    rows = uploading.lines_without_files(owned.upload(of(request), number))
+    return page(rows, each(lambda row: {"file": row.file, "declared": row.declared}), cursor, limit, key="pk")
+
+
+def _told(row: Upload, status: int = HTTPStatus.OK) -> JsonResponse:
+    return JsonResponse(schemas.upload(row, uploading.progress_of([row])[row.pk]), status=status)

@@ -1,0 +1,206 @@
+"""Works: registering them, what stands behind a registration, and which of them a picture shows."""
+
+from dataclasses import replace
+from enum import IntEnum
+from functools import partial
+from typing import Annotated, Any
+
+from django.http import HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from ninja import File, Form, Path, Router, UploadedFile
+from ninja import Query as QueryValue
+from pydantic import Field
+
+from desk.api.common import limits
+from desk.api.common.auth import WRITE, Call, of
+from desk.api.common.files import download, picture_in, taken
+from desk.api.common.idempotency import once
+from desk.api.common.openapi import file_of
+from desk.api.common.paging import Cursor, Limit, each, page
+from desk.schemas import requests as given
+from desk.schemas import works as schemas
+from desk.schemas.base import Piece
+from exhibit.digests import Digest
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Deposit, Work
+from registry.works import works as searching
+from workers.evidence import deposits
+from workers.evidence.bundles import in_a_file
+from workers.matching.identify import identify as search
+from workers.pictures.previews import LARGE, SMALL, shown
+from workers.services import wiring
+from workers.works import declarations as declaring
+from workers.works.registration import NewWork, register_work, remove_work
+from workers.works.tables import checked_date, plain_name
+from workers.works.uploads import check_disk
+
+router = Router(tags=["works"])
+WORKS, ONE = "/owners/{slug:owner}/works", "/owners/{slug:owner}/works/{int:number}"
+DEPOSIT = ONE + "/deposits/{int:deposit}"
+Query = Annotated[str, Field(max_length=200, pattern=given.CLEAN)]
+EITHER = {200: schemas.RegisteredWork, 201: schemas.RegisteredWork}
+
+
+class Size(IntEnum):
+    """How large a picture is shown."""
+
+    SMALL = SMALL
+    LARGE = LARGE
+
+
+class Declared(given.Given):
+    """What is declared of a work."""
+
+    title: given.Title = Field(examples=["Harbour at dawn"])
+    author: given.Short = ""
+    rights: given.Long = ""
+    first_publication: given.Day = Field("", description="As much of the day as is known.")
+
+
+class Changes(given.Given):
+    """What is to be declared from now on; what is left out stays as it is."""
+
+    title: given.Title | None = Field(None, examples=["Harbour at dawn"])
+    author: given.Short | None = Field(None, examples=["A. Example"])
+    author_kind: Work.AuthorKind | None = None
+    author_died: Annotated[int, Field(ge=0, le=9_999)] | None = Field(None, description="The year; 0 for none.")
+    holder: given.Short | None = None
+    credit: given.Short | None = None
+    rights: given.Long | None = None
+    created: given.Day | None = Field(None, examples=["2024-05"])
+    first_publication: given.Day | None = None
+    medium: Work.Medium | None = None
+    registrations: Annotated[list[given.OfficialRegistration], Field(max_length=50)] | None = None
+    reason: given.Long = Field("", examples=["The name was misspelt."])
+    version: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = Field(
+        None, description="That you have seen; when somebody has changed the work since, the answer is 409."
+    )
+
+
+@router.get(WORKS, response=Piece[schemas.Work], operation_id="list_works")
+def list_works(
+    request: Call,
+    owner: str,
+    q: Query = "",
+    only: Annotated[searching.Only | None, QueryValue(description="Only those that need something.")] = None,
+    upload: Annotated[int | None, QueryValue(ge=1, le=2_147_483_647, description="Only those it brought.")] = None,
+    cursor: Cursor = "",
+    limit: Limit = 50,
+) -> JsonResponse:
+    """The registered works; `q` finds parts of title, author, holder and file, and numbers."""
+    rows = searching.search(of(request), q, only or "", upload)
+    return page(schemas.with_pictures(rows), each(schemas.work), cursor, limit)
+
+
+@router.post(WORKS, auth=WRITE, response=EITHER, operation_id="register_work")
+@once
+def add_work(request: Call, owner: str, declared: Form[Declared], file: File[UploadedFile]) -> HttpResponse:
+    """Register a picture as a work. A picture that is registered already stays the same work."""
+    house = wiring.house()
+    check_disk(house)
+    data = picture_in(file, house.limits)
+    new = NewWork(
+        declared.title.strip(),
+        author=declared.author,
+        rights_statement=declared.rights,
+        first_publication=declared.first_publication,
+        source_name=plain_name(str(file.name)),
+    )
+    made = register_work(house, of(request), data, new)
+    row = schemas.with_pictures(Work.objects.filter(pk=made.work.pk)).get()
+    return JsonResponse({**schemas.work(row), "new": made.new}, status=201 if made.new else 200)
+
+
+@router.get(ONE, response=schemas.FullWork, operation_id="get_work")
+def get_work(request: Call, owner: str, number: int) -> JsonResponse:
+    """One work with its cases, and how far the search of what was seen before is."""
+    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
+
+
+@router.patch(ONE, auth=WRITE, response=schemas.FullWork, operation_id="change_work")
+def change_work(request: Call, owner: str, number: int, new: Changes) -> JsonResponse:
+    """Change what is declared of a work. What was declared before stays in its history and in the log."""
+    row = owned.work(of(request), number)
+    version = row.changes.count() if new.version is None else new.version
+    row.refresh_from_db()  # behind the count: whatever somebody changes from now on conflicts, and isn't lost
+    declared = replace(declaring.declared_of(row), **_anew(new))
+    declaring.edit(row, declared, by=request.auth.by, reason=new.reason, version=version)
+    return JsonResponse(schemas.full_work(owned.work(of(request), number)))
+
+
+def _anew(new: Changes) -> dict[str, Any]:
+    """What is said anew, by its name among all that is declared."""
+    said: dict[str, Any] = new.model_dump(exclude_none=True, exclude={"reason", "version"})
+    if "title" in said:
+        said["title"] = said["title"].strip()
+    if "rights" in said:
+        said["rights_statement"] = said.pop("rights")
+    if "registrations" in said:
+        said["registrations"] = tuple({**one, "date": checked_date(one["date"])} for one in said["registrations"])
+    if said.get("author_died") == 0:
+        said["author_died"] = None
+    return said
+
+
+@router.delete(ONE, auth=WRITE, response={204: None}, operation_id="remove_work")
+def remove(request: Call, owner: str, number: int) -> HttpResponse:
+    """Stop looking for copies of a work. Its cases, its evidence and its place in the log stay."""
+    remove_work(owned.work(of(request), number), by=request.auth.by)
+    return HttpResponse(status=204)
+
+
+@router.get(ONE + "/deposits", response=Piece[schemas.Deposit], operation_id="list_deposits")
+def list_deposits(request: Call, owner: str, number: int, cursor: Cursor = "", limit: Limit = 50) -> JsonResponse:
+    """The deposit records of a work."""
+    rows = owned.work(of(request), number).deposits.select_related("work")
+    return page(rows, each(schemas.deposit), cursor, limit)
+
+
+@router.post(ONE + "/deposits", auth=WRITE, response={201: schemas.Deposit}, operation_id="make_deposit")
+@once
+def make_deposit(request: Call, owner: str, number: int) -> HttpResponse:
+    """Make a deposit record of what is declared now; where nothing has changed, it is the newest one."""
+    row = deposits.make_deposit(wiring.house(), owned.work(of(request), number), by=request.auth.by)
+    return JsonResponse(schemas.deposit(row), status=201)
+
+
+@router.get(DEPOSIT + "/file", operation_id="get_deposit_file", openapi_extra=file_of("application/zip"))
+def get_deposit(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
+    """A deposit record with the receipts of this moment, as a ZIP that `exhibit verify` checks."""
+    row: Deposit = owned.deposit(of(request), number, deposit)
+    file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
+    taken(request, Evidence.DEPOSIT, number=deposit, work=number)
+    return download(file, f"{deposits.deposit_name(row)}.zip", "application/zip")
+
+
+@router.get(DEPOSIT + "/record", operation_id="get_deposit_record", openapi_extra=file_of("application/pdf"))
+def get_deposit_record(request: Call, owner: str, number: int, deposit: int) -> HttpResponseBase:
+    """The page of a deposit record that people read, in the installation's first language."""
+    files = deposits.record_files(wiring.house(), owned.deposit(of(request), number, deposit))
+    taken(request, Evidence.DEPOSIT, number=deposit, work=number)
+    name, data = min(files.items(), key=lambda one: len(one[0]))
+    return download(data, name, "application/pdf")
+
+
+@router.get("/owners/{slug:owner}/pictures/{digest}", operation_id="get_picture", openapi_extra=file_of("image/jpeg"))
+def get_picture(
+    request: Call,
+    owner: str,
+    digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
+    size: Annotated[Size, QueryValue(description="Pixels of the longer side.")] = Size.SMALL,
+) -> HttpResponse:
+    """A small JPEG made of a picture of a work or of a case; what was found on the web never comes as it is."""
+    row = owned.picture(of(request), Digest.from_hex(digest))
+    return HttpResponse(shown(wiring.house(), row, int(size)), content_type="image/jpeg")
+
+
+@router.post("/owners/{slug:owner}/identify", response=schemas.Identified, operation_id="identify")
+def identify(request: Call, owner: str, file: File[UploadedFile]) -> JsonResponse:
+    """Say which of the owner's works a picture shows, whole or in part. Nothing of it is stored."""
+    house = wiring.house()
+    data = picture_in(file, house.limits)
+    with limits.one_search(request.auth.user.pk):
+        found = search(house, of(request), data)
+    works = [schemas.found_work(one) for one in found.works]
+    return JsonResponse({"digest": found.features.digest.hex, "too_plain": list(found.too_plain), "works": works})

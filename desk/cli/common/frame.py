@@ -1,0 +1,128 @@
+"""What a command stands on: configuration, servers for its length, the owner, and who works things off."""
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+
+from exhibit.config.config import Config, load_config
+from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Owner
+    from workers.services.wiring import House
+
+owner_option = click.option("--owner", metavar="OWNER", help="Whose; the only owner there is, if not named.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
+
+
+class Desk:
+    """One command at work, with servers that answer and a schema that is up to date."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone in which people read times."""
+        return ZoneInfo(self.config.time_zone)
+
+    @cached_property
+    def workers_run(self) -> bool:
+        """Whether workers run that do what waits; else the command works it off itself where it must."""
+        return workers_run(self.config)
+
+    @cached_property
+    def house(self) -> "House":
+        """The ports. Hints go to the workers; where none run, rows wait for whoever looks at them next."""
+        from workers.services.wiring import House, no_hint
+
+        if not self.workers_run:
+            return House(self.config, no_hint)
+        from workers.pipeline.celery import give_up_soon, send
+
+        give_up_soon()
+        return House(self.config, send)
+
+    def owner(self, named: str | None) -> "Owner":
+        """The owner with this short name or name; the only one, if nobody is named.
+
+        Raises:
+            NotFoundError: there is no such owner, or none at all.
+            WrongUseError: there are several and nobody is named.
+        """
+        from registry.accounts import scoped as owned
+        from registry.models import Owner
+
+        if named is not None:
+            return Owner.objects.filter(name=named).order_by("pk").first() or owned.owner(named)
+        found = list(Owner.objects.order_by("slug")[:20])
+        if not found:
+            raise NotFoundError("There is no owner yet.", hint='Add one: exhibit owner add "NAME"')
+        if len(found) > 1:
+            listed = ", ".join(one.slug for one in found)
+            raise WrongUseError("There are several owners.", hint=f"Name one with --owner: {listed}")
+        return found[0]
+
+
+def workers_run(config: Config) -> bool:
+    """Whether workers run at this moment, on this machine or, with servers of one's own, anywhere."""
+    from workers.tasks.supervisor import running_status
+
+    if running_status(config) is not None:
+        return True
+    if not (config.database_url and config.redis_url):
+        return False
+    from workers.pipeline.celery import workers_answer
+
+    return workers_answer()
+
+
+def open_desk() -> Desk:
+    """Have servers for the rest of the command: those that run, or our own, started for its length."""
+    return click.get_current_context().with_resource(_opened())
+
+
+@contextmanager
+def _opened() -> Iterator[Desk]:
+    config = load_config()
+    from workers.servers.keeper import ensure_servers
+
+    with ensure_servers(config):
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+        from workers.database.schema import migrate
+
+        migrate()
+        yield Desk(config)
+
+
+def ask(question: str) -> None:
+    """Go on only when the person says yes; raises ``WrongUseError`` where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise WrongUseError("This asks before it acts, and nobody can be asked.", hint="Add --yes.")
+    click.confirm(question, abort=True)
+
+
+def finish(code: ExitCode) -> NoReturn:
+    """End the command with a code."""
+    click.get_current_context().exit(int(code))
+
+
+def person() -> str:
+    """Who gives the command, as the record names it: the login name on this machine."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):  # no such user in this container
+        return f"user {os.geteuid()} (command line)"
+
+
+def examples(*lines: str) -> str:
+    """An epilog that shows how a command is used."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,0 +1,57 @@
+"""How often what the machine said was wrong, as persons decided."""
+
+from pathlib import Path
+
+import click
+
+from desk.cli.common.frame import examples, json_option, open_desk
+from desk.cli.common.output import written_whole
+from desk.cli.common.show import counted, echo_json, say
+
+
+@click.group(
+    "accuracy",
+    invoke_without_command=True,
+    epilog=examples("exhibit accuracy", "exhibit accuracy --json", "exhibit accuracy export decisions.jsonl"),
+)
+@json_option
+@click.pass_context
+def accuracy_command(context: click.Context, *, as_json: bool) -> None:
+    """Say how often persons found that what the machine called certain, or put up for review, was no copy.
+
+    The interval holds at every moment together: it may be looked at after each decision.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    open_desk()
+    from evidence.accuracy.error_rates import in_words
+    from workers.log.accuracy import present_accuracy
+
+    found = present_accuracy()
+    if as_json:
+        echo_json(found.to_plain())
+    else:
+        say(in_words(found))
+
+
+@accuracy_command.command(
+    "export",
+    short_help="Write what outsiders need to compute it.",
+    epilog=examples("exhibit accuracy export decisions.jsonl", "exhibit trust our-keys.json"),
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export_decisions(*, file: Path) -> None:
+    """Write into FILE all that an outsider needs to compute the same from the log.
+
+    It holds every entry's type and time, and of decisions what the machine and the person said: no names, no addresses
+    and no reasons.
+
+    Whoever checks it also needs the log's key, by another way: `exhibit trust our-keys.json` writes it. They run:
+    python -m evidence accuracy FILE --trust our-keys.json
+    """
+    desk = open_desk()
+    from workers.log.accuracy import export_accuracy
+
+    with written_whole(file) as out:
+        size = export_accuracy(desk.house, out)
+    say(f"Written to {file}: {counted(size, 'entry', 'entries')} of the log.")

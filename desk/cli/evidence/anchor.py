@@ -1,0 +1,105 @@
+"""Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.frame import Desk, examples, json_option, open_desk
+from desk.cli.common.show import echo_json, moment, note, say, table
+from desk.schemas.rows import fields
+from exhibit.clock import parse_rfc3339
+from exhibit.config.config import AnchorConfig, load_config
+from exhibit.errors import NotFoundError, ServiceMissingError
+
+if TYPE_CHECKING:
+    from evidence.anchors.evm.anchor import EvmAnchor
+    from registry.log.witnesses import Health
+
+PAUSE = 1.0
+"""Seconds between two questions whether the contract is there: a node tells nobody that it has made a block."""
+
+PATIENCE = 300.0
+"""Seconds until the command gives up; the transaction goes on without it."""
+
+
+@click.group("anchor")
+def anchor_command() -> None:
+    """The outside witnesses of the log; docs/anchors.md says how to choose them."""
+
+
+@anchor_command.command("list", short_help="Say how each has answered lately.", epilog=examples("exhibit anchor list"))
+@json_option
+def list_anchors(*, as_json: bool) -> None:
+    """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
+    desk = open_desk()
+    from registry.log.witnesses import health
+
+    known = health()
+    configured = {(one.kind, one.name): one for one in desk.config.anchors}
+    rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
+    if as_json:
+        echo_json({"witnesses": rows, "needed": desk.config.witnesses_needed})
+    elif not rows:
+        say("No outside witness is configured: only this installation's own log knows the time.")
+    else:
+        table(("witness", "kind", "answered", "owes", "state"), [_line(desk, one) for one in rows])
+
+
+def _told(key: tuple[str, str], configured: AnchorConfig | None, known: "Health | None") -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "kind": key[0],
+        "name": key[1],
+        "development": configured is not None and configured.development,
+        "configured": configured is not None,
+    }
+    if known is None:
+        return {**told, "answered_at": None, "silent_since": None, "ask_after": None, "error": "", "owed": 0}
+    return {**told, **fields(known, "answered_at silent_since ask_after error owed")}
+
+
+def _line(desk: Desk, one: dict[str, Any]) -> tuple[object, ...]:
+    answered = moment(parse_rfc3339(one["answered_at"]), desk.zone) if one["answered_at"] else "never"
+    state = "" if one["configured"] else "not configured any more"
+    if one["error"]:
+        state = one["error"]
+    if one["silent_since"]:
+        state = f"silent since {moment(parse_rfc3339(one['silent_since']), desk.zone)}: {one['error']}"
+    return one["name"], one["kind"], answered, one["owed"], state
+
+
+@anchor_command.command(
+    "deploy",
+    short_help="Make the contract of an EVM chain's anchor.",
+    epilog=examples("exhibit anchor deploy consortium", "exhibit anchor deploy consortium --transaction 0x5c1f…"),
+)
+@click.argument("name")
+@click.option("--transaction", metavar="HASH", help="Look for one that was sent before, instead of sending another.")
+def deploy_contract(*, name: str, transaction: str | None) -> None:
+    """Make the contract of the anchor NAME on its chain, paid by the account in the settings, once.
+
+    Write the address that is printed into exhibit.toml. Several installations may share a contract: it belongs to
+    nobody, and anybody may use it.
+    """
+    anchor = _evm_anchor(name)
+    sent = transaction or anchor.deploy()
+    note(f"Waiting for {sent} …")
+    until = time.monotonic() + PATIENCE
+    while (made := anchor.deployed(sent)) is None:
+        if time.monotonic() > until:
+            hint = f"Look again later: exhibit anchor deploy {name} --transaction {sent}"
+            raise ServiceMissingError("The transaction isn't in a block yet.", hint=hint)
+        time.sleep(PAUSE)
+    from evidence.anchors.evm.account import checksummed
+
+    say(f'contract = "{checksummed(made)}"')
+
+
+def _evm_anchor(name: str) -> "EvmAnchor":
+    from workers.services.anchors import evm_anchor, session_for
+
+    config = load_config()
+    found: list[AnchorConfig] = [one for one in config.anchors if (one.kind, one.name) == ("evm", name)]
+    if not found:
+        raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
+    return evm_anchor(found[0], session_for(found[0], config.allowed_networks, "Exhibit"))

@@ -1,0 +1,126 @@
+"""Bundles to take away."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option, person
+from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.show import echo_json, listed, moment, say, tracked
+from desk.cli.common.wait import end_where_unsealed, wait_for_seals
+from desk.cli.evidence.countersigning import countersign, number_option, to_sign
+from desk.cli.evidence.signed_sheets import sign
+from exhibit.clock import parse_rfc3339
+
+if TYPE_CHECKING:
+    from registry.models import Bundle
+
+
+@click.group("bundle")
+def bundle_command() -> None:
+    """Sealed evidence that can be checked without us: exhibit verify."""
+
+
+@bundle_command.command(
+    "get",
+    epilog=examples(
+        "exhibit bundle get 3 4 --out evidence",
+        "exhibit bundle get 3 --number 1 --out evidence",
+        "exhibit bundle get 3 --withhold originals --out for-the-other-side",
+    ),
+)
+@click.argument("cases", nargs=-1, required=True, type=click.IntRange(min=1))
+@owner_option
+@out_option
+@number_option
+@click.option(
+    "--withhold",
+    type=click.Choice(["originals"]),
+    help="For the other side: without documents and registered pictures in full size. Reduced ones and digests stay.",
+)
+@click.option("--reason", default="", help="Why something is withheld; the copy says so.")
+@json_option
+def get_bundles(
+    *,
+    cases: tuple[int, ...],
+    owner: str | None,
+    out: Path,
+    number: int | None,
+    withhold: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Write the bundles of CASES into a folder, with the receipts that witnesses have given until now.
+
+    Waits for bundles that aren't sealed yet.
+    """
+    folder = made_folder(out)
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+
+    of = desk.owner(owner)
+    rows = [owned.bundle(of, case, number) for case in dict.fromkeys(cases)]
+    if any(row.seal_digest is None for row in rows):
+        wait_for_seals(desk, [row.case for row in rows])
+    from workers.evidence.bundles import assemble, assemble_without_originals
+
+    def write(row: "Bundle", file: BinaryIO) -> None:
+        if withhold is None:
+            assemble(desk.house, row, file)
+        else:
+            assemble_without_originals(desk.house, row, reason, file)
+
+    ending = "" if withhold is None else f"-without-{withhold}"
+    for row in rows:
+        row.refresh_from_db()
+    sealed = [row for row in rows if row.seal_digest is not None]
+    files = [_written(row, folder, ending, write) for row in tracked(sealed, "Writing bundles")]
+    if as_json:
+        echo_json({"files": files})
+    else:
+        for name in files:
+            say(name)
+    end_where_unsealed(rows)
+
+
+def _written(row: "Bundle", folder: Path, ending: str, write: "Callable[[Bundle, BinaryIO], None]") -> str:
+    """Write one bundle, under its name only when it is whole."""
+    from registry.log import audit_log as trail
+    from workers.evidence.bundles import bundle_name
+
+    name = Path(bundle_name(row))
+    path = folder / f"{name.stem}{ending}{name.suffix}"
+    trail.bundle_taken(row, by=person())
+    with written_whole(path) as file:
+        write(row, file)
+    return str(path)
+
+
+@bundle_command.command("list", epilog=examples("exhibit bundle list"))
+@owner_option
+@json_option
+def list_bundles(*, owner: str | None, as_json: bool) -> None:
+    """List the bundles of all cases."""
+    desk = open_desk()
+    from desk.schemas import evidence as schemas
+    from registry.models import Bundle
+
+    rows = Bundle.objects.filter(case__owner=desk.owner(owner)).select_related("case__owner", "submission")
+    found = [schemas.bundle(row) for row in rows.order_by("case__number", "number")]
+    columns = ("case", "bundle", "sealed", "witnesses", "seal")
+    nothing = "There is no bundle yet. Confirming a case makes one: exhibit case confirm N"
+    listed("bundles", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+
+
+def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
+    sealed = moment(parse_rfc3339(one["sealed_at"]), desk.zone) if one["sealed_at"] else one["state"]
+    of = one["witnesses"]
+    witnesses = f"{of['complete']} of {of['asked']} answered, {of['needed']} needed" if one["receipts"] else ""
+    return [one["case"], one["number"], sealed, witnesses, one["seal"]]
+
+
+bundle_command.add_command(to_sign)
+bundle_command.add_command(countersign)
+bundle_command.add_command(sign)

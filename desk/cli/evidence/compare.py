@@ -1,0 +1,101 @@
+"""Comparing two pictures: alone, without any server."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from desk.cli.common.files import read_picture
+from desk.cli.common.frame import examples, json_option
+from desk.cli.common.output import write_file
+from desk.cli.common.show import echo_json, fields, say
+from exhibit.errors import RefusedError
+from exhibit.types import Decision, Matrix
+
+if TYPE_CHECKING:
+    from indexer.picture.features import Features
+
+
+MOST_BYTES = 1 << 30
+F = TypeVar("F", bound=Callable[..., None])
+SAID = {
+    Decision.CERTAIN: "certain: they agree as a copy and its original do.",
+    Decision.REVIEW: "review: they may agree; a person has to look.",
+    Decision.NONE: "none: nothing was found that they share.",
+}
+
+
+def _drawing(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        raise click.BadParameter(f"{path.name} ends neither with .jpg nor with .png.")
+    return path
+
+
+def _drawing_option(name: str, text: str) -> Callable[[F], F]:
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option(name, metavar="FILE", type=kind, callback=_drawing, help=text)
+
+
+@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --side-by-side both.jpg"))
+@click.argument("work", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_drawing_option("--side-by-side", "Draw both, with what they share outlined.")
+@_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
+@_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")
+@_drawing_option("--points", "Draw details that are in both, numbered.")
+@json_option
+def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Path | None) -> None:
+    """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are.
+
+    Drawings are JPEG or PNG files, as their names end.
+    """
+    from exhibit.comparison.calibration import calibrated
+    from indexer.calibration.shipped import shipped_calibration
+    from indexer.compare.change import change_of
+    from indexer.compare.wording import as_plain, change_in_words
+    from indexer.search.search import compare
+
+    (registered, original), (found, measured) = map(_measured, (work, picture))
+    calibration = shipped_calibration()
+    one = calibrated(compare(measured, lambda: found, original), calibration)
+    sizes = [(info.width, info.height) for info in (measured.info, original.info)]
+    change = None if one.transform is None or one.decision is Decision.NONE else change_of(one.transform, *sizes)
+    wanted = {name: path for name, path in drawings.items() if path is not None}
+    if one.transform is not None:
+        _draw(found, registered, (one.transform, *one.further), wanted)
+    if as_json:
+        echo_json(as_plain(one))
+        return
+    say(SAID[one.decision])
+    from workers.texts.sentences import words_of
+
+    if change is not None:
+        say(f"  PICTURE shows {change_in_words(change)}.")
+    for sentence in words_of(one, calibration):
+        say(f"  {sentence}")
+    fields([("  remarks", ", ".join(one.reasons))])
+    if wanted and one.transform is None:
+        say("The pictures can't be laid onto each other, so nothing is drawn.")
+    elif wanted:
+        say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
+
+
+def _measured(path: Path) -> tuple[bytes, "Features"]:
+    """A picture's bytes and what is measured of it; an error names its file."""
+    from indexer.picture.features import extract
+
+    try:
+        data = read_picture(path, MOST_BYTES)
+        return data, extract(data)
+    except RefusedError as error:
+        raise RefusedError(f"{path}: {error.message}", reason=error.reason, hint=error.hint) from error
+
+
+def _draw(found: bytes, registered: bytes, transforms: Sequence[Matrix], wanted: Mapping[str, Path]) -> None:
+    from indexer.draw.draw import SUFFIXES, View
+    from indexer.draw.pair import Pair
+
+    pair = Pair.of(found, registered, transforms)
+    for name, path in wanted.items():
+        write_file(path, SUFFIXES[path.suffix.lower()](View[name.upper()], pair))

@@ -1,0 +1,257 @@
+"""The append-only log: what it holds, proofs of it, whether it is whole, and what to do after a restore."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, person, reason_option
+from desk.cli.common.show import counted, echo_json, fields, moment, say, table
+from desk.schemas.rows import fields as plain_of
+from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import LogCheckpoint, LogEntry
+
+sequence_argument = click.argument("sequence", type=click.IntRange(min=0))
+size_option = click.option(
+    "--size", type=click.IntRange(min=1), metavar="N", help="Under the signed head of N entries; the newest by default."
+)
+
+
+@click.group("log")
+def log_command() -> None:
+    """The append-only log of everything that counts: registrations, crawls, decisions, seals, keys, accesses."""
+
+
+@log_command.command("status", epilog=examples("exhibit log status"))
+@json_option
+def log_status(*, as_json: bool) -> None:
+    """Say how long the log is, what was signed last, under which names and key, and whether signing goes on.
+
+    Ends with 1 when nothing more is signed until you have decided about a break.
+    """
+    desk = open_desk()
+    from registry.log.log import PostgresLogStore
+    from registry.models import LogCheckpoint, LogWaiting
+
+    log = desk.house.log
+    newest = LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
+    stopped = log.stopped()
+    told = {
+        "origin": log.origin,
+        "entries": PostgresLogStore().size(),
+        "waiting": LogWaiting.objects.count(),
+        "head": None if newest is None else _head(newest),
+        "public_keys": log.vkeys(),
+        "stopped": stopped,
+    }
+    if as_json:
+        echo_json(told)
+    else:
+        signed = "" if newest is None else f"{newest.size} entries, {moment(newest.made_at, desk.zone)}"
+        waiting = told["waiting"] or ""
+        fields([("name", log.origin), ("entries", told["entries"]), ("waiting", waiting), ("signed head", signed)])
+        fields([("public key", vkey) for vkey in log.vkeys()])
+        say(f"Nothing more is signed: {stopped}" if stopped else "Signing goes on.")
+    finish(ExitCode.CHECK_FAILED if stopped else ExitCode.DONE)
+
+
+def _head(row: "LogCheckpoint") -> dict[str, Any]:
+    return {**plain_of(row, "origin size made_at"), "root": bytes(row.root).hex()}
+
+
+@log_command.command("list", epilog=examples("exhibit log list", "exhibit log list --type access --last 100"))
+@click.option("--type", "kind", metavar="TYPE", help="Only those of one type, such as decision, key or access.")
+@click.option("--last", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="How many.")
+@json_option
+def list_entries(*, kind: str | None, last: int, as_json: bool) -> None:
+    """List the newest entries with what they open to, as far as that is kept."""
+    desk = open_desk()
+    from exhibit.entries import EntryType
+    from registry.models import LogEntry
+
+    if kind is not None and kind not in {*EntryType}:
+        raise WrongUseError(f"There is no type {kind!r} of entries.", hint=f"There are: {', '.join(EntryType)}.")
+    rows = LogEntry.objects.select_related("submission__opening").order_by("-sequence")
+    found = [_entry(row) for row in (rows if kind is None else rows.filter(type=kind))[:last]][::-1]
+    if as_json:
+        echo_json({"entries": found})
+    elif not found:
+        say("There is no such entry yet.")
+    else:
+        from exhibit.clock import parse_rfc3339
+
+        lines = [[o["sequence"], moment(parse_rfc3339(o["time"]), desk.zone), o["type"], _words(o)] for o in found]
+        table(("entry", "time", "type", "says"), lines)
+
+
+def _words(one: dict[str, Any]) -> str:
+    """What an entry opens to in one line; nested values and digests are left to --json."""
+    if one["opening"] is None:
+        return "(erased)"
+    told = {**one["opening"], **(one["details"] or {})}
+    short = {name: value for name, value in told.items() if isinstance(value, (str, int)) and name != "salt"}
+    return ", ".join(f"{name}: {value}" for name, value in short.items() if len(str(value)) < 60 and value != "")
+
+
+def _entry(row: "LogEntry") -> dict[str, Any]:
+    opening = getattr(row.submission, "opening", None)
+    return {
+        **plain_of(row, "sequence type time"),
+        "commitment": bytes(row.commitment).hex(),
+        "salt": None if opening is None else bytes(opening.salt).hex(),
+        "opening": None if opening is None else opening.content,
+        "details": None if opening is None else opening.details,
+    }
+
+
+@log_command.command("verify", epilog=examples("exhibit log verify", "exhibit log verify --json"))
+@json_option
+def verify_log(*, as_json: bool) -> None:
+    """Replay the whole log: entries, hashes, every signed head, and what entries commit to where it is kept.
+
+    Writes nothing. Ends with 1 when anything is wrong, and names it.
+    """
+    desk = open_desk()
+    from workers.log.replay import replay
+
+    found = replay(desk.house)
+    if as_json:
+        echo_json(plain_of(found, "entries checkpoints openings erased waiting problems"))
+    else:
+        heads, openings = counted(found.checkpoints, "signed head"), counted(found.openings, "opening")
+        say(f"{counted(found.entries, 'entry', 'entries')}, {heads}, {openings} read; {found.erased} erased.")
+        for problem in found.problems:
+            say(f"WRONG  {problem}")
+        say("The log is whole." if not found.problems else f"{counted(len(found.problems), 'thing')} wrong.")
+    finish(ExitCode.CHECK_FAILED if found.problems else ExitCode.DONE)
+
+
+@log_command.command("checkpoint", epilog=examples("exhibit log checkpoint", "exhibit log checkpoint --size 120"))
+@size_option
+def show_checkpoint(*, size: int | None) -> None:
+    """Print a signed head, a C2SP signed note, as witnesses are given it."""
+    click.echo(_checkpoint(open_desk(), size).note, nl=False)
+
+
+@log_command.command("prove", epilog=examples("exhibit log prove 17", "exhibit log prove 17 --size 120"))
+@sequence_argument
+@size_option
+def prove_entry(*, sequence: int, size: int | None) -> None:
+    """Print the inclusion proof (RFC 9162) of entry SEQUENCE as JSON, with the entry and the signed head.
+
+    Details of an opening, such as names and reasons, aren't part of it; exhibit log list --json has them.
+    """
+    desk = open_desk()
+    from registry.models import LogEntry
+
+    head = _checkpoint(desk, size)
+    row = LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
+    if row is None:
+        raise NotFoundError(f"The log has no entry {sequence}.")
+    path = desk.house.log.inclusion(sequence, head.size)
+    shown = {name: value for name, value in _entry(row).items() if name != "details"}  # names nobody that it needn't
+    echo_json({**shown, "size": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
+
+
+@log_command.command("consistency", epilog=examples("exhibit log consistency 120", "exhibit log consistency 120 300"))
+@click.argument("old", type=click.IntRange(min=1))
+@click.argument("new", type=click.IntRange(min=1), required=False)
+def prove_consistency(*, old: int, new: int | None) -> None:
+    """Print the proof (RFC 9162) that the log of NEW entries continues that of OLD, as JSON with the signed head."""
+    desk = open_desk()
+    head = _checkpoint(desk, new)
+    path = desk.house.log.consistency(old, head.size)
+    echo_json({"old": old, "new": head.size, "path": [one.hex() for one in path], "checkpoint": head.note})
+
+
+def _checkpoint(desk: Desk, size: int | None) -> "LogCheckpoint":
+    from registry.models import LogCheckpoint
+
+    rows = LogCheckpoint.objects.filter(origin=desk.house.log.origin).order_by("-size")
+    found = rows.first() if size is None else rows.filter(size=size).first()
+    if found is None:
+        what = "No head was signed yet." if size is None else f"No head of {size} entries was signed."
+        raise NotFoundError(what, hint="Heads are signed while workers run: exhibit up")
+    return found
+
+
+@log_command.command(
+    "check-against", epilog=examples("exhibit log check-against bundle.zip", "exhibit log check-against seen.txt")
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@json_option
+def check_log_against(*, files: tuple[Path, ...], as_json: bool) -> None:
+    """Hold FILES (bundles that were handed out, or checkpoints that somebody kept) against the log.
+
+    Ends with 1 when the log doesn't continue what they show: nothing is signed then until `exhibit log new-origin`.
+    """
+    desk = open_desk()
+    from workers.log.history import Compared, check_against
+
+    try:
+        found = check_against(desk.house, files)
+    except IntegrityError as error:  # of a file, and nothing about the log
+        raise WrongUseError(error.message, hint=error.hint) from error
+    broken = any(one.outcome is Compared.BROKEN for one in found)
+    if as_json:
+        echo_json({"checkpoints": [plain_of(one, "origin size outcome sentence") for one in found]})
+    elif not found:
+        say("They hold no checkpoint.")
+    else:
+        table(("name", "entries", "outcome", "says"), [[o.origin, o.size, str(o.outcome), o.sentence] for o in found])
+    finish(ExitCode.CHECK_FAILED if broken else ExitCode.DONE)
+
+
+@log_command.command("accept-head", epilog=examples('exhibit log accept-head --reason "moved to a new disk"'))
+@reason_option
+def accept_log_head(*, reason: str) -> None:
+    """State that nothing was signed beyond what is known here, and go on signing under the same name.
+
+    For a data folder that was moved, or put back without loss. Refused when what is known says otherwise.
+    """
+    desk = open_desk()
+    from workers.log.history import accept_head
+
+    head = accept_head(desk.house, by=person(), reason=reason)
+    say(f"Signing goes on after the head of {counted(head.size, 'entry', 'entries')}.")
+
+
+@log_command.command("new-origin", epilog=examples('exhibit log new-origin --reason "restored the backup of Monday"'))
+@reason_option
+@click.option("--name", default="", metavar="NAME", help="The new name; made of the old one and the day by default.")
+def begin_new_origin(*, reason: str, name: str) -> None:
+    """Sign under a new name from now on, and record the break: after a restore that lost entries.
+
+    Bundles that were handed out stay as they are. Those who check need the log's new public key: exhibit trust
+    """
+    desk = open_desk()
+    from workers.log.history import new_origin
+
+    say(f"The log is named {new_origin(desk.house, by=person(), reason=reason, name=name)} from now on.")
+    say("Hand out its public key: exhibit trust FILE")
+
+
+@log_command.command(
+    "erase",
+    epilog=examples(
+        'exhibit log erase 17 --reason "asked for by mail"', 'exhibit log erase 17 23 40 --reason "asked for by mail"'
+    ),
+)
+@click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
+@reason_option
+def erase_entries(*, sequences: tuple[int, ...], reason: str) -> None:
+    """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
+
+    Bundles made from then on can't show what was erased.
+    """
+    open_desk()
+    from registry.log.log import erase_openings
+
+    erased = erase_openings(sequences, by=person(), reason=reason)
+    before = sorted({*sequences} - {*erased})
+    if erased:
+        say(f"Erased what these entries open to: {', '.join(map(str, erased))}.")
+    if before:
+        say(f"Erased before: {', '.join(map(str, before))}.")

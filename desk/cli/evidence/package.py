@@ -1,0 +1,161 @@
+"""Packages: the bundles of several cases as one ZIP, for a court or for the other side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option, person
+from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.show import echo_json, moment, say, size, table
+from desk.cli.common.wait import work_until_made
+from desk.schemas.rows import fields
+from exhibit.errors import NotFoundError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Owner, Package
+
+
+@click.group("package")
+def package_command() -> None:
+    """Bundles of several cases in one ZIP, each of which can be checked by itself."""
+
+
+@package_command.command(
+    "make",
+    epilog=examples(
+        "exhibit package make 3 4 7 --for court --out evidence",
+        "exhibit package make --party shop.example --for court --out evidence",
+        'exhibit package make 3 4 --for other-side --reason "The originals stay with us." --out for-the-other-side',
+    ),
+)
+@click.argument("cases", nargs=-1, type=click.IntRange(min=1))
+@owner_option
+@out_option
+@click.option(
+    "--for",
+    "recipient",
+    required=True,
+    type=click.Choice(["court", "other-side"]),
+    help="The copy for the other side leaves documents and registered pictures in full size out.",
+)
+@click.option("--party", metavar="NAME", help="All sealed cases of this party, in place of numbers.")
+@click.option("--reason", default="", metavar="TEXT", help="Why originals are withheld; the copies say so.")
+@json_option
+def make_package(
+    *,
+    cases: tuple[int, ...],
+    owner: str | None,
+    out: Path,
+    recipient: str,
+    party: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Put the newest bundles of CASES into one ZIP, with the receipts that witnesses have given until now.
+
+    Only of cases that a person has confirmed. Waits for bundles that aren't sealed yet.
+    """
+    folder = made_folder(out)
+    desk = open_desk()
+    of = desk.owner(owner)
+    from workers.evidence.packages import request_package
+
+    row = request_package(of, _cases(of, cases, party), recipient, by=person(), reason=reason)
+    desk.house.hint("package", [row.pk])
+    _written(desk, row, folder, as_json=as_json)
+
+
+def _cases(of: "Owner", cases: Sequence[int], party: str | None) -> list[int]:
+    """The numbers of the cases that are meant.
+
+    Raises:
+        WrongUseError: both or neither way of naming them was used.
+        NotFoundError: nothing is sealed of the party.
+    """
+    if bool(cases) == (party is not None):
+        raise WrongUseError("Name cases by their numbers, or a party, and not both.", hint="exhibit bundle list")
+    if party is None:
+        return list(dict.fromkeys(cases))
+    from workers.evidence.packages import deliverable
+
+    found = list(deliverable(of).filter(party=party).order_by("number").values_list("number", flat=True))
+    if not found:
+        hint = "`exhibit case list` names the parties; a case is sealed when a person confirms it."
+        raise NotFoundError(f"Nothing is sealed of {party}.", hint=hint)
+    return found
+
+
+@package_command.command("get", epilog=examples("exhibit package get 2 --out evidence"))
+@click.argument("number", type=click.IntRange(min=1))
+@owner_option
+@out_option
+@json_option
+def get_package(*, number: int, owner: str | None, out: Path, as_json: bool) -> None:
+    """Write the ZIP of package NUMBER, which was asked for before and is still kept, into a folder.
+
+    Waits for one that isn't made yet.
+    """
+    folder = made_folder(out)
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+
+    _written(desk, owned.package(desk.owner(owner), number), folder, as_json=as_json)
+
+
+def _written(desk: Desk, row: "Package", folder: Path, *, as_json: bool) -> None:
+    """Write a package's ZIP once it is made, and say where it is."""
+    from registry.log import audit_log as trail
+    from workers.evidence.packages import package_chunks, package_name
+
+    def counted() -> tuple[int, int]:
+        return sum("bundle" in one for one in row.files), row.bundles.count()
+
+    if row.made_at is None:
+        work_until_made(desk, row, label="Writing the bundles", counted=counted, again="exhibit package make")
+    chunks = package_chunks(desk.house, row)
+    path = folder / package_name(row)
+    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+    about = {"package": row.number, "recipient": row.recipient, "seals": seals}
+    trail.accessed(trail.Evidence.PACKAGE, trail.Way.TAKEN, row.owner, by=person(), **about)
+    with written_whole(path) as file:
+        file.writelines(chunks)
+    if as_json:
+        echo_json({"number": row.number, "file": str(path)})
+    else:
+        say(f"Package {row.number}: {path}")
+
+
+@package_command.command("list", epilog=examples("exhibit package list"))
+@owner_option
+@json_option
+def list_packages(*, owner: str | None, as_json: bool) -> None:
+    """List the packages, newest first. Their files are kept for some weeks; `exhibit package make` makes another."""
+    desk = open_desk()
+    from desk.schemas.downloads import CASES
+    from registry.accounts import scoped as owned
+
+    rows = list(owned.packages(desk.owner(owner)).prefetch_related(CASES))
+    if as_json:
+        echo_json({"packages": [_plain(row) for row in rows]})
+    elif not rows:
+        say("There is no package yet. Make one: exhibit package make CASES --for court --out DIR")
+    else:
+        table(("package", "for", "asked for", "cases", "size", "state"), [_line(desk, row) for row in rows])
+
+
+def _plain(row: "Package") -> dict[str, object]:
+    return {
+        **fields(row, "number recipient created_at expires_at state error"),
+        "cases": sorted(one.case.number for one in row.bundles.all()),
+        "files": [one["name"] for one in row.files],
+    }
+
+
+def _line(desk: Desk, row: "Package") -> list[object]:
+    state = row.error or row.state
+    if row.made_at and not row.files:
+        state = "not kept any more"
+    kept = size(sum(one["size"] for one in row.files)) if row.files else "–"
+    return [row.number, row.recipient, moment(row.created_at, desk.zone), row.bundles.count(), kept, state]

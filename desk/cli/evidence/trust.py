@@ -1,0 +1,165 @@
+"""Whom a checker may trust: this installation's public keys, as a list for `exhibit verify --trust`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.output import write_file
+from desk.cli.common.show import say
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evidence.verdict.trust import Trust, TrustedChain, TrustedKey, TrustedLedger
+    from registry.models import AnchorReceipt, Owner
+    from workers.services.wiring import House
+
+
+TRIALS = "started for trials, without legal weight"
+MAX_BLOCKS = 4000
+"""The newest ones of each kind of chain; a list holds 1 MiB."""
+NOTE = (
+    "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
+    "configured, and blocks as its own nodes gave them. Compare each with its source before you rely on it."
+)
+
+
+@click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--label", default="", metavar="TEXT", help="Words that results then show beside these keys.")
+@click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
+@click.option(
+    "--asks",
+    type=click.Choice(["bytes", "owner", "capture", "match", "log", "time", "sheet", "none"]),
+    multiple=True,
+    help="A grade that is asked for besides bytes, owner, log and time; without any, all but sheet that a bundle has.",
+)
+def trust_command(*, file: Path, label: str, witnesses: int, asks: tuple[str, ...]) -> None:
+    """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
+
+    Blocks are those that hold receipts of this installation, as its own nodes gave them. All of it is your word:
+    whoever uses the list should compare it with the sources. Hand it to whoever checks bundles, by another way than
+    the bundles themselves: a list that travels in a bundle says nothing. Keys that have been revoked stand in it with
+    the time since when they don't count.
+    """
+    from evidence.formats.codec import FormatError, from_plain
+    from evidence.verdict.trust import Requirements, Trust
+
+    requires = {"witnesses": witnesses} | ({"grades": [one for one in asks if one != "none"]} if asks else {})
+    trust = replace(own_trust(open_desk().house, label), requires=from_plain(Requirements, requires, where="--asks"))
+    try:
+        written = Trust.from_json(trust.to_json(), what="The list").to_json()
+    except FormatError as error:
+        raise WrongUseError(error.message, hint="See --witnesses.") from error
+    write_file(file, written)
+    say(f"Written to {file}. Pass it on by another way than the bundles.")
+
+
+def own_trust(house: "House", label: str) -> "Trust":
+    """The keys and roots that this installation vouches for; raises ``WrongUseError`` when roots can't be read."""
+    from evidence.verdict.trust import Trust, TrustedAuthority, TrustedLog, load_trust
+    from exhibit.clock import now
+
+    development = bool(trials_label(house))
+    note = f"{label}. {NOTE}" if label else NOTE
+    label = label or trials_label(house)
+    authorities = tuple(
+        TrustedAuthority(one.name, _certificates(one.name, one.roots), one.development, label)
+        for one in house.config.anchors
+        if one.kind == "rfc3161" and one.roots is not None
+    )
+    return Trust(
+        dated=now().date().isoformat(),
+        note=note,
+        authorities=authorities,
+        chains=(*load_trust().chains, *_trial_chains(label)),  # blocks of Bitcoin's main chain count by their work
+        logs=tuple(TrustedLog(vkey, development, label) for vkey in house.log.vkeys()),
+        keys=trusted_keys(None, label, development=development),
+        ledgers=_ledgers(label),
+    )
+
+
+def _ledgers(label: str) -> "tuple[TrustedLedger, ...]":
+    """The blocks of EVM chains that hold receipts, as the nodes gave them, by witness and chain."""
+    from evidence.anchors.evm.proofs import verify_proof
+    from evidence.verdict.trust import TrustedLedger
+
+    found: dict[tuple[str, bool, int], dict[Digest, None]] = {}
+    for row in _complete("evm"):
+        block = verify_proof(bytes(row.proof or b""), row.digest)
+        found.setdefault((row.witness, row.development, block.chain), {})[block.hash] = None
+    return tuple(
+        TrustedLedger(_as_told(witness), chain, tuple(blocks), development, label or TRIALS if development else label)
+        for (witness, development, chain), blocks in found.items()
+    )
+
+
+def _trial_chains(label: str) -> "tuple[TrustedChain, ...]":
+    """The blocks of chains for trials that attest receipts: made at will, they count only by their hash."""
+    from evidence.anchors.opentimestamps.headers import parse_header
+    from evidence.anchors.opentimestamps.proofs import headers_in
+    from evidence.verdict.trust import TrustedChain
+    from workers.log.proofs import receipt_of
+
+    found: dict[str, dict[Digest, None]] = {}
+    for row in _complete("opentimestamps", development=True):
+        for data in headers_in(receipt_of(row).material).values():
+            found.setdefault(row.witness, {})[Digest.from_hex(parse_header(data).text)] = None
+    return tuple(
+        TrustedChain(_as_told(witness), "regtest", 0.0, tuple(blocks), development=True, label=label or TRIALS)
+        for witness, blocks in found.items()
+    )
+
+
+def _complete(kind: str, **of: bool) -> "Iterable[AnchorReceipt]":
+    from registry.models import AnchorReceipt, StepState
+
+    return AnchorReceipt.objects.filter(kind=kind, state=StepState.DONE, **of).order_by("-pk")[:MAX_BLOCKS]
+
+
+def _as_told(witness: str) -> str:
+    return f"{witness} (block as the operator's node gave it)"
+
+
+def _certificates(authority: str, roots: Path) -> tuple[str, ...]:
+    """The root certificates in a file, as PEM and without what else stands in it."""
+    from ssl import DER_cert_to_PEM_cert
+
+    from evidence.anchors.rfc3161.certificates import load_certificates
+
+    try:
+        found = load_certificates([roots.read_bytes()])
+    except OSError as error:
+        raise WrongUseError(f"The roots of {authority}, {roots}, can't be read: {error.strerror}.") from error
+    except IntegrityError as error:
+        raise WrongUseError(f"{roots} holds no root certificates of {authority} that can be read.") from error
+    return tuple(DER_cert_to_PEM_cert(one.der) for one in found)
+
+
+def trials_label(house: "House") -> str:
+    """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
+    return TRIALS if any(one.development for one in house.config.anchors) else ""
+
+
+def trusted_keys(owner: "Owner | None", label: str, *, development: bool) -> "tuple[TrustedKey, ...]":
+    """The public keys of one owner or of all as a trust list holds them; keys for documents go by certificates."""
+    from evidence.verdict.trust import TrustedKey
+    from registry.log.keys import Use, keys_of, use_of
+
+    return tuple(
+        TrustedKey(
+            key.owner.name,
+            bytes(key.public_key),
+            development,
+            label,
+            "device" if use_of(key) is Use.DEVICE else "sealing",
+            key.revoked_at,
+        )
+        for key in keys_of(owner)
+        if use_of(key) is not Use.DOCUMENTS
+    )

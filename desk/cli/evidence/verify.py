@@ -1,0 +1,122 @@
+"""Checking bundles: alone, without any server."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.frame import examples, finish, json_option
+from desk.cli.common.output import write_file
+from desk.cli.common.show import echo_json, say, tracked
+from exhibit.errors import ExhibitError, ExitCode, WrongUseError
+
+if TYPE_CHECKING:
+    from evidence.verdict.result import Verdict
+    from evidence.verdict.trust import Trust
+    from evidence.verify.split_views import SplitView
+
+
+OUR_LIST = (
+    "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
+    "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."
+)
+
+
+@click.command(
+    "verify",
+    epilog=examples(
+        "exhibit verify bundle.zip",
+        "exhibit verify *.zip --trust court-list.json --json",
+        "exhibit verify --html verify.html --trust court-list.json",
+    ),
+)
+@click.argument("bundles", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--trust", metavar="FILE", type=click.Path(path_type=Path), help="A list of whom to trust, instead of ours."
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the verifier as one page instead, with the list built in, for a laptop without Python.",
+)
+@json_option
+def verify_command(*, bundles: tuple[Path, ...], trust: Path | None, html: Path | None, as_json: bool) -> None:
+    """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
+
+    Asks no server and no network. Of several bundles the heads of one log are compared, too. Ends with 0 when all are
+    complete, 1 when a check failed or a log shows two heads that contradict each other, 2 when one is no bundle, 4 when
+    nothing failed but a grade isn't there that the list asks for.
+    """
+    from evidence.verdict.result import Verdict, gravest
+    from evidence.verdict.trust import load_trust
+    from evidence.verify.split_views import split_views
+
+    pinned = load_trust() if trust is None else load_trust(trust)
+    if html is not None:
+        _write_page(html, pinned)
+    elif not bundles:
+        raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
+    if not bundles:
+        return
+    results = [(path, _verified(path, pinned)) for path in tracked(bundles, "Checking")]
+    splits = split_views(view for _, one in results if isinstance(one, Verdict) for view in one.views)
+    if as_json:
+        plain = [_plain(path, result) for path, result in results]
+        echo_json({"bundles": plain, "split_views": [one.to_plain() for one in splits]})
+    else:
+        _tell(results, splits)
+        if trust is None and any(_outcome(result) is ExitCode.INCOMPLETE for _, result in results):
+            say(OUR_LIST)
+    finish(ExitCode.CHECK_FAILED if splits else gravest(_outcome(result) for _, result in results))
+
+
+def _write_page(path: Path, trust: "Trust") -> None:
+    from evidence.page import page
+
+    write_file(path, page(trust))
+    say(f"Written: {path}. Hand it out apart from bundles.")
+
+
+def _verified(path: Path, trust: "Trust") -> "Verdict | ExhibitError":
+    from evidence.verify.verifier import verify
+    from workers.evidence.remaking import MAKERS
+
+    try:
+        return verify(path, trust, MAKERS)
+    except ExhibitError as error:
+        return error
+
+
+def _outcome(result: "Verdict | ExhibitError") -> ExitCode:
+    return result.exit_code if isinstance(result, ExhibitError) else result.outcome
+
+
+def _plain(path: Path, result: "Verdict | ExhibitError") -> dict[str, Any]:
+    if isinstance(result, ExhibitError):
+        return {"file": str(path), "verdict": "no-bundle", "sentence": str(result)}
+    plain = result.to_plain()
+    return {"file": str(path), "verdict": plain.pop("outcome"), **plain}
+
+
+def _tell(results: "Sequence[tuple[Path, Verdict | ExhibitError]]", splits: "Sequence[SplitView]") -> None:
+    from evidence.__main__ import split_table, table
+
+    for place, (path, result) in enumerate(results):
+        if place:
+            click.echo()
+        if isinstance(result, ExhibitError):
+            say(f"{path}\n{result.message}\n{result.hint}".strip())
+        else:
+            click.echo(table(result))
+    if len(results) > 1:
+        click.echo()
+        for path, result in results:
+            say(f"{_word(result):<10}  {path}")
+        for split in splits:
+            click.echo(f"\n{split_table(split)}")
+
+
+def _word(result: "Verdict | ExhibitError") -> str:
+    return "no bundle" if isinstance(result, ExhibitError) else str(result.to_plain()["outcome"])

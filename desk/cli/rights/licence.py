@@ -1,0 +1,73 @@
+"""Permitted uses."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from desk.cli.common.frame import examples, json_option, open_desk, owner_option, person
+from desk.cli.common.show import counted, echo_json, listed, say, short
+
+
+@click.group("licence")
+def licence_command() -> None:
+    """Uses that are permitted: what they cover is recorded, and is no case."""
+
+
+@licence_command.command("import", epilog=examples("exhibit licence import licences.csv --owner studio-example"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@owner_option
+@json_option
+def import_licences(*, file: Path, owner: str | None, as_json: bool) -> None:
+    """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
+
+    Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for
+    anything), account, territories, valid_from, valid_until, reason. A line that is in the ledger already isn't added
+    twice.
+    """
+    desk = open_desk()
+    from desk.schemas import licences as schemas
+    from registry.models import LedgerEffect
+    from registry.works.licences import keep_licences, waiting_changes
+    from workers.steps.cases.ledger import look_at_ledger
+    from workers.works.licences import licences_in_table
+    from workers.works.tables import table_bytes
+
+    of = desk.owner(owner)
+    kept, new = keep_licences(of, licences_in_table(of, file.name, table_bytes(file)), by=person())
+    waiting = waiting_changes(of)
+    look_at_ledger(desk.house, waiting)
+    licensed = LedgerEffect.objects.filter(change__in=waiting, what=LedgerEffect.What.LICENSED)
+    decided = sorted(set(licensed.values_list("case__number", flat=True)))
+    if as_json:
+        licences = [schemas.licence(row) for row in kept]
+        echo_json({"licences": licences, "new": new, "cases_licensed": decided})
+        return
+    known = f"; {len(kept) - new:,} were there already" if new < len(kept) else ""
+    say(f"{counted(new, 'licence')} added{known}.")
+    if decided:
+        say(f"They cover case {', '.join(map(str, decided))}.")
+
+
+@licence_command.command("list", epilog=examples("exhibit licence list", "exhibit licence list --json"))
+@owner_option
+@json_option
+def list_licences(*, owner: str | None, as_json: bool) -> None:
+    """List the permitted uses."""
+    desk = open_desk()
+    from desk.schemas import licences as schemas
+    from registry.accounts import scoped as owned
+
+    rows = owned.licences(desk.owner(owner)).prefetch_related("works")
+    found = [schemas.licence(row) for row in rows]
+    columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
+    nothing = "There is no licence yet. Import some: exhibit licence import FILE"
+    listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)
+
+
+def _line(one: Mapping[str, Any]) -> list[object]:
+    works = ", ".join(map(str, one["works"])) or "all"
+    where = " ".join(filter(None, (one["domain"], one["account"], one["url_pattern"])))
+    days = (one["valid_from"], one["valid_until"])
+    return [one["number"], short(one["licensee"]), works, where, *days, short(one["reason"])]

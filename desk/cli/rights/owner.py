@@ -1,0 +1,47 @@
+"""Rights holders."""
+
+from operator import itemgetter
+
+import click
+
+from desk.cli.common.frame import examples, json_option, open_desk
+from desk.cli.common.frame import person as by_person
+from desk.cli.common.show import echo_json, listed, say
+
+
+@click.group("owner")
+def owner_command() -> None:
+    """Rights holders, each with works, watches and cases of its own."""
+
+
+@owner_command.command("add", epilog=examples('exhibit owner add "Studio Example" --contact rights@studio.example'))
+@click.argument("name")
+@click.option("--slug", default="", metavar="WORD", help="A short name for commands; made of the name by default.")
+@click.option("--contact", default="", metavar="TEXT", help="Where it is reached; shown in documents.")
+@json_option
+def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
+    """Add the rights holder NAME."""
+    open_desk()
+    from desk.schemas import owners as schemas
+    from registry.accounts import people
+
+    owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
+    if as_json:
+        echo_json(schemas.owner(owner))
+    else:
+        say(f"Added {owner.name}; commands take it as --owner {owner.slug}.")
+
+
+@owner_command.command("list", epilog=examples("exhibit owner list", "exhibit owner list --json"))
+@json_option
+def list_owners(*, as_json: bool) -> None:
+    """List all rights holders."""
+    open_desk()
+    from desk.schemas import owners as schemas
+    from registry.models import Owner
+
+    found = [schemas.owner(owner) for owner in Owner.objects.order_by("slug")]
+    columns = ("owner", "name", "works", "watches", "open cases", "members")
+    line = itemgetter("owner", "name", "works", "watches", "open_cases", "members")
+    nothing = 'There is no owner yet. Add one: exhibit owner add "NAME"'
+    listed("owners", found, columns, line, nothing=nothing, as_json=as_json)

@@ -1,0 +1,292 @@
+"""Registered works."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.files import Given, pictures_in, read_picture
+from desk.cli.common.frame import Desk, examples, finish, json_option, open_desk, owner_option, person
+from desk.cli.common.output import made_folder, out_option, written_whole
+from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, say, short, size, tracked
+from exhibit.clock import parse_rfc3339
+from exhibit.errors import ExitCode, RefusedError, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Owner, Work
+    from workers.works.registration import NewWork, Registered
+    from workers.works.tables import DeclaredWork
+
+
+LINES_SHOWN = 20
+"""Of a table, that name no file."""
+
+
+@click.group("work")
+def work_command() -> None:
+    """Works whose copies are looked for."""
+
+
+@work_command.command(
+    "add",
+    epilog=examples(
+        "exhibit work add photo.jpg another.png",
+        "exhibit work add ~/Pictures/portfolio --csv works.csv",
+        "exhibit work add portfolio --owner studio-example --json",
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@owner_option
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What you declare of them, CSV or XLSX, a line for each file.",
+)
+@click.option(
+    "--metadata", is_flag=True, help="Declare what the files state (EXIF, IPTC, XMP) where nothing else does."
+)
+@json_option
+def add_works(
+    *, paths: tuple[Path, ...], owner: str | None, csv_file: Path | None, metadata: bool, as_json: bool
+) -> None:
+    """Register pictures as works: files, and folders with all pictures in them.
+
+    A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
+    A picture that is registered already stays the same work.
+    """
+    files = pictures_in(paths)
+    if not files:
+        raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
+    desk = open_desk()
+    from workers.works.tables import plain_name, read_works, table_bytes
+
+    declared = read_works(csv_file.name, table_bytes(csv_file)) if csv_file else {}
+    of = desk.owner(owner)
+    registered: list[tuple[str, Registered]] = []
+    failed: list[dict[str, Any]] = []
+    for name, result in _registered(desk, of, files, declared, metadata=metadata):
+        if isinstance(result, RefusedError):
+            failed.append({"file": name, "reason": result.reason, "sentence": str(result)})
+        else:
+            registered.append((name, result))
+    works = _shapes(registered)
+    came = {plain_name(name) for one in files for name in (one.name, one.path.name)}
+    without_file = sorted(declared.keys() - came)
+    if as_json:
+        echo_json({"works": works, "failed": failed, "lines_without_file": without_file})
+    else:
+        _tell(works, failed, without_file)
+    if failed:
+        finish(ExitCode.INCOMPLETE)
+
+
+def _registered(
+    desk: Desk, of: "Owner", files: Sequence[Given], declared: "Mapping[str, DeclaredWork]", *, metadata: bool
+) -> Iterator[tuple[str, "Registered | RefusedError"]]:
+    """Register one file after the other; yields the name of each with its work or why there is none."""
+    from workers.works.prefetch import measured_ahead
+    from workers.works.registration import register_work
+
+    with measured_ahead(desk.config, [one.path for one in files]) as wait:
+        for one in tracked(files, "Registering"):
+            wait()
+            try:
+                data = read_picture(one.path, desk.house.limits.max_bytes)
+                yield one.name, register_work(desk.house, of, data, _new_work(one, declared, metadata=metadata))
+            except RefusedError as error:
+                yield one.name, error
+
+
+def _shapes(registered: "Sequence[tuple[str, Registered]]") -> list[dict[str, Any]]:
+    """The works as they are now: a mark is found only when several works with it are registered."""
+    from desk.schemas import works as schemas
+    from registry.models import Work
+
+    rows = schemas.with_pictures(Work.objects.all()).in_bulk([one.work.pk for _, one in registered])
+    return [
+        {**schemas.work(row), "remarks": schemas.open_remarks(row), "file": name, "new": one.new}
+        for name, one in registered
+        for row in (rows[one.work.pk],)
+    ]
+
+
+def _new_work(one: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "NewWork":
+    from workers.steps.matching.register import new_work
+    from workers.works.tables import plain_name
+
+    name = plain_name(one.name)
+    line = declared.get(name) or declared.get(plain_name(one.path.name))
+    return new_work(line, source_name=name, reads_metadata=metadata)
+
+
+def _tell(works: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]) -> None:
+    from indexer.compare.wording import held_back_in_words
+
+    new = sum(one["new"] for one in works)
+    known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
+    say(f"{counted(new, 'work')} registered{known}.")
+    for one in works:
+        if one["flags"]:
+            say(f"  {one['file']} {held_back_in_words(one['flags'])}.")
+        for sentence in _masked(one):
+            say(f"  {one['file']}: {sentence}")
+        for warning in (*one["conflicts"], *one["remarks"]):
+            say(f"  {one['file']}: {warning['sentence']}")
+    if any(one["remarks"] for one in works):
+        say("  Answer that on the page of the work before you rely on it.")
+    for one in failed:
+        note(f"  {one['file']}: not registered ({one['reason']}). {one['sentence']}")
+    for file in without_file[:LINES_SHOWN]:
+        note(f"  {file}: stands in the table, and no such file was named.")
+    if len(without_file) > LINES_SHOWN:
+        note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
+
+
+@work_command.command("list", epilog=examples("exhibit work list", "exhibit work list --json"))
+@owner_option
+@json_option
+def list_works(*, owner: str | None, as_json: bool) -> None:
+    """List the registered works."""
+    desk = open_desk()
+    from desk.schemas import works as schemas
+    from registry.accounts import scoped as owned
+
+    rows = schemas.with_pictures(owned.works(desk.owner(owner))).prefetch_related("remarks")
+    found = [{**schemas.work(row), "remarks": [schemas.remark(one) for one in row.remarks.all()]} for row in rows]
+    columns = ("work", "title", "file", "registered", "remarks")
+    nothing = "There is no work yet. Register some: exhibit work add PATHS"
+    listed("works", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+
+
+def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
+    masked = sorted({mask["kind"] for picture in one["pictures"] for mask in picture["masked"]})
+    doubts = [remark["kind"] for remark in one["remarks"] if not remark["answered_at"]]
+    remarks = [*one["flags"], *masked, *(["earlier registration"] if one["conflicts"] else []), *doubts]
+    registered = moment(parse_rfc3339(one["registered_at"]), desk.zone)
+    return [one["number"], short(one["title"]), short(one["file"]), registered, ", ".join(remarks)]
+
+
+@work_command.command("show", epilog=examples("exhibit work show 12"))
+@click.argument("number", type=click.IntRange(min=1))
+@owner_option
+@json_option
+def show_work(*, number: int, owner: str | None, as_json: bool) -> None:
+    """Show work NUMBER with its pictures and cases."""
+    desk = open_desk()
+    from desk.schemas import works as schemas
+    from registry.accounts import scoped as owned
+
+    row = owned.work(desk.owner(owner), number)
+    one = schemas.full_work(row)
+    if as_json:
+        echo_json(one)
+        return
+    from desk.texts.past import search_in_words
+    from indexer.compare.wording import held_back_in_words
+
+    held_back = held_back_in_words(row.low_information) if row.low_information else ""
+    registrations = [" ".join(filter(None, entry.values())) for entry in row.registrations]
+    fields(
+        [
+            ("work", str(row.number)),
+            ("title", row.title),
+            ("author", row.author),
+            ("file", row.source_name),
+            ("holder", row.holder),
+            ("credit", row.credit),
+            ("rights", row.rights_statement),
+            ("created", row.created),
+            ("first publication", row.first_publication),
+            ("registrations", "; ".join(registrations)),
+            ("registered", moment(row.registered_at, desk.zone)),
+            ("remark", held_back),
+            *(("remark", sentence) for sentence in _masked(one)),
+            *(("remark", warning["sentence"]) for warning in (*one["conflicts"], *schemas.open_remarks(row))),
+            *(("picture", _picture(picture)) for picture in one["pictures"]),
+            *(("case", f"{case['number']}: {case['party']}, {case['decision']}") for case in one["cases"]),
+            *(("search of the past", search_in_words(search)) for search in one["search"]),
+            *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one["seen_before"]),
+        ]
+    )
+
+
+def _masked(one: Mapping[str, Any]) -> list[str]:
+    return [mask["sentence"] for picture in one["pictures"] for mask in picture["masked"]]
+
+
+def _picture(picture: Mapping[str, Any]) -> str:
+    return f"{picture['format']} {picture['width']}×{picture['height']}, {size(picture['bytes'])}, {picture['digest']}"
+
+
+@work_command.command(
+    "certificate",
+    epilog=examples("exhibit work certificate 12 --out records", "exhibit work certificate 12 13 --out ."),
+)
+@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
+@owner_option
+@out_option
+@json_option
+def write_deposits(*, numbers: tuple[int, ...], owner: str | None, out: Path, as_json: bool) -> None:
+    """Write the deposit records of the works NUMBERS into a folder: a PDF, and a ZIP that `exhibit verify` checks.
+
+    A record states what was declared, the digests of the pictures and what witnesses their time. It creates no right.
+    It is made once for what is declared now, and again when that has changed.
+    """
+    folder = made_folder(out)
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+
+    of = desk.owner(owner)
+    rows = [owned.work(of, number) for number in dict.fromkeys(numbers)]
+    warned = {row.number: _warnings(row) for row in rows}
+    for number, said in warned.items():
+        for one in said:
+            note(f"Work {number}: {one}")
+    files = [name for row in tracked(rows, "Writing deposit records") for name in _deposit_files(desk, row, folder)]
+    if as_json:
+        echo_json({"files": files, "warnings": [{"work": number, "said": said} for number, said in warned.items()]})
+    else:
+        for name in files:
+            say(name)
+
+
+def _warnings(row: "Work") -> list[str]:
+    from desk.texts.ownership import warnings
+    from workers.works.ownership import warnings_of
+
+    return warnings(warnings_of(row))
+
+
+def _deposit_files(desk: Desk, row: "Work", folder: Path) -> Iterator[str]:
+    from registry.log import audit_log as trail
+    from workers.evidence.deposits import assemble_deposit, deposit_name, make_deposit, record_files
+
+    deposit = make_deposit(desk.house, row, by=person())
+    about = {"number": deposit.number, "work": row.number}
+    trail.accessed(trail.Evidence.DEPOSIT, trail.Way.TAKEN, row.owner, by=person(), **about)
+    path = folder / f"{deposit_name(deposit)}.zip"
+    with written_whole(path) as file:
+        assemble_deposit(desk.house, deposit, file)
+    yield str(path)
+    for name, data in record_files(desk.house, deposit).items():
+        with written_whole(folder / name) as file:
+            file.write(data)
+        yield str(folder / name)
+
+
+@work_command.command("remove", epilog=examples("exhibit work remove 12 13"))
+@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
+@owner_option
+def remove_works(*, numbers: tuple[int, ...], owner: str | None) -> None:
+    """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from workers.works.registration import remove_work
+
+    of = desk.owner(owner)
+    for row in [owned.work(of, number) for number in numbers]:
+        remove_work(row, by=person())
+    say(f"Removed: {', '.join(map(str, numbers))}.")

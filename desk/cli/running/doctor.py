@@ -1,0 +1,31 @@
+"""What this machine has and lacks."""
+
+import click
+
+from desk.cli.common.frame import examples, finish, json_option
+from desk.cli.common.show import clean, echo_json
+from desk.schemas.rows import fields as plain_of
+from exhibit.config.config import load_config
+from exhibit.errors import ExitCode
+
+
+@click.command("doctor", epilog=examples("exhibit doctor"))
+@json_option
+def doctor_command(*, as_json: bool) -> None:
+    """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
+
+    Ends with 3 when something needed is missing.
+    """
+    from workers.operations.doctor import examine_all
+
+    checks = examine_all(load_config())
+    if as_json:
+        echo_json({"checks": [plain_of(check, "name ok needed sentence remedy") for check in checks]})
+    else:
+        for check in checks:
+            mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
+            click.echo(clean(f"{mark}  {check.name}: {check.sentence}"))
+            if check.remedy:
+                click.echo(clean(f"         {check.remedy}"))
+    if any(check.needed and not check.ok for check in checks):
+        finish(ExitCode.SERVICE_MISSING)

@@ -1,0 +1,20 @@
+"""Stopping the product."""
+
+import click
+
+from desk.cli.common.frame import examples, finish
+from desk.cli.common.show import note, say
+from exhibit.config.config import load_config
+from exhibit.errors import ExitCode
+
+
+@click.command("down", epilog=examples("exhibit down"))
+def down_command() -> None:
+    """Stop what `exhibit up` started. Ends with 3 when nothing runs."""
+    from workers.tasks.supervisor import stop_running
+
+    if stop_running(load_config()):
+        say("Stopped.")
+    else:
+        note("Exhibit isn't running.")
+        finish(ExitCode.SERVICE_MISSING)

@@ -1,0 +1,47 @@
+"""Trying again what was given up."""
+
+import click
+
+from desk.cli.common.frame import examples, json_option, open_desk, person
+from desk.cli.common.show import counted, echo_json, say, table
+from desk.schemas.rows import fields
+from exhibit.errors import WrongUseError
+
+
+@click.command(
+    "retry",
+    epilog=examples("exhibit retry", "exhibit retry match", "exhibit retry match seal", "exhibit retry match --leave"),
+)
+@click.argument("steps", nargs=-1)
+@click.option("--leave", is_flag=True, help="Leave it as it is instead: it is told no more, until it is tried again.")
+@json_option
+def retry_command(*, steps: tuple[str, ...], leave: bool, as_json: bool) -> None:
+    """Try again what was given up at STEPS, from the first attempt on; list it with its reasons when none is named."""
+    desk = open_desk()
+    from workers.operations.backlog import dismiss, failures, try_again
+
+    if leave and not steps:
+        raise WrongUseError("No step was named.", hint="`exhibit retry` lists what was given up, step by step.")
+    if leave:
+        left = {step: dismiss(step, by=person()) for step in steps}
+        if as_json:
+            echo_json({"left": left})
+        for step, count in left.items() if not as_json else ():
+            say(f"{step}: {counted(count, 'row is left as it is', 'rows are left as they are')}.")
+        return
+    if steps:
+        again = {step: try_again(desk.house.hint, step) for step in steps}
+        if as_json:
+            echo_json({"again": again})
+        for step, count in again.items() if not as_json else ():
+            say(f"{step}: {counted(count, 'row is', 'rows are')} tried again.")
+        return
+    found = failures()
+    if as_json:
+        shown = [{**fields(one, "step error count since"), "left": one.dismissed} for one in found]
+        echo_json({"given_up": shown})
+    elif found:
+        lines = [[one.step, one.count, f"{one.error} (left as it is)" if one.dismissed else one.error] for one in found]
+        table(("step", "rows", "why"), lines)
+    else:
+        say("Nothing was given up.")

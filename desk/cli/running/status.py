@@ -1,0 +1,101 @@
+"""What runs and what waits."""
+
+from dataclasses import asdict
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from desk.cli.common.frame import examples, finish, json_option, open_desk
+from desk.cli.common.show import echo_json, fields, moment, say, table
+from exhibit.clock import parse_rfc3339
+from exhibit.config.config import load_config
+from exhibit.errors import ExitCode
+
+
+@click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
+@json_option
+def status_command(*, as_json: bool) -> None:
+    """Say what runs, what waits, and how far long work is. Starts nothing.
+
+    Ends with 3 when nothing runs, or the database doesn't answer.
+    """
+    config = load_config()
+    from workers.operations.checks import disk_check
+    from workers.servers.postgres import database_answers
+    from workers.tasks.supervisor import running_status
+
+    status, disk = running_status(config), disk_check(config)
+    given = bool(config.database_url and config.redis_url)
+    silent = (status is not None or given) and not database_answers(config)
+    asked = not silent and (status is not None or given)
+    work = _work() if asked else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
+    workers = status is not None or (given and _workers_answer())
+    answer: dict[str, Any] = {
+        "running": workers,
+        "site": None if status is None else status.address,
+        "started": None if status is None else status.started,
+        "processes": {} if status is None else status.processes,
+        "data": str(config.data_dir),
+        "database_silent": silent,
+        "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
+        **work,
+    }
+    if as_json:
+        echo_json(answer)
+    else:
+        _show_status(answer)
+    if not workers or silent:
+        finish(ExitCode.SERVICE_MISSING)
+
+
+def _workers_answer() -> bool:
+    from workers.pipeline.celery import workers_answer
+
+    return workers_answer()
+
+
+def _work() -> dict[str, Any]:
+    """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
+    desk = open_desk()
+    from workers.operations.background import going_on
+    from workers.operations.backlog import backlog, held_up
+
+    return {
+        "waiting": backlog(),
+        "held_up": held_up(),
+        "background": [asdict(one) for one in going_on(desk.house)],
+        "log_stopped": desk.house.log.stopped(),
+    }
+
+
+def _show_status(answer: dict[str, Any]) -> None:
+    if not answer["running"]:
+        say("Exhibit isn't running. Start it: exhibit up")
+    processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
+    started = answer["started"] and moment(parse_rfc3339(answer["started"]), ZoneInfo(load_config().time_zone))
+    fields([("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"])])
+    if answer["database_silent"]:
+        say("The database doesn't answer: what waits can't be told.")
+    if answer["disk"]["crawling_stopped"]:
+        say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
+    if answer["log_stopped"]:
+        say(f"The log's head isn't signed any more. {answer['log_stopped']}")
+    rows = [(_named(step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
+    if rows:
+        click.echo()
+        table(("work", "waiting", "under way", "given up"), rows)
+    elif answer["waiting"]:
+        say("Nothing waits.")
+    for step, sentence in answer["held_up"].items():
+        say(f"Held up: {_named(step)}. {sentence}")
+    for one in answer["background"]:
+        say(f"In the background: {one['done']:,} of {one['total']:,} {one['what']}.")
+
+
+def _named(step: str) -> str:
+    """A step by the name that `exhibit retry` takes, and what waits for it."""
+    from workers.pipeline.steps import STEPS, UPKEEP
+
+    label = STEPS[step].label if step in STEPS else UPKEEP.get(step)
+    return step if label is None else f"{step}: {label}"

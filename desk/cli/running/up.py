@@ -1,0 +1,106 @@
+"""Starting the product."""
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.common.frame import examples
+from desk.cli.common.show import note, say
+from exhibit.config.config import Config, load_config
+from exhibit.errors import ServiceMissingError
+from exhibit.machine import machine_fault
+from exhibit.plain import one_line
+
+if TYPE_CHECKING:
+    from workers.tasks.supervisor import Status
+
+
+SECONDS_BETWEEN_NOTES = 60.0
+PAUSE = 0.1
+"""Seconds between two looks whether it runs: it writes that down, and may as well end before it does."""
+
+
+@click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
+@click.option("--detach", is_flag=True, help="Return when the site answers; `exhibit down` stops it.")
+def up_command(*, detach: bool) -> None:
+    """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C."""
+    config = load_config()
+    if detach:
+        _detach(config)
+        return
+    from workers.tasks.supervisor import run_supervisor
+
+    say("Starting … Ctrl-C stops it.")
+    run_supervisor(config, ready=_greet)
+    say("Stopped.")
+
+
+def _greet(status: "Status") -> None:
+    say(f"Exhibit runs: {status.address}")
+    if link := _first_link():
+        say(
+            f"Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:\n  {link}"
+        )
+    sys.stdout.flush()
+
+
+def _first_link() -> str:
+    """The link with which the first operator comes in; empty when there is one."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    import django
+    from django.db import Error, connection
+
+    django.setup()
+    from registry.accounts import invitations
+    from workers.notify.invitations import operator_link
+
+    try:
+        return "" if invitations.has_operator() else operator_link(load_config(), by="exhibit up")
+    except Error as error:
+        note(f"Whether there is an operator can't be told: {machine_fault(error) or one_line(str(error))}")
+        return ""
+    finally:
+        connection.close()
+
+
+def _detach(config: Config) -> None:
+    from workers.servers.processes import open_log
+    from workers.servers.product import start_detached
+    from workers.tasks.supervisor import running_status
+
+    running = running_status(config)
+    if running is not None:
+        say(f"Exhibit runs already: {running.address}")
+        return
+    from exhibit.config.config import made_data_dir
+
+    folder = made_data_dir(config) / "log"
+    with open_log(folder, "supervisor") as log:
+        begun = log.tell()
+        child = start_detached(config, "workers.tasks.supervisor", log)
+    _greet(_wait_for(config, child, begun))
+
+
+def _wait_for(config: Config, child: "subprocess.Popen[bytes]", begun: int) -> "Status":
+    """Wait until the product says that it runs.
+
+    Raises:
+        ServiceMissingError: it ended, with the sentence it ended with.
+    """
+    from workers.tasks.supervisor import running_status
+
+    said_at = time.monotonic()
+    while (status := running_status(config)) is None:
+        log = config.data_dir / "log" / "supervisor.log"
+        if child.poll() is not None:
+            said = log.read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
+            raise ServiceMissingError(said[-1] if said else "Exhibit didn't start.", hint=f"Its log: {log}")
+        if time.monotonic() - said_at > SECONDS_BETWEEN_NOTES:
+            said_at = time.monotonic()
+            note("It is still starting; `exhibit down` stops it.")
+        time.sleep(PAUSE)
+    return status

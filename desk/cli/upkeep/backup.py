@@ -1,0 +1,35 @@
+"""Backups, made while Exhibit runs."""
+
+from pathlib import Path
+
+import click
+
+from desk.cli.common.frame import examples, json_option, open_desk
+from desk.cli.common.show import counted, echo_json, note, say
+
+
+@click.command("backup", epilog=examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
+@click.argument("place", type=click.Path(path_type=Path))
+@click.option("--without-keys", is_flag=True, help="Leave secrets/ out, to be kept apart; nothing is sealed without.")
+@json_option
+def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
+    """Write everything that can't be made again to PLACE, a folder or a file NAME.tar, and read it again.
+
+    Exhibit may run meanwhile. Into a folder, only what is new is copied; after an interruption the same command goes
+    on, and until its end the earlier backup stays whole.
+    """
+    desk = open_desk()
+    from workers.database.backup import back_up
+
+    made = back_up(desk.house, place, keys=not without_keys, tell=note)
+    if as_json:
+        log = {"origin": made.log.origin, "entries": made.log.entries, "root": made.log.root}
+        kept = [part.name for part in made.files]
+        shown = {"place": str(place), "made_at": made.made_at, "blobs": made.blobs, "files": kept, "log": log}
+        echo_json({**shown, "left_out": list(made.left_out)})
+        return
+    say(f"Written and read again: {place}. {counted(made.log.entries, 'entry', 'entries')} of the log.")
+    for name in made.left_out:
+        say(f"Not in it: {name}")
+    if not without_keys:
+        say("It holds the keys: whoever reads it can sign as your owners.")

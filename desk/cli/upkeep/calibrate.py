@@ -1,0 +1,196 @@
+"""How figures become probabilities: measured on an archive of one's own."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.common.frame import examples, finish, json_option, open_desk, person
+from desk.cli.common.show import counted, echo_json, fields, note, say, table
+from exhibit.errors import ExitCode, WrongUseError
+from exhibit.types import Decision
+
+if TYPE_CHECKING:
+    from exhibit.comparison.calibration import Calibration
+    from indexer.calibration.calibrate import Outcome
+    from indexer.search.folders import Progress
+    from registry.models import CalibrationRow
+
+LISTED = 20
+EXAMPLES = examples(
+    "exhibit calibrate --folder ~/Pictures/archive --dry-run",
+    "exhibit calibrate --folder ~/Pictures/archive",
+    "exhibit calibrate show",
+)
+EXAMPLES_OF_SHOW = examples("exhibit calibrate show", "exhibit calibrate show --json")
+
+
+@click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
+@click.option("--folder", type=click.Path(path_type=Path), metavar="DIR", help="Photographs, each of another picture.")
+@click.option(
+    "--same",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Which files show the same picture: a line for each picture, paths with ; between.",
+)
+@click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Edit at most so many.")
+@click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Processes.")
+@click.option("--dry-run", is_flag=True, help="Say what would be measured, and do nothing.")
+@json_option
+@click.pass_context
+def calibrate_command(
+    context: click.Context,
+    *,
+    folder: Path | None,
+    same: Path | None,
+    edited: int,
+    jobs: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Measure how often the comparison is right on an archive of your own, and use that from now on.
+
+    Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
+    matches and the bound on false alarms. Earlier matches keep theirs. At least 20 photographs are needed; the bound
+    is some 3 in N, so more allow to claim more. After an interruption the same command goes on.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if folder is None:
+        raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
+    from exhibit.clock import now
+    from indexer.calibration.calibrate import Order, calibrate, foretold, read_groups
+    from indexer.calibration.measure import Plan
+
+    if dry_run:
+        _refuse_too_few(folder)
+        say(foretold(Order(folder, folder, "", "", Plan(edited), (), jobs)))
+        return
+    desk = open_desk()
+    groups = () if same is None else read_groups(same)
+    scratch = desk.config.data_dir / "calibration"
+    name = folder.resolve().name
+    described = f"The folder {name[:80]} of this installation"
+    order = Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, Plan(edited), groups, jobs)
+    order = replace(order, network=desk.house.descriptors.serving_file(desk.config.data_dir))
+    outcome = calibrate(order, _meter())
+    from registry.vectors import calibrations
+
+    calibrations.use(outcome.calibration, by=person())
+    shutil.rmtree(scratch, ignore_errors=True)  # what was measured holds a small grey copy of each photograph
+    _tell(outcome, as_json=as_json)
+
+
+def _refuse_too_few(folder: Path) -> None:
+    from indexer.calibration.probability import LEAST_PHOTOGRAPHS
+    from indexer.search.folders import files_below
+
+    if (found := len(files_below(folder))) < LEAST_PHOTOGRAPHS:
+        raise WrongUseError(
+            f"{counted(found, 'file is', 'files are')} too few: at least {LEAST_PHOTOGRAPHS} photographs are needed.",
+            hint="Some thousand make a useful calibration.",
+        )
+
+
+def _meter() -> "Progress":
+    """Says how far it is, on standard error, a line for each twentieth."""
+    told: dict[str, int] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        part = done * 20 // max(1, total)
+        if told.get(stage) != part:
+            told[stage] = part
+            note(f"{stage} {done:,} of {total:,}")
+
+    return show
+
+
+def _tell(outcome: "Outcome", *, as_json: bool) -> None:
+    from indexer.calibration.calibrate import told
+
+    if as_json:
+        echo_json({**_plain(outcome), "digest": outcome.calibration.digest.hex})
+        return
+    fields(told(outcome))
+    for decision in (Decision.CERTAIN, Decision.REVIEW):
+        pairs = sorted({one.files for one in outcome.alarms(decision)})
+        if pairs:
+            say(f"\nDifferent photographs that were decided {decision}, {counted(len(pairs), 'pair')}:")
+            for files in pairs[:LISTED]:
+                say("  " + "  ".join(files))
+    if outcome.alarms(Decision.CERTAIN) or outcome.alarms(Decision.REVIEW):
+        say("\nWhere two files show the same picture, name them with --same and calibrate again.")
+    say("In use for new matches from now on.")
+
+
+def _plain(outcome: "Outcome") -> dict[str, object]:
+    return {
+        "name": outcome.calibration.name,
+        "photographs": outcome.calibration.certain.photographs,
+        "skipped": [{"file": one.path, "reason": one.reason} for one in outcome.skipped],
+        **{
+            str(decision): {
+                "failed": outcome.calibration.bound(decision).failed,
+                "at_most_in_a_million": outcome.calibration.bound(decision).per_million,
+                "pairs": sorted({one.files for one in outcome.alarms(decision)}),
+            }
+            for decision in (Decision.CERTAIN, Decision.REVIEW)
+        },
+    }
+
+
+@calibrate_command.command("show", short_help="Show those there are.", epilog=EXAMPLES_OF_SHOW)
+@json_option
+def show_calibrations(*, as_json: bool) -> None:
+    """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
+    open_desk()
+    from exhibit.comparison.calibration import Calibration
+    from indexer.picture.spaces import PIPELINE
+    from registry.vectors import calibrations
+
+    active = calibrations.active(PIPELINE)
+    rows = [(row, Calibration.from_json(row.content.encode())) for row in calibrations.every()]
+    if as_json:
+        echo_json(
+            {"in_use": None if active is None else active.digest.hex, "calibrations": [_row(*one) for one in rows]}
+        )
+    elif rows:
+        columns = ("name", "digest", "for", "photographs", "certain, in a million", "review, in a million", "in use")
+        lines = [
+            (one.name, one.digest.hex[:12], one.pipeline, one.certain.photographs, one.certain.per_million,
+             one.review.per_million, "yes" if one == active else "")
+            for _, one in rows
+        ]  # fmt: skip
+        table(columns, lines)
+        say("In a million: at most so many false alarms in a million pictures, with 95% confidence.")
+    if active is None:
+        note(f"There is no calibration for {PIPELINE} with the network in use yet, so matches have no probability.")
+        note("Make one: exhibit calibrate --folder DIR")
+        finish(ExitCode.INCOMPLETE)
+
+
+def _row(row: "CalibrationRow", one: "Calibration") -> dict[str, object]:
+    return {**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": row.shipped}
+
+
+@calibrate_command.command(
+    "reset", short_help="Use none of your own any more.", epilog=examples("exhibit calibrate reset")
+)
+def use_shipped() -> None:
+    """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
+
+    Yours stay, unused, for the earlier matches that got their probability from them.
+    """
+    open_desk()
+    from indexer.picture.spaces import PIPELINE
+    from registry.vectors import calibrations
+
+    calibrations.use_shipped(by=person())
+    active = calibrations.active(PIPELINE)
+    if active is None:
+        say(f"None came with the software for {PIPELINE} and the network in use: new matches have no probability.")
+    else:
+        say(f"New matches get their probability from {active.name}, which came with the software.")

@@ -1,0 +1,219 @@
+"""Networks that describe pictures: ours, and those that somebody brings."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.frame import examples, json_option, open_desk, person
+from desk.cli.common.show import counted, echo_json, note, say, size, table
+
+if TYPE_CHECKING:
+    from indexer.calibration.recall import Recall
+    from workers.matching.descriptor_models import Measured, ModelState
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+STATES = {
+    "serving": "in use",
+    "building": "being brought into use",
+    "failed": "stopped",
+    "measured": "measured",
+    "shipped": "comes with Exhibit",
+    "added": "not measured",
+}
+FIGURES = """\b
+Figures, empty until `exhibit model measure` has run; a network only proposes,
+what decides is the comparison that follows:
+  R@1       share of edited copies whose original was the nearest picture
+  R@10      ... was among the ten nearest
+  R@0FP     ... was nearer than the two pictures of any unrelated pair
+  ms        milliseconds to describe one picture
+  pictures  how many it has described; of how many, while that goes on
+
+"""
+
+
+@click.group("model")
+def model_command() -> None:
+    """The network that describes pictures, so that edited copies are found."""
+
+
+@model_command.command(
+    "add", short_help="Add an ONNX file.", epilog=examples("exhibit model add sscd.onnx --card sscd.toml")
+)
+@click.argument("file", type=FILE)
+@click.option("--card", required=True, type=FILE, help="What the network needs, in TOML; docs/operator.md shows one.")
+@json_option
+def add_model(*, file: Path, card: Path, as_json: bool) -> None:
+    """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
+    desk = open_desk()
+    from workers.matching import descriptor_models
+
+    row = descriptor_models.add_model(desk.house, file, card, by=person())
+    if as_json:
+        echo_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size})
+        return
+    say(f"Added {row}, {row.card['width']} components, licence {row.card['licence']}.")
+    note(f"Measure it: exhibit model measure {row.name}@{row.version} --photos DIR")
+
+
+@model_command.command(
+    "measure",
+    short_help="Measure what one finds in edited pictures.",
+    epilog=examples("exhibit model measure sscd", "exhibit model measure sscd@1 --photos ~/Pictures"),
+)
+@click.argument("name")
+@click.option("--photos", type=FOLDER, help="Folder of photographs; your registered works, if not named.")
+@click.option("--works", default=60, show_default=True, type=click.IntRange(4, 500), help="How many are looked for.")
+@json_option
+def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) -> None:
+    """Measure what a network finds: photographs in all edits, beside the network in use. Takes some minutes.
+
+    At least 20 photographs are needed, better some hundred. `exhibit model list --help` explains the figures.
+    """
+    desk = open_desk()
+    from workers.matching import descriptor_models
+
+    descriptor_models.model_named(desk.house, name)
+    with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.update(100 * done // total - bar.pos)
+
+        found = descriptor_models.measure_model(desk.house, name, photos, works, progress)
+    if as_json:
+        from indexer.calibration.recall import as_plain
+
+        echo_json({found.name: as_plain(found.recall), "beside": {found.serving: as_plain(found.beside)}})
+    else:
+        _show_measured(found)
+
+
+@model_command.command(
+    "list", short_help="List them, with state and figures.", epilog=FIGURES + examples("exhibit model list")
+)
+@json_option
+def list_models(*, as_json: bool) -> None:
+    """List the networks: which is in use, how far another is, and what was measured of each."""
+    desk = open_desk()
+    from workers.matching.descriptor_models import model_states
+
+    states = model_states(desk.house)
+    if as_json:
+        echo_json({"models": [_plain(state) for state in states]})
+        return
+    columns = ("name", "version", "state", "width", "size", "R@1", "R@10", "R@0FP", "ms", "pictures")
+    table(columns, [_row(state) for state in states])
+    for state in states:
+        for line in _remarks(state):
+            note(line)
+
+
+@model_command.command(
+    "use",
+    short_help="Bring a measured one into use.",
+    epilog=examples("exhibit model use sscd", "exhibit model use descriptor"),
+)
+@click.argument("name")
+def use_model(*, name: str) -> None:
+    """Bring a network into use: all pictures are described anew in the background, and then it serves.
+
+    The one in use serves until then; `exhibit model list` shows how far it is. Naming the one in use stops what is
+    under way.
+    """
+    desk = open_desk()
+    from workers.matching import descriptor_models
+
+    row = descriptor_models.use_model(desk.house, name, by=person())
+    states = descriptor_models.model_states(desk.house)
+    state = next(one for one in states if (one.name, one.version) == (row.name, row.version))
+    if state.state == "serving":
+        say(f"{row} stays in use.")
+        return
+    say(f"{row} is being brought into use: {counted(state.waiting, 'picture')} to describe.")
+    if state.beyond_reach:
+        say(_out_of_reach(state))
+    if not desk.workers_run:
+        note("The workers do it; start them: exhibit up")
+
+
+@model_command.command("drop", short_help="Remove one that isn't in use.", epilog=examples("exhibit model drop sscd"))
+@click.argument("name")
+def drop_model(*, name: str) -> None:
+    """Remove a network that isn't in use, with everything that was described by it."""
+    desk = open_desk()
+    from workers.matching import descriptor_models
+
+    say(f"Removed {descriptor_models.drop_model(desk.house, name, by=person())}.")
+
+
+def _plain(state: "ModelState") -> dict[str, Any]:
+    measured_at = None if state.measured_at is None else state.measured_at.isoformat()
+    return {**asdict(state), "measured_at": measured_at}
+
+
+def _row(state: "ModelState") -> list[object]:
+    figures: list[object] = ["", "", "", ""]
+    if state.recall is not None:
+        overall = state.recall.overall
+        figures = [
+            _share(overall.first),
+            _share(overall.few),
+            _share(overall.never),
+            f"{state.recall.milliseconds:.1f}",
+        ]
+    done = f"{state.described} of {state.described + state.waiting}" if state.waiting else str(state.described)
+    return [state.name, state.version, STATES[state.state], state.width, size(state.size), *figures, done]
+
+
+def _remarks(state: "ModelState") -> list[str]:
+    name = f"{state.name} {state.version}"
+    lines = [f"{name}: {state.error}"] if state.error else []
+    if state.beyond_reach and state.state != "serving":
+        lines.append(f"{name}: {_out_of_reach(state)}")
+    if state.failed:
+        lines.append(f"{name}: {state.failed} pictures couldn't be described by it.")
+    return lines
+
+
+def _out_of_reach(state: "ModelState") -> str:
+    return (
+        f"{state.beyond_reach} pictures aren't kept any more, so it can't describe them; "
+        "they will be found by their hashes only."
+    )
+
+
+def _show_measured(found: "Measured") -> None:
+    mine, other = found.recall, found.beside
+    say(f"{mine.photos} photographs in {len(mine.by_edit)} edits among {mine.references}; {mine.pairs} strange pairs.")
+    click.echo()
+    columns = ("", found.name, f"in use: {found.serving}")
+    rows = [
+        [label, _share(getattr(mine.overall, key)), _share(getattr(other.overall, key))]
+        for label, key in (
+            ("R@1", "first"),
+            ("R@10", "few"),
+            ("R@1e-4, above 1 in 10,000 strange pairs", "rare"),
+            ("R@0FP, above all strange pairs", "never"),
+        )
+    ]
+    rows.append(["milliseconds a picture", f"{mine.milliseconds:.1f}", f"{other.milliseconds:.1f}"])
+    table(columns, rows)
+    click.echo()
+    table(("R@10 by edit", found.name, "in use"), _by_edit(mine, other))
+
+
+def _by_edit(mine: "Recall", other: "Recall") -> list[list[object]]:
+    """The edits in which one of the two misses something."""
+    return [
+        [edit, _share(mine.by_edit[edit].few), _share(other.by_edit[edit].few)]
+        for edit in mine.by_edit
+        if min(mine.by_edit[edit].few, other.by_edit[edit].few) < 1
+    ]
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}"

@@ -1,0 +1,263 @@
+"""Found uses and what was decided about them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option, person, reason_option
+from desk.cli.common.show import counted, echo_json, fields, moment, note, say, short, table
+from desk.cli.common.wait import end_where_unsealed, wait_for_seals
+from desk.cli.watching.case_notes import by_option, dispute_case, number_argument, settle_case, write_note
+from desk.cli.watching.case_papers import write_papers
+from exhibit.clock import parse_rfc3339
+from exhibit.errors import ExhibitError
+
+if TYPE_CHECKING:
+    from registry.models import Case, Owner
+
+DECISIONS = ("open", "confirmed", "licensed", "cleared")
+numbers_argument = click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1))
+
+
+@click.group("case")
+def case_command() -> None:
+    """Cases: each is one work shown by one party, with all places where it was seen."""
+
+
+for command in (write_papers, write_note, dispute_case, settle_case):
+    case_command.add_command(command)
+
+
+@case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))
+@owner_option
+@click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
+@json_option
+def list_cases(*, owner: str | None, decision: str | None, as_json: bool) -> None:
+    """List the cases."""
+    desk = open_desk()
+    from desk.schemas import cases as schemas
+    from registry.accounts import scoped as owned
+
+    rows = owned.cases(desk.owner(owner))
+    chosen = rows if decision is None else rows.filter(decision=decision)
+    found = [schemas.case(row) for row in schemas.with_uses(chosen)]
+    if as_json:
+        echo_json({"cases": found})
+    elif not found:
+        hint = "Run a watch: exhibit watch run NAME --wait" if not rows.exists() else "exhibit case list shows all."
+        say(f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}")
+    else:
+        table(("case", "work", "party", "match", "places", "decision", "bundles"), [_line(one) for one in found])
+    if not as_json:
+        _tell_missed(desk.owner(owner))
+
+
+def _tell_missed(of: "Owner") -> None:
+    """That a watch missed a known copy, so that nobody takes silence for the absence of copies."""
+    from registry.crawls import canaries
+
+    for crawl, result in canaries.missed_lately(of):
+        why = f" ({result.reason})" if result.reason else ""
+        canary = f"canary {result.canary.number}, {result.canary.url}"
+        note(f"The watch {crawl.watch.name} missed a known copy in its last run{why}: {canary}.")
+
+
+def _line(one: Mapping[str, Any]) -> list[object]:
+    matches = {use["match"] for use in one["uses"] if use["licence"] is None} or {use["match"] for use in one["uses"]}
+    match = "certain" if "certain" in matches else ", ".join(sorted(matches))
+    sealed = sum(bundle["seal"] is not None for bundle in one["bundles"])
+    title = short(f"{one['work']['number']}: {one['work']['title']}", 40)
+    return [one["number"], title, one["party"] or "(files)", match, len(one["uses"]), one["decision"], sealed]
+
+
+@case_command.command("show", epilog=examples("exhibit case show 3"))
+@number_argument
+@owner_option
+@json_option
+def show_case(*, number: int, owner: str | None, as_json: bool) -> None:
+    """Show case NUMBER: where the work was seen, how alike it is, what was captured, and its history."""
+    desk = open_desk()
+    from desk.schemas import cases as schemas
+    from registry.accounts import scoped as owned
+    from registry.log import audit_log as trail
+
+    of = desk.owner(owner)
+    row = owned.case(of, number)
+    trail.accessed(trail.Evidence.CASE, trail.Way.SEEN, of, by=person(), case=number)
+    one = schemas.full_case(row)
+    if as_json:
+        echo_json(one)
+        return
+    decided = f"{row.decision}, by {row.decided_by}" if row.decided_by else row.decision
+    fields(
+        [
+            ("case", str(row.number)),
+            ("work", f"{row.work.number}: {row.work.title}"),
+            ("party", row.party),
+            ("opened", moment(row.opened_at, desk.zone)),
+            ("decision", decided + (" (a switch for demonstrations)" if row.demonstration else "")),
+            ("reason", row.reason),
+            ("disputed", "" if row.disputed_at is None else f"since {moment(row.disputed_at, desk.zone)}"),
+            ("last visits", row.standing),
+        ]
+    )
+    for use in one["uses"]:
+        _show_use(desk, use)
+    _show_evidence(desk, one)
+
+
+def _show_use(desk: Desk, use: Mapping[str, Any]) -> None:
+    click.echo()
+    alike = f"{use['match']}: {use['dense']:.0%} of the textured blocks agree, {counted(use['inliers'], 'point')}"
+    fields(
+        [
+            ("page", use["page_url"]),
+            ("image", use["image_url"]),
+            ("seen", moment(parse_rfc3339(use["last_seen"]), desk.zone)),
+            ("match", alike),
+            ("probability", _probability(use)),
+            ("licence", "" if use["licence"] is None else str(use["licence"])),
+        ]
+    )
+
+
+def _probability(use: Mapping[str, Any]) -> str:
+    if use["probability"] is None or use["calibration"] is None:
+        return "not calibrated"
+    of = use["calibration"]
+    bound = f"at most {of['false_alarms_in_a_million_at_most']:,} false alarms in a million pictures, 95%"
+    return f"{use['probability']:.4f} (calibration {of['name']}; {bound}, from {of['photographs']:,} photographs)"
+
+
+def _counted(bundle: Mapping[str, Any]) -> str:
+    of = bundle["witnesses"]
+    told = f"{of['complete']} of {of['asked']} witnesses have answered in full, {of['needed']} needed"
+    return f"{'yes' if bundle['witnessed'] else 'not yet'}: {told}"
+
+
+def _show_evidence(desk: Desk, one: Mapping[str, Any]) -> None:
+    for bundle in one["bundles"]:
+        answered = [f"{receipt['witness']} {receipt['state']}" for receipt in bundle["receipts"]]
+        told = f"sealed {moment(parse_rfc3339(bundle['sealed_at']), desk.zone)}" if bundle["seal"] else bundle["state"]
+        click.echo()
+        fields([(f"bundle {bundle['number']}", told), ("seal", bundle["seal"]), ("witnesses", ", ".join(answered))])
+        if answered:
+            fields([("witnessed", _counted(bundle))])
+    if one["history"]:
+        click.echo()
+        lines = [(moment(parse_rfc3339(event["at"]), desk.zone), event["sentence"]) for event in one["history"]]
+        table(("when", "what"), lines)
+
+
+@case_command.command(
+    "confirm",
+    epilog=examples('exhibit case confirm 3 4 --reason "No permission was given."', "exhibit case confirm 3 --wait"),
+)
+@numbers_argument
+@owner_option
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
+@by_option
+@click.option("--demonstration", is_flag=True, help="For demonstrations: the record says that nobody looked.")
+@click.option("--wait", is_flag=True, help="Return when the evidence is sealed; ends with 4 when it isn't.")
+def confirm_cases(
+    *, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, demonstration: bool, wait: bool
+) -> None:
+    """Confirm that cases NUMBERS are uses without permission; their evidence is captured and sealed."""
+    desk = open_desk()
+    from registry.models import Bundle
+    from workers.cases import decide
+
+    who = decide.DEMONSTRATION if demonstration else by or person()
+    rows = _chosen(desk, owner, numbers)
+    confirmed = []
+
+    def confirm(row: "Case") -> None:
+        if decide.confirm(desk.house, row, by=who, reason=reason, demonstration=demonstration):
+            confirmed.append(row.number)
+
+    decide_each(rows, confirm)
+    if confirmed:
+        say(f"Confirmed: {_listed(confirmed)}.")
+    if before := [row.number for row in rows if row.number not in confirmed]:
+        kept = " Its first reason stays; add to it: exhibit case note" if reason else ""
+        note(f"Confirmed already, and left as it was: {_listed(before)}.{kept}")
+    if wait:
+        wait_for_seals(desk, rows)
+        newest = Bundle.objects.filter(case__in=rows).order_by("case_id", "-number").distinct("case_id")
+        end_where_unsealed(newest.select_related("case"))
+    elif not desk.workers_run:
+        note("No worker runs to seal the evidence: start them with `exhibit up`, or add --wait.")
+
+
+@case_command.command("clear", epilog=examples('exhibit case clear 5 --reason "Not our picture."'))
+@numbers_argument
+@owner_option
+@reason_option
+@by_option
+@click.option("--copies", is_flag=True, help="They are copies, and nothing is wrong with them.")
+def clear_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None, copies: bool) -> None:
+    """Record that cases NUMBERS aren't copies, or that nothing is wrong with them."""
+    desk = open_desk()
+    from workers.cases import decide
+
+    decide_each(
+        _chosen(desk, owner, numbers), lambda row: decide.clear(row, by=by or person(), reason=reason, copies=copies)
+    )
+    say(f"Cleared: {_listed(numbers)}.")
+
+
+@case_command.command("license", epilog=examples('exhibit case license 6 --licence 2 --reason "Agreed by mail."'))
+@numbers_argument
+@owner_option
+@click.option("--licence", required=True, type=click.IntRange(min=1), metavar="N", help="The licence that permits it.")
+@reason_option
+@by_option
+def license_cases(*, numbers: tuple[int, ...], owner: str | None, licence: int, reason: str, by: str | None) -> None:
+    """Record that a licence permits the uses of cases NUMBERS."""
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from workers.cases import decide
+
+    granted = owned.licence(desk.owner(owner), licence)
+    decide_each(
+        _chosen(desk, owner, numbers), lambda row: decide.license_use(row, granted, by=by or person(), reason=reason)
+    )
+    say(f"Licensed: {_listed(numbers)}.")
+
+
+@case_command.command("reopen", epilog=examples('exhibit case reopen 5 --reason "It is our picture after all."'))
+@numbers_argument
+@owner_option
+@reason_option
+@by_option
+def reopen_cases(*, numbers: tuple[int, ...], owner: str | None, reason: str, by: str | None) -> None:
+    """Open the decided cases NUMBERS again; their history and their bundles stay."""
+    desk = open_desk()
+    from workers.cases import decide
+
+    decide_each(_chosen(desk, owner, numbers), lambda row: decide.reopen(row, by=by or person(), reason=reason))
+    say(f"Open again: {_listed(numbers)}.")
+
+
+def decide_each(rows: "Sequence[Case]", decide: "Callable[[Case], object]") -> None:
+    """Decide cases one after the other; where one is refused, say which were decided before it."""
+    for place, row in enumerate(rows):
+        try:
+            decide(row)
+        except ExhibitError:
+            if place:
+                note(f"Decided before that: {_listed([one.number for one in rows[:place]])}.")
+            raise
+
+
+def _chosen(desk: Desk, owner: str | None, numbers: Sequence[int]) -> "list[Case]":
+    """The cases with these numbers, each once; all have to be there before any is decided."""
+    from registry.accounts import scoped as owned
+
+    of = desk.owner(owner)
+    return [owned.case(of, number) for number in dict.fromkeys(numbers)]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, dict.fromkeys(numbers)))

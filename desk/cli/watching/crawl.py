@@ -1,0 +1,92 @@
+"""What the runs of a watch saw and refused."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from desk.cli.common.frame import Desk, examples, json_option, open_desk, owner_option
+from desk.cli.common.show import echo_json, fields, listed, moment, say, table
+from desk.cli.watching.watch import tell_searches
+from exhibit.clock import parse_rfc3339
+from exhibit.errors import NotFoundError
+
+SHOWN = 20
+
+
+@click.group("crawl")
+def crawl_command() -> None:
+    """Runs of watches."""
+
+
+@crawl_command.command("list", epilog=examples("exhibit crawl list", "exhibit crawl list shop"))
+@click.argument("name", required=False)
+@owner_option
+@json_option
+def list_crawls(*, name: str | None, owner: str | None, as_json: bool) -> None:
+    """List the crawls of all watches, or of the watch NAME, newest first."""
+    desk = open_desk()
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped as owned
+
+    of = desk.owner(owner)
+    rows = owned.crawls(of) if name is None else owned.crawls(of).filter(watch=owned.watch(of, name))
+    found = [schemas.crawl(row) for row in rows]
+    columns = ("watch", "crawl", "started", "pages", "pictures", "sightings", "ended")
+    nothing = "Nothing has been crawled yet. Run a watch: exhibit watch run NAME --wait"
+    listed("crawls", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+
+
+def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
+    started = moment(parse_rfc3339(one["started_at"]), desk.zone)
+    counts = [one["pages"], one["pictures"], one["sightings"]]
+    return [one["watch"], one["number"], started, *counts, one["reason"] or "under way"]
+
+
+@crawl_command.command("show", epilog=examples("exhibit crawl show shop", "exhibit crawl show shop 3 --json"))
+@click.argument("name")
+@click.argument("number", type=click.IntRange(min=1), required=False)
+@owner_option
+@json_option
+def show_crawl(*, name: str, number: int | None, owner: str | None, as_json: bool) -> None:
+    """Show crawl NUMBER of the watch NAME, the newest by default, and all it refused."""
+    desk = open_desk()
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped as owned
+
+    of = desk.owner(owner)
+    watch = owned.watch(of, name)
+    row = owned.crawls(of).filter(watch=watch).first() if number is None else owned.crawl(of, watch.number, number)
+    if row is None:
+        raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
+    one = {**schemas.crawl(row), "refusals": schemas.refusals(row)}
+    if as_json:
+        echo_json(one)
+        return
+    fields(
+        [
+            ("crawl", f"{one['number']} of {one['watch']}"),
+            ("started", moment(row.started_at, desk.zone)),
+            ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
+            ("pages", f"{one['pages']:,}"),
+            ("pictures", f"{one['pictures']:,} at {one['sightings']:,} places"),
+            ("not yet matched", f"{one['waiting']:,}" if one["waiting"] else ""),
+        ]
+    )
+    tell_searches(row)
+    _show_refusals(one["refusals"])
+
+
+def _show_refusals(refusals: list[dict[str, Any]]) -> None:
+    if not refusals:
+        say("Nothing was refused.")
+        return
+    click.echo()
+    counts = Counter(one["reason"] for one in refusals)
+    table(("refused", "how often"), sorted(counts.items()))
+    click.echo()
+    for one in refusals[:SHOWN]:
+        say(f"{one['reason']}: {one['url']}")
+    if len(refusals) > SHOWN:
+        say(f"… and {len(refusals) - SHOWN:,} more; --json lists them all with sentences.")

@@ -1,0 +1,368 @@
+"""Watches: arranging them and running them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.cli.common.frame import Desk, ask, examples, finish, json_option, open_desk, owner_option, person
+from desk.cli.common.show import counted, echo_json, listed, moment, note, say
+from desk.cli.common.wait import work_until
+from desk.cli.watching import watch_options as options
+from desk.cli.watching.periods import period, shown
+from exhibit.clock import parse_rfc3339
+from exhibit.errors import ExitCode, WrongUseError
+
+if TYPE_CHECKING:
+    from registry.models import Crawl, Watch
+
+SEARCH = "search"
+
+
+@click.group("watch")
+def watch_command() -> None:
+    """Scheduled visits to places where copies may be."""
+
+
+@watch_command.command(
+    "add",
+    epilog=examples(
+        "exhibit watch add shop --site https://shop.example/ --every 24h --pages 500",
+        "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
+        "exhibit watch add archive --warc crawl.warc.gz",
+        "exhibit watch add copies --search tineye --every 7d --searches 50",
+    ),
+)
+@click.argument("name")
+@owner_option
+@options.source_options
+@click.option("--search", metavar="NAME", help="An image search or a marketplace; exhibit search list shows them.")
+@click.option(
+    "--every", type=period, metavar="PERIOD", default="24h", show_default=True, help="How often it runs: 30m, 24h, 7d."
+)
+@options.limit_options
+@json_option
+def add_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checked above
+    """Add the watch NAME over one or more sources. Its first run comes after one period, or by exhibit watch run.
+
+    Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
+    --depth says otherwise. A run over the web visits 1,000 pages at most, unless --pages says otherwise.
+    """
+    sources = list(options.sources(given))
+    if not sources and given["search"] is None:
+        raise WrongUseError(
+            "A watch needs a source.", hint="Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search"
+        )
+    desk = open_desk()
+    from desk.schemas import watches as schemas
+    from registry.crawls import watching
+    from workers.crawls.search_services import service_for
+
+    options.check_sources(desk, sources)
+    words = options.words(given)
+    usual = {"depth": 0} if given["lists"] else {}
+    if given["search"] is not None:
+        sources.append((SEARCH, given["search"]))
+        usual |= {"searches": service_for(desk.config, given["search"], words).pace.searches}
+    watch = watching.add_watch(
+        desk.owner(given["owner"]),
+        given["name"],
+        sources,
+        every=given["every"],
+        budget=usual | options.budget(given),
+        politeness=options.politeness(given),
+        by=person(),
+        words=words,
+    )
+    if given["as_json"]:
+        echo_json(schemas.watch(watch))
+        return
+    first = moment(watch.next_run_at, desk.zone)
+    say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
+    say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
+    _note_missing_keys(desk, watch)
+    if not desk.config.contact and not desk.config.allowed_networks:
+        note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
+
+
+@watch_command.command(
+    "edit",
+    epilog=examples(
+        "exhibit watch edit shop --every 7d --pages 2000",
+        "exhibit watch edit shop --feed https://shop.example/new.xml --remove https://shop.example/old/",
+        'exhibit watch edit shop --name "The shop"',
+    ),
+)
+@click.argument("name")
+@owner_option
+@click.option("--name", "new_name", metavar="NAME", help="Its name from now on.")
+@options.source_options
+@click.option("--remove", multiple=True, metavar="URL", help="A place that it looks at no more.")
+@click.option("--every", type=period, metavar="PERIOD", help="How often it runs: 30m, 24h, 7d.")
+@options.limit_options
+@json_option
+def edit_watch(**given: Any) -> None:  # noqa: ANN401 - many options, each checked above
+    """Change the watch NAME; what isn't named stays as it is, and so does what it has seen.
+
+    Places are added and, with --remove, taken off; a run that is under way ends when one is taken off.
+    """
+    add = list(options.sources(given))
+    words = None if given["words"] is None else options.words(given)
+    if all(value in (None, ()) for name, value in given.items() if name not in {"name", "owner", "as_json"}):
+        raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
+    desk = open_desk()
+    from django.db import transaction
+
+    from desk.schemas import watches as schemas
+    from exhibit.clock import now
+    from registry.accounts import scoped as owned
+    from registry.crawls import watching
+    from workers.crawls.search_services import service_for
+
+    options.check_sources(desk, add)
+    of = desk.owner(given["owner"])
+    watch = owned.watch(of, given["name"])
+    every: timedelta | None = given["every"]
+    with transaction.atomic():
+        watching.change_watch(
+            watch,
+            name=given["new_name"],
+            every=every,
+            first=None if every is None else now() + every,
+            budget=options.budget(given),
+            politeness=options.politeness(given),
+            by=person(),
+        )
+        watching.change_sources(watch, add=add, remove=_removed(watch, given["remove"]), by=person())
+        if words is not None:
+            for _kind, search in (one for one in watching.places(watch) if one[0] == SEARCH):
+                service_for(desk.config, search, words)
+            watching.change_words(watch, words, by=person())
+    watch = owned.watch_numbered(of, watch.number)
+    if given["as_json"]:
+        echo_json(schemas.watch(watch))
+    else:
+        say(f"Changed watch {watch.number}, {watch.name}. Its next run: {moment(watch.next_run_at, desk.zone)}.")
+
+
+def _removed(watch: "Watch", urls: Sequence[str]) -> list[tuple[str, str]]:
+    """The watch's sources at these addresses; a folder or a file may be named as it is from here."""
+    from registry.crawls import watching
+
+    found = []
+    for url in urls:
+        named = {url, str(Path(url).resolve())}
+        one = [(kind, address) for kind, address in watching.places(watch) if address in named]
+        if not one:
+            raise WrongUseError(f"{watch.name} doesn't look at {url}.", hint="exhibit watch list --json names all.")
+        found += one
+    return found
+
+
+@watch_command.command("list", epilog=examples("exhibit watch list", "exhibit watch list --json"))
+@owner_option
+@json_option
+def list_watches(*, owner: str | None, as_json: bool) -> None:
+    """List the watches."""
+    desk = open_desk()
+    from desk.schemas import watches as schemas
+    from registry.accounts import scoped as owned
+
+    found = [schemas.watch(row) for row in owned.watches(desk.owner(owner))]
+    columns = ("watch", "name", "source", "every", "next run", "last crawl")
+    nothing = "There is no watch yet. Add one: exhibit watch add NAME --site URL"
+    listed("watches", found, columns, lambda one: _line(desk, one), nothing=nothing, as_json=as_json)
+
+
+def _line(desk: Desk, one: Mapping[str, Any]) -> list[object]:
+    first, *more = one["sources"]
+    source = f"{first['kind']} {first['url']}" + (f" and {len(more)} more" if more else "")
+    if first["kind"] == "past":
+        source, following, every = "pictures seen before", "for a new work", ""
+    else:
+        every = shown(one["every_seconds"])
+        following = "paused" if one["paused"] else moment(parse_rfc3339(one["next_run_at"]), desk.zone)
+    last = one["last_crawl"]
+    told = (
+        "" if last is None else f"{last['number']}: {counted(last['pages'], 'page')}, {last['reason'] or 'under way'}"
+    )
+    return [one["number"], one["name"], source, every, following, told]
+
+
+@watch_command.command("run", epilog=examples("exhibit watch run shop", "exhibit watch run shop --wait"))
+@click.argument("name")
+@owner_option
+@click.option("--wait", is_flag=True, help="Return when the crawl has ended and all it brought is matched.")
+@json_option
+def run_watch(*, name: str, owner: str | None, wait: bool, as_json: bool) -> None:
+    """Run the watch NAME now, once, beside its schedule.
+
+    Workers do it if they run (exhibit up); else this command does it itself, with --wait.
+    """
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from registry.crawls import revisits, watching
+    from workers.steps.crawls.plan import start_now
+
+    of = desk.owner(owner)
+    watch = owned.watch(of, name)
+    if watch.paused and not revisits.is_past(watch):
+        raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
+    under_way = watching.crawl_under_way(watch)
+    crawl = start_now(desk.house, watch)
+    if joined := under_way == crawl:
+        note(f"Crawl {crawl.number} of {name} is under way already; no other one is begun.")
+    if wait:
+        _wait_for(desk, crawl)
+        crawl.refresh_from_db()
+    cases = owned.cases(of).filter(case_sightings__sighting__crawl=crawl).distinct().count()
+    from desk.schemas import watches as schemas
+
+    if as_json:
+        echo_json({**schemas.crawl(crawl), "refused": owned.refusal_counts(crawl), "cases": cases})
+    elif wait:
+        one = schemas.crawl(crawl)
+        found = f"{counted(one['pages'], 'page')}, {counted(one['pictures'], 'picture')}, {counted(cases, 'case')}"
+        say(f"Crawl {crawl.number} of {name}: {found}.")
+        tell_searches(crawl)
+        say("Look at them: exhibit case list" if cases else f"What it refused: exhibit crawl show {name}")
+    else:
+        if not joined:
+            say(f"Crawl {crawl.number} of {name} has begun.")
+        _note_missing_keys(desk, watch)
+        if not desk.workers_run:
+            note("No worker runs: start them with `exhibit up`, or add --wait.")
+    if _falls_short(crawl):
+        finish(ExitCode.INCOMPLETE)
+
+
+def _note_missing_keys(desk: Desk, watch: "Watch") -> None:
+    """Say which searches won't be asked."""
+    from registry.crawls import watching
+    from workers.crawls.search_keys import key_of
+
+    for kind, service in watching.places(watch):
+        if kind == SEARCH and key_of(desk.house, watch.owner, service) is None:
+            note(f"There is no key for {service}, so it isn't asked: exhibit search key {service}")
+
+
+def _falls_short(crawl: "Crawl") -> bool:
+    """Whether a search wasn't asked to the end, or something was given up; what was is said on standard error."""
+    from registry.models import Picture, StepState
+    from workers.operations.backlog import settled
+    from workers.pipeline.steps import STEPS
+
+    given_up = Picture.objects.filter(sightings__crawl=crawl, state=StepState.FAILED).exclude(settled(STEPS["match"]))
+    if pictures := given_up.distinct().count():
+        note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
+    if crawl.state == StepState.FAILED:
+        note(f"The run was given up. What it refused: exhibit crawl show {quote(crawl.watch.name)}")
+    unasked = crawl.inquiries.filter(outcome__in=("key", "no-key", "no-service", "quota"))
+    return bool(
+        pictures
+        or crawl.state == StepState.FAILED
+        or (unasked | crawl.inquiries.filter(state=StepState.FAILED)).exists()
+    )
+
+
+def tell_searches(crawl: "Crawl") -> None:
+    """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
+    from desk.texts.refusals import inquiry_in_words
+
+    for row in crawl.inquiries.order_by("pk"):
+        asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
+        why = inquiry_in_words(row)
+        key = f" exhibit search key {row.service}" if row.outcome in ("key", "no-key") else ""
+        say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
+
+
+def _wait_for(desk: Desk, crawl: "Crawl") -> None:
+    """Wait until a crawl has ended and the pictures that it saw are matched."""
+    from registry.models import Crawl, FrontierUrl, Picture, StepState
+
+    over = (StepState.DONE, StepState.FAILED)
+
+    def waiting() -> int:
+        rows = Picture.objects.filter(sightings__crawl=crawl).exclude(state__in=over)
+        return rows.distinct().count()
+
+    def done() -> bool:
+        return Crawl.objects.filter(pk=crawl.pk, state__in=over).exists() and not waiting()
+
+    def so_far() -> tuple[int, int]:
+        urls = FrontierUrl.objects.filter(crawl=crawl)
+        left = urls.filter(state__in=[FrontierUrl.State.PENDING, FrontierUrl.State.LEASED]).count() + waiting()
+        seen = urls.count() + Picture.objects.filter(sightings__crawl=crawl).distinct().count()
+        return seen - left, seen
+
+    work_until(desk, done, label=f"Crawling {crawl.watch.name}", counted=so_far)
+
+
+@watch_command.command("pause", epilog=examples("exhibit watch pause shop"))
+@click.argument("name")
+@owner_option
+def pause_watch(*, name: str, owner: str | None) -> None:
+    """Start no more crawls of the watch NAME."""
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from registry.crawls import watching
+
+    watching.pause(owned.watch(desk.owner(owner), name), by=person())
+    say(f"{name} is paused. Go on: exhibit watch resume {name}")
+
+
+@watch_command.command("resume", epilog=examples("exhibit watch resume shop"))
+@click.argument("name")
+@owner_option
+def resume_watch(*, name: str, owner: str | None) -> None:
+    """Start crawls of the watch NAME again."""
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from registry.crawls import watching
+
+    watching.resume(owned.watch(desk.owner(owner), name), by=person())
+    say(f"{name} runs again at its usual times.")
+
+
+@watch_command.command("stop", epilog=examples("exhibit watch stop shop"))
+@click.argument("name")
+@owner_option
+def stop_watch(*, name: str, owner: str | None) -> None:
+    """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from registry.crawls import watching
+    from workers.steps.crawls.plan import plan_crawls
+
+    crawl = watching.crawl_under_way(owned.watch(desk.owner(owner), name))
+    if crawl is None:
+        say(f"{name} isn't running.")
+        return
+    stopped = watching.stop(crawl, by=person())
+    plan_crawls(desk.house, [crawl.pk])
+    say(f"Run {crawl.number} of {name} " + ("ends with what it has." if stopped else "is ending already."))
+    if not desk.workers_run:
+        note("No worker runs: it ends when they do (exhibit up).")
+
+
+@watch_command.command("delete", epilog=examples("exhibit watch delete shop --yes"))
+@click.argument("name")
+@owner_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def delete_watch(*, name: str, owner: str | None, yes: bool) -> None:
+    """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
+    desk = open_desk()
+    from registry.accounts import scoped as owned
+    from registry.crawls import watching
+    from workers.steps.crawls.plan import plan_crawls
+
+    watch = owned.watch(desk.owner(owner), name)
+    if not yes:
+        ask(f"Delete the watch {watch.name}? This can't be undone; pausing can.")
+    crawl = watching.crawl_under_way(watch)
+    watching.remove_watch(watch, by=person())
+    plan_crawls(desk.house, [] if crawl is None else [crawl.pk])
+    say(f"{watch.name} is deleted. What it saw stays.")

@@ -1,0 +1,100 @@
+"""What is said of a watch on the command line: what it looks at, and what a run may spend."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from desk.cli.common.frame import Desk
+from exhibit.errors import WrongUseError
+
+Command = Callable[..., None]
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+MOST_LISTED = 100_000
+
+
+def source_options(command: Command) -> Command:
+    """The options that say what a watch looks at."""
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    options = (
+        click.option("--site", multiple=True, metavar="URL", help="A page to begin with; its site is followed."),
+        click.option("--sitemap", multiple=True, metavar="URL", help="A sitemap or an index of sitemaps."),
+        click.option("--feed", multiple=True, metavar="URL", help="An RSS or Atom feed."),
+        click.option(
+            "--list", "lists", multiple=True, metavar="FILE", type=FILE, help="A file with a page's URL in each line."
+        ),
+        click.option("--folder", multiple=True, metavar="DIR", type=folder, help="A folder of pictures."),
+        click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A WARC file."),
+        click.option("--words", metavar="FILE", type=FILE, help="What a search is asked for, one search a line."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def limit_options(command: Command) -> Command:
+    """The options that say what a run may spend."""
+    count = click.IntRange(min=1)
+    options = (
+        click.option("--pages", type=count, metavar="N", help="Pages that a run visits at most."),
+        click.option(
+            "--depth", type=click.IntRange(min=0), metavar="N", help="Links that are followed from the source."
+        ),
+        click.option("--searches", type=count, metavar="N", help="Searches that a run makes at most."),
+        click.option(
+            "--delay", type=click.FloatRange(min=0), metavar="S", help="Least seconds between requests to a host."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def budget(given: Mapping[str, Any]) -> dict[str, int]:
+    """What is said of what a run may spend."""
+    return {name: given[name] for name in ("pages", "depth", "searches") if given[name] is not None}
+
+
+def politeness(given: Mapping[str, Any]) -> dict[str, float]:
+    """What is said of how it treats sites."""
+    return {} if given["delay"] is None else {"delay": given["delay"]}
+
+
+def sources(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Kind and address of each source that is named; raises ``WrongUseError`` for a list that can't be read."""
+    for kind in ("site", "sitemap", "feed"):
+        yield from ((kind, address) for address in given[kind])
+    for file in given["lists"]:
+        addresses = _lines(file)
+        if not addresses:
+            raise WrongUseError(f"{file.name} lists no address.", hint="Write the URL of a page in each line.")
+        yield from (("list", address) for address in addresses)
+    for kind in ("folder", "warc"):
+        yield from ((kind, str(path.resolve())) for path in given[kind])
+
+
+def _lines(file: Path) -> list[str]:
+    """The lines of a list; empty ones and those that begin with # are left out."""
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUseError(f"{file.name} can't be read as a list: it isn't text in UTF-8.") from error
+    if len(lines) > MOST_LISTED:
+        raise WrongUseError(f"{file.name} has more than {MOST_LISTED:,} lines.", hint="Make several watches of it.")
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def check_sources(desk: Desk, sources: Sequence[tuple[str, str]]) -> None:
+    """Refuse addresses that may not be visited; raises ``RefusedError``."""
+    from registry.crawls import watching
+    from workers.crawls.site_probe import check_addresses
+
+    check_addresses(desk.house, [address for kind, address in sources if kind not in watching.FILE_KINDS])
+
+
+def words(given: Mapping[str, Any]) -> list[str]:
+    """What a search is asked for, from its file."""
+    from workers.crawls.search_services import words_of
+
+    return [] if given["words"] is None else words_of("\n".join(_lines(given["words"])))

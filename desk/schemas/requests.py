@@ -1,0 +1,296 @@
+"""What requests bring. Unknown fields are refused, so that a mistyped one isn't taken for nothing."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from registry.models import Case, EventKind, Notice
+from workers.cases.decisions import MOST as MOST_CASES
+
+ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
+"""What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""
+CLEAN = f"^[^{ACTING}]*$"
+SPACES = "\\u0009-\\u000d\\u001c-\\u0020\\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+r"""White space as :meth:`str.strip` takes it; by ``\s`` each reader of JSON Schema understands something else."""
+SOMETHING = f"^[^{ACTING}]*[^{ACTING}{SPACES}][^{ACTING}]*$"
+_SIGN = f"[^{ACTING}\\u0009\\u000a\\u000d]"
+IN_LINE = f"^{_SIGN}*$"
+IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
+YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
+LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches")
+
+Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
+Short = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
+Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
+Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!-~]+$")]
+Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
+Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
+SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
+
+
+class OfferedKind(StrEnum):
+    """What a webhook can be told of."""
+
+    CASE_OPENED = EventKind.CASE_OPENED.value
+    CASE_DECIDED = EventKind.CASE_DECIDED.value
+    BUNDLE_SEALED = EventKind.BUNDLE_SEALED.value
+    BUNDLE_WITNESSED = EventKind.BUNDLE_WITNESSED.value
+    CANARY_MISSED = EventKind.CANARY_MISSED.value
+    REPORT_READY = EventKind.REPORT_READY.value
+    NOTICE_DUE = EventKind.NOTICE_DUE.value
+
+
+class Given(Schema):
+    """Takes nothing that it doesn't know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OfficialRegistration(Given):
+    """A registration with an office."""
+
+    office: Name = Field(examples=["US Copyright Office"])
+    number: Name = Field(examples=["VA 2-345-678"])
+    date: Day = ""
+
+
+class Reason(Given):
+    """Why."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)] = Field(
+        examples=["It is a pseudonym of mine."]
+    )
+
+
+class SourceKind(StrEnum):
+    """Where a watch may begin; files are for the command line on the server."""
+
+    SITE = "site"
+    SITEMAP = "sitemap"
+    FEED = "feed"
+    LIST = "list"
+
+
+class NewSource(Given):
+    """A place on the web to begin."""
+
+    kind: SourceKind = SourceKind.SITE
+    url: Url = Field(examples=["https://shop.example/"])
+
+
+class WatchLimits(Given):
+    """What a run of a watch may spend, and how it treats sites; what isn't said stays as it is."""
+
+    pages: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(None, description="Pages of a run at most.")
+    images: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(None, description="Pictures of a run at most.")
+    bytes: Annotated[int, Field(ge=1_000_000, le=10**12)] | None = Field(None, description="Bytes of a run at most.")
+    seconds: Annotated[int, Field(ge=60, le=2_592_000)] | None = Field(
+        None, description="How long a run takes at most."
+    )
+    depth: Annotated[int, Field(ge=0, le=50)] | None = Field(None, description="Links followed from a source.")
+    searches: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Searches of a run at most.")
+    delay: Annotated[float, Field(ge=0.5, le=60)] | None = Field(None, description="Least seconds between requests.")
+
+    @property
+    def budget(self) -> dict[str, int]:
+        """What is said of what a run may spend."""
+        return self.model_dump(include={*LIMITS}, exclude_none=True)
+
+    @property
+    def politeness(self) -> dict[str, float]:
+        """What is said of how it treats sites."""
+        return self.model_dump(include={"delay"}, exclude_none=True)
+
+
+Words = Annotated[
+    list[Name], Field(max_length=1_000, description="What is searched for, of a search that takes words.")
+]
+
+
+class NewWatch(WatchLimits):
+    """A watch to be arranged, over places or a search. Its first run comes after one period."""
+
+    name: Name = Field(examples=["shop"])
+    sources: list[NewSource] = Field([], max_length=1_000)
+    search: SearchName | None = Field(None, description="The search that is asked, instead of sources.")
+    words: Words = []
+    every_seconds: int = Field(86_400, ge=60, le=315_360_000)
+
+
+class WatchChange(WatchLimits):
+    """What is changed of a watch; what isn't said stays as it is."""
+
+    name: Name | None = Field(None, examples=["shop"])
+    sources: Annotated[list[NewSource], Field(min_length=1, max_length=1_000)] | None = Field(
+        None, description="All of them: what isn't named any more is looked at no more. A run under way ends with that."
+    )
+    words: Words | None = None
+    every_seconds: Annotated[int, Field(ge=60, le=315_360_000)] | None = Field(None, examples=[604_800])
+
+
+class NewSearchKey(Given):
+    """A key for a search, of the owner's own account there."""
+
+    key: Annotated[str, Field(min_length=1, max_length=4_000, pattern="^[!-~]+$")] = Field(examples=["a-key-of-yours"])
+
+
+class NewCanary(Given):
+    """A known copy on a page of yours."""
+
+    work: Number
+    url: Url
+
+
+class NewLicence(Given):
+    """A permitted use. It says where: a domain with its subdomains, or a pattern of addresses."""
+
+    licensee: Name = Field(examples=["Example Shop Ltd"])
+    works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
+    domain: Annotated[str, Field(max_length=253, pattern=f"^[^{ACTING}{SPACES}/]*$")] = Field(
+        "", examples=["shop.example"]
+    )
+    url_pattern: Long = Field("", description="`*` stands for any characters.")
+    account: Annotated[str, Field(max_length=200, pattern=CLEAN)] = Field("", description="On the platform `domain`.")
+    territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])
+    valid_from: date | None = None
+    valid_until: date | None = None
+    reason: Long = ""
+
+
+class ChangedLicence(NewLicence):
+    """All words of a licence as they are from now on."""
+
+    why: Long = Field("", description="Why it is changed; kept with it.")
+
+
+class LicenceTrial(Given):
+    """Licences to be tried against the cases."""
+
+    licences: list[NewLicence] = Field(min_length=1, max_length=1_000)
+    instead_of: Number | None = Field(None, description="The licence whose words they would replace.")
+    after: Annotated[int, Field(ge=0, le=2_147_483_647)] = Field(
+        0, description="The field `next` of the answer before."
+    )
+
+
+class LastDay(Given):
+    """The end of a licence."""
+
+    day: date = Field(examples=["2026-12-31"])
+    reason: Long
+
+
+class NewWebhook(Given):
+    """An address that is to be told of what happens."""
+
+    url: Url = Field(examples=["https://example.org/hooks/exhibit"])
+    kinds: list[OfferedKind] = Field([], max_length=20, description="Of what; of everything when empty.")
+
+
+class DecisionKind(StrEnum):
+    """What can be decided of an open case; ``open`` opens a decided one again."""
+
+    CONFIRMED = Case.Decision.CONFIRMED.value
+    LICENSED = Case.Decision.LICENSED.value
+    CLEARED = Case.Decision.CLEARED.value
+    OPEN = Case.Decision.OPEN.value
+
+
+class NewDecision(Given):
+    """A person's decision, made through a program."""
+
+    decision: DecisionKind = Field(examples=["confirmed"])
+    reason: Long = Field("", examples=["No permission was given."])
+    licence: Number | None = Field(None, description="The licence that permits it, when `licensed`.")
+    copies: bool = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")
+
+
+class NewDecisions(NewDecision):
+    """The same decision on many cases."""
+
+    cases: list[Number] = Field(min_length=1, max_length=MOST_CASES, examples=[[3, 4]])
+
+
+class NewNote(Given):
+    """A note."""
+
+    words: Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)] = Field(
+        examples=["Asked the photographer."]
+    )
+
+
+class NoticeKind(StrEnum):
+    """Under which rules a notice is written."""
+
+    DMCA = Notice.Kind.DMCA.value
+    DSA = Notice.Kind.DSA.value
+    PRC = Notice.Kind.PRC.value
+    OFFER = Notice.Kind.OFFER.value
+
+
+class Language(StrEnum):
+    """Of a document."""
+
+    ENGLISH = "en"
+    CHINESE = "zh-Hans"
+
+
+class NoticeState(StrEnum):
+    """What has happened to a notice last."""
+
+    DRAFT = Notice.State.DRAFT.value
+    SIGNED = Notice.State.SIGNED.value
+    SENT = Notice.State.SENT.value
+    ANSWERED = Notice.State.ANSWERED.value
+    COUNTERED = Notice.State.COUNTERED.value
+    REMOVED = Notice.State.REMOVED.value
+    ONLINE = Notice.State.ONLINE.value
+    RESOLVED = Notice.State.RESOLVED.value
+
+
+class NewNotice(Given):
+    """A notice to be drafted about confirmed cases of one party."""
+
+    kind: NoticeKind = Field(examples=["dmca"])
+    language: Language = Field(
+        Language.ENGLISH, description="Not each kind is there in each language.", examples=["en"]
+    )
+    cases: list[Number] = Field(min_length=1, max_length=100, description="Their numbers.", examples=[[1]])
+
+
+Line = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
+
+
+class NoticeFields(Given):
+    """What a draft says of addressee and sender; what is left out stays as it is."""
+
+    addressee_name: Line = Field("", examples=["Copyright Agent"])
+    addressee_email: Line = Field("", examples=["agent@shop.example"])
+    addressee_address: Annotated[str, Field(max_length=500, pattern=CLEAN)] = ""
+    addressee_source: Line = Field("", description="Where the addressee was found.")
+    sender_name: Line = Field("", description="Who signs.", examples=["Ann Example"])
+    sender_capacity: Line = Field("", examples=["owner"])
+    sender_organisation: Line = ""
+    sender_address: Line = ""
+    sender_telephone: Line = ""
+    sender_email: Line = ""
+    fee: Line = Field("", description="Of an offer.")
+    reply_days: int = Field(14, ge=1, le=365, description="Of an offer.")
+    further: Long = Field("", description="The sender's own words, below the rest.")
+
+
+Happened = Literal[
+    NoticeState.ANSWERED, NoticeState.COUNTERED, NoticeState.REMOVED, NoticeState.ONLINE, NoticeState.RESOLVED
+]
+
+
+class NewNoticeEvent(Given):
+    """What became of a notice."""
+
+    what: Happened = Field(examples=["removed"])
+    day: date | None = Field(None, description="On which day; today, if absent.")
+    words: Long = ""

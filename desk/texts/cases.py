@@ -1,0 +1,195 @@
+"""What is known of a case in sentences of the reader's language: where, since when, how much of the work, how sure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from desk.texts.numbers import grouped
+from desk.texts.sentences import in_words
+from exhibit.comparison.calibration import Bound
+from exhibit.digests import Digest
+from exhibit.types import Decision
+from registry.cases import history, matching
+from registry.cases.recaptures import Standing, Visited
+from registry.models import Capture, Case, CaseEvent, Match, StepState
+from registry.vectors import calibrations
+from registry.works.licence_check import Gap, Obstacle
+from workers.cases.decide import DEMONSTRATION
+from workers.evidence.facts import said_of_match
+
+DECISIONS = {
+    Case.Decision.OPEN: pgettext_lazy("decision", "open"),
+    Case.Decision.CONFIRMED: pgettext_lazy("decision", "not licensed"),
+    Case.Decision.LICENSED: pgettext_lazy("decision", "licensed"),
+    Case.Decision.CLEARED: pgettext_lazy("decision", "cleared"),
+}
+"""A decision in a word."""
+
+STANDINGS = {
+    Standing.ONLINE: gettext_lazy("still online"),
+    Standing.HIDDEN: gettext_lazy("the file is still there, the page doesn't show it"),
+    Standing.CHANGED: gettext_lazy("changed"),
+    Standing.REMOVED: gettext_lazy("removed"),
+    Standing.UNSEEN: gettext_lazy("not seen"),
+}
+DECIDERS = {matching.LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
+"""What stands where a person's name would stand."""
+SURE = {
+    Decision.CERTAIN: gettext_lazy("Very likely a copy"),
+    Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
+}
+LONGEST = 72
+
+
+def where(url: str) -> str:
+    """An address as people read it: without its scheme, and not endless."""
+    parts = urlsplit(url)
+    plain = f"{parts.netloc}{parts.path}".rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"
+
+
+def seen(case: Case, first: datetime) -> str:
+    """At how many places, and since when."""
+    words = ngettext("Seen on one page since %(day)s", "Seen at %(n)s places since %(day)s", case.places)
+    return words % {"n": grouped(case.places), "day": formats.date_format(timezone.localtime(first), "DATE_FORMAT")}
+
+
+def how_much(match: Match) -> str:
+    """How much of the work the found picture shows, and how it lies."""
+    if match.transform is None:
+        return _("The pictures can't be laid onto each other.")
+    share = {"share": _percent(match.overlap_work)}
+    if match.mirrored and match.rotation:
+        return _("It shows %(share)s of your picture, mirrored and turned.") % share
+    if match.mirrored:
+        return _("It shows %(share)s of your picture, mirrored.") % share
+    if match.rotation:
+        return _("It shows %(share)s of your picture, turned.") % share
+    return _("It shows %(share)s of your picture.") % share
+
+
+def how_sure(match: Match) -> str:
+    """How likely it is that the picture is a copy."""
+    return str(SURE.get(Decision(match.decision), SURE[Decision.REVIEW]))
+
+
+def false_alarms(match: Match) -> str:
+    """The bound on false alarms that was measured; what isn't measured is said too."""
+    bound = None if match.calibration is None else _bound(match.calibration.hex, match.decision)
+    if bound is None or match.probability is None:
+        return _("How often this is wrong has not been measured.")
+    per = bound.per_million
+    if per >= 100:
+        words = _("At most %(n)s false alarms in 10,000 pictures")
+        return words % {"n": grouped(-(-per // 100))}
+    return _("At most %(n)s false alarms in a million pictures") % {"n": per}
+
+
+@lru_cache(maxsize=64)
+def _bound(calibration: str, decision: str) -> Bound:
+    return calibrations.named(Digest.from_hex(calibration)).bound(Decision(decision))
+
+
+def _percent(share: float) -> str:
+    """Never more than there is: 99.6% of a picture isn't all of it."""
+    return f"{min(int(share * 100 + 1e-9), 100)}%"
+
+
+def figures(match: Match) -> list[str]:
+    """The figures of a comparison, sentence by sentence, as the exhibit sheet has them in English."""
+    return [_(sentence) % values for sentence, values in said_of_match(match)]
+
+
+def line(event: CaseEvent) -> str:
+    """A line of a case's history. What a person wrote stays as it is."""
+    by_person = event.kind == "note" or (event.said and event.kind != "captured")
+    words = event.sentence if by_person else in_words(event.sentence)
+    return history.joined([history.in_words(event.said), words])
+
+
+def taken(case: Case) -> str:
+    """That somebody else decided a case first, and how."""
+    words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
+    return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": state_of(case)}
+
+
+GAPS = {
+    Gap.NO_PLACE: gettext_lazy("names no domain, address or account"),
+    Gap.DOMAIN: gettext_lazy("is for %(value)s"),
+    Gap.PATTERN: gettext_lazy("is for addresses like %(value)s"),
+    Gap.ACCOUNT: gettext_lazy("is for the account %(value)s"),
+    Gap.TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names another country"),
+    Gap.UNKNOWN_TERRITORY: gettext_lazy("is for %(value)s only; the host's ending names no country"),
+    Gap.NOT_YET: gettext_lazy("begins on %(value)s"),
+    Gap.OVER: gettext_lazy("ended on %(value)s"),
+}
+
+
+def why_not(found: Obstacle | None) -> str:
+    """What keeps a licence from covering a case; empty when nothing does."""
+    return "" if found is None else str(GAPS[found.gap]) % {"value": found.value}
+
+
+def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
+    """What confirming a case seals, line by line."""
+    pictures = len({one.registered_id for one in matches} | {one.found_id for one in matches})
+    done = [one for one in captures if one.state == StepState.DONE]
+    visits = len(done)
+    lines = [
+        ngettext("%(n)s picture, byte for byte", "%(n)s pictures, byte for byte", pictures) % {"n": grouped(pictures)},
+        ngettext("%(n)s place with its times", "%(n)s places with their times", places) % {"n": grouped(places)},
+        ngettext("%(n)s comparison and its drawings", "%(n)s comparisons and their drawings", len(matches))
+        % {"n": grouped(len(matches))},
+        _("the search of your licences, this decision with your name and reason, and the record of the work"),
+    ]
+    if visits:
+        words = ngettext("what servers sent at %(n)s visit", "what servers sent at %(n)s visits", visits)
+        lines.append(words % {"n": grouped(visits)})
+    if visits < len(captures):
+        lines.append(_("Visits that are under way are waited for."))
+    return tuple(lines)
+
+
+def state_of(case: Case) -> str:
+    """What was decided, in a word."""
+    return decision_in_words(case.decision)
+
+
+def decision_in_words(decision: str) -> str:
+    """A decision in a word."""
+    return str(DECISIONS[Case.Decision(decision)])
+
+
+def visited(found: Visited) -> str:
+    """How the visited places of a case stand, and when the last of the visits was."""
+    day = formats.date_format(timezone.localtime(found.at), "DATE_FORMAT")
+    if sum(found.places.values()) == 1:
+        (only,) = found.places
+        return _("Visited on %(day)s: %(what)s") % {"day": day, "what": standing_in_words(only)}
+    counted = [
+        ngettext("%(what)s at %(n)s place", "%(what)s at %(n)s places", n)
+        % {"what": standing_in_words(one), "n": grouped(n)}
+        for one in Standing
+        if (n := found.places.get(one, 0))
+    ]
+    return _("Visited, at last on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
+
+
+def who_in_words(who: str) -> str:
+    """Who did something: a person as the row names them, or what decided in the place of one."""
+    return str(DECIDERS.get(who, who))
+
+
+def reason_in_words(case: Case) -> str:
+    """Why a case was decided so. What a person wrote stays as it is."""
+    return in_words(case.reason) if case.decided_by in DECIDERS else case.reason
+
+
+def standing_in_words(standing: str) -> str:
+    """How a place stood at its last visit."""
+    return str(STANDINGS[Standing(standing)])

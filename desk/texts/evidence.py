@@ -1,0 +1,139 @@
+"""The evidence of a case as a short chain of steps: seen, captured, sealed, logged, witnessed; what lacks says why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from desk.texts.sentences import in_words
+from evidence.facts.case import WitnessFacts
+from registry.models import Bundle, Capture, Case, LogEntry, StepState
+from workers.evidence.facts import Place
+from workers.log.witnessed import Witnessed
+
+KINDS: dict[str, Promise] = {
+    "opentimestamps": gettext_lazy("OpenTimestamps (Bitcoin)"),
+    "rfc3161": gettext_lazy("timestamp authority (RFC 3161)"),
+    "evm": gettext_lazy("blockchain (EVM)"),
+}
+"""What a witness is."""
+SUBJECTS: dict[str, Promise] = {
+    "manifest": gettext_lazy("for the bundle itself"),
+    "checkpoint": gettext_lazy("for the log's head above it"),
+}
+"""To what a witness speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the chain.
+
+    Attributes:
+        name: what happened.
+        at: when; nothing when it hasn't.
+        words: details, or why it lacks and what happens next.
+        done: whether it happened.
+        target: the part of the page with its details.
+        development: a witness without legal weight.
+    """
+
+    name: str
+    at: datetime | None
+    words: str
+    done: bool
+    target: str
+    development: bool = False
+
+
+Shown = tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]
+
+
+def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: Shown | None) -> list[Step]:
+    """The steps of a case's evidence in their order, those of its newest bundle.
+
+    Args:
+        case: the case.
+        places: where it was seen.
+        captures: visits to these places.
+        newest: its newest bundle with its witnesses.
+    """
+    first = min((place.first_seen for place in places), default=None)
+    steps = [Step(_("Seen"), first, _("by a crawl of a watch"), first is not None, "places"), _captured(captures)]
+    if newest is None:
+        waits = _("Nothing is sealed until a person decides: not licensed.")
+        return [*steps, Step(_("Sealed"), None, waits, done=False, target="decision")]
+    bundle, witnesses, _counted = newest
+    steps.append(_sealed(case, bundle))
+    if bundle.seal_digest is None:
+        return steps
+    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
+    number = "" if entry is None else _("entry %(n)d") % {"n": entry.sequence}
+    waiting = _("Written into the log within a minute.")
+    steps.append(Step(_("Logged"), None, number or waiting, done=entry is not None, target="bundles"))
+    if not witnesses:
+        alone = _("No outside witness is configured: only this installation's own log knows the time.")
+        return [*steps, Step(_("Witnessed"), None, alone, done=False, target="bundles")]
+    return steps + [_witness(one) for one in _each_once(witnesses)]
+
+
+def witness_name(one: WitnessFacts) -> str:
+    """How people call a witness: the chain of OpenTimestamps is better known than its calendars."""
+    return "Bitcoin" if one.kind == "opentimestamps" and not one.development else one.name
+
+
+def witness_kind(kind: str) -> str:
+    """What a witness is."""
+    return str(KINDS.get(kind, kind))
+
+
+def witness_subject(subject: str) -> str:
+    """To what a witness speaks."""
+    return str(SUBJECTS.get(subject, subject))
+
+
+def _captured(captures: Sequence[Capture]) -> Step:
+    ended = [one for one in captures if one.finished_at is not None and one.state == StepState.DONE]
+    if not captures:
+        return Step(_("Captured"), None, _("Visited once a person decides: not licensed."), done=False, target="visits")
+    if not ended:
+        return Step(_("Captured"), None, _("A visit is under way."), done=False, target="visits")
+    count = ngettext("%(n)d visit", "%(n)d visits", len(ended)) % {"n": len(ended)}
+    return Step(_("Captured"), ended[0].finished_at, count, done=True, target="visits")
+
+
+def _sealed(case: Case, bundle: Bundle) -> Step:
+    name = _("Sealed")
+    if bundle.seal_digest is not None:
+        words = _("bundle %(n)d") % {"n": bundle.number}
+        return Step(name, bundle.sealed_at, words, done=True, target="bundles")
+    if bundle.state == StepState.FAILED:
+        words = _("Not sealed.") + " " + in_words(bundle.error)
+    elif case.decision == Case.Decision.CONFIRMED:
+        words = _("Being sealed: visits and the log are waited for, and a moment to undo.")
+    else:
+        words = _("Nothing is sealed until a person decides: not licensed.")
+    return Step(name, None, words, done=False, target="bundles")
+
+
+def _each_once(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
+    """Each witness with its earliest complete answer, or one that is still awaited."""
+    best: dict[tuple[str, str], WitnessFacts] = {}
+    for one in witnesses:
+        known = best.get((one.kind, one.name))
+        if known is None or (one.time is not None and (known.time is None or one.time < known.time)):
+            best[one.kind, one.name] = one
+    return list(best.values())
+
+
+def _witness(one: WitnessFacts) -> Step:
+    name = _("Witnessed by %(name)s") % {"name": witness_name(one)}
+    if one.time is not None:
+        words, done = _("existed no later than this"), True
+    elif one.kind == "opentimestamps":
+        words, done = _("The answer takes some hours: expected within a day. It is asked for again by itself."), False
+    else:
+        words, done = _("Hasn't answered completely yet; it is asked again by itself."), False
+    return Step(name, one.time, words, done, "bundles", one.development)

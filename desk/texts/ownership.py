@@ -1,0 +1,168 @@
+"""What speaks against a work being its owner's, and how it was changed, in words. They judge nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from exhibit.clock import parse_rfc3339
+from registry.models import OwnershipRemark, Work, WorkChange
+from workers.works.copyright_terms import By, Finding, Standing
+from workers.works.ownership import EARLIER, Warnings
+
+COUNTRIES = {
+    "US": gettext_lazy("United States"),
+    "EU": gettext_lazy("European Union"),
+    "GB": gettext_lazy("United Kingdom"),
+    "CN": gettext_lazy("China"),
+    "JP": gettext_lazy("Japan"),
+    "CA": gettext_lazy("Canada"),
+    "IN": gettext_lazy("India"),
+}
+STANDINGS = {
+    Standing.OVER: gettext_lazy("may be over on the dates entered"),
+    Standing.RUNNING: gettext_lazy("not over on the dates entered"),
+    Standing.UNKNOWN: gettext_lazy("cannot tell"),
+}
+BY = {
+    By.DEATH: gettext_lazy("%(number)d years after the author's death"),
+    By.PUBLICATION: gettext_lazy("%(number)d years after first publication"),
+    By.CREATION: gettext_lazy("%(number)d years after creation"),
+    By.DEAD_UNTIL: gettext_lazy("authors who died in %(number)d or before: a longer term came too late for them"),
+    By.PHOTOGRAPHS_UNTIL: gettext_lazy(
+        "photographs first published in %(number)d or before: a longer term came too late"
+    ),
+    By.RECORDS: gettext_lazy("what was published before %(number)d depends on notices and renewals"),
+    By.GAP: gettext_lazy("a date is missing, or dates don't decide it"),
+}
+FIELDS = {
+    "title": gettext_lazy("Title"),
+    "author": gettext_lazy("Author"),
+    "author_kind": gettext_lazy("The author is"),
+    "author_died": gettext_lazy("Year of the author's death"),
+    "holder": gettext_lazy("Holder of the rights"),
+    "credit": gettext_lazy("Credit"),
+    "rights_statement": gettext_lazy("Rights"),
+    "rights": gettext_lazy("Rights"),
+    "licence": gettext_lazy("Licence"),
+    "created": gettext_lazy("Created"),
+    "first_publication": gettext_lazy("First publication"),
+    "medium": gettext_lazy("Kind"),
+    "registrations": gettext_lazy("Official registrations"),
+    "manifest": gettext_lazy("Manifest (C2PA)"),
+}
+AUTHOR_KINDS = {
+    Work.AuthorKind.PERSON: gettext_lazy("a person"),
+    Work.AuthorKind.ANONYMOUS: gettext_lazy("not named"),
+    Work.AuthorKind.ORGANISATION: gettext_lazy("an organisation"),
+}
+MEDIUMS = {
+    Work.Medium.UNSAID: gettext_lazy("not said"),
+    Work.Medium.PHOTOGRAPH: gettext_lazy("a photograph"),
+    Work.Medium.OTHER: gettext_lazy("another work"),
+}
+MANIFESTS = {
+    "valid": gettext_lazy("Its signature fits the file."),
+    "invalid": gettext_lazy("Its signature doesn't fit the file."),
+}
+EARLIER_REGISTRATION = {
+    "same": gettext_lazy("Somebody else registered the same picture here before, on %(day)s."),
+    "near": gettext_lazy("Somebody else registered a nearly same picture here before, on %(day)s."),
+}
+KINDS = {
+    "edited": gettext_lazy("Changed"),
+    "attached": gettext_lazy("Document added"),
+    "detached": gettext_lazy("Document taken off"),
+    "answered": gettext_lazy("Reason given"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A remark in words: one sentence, what was stated (by field), and what follows."""
+
+    remark: OwnershipRemark
+    sentence: str
+    stated: tuple[tuple[str, str], ...] = ()
+    follows: str = ""
+
+
+def said_of(remark: OwnershipRemark) -> Said:
+    """A remark in words."""
+    kinds, details = OwnershipRemark.Kind, remark.details
+    if remark.kind == kinds.TERM:
+        countries = _list(str(COUNTRIES.get(code, code)) for code in details["countries"])
+        sentence = _("Protection may be over on the dates entered: %(countries)s.") % {"countries": countries}
+        return Said(remark, sentence, follows=_("No notice is made until somebody gives a reason."))
+    if remark.kind == kinds.MANIFEST:
+        sentence = _("The manifest in the file (C2PA) names somebody else than you declare.")
+        names = (("", _list(iter(details["stated"]))),)
+        return Said(remark, sentence, names, str(MANIFESTS.get(details.get("standing", ""), "")))
+    stated = tuple((str(FIELDS.get(name, name)), text) for name, text in details["stated"].items())
+    if remark.kind == kinds.DEDICATION:
+        sentence = _("It is stated that the work is in the public domain.")
+        return Said(remark, sentence, stated, _("No notice is made until somebody gives a reason."))
+    return Said(remark, _("The file names somebody else than you declare."), stated)
+
+
+def warnings(warned: Warnings) -> list[str]:
+    """Warnings about a work, each in a sentence with what was stated."""
+    said = []
+    for kind, details in warned.items():
+        if kind == EARLIER:
+            day = formats.date_format(timezone.localtime(parse_rfc3339(details["registered_at"])), "DATE_FORMAT")
+            alike = EARLIER_REGISTRATION[details["alike"]]
+            said.append(str(alike) % {"day": day})
+            continue
+        one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
+        named = "; ".join(f"{name}: {text}" if name else text for name, text in one.stated)
+        said.append(" ".join(filter(None, (one.sentence, named))))
+    return said
+
+
+def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
+    """Country, what the dates say, by which rule, and where it stands."""
+    return [
+        (
+            str(COUNTRIES.get(one.country, one.country)),
+            str(STANDINGS[one.standing]),
+            str(BY[one.by]) % {"number": one.number},
+            one.source,
+        )
+        for one in findings
+    ]
+
+
+def stated_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a work's file states of itself, by field."""
+    rows = [(str(FIELDS[name]), text) for name, text in metadata.items() if name in FIELDS and isinstance(text, str)]
+    manifest = metadata.get("manifest", {}).get("authors", [])
+    return rows + ([(str(FIELDS["manifest"]), _list(iter(manifest)))] if manifest else [])
+
+
+def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
+    """Of a change: field, before, after."""
+    if change.kind == "edited":
+        return [
+            (str(FIELDS.get(name, name)), plain(name, both["before"]), plain(name, both["after"]))
+            for name, both in change.details.items()
+        ]
+    return [("", "", str(change.details.get("name", "")))] if "name" in change.details else []
+
+
+def plain(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any field
+    """A declared value in words."""
+    if name == "author_kind":
+        return str(AUTHOR_KINDS.get(value, value))
+    if name == "medium":
+        return str(MEDIUMS.get(value, value))
+    if name == "registrations":
+        return "; ".join(" ".join(filter(None, (one["office"], one["number"], one["date"]))) for one in value) or "–"
+    return str(value) if value not in (None, "") else "–"
+
+
+def _list(entries: Iterator[str]) -> str:
+    return _(", ").join(entries)

@@ -1,0 +1,88 @@
+"""When a watch runs, what it may spend and how it treats sites, in sentences."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.dates import WEEKDAYS
+from django.utils.formats import number_format, time_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from crawler.formats.job import Politeness
+from desk.texts.numbers import grouped
+from registry.crawls.schedules import DAY, WEEK
+from registry.models import Watch
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+def schedule(watch: Watch) -> str:
+    """How often a watch runs, with its time of day and its weekday where it has them."""
+    every, at = timedelta(seconds=watch.interval_seconds), watch.next_run_at
+    if at is not None and every % DAY == timedelta(0):
+        local = timezone.localtime(at)
+        clock = time_format(local, "H:i")
+        if every % WEEK == timedelta(0):
+            weeks, day = every // WEEK, WEEKDAYS[local.weekday()]
+            sentence = (
+                _("Every %(n)s weeks, %(day)s at %(time)s") if weeks > 1 else _("Every week, %(day)s at %(time)s")
+            )
+            return sentence % {"n": weeks, "day": day, "time": clock}
+        days = every // DAY
+        sentence = _("Every %(n)s days at %(time)s") if days > 1 else _("Every day at %(time)s")
+        return sentence % {"n": days, "time": clock}
+    if every % HOUR == timedelta(0):
+        hours = every // HOUR
+        return _("Every %(n)s hours") % {"n": hours} if hours > 1 else _("Every hour")
+    if every == MINUTE:
+        return _("Every minute")
+    return _("Every %(n)s minutes") % {"n": number_format(f"{every / MINUTE:.3g}")}
+
+
+def budget(given: Mapping[str, float]) -> list[str]:
+    """What a run may spend, a sentence for each limit that is set."""
+    told: list[str] = []
+    if "searches" in given:
+        asked = int(given["searches"])
+        told.append(ngettext("At most %(n)s search", "At most %(n)s searches", asked) % {"n": grouped(asked)})
+    if "pages" in given:
+        pages = int(given["pages"])
+        told.append(ngettext("At most %(n)s page", "At most %(n)s pages", pages) % {"n": grouped(pages)})
+    if "images" in given:
+        images = int(given["images"])
+        told.append(ngettext("At most %(n)s picture", "At most %(n)s pictures", images) % {"n": grouped(images)})
+    if "bytes" in given:
+        told.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
+    if "seconds" in given:
+        told.append(_longest(int(given["seconds"])))
+    if "depth" in given:
+        depth = int(given["depth"])
+        followed = ngettext(
+            "Follows links %(n)s step from its sources", "Follows links %(n)s steps from its sources", depth
+        )
+        told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
+    if "hosts" in given:
+        hosts = int(given["hosts"])
+        told.append(ngettext("At most %(n)s host", "At most %(n)s hosts", hosts) % {"n": grouped(hosts)})
+    return told
+
+
+def _longest(seconds: int) -> str:
+    if seconds % 3_600 == 0:
+        hours = seconds // 3_600
+        return ngettext("At most %(n)s hour", "At most %(n)s hours", hours) % {"n": grouped(hours)}
+    minutes = max(1, seconds // 60)
+    return ngettext("At most %(n)s minute", "At most %(n)s minutes", minutes) % {"n": grouped(minutes)}
+
+
+def politeness(given: Mapping[str, float]) -> list[str]:
+    """How a run treats sites."""
+    usual = Politeness()
+    delay = float(given.get("delay", usual.delay))
+    told = [_("Waits at least %(n)s s between two requests to a host") % {"n": number_format(f"{delay:g}")}]
+    if given.get("obey_robots", usual.obey_robots):
+        told.append(_("Follows robots.txt, and waits longer where it asks for that"))
+    if given.get("obey_reservations", usual.obey_reservations):
+        told.append(_("Leaves alone what is reserved against text and data mining"))
+    return told

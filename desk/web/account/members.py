@@ -1,0 +1,149 @@
+"""Members of an owner, and invitations; tokens for programs."""
+
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from desk.texts.sentences import in_words
+from desk.web.account.roles import ROLES
+from desk.web.common.access import forbidden, manages, member_view, shows_secret
+from desk.web.common.pages import Telling, manager_post, member_page, page_of, show
+from exhibit.clock import now
+from exhibit.errors import ExhibitError
+from registry.accounts import invitations, members, tokens
+from registry.models import Owner, Scope, User
+from workers.notify.invitations import invite as invite_by_mail
+
+PERIODS = (7, 30, 90, 365)
+"""Days for which a token can be valid, as the page offers them."""
+
+
+@member_page
+def list_members(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Who is a member with which role; who runs the owner changes it."""
+    return _members(request, owner)
+
+
+@manager_post
+@shows_secret
+def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Invite a person by mail; without a mail server the link is shown instead, once."""
+    email, role = request.POST.get("email", ""), request.POST.get("role", "")
+    try:
+        link = invite_by_mail(settings.CONFIG, owner, email, role, by=request.user.get_username())
+    except ExhibitError as error:
+        messages.error(request, in_words(error))
+    except (OSError, SMTPException):
+        messages.error(request, _("The mail couldn't be sent, so nobody was invited. Tell the operator."))
+    else:
+        if link:
+            return _members(request, owner, link)
+        messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email.strip()})
+    return redirect("members", slug=owner.slug)
+
+
+@manager_post
+def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> HttpResponseBase:
+    """Take an open invitation back."""
+    invitations.revoke(owner, invitation, by=request.user.get_username())
+    messages.success(request, _("The invitation was taken back."))
+    return redirect("members", slug=owner.slug)
+
+
+@manager_post
+def change_role(request: HttpRequest, owner: Owner, person: int) -> HttpResponseBase:
+    """Give a member another role."""
+    with Telling(request):
+        row = members.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
+        messages.success(request, _("The role of %(email)s was saved.") % {"email": row.user.email})
+    return redirect("members", slug=owner.slug)
+
+
+@manager_post
+def remove_member(request: HttpRequest, owner: Owner, person: int) -> HttpResponseBase:
+    """Let a person be a member no more."""
+    with Telling(request):
+        row = members.remove(owner, person, by=request.user.get_username())
+        messages.success(request, _("%(email)s is no member any more.") % {"email": row.user.email})
+    return redirect("members", slug=owner.slug)
+
+
+@require_POST
+@member_view
+def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Be a member no more."""
+    assert isinstance(request.user, User)
+    with Telling(request):
+        if not request.POST.get("sure"):
+            return redirect("members", slug=owner.slug)
+        members.remove(owner, request.user.pk, by=request.user.get_username())
+        messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
+        return redirect("owners")
+    return redirect("members", slug=owner.slug)
+
+
+@member_page
+def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Tokens of the owner's members, and a form for another."""
+    return _tokens(request, owner)
+
+
+@require_POST
+@member_view
+@shows_secret
+def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Make a token."""
+    assert isinstance(request.user, User)
+    days = request.POST.get("days", "")
+    try:
+        made, secret = tokens.make(
+            owner,
+            request.user,
+            name=request.POST.get("name", ""),
+            scopes=request.POST.getlist("scopes"),
+            days=int(days) if days.isdecimal() and len(days) < 5 else 0,
+        )
+    except ExhibitError as error:
+        messages.error(request, in_words(error))
+        return _tokens(request, owner, typed=request.POST)
+    return _tokens(request, owner, made=made, secret=secret)
+
+
+@require_POST
+@member_view
+def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponseBase:
+    """Let a token be valid no more: one's own, or any for whoever runs the owner."""
+    if not manages(request, owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
+        return forbidden(request)
+    tokens.revoke(owner, token, by=request.user.get_username())
+    messages.success(request, _("The token was revoked."))
+    return redirect("tokens", slug=owner.slug)
+
+
+def _members(request: HttpRequest, owner: Owner, link: str = "") -> HttpResponse:
+    values = {
+        "page": page_of(request, members.members(owner)),
+        "roles": ROLES,
+        "manages": manages(request, owner),
+        "invitations": invitations.open_ones(owner),
+        "link": link,
+    }
+    return show(request, owner, "web/members.html", values)
+
+
+def _tokens(request: HttpRequest, owner: Owner, **shown: object) -> HttpResponse:
+    assert isinstance(request.user, User)
+    permitted = tokens.permitted(owner, request.user)
+    values = {
+        "page": page_of(request, tokens.tokens_of(owner)),
+        "manages": manages(request, owner),
+        "scopes": [scope for scope in Scope if scope in permitted],
+        "periods": PERIODS,
+        "now": now(),
+    }
+    return show(request, owner, "web/tokens.html", values | shown)

@@ -1,0 +1,169 @@
+"""A person's account and owners, and the links that let people in."""
+
+from allauth.account.adapter import get_adapter
+from allauth.account.signals import email_changed, user_signed_up
+from allauth.account.utils import perform_login
+from allauth.decorators import rate_limit
+from allauth.mfa.utils import is_mfa_enabled
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from desk.texts.sentences import in_words
+from desk.web.account.roles import ROLES
+from desk.web.account.sign_in import INVITED, invited
+from desk.web.common.access import said
+from exhibit.errors import ExhibitError
+from registry.accounts import invitations, people
+from registry.models import Invitation, Role, User
+
+
+class Beginning(forms.Form):
+    """What the first operator tells: who it is, and for whom the installation is."""
+
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address"),
+        max_length=invitations.LONGEST_EMAIL,
+        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
+    )
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        max_length=500,
+        strip=False,
+        help_text=gettext_lazy("At least 12 characters."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    owner = forms.CharField(
+        label=gettext_lazy("Name of the rights holder"),
+        max_length=people.MOST_NAME,
+        required=False,
+        help_text=gettext_lazy("Yours or your organisation's, as documents show it. It may wait."),
+    )
+
+
+@require_safe
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    """What a person can see and change of the own account."""
+    return render(request, "web/account.html", _own(request) | {"second_factor": is_mfa_enabled(request.user)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def owners(request: HttpRequest) -> HttpResponseBase:
+    """The owners of which the person is a member, and a form for another."""
+    values = _own(request)
+    if request.method == "POST":
+        if not values["may_add"]:
+            messages.error(request, _("Only the operator adds owners here."))
+            return redirect("owners")
+        assert isinstance(request.user, User)
+        name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
+        try:
+            made = people.add_owner_of(request.user, name, contact=contact)
+        except ExhibitError as error:
+            messages.error(request, in_words(error))
+            values["typed"] = {"name": name, "contact": contact}
+        else:
+            return redirect("cases", slug=made.slug)
+    return render(request, "web/owners.html", values)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@rate_limit(action="invitation", limit_get=True)
+def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
+    """What a link lets a person do; nothing happens before the person says so."""
+    found = invitations.find(secret)
+    if found is None:
+        return render(request, "web/invitation.html", status=404)
+    person = request.user if isinstance(request.user, User) else None
+    if request.method == "POST" and person is not None:
+        return _accepted(request, found, person)
+    values: dict[str, object] = {
+        "invitation": found,
+        "role_means": next((one.means for one in ROLES if one.value == found.role), ""),
+        "fits": person is not None and found.email in ("", person.email.lower()),
+        "sign_in": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
+    }
+    if person is None and found.owner is None:
+        form = values["form"] = Beginning(request.POST or None)
+        if request.method == "POST" and form.is_valid() and (begun := _begun(request, found, form)) is not None:
+            return begun
+    elif person is None:
+        request.session[INVITED] = found.pk
+        get_adapter().stash_verified_email(request, found.email)
+    return render(request, "web/invitation.html", values)
+
+
+def not_sent(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form without a valid token against forgery."""
+    return render(request, "403_csrf.html", status=403)
+
+
+@receiver(user_signed_up)
+def join(request: HttpRequest, user: User, **_others: object) -> None:
+    """Let somebody in who followed an invitation and has just made an account."""
+    found = invited(request)
+    request.session.pop(INVITED, None)
+    if found is not None:
+        _tried(request, found, user)
+
+
+@receiver(email_changed)
+def rename(user: User, **_others: object) -> None:
+    """Keep the name that records show the address with which the person signs in."""
+    if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
+        user.username = user.email
+        user.save(update_fields=["username"])
+
+
+def _own(request: HttpRequest) -> dict[str, object]:
+    assert isinstance(request.user, User)
+    memberships = request.user.memberships.select_related("owner").order_by("owner__name")
+    may_add = settings.CONFIG.sign_up == "open" or people.is_operator(request.user)
+    return {"memberships": memberships, "may_add": may_add}
+
+
+def _accepted(request: HttpRequest, found: Invitation, person: User) -> HttpResponseBase:
+    if _tried(request, found, person) and found.owner is not None:
+        return redirect("cases", slug=found.owner.slug)
+    return redirect("owners")
+
+
+def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
+    try:
+        joined = invitations.accept(found, person)
+    except ExhibitError as error:
+        messages.error(request, in_words(error))
+        return False
+    if joined is None:
+        messages.success(request, _("You run this installation now."))
+    else:
+        messages.success(request, _("You are a member of %(owner)s now.") % {"owner": joined.owner.name})
+    return True
+
+
+def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResponseBase | None:
+    """Make the operator's account and owner in one go; None when something of it can't be used."""
+    given = form.cleaned_data
+    try:
+        person = people.begin(found, given["email"], given["password"], said(given["owner"]))
+    except ExhibitError as error:
+        form.add_error(None, in_words(error))
+        return None
+    messages.success(request, _("You run this installation now."))
+    first = person.memberships.select_related("owner").filter(role=Role.OWNER).first()
+    onward = reverse("owners") if first is None else reverse("works", args=[first.owner.slug])
+    entered: HttpResponseBase = perform_login(request, person, redirect_url=onward)
+    return entered

@@ -1,0 +1,217 @@
+"""The queue of cases: groups of a party or a work, many decided at once, and what was decided taken back."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, TypeVar
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+from desk.texts import cases as case_words
+from desk.texts.numbers import grouped
+from desk.texts.remarks import remarks_of
+from desk.texts.sentences import in_words
+from desk.web.common.access import may_decide, number_in, said
+from desk.web.common.pages import decider_post, member_page, show
+from exhibit.errors import ExhibitError, WrongUseError
+from registry.accounts import scoped as owned
+from registry.cases import queue, recaptures
+from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
+from registry.cases.recaptures import Standing, Visited
+from registry.models import Case, Owner
+from registry.works.licence_check import fitting
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Outcome, Wish
+from workers.services import wiring
+
+ROWS = 40
+LAST = "decided-last"
+"""In a session: the numbers of the cases that were decided last, by the owner's short name."""
+
+STATES = (
+    (State.WAITING, gettext_lazy("To decide")),
+    (State.CONFIRMED, gettext_lazy("Not licensed")),
+    (State.LICENSED, gettext_lazy("Licensed")),
+    (State.CLEARED, gettext_lazy("Cleared")),
+    (State.DISPUTED, gettext_lazy("Disputed")),
+    (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
+    (State.ALL, gettext_lazy("All")),
+)
+SORTS = (
+    (Sort.LIKELY, gettext_lazy("Most likely copies first")),
+    (Sort.REACH, gettext_lazy("Most places first")),
+    (Sort.NEWEST, gettext_lazy("Newest first")),
+    (Sort.OLDEST, gettext_lazy("Oldest first")),
+)
+GROUPS = ((Group.PARTY, gettext_lazy("By party")), (Group.WORK, gettext_lazy("By work")))
+SURES = (
+    (Sure.ANY, gettext_lazy("Any")),
+    (Sure.CERTAIN, gettext_lazy("Very likely")),
+    (Sure.REVIEW, gettext_lazy("To look at closely")),
+)
+STANDINGS = ((None, gettext_lazy("Any")), *case_words.STANDINGS.items())
+One = TypeVar("One", State, Sort, Group, Sure, Standing)
+Otherwise = TypeVar("Otherwise")
+
+
+@member_page
+def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's cases, those that wait for a person first asked for."""
+    wanted = _wanted(request)
+    skip = number_in(request.GET.get("skip")) or 0
+    found = queue.in_groups(owner, wanted, skip, ROWS + 1)
+    more, found = len(found) > ROWS, found[:ROWS]
+    decides = may_decide(request, owner)
+    values = {
+        "wanted": wanted,
+        "states": STATES,
+        "sorts": SORTS,
+        "group_kinds": GROUPS,
+        "sures": SURES,
+        "standings": STANDINGS,
+        "groups": _groups(owner, found, wanted),
+        "left": queue.left(owner),
+        "skip": skip,
+        "next": skip + len(found) if more else None,
+        "back": max(skip - ROWS, 0) if skip else None,
+        "may_decide": decides,
+        "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
+        "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
+    }
+    return show(request, owner, "web/cases.html", values)
+
+
+@decider_post
+def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
+
+    A script is answered in JSON: how many are left, and a sentence for each case. A form goes back to where it was.
+    """
+    script = request.headers.get("Accept") == "application/json"
+    try:
+        choice, outcomes = _decided(request, owner)
+    except ExhibitError as error:
+        if script:
+            return JsonResponse({"error": in_words(error)}, status=400)
+        messages.error(request, in_words(error))
+        return _back(request, owner)
+    done = [one.case.number for one in outcomes if one.done]
+    last = request.session.get(LAST, {})
+    request.session[LAST] = {**last, owner.slug: [] if choice == "undo" else done}
+    if not script:
+        _tell(request, choice, outcomes)
+        return _back(request, owner)
+    told = [
+        {
+            "number": one.case.number,
+            "done": one.done,
+            "open": one.case.waits,
+            "decision": one.case.decision,
+            "html": render_to_string("web/cases-outcome.html", {"one": one, "word": case_words.state_of(one.case)}),
+        }
+        for one in outcomes
+    ]
+    return JsonResponse({"left": queue.left(owner), "cases": told})
+
+
+@member_page
+def licences_for(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
+    case = owned.case(owner, number)
+    numbers = [one for one in map(number_in, request.GET.get("cases", "").split()) if one] or [number]
+    values = {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
+    return show(request, owner, "web/cases-licences.html", values)
+
+
+def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
+    deed, *named = request.POST.get("decide", "").split() or [""]
+    word, _colon, licence = deed.partition(":")
+    numbers = [one for one in map(number_in, named) if one]
+    if not numbers or len(numbers) != len(named):
+        raise WrongUseError(gettext("No case is named."))
+    by = request.user.get_username()
+    if word == "undo":
+        return word, decisions.undo_each(owner, numbers, by=by)
+    if word not in set(Choice):
+        raise WrongUseError(f"{word!r} is no decision.")
+    granted = owned.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
+    wish = Wish(Choice(word), by, said(request.POST.get("reason", "")), granted)
+    return word, decisions.decide_each(wiring.house(), owner, numbers, wish)
+
+
+def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
+    done = sum(1 for one in outcomes if one.done)
+    if done and choice == "undo":
+        words = ngettext("%(n)s case is open again.", "%(n)s cases are open again.", done)
+        messages.success(request, words % {"n": grouped(done)})
+    elif done:
+        words = ngettext("%(n)s case was decided.", "%(n)s cases were decided.", done)
+        messages.success(request, words % {"n": grouped(done)})
+    for one in outcomes:
+        if not one.done:
+            messages.warning(request, case_words.taken(one.case))
+
+
+def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
+    query = request.POST.get("query", "")
+    address = reverse("cases", args=[owner.slug])
+    return redirect(f"{address}?{query}" if query else address)
+
+
+def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
+    """The rows of a page, group by group, with the words of each."""
+    cases = [one.case for one in found]
+    times, visited = queue.seen_between(cases), recaptures.visited(cases)
+    hidden = owned.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
+    made = []
+    by_party = wanted.group is Group.PARTY
+    for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
+        listed = list(rows)
+        items = [_item(one.case, times, hidden) | _now(visited.get(one.case.pk)) for one in listed]
+        first = listed[0].case
+        waiting = [str(one["case"].number) for one in items if one["case"].waits]
+        made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})
+    return made
+
+
+def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int]) -> dict[str, Any]:
+    item: dict[str, Any] = {"case": row, "state": case_words.state_of(row)}
+    if row.shown is not None:
+        match = row.shown.match
+        item |= {
+            "match": match,
+            "hidden": match.found_id in hidden,
+            "sighting": row.shown.sighting,
+            "where": case_words.where(row.shown.sighting.page_url),
+            "seen": case_words.seen(row, times[row.pk][0]),
+            "how_much": case_words.how_much(match),
+            "how_sure": case_words.how_sure(match),
+            "remarks": remarks_of(match.reasons) if match.decision == "review" else [],
+            "grown": row.decision != Case.Decision.OPEN and row.waits,
+        }
+    return item
+
+
+def _now(visited: Visited | None) -> dict[str, str]:
+    return {} if visited is None else {"now": case_words.visited(visited)}
+
+
+def _wanted(request: HttpRequest) -> Wanted:
+    return Wanted(
+        state=_one_of(State, request.GET.get("state", ""), State.WAITING),
+        words=said(request.GET.get("q", "")),
+        sure=_one_of(Sure, request.GET.get("sure", ""), Sure.ANY),
+        work=number_in(request.GET.get("work")),
+        standing=_one_of(Standing, request.GET.get("now", ""), None),
+        sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
+        group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),
+    )
+
+
+def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:
+    return kind(word) if word in set(kind) else otherwise

@@ -1,0 +1,235 @@
+"""Cases: the list, the page of one with its pictures, and the decision."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import cache_control
+
+from desk.texts import cases as case_words
+from desk.texts.evidence import chain
+from desk.texts.remarks import further_in_words, remarks_of
+from desk.web.common.access import may_decide, number_in, said, sees
+from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from evidence.facts.case import WitnessFacts
+from exhibit.errors import ExhibitError
+from indexer.draw.draw import MEDIA_TYPE, View, draw
+from registry.accounts import scoped as owned
+from registry.cases import history, queue, recaptures
+from registry.cases.triage import likelihood
+from registry.models import UNFINISHED, Bundle, Case, Match, Owner
+from registry.works.licence_check import fitting
+from workers.cases import decisions
+from workers.cases.decisions import Choice, Wish
+from workers.cases.reported import goes_along, report_picture
+from workers.evidence.drawings import pair_of
+from workers.evidence.facts import Place, places_of
+from workers.log.proofs import witnesses_of
+from workers.log.witnessed import Witnessed, witnessed
+from workers.services import wiring
+
+PAPERS = (
+    ("us-902", _("United States: certification, FRE 902(13) and (14)")),
+    ("cn-evidence-list", _("China: list of evidence (证据目录)")),
+    ("cn-environment", _("China: record of the capturing environment (清洁性检查)")),
+    ("personal-data", _("Note on personal data in the bundle")),
+)
+"""Draft papers, by the name of each."""
+
+THINGS = {
+    "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
+}  # fmt: skip
+"""What a file belongs to, by the word that :func:`workers.cases.reported.goes_along` has for it."""
+
+DEEDS = {
+    "note": _("The note is kept."),
+    "dispute": _("The decision is disputed."),
+    "settle": _("The decision stands."),
+    "take-out": _("The case waits for a decision again."),
+    "report": _("The picture is reported, and shown to nobody here any more."),
+}
+"""What is said when a deed is done, by its name."""
+
+ROWS = 400
+"""Rows of a case that its page looks at: the newest."""
+MATCHES = 12
+"""Comparisons that are shown, the strongest first."""
+EVENTS, VISITS = 100, 50
+"""Lines of a case's history, and visits, on one page."""
+
+
+@member_page
+def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One case: the sentence, both pictures, the decision, the evidence, the history."""
+    row = owned.case(owner, number)
+    sees(request, owner, number)
+    found = row.case_sightings.select_related("match__registered", "match__found", "sighting", "licence")
+    newest = list(found.order_by("-sighting__last_seen", "pk")[: ROWS + 1])
+    rows = newest[:ROWS]
+    licences = {one.sighting_id: one.licence for one in rows}
+    standings = recaptures.standings(row)
+    bundles = [_with_witnesses(bundle) for bundle in row.bundles.order_by("-number")]
+    captures = list(row.captures.order_by("pk"))
+    places = places_of(rows)
+    matches = _matches(row, [one.match for one in rows])
+    decides = may_decide(request, owner)
+    events = page_of(request, row.events.all(), "history", EVENTS)
+    values = {
+        "case": row,
+        "state": case_words.state_of(row),
+        "words": _words(row, matches, places),
+        "best": matches[0] if matches else None,
+        "hidden": bool(owned.hidden_among(owner, [match.found for match in matches])),
+        "more_places": len(newest) > ROWS,
+        "places": [
+            (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
+        ],
+        "matches": [
+            (match, case_words.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))
+            for match in matches
+        ],
+        "fits": [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(row, 8)],
+        "sealed": case_words.what_is_sealed(len(places), matches, captures) if decides and row.waits else (),
+        "captures": Paginator(captures[::-1], VISITS).get_page(request.GET.get("visits")),
+        "visiting": any(one.state in UNFINISHED for one in captures),
+        "bundles": bundles,
+        "awaited": _awaited(bundles),
+        "chain": chain(row, places, captures, bundles[0] if bundles else None),
+        "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
+        "history": events,
+        "events": [(one, case_words.line(one)) for one in events],
+        "others": _others(row),
+        "next": queue.following(row),
+        "may_decide": decides,
+        "along": _along(row) if decides and "report" in request.GET else None,
+        "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
+    }
+    return show(request, owner, "web/case.html", values)
+
+
+def _along(row: Case) -> list[str]:
+    """What goes with the picture of a case when it is removed, a line for each thing that it belongs to."""
+    told = []
+    for what, kept, files in goes_along(wiring.house(), row):
+        kind, _space, number = what.partition(" ")
+        removed = ngettext("%(what)s: %(count)d file is removed", "%(what)s: %(count)d files are removed", files)
+        hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
+        told.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
+    return told
+
+
+def _matches(row: Case, found: list[Match]) -> list[Match]:
+    """The comparisons of a case, that which the queue shows first."""
+    distinct = {one.pk: one for one in found}
+    first = None if row.shown is None else row.shown.match_id
+    ordered = sorted(distinct.values(), key=lambda one: (one.pk != first, -likelihood(one), one.pk))
+    return ordered[:MATCHES]
+
+
+def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, str]:
+    if not matches or not places:
+        return {}
+    return {
+        "where": case_words.where(row.shown.sighting.page_url if row.shown else places[0].first.page_url),
+        "seen": case_words.seen(row, min(place.first_seen for place in places)),
+        "how_much": case_words.how_much(matches[0]),
+        "how_sure": case_words.how_sure(matches[0]),
+        "false_alarms": case_words.false_alarms(matches[0]),
+    }
+
+
+def _others(row: Case) -> list[Case]:
+    """Cases that resemble this one: of the same party, or of the same work."""
+    alike = owned.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
+    ordered = ("-waits", "-likelihood", "number")
+    # a party may have thousands: their order is found without their works
+    return list(
+        owned.cases(row.owner)
+        .filter(pk__in=list(alike.order_by(*ordered).values_list("pk", flat=True)[:12]))
+        .order_by(*ordered)
+    )
+
+
+def _with_witnesses(bundle: Bundle) -> tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]:
+    witnesses = witnesses_of(bundle)
+    return bundle, witnesses, witnessed(witnesses, settings.CONFIG.witnesses_needed)
+
+
+def _awaited(bundles: list[tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]]) -> int:
+    """Seconds until the page asks again how its bundles stand: for a seal, or for witnesses; 0 when all is there."""
+    if any(bundle.seal_digest is None and bundle.state in UNFINISHED for bundle, *_rest in bundles):
+        return 5
+    return 60 if any(witnesses and not counted.enough for _bundle, witnesses, counted in bundles[:1]) else 0
+
+
+@decider_post
+def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Record a person's decision, with the reason given."""
+    by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
+    choice, licence = request.POST.get("decision", ""), number_in(request.POST.get("licence"))
+    with Telling(request):
+        if choice == "undo":
+            (outcome,) = decisions.undo_each(owner, [number], by=by)
+        elif choice in set(Choice):
+            granted = owned.licence(owner, licence) if licence is not None else None
+            wish = Wish(Choice(choice), by, reason, granted)
+            (outcome,) = decisions.decide_each(wiring.house(), owner, [number], wish)
+        else:
+            return redirect("case", slug=owner.slug, number=number)
+        if outcome.done:
+            messages.success(request, _decided_in_words(outcome.case))
+        else:
+            messages.error(request, case_words.taken(outcome.case))
+    return redirect("case", slug=owner.slug, number=number)
+
+
+def _decided_in_words(row: Case) -> str:
+    if row.decision == Case.Decision.OPEN:
+        return gettext("Case %(n)s is open again.") % {"n": row.number}
+    told = gettext("Case %(n)s is decided: %(what)s.") % {"n": row.number, "what": case_words.state_of(row)}
+    if row.decision != Case.Decision.CONFIRMED:
+        return told
+    later = gettext("It is sealed after %(n)s seconds; until then you can undo it.")
+    return history.joined([told, later % {"n": int(decisions.UNDO_FOR.total_seconds())}])
+
+
+@decider_post
+def deed(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """What members do with a case besides deciding it: a note, a dispute and its end, out of the drawer."""
+    row = owned.case(owner, number)
+    by, words = request.user.get_username(), said(request.POST.get("words", ""))
+    wanted = request.POST.get("deed", "")
+    with Telling(request):
+        if wanted == "note":
+            decisions.note(row, by=by, words=words)
+        elif wanted == "dispute":
+            decisions.dispute(row, by=by, reason=words)
+        elif wanted == "settle":
+            decisions.settle(row, by=by, reason=words)
+        elif wanted == "take-out":
+            decisions.take_out(row, by=by)
+        elif wanted == "report":
+            report_picture(wiring.house(), row, by=by, reason=words)
+        if wanted in DEEDS:
+            messages.success(request, str(DEEDS[wanted]))
+    return redirect("case", slug=owner.slug, number=number)
+
+
+@member_page
+@cache_control(private=True, max_age=3600)
+def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
+    """One view of the comparison in one of the case's matches."""
+    row = owned.case(owner, number)
+    found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
+    view = {one.file_name: one for one in View}.get(drawing)
+    if found is None or view is None or owned.hidden_among(owner, [found.found]):
+        raise Http404
+    sees(request, owner, number)
+    try:
+        return HttpResponse(draw(view, pair_of(wiring.house(), found)), content_type=MEDIA_TYPE)
+    except ExhibitError as error:
+        raise Http404 from error

@@ -1,0 +1,137 @@
+"""Who may see and do what: everything goes through an owner that the person is a member of."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+
+from exhibit.clock import now
+from exhibit.errors import NotFoundError
+from exhibit.plain import plain
+from registry.accounts import scoped as owned
+from registry.accounts.people import is_operator
+from registry.log.audit_log import Evidence, Way, accessed
+from registry.models import Owner, Role, User
+
+LONGEST = 1_000
+"""Characters that a person may type into a field."""
+
+MOST_DIGITS = 9
+"""Digits of a number that an address or a form may name: rows can hold it."""
+
+SEEN = "cases-seen"
+"""In a session: the day, and the cases that were looked at on it."""
+
+P = ParamSpec("P")
+OwnedView = Callable[Concatenate[HttpRequest, Owner, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
+
+
+def member_view(view: OwnedView[P]) -> View:
+    """A view of an owner's things: a stranger gets 404 for whatever is asked, as if the owner weren't there."""
+
+    @wraps(view)
+    @login_required
+    def checked(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        assert isinstance(request.user, User)
+        owner = owned.owners_of(request.user).filter(slug=slug).first()
+        if owner is None:
+            raise Http404
+        try:
+            return view(request, owner, *args, **kwargs)
+        except NotFoundError as error:
+            raise Http404(error.message) from error
+
+    return checked
+
+
+def member_view_of(*roles: Role) -> Callable[[OwnedView[P]], View]:
+    """As :func:`member_view`, for these roles; members with another are told that theirs doesn't permit it."""
+
+    def decorated(view: OwnedView[P]) -> View:
+        def checked(request: HttpRequest, owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            assert isinstance(request.user, User)
+            if not request.user.memberships.filter(owner=owner, role__in=roles).exists():
+                return forbidden(request)
+            return view(request, owner, *args, **kwargs)
+
+        return wraps(view)(member_view(checked))
+
+    return decorated
+
+
+def decider_view(view: OwnedView[P]) -> View:
+    """As :func:`member_view`, for whoever may decide cases and start work for the owner: everybody but viewers."""
+    return member_view_of(Role.OWNER, Role.REVIEWER)(view)
+
+
+def shows_secret(view: OwnedView[P]) -> OwnedView[P]:
+    """A view that makes a secret and shows it, this once: who is signed in shows first that it is still the person.
+
+    Its answer is kept by no browser.
+    """
+    asked: OwnedView[P] = reauthentication_required(never_cache(view))
+    return asked
+
+
+def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
+    """A view of the installation itself: whoever doesn't run it gets 404."""
+
+    @wraps(view)
+    @login_required
+    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        assert isinstance(request.user, User)
+        if not is_operator(request.user):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+def may_decide(request: HttpRequest, owner: Owner) -> bool:
+    """Whether the person may decide cases and start work for the owner: everybody but viewers."""
+    assert isinstance(request.user, User)
+    return request.user.memberships.filter(owner=owner).exclude(role=Role.VIEWER).exists()
+
+
+def manages(request: HttpRequest, owner: Owner) -> bool:
+    """Whether the person runs the owner: members, settings, keys."""
+    assert isinstance(request.user, User)
+    return request.user.memberships.filter(owner=owner, role=Role.OWNER).exists()
+
+
+def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put into the log that the person takes evidence away; asking for its headers alone takes nothing."""
+    if request.method == "GET":
+        accessed(what, Way.TAKEN, owner, by=request.user.get_username(), **about)
+
+
+def sees(request: HttpRequest, owner: Owner, case: int) -> None:
+    """Put into the log that the person looks at a case with its evidence: once a day while they are signed in."""
+    day, key = now().date().isoformat(), f"{owner.pk}:{case}"
+    seen = request.session.get(SEEN, {})
+    if seen.get("day") != day:
+        seen = {"day": day, "cases": []}
+    if key not in seen["cases"]:
+        accessed(Evidence.CASE, Way.SEEN, owner, by=request.user.get_username(), case=case)
+        request.session[SEEN] = {"day": day, "cases": [*seen["cases"], key]}
+
+
+def said(text: str) -> str:
+    """What a person has typed, as rows can hold it: nothing that acts, not endless, no blanks around it."""
+    return plain(text).strip()[:LONGEST]
+
+
+def number_in(text: str | None) -> int | None:
+    """A number that an address or a form names; none if it isn't one, or is larger than any that is given."""
+    return int(text) if text and text.isdecimal() and len(text) <= MOST_DIGITS else None
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    """The answer to a member whose role doesn't permit it."""
+    return render(request, "403.html", status=403)

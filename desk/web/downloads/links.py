@@ -1,0 +1,155 @@
+"""Links for people outside: what their holders see, and what members see of them."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from allauth.decorators import rate_limit
+from django.contrib import messages
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from desk.texts.sentences import in_words
+from desk.web.common.access import said
+from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from desk.web.downloads.packages import zip_answer
+from desk.web.middleware.requests import whole_address
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from registry.accounts import scoped as owned
+from registry.models import DownloadLink, Owner, Package, Report
+from workers.evidence import links as outside_links
+from workers.evidence import packages as packing
+from workers.services import wiring
+
+DAYS = (1, 7, 30)
+P = ParamSpec("P")
+
+
+def _outside(
+    view: Callable[Concatenate[HttpRequest, DownloadLink, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
+    """A view for whoever has a link. One that doesn't hold, for whatever reason, has the same answer as any other.
+
+    Wrong ones and right ones together are counted for each address, as sign-ins are.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        answer: HttpResponseBase
+        if (link := outside_links.found_by(token)) is None:
+            answer = render(request, "web/link-gone.html", status=404)
+        else:
+            answer = view(request, link, *args, **kwargs)
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return answer
+
+    counted: Callable[..., HttpResponseBase] = rate_limit(action="link", limit_get=True)(checked)
+    return counted
+
+
+@require_safe
+@_outside
+def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
+    """What a link leads to: from whom, what, how large, until when."""
+    return _page(request, link)
+
+
+def _page(request: HttpRequest, link: DownloadLink, error: str = "") -> HttpResponse:
+    values = {
+        "link": link,
+        "token": request.resolver_match.kwargs["token"] if request.resolver_match else "",
+        "files": _files(link),
+        "error": error,
+    }
+    return render(request, "web/link.html", values, status=403 if error else 200)
+
+
+def _files(link: DownloadLink) -> list[tuple[str, int]]:
+    """Name and bytes of each file that a link gives."""
+    if link.package is not None:
+        if not link.package.files:
+            return []
+        return [(packing.package_name(link.package), packing.package_size(wiring.house(), link.package))]
+    assert link.report is not None
+    return [(one["name"], one["size"]) for one in link.report.files]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_outside
+def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
+    """One file by a link; where there is a password, the form of the link's page sends it along."""
+    if name not in [known for known, _size in _files(link)]:
+        return render(request, "web/link-gone.html", status=404)
+    if link.password and request.method != "POST":
+        return redirect("link", token=request.resolver_match.kwargs["token"] if request.resolver_match else "")
+    try:
+        outside_links.check_link_password(link, request.POST.get("password", ""))
+        answer = HttpResponse() if request.method == "HEAD" else _file(link, name)
+    except ExhibitError as error:
+        return _page(request, link, in_words(error))
+    if request.method != "HEAD":
+        outside_links.note_use(link, name)
+    return answer
+
+
+def _file(link: DownloadLink, name: str) -> HttpResponseBase:
+    if link.package is not None:
+        return zip_answer(link.package)
+    assert link.report is not None
+    file = next(one for one in link.report.files if one["name"] == name)
+    stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
+    return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])
+
+
+@member_page
+def links(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's links with their ends and how often each was used."""
+    page = page_of(request, outside_links.links_of(owner))
+    values = {"page": page, "now": now()}
+    return show(request, owner, "web/links.html", values)
+
+
+@decider_post
+def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make a link to a package."""
+    return _made(request, owner, owned.package(owner, number), reverse("package", args=[owner.slug, number]))
+
+
+@decider_post
+def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make a link to a report."""
+    return _made(request, owner, owned.report(owner, number), reverse("downloads", args=[owner.slug]))
+
+
+def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
+    """Show a new link, this once: only its digest is kept."""
+    days = request.POST.get("days", "")
+    with Telling(request):
+        made = outside_links.make_link(
+            owner,
+            to,
+            days=int(days) if days.isdecimal() and len(days) < 4 else 0,
+            by=request.user.get_username(),
+            note=said(request.POST.get("note", ""))[:200],
+            password=request.POST.get("password", "")[:200],
+        )
+        address = whole_address(request, reverse("link", args=[made.token]))
+        answer = show(request, owner, "web/link-made.html", {"link": made.link, "address": address, "back": back})
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+    return redirect(back)
+
+
+@decider_post
+def revoke_link(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Take a link back."""
+    outside_links.revoke_link(owner, number, by=request.user.get_username())
+    messages.success(request, _("The link leads nowhere any more."))
+    return redirect("links", slug=owner.slug)

@@ -1,0 +1,161 @@
+"""Bundles of several cases as one ZIP: choosing them by the party, how far it is, the sheet, the file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+
+from desk.texts.sentences import in_words
+from desk.web.common.access import number_in, said, takes
+from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
+from desk.web.downloads.witnesses import said_by
+from exhibit.clock import now
+from exhibit.errors import NotFoundError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Bundle, Owner, Package
+from workers.evidence import packages as packing
+from workers.log.witness_answers import Answer, answers_of
+from workers.log.witnessed import Witnessed, witnessed
+from workers.services import wiring
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bundle on a page, with what its witnesses have said.
+
+    Attributes:
+        bundle: with its case and work.
+        said: a sentence for each witness.
+        counted: how many of them have answered.
+        file: its entry among a package's files, once it is made.
+    """
+
+    bundle: Bundle
+    said: tuple[str, ...]
+    counted: Witnessed
+    file: dict[str, object] | None = None
+
+
+@member_page
+def bundles(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
+    q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
+    chosen = {one for one in map(number_in, request.GET.getlist("case")) if one}
+    rows = packing.deliverable(owner)
+    left_out: list[int] = []
+    if chosen:
+        rows = rows.filter(number__in=chosen)
+        left_out = sorted(chosen.difference(rows.values_list("number", flat=True)))
+    elif party:
+        rows = rows.filter(party=party)
+    elif q:
+        rows = rows.filter(party__icontains=q)
+    page = page_of(request, rows.order_by("party", "number"))
+    newest = packing.newest_bundles(owner, [case.number for case in page])
+    lines = _lines(list(newest.values()))
+    values = {
+        "page": page,
+        "lines": sorted(lines, key=lambda line: (line.bundle.case.party, line.bundle.case.number)),
+        "q": q,
+        "party": party,
+        "chosen": chosen,
+        "left_out": _(", ").join(map(str, left_out)),
+        "most": packing.MOST_BUNDLES,
+    }
+    return show(request, owner, "web/bundles.html", values)
+
+
+def _lines(rows: list[Bundle], files: dict[object, dict[str, object]] | None = None) -> list[Line]:
+    answers, moment = answers_of(rows), now()
+    return [_line(row, answers[row.pk], moment, (files or {}).get(row.pk)) for row in rows]
+
+
+def _line(row: Bundle, answers: tuple[Answer, ...], moment: datetime, file: dict[str, object] | None) -> Line:
+    counted = witnessed([one.facts for one in answers], settings.CONFIG.witnesses_needed)
+    return Line(row, tuple(said_by(one, moment) for one in answers), counted, file)
+
+
+@decider_post
+def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
+    numbers = [one for one in map(number_in, request.POST.getlist("case")) if one]
+    recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
+    with Telling(request):
+        row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
+        wiring.house().hint("package", [row.pk])
+        return redirect("package", slug=owner.slug, number=row.number)
+    return redirect("bundles", slug=owner.slug)
+
+
+@member_page
+def package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
+    return show(request, owner, "web/package.html", _values(request, owner, owned.package(owner, number)))
+
+
+@member_page
+def package_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """The changing part of its page; the answer asks for itself again until the ZIP is there."""
+    return show(request, owner, "web/package-state.html", _values(request, owner, owned.package(owner, number)))
+
+
+def _values(request: HttpRequest, owner: Owner, row: Package) -> dict[str, object]:
+    found = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
+    lines = _lines(list(found), {one["bundle"]: one for one in row.files if "bundle" in one})
+    made = bool(row.made_at and row.files)
+    return {
+        "package": row,
+        "lines": lines,
+        "parties": sorted({line.bundle.case.party for line in lines}),
+        "ready": sum(line.file is not None for line in lines),
+        "made": made,
+        "size": packing.package_size(wiring.house(), row) if made else 0,
+    }
+
+
+@decider_post
+def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Ask for the same cases again, with the receipts of now."""
+    row = owned.package(owner, number)
+    with Telling(request):
+        row = packing.ask_again(row, by=request.user.get_username())
+        wiring.house().hint("package", [row.pk])
+    return redirect("package", slug=owner.slug, number=row.number)
+
+
+@decider_post
+def remove_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Remove a package with its files."""
+    packing.remove_package(wiring.house(), owned.package(owner, number), by=request.user.get_username())
+    messages.success(request, _("Removed. The bundles themselves stay, and can be put together again."))
+    return redirect("downloads", slug=owner.slug)
+
+
+@member_page
+def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """The one ZIP, made while it is sent."""
+    row = owned.package(owner, number)
+    try:
+        answer = zip_answer(row)
+    except NotFoundError as error:
+        messages.error(request, in_words(error))
+        return redirect("package", slug=owner.slug, number=number)
+    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+    takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
+    return answer
+
+
+def zip_answer(row: Package) -> StreamingHttpResponse:
+    """A package's ZIP as an answer; raises ``NotFoundError`` when it can't be had any more."""
+    answer = StreamingHttpResponse(packing.package_chunks(wiring.house(), row), content_type="application/zip")
+    answer.headers["Content-Length"] = str(packing.package_size(wiring.house(), row))
+    header = content_disposition_header(as_attachment=True, filename=packing.package_name(row))
+    answer.headers["Content-Disposition"] = header or "attachment"
+    return answer

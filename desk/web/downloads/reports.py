@@ -1,0 +1,116 @@
+"""Reports: asking for one, how far it is, its files, asking again, removing it."""
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from desk.texts.sentences import in_words
+from desk.web.common.access import decider_view, said, takes
+from desk.web.common.pages import Telling, decider_post, member_page, show
+from desk.web.downloads.report_words import DECISIONS, FORMATS, LANGUAGES
+from evidence.documents import ReportScope
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, NotFoundError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Owner
+from workers.evidence.documents import languages_of
+from workers.reports import requests as making
+from workers.reports.scope import Wanted, numbers_of
+from workers.services import wiring
+
+MOST_WATCHES = 500
+"""Watches that the form offers; a page weighs little."""
+
+
+@require_safe
+@decider_view
+def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What a report can be limited to, with what is asked for most."""
+    asked = QueryDict(mutable=True)
+    asked.setlist("decision", list(ReportScope().decisions))
+    asked.setlist("format", list(FORMATS))
+    asked.setlist("language", languages_of(wiring.house()))
+    asked.update({name: request.GET[name] for name in ("watch", "works") if name in request.GET})
+    return _form(request, owner, asked)
+
+
+@decider_post
+def request_report(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Ask for a report; it is made in the background."""
+    try:
+        wanted = _wanted(request.POST)
+        title = said(request.POST.get("title", ""))[:200]
+        report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
+    except ExhibitError as error:
+        return _form(request, owner, request.POST, in_words(error))
+    wiring.house().hint("report", [report.pk])
+    return redirect("downloads", slug=owner.slug)
+
+
+def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "") -> HttpResponse:
+    values = {
+        "error": error,
+        "asked": asked,
+        "watches": list(owned.watches(owner).values_list("name", flat=True)[:MOST_WATCHES]),
+        "decisions": [(name, words, name in asked.getlist("decision")) for name, words in DECISIONS.items()],
+        "formats": [(name, words, name in asked.getlist("format")) for name, words in FORMATS.items()],
+        "pdf_languages": [(name, words, name in asked.getlist("language")) for name, words in LANGUAGES.items()],
+    }
+    return show(request, owner, "web/report-form.html", values, status=422 if error else 200)
+
+
+def _wanted(asked: QueryDict) -> Wanted:
+    """What the form asks for; what isn't in it has no limit."""
+    scope = ReportScope(
+        watch=said(asked.get("watch", "")),
+        works=numbers_of(said(asked.get("works", ""))),
+        decisions=tuple(one for one in DECISIONS if one in asked.getlist("decision")),
+        first=said(asked.get("first", "")),
+        last=said(asked.get("last", "")),
+    )
+    formats = tuple(one for one in FORMATS if one in asked.getlist("format"))
+    return Wanted(scope, formats, tuple(one for one in LANGUAGES if one in asked.getlist("language")))
+
+
+@member_page
+def report_state(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """How far a report is; the answer asks for itself again until the report is there."""
+    values = {"report": owned.report(owner, number)}
+    return show(request, owner, "web/report-state.html", values)
+
+
+@decider_post
+def report_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Ask for the same report again."""
+    report = owned.report(owner, number)
+    with Telling(request):
+        wiring.house().hint("report", [making.ask_again(report, by=request.user.get_username()).pk])
+    return redirect("downloads", slug=owner.slug)
+
+
+@decider_post
+def remove_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Remove a report with its files."""
+    making.remove_report(wiring.house(), owned.report(owner, number), by=request.user.get_username())
+    return redirect("downloads", slug=owner.slug)
+
+
+@member_page
+def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
+    """One file of a report."""
+    report = owned.report(owner, number)
+    file = next((one for one in report.files if one["name"] == name), None)
+    if file is None:
+        raise Http404
+    try:
+        stream = wiring.house().blobs.open(Digest.from_hex(file["digest"]))
+    except NotFoundError:
+        said = _("%(name)s showed a picture that was removed for good. Ask for another report.") % {"name": name}
+        messages.error(request, said)
+        return redirect("downloads", slug=owner.slug)
+    takes(request, Evidence.REPORT, owner, report=number, file=name)
+    return FileResponse(stream, as_attachment=True, filename=name, content_type=file["media_type"])

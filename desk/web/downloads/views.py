@@ -1,0 +1,97 @@
+"""What there is to take away: the page that lists it, bundles, captured files, papers."""
+
+from functools import partial
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Value
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+
+from desk.web.common.access import sees, takes
+from desk.web.common.pages import Telling, attached, member_page, page_of, show
+from evidence.documents.papers.rendering import PAPERS
+from exhibit.digests import Digest
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Owner
+from workers.evidence.bundles import assemble, bundle_name, in_a_file
+from workers.evidence.papers import draft_paper, paper_name
+from workers.evidence.signed import signed_name, signed_sheet
+from workers.pictures.picture_usage import is_hidden
+from workers.services import wiring
+
+LISTED = 10
+"""Packages, and reports, on a page that lists both."""
+
+
+@member_page
+def downloads(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What was put together for a court or for the other side, and reports."""
+    packed = owned.packages(owner).annotate(
+        cases=Count("bundles"), parties=ArrayAgg("bundles__case__party", distinct=True, default=Value([]))
+    )
+    packages = page_of(request, packed, "packages", LISTED)
+    values = {
+        "packages": packages,
+        "listed": [(one, sum(file["size"] for file in one.files)) for one in packages],
+        "reports": page_of(request, owned.reports(owner), "reports", LISTED),
+    }
+    return show(request, owner, "web/downloads.html", values)
+
+
+@member_page
+def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
+    """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
+    row = owned.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
+    file = next((one for one in row.files if one["name"] == name), None) if row else None
+    if row is None or file is None or is_hidden(owner, row):
+        raise Http404
+    digest = Digest.from_hex(file["digest"])
+    if digest not in wiring.house().blobs:
+        raise Http404
+    shown = file["role"] in {"screenshot", "screenshot-boxed"} and file["media_type"] == "image/png"
+    if shown:
+        sees(request, owner, number)
+    else:
+        takes(request, Evidence.CAPTURE, owner, case=number, file=name)
+    stream = wiring.house().blobs.open(digest)
+    media_type = file["media_type"] if shown else "application/octet-stream"
+    return FileResponse(stream, as_attachment=not shown, filename=name, content_type=media_type)
+
+
+@member_page
+def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponse:
+    """A draft paper about a case's newest bundle."""
+    if paper not in PAPERS:
+        raise Http404
+    row = owned.bundle(owner, number)
+    if row.seal_digest is None:
+        raise Http404
+    with Telling(request):
+        data = draft_paper(wiring.house(), row, paper)
+        takes(request, Evidence.PAPER, owner, bundle=row.number, case=number, paper=paper)
+        return attached(data, paper_name(row, paper), "application/pdf")
+    return redirect("case", slug=owner.slug, number=number)
+
+
+@member_page
+def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponse:
+    """The exhibit sheet of a bundle with a signature inside the PDF."""
+    row = owned.bundle(owner, case, number)
+    if row.seal_digest is None:
+        raise Http404
+    with Telling(request):
+        data = signed_sheet(wiring.house(), row)
+        takes(request, Evidence.SHEET, owner, bundle=number, case=case)
+        return attached(data, signed_name(row), "application/pdf")
+    return redirect("case", slug=owner.slug, number=case)
+
+
+@member_page
+def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
+    """A bundle with the receipts of this moment."""
+    row = owned.bundle(owner, case, number)
+    file = in_a_file(partial(assemble, wiring.house(), row))
+    takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))
+    return FileResponse(file, as_attachment=True, filename=bundle_name(row), content_type="application/zip")

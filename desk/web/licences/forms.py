@@ -1,0 +1,110 @@
+"""A licence as fields of a page, and licences on their way from a trial to being saved."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from django.core import signing
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from desk.schemas.rows import fields
+from desk.web.common.access import LONGEST
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped as owned
+from registry.cases.licence_trial import NOTHING, Trial
+from registry.models import Licence, Owner
+from registry.works.licences import NewLicence, checked, words_of
+from workers.works.licences import day, works_named
+
+FIELDS = (
+    "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
+)  # fmt: skip
+HOUR = 3600
+MOST_OF_WORKS = 80_000
+"""Characters of the names of works: some ten thousand numbers."""
+
+
+def typed(request: HttpRequest) -> dict[str, str]:
+    """The fields as a person typed them, in whole: a licence that loses words permits something else."""
+    return {name: request.POST.get(name, "").strip() for name in FIELDS}
+
+
+def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
+    """The licence that fields describe.
+
+    Raises:
+        WrongUseError: one of them can't be meant.
+    """
+    if len(values["works"]) > MOST_OF_WORKS or any(len(values[name]) > LONGEST for name in FIELDS if name != "works"):
+        raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
+    return checked(
+        NewLicence(
+            licensee=values["licensee"],
+            works=works_named(owner, values["works"]),
+            domain=values["domain"],
+            url_pattern=values["url_pattern"],
+            valid_from=day(values["valid_from"]),
+            valid_until=day(values["valid_until"]),
+            reason=values["reason"],
+            account=values["account"],
+            territories=tuple(values["territories"].replace(",", " ").replace(";", " ").split()),
+        )
+    )
+
+
+def values_of(row: Licence) -> dict[str, str]:
+    """The fields of a licence that is there."""
+    plain = words_of(row)
+    joined = {"works": "; ".join(map(str, plain["works"])), "territories": " ".join(plain["territories"])}
+    return {name: str(plain[name] or "") for name in FIELDS} | joined
+
+
+def tried(owner: Owner, values: Mapping[str, str], row: Licence | None) -> str:
+    """What says that these very words were tried: other words are tried again before they are saved."""
+    said = json.dumps([owner.pk, row and row.pk, sorted(values.items())])
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def on_its_way(trial: Trial, mark: str) -> str:
+    """A trial that isn't through, as the page carries it until it is gone on with."""
+    return signing.dumps([mark, list(trial.effects.items()), {**asdict(trial), "effects": None}], salt="trial")
+
+
+def so_far(text: str, mark: str) -> Trial:
+    """What :func:`on_its_way` made of a trial of the same words; the beginning, if it was of others."""
+    try:
+        of, effects, told = signing.loads(text, salt="trial", max_age=HOUR)
+    except signing.BadSignature:
+        return NOTHING
+    return Trial(**told | {"effects": dict(effects)}) if of == mark else NOTHING
+
+
+def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
+    """Licences that were read from a table, signed, as the page carries them until they are saved."""
+    names = " ".join(FIELDS)
+    plain = [{**fields(new, names), "works": [work.number for work in new.works]} for new in given]
+    return signing.dumps([owner.pk, plain], salt="licences", compress=True)
+
+
+def unpacked(owner: Owner, text: str) -> list[NewLicence]:
+    """What :func:`packed` made for this owner within the last hour.
+
+    Raises:
+        BadSignature: it is another's, too old, or changed.
+    """
+    of, plain = signing.loads(text, salt="licences", max_age=HOUR)
+    if of != owner.pk:
+        raise signing.BadSignature
+    numbers = {number for one in plain for number in one["works"]}
+    works = {work.number: work for work in owned.works(owner).filter(number__in=numbers)}
+    return [
+        NewLicence(
+            **one
+            | {"works": tuple(works[number] for number in one["works"] if number in works)}
+            | {name: day(one[name] or "") for name in ("valid_from", "valid_until")}
+            | {"territories": tuple(one["territories"])}
+        )
+        for one in plain
+    ]

@@ -1,0 +1,206 @@
+"""The licence ledger: the list, one licence with what became of it, and licences made, changed and ended."""
+
+from django.contrib import messages
+from django.core import signing
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from desk.texts.numbers import grouped
+from desk.texts.sentences import in_words
+from desk.web.common.access import LONGEST, decider_view, said
+from desk.web.common.pages import member_page, page_of, show
+from desk.web.licences.forms import (
+    FIELDS,
+    MOST_OF_WORKS,
+    from_fields,
+    on_its_way,
+    packed,
+    so_far,
+    tried,
+    typed,
+    unpacked,
+    values_of,
+)
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped as owned
+from registry.cases.ledger import effects_of
+from registry.cases.licence_trial import NOTHING, cases_of, try_licences
+from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
+from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
+from workers.services import wiring
+from workers.works.licences import day, licences_in_table
+
+MOST_TABLE = 2 * 1024 * 1024
+"""Bytes of a table that the page takes; larger ones are for the command line."""
+
+MOMENT = 0.15
+"""Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
+
+STANDING = ("now", "over", "all")
+
+
+@member_page
+def licences(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's licences: those that are in force, those that are over, or all; found by words."""
+    words, standing = said(request.GET.get("q", "")), request.GET.get("standing", "now")
+    over = Q(valid_until__lt=timezone.localdate())
+    rows = owned.licences(owner).prefetch_related("works").order_by("-number")
+    if standing in ("now", "over"):
+        rows = rows.filter(over) if standing == "over" else rows.exclude(over)
+    if words:
+        found = Q(licensee__icontains=words) | Q(domain__icontains=words) | Q(url_pattern__icontains=words)
+        rows = rows.filter(found | Q(account__icontains=words) | Q(reason__icontains=words))
+    page = page_of(request, rows)
+    covered = CaseSighting.objects.filter(licence__in=[row.pk for row in page]).values("licence")
+    counts = dict(covered.annotate(n=Count("case", distinct=True)).values_list("licence", "n"))
+    values = {
+        "page": page,
+        "rows": [(row, counts.get(row.pk, 0)) for row in page],
+        "q": words,
+        "standing": standing if standing in STANDING else "all",
+        "today": timezone.localdate(),
+        "any": bool(page.object_list) or owned.licences(owner).exists(),
+    }
+    return show(request, owner, "web/licences.html", values)
+
+
+@member_page
+def licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One licence: its words, what became of it, and the cases that it covers."""
+    row = owned.licence(owner, number)
+    cases = owned.cases(owner).filter(case_sightings__licence=row).distinct().order_by("-number")
+    history = page_of(request, LedgerChange.objects.filter(licences=row).order_by("-pk"), "history")
+    effects = effects_of(list(history))
+    values = {
+        "licence": row,
+        "works": list(row.works.all()),
+        "page": page_of(request, cases),
+        "history": history,
+        "changes": [(one, list(effects.get(one.pk, {}).items())) for one in history],
+        "over": row.valid_until is not None and row.valid_until < timezone.localdate(),
+    }
+    return show(request, owner, "web/licence.html", values)
+
+
+@require_http_methods(["GET", "POST"])
+@decider_view
+def new_licence(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Write a licence down: tried against the cases first, then saved."""
+    return _written(request, owner, None)
+
+
+@require_http_methods(["GET", "POST"])
+@decider_view
+def edit_licence(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Give a licence other words: tried first, then saved with the reason."""
+    return _written(request, owner, owned.licence(owner, number))
+
+
+def _written(request: HttpRequest, owner: Owner, row: Licence | None) -> HttpResponse:
+    values = typed(request)
+    context: dict[str, object] = {"licence": row, "longest": LONGEST, "most_of_works": MOST_OF_WORKS}
+    if request.method == "GET":
+        values = values_of(row) if row else {name: said(request.GET.get(name, "")) for name in FIELDS}
+        return show(request, owner, "web/licence-form.html", {**context, "values": values})
+    try:
+        new = from_fields(owner, values)
+    except WrongUseError as error:
+        return show(request, owner, "web/licence-form.html", {**context, "values": values, "problem": in_words(error)})
+    mark = tried(owner, values, row)
+    if "save" not in request.POST or request.POST.get("tried") != mark:
+        context |= _trial(request, owner, [new], mark, row)
+        return show(request, owner, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
+    by, why = request.user.get_username(), said(request.POST.get("why", ""))
+    if row is None:
+        (kept,), fresh = keep_licences(owner, [new], by=by)
+        text = _("Licence %(number)d is saved.") if fresh else _("Licence %(number)d says this already.")
+    else:
+        kept, done = row, change_licence(row, new, by=by, reason=why)
+        text = _("Licence %(number)d is changed.") if done else _("Licence %(number)d says this already.")
+    _look(owner)
+    messages.success(request, text % {"number": kept.number})
+    return redirect("licence", slug=owner.slug, number=kept.number)
+
+
+@require_http_methods(["GET", "POST"])
+@decider_view
+def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Let a licence end with a day, with the reason."""
+    row = owned.licence(owner, number)
+    context = {"licence": row, "day": timezone.localdate().isoformat()}
+    if request.method == "GET":
+        return show(request, owner, "web/licence-end.html", context)
+    given, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
+    try:
+        end_licence(row, day(given) or timezone.localdate(), by=request.user.get_username(), reason=reason)
+    except WrongUseError as error:
+        again = {**context, "day": given, "reason": reason, "problem": in_words(error)}
+        return show(request, owner, "web/licence-end.html", again)
+    _look(owner)
+    messages.success(request, _("Licence %(number)d ends.") % {"number": number})
+    return redirect("licence", slug=owner.slug, number=number)
+
+
+@require_http_methods(["GET", "POST"])
+@decider_view
+def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Bring a table of licences: read and tried first, then saved, all or none."""
+    context: dict[str, object] = {}
+    try:
+        if "save" in request.POST:
+            return _save_table(request, owner)
+        if request.method == "POST":
+            further = "further" in request.POST
+            given = unpacked(owner, request.POST.get("table", "")) if further else _table(request, owner)
+            table = packed(owner, given)
+            context |= _trial(request, owner, given, tried(owner, {"table": str(given)}, None), None)
+            context |= {"given": given[:20], "count": len(given), "table": table}
+    except signing.BadSignature:
+        context["problem"] = _("What was read has come back changed. Choose the table again.")
+    except WrongUseError as error:
+        context["problem"] = in_words(error)
+    template = _page(request, "licence-import") if "trial" in context else "web/licence-import.html"
+    return show(request, owner, template, context)
+
+
+def _trial(
+    request: HttpRequest, owner: Owner, given: list[NewLicence], mark: str, row: Licence | None
+) -> dict[str, object]:
+    """A trial as far as it comes in a moment; a page that brings an earlier one of the same words goes on with it."""
+    earlier = so_far(request.POST.get("so-far", ""), mark) if "further" in request.POST else NOTHING
+    trial = try_licences(owner, given, instead_of=row, so_far=earlier, seconds=MOMENT)
+    unfinished = "" if trial.after is None else on_its_way(trial, mark)
+    of = Case.objects.filter(owner=owner).count() if unfinished else trial.looked_at
+    return {"trial": trial, "cases": cases_of(owner, trial), "unfinished": unfinished, "of": of}
+
+
+def _page(request: HttpRequest, whole: str) -> str:
+    """The whole page, or for a script that goes on with a trial only what it says."""
+    further = "further" in request.POST and request.headers.get("HX-Request")
+    return "web/licence-trial.html" if further else f"web/{whole}.html"
+
+
+def _table(request: HttpRequest, owner: Owner) -> list[NewLicence]:
+    file = request.FILES.get("file")
+    if file is None or file.size is None or file.size > MOST_TABLE:
+        problem = _("No table came, or it is too large.")
+        raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
+    return licences_in_table(owner, file.name or "", file.read())
+
+
+def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
+    given = unpacked(owner, request.POST.get("table", ""))
+    kept, new = keep_licences(owner, given, by=request.user.get_username())
+    _look(owner)
+    text = ngettext("%(n)s licence is new; %(of)s were read.", "%(n)s licences are new; %(of)s were read.", new)
+    messages.success(request, text % {"n": grouped(new), "of": grouped(len(kept))})
+    return redirect("licences", slug=owner.slug)
+
+
+def _look(owner: Owner) -> None:
+    wiring.house().hint("ledger", waiting_changes(owner))

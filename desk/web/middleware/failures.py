@@ -1,0 +1,58 @@
+"""What a visitor sees when the machine fails: which part, and that it goes on by itself; never a page that hangs."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from django.db.backends.signals import connection_created
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from psycopg import errors
+
+from desk.texts.sentences import in_words
+from exhibit.machine import DATABASE_SILENT, machine_fault
+
+SECONDS_FOR_STATEMENT = 15.0
+"""For so long a page waits for one answer of the database; none takes so long unless the database is frozen."""
+RETRY_SECONDS = "10"
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """The answer to a request that broke off: 503 and why when the machine fails, else 500."""
+    error = sys.exc_info()[1]
+    fault = "" if error is None else machine_fault(error)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.INTERNAL_SERVER_ERROR
+    headers = {"Retry-After": RETRY_SECONDS} if fault else {}
+    page = render_to_string("web/failed.html", {"fault": in_words(fault)})
+    return HttpResponse(page, status=status, headers=headers)
+
+
+def limit_statements() -> None:
+    """Let this process wait for the database no longer than a page may take: a frozen one answers nobody."""
+    connection_created.connect(_limit, dispatch_uid="desk.web.middleware.failures")
+
+
+def _limit(*, connection: Any, **_: object) -> None:  # noqa: ANN401 - Django's signal
+    raw: psycopg.Connection[Any] = connection.connection
+    raw.wait = partial(_waited, raw, raw.wait)  # type: ignore[method-assign]  # psycopg has no setting for it
+
+
+def _waited(raw: "psycopg.Connection[Any]", usual: Callable[..., Any], generator: Any, interval: float = 0.1) -> Any:  # noqa: ANN401 - psycopg's call
+    try:
+        return usual(generator, interval=interval, timeout=SECONDS_FOR_STATEMENT)
+    except errors._WaitTimeout as error:  # noqa: SLF001 - the only name it has
+        raw.pgconn.finish()
+        raise psycopg.OperationalError(DATABASE_SILENT) from error
+
+
+def each_within(seconds: float, **questions: Callable[[], object]) -> dict[str, bool]:
+    """Ask several questions beside each other; what hasn't answered in time counts as no."""
+    pool = ThreadPoolExecutor(len(questions))
+    asked = {name: pool.submit(question) for name, question in questions.items()}
+    done, _ = wait(asked.values(), seconds)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return {name: one in done and one.exception() is None and bool(one.result()) for name, one in asked.items()}

@@ -1,0 +1,250 @@
+"""Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, F, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from desk.texts import ownership as ownership_words
+from desk.texts.sentences import in_words
+from desk.web.common.access import decider_view, number_in, said, takes
+from desk.web.common.pages import Telling, attached, decider_post, member_page, page_of, show
+from desk.web.notices import words
+from exhibit.errors import ExhibitError, WrongUseError
+from registry.log.audit_log import Evidence
+from registry.models import Case, Notice, Owner, User
+from registry.notices import notices
+from registry.notices.mail import may_have_left
+from workers.notices.addressees import addressee_of, proposals
+from workers.notices.contents import FIELDS, MOST_PLACES, QUESTIONS, gaps, items_of, letter, parts_of, us_unregistered
+from workers.notices.signing import TEXT_NAME, file_of, read_mark, send_by_mail, sign
+from workers.services import wiring
+from workers.works.licences import day
+
+NAMED = {
+    "open": Q(state__in=notices.OPEN_STATES),
+    "begun": Q(state__in=notices.BEGUN),
+    "done": Q(state__in=(Notice.State.REMOVED, Notice.State.RESOLVED)),
+}
+"""Filters of the list."""
+
+CASES_AT_ONCE = 20
+"""Cases whose questions a page asks."""
+
+PARTIES = 50
+"""Parties that a new notice offers: those with the most confirmed cases."""
+
+MOST_GAPS = 10
+"""Things that are missing which a page names; the others are counted."""
+
+
+@member_page
+def notice_list(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's notices; what is due soonest stands first."""
+    wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
+    rows = notices.notices(owner).annotate(cases=Count("notice_cases"))
+    if wanted in NAMED:
+        rows = rows.filter(NAMED[wanted])
+    if party:
+        rows = rows.filter(party__icontains=party)
+    page = page_of(request, rows.order_by(F("due_on").asc(nulls_last=True), "-number"))
+    values = {
+        "page": page,
+        "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.STATES[Notice.State(row.state)]) for row in page],
+        "state": wanted if wanted in NAMED else "",
+        "q": party,
+        "today": timezone.localdate(),
+        "any": bool(page.object_list) or notices.notices(owner).exists(),
+    }
+    return show(request, owner, "web/notices.html", values)
+
+
+@require_http_methods(["GET", "POST"])
+@decider_view
+def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Begin a notice: a party, its confirmed cases, a kind. Cases may be named in the address: ``?case=3&case=4``."""
+    given = request.POST if request.method == "POST" else request.GET
+    numbers = [one for one in map(number_in, given.getlist("case")) if one]
+    party, problem = said(given.get("party", "")), ""
+    if not party and numbers:
+        party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
+    if request.method == "POST":
+        kind, _sep, language = given.get("kind", "").partition(".")
+        try:
+            made = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
+            return redirect("edit-notice", slug=owner.slug, number=made.number)
+        except WrongUseError as error:
+            problem = in_words(error)
+    kinds = [
+        (f"{kind}.{language}", words.KINDS[kind], words.FOR_WHOM[kind], words.LANGUAGES[language])
+        for kind, languages in notices.LANGUAGES.items()
+        for language in languages
+    ]
+    confirmed = Case.objects.filter(owner=owner, decision=Case.Decision.CONFIRMED)
+    parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
+    values = {
+        "party": party,
+        **(_choice(owner, party, numbers) if party else {}),
+        "kinds": kinds,
+        "kind": given.get("kind", ""),
+        "parties": [] if party else list(parties[:PARTIES]),
+        "more_parties": not party and len(parties) > PARTIES,
+        "problem": problem,
+    }
+    return show(request, owner, "web/notice-new.html", values)
+
+
+def _choice(owner: Owner, party: str, numbers: list[int]) -> dict[str, object]:
+    """The cases of a party to choose from: ticked are those that were named, or those that no notice is about."""
+    rows = notices.may_be_noticed(owner, party, numbers)
+    cases = [(one, getattr(one, "noticed", None)) for one in rows[: notices.MOST_CASES]]
+    shown = [(one, notice, one.number in numbers if numbers else notice is None) for one, notice in cases]
+    left_out = sorted(set(numbers).difference(one.number for one, __ in cases))
+    return {"cases": shown, "more": rows.count() - len(shown), "left_out": _(", ").join(map(str, left_out))}
+
+
+@require_http_methods(["GET", "POST"])
+@decider_view
+def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """The fields of a draft, and what its signer considers about each case."""
+    row = notices.notice(owner, number)
+    if row.state != Notice.State.DRAFT:
+        return redirect("notice", slug=owner.slug, number=number)
+    address = reverse("edit-notice", args=[owner.slug, number])
+    if request.method == "POST":
+        try:
+            _keep(request, row)
+        except ExhibitError as error:
+            messages.error(request, in_words(error))
+        if "read" in request.POST:
+            return redirect("notice", slug=owner.slug, number=number)
+        part = request.POST.get("next", "") or request.GET.get("page", "")
+        return redirect(f"{address}?page={part}#cases" if part.isdecimal() and len(part) < 5 else address)
+    items = items_of(row)
+    missing = gaps(row, items)
+    assert isinstance(request.user, User)
+    values = {
+        "notice": row,
+        "kind": words.KINDS[Notice.Kind(row.kind)],
+        "fields": {"sender_name": request.user.get_full_name(), "sender_email": request.user.email} | row.fields,
+        "page": Paginator(items, CASES_AT_ONCE).get_page(request.GET.get("page")),
+        "asked": words.QUESTIONS if row.kind == Notice.Kind.DMCA else (),
+        "proposals": proposals(wiring.house(), row),
+        "gaps": missing[:MOST_GAPS],
+        "more_gaps": len(missing[MOST_GAPS:]),
+    }
+    return show(request, owner, "web/notice-edit.html", values)
+
+
+def _keep(request: HttpRequest, row: Notice) -> None:
+    """Keep what was filled in; of a case, only what its own part of the form says."""
+    given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
+    if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
+        found = proposals(wiring.house(), row)
+        given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
+    notices.fill(row, given, list(given))
+    for number in row.notice_cases.values_list("case__number", flat=True):
+        if f"case-{number}" in request.POST:
+            answers = {name: said(request.POST.get(f"{name}-{number}", "")) for name in (*QUESTIONS, "words")}
+            notices.consider(row, number, answers, said(request.POST.get(f"term-{number}", "")))
+
+
+@member_page
+def notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """A notice word for word, what it lacks, and what became of it."""
+    row = notices.notice(owner, number)
+    items = items_of(row)
+    made = letter(row, items) if row.state == Notice.State.DRAFT else None
+    signed = None if made else file_of(wiring.house(), row, TEXT_NAME)
+    missing = gaps(row, items) if made else []
+    text = made.whole if made else signed[0].decode() if signed else ""
+    mail = getattr(row, "mail", None)
+    values = {
+        "notice": row,
+        "kind": words.KINDS[Notice.Kind(row.kind)],
+        "state": words.STATES[Notice.State(row.state)],
+        "due": words.DUE.get(row.due_what, ""),
+        "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
+        "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
+        "read": read_mark(made) if made else "",
+        "warned": [(number, ownership_words.warnings(one)) for number, one in made.warned.items()] if made else [],
+        "gaps": missing[:MOST_GAPS],
+        "more_gaps": len(missing[MOST_GAPS:]),
+        "unregistered": us_unregistered(items) if row.kind == Notice.Kind.DMCA else [],
+        "items": [(one, *words.standings(one), max(0, len(one.there) - MOST_PLACES)) for one in items],
+        "events": [(one, words.EVENTS.get(one.kind, one.kind), words.WAYS.get(one.words)) for one in row.events.all()],
+        "happened": [(str(what), text) for what, text in words.HAPPENED.items()],
+        "mail": mail,
+        "maybe": mail is not None and may_have_left(mail),
+        "can_mail": bool(wiring.house().config.mail_url and row.fields.get("addressee_email")),
+        "today": timezone.localdate().isoformat(),
+    }
+    return show(request, owner, "web/notice.html", values)
+
+
+@decider_post
+def sign_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Sign a draft that was read: by typing the name, and confirming."""
+    row = notices.notice(owner, number)
+    with Telling(request):
+        if not (request.POST.get("have-read") and request.POST.get("authorised")):
+            raise WrongUseError(_("Confirm that you have read it and may sign it."))
+        if letter(row).warned and not request.POST.get("have-seen"):
+            raise WrongUseError(_("Confirm that you have seen the warnings."))
+        typed, mark = said(request.POST.get("name", "")), request.POST.get("read", "")
+        sign(wiring.house(), row, typed=typed, read=mark, by=request.user.get_username())
+        messages.success(request, _("Signed. Nothing has been sent yet."))
+    return redirect("notice", slug=owner.slug, number=number)
+
+
+@decider_post
+def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
+    row, by = notices.notice(owner, number), request.user.get_username()
+    how = request.POST.get("how", "")
+    with Telling(request):
+        if how == "mail":
+            send_by_mail(wiring.house(), row, by=by)
+            messages.success(request, _("It is on its way."))
+        elif how == "hand":
+            notices.sent_by_hand(row, by=by)
+        elif how == "left":
+            notices.has_left(row, by=by)
+        elif how == "not-left":
+            notices.never_left(row, by=by)
+        elif how == "back":
+            notices.take_back(row, by=by)
+        elif how == "discard":
+            notices.discard(row, by=by)
+            messages.success(request, _("The draft is discarded."))
+            return redirect("notices", slug=owner.slug)
+    return redirect("notice", slug=owner.slug, number=number)
+
+
+@decider_post
+def track_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Say what became of a notice that was sent, and when."""
+    row = notices.notice(owner, number)
+    with Telling(request):
+        on = day(said(request.POST.get("day", ""))) or timezone.localdate()
+        what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
+        notices.happened(row, what, on, text, by=request.user.get_username())
+    return redirect("notice", slug=owner.slug, number=number)
+
+
+@member_page
+def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponse:
+    """The signed bytes of a notice, to take away."""
+    row = notices.notice(owner, number)
+    found = file_of(wiring.house(), row, name)
+    if found is None:
+        raise Http404
+    takes(request, Evidence.PAPER, owner, notice=number, file=name)
+    data, media_type = found
+    kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
+    return attached(data, f"{owner.slug}-notice-{number}.{name.rsplit('.', 1)[-1]}", kind)

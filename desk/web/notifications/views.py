@@ -1,0 +1,114 @@
+"""How a member is told: by mail, by webhooks of the owner, by a feed."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.texts.sentences import in_words
+from desk.web.common.access import manages, member_view, member_view_of, shows_secret
+from desk.web.common.pages import manager_post, member_page, page_of, show
+from exhibit.errors import ExhibitError
+from registry.accounts import feeds
+from registry.accounts import scoped as owned
+from registry.models import Feed, MailChoice, Owner, Role, User
+from registry.notifications import events, mail_choices
+from workers.notify import webhooks
+from workers.notify.mail import absolute
+from workers.services import wiring
+
+
+@member_page
+def told(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What is told, and how."""
+    return show(request, owner, "web/told.html", _values(request, owner))
+
+
+def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    assert isinstance(request.user, User)
+    return {
+        "choice": mail_choices.choice(owner, request.user),
+        "choices": MailChoice.HowOften.choices,
+        "feed": Feed.objects.filter(owner=owner, user=request.user).first(),
+        "webhooks": owned.webhooks(owner),
+        "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
+        "may_manage": manages(request, owner),
+    }
+
+
+@require_POST
+@member_view
+def choose_mail(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """How often the member wants mail about this owner."""
+    assert isinstance(request.user, User)
+    wanted = request.POST.get("how-often", "")
+    if wanted in MailChoice.HowOften.values:
+        by = request.user.get_username()
+        mail_choices.choose(owner, request.user, MailChoice.HowOften(wanted), by=by)
+        messages.success(request, _("Your choice is kept."))
+    return redirect("told", slug=owner.slug)
+
+
+@require_POST
+@member_view
+def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Make the member's address of the feed, or revoke it."""
+    assert isinstance(request.user, User)
+    if request.POST.get("do") == "make":
+        return _make_feed(request, owner)
+    feeds.revoke(owner, request.user, by=request.user.get_username())
+    return redirect("told", slug=owner.slug)
+
+
+@shows_secret
+def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    assert isinstance(request.user, User)
+    secret = feeds.make(owner, request.user, by=request.user.get_username())
+    address = absolute(wiring.house().config, reverse("feed", kwargs={"secret": secret}))
+    return show(request, owner, "web/told.html", _values(request, owner) | {"feed_address": address})
+
+
+@manager_post
+@shows_secret
+def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """Arrange a webhook."""
+    url = request.POST.get("url", "").strip()
+    by = request.user.get_username()
+    try:
+        row, secret = webhooks.add_webhook(wiring.house(), owner, url, request.POST.getlist("kind"), by=by)
+    except ExhibitError as error:
+        values = {"error": in_words(error), "url": url[:200], "chosen": request.POST.getlist("kind")}
+        return show(request, owner, "web/told.html", _values(request, owner) | values, status=422)
+    return show(request, owner, "web/webhook-secret.html", {"webhook": row, "secret": secret})
+
+
+@require_safe
+@member_view_of(Role.OWNER)
+def webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One webhook, and what came of each message."""
+    row = owned.webhook(owner, number)
+    deliveries = row.deliveries.select_related("event").order_by("-pk")
+    return show(request, owner, "web/webhook.html", {"webhook": row, "page": page_of(request, deliveries)})
+
+
+@manager_post
+def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Pause it, resume it, test it, remove it, or send one message again."""
+    row, by = owned.webhook(owner, number), request.user.get_username()
+    do = request.POST.get("do", "")
+    if do == "remove":
+        webhooks.remove_webhook(row, by=by)
+        messages.success(request, _("The webhook is removed."))
+        return redirect("told", slug=owner.slug)
+    if do == "pause":
+        webhooks.pause(row, webhooks.BY_A_MEMBER, by=by)
+    elif do == "resume":
+        webhooks.resume(wiring.house(), row, by=by)
+    elif do == "test":
+        wiring.house().hint("deliver", [events.record_test(row).pk])
+        messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
+    elif do == "again":
+        webhooks.send_again(wiring.house(), owned.message(row, request.POST.get("delivery", "")))
+    return redirect("webhook", slug=owner.slug, number=number)

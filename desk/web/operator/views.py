@@ -1,0 +1,87 @@
+"""The operator's page: whether all is well, and what to do where it isn't."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.texts.numbers import grouped
+from desk.texts.refusals import end_in_words
+from desk.texts.sentences import in_words
+from desk.web.common.access import operator_view, said
+from exhibit.errors import WrongUseError
+from registry.db.running import SILENT
+from workers.operations import health
+from workers.operations.backlog import dismiss, try_again
+from workers.operations.cost import costs_of
+from workers.operations.status import COST_DAYS, figures
+from workers.pipeline.steps import step_in_words
+from workers.services import wiring
+
+
+@require_safe
+@operator_view
+def operator(request: HttpRequest) -> HttpResponse:
+    """How the house is: what is amiss first, then the figures."""
+    found = figures(wiring.house())
+    checks = health.checks(found, wiring.house().config, in_words)
+    costs = costs_of(found.taken, wiring.house().config.processor_hour_price)
+    values = {
+        "found": found,
+        "amiss": [one for one in checks if not one.ok],
+        "well": [one for one in checks if one.ok],
+        "steps": [
+            (step_in_words(one.step), one, found.taken.get(one.step))
+            for one in found.steps
+            if one.waiting or one.under_way or one.failed or one.step in found.taken
+        ],
+        "failures": [(step_in_words(one.step), one) for one in found.failures if not one.dismissed],
+        "dismissed": [(step_in_words(one.step), one) for one in found.failures if one.dismissed],
+        "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
+        "costs": costs,
+        "cost_rows": [(step_in_words(one.step), one) for one in costs.steps],
+        "cost_days": COST_DAYS,
+        "silent_before": found.at - SILENT,
+    }
+    return render(request, "web/operator.html", values)
+
+
+@require_POST
+@operator_view
+def retry(request: HttpRequest) -> HttpResponse:
+    """Let what was given up be tried again: rows of a step, those with one reason or all."""
+    step, error = _given_up(request)
+    try:
+        count = try_again(wiring.house().hint, step, error)
+    except WrongUseError as wrong:
+        messages.error(request, in_words(wrong))
+        return redirect("operator")
+    if count:
+        text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
+        messages.success(request, text % {"count": grouped(count)})
+    else:
+        messages.info(request, _("Nothing was left to try again."))
+    return redirect("operator")
+
+
+@require_POST
+@operator_view
+def leave(request: HttpRequest) -> HttpResponse:
+    """Tell no more of what was given up for a reason: nothing can be done about it."""
+    step, error = _given_up(request)
+    try:
+        count = dismiss(step, error, by=request.user.get_username())
+    except WrongUseError as wrong:
+        messages.error(request, in_words(wrong))
+        return redirect("operator")
+    text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
+    messages.success(request, text % {"count": grouped(count)})
+    return redirect("operator")
+
+
+def _given_up(request: HttpRequest) -> tuple[str, str | None]:
+    """Which step is meant and for which reason, as rows have it: a form sends other ends of lines."""
+    error = request.POST.get("error")
+    return said(request.POST.get("step", "")), error and error.replace("\r\n", "\n")

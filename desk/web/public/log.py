@@ -1,0 +1,67 @@
+"""The log for everybody, without signing in: its signed head and its tiles (C2SP tlog-tiles), to fetch and to keep.
+
+Leaves hold a type, a time and a salted commitment, and nothing of anybody.
+"""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
+from exhibit.entries import Entry, EntryType
+from exhibit.errors import NotFoundError
+from registry.log.log import PostgresLogStore
+from registry.models import LogCheckpoint, LogEntry
+from workers.services import wiring
+
+FOR_LONG = "public, max-age=300"
+"""After a restore and under another name of the log, the same address has other bytes."""
+FOR_NOW = "public, max-age=5"
+
+
+@require_safe
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """The head that was signed last, a C2SP signed note."""
+    newest = _newest()
+    if newest is None:
+        raise Http404
+    return _answer(newest.note.encode(), "text/plain; charset=utf-8", FOR_NOW)
+
+
+@require_safe
+def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
+    """Hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
+    tile = _tile(path, level)
+    wanted = [(level * HEIGHT, number) for number in range(tile.first, tile.first + tile.width)]
+    return _answer(b"".join(PostgresLogStore().nodes(wanted)), "application/octet-stream", FOR_LONG)
+
+
+@require_safe
+def entries(request: HttpRequest, path: str) -> HttpResponse:
+    """What is hashed into leaves: canonical JSON, each behind its length."""
+    tile = _tile(path, 0)
+    rows = LogEntry.objects.filter(sequence__gte=tile.first, sequence__lt=tile.first + tile.width).order_by("sequence")
+    leaves = [Entry(EntryType(row.type), row.time, bytes(row.commitment)).leaf_bytes for row in rows]
+    return _answer(entry_bundle(leaves), "application/octet-stream", FOR_LONG)
+
+
+def _newest() -> LogCheckpoint | None:
+    return LogCheckpoint.objects.filter(origin=wiring.house().log.origin).order_by("-size").first()
+
+
+def _tile(path: str, level: int) -> Tile:
+    """A tile that a signed head covers; what isn't signed yet isn't there."""
+    newest = _newest()
+    try:
+        tile = parse_tile(path)
+    except NotFoundError as error:
+        raise Http404 from error
+    if newest is None or level > LEVELS or not tile.fits(newest.size, level):
+        raise Http404
+    return tile
+
+
+def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
+    answer = HttpResponse(data, content_type=media_type)
+    answer.headers["Cache-Control"] = keep
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer

@@ -1,0 +1,84 @@
+"""The first page, how often the comparison was wrong, and the answer to those who ask whether everything runs."""
+
+import hmac
+import ipaddress
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from desk.texts.cases import SURE
+from desk.web.middleware.failures import each_within
+from evidence.accuracy.error_rates import CLASSES
+from exhibit.config.config import Config
+from exhibit.machine import DATABASE_SILENT
+from registry.accounts import scoped as owned
+from registry.models import User
+from workers.log.accuracy import present_accuracy
+from workers.operations.checks import disk_check
+from workers.operations.metrics import metrics as house_metrics
+from workers.servers.postgres import database_answers
+from workers.servers.redis import redis_answers
+from workers.services import wiring
+
+SECONDS_FOR_HEALTH = 1.5
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The cases of the one owner that the person is a member of; where there are more or none, the list of owners."""
+    assert isinstance(request.user, User)
+    owners = owned.owners_of(request.user)
+    if len(owners) == 1:
+        return redirect("cases", slug=owners[0].slug)
+    return redirect("owners")
+
+
+@require_safe
+@login_required
+def accuracy(request: HttpRequest) -> HttpResponse:
+    """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
+    found = present_accuracy()
+    rates = [(SURE[one], found.rate(one), *(f"{end:.2%}" for end in found.rate(one).interval)) for one in CLASSES]
+    return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates})
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 when database and broker answer within two seconds, else 503; and whether the disk has room."""
+    needed = each_within(SECONDS_FOR_HEALTH, database=_database_answers, broker=lambda: redis_answers(settings.CONFIG))
+    checks = needed | {"disk": disk_check(settings.CONFIG).ok}
+    return JsonResponse(checks, status=200 if all(needed.values()) else 503)
+
+
+def _database_answers() -> bool:
+    return database_answers(settings.CONFIG, str(settings.DATABASES["default"]["NAME"]))
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
+    if not _may_measure(request, wiring.house().config):
+        raise Http404
+    if not each_within(SECONDS_FOR_HEALTH, database=_database_answers)["database"]:
+        return HttpResponse(DATABASE_SILENT, status=503, content_type="text/plain")
+    return HttpResponse(house_metrics(wiring.house()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_measure(request: HttpRequest, config: Config) -> bool:
+    """Whether each guard that is set lets the request pass; without any, nobody passes."""
+    guards = []
+    if config.metrics_token:
+        shown = request.headers.get("Authorization", "").encode()
+        guards.append(hmac.compare_digest(shown, f"Bearer {config.metrics_token}".encode()))
+    if config.metrics_networks:
+        try:
+            address = ipaddress.ip_address(get_adapter().get_client_ip(request))  # not that of our own proxy
+        except (PermissionDenied, ValueError):
+            return False
+        guards.append(any(address in ipaddress.ip_network(one) for one in config.metrics_networks))
+    return bool(guards) and all(guards)

@@ -1,0 +1,103 @@
+"""Crawls: how far one is while it runs, and what it saw and refused."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from desk.texts.refusals import end_in_words, inquiry_in_words, refusal_in_words
+from desk.web.common.pages import decider_post, member_page, page_of, show
+from registry.accounts import scoped as owned
+from registry.crawls import watching
+from registry.models import UNFINISHED, CaseSighting, Crawl, FrontierUrl, Inquiry, Owner, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a crawl is.
+
+    Attributes:
+        visited: addresses that were worked off.
+        waiting: addresses that it knows and hasn't visited.
+        most: addresses that it may come to with what it knows, for a bar.
+        pictures: different ones that were seen.
+        refused: addresses that weren't fetched or kept.
+        uncompared: pictures that wait to be compared.
+        cases: cases in which its sightings are.
+        end: why it ended, in words.
+        inquiries: what was asked of searches, each with how it stands in words.
+    """
+
+    visited: int
+    waiting: int
+    most: int
+    pictures: int
+    refused: int
+    uncompared: int
+    cases: int
+    end: str
+    inquiries: tuple[tuple[Inquiry, str], ...]
+
+
+def progress_of(crawl: Crawl) -> Progress:
+    """Count how far a crawl is."""
+    state = FrontierUrl.State
+    urls = crawl.frontier.aggregate(
+        waiting=Count("pk", filter=Q(state__in=[state.PENDING, state.LEASED])),
+        visited=Count("pk", filter=Q(state__in=[state.DONE, state.REFUSED])),
+    )
+    seen = crawl.sightings.values("picture")
+    uncompared = Picture.objects.filter(state__in=UNFINISHED, pk__in=seen).count()
+    waiting = 0 if crawl.finished_at else urls["waiting"]
+    seen_in = CaseSighting.objects.filter(case__owner=crawl.watch.owner_id, sighting__crawl=crawl)
+    return Progress(
+        visited=urls["visited"],
+        waiting=waiting,
+        most=urls["visited"] + waiting,
+        pictures=seen.distinct().count() if crawl.pictures is None else crawl.pictures,
+        refused=crawl.refusals.count(),
+        uncompared=uncompared,
+        cases=seen_in.values("case").distinct().count(),
+        end=end_in_words(crawl.reason),
+        inquiries=tuple((one, inquiry_in_words(one)) for one in crawl.inquiries.order_by("pk")),
+    )
+
+
+@member_page
+def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """One crawl: what it visited, what it saw, what it refused and why."""
+    row = owned.crawl(owner, watch_number, number)
+    counts = owned.refusal_counts(row)
+    reason = request.GET.get("reason", "")
+    rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
+    page = page_of(request, rows.order_by("reason", "pk"))
+    values = {
+        "crawl": row,
+        "watch": row.watch,
+        "progress": progress_of(row),
+        "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
+        "reason": reason if reason in counts else "",
+        "page": page,
+        "refusals": [(one, refusal_in_words(one.reason, one.sentence)) for one in page],
+    }
+    return show(request, owner, "web/crawl.html", values)
+
+
+@member_page
+def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """The part of a page that says how far a crawl is; it asks for itself again until the crawl has ended."""
+    row = owned.crawl(owner, watch_number, number)
+    values = {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
+    return show(request, owner, "web/crawl-progress.html", values)
+
+
+@decider_post
+def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
+    """Let a crawl end with what it has."""
+    row = owned.crawl(owner, watch_number, number)
+    if watching.stop(row, by=request.user.get_username()):
+        messages.success(request, _("The run ends with what it has."))
+    return redirect("crawl", slug=owner.slug, watch_number=watch_number, number=number)

@@ -1,0 +1,77 @@
+"""Image searches and marketplaces: an owner's own keys, and watches that ask with them."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from desk.texts.sentences import in_words
+from desk.web.common.access import manages
+from desk.web.common.pages import decider_form, manager_post, member_page, show
+from desk.web.watches.forms import SearchWatchForm
+from desk.web.watches.views import run_at_once
+from exhibit.errors import ExhibitError, WrongUseError
+from registry.crawls import crawling, watching
+from registry.crawls import inquiries as searching
+from registry.models import Owner
+from workers.crawls.search_keys import keep_key
+from workers.crawls.search_services import service_of, services, words_of
+from workers.services import wiring
+
+
+@member_page
+def searches(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The searches that can be asked, and for which of them the owner has a key; never the key itself."""
+    keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
+    values = {
+        "services": [(name, one, keys.get(name)) for name, one in sorted(services(wiring.house().config).items())],
+        "may_keep": manages(request, owner),
+    }
+    return show(request, owner, "web/searches.html", values)
+
+
+@manager_post
+def keep(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """Keep the owner's key for a search."""
+    try:
+        keep_key(wiring.house(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
+    except WrongUseError:
+        messages.error(request, _("This can't be a key. Paste it as the service shows it, in one line."))
+    else:
+        messages.success(request, _("The key is kept, encrypted. It won't be shown again."))
+    return redirect("searches", slug=owner.slug)
+
+
+@manager_post
+def drop(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """Forget the owner's key for a search."""
+    searching.drop_key(owner, service, by=request.user.get_username())
+    messages.success(request, _("The key is removed."))
+    return redirect("searches", slug=owner.slug)
+
+
+@decider_form
+def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
+    """A watch that asks a search with the owner's key."""
+    found = service_of(wiring.house().config, service)
+    form = SearchWatchForm(
+        request.POST if request.method == "POST" else None,
+        name=watching.free_name(owner, found.name),
+        searches=found.pace.searches,
+        asks_words=not found.takes_pictures,
+    )
+    if form.is_valid():
+        given, words = form.settings(), words_of(form.cleaned_data.get("words", ""))
+        source = [(crawling.SEARCH, service)]
+        try:
+            watch = watching.add_watch(
+                owner, given.pop("name"), source, **given, by=request.user.get_username(), words=words
+            )
+        except ExhibitError as error:
+            form.add_error(None, in_words(error))
+        else:
+            if request.POST.get("now"):
+                return run_at_once(request, watch)
+            return redirect("watch", slug=owner.slug, number=watch.number)
+    values = {"form": form, "service": found, "has_key": owner.search_keys.filter(service=service).exists()}
+    return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

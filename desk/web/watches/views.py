@@ -1,0 +1,121 @@
+"""Watches: the list, the page of one, and what is set of it."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from desk.texts.canaries import last_runs
+from desk.texts.refusals import end_in_words
+from desk.texts.schedules import budget, politeness, schedule
+from desk.texts.sentences import in_words
+from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
+from desk.web.watches.crawls import progress_of
+from desk.web.watches.forms import WatchForm, reads_files
+from exhibit.errors import ExhibitError
+from registry.accounts import scoped as owned
+from registry.crawls import canaries, watching
+from registry.crawls.revisits import is_past
+from registry.models import Crawl, Owner, Watch
+from workers.crawls.search_services import words_of
+from workers.services import wiring
+from workers.steps.crawls.plan import start_now
+
+
+@member_page
+def watches(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's watches with their last crawls."""
+    page = page_of(request, owned.watches(owner))
+    last = owned.last_crawls(page)
+    values = {"page": page, "rows": [_row(row, last.get(row.pk)) for row in page]}
+    return show(request, owner, "web/watches.html", values)
+
+
+def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
+    said = "" if is_past(watch) else schedule(watch)
+    return {"watch": watch, "schedule": said, "last": last, "end": "" if last is None else end_in_words(last.reason)}
+
+
+@member_page
+def watch(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One watch: its sources, its schedule, what it may spend, its crawls."""
+    row = owned.watch_numbered(owner, number)
+    page = page_of(request, row.crawls.order_by("-number"))
+    under_way = watching.crawl_under_way(row)
+    values = {
+        "watch": row,
+        "schedule": "" if is_past(row) else schedule(row),
+        "budget": budget(row.budget),
+        "politeness": () if reads_files(row) else politeness(row.politeness),
+        "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
+        "visits_sites": watching.visits_sites(row),
+        "page": page,
+        "crawls": [(one, end_in_words(one.reason)) for one in page],
+        "crawl": under_way,
+        "progress": None if under_way is None else progress_of(under_way),
+    }
+    return show(request, owner, "web/watch.html", values)
+
+
+@decider_form
+def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Set name, schedule, budget and politeness of a watch."""
+    row = owned.watch_numbered(owner, number)
+    form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
+    if form.is_valid():
+        try:
+            _change(row, form, request.user.get_username())
+        except ExhibitError as error:
+            form.add_error(None, in_words(error))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("watch", slug=owner.slug, number=number)
+    values = {"watch": row, "form": form, "web": not reads_files(row)}
+    return show(request, owner, "web/watch-edit.html", values, status=422 if form.errors else 200)
+
+
+def _change(row: Watch, form: WatchForm, by: str) -> None:
+    with transaction.atomic():
+        watching.change_watch(row, **form.settings(), by=by)
+        if "words" in form.cleaned_data:
+            watching.change_words(row, words_of(form.cleaned_data["words"]), by=by)
+
+
+@decider_post
+def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Start the watch now, beside its times."""
+    return run_at_once(request, owned.watch_numbered(owner, number))
+
+
+def run_at_once(request: HttpRequest, row: Watch) -> HttpResponse:
+    """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
+    with Telling(request):
+        started = start_now(wiring.house(), row)
+        return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
+    return redirect("watch", slug=row.owner.slug, number=row.number)
+
+
+@decider_post
+def pause(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Start no more crawls of the watch, or start them again."""
+    row = owned.watch_numbered(owner, number)
+    with Telling(request):
+        if request.POST.get("to") == "resume":
+            watching.resume(row, by=request.user.get_username())
+        else:
+            watching.pause(row, by=request.user.get_username())
+    return redirect("watch", slug=owner.slug, number=number)
+
+
+@decider_form
+def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Ask whether the watch may go, and let it go."""
+    row = owned.watch_numbered(owner, number)
+    if request.method != "POST":
+        return show(request, owner, "web/watch-remove.html", {"watch": row})
+    with Telling(request):
+        watching.remove_watch(row, by=request.user.get_username())
+        messages.success(request, _("%(watch)s is deleted. What it saw stays.") % {"watch": row.name})
+        return redirect("watches", slug=owner.slug)
+    return redirect("watch", slug=owner.slug, number=number)

@@ -1,0 +1,168 @@
+"""What is declared of a work: changing it, answering doubts, and the documents beside it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from desk.texts import ownership as ownership_words
+from desk.texts.sentences import in_words
+from desk.web.common.access import number_in, said, takes
+from desk.web.common.pages import Telling, decider_form, decider_post, member_page, show
+from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Owner, Work
+from workers.services import wiring
+from workers.works import declarations as declaring
+from workers.works.ownership import answer as answer_remark
+from workers.works.registration import remove_work
+from workers.works.tables import registration
+
+FROM_FILE = {
+    "title": "title",
+    "author": "author",
+    "created": "created",
+    "rights_statement": "rights",
+    "credit": "credit",
+    "holder": "holder",
+}
+"""Fields that a file may state, by what it calls them."""
+
+
+@decider_form
+def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Change what is declared; gaps may be filled with what the file states."""
+    row = owned.work(owner, number)
+    error = ""
+    if request.method == "POST":
+        try:
+            changed = declaring.edit(
+                row,
+                _declared(request),
+                by=request.user.get_username(),
+                reason=said(request.POST.get("reason", "")),
+                version=number_in(request.POST.get("version")),
+            )
+        except ExhibitError as wrong:
+            error = in_words(wrong)
+        else:
+            messages.success(request, _("Saved.") if changed else _("Nothing was different."))
+            return redirect("work", slug=owner.slug, number=number)
+    values = {
+        "work": row,
+        "error": error,
+        "values": _typed(request) if error else _present(row, fill="fill" in request.GET),
+        "stated": {name: row.metadata.get(key, "") for name, key in FROM_FILE.items()},
+        "gaps": any(row.metadata.get(key) and not getattr(row, name) for name, key in FROM_FILE.items()),
+        "author_kinds": ownership_words.AUTHOR_KINDS.items(),
+        "mediums": ownership_words.MEDIUMS.items(),
+        "version": row.changes.count(),
+    }
+    return show(request, owner, "web/edit-work.html", values, status=400 if error else 200)
+
+
+@decider_post
+def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> HttpResponseBase:
+    """Record why a doubt doesn't stand against the work."""
+    row = owned.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
+    if row is None:
+        raise Http404
+    with Telling(request):
+        answer_remark(row, by=request.user.get_username(), reason=said(request.POST.get("reason", "")))
+        messages.success(request, _("Your reason is kept, with your name and the time."))
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@decider_post
+def attach(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Keep a document beside a work."""
+    row = owned.work(owner, number)
+    file = request.FILES.get("file")
+    with Telling(request):
+        if file is None:
+            raise WrongUseError(_("Choose a file."))
+        if (file.size or 0) > declaring.MOST_ATTACHMENT:
+            raise WrongUseError(_("The document is too large."))
+        about, by = said(request.POST.get("about", "")), request.user.get_username()
+        declaring.attach(wiring.house(), row, str(file.name), file.read(), about=about, by=by)
+        messages.success(request, _("The document is kept byte for byte; its digest is in the log."))
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@member_page
+def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
+    """A document beside a work, as it came."""
+    row = owned.attachment(owner, number, attachment)
+    assert row.digest is not None
+    try:
+        stream = wiring.house().blobs.open(row.digest)
+    except NotFoundError:
+        messages.error(request, _("This document was removed for good."))
+        return redirect("work", slug=owner.slug, number=number)
+    takes(request, Evidence.ATTACHMENT, owner, number=attachment, work=number)
+    return FileResponse(stream, as_attachment=True, filename=row.name, content_type="application/octet-stream")
+
+
+@decider_post
+def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
+    """Take a document off a work."""
+    declaring.detach(owned.attachment(owner, number, attachment), by=request.user.get_username())
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@decider_post
+def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Stop looking for copies of a work."""
+    row = owned.work(owner, number)
+    remove_work(row, by=request.user.get_username())
+    text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")
+    messages.success(request, text % {"title": row.title})
+    return redirect("works", slug=owner.slug)
+
+
+def _present(row: Work, *, fill: bool) -> dict[str, Any]:
+    declared = declaring.declared_of(row)
+    shown: dict[str, Any] = {name: getattr(declared, name) for name in declared.__dataclass_fields__}
+    shown["author_died"] = declared.author_died or ""
+    shown["registrations"] = "\n".join(
+        " | ".join(filter(None, (one["office"], one["number"], one.get("date", "")))) for one in declared.registrations
+    )
+    if fill:
+        shown |= {
+            name: row.metadata[key] for name, key in FROM_FILE.items() if row.metadata.get(key) and not shown[name]
+        }
+    return shown
+
+
+def _typed(request: HttpRequest) -> dict[str, Any]:
+    return {name: request.POST.get(name, "") for name in declaring.Declared.__dataclass_fields__}
+
+
+def _declared(request: HttpRequest) -> declaring.Declared:
+    typed = {name: said(text) for name, text in _typed(request).items()}
+    died = typed["author_died"]
+    if died and not (died.isascii() and died.isdecimal() and len(died) <= 4):
+        raise WrongUseError(_("“%(given)s” isn't a year.") % {"given": died})
+    lines = [line.strip() for line in request.POST.get("registrations", "").splitlines()]
+    registrations = [(line, registration(line)) for line in lines[:50] if line]
+    wrong = next((line for line, found in registrations if found is None), None)
+    if wrong is not None:
+        text = _("“%(given)s” isn't a registration. Write office | number | date, the date may be left out.")
+        raise WrongUseError(text % {"given": wrong[:100]})
+    return declaring.Declared(
+        title=typed["title"][:500],
+        author=typed["author"][:300],
+        author_kind=typed["author_kind"] or Work.AuthorKind.PERSON,
+        author_died=int(died) if died else None,
+        holder=typed["holder"][:300],
+        credit=typed["credit"][:300],
+        rights_statement=typed["rights_statement"],
+        created=typed["created"],
+        first_publication=typed["first_publication"],
+        medium=typed["medium"],
+        registrations=tuple(found for _line, found in registrations if found is not None),
+    )

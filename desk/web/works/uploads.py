@@ -1,0 +1,220 @@
+"""Bringing works: many files at once, in portions, and what came of each."""
+
+import csv
+import json
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from django.contrib import messages
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from desk.texts import uploads as upload_words
+from desk.texts.sentences import in_words
+from desk.web.common.access import number_in, said
+from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
+from desk.web.middleware.limits import MOST_REQUEST
+from exhibit.errors import ExhibitError, RefusedError
+from registry.accounts import scoped as owned
+from registry.models import Owner, Upload, UploadLine
+from workers.services import wiring
+from workers.works import uploads as uploading
+
+MOST_LEFT_OUT = 1_000
+"""Files that one portion may name as too large."""
+
+LINES_SHOWN = 100
+JSON = "application/json"
+
+
+@decider_form
+def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
+    """The form, and the beginning of an upload; with files when the browser runs no script."""
+    if request.method != "POST":
+        return show(request, owner, "web/add-works.html", _limits())
+    table = request.FILES.get("table")
+    files = request.FILES.getlist("files")
+    try:
+        upload = uploading.begin(
+            owner,
+            uploading.Declaration(
+                author=said(request.POST.get("author", ""))[:300],
+                rights_statement=said(request.POST.get("rights", "")),
+                reads_metadata="reads_metadata" in request.POST,
+            ),
+            by=request.user.get_username(),
+            table=None if table is None else (str(table.name), table.read()),
+            announced=number_in(request.POST.get("announced")) or len(files),
+        )
+        if files:
+            uploading.receive(wiring.house(), upload, _sent(request))
+            uploading.close(upload)
+    except ExhibitError as error:
+        return _told(request, error, reverse("add-works", args=[owner.slug]))
+    return _gone_on(request, upload)
+
+
+@member_page
+def uploads(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """What was brought, newest first."""
+    page = page_of(request, owned.uploads(owner))
+    far = uploading.progress_of(page.object_list)
+    rows = [(one, far[one.pk]) for one in page]
+    values = {"page": page, "rows": rows}
+    return show(request, owner, "web/uploads.html", values)
+
+
+@member_page
+def upload(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One upload: how far it is, what couldn't be registered, and a way to send what is missing."""
+    row = owned.upload(owner, number)
+    problems = page_of(request, uploading.problems(row))
+    lines = uploading.lines_without_files(row)
+    values = {
+        "upload": row,
+        "progress": uploading.progress_of([row])[row.pk],
+        "page": problems,
+        "problems": [(one, upload_words.why(one), upload_words.what_to_do(one)) for one in problems],
+        "given_up": row.files.filter(state="failed").exists(),
+        "lines": lines[:LINES_SHOWN] if row.closed_at else (),
+        "line_count": lines.count() if row.closed_at else 0,
+        "several": uploading.lines_of_several(row)[:LINES_SHOWN],
+        **_limits(),
+    }
+    return show(request, owner, "web/upload.html", values)
+
+
+@member_page
+def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """How far an upload is, as a part of its page."""
+    row = owned.upload(owner, number)
+    far = uploading.progress_of([row])[row.pk]
+    answer = show(request, owner, "web/upload-progress.html", {"upload": row, "progress": far})
+    if far.done and request.headers.get("HX-Request"):
+        answer.headers["HX-Refresh"] = "true"  # the page has more to say now
+    return answer
+
+
+@decider_post
+def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Take a portion of files."""
+    row = owned.upload(owner, number)
+    try:
+        uploading.receive(wiring.house(), row, _sent(request), _left_out(request))
+    except ExhibitError as error:
+        return _told(request, error, reverse("upload", args=[owner.slug, number]))
+    return _gone_on(request, row)
+
+
+@member_page
+def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
+    """Names and sizes of the files that are here, so that nobody sends them twice."""
+    row = owned.upload(owner, number)
+    return JsonResponse({"files": list(uploading.received(row).values_list("name", "size"))})
+
+
+@decider_post
+def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Note that all files have been sent."""
+    row = owned.upload(owner, number)
+    uploading.close(row)
+    return _gone_on(request, row)
+
+
+@decider_post
+def again(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
+    """Try once more what was given up."""
+    row = owned.upload(owner, number)
+    uploading.try_again(wiring.house(), row)
+    return redirect("upload", slug=owner.slug, number=number)
+
+
+@member_page
+def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
+    """What came of each file, as CSV."""
+    row = owned.upload(owner, number)
+    name = f"{owner.slug}-upload-{number}-results.csv"
+    answer = StreamingHttpResponse(_lines(row), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _lines(row: Upload) -> Iterator[str]:
+    class Echo:
+        def write(self, text: str) -> str:
+            return text
+
+    writer = csv.writer(Echo(), lineterminator="\r\n")
+    yield "\ufeff"
+    yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do")])
+    for one in row.files.annotate(work_number=F("work__number")).order_by("name", "pk").iterator(2000):
+        told = (upload_words.result(one), one.work_number or "", upload_words.why(one), upload_words.what_to_do(one))
+        yield writer.writerow([_plain(one.name), *told])
+    missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
+    for file in missing.values_list("file", flat=True).iterator(chunk_size=2000):
+        told = (
+            _("stands in the table only"),
+            "",
+            _("No such file came."),
+            _("Send it, or mend its name in the table."),
+        )
+        yield writer.writerow([_plain(file), *told])
+
+
+def _plain(text: str) -> str:
+    """A text that no spreadsheet computes."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def _limits() -> dict[str, int]:
+    return {
+        "most_bytes": wiring.house().limits.max_bytes,
+        "most_request": MOST_REQUEST,
+        "most_files": uploading.MOST_FILES,
+    }
+
+
+def _sent(request: HttpRequest) -> list[uploading.Sent]:
+    """The files of a request; their paths below a dropped folder come beside them."""
+    given = request.FILES.getlist("files")
+    try:
+        names = [str(name) for name in json.loads(request.POST.get("names", "[]"))]
+    except (ValueError, TypeError, RecursionError):
+        names = []
+    if len(names) != len(given):
+        names = []
+    named = zip_longest(given, names)
+    return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in named]
+
+
+def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
+    """What the browser didn't send because it is too large."""
+    try:
+        given = json.loads(request.POST.get("left_out", "[]"))
+        return [(str(name), int(size)) for name, size in given][:MOST_LEFT_OUT]
+    except (ValueError, TypeError, RecursionError):
+        return []
+
+
+def _by_script(request: HttpRequest) -> bool:
+    return request.headers.get("Accept") == JSON
+
+
+def _gone_on(request: HttpRequest, row: Upload) -> HttpResponseBase:
+    where = [row.owner.slug, row.number]
+    if not _by_script(request):
+        return redirect(reverse("upload", args=where))
+    names = {"page": "upload", "files": "upload-files", "received": "upload-received", "close": "close-upload"}
+    return JsonResponse({key: reverse(name, args=where) for key, name in names.items()})
+
+
+def _told(request: HttpRequest, error: ExhibitError, back: str) -> HttpResponseBase:
+    if _by_script(request):
+        status = 507 if isinstance(error, RefusedError) and error.reason == "disk" else 400
+        return JsonResponse({"sentence": in_words(error)}, status=status)
+    messages.error(request, in_words(error))
+    return redirect(back)

@@ -1,0 +1,140 @@
+"""Works and pictures."""
+
+from functools import partial
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import cache_control
+
+from desk.schemas import works as schemas
+from desk.texts import ownership as ownership_words
+from desk.texts.masks import masks
+from desk.texts.past import search_in_words
+from desk.web.common.access import number_in, said, takes
+from desk.web.common.pages import Telling, attached, decider_post, member_page, page_of, show
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from registry.accounts import scoped as owned
+from registry.log.audit_log import Evidence
+from registry.models import Owner, OwnershipRemark
+from registry.works import works as searching
+from workers.evidence import deposits
+from workers.evidence.bundles import in_a_file
+from workers.pictures.previews import LARGE, SMALL, shown
+from workers.services import wiring
+from workers.works.ownership import terms
+from workers.works.registrations import registration_of
+
+ONLY = (
+    ("", _("All")),
+    (searching.Only.DOUBTFUL, _("Something speaks against them")),
+    (searching.Only.UNSAFE, _("Can't be matched safely")),
+    (searching.Only.SEEN, _("Seen somewhere")),
+    (searching.Only.AUTHORLESS, _("Without an author")),
+)
+
+
+@member_page
+def works(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """The owner's works, newest first: searched, and those only that need something."""
+    words, only = said(request.GET.get("q", "")), request.GET.get("only", "")
+    upload = number_in(request.GET.get("upload"))
+    rows = searching.search(owner, words, only, upload)
+    doubts = OwnershipRemark.objects.filter(answered_at=None)
+    rows = rows.prefetch_related("pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts"))
+    page = page_of(request, rows)
+    counts = searching.case_counts(page.object_list)
+    values = {
+        "page": page,
+        "rows": [(row, counts.get(row.pk, 0)) for row in page],
+        "q": words,
+        "only": only,
+        "choices": ONLY,
+        "upload": upload,
+    }
+    return show(request, owner, "web/works.html", values)
+
+
+@member_page
+def work(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
+    row = owned.work(owner, number)
+    found = searching.seen_in(owned.cases(owner).filter(work=row))
+    past = schemas.past(row)
+    searches = [search_in_words(one) for one in past["search"]]
+    history = page_of(request, row.changes.all(), "history")
+    values = {
+        "work": row,
+        "pictures": [one.picture for one in row.work_pictures.select_related("picture").order_by("pk")],
+        "masked": [one["sentence"] for picture in row.work_pictures.all() for one in masks(picture)],
+        "conflict": row.conflicts.order_by("earlier_registered_at").first(),
+        "remarks": [ownership_words.said_of(one) for one in row.remarks.order_by("answered_at", "pk")],
+        "terms": ownership_words.term_rows(terms(row)),
+        "stated": ownership_words.stated_rows(row.metadata),
+        "kind": ownership_words.plain("author_kind", row.author_kind),
+        "medium": ownership_words.plain("medium", row.medium) if row.medium else "",
+        "registration": registration_of(row),
+        "attachments": row.attachments.filter(removed_at=None),
+        "page": page_of(request, found),
+        "deposits": row.deposits.all(),
+        "history": history,
+        "changes": [
+            (one, ownership_words.KINDS.get(one.kind, one.kind), ownership_words.change_rows(one)) for one in history
+        ],
+        "searches": searches,
+        "seen_before": past["seen_before"],
+    }
+    return show(request, owner, "web/work.html", values)
+
+
+@decider_post
+def make_deposit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make a deposit record of what is declared now."""
+    row = owned.work(owner, number)
+    with Telling(request):
+        made = deposits.make_deposit(wiring.house(), row, by=request.user.get_username())
+        messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@member_page
+def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
+    """A deposit record with the receipts of this moment."""
+    row = owned.deposit(owner, number, deposit)
+    with Telling(request):
+        file = in_a_file(partial(deposits.assemble_deposit, wiring.house(), row))
+        takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
+        name = f"{deposits.deposit_name(row)}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip")
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@member_page
+def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponse:
+    """The record itself, in the installation's first language."""
+    row = owned.deposit(owner, number, deposit)
+    with Telling(request):
+        files = deposits.record_files(wiring.house(), row)
+        takes(request, Evidence.DEPOSIT, owner, number=deposit, work=number)
+        name, data = min(files.items(), key=lambda one: len(one[0]))
+        return attached(data, name, "application/pdf")
+    return redirect("work", slug=owner.slug, number=number)
+
+
+@member_page
+@cache_control(private=True, max_age=3600)
+def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
+    """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""
+    try:
+        named = Digest.from_hex(digest)
+    except ValueError as error:
+        raise Http404 from error
+    side = LARGE if request.GET.get("size") == "large" else SMALL
+    try:
+        return HttpResponse(shown(wiring.house(), owned.picture(owner, named), side), content_type="image/jpeg")
+    except ExhibitError as error:
+        raise Http404 from error

@@ -1,0 +1,235 @@
+"""The file from which an outsider computes an installation's error rate: the whole log, its decisions opened.
+
+JSON lines. The first names the format and holds a signed checkpoint. Then follows one line for each entry under it, in
+its order: ``type``, ``time``, ``commitment``, and of decisions ``salt`` and ``opening`` too, unless they were erased.
+The first line also says within how many seconds a decision that was taken back counts for nobody.
+All entries are needed, not the decisions alone: only the types of all of them show that no decision was left out.
+"""
+
+import hmac
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from evidence.accuracy.error_rates import SLIP, Accuracy, Decided, count
+from evidence.formats.codec import FormatError, from_plain, parse_json, to_plain
+from evidence.log import merkle
+from evidence.log.notes import Note, parse_note
+from evidence.verdict.result import Check, State, failed, passed
+from evidence.verdict.trust import Trust
+from evidence.verify.checks.proofs import check_note
+from exhibit.clock import now, rfc3339
+from exhibit.entries import Entry, EntryType, canonical, commit
+from exhibit.errors import ExitCode, IntegrityError, WrongUseError
+from exhibit.types import LATER
+
+ACCURACY_FORMAT = "exhibit-accuracy/1"
+MAX_LINE = 1 << 16
+SLIP_SECONDS = int(SLIP.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEntry:
+    """An entry of the log, with its salt and opening where it is a decision and they are there."""
+
+    entry: Entry
+    salt: bytes | None = None
+    opening: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyVerdict:
+    """What was checked of a file, and what follows when nothing failed.
+
+    Attributes:
+        checks: ``entries``, ``openings``, ``checkpoint``.
+        accuracy: what the decisions say; ``None`` when a check failed.
+        size: entries of the log.
+    """
+
+    checks: tuple[Check, ...]
+    accuracy: Accuracy | None
+    size: int
+
+    @property
+    def outcome(self) -> ExitCode:
+        """0 when all holds, 1 when a check failed, 4 when no pinned log has signed the checkpoint."""
+        states = {check.state for check in self.checks}
+        if State.FAILED in states:
+            return ExitCode.CHECK_FAILED
+        return ExitCode.INCOMPLETE if State.NOT_CHECKED in states else ExitCode.DONE
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        checks = [{"name": one.name, "state": str(one.state), "sentence": one.sentence} for one in self.checks]
+        accuracy = None if self.accuracy is None else self.accuracy.to_plain()
+        return {"exit_code": int(self.outcome), "entries": self.size, "checks": checks, "accuracy": accuracy}
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first line."""
+
+    format: str
+    checkpoint: str
+    written_at: str
+    undone_within_seconds: int = field(default=SLIP_SECONDS, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of an entry that isn't a decision, or a decision whose opening was erased."""
+
+    type: EntryType
+    time: datetime
+    commitment: bytes
+
+
+class RunningRoot:
+    """The root over leaves that come one by one, in memory that grows with the logarithm of their number (RFC 9162)."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._complete: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf hash."""
+        self._complete.append(leaf)
+        self.size += 1
+        merged = self.size
+        while merged % 2 == 0:
+            right = self._complete.pop()
+            self._complete[-1] = merkle.node_hash(self._complete[-1], right)
+            merged //= 2
+
+    @property
+    def root(self) -> bytes:
+        """The root over all leaves so far."""
+        if not self._complete:
+            return merkle.EMPTY_ROOT
+        *rest, current = self._complete
+        for left in reversed(rest):
+            current = merkle.node_hash(left, current)
+        return current
+
+
+def write_accuracy(out: BinaryIO, checkpoint: str, entries: Iterable[LoggedEntry]) -> None:
+    """Write the file.
+
+    Args:
+        out: where it goes.
+        checkpoint: the signed note.
+        entries: all that lie under it, in their order.
+    """
+    head = {
+        "format": ACCURACY_FORMAT,
+        "checkpoint": checkpoint,
+        "written_at": rfc3339(now()),
+        "undone_within_seconds": SLIP_SECONDS,
+    }
+    out.write(canonical(head) + b"\n")
+    for one in entries:
+        line = json.loads(one.entry.leaf_bytes)
+        if one.salt is not None and one.opening is not None:
+            line |= {"salt": one.salt.hex(), "opening": to_plain(one.opening)}
+        out.write(canonical(line) + b"\n")
+
+
+def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
+    """Check a file and compute the error rate from it.
+
+    Args:
+        path: what :func:`write_accuracy` wrote.
+        trust: whose word counts.
+
+    Raises:
+        WrongUseError: it isn't such a file, or can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return _check(file, path.name, trust)
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+    except FormatError as error:
+        raise WrongUseError(error.message, hint="Give a file that exhibit accuracy export has written.") from error
+
+
+def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:
+    lines = _lines(file, name)
+    head = from_plain(_Head, next(lines, {}), where=name)
+    if head.format != ACCURACY_FORMAT:
+        raise FormatError(f"{name} isn't in the format {ACCURACY_FORMAT}.")
+    if head.undone_within_seconds != SLIP_SECONDS:
+        raise FormatError(
+            f"{name} leaves out what was undone within {head.undone_within_seconds} s, not {SLIP_SECONDS}."
+        )
+    try:
+        note = parse_note(head.checkpoint)
+    except IntegrityError as error:
+        raise FormatError(f"{name}: {error.message}") from error
+    running, wrong = RunningRoot(), -1
+    decisions: list[Decided] = []
+    for plain in lines:
+        one = _entry(plain, f"{name}, entry {running.size}")
+        if one.entry.type is EntryType.DECISION:
+            decisions.append((one.entry.time, one.opening))
+            wrong = running.size if wrong < 0 and not _opens(one) else wrong
+        running.add(one.entry.leaf_hash)
+    checks = (
+        _entries(running, note),
+        _openings([opening for _, opening in decisions], wrong),
+        check_note(trust, "checkpoint", note, head.checkpoint),
+    )
+    sound = all(check.state is not State.FAILED for check in checks)
+    return AccuracyVerdict(checks, count(decisions) if sound else None, running.size)
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[Any]:
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        yield parse_json(line, what=f"{name}, line {number}", limit=MAX_LINE)
+
+
+def _entry(plain: Any, where: str) -> LoggedEntry:  # noqa: ANN401 - any JSON value
+    salt = opening = None
+    if isinstance(plain, dict) and {"salt", "opening"} & set(plain):
+        salt, opening = plain.pop("salt", None), plain.pop("opening", None)
+        if plain.get("type") != EntryType.DECISION or not isinstance(salt, str) or not isinstance(opening, dict):
+            raise FormatError(f"{where} holds half an opening, or one that nobody asked for.")
+    line = from_plain(_Line, plain, where=where)
+    try:
+        entry = Entry(line.type, line.time, line.commitment)
+        return LoggedEntry(entry, None if salt is None else bytes.fromhex(salt), opening)
+    except ValueError as error:
+        raise FormatError(f"{where} can't be read.") from error
+
+
+def _opens(one: LoggedEntry) -> bool:
+    if one.salt is None or one.opening is None:
+        return True
+    try:
+        commitment, _ = commit(one.opening, one.salt)
+    except ValueError:
+        return False
+    return hmac.compare_digest(commitment, one.entry.commitment)
+
+
+def _entries(running: RunningRoot, note: Note) -> Check:
+    if running.size != note.size:
+        return failed("entries", f"The file holds {running.size} entries, the checkpoint is of {note.size}.")
+    if running.root != note.root:
+        return failed("entries", "The entries don't give the checkpoint's root: one was left out, added or altered.")
+    return passed("entries", f"The {note.size} entries give the root of the checkpoint of {note.origin} (RFC 9162).")
+
+
+def _openings(openings: list[Mapping[str, Any] | None], wrong: int) -> Check:
+    if wrong >= 0:
+        return failed("openings", f"Entry {wrong} commits to something else than the opening that is given for it.")
+    unopened = sum(opening is None for opening in openings)
+    words = f"Of {len(openings)} decisions, {len(openings) - unopened} are opened as they were committed to"
+    why = "erased, or of the first version, which held names"
+    return passed("openings", f"{words}; {unopened} aren't ({why}) and count as the worst they can have been.")

@@ -1,0 +1,133 @@
+"""The account that pays for anchoring: its key, and transactions that it signs. The key never leaves this object."""
+
+import importlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.anchors.evm import rlp
+from evidence.anchors.evm.keccak import keccak256
+from exhibit.errors import ConfigError, ServiceMissingError
+
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of the group of secp256k1; a key is a number below it."""
+
+
+class EvmAccount:
+    """An account by its secp256k1 key.
+
+    Args:
+        key: 32 bytes.
+
+    Raises:
+        ServiceMissingError: the optional part ``evm`` isn't installed.
+        ConfigError: the bytes aren't a key.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32 or not 0 < int.from_bytes(key, "big") < ORDER:
+            raise ConfigError("The account's key isn't a key of 32 bytes.")
+        private = _library("eth_keys").keys.PrivateKey(key)
+        self.address: bytes = private.public_key.to_canonical_address()
+
+        def sign(digest: bytes) -> tuple[int, int, int]:
+            v, r, s = private.sign_msg_hash(digest).vrs
+            return v, r, s
+
+        self._sign = sign  # the library's own object would show the key
+
+    def __repr__(self) -> str:
+        return f"EvmAccount({checksummed(self.address)})"
+
+    def sign(self, *, chain: int, nonce: int, gas_price: int, gas: int, to: bytes, data: bytes) -> bytes:
+        """A signed legacy transaction for one chain (EIP-155), which every EVM chain accepts.
+
+        Args:
+            chain: the chain's id.
+            nonce: how many transactions of the account came before.
+            gas_price: wei for a unit of gas.
+            gas: most units.
+            to: address of a contract, 20 bytes; empty to make one.
+            data: the call, or the contract's bytecode.
+        """
+        fields: list[rlp.Item] = [*map(rlp.whole_number, (nonce, gas_price, gas)), to, b"", data]
+        unsigned = rlp.encode([*fields, rlp.whole_number(chain), b"", b""])
+        v, r, s = self._sign(keccak256(unsigned))
+        return rlp.encode([*fields, *map(rlp.whole_number, (v + 35 + 2 * chain, r, s))])
+
+
+def account_from_file(path: Path, password: Path | None = None) -> EvmAccount:
+    """An account from a key file: Web3 Secret Storage (JSON), or hexadecimal digits.
+
+    Only this user may read the digits, or the file with the password.
+
+    Raises:
+        ConfigError: the file can't be read, is open to others, or the password doesn't fit; says nothing of the key.
+    """
+    try:
+        text = path.read_text("ascii")
+        if text.lstrip().startswith("{"):
+            return EvmAccount(_decrypted(path, text, password))
+        _check_private(path)
+        return EvmAccount(_from_hex(text))
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"The account's key in {path} can't be read.") from None
+
+
+def account_from_environment(name: str, environ: Mapping[str, str] = os.environ) -> EvmAccount:
+    """An account whose key stands in an environment variable as hexadecimal digits; raises ``ConfigError``."""
+    if not environ.get(name):
+        raise ConfigError(f"The environment variable {name}, which should hold the account's key, isn't set.")
+    return EvmAccount(_from_hex(environ[name]))
+
+
+def checksummed(address: bytes) -> str:
+    """An address as text, with the capital letters that let mistakes be found (EIP-55)."""
+    digits = address.hex()
+    marks = keccak256(digits.encode()).hex()
+    return "0x" + "".join(sign.upper() if mark >= "8" else sign for sign, mark in zip(digits, marks, strict=False))
+
+
+def _check_private(path: Path) -> None:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConfigError(f"{path} may be read by others.", hint=f"Run: chmod 600 {path}")
+
+
+def _decrypted(path: Path, text: str, password: Path | None) -> bytes:
+    if password is None:
+        raise ConfigError(f"The key in {path} is encrypted.", hint="Set password_file.")
+    words = _password(password)
+    try:
+        key: bytes = _library("eth_keyfile").decode_keyfile_json(json.loads(text), words)
+    except (ValueError, TypeError, KeyError, AttributeError, AssertionError, NotImplementedError):
+        raise ConfigError(
+            f"The key in {path} can't be decrypted: the password in {password} doesn't fit, or the file is damaged or "
+            "isn't Web3 Secret Storage."
+        ) from None
+    return key
+
+
+def _password(path: Path) -> bytes:
+    try:
+        _check_private(path)
+        return path.read_text("utf-8").strip().encode()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"The password in {path} can't be read.", hint="password_file names it.") from None
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip().removeprefix("0x"))
+    except ValueError:
+        raise ConfigError("The account's key isn't written in hexadecimal digits.") from None
+
+
+def _library(name: str) -> Any:  # noqa: ANN401 - a module of the optional part
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        hint = "Install it with: python3 tools/bootstrap.py runtime evm"
+        raise ServiceMissingError("The optional part evm isn't installed.", hint=hint, retry=False) from error

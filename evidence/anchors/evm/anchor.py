@@ -1,0 +1,305 @@
+"""The anchor of EVM chains: a small contract remembers each digest; kept are a proof of its log and the block's header.
+
+A transaction is signed first, and sent by :meth:`EvmAnchor.upgrade` when it has been kept: a process that dies neither
+loses it nor sends a second one. The contract ignores a digest that it has already.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+
+import requests
+
+from evidence.anchors.evm import rlp
+from evidence.anchors.evm.account import EvmAccount, checksummed
+from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.node import EvmNode, Fate, RefusedCallError
+from evidence.anchors.evm.proofs import EvmPending, EvmProof, read_pending, verify_proof
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+
+KIND = "evm"
+CONTRACT = Path(__file__).parent / "contract" / "anchor.json"
+SEARCHED_BLOCKS = 200
+"""After the block whose time the contract names: blocks of fast chains share their seconds."""
+
+GAS = 46_000
+"""Units of gas for a checkpoint, rounded up."""
+
+MOST_GAS = 4 * GAS
+"""What no transaction for a checkpoint may use, whatever the node says."""
+
+FEW = 10
+"""Checkpoints that the account should be able to pay for; fewer is a lack."""
+
+DEARER = 1.25
+"""A waiting transaction is signed anew when the node's price has risen by so much."""
+
+
+class EvmAnchor:
+    """A contract on an EVM chain (port ``Anchor``).
+
+    Args:
+        name: as configured.
+        url: JSON-RPC address of a node.
+        chain: the chain's id; the node has to be of it.
+        contract: where the contract lies, 20 bytes; empty before :meth:`deploy` has made it.
+        unlock: opens the account that pays; called when something has to be signed.
+        confirmations: blocks from the transaction's own on until the receipt is complete, at least 1.
+        gas_price: wei for a unit of gas; what the node suggests, if ``None``.
+        max_gas_price: nothing is signed while the node suggests more; no limit, if ``None``.
+        development: true for a chain without weight.
+        session: a guarded session.
+    """
+
+    kind = KIND
+    patience = timedelta(seconds=15)
+    qualified = ""
+
+    def __init__(  # noqa: PLR0913 - as many as there are settings
+        self,
+        name: str,
+        url: str,
+        *,
+        chain: int,
+        contract: bytes,
+        unlock: Callable[[], EvmAccount],
+        confirmations: int,
+        gas_price: int | None = None,
+        max_gas_price: int | None = None,
+        development: bool,
+        session: requests.Session,
+    ) -> None:
+        self.name = name
+        self.development = development
+        self._unlock = unlock
+        self._node = EvmNode(url, session)
+        self._chain = chain
+        self._contract = contract
+        self._confirmations = confirmations
+        self._gas_price = gas_price
+        self._max_gas_price = max_gas_price
+
+    @cached_property
+    def account(self) -> EvmAccount:
+        """Who pays; raises ``ConfigError`` when the key can't be had, ``ServiceMissingError`` without the part evm."""
+        return self._unlock()
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Sign a transaction for the digest; :meth:`upgrade` sends it, once the receipt has been kept.
+
+        Raises:
+            ServiceMissingError: the node doesn't answer, knows no such contract, or asks for too much.
+            ConfigError: the node is of another chain.
+        """
+        self._check_contract()
+        known = self._node.anchored_at(self._contract, digest)
+        pending = EvmPending(self._chain, digest, b"" if known else self._signed(digest))
+        return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, pending.to_json())
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
+        """Send what wasn't sent, sign anew what was overtaken or failed, and complete once enough blocks lie above.
+
+        Raises:
+            ServiceMissingError: the node doesn't answer, or refuses the transaction, such as for want of funds; or the
+                chain has included it, and it failed again with more gas.
+            IntegrityError: the receipt is about another digest, or what the node gives doesn't fit together.
+        """
+        if receipt.state is ReceiptState.COMPLETE:
+            return receipt
+        pending = read_pending(receipt.proof)
+        if pending.digest != digest:
+            raise IntegrityError("The receipt is about another digest.")
+        self._check_contract()
+        time = self._node.anchored_at(self._contract, digest)
+        if not time:
+            renewed = self._sent(pending)
+            return receipt if renewed is pending else replace(receipt, proof=renewed.to_json())
+        proof = self._confirmed(pending, time)
+        if proof is None:
+            return receipt
+        complete = proof.to_json()
+        stated = verify_proof(complete, digest).time
+        return replace(receipt, state=ReceiptState.COMPLETE, proof=complete, time=stated)
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The time of the block that the proof leads to; that the block is the chain's, is for others to say.
+
+        Raises:
+            IntegrityError: the proof doesn't hold, or names another chain.
+        """
+        block = verify_proof(receipt.proof, digest)
+        if block.chain != self._chain:
+            raise IntegrityError(f"The receipt is of the chain {block.chain}, not {self._chain}.")
+        return block.time
+
+    def examine(self) -> str:
+        """Whether the contract is there, and for how many checkpoints the account can pay."""
+        self._check_contract()
+        self._node.anchored_at(self._contract, Digest(bytes(32)))
+        who = checksummed(self.account.address)
+        price = self._price()
+        if price == 0:
+            return f"The contract is there, and transactions of {who} cost nothing."
+        left = self._node.number("eth_getBalance", "0x" + self.account.address.hex(), "latest") // (GAS * price)
+        if left < FEW:
+            hint = "Send it what the chain asks for gas."
+            raise ServiceMissingError(f"The account {who} can pay for {left} more checkpoints.", hint=hint)
+        return f"The contract is there; {who} can pay for some {left:,} checkpoints at today's price."
+
+    def deploy(self) -> str:
+        """Send the transaction that makes the contract; returns its hash.
+
+        Raises:
+            ServiceMissingError: the node doesn't answer, or refuses.
+            ConfigError: the node is of another chain.
+        """
+        self._check_chain()
+        raw = self._transaction(b"", bytecode(), self._needed(b"", bytecode()))
+        return str(self._node.call("eth_sendRawTransaction", "0x" + raw.hex()))
+
+    def deployed(self, transaction: str) -> bytes | None:
+        """The address of the contract that a transaction has made, or ``None`` while it isn't in a block."""
+        receipt = self._node.call("eth_getTransactionReceipt", transaction)
+        if receipt is None:
+            return None
+        if receipt.get("status") == "0x0" or not receipt.get("contractAddress"):
+            raise ServiceMissingError("The chain didn't make the contract.", retry=False)
+        return bytes.fromhex(str(receipt["contractAddress"]).removeprefix("0x"))
+
+    def _sent(self, pending: EvmPending) -> EvmPending:
+        """The same once the node has its transaction; another one, not sent yet, when its turn is past."""
+        sent = _terms_of(pending.transaction)
+        if sent is None or (pending.chain, sent.to) != (self._chain, self._contract):
+            return self._renewed(pending)  # also when the settings name another chain or contract by now
+        if self._node.call("eth_getTransactionByHash", _hash_of(pending.transaction)) is not None:
+            fate = self._node.fate_of(_hash_of(pending.transaction))
+            if fate is not None and fate.failed:
+                if 2 * sent.gas > MOST_GAS:
+                    raise ServiceMissingError("The chain included the transaction, and it failed.")
+                return self._renewed(pending, gas=2 * sent.gas)
+            return self._at_todays_price(pending, sent) if fate is None else pending
+        try:
+            self._node.call("eth_sendRawTransaction", "0x" + pending.transaction.hex())
+        except RefusedCallError:
+            if self._count("latest") > sent.nonce:
+                return self._renewed(pending)
+            if self._count("pending") > sent.nonce:
+                return pending  # its turn is taken by one that waits, perhaps by itself: a second one would pay twice
+            raise
+        return pending
+
+    def _at_todays_price(self, pending: EvmPending, sent: "_Terms") -> EvmPending:
+        """One that waits, signed anew for the same turn when gas has become dearer."""
+        if self._gas_price is not None:
+            return pending
+        suggested = self._suggested()
+        if self._is_too_dear(suggested) or not suggested >= DEARER * sent.price > 0:
+            return pending
+        return self._renewed(pending, nonce=sent.nonce)
+
+    def _confirmed(self, pending: EvmPending, time: int) -> EvmProof | None:
+        """The proof of the log that tells of the digest, or ``None`` while it isn't deep enough."""
+        told = self._node.fate_of(_hash_of(pending.transaction))
+        if told is None or not told.logged:
+            told = self._log_of_another(pending.digest, time)
+        if told is None or self._head() - told.block + 1 < self._confirmations:
+            return None
+        return self._node.proof_of(self._chain, pending.digest, told.transaction)
+
+    def _log_of_another(self, digest: Digest, time: int) -> Fate | None:
+        """The log when somebody else gave the digest to the contract first."""
+        first = self._node.block_at(time)
+        return self._node.find_log(self._contract, digest, first, min(first + SEARCHED_BLOCKS, self._head()))
+
+    def _renewed(self, pending: EvmPending, *, nonce: int | None = None, gas: int = 0) -> EvmPending:
+        signed = self._signed(pending.digest, nonce=nonce, gas=gas)
+        return replace(pending, chain=self._chain, transaction=signed)
+
+    def _signed(self, digest: Digest, *, nonce: int | None = None, gas: int = 0) -> bytes:
+        data = keccak256(b"anchor(bytes32)")[:4] + digest.raw
+        needed = self._needed(self._contract, data)
+        if needed > MOST_GAS:
+            raise ServiceMissingError(f"The node says that a checkpoint needs {needed:,} gas, more than {MOST_GAS:,}.")
+        return self._transaction(self._contract, data, max(needed, gas), nonce)
+
+    def _needed(self, to: bytes, data: bytes) -> int:
+        """Units of gas for a call, with a quarter to spare."""
+        asked = {"from": "0x" + self.account.address.hex(), "data": "0x" + data.hex()}
+        if to:
+            asked["to"] = "0x" + to.hex()
+        needed = self._node.number("eth_estimateGas", asked)
+        return needed + needed // 4
+
+    def _transaction(self, to: bytes, data: bytes, gas: int, nonce: int | None = None) -> bytes:
+        return self.account.sign(
+            chain=self._chain,
+            nonce=self._count("pending") if nonce is None else nonce,
+            gas_price=self._price(),
+            gas=gas,
+            to=to,
+            data=data,
+        )
+
+    def _price(self) -> int:
+        if self._gas_price is not None:
+            return self._gas_price
+        suggested = self._suggested()
+        if self._is_too_dear(suggested):
+            limit = f"max_gas_price is {self._max_gas_price:,}"
+            raise ServiceMissingError(f"{self.name} waits: a unit of gas costs {suggested:,} wei, and {limit}.")
+        return suggested
+
+    def _suggested(self) -> int:
+        return self._node.number("eth_gasPrice")
+
+    def _is_too_dear(self, price: int) -> bool:
+        return self._max_gas_price is not None and price > self._max_gas_price
+
+    def _head(self) -> int:
+        return self._node.number("eth_blockNumber")
+
+    def _count(self, block: str) -> int:
+        return self._node.number("eth_getTransactionCount", "0x" + self.account.address.hex(), block)
+
+    def _check_contract(self) -> None:
+        if not self._contract:
+            raise ConfigError(f"{self.name} has no contract yet.", hint=f"Make one: exhibit anchor deploy {self.name}")
+        self._check_chain()
+
+    def _check_chain(self) -> None:
+        found = self._node.number("eth_chainId")
+        if found != self._chain:
+            raise ConfigError(f"The node of {self.name} is of the chain {found}, not {self._chain}.")
+
+
+@cache
+def bytecode() -> bytes:
+    """What makes the contract, compiled from ``anchor.vy``."""
+    return bytes.fromhex(json.loads(CONTRACT.read_text("utf-8"))["bytecode"].removeprefix("0x"))
+
+
+def _hash_of(transaction: bytes) -> str:
+    return "0x" + keccak256(transaction).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a signed transaction says."""
+
+    nonce: int
+    price: int
+    gas: int
+    to: bytes
+
+
+def _terms_of(transaction: bytes) -> _Terms | None:
+    """What a signed legacy transaction says; ``None`` of an absent one."""
+    if not transaction:
+        return None
+    nonce, price, gas, to, *_ = rlp.as_list(rlp.decode(transaction))
+    return _Terms(rlp.as_number(nonce), rlp.as_number(price), rlp.as_number(gas), rlp.as_bytes(to))

@@ -1,0 +1,267 @@
+"""What is asked of an Ethereum node by JSON-RPC: the state of the account, the contract, and whole blocks."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from evidence.anchors.evm import rlp
+from evidence.anchors.evm.keccak import keccak256
+from evidence.anchors.evm.patricia import prove
+from evidence.anchors.evm.proofs import EVENT, EvmProof
+from evidence.anchors.evm.rlp import Item
+from evidence.anchors.fetch import MAX_ANSWER, ask
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, ServiceMissingError
+
+MAX_RECEIPTS = 64 << 20
+"""Bytes of an answer with receipts, such as all of a block."""
+
+_NUMBERS = frozenset(
+    ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
+)
+_HEADER = (
+    "parentHash",
+    "sha3Uncles",
+    "miner",
+    "stateRoot",
+    "transactionsRoot",
+    "receiptsRoot",
+    "logsBloom",
+    "difficulty",
+    "number",
+    "gasLimit",
+    "gasUsed",
+    "timestamp",
+    "extraData",
+    "mixHash",
+    "nonce",
+)
+_LATER = ("baseFeePerGas", "withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash")
+"""Fields that forks have added behind these, since London."""
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,  # JSON that is nested without end
+)
+
+
+class RefusedCallError(ServiceMissingError):
+    """The node answered that it won't, with its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a transaction.
+
+    Attributes:
+        transaction: its hash.
+        block: the number of the block that holds it.
+        failed: whether it changed nothing but its sender's purse.
+        logged: whether it logged anything.
+    """
+
+    transaction: str
+    block: int
+    failed: bool = False
+    logged: bool = True
+
+
+class EvmNode:
+    """A node, or a provider of one.
+
+    Args:
+        url: its JSON-RPC address; a key in its path is never shown.
+        session: a guarded session.
+    """
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self._url = url
+        self._session = session
+
+    def call(self, method: str, *parameters: object, limit: int = MAX_ANSWER) -> Any:  # noqa: ANN401 - whatever the node answers
+        """One call.
+
+        Args:
+            method: which.
+            parameters: its own.
+            limit: most bytes of the answer.
+
+        Raises:
+            RefusedCallError: the node says why it won't.
+            ServiceMissingError: it doesn't answer, or not as a node.
+        """
+        question = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
+        headers = {"Content-Type": "application/json"}
+        status, body = ask(self._session, self._url, question, headers, limit=limit)
+        try:
+            answer = json.loads(body)
+            if answer.get("error") is not None:
+                raise RefusedCallError(f"The node refused {method}: {str(answer['error'].get('message'))[:200]}.")
+            return answer["result"]
+        except _UNREADABLE as error:
+            raise ServiceMissingError(f"The node answered {method} with status {status}, not as a node.") from error
+
+    def number(self, method: str, *parameters: object) -> int:
+        """A call that is answered by a number; raises ``ServiceMissingError``."""
+        found = self.call(method, *parameters)
+        try:
+            return int(found, 16)
+        except _UNREADABLE as error:
+            raise ServiceMissingError(f"The node answered {method} with something that isn't a number.") from error
+
+    def anchored_at(self, contract: bytes, digest: Digest) -> int:
+        """Seconds since 1970 at which the contract first got a digest, as of the newest block; 0 for never.
+
+        Raises:
+            ServiceMissingError: no answer, or there is no such contract.
+        """
+        data = "0x" + (keccak256(b"at(bytes32)")[:4] + digest.raw).hex()
+        found = self.call("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
+        if not isinstance(found, str) or len(found) != 66:
+            raise ServiceMissingError(f"The chain has no contract of ours at 0x{contract.hex()}.")
+        with _readable("eth_call"):
+            return int(found, 16)
+
+    def block_at(self, time: int) -> int:
+        """The number of the first block whose time is at least this, by bisection."""
+        low, high = 0, self.number("eth_blockNumber")
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._time(middle) < time else (low, middle)
+        return low
+
+    def fate_of(self, transaction: str) -> Fate | None:
+        """What became of a transaction, or ``None`` while it isn't in a block; raises ``ServiceMissingError``."""
+        receipt = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
+        with _readable("eth_getTransactionReceipt"):
+            if receipt is None or receipt["blockNumber"] is None:
+                return None
+            failed = receipt.get("status") is not None and int(receipt["status"], 16) == 0
+            return Fate(transaction, int(receipt["blockNumber"], 16), failed, bool(receipt["logs"]))
+
+    def find_log(self, contract: bytes, digest: Digest, first: int, last: int) -> Fate | None:
+        """The transaction whose log tells of a digest in these blocks, or ``None``; raises ``ServiceMissingError``."""
+        wanted = {
+            "address": "0x" + contract.hex(),
+            "topics": ["0x" + EVENT.hex(), "0x" + digest.hex],
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+        }
+        found = self.call("eth_getLogs", wanted)
+        with _readable("eth_getLogs"):
+            return Fate(str(found[0]["transactionHash"]), int(found[0]["blockNumber"], 16)) if found else None
+
+    def proof_of(self, chain: int, digest: Digest, transaction: str) -> EvmProof:
+        """The proof that a mined transaction told of a digest.
+
+        Raises:
+            IntegrityError: what the node says doesn't fit together, or its chain has blocks of an unknown form.
+            ServiceMissingError: the node doesn't give the whole block.
+        """
+        try:
+            mine = self.call("eth_getTransactionReceipt", transaction, limit=MAX_RECEIPTS)
+            block = self.call("eth_getBlockByHash", mine["blockHash"], False)  # noqa: FBT003 - the node's own parameter
+            encoded = [encode_receipt(receipt) for receipt in self._receipts(block)]
+            header = encode_header(block)
+            place = int(mine["transactionIndex"], 16)
+            log = _log_of(mine["logs"], digest)
+        except _UNREADABLE as error:
+            raise ServiceMissingError("The node doesn't give the block in a form that is known.") from error
+        pairs = {rlp.encode(rlp.whole_number(index)): data for index, data in enumerate(encoded)}
+        root, nodes = prove(pairs, rlp.encode(rlp.whole_number(place)))
+        if root.hex() != str(block["receiptsRoot"]).removeprefix("0x"):
+            raise IntegrityError("The block's receipts don't give its root: this chain has receipts of its own form.")
+        return EvmProof(chain, digest, header, place, log, nodes)
+
+    def _receipts(self, block: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        try:
+            found: list[dict[str, Any]] = self.call("eth_getBlockReceipts", block["hash"], limit=MAX_RECEIPTS)
+            if isinstance(found, list) and len(found) == len(block["transactions"]):
+                return sorted(found, key=lambda each: int(each["transactionIndex"], 16))
+        except RefusedCallError:
+            pass  # an older node: one by one
+        one_by_one = block["transactions"]
+        return [self.call("eth_getTransactionReceipt", each, limit=MAX_RECEIPTS) for each in one_by_one]
+
+    def _time(self, number: int) -> int:
+        block = self.call("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - the node's own parameter
+        try:
+            return int(block["timestamp"], 16)
+        except _UNREADABLE as error:
+            raise ServiceMissingError(f"The node has no block {number}.") from error
+
+
+def encode_header(block: dict[str, Any]) -> bytes:
+    """The RLP of a block's header from the JSON of a node, in the form of which the block's hash is the hash.
+
+    The chains of consortia leave the seals of their validators out of the hash, since each validator may hold others
+    (:func:`_unsealed`).
+
+    Raises:
+        IntegrityError: no form has the block's hash.
+    """
+    names = [*_HEADER, *(name for name in _LATER if block.get(name) is not None)]
+    for extra in _unsealed(_bytes(block["extraData"])):
+        header = rlp.encode([extra if name == "extraData" else _field(name, block[name]) for name in names])
+        if keccak256(header) == _bytes(block["hash"]):
+            return header
+    raise IntegrityError("The block's header doesn't give its hash: this chain has headers of its own form.")
+
+
+def _unsealed(extra: bytes) -> Iterator[bytes]:
+    """What may stand for a header's extra data when the header is hashed: as it is, or without what isn't hashed."""
+    yield extra
+    with contextlib.suppress(IntegrityError):
+        fields = rlp.as_list(rlp.decode(extra))  # vanity, validators, vote, round, seals
+        if len(fields) == 5:
+            yield rlp.encode([*fields[:3], b"", []])  # QBFT: round 0, no seals
+            yield rlp.encode(fields[:3])  # IBFT 2.0: neither round nor seals
+    with contextlib.suppress(IntegrityError):
+        fields = rlp.as_list(rlp.decode(extra[32:]))  # validators, proposer's seal, seals
+        if len(fields) == 3:
+            yield extra[:32] + rlp.encode([*fields[:2], []])  # IBFT of Quorum (EIP-650): no seals
+
+
+def encode_receipt(receipt: dict[str, Any]) -> bytes:
+    """A receipt as it stands in the trie of its block, from the JSON of a node (EIP-658, EIP-2718)."""
+    logs: list[Item] = [
+        [_bytes(log["address"]), [_bytes(topic) for topic in log["topics"]], _bytes(log["data"])]
+        for log in receipt["logs"]
+    ]
+    state = _field("number", receipt["status"]) if receipt.get("status") is not None else _bytes(receipt["root"])
+    used = _field("number", receipt["cumulativeGasUsed"])
+    body = rlp.encode([state, used, _bytes(receipt["logsBloom"]), logs])
+    kind = int(receipt.get("type") or "0x0", 16)
+    return bytes([kind]) + body if kind else body
+
+
+def _log_of(logs: Sequence[dict[str, Any]], digest: Digest) -> int:
+    wanted = [EVENT, digest.raw]
+    places = [place for place, log in enumerate(logs) if [_bytes(each) for each in log["topics"]][:2] == wanted]
+    if not places:
+        raise IntegrityError("The transaction has no log of the digest.")
+    return places[0]
+
+
+@contextlib.contextmanager
+def _readable(method: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise ServiceMissingError(f"The node answered {method} with something that can't be read.") from error
+
+
+def _field(name: str, text: str) -> bytes:
+    return rlp.whole_number(int(text, 16)) if name in _NUMBERS else _bytes(text)
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))

@@ -1,0 +1,1 @@
+"""OpenTimestamps: calendars and Bitcoin blocks, asked, and checked offline."""

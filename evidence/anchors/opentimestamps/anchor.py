@@ -1,0 +1,210 @@
+"""The anchor of OpenTimestamps: calendars gather digests, and a Bitcoin block attests them some hours later.
+
+A nonce is mixed in first, so that calendars learn nothing of the digest. The header of the attesting block is kept
+with the receipt: with it the proof is checked without any server.
+"""
+
+import fnmatch
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import requests
+from opentimestamps.core.op import OpAppend, OpSHA256
+from opentimestamps.core.timestamp import Timestamp
+
+from evidence.anchors.fetch import ask
+from evidence.anchors.opentimestamps.blocks import BlockSource
+from evidence.anchors.opentimestamps.proofs import (
+    block_attestations,
+    headers_in,
+    merged,
+    pending_stamps,
+    read_proof,
+    read_stamp,
+    verify_proof,
+)
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+
+KIND = "opentimestamps"
+NONCE_BYTES = 16
+MAX_ANSWER = 10_000
+"""Bytes of a calendar's answer, as the usual client takes them."""
+
+SILENT_FOR = 120.0
+"""Seconds for which a calendar that didn't answer isn't asked for anything: each question would wait as long."""
+
+CONFIRMATIONS = {"main": 6, "regtest": 1}
+KNOWN_CALENDARS = ("*.calendar.opentimestamps.org", "*.calendar.eternitywall.com", "*.calendar.catallaxy.com")
+_HEADERS = {"Accept": "application/vnd.opentimestamps.v1", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+class OpenTimestampsAnchor:
+    """Bitcoin through OpenTimestamps calendars (port ``Anchor``).
+
+    Args:
+        name: as configured.
+        calendars: URLs to which commitments are posted; one that answers is enough.
+        block_source: where block headers come from; ``None`` to leave proofs pending once they name a block.
+        development: true for a chain without weight; blocks of ``regtest`` count only then.
+        session: a guarded session.
+
+    Raises:
+        ConfigError: no calendar, or ``regtest`` outside development.
+    """
+
+    kind = KIND
+    patience = timedelta(minutes=10)
+    qualified = ""
+
+    def __init__(
+        self,
+        name: str,
+        calendars: Sequence[str],
+        block_source: BlockSource | None,
+        *,
+        development: bool,
+        session: requests.Session,
+    ) -> None:
+        if not calendars:
+            raise ConfigError(f"The anchor {name} has no calendar.")
+        if block_source is not None and block_source.network == "regtest" and not development:
+            raise ConfigError(
+                f"The anchor {name} uses blocks that anybody can make.", hint="Use them in development only."
+            )
+        self.name = name
+        self.development = development
+        self._calendars = tuple(url.rstrip("/") for url in calendars)
+        self._blocks = block_source
+        self._session = session
+        self._silent_until: dict[str, float] = {}
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Give the digest, behind a nonce, to every calendar; the receipt is pending.
+
+        Raises:
+            ServiceMissingError: no calendar took it.
+        """
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        commitment = _nonced(digest, nonce)[1]
+        proof = b""
+        failures = []
+        for calendar in self._calendars:
+            try:
+                answer = self._from_calendar(f"{calendar}/digest", commitment, commitment)
+                proof = merged(read_proof(proof) if proof else _nonced(digest, nonce)[0], answer)
+            except ExhibitError as error:
+                failures.append(error.message)
+        if not proof:
+            raise ServiceMissingError(f"No calendar of {self.name} took the digest: {' '.join(failures)}")
+        return Receipt(KIND, self.name, self.development, ReceiptState.PENDING, proof)
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:
+        """Ask the calendars for what is pending; complete once a block with enough blocks above it attests the digest.
+
+        A calendar that doesn't answer counts as nothing new.
+
+        Raises:
+            ServiceMissingError: nothing is new, and the source of blocks doesn't answer for a block that was named.
+            IntegrityError: the receipt is about another digest, or none of the blocks named holds it.
+        """
+        if receipt.state is ReceiptState.COMPLETE:
+            return receipt
+        stamp = read_proof(receipt.proof)
+        if stamp.msg != digest.raw:
+            raise IntegrityError("The receipt is about another digest.")
+        grown = receipt.proof
+        for part, calendar in pending_stamps(stamp):
+            if self._is_known(calendar) and not block_attestations(part):
+                grown = self._asked(grown, part.msg, calendar)
+        known = receipt if grown == receipt.proof else replace(receipt, proof=grown)
+        try:
+            witnessed = self._witnessed(grown, digest)
+        except ServiceMissingError:
+            if known is receipt:
+                raise
+            return known  # what the calendars gave isn't lost because a node is silent
+        if witnessed is None:
+            return known
+        height, header, time = witnessed
+        material = ((f"block-{height}.header", header),)
+        return replace(receipt, state=ReceiptState.COMPLETE, proof=grown, material=material, time=time)
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The time of the attesting block; raises ``IntegrityError`` (or what it covers) when it doesn't hold."""
+        network = "main" if self._blocks is None else self._blocks.network
+        return verify_proof(receipt.proof, digest, headers_in(receipt.material), network)[1]
+
+    def examine(self) -> str:
+        """How many calendars answer, and the newest block that is known."""
+        silent = [calendar for calendar in self._calendars if not self._answers(calendar)]
+        if len(silent) == len(self._calendars):
+            raise ServiceMissingError(f"No calendar of {self.name} answers.")
+        told = f"{len(self._calendars) - len(silent)} of {len(self._calendars)} calendars answer"
+        if self._blocks is None:
+            return f"{told}; without a source of blocks its proofs stay pending here."
+        return f"{told}; the newest block is {self._blocks.tip():,}."
+
+    def _answers(self, calendar: str) -> bool:
+        try:
+            ask(self._session, f"{calendar}/timestamp/{bytes(32).hex()}")
+        except ExhibitError:
+            return False
+        return True
+
+    def _witnessed(self, proof: bytes, digest: Digest) -> tuple[int, bytes, datetime] | None:
+        """Height, header and time of the lowest block that holds the digest and is deep enough."""
+        heights = list(dict.fromkeys(height for height, _ in block_attestations(read_proof(proof))))
+        if not heights or self._blocks is None:
+            return None
+        deep_enough = self._blocks.tip() - CONFIRMATIONS[self._blocks.network] + 1
+        failure: ExhibitError | None = None
+        for height in heights:
+            if height > deep_enough:
+                continue
+            try:
+                header = self._blocks.header(height)
+                return height, header, verify_proof(proof, digest, {height: header}, self._blocks.network)[1]
+            except (IntegrityError, ServiceMissingError) as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return None
+
+    def _asked(self, proof: bytes, commitment: bytes, calendar: str) -> bytes:
+        """The proof with what a calendar has to add about a part of it; as it was, when that is nothing of use."""
+        try:
+            answer = self._from_calendar(f"{calendar}/timestamp/{commitment.hex()}", commitment)
+            return merged(read_proof(proof), answer)
+        except ExhibitError:
+            return proof
+
+    def _from_calendar(self, url: str, commitment: bytes, posted: bytes | None = None) -> Timestamp:
+        calendar = urlsplit(url).netloc
+        if time.monotonic() < self._silent_until.get(calendar, 0.0):
+            raise ServiceMissingError(f"{calendar} didn't answer a moment ago.")
+        try:
+            status, answer = ask(self._session, url, posted, _HEADERS, limit=MAX_ANSWER)
+        except ServiceMissingError:
+            self._silent_until[calendar] = time.monotonic() + SILENT_FOR
+            raise
+        if status != 200:
+            raise ServiceMissingError(f"{calendar} answered with status {status}.")
+        return read_stamp(answer, commitment)
+
+    def _is_known(self, calendar: str) -> bool:
+        """Whether a calendar that a proof names may be asked: one's own, or a pool's well-known members."""
+        parts = urlsplit(calendar)
+        known = any(fnmatch.fnmatchcase(parts.netloc, pattern) for pattern in KNOWN_CALENDARS)
+        return calendar.rstrip("/") in self._calendars or (parts.scheme == "https" and known)
+
+
+def _nonced(digest: Digest, nonce: bytes) -> tuple[Timestamp, bytes]:
+    """The beginning of a proof, and what calendars are given."""
+    stamp = Timestamp(digest.raw)
+    return stamp, stamp.ops.add(OpAppend(nonce)).ops.add(OpSHA256()).msg

@@ -1,0 +1,130 @@
+"""Where block headers come from while there is a network: a node of one's own, or a public explorer."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import requests
+
+from evidence.anchors.fetch import ask
+from evidence.anchors.opentimestamps.headers import Network, parse_header
+from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError
+
+
+class BlockSource(Protocol):
+    """Gives headers of one network."""
+
+    network: Network
+
+    def tip(self) -> int:
+        """The height of the newest block; raises ``ServiceMissingError``."""
+
+    def header(self, height: int) -> bytes:
+        """The 80 bytes of the header at a height; raises ``ServiceMissingError``, also when there is no such block."""
+
+
+class JsonRpcBlocks:
+    """Bitcoin Core's JSON-RPC.
+
+    Args:
+        url: the node, without user name and password.
+        session: a guarded session.
+        network: what the node follows.
+        credentials: file with ``user:password`` in one line, as Bitcoin Core writes its ``.cookie``; read for every
+            call, since the node writes another one at each start.
+    """
+
+    def __init__(
+        self, url: str, session: requests.Session, network: Network = "main", credentials: Path | None = None
+    ) -> None:
+        if network not in {"main", "regtest"}:
+            raise ConfigError(f"There is no Bitcoin network {network!r}.", hint="It is main or regtest.")
+        self.network: Network = network
+        self._url = url
+        self._session = session
+        self._credentials = credentials
+
+    def tip(self) -> int:
+        """The height of the newest block."""
+        found = self._call("getblockcount")
+        if type(found) is not int:
+            raise ServiceMissingError("The Bitcoin node answered with something that isn't a height.")
+        return found
+
+    def header(self, height: int) -> bytes:
+        """The 80 bytes of the header at a height."""
+        block = str(self._call("getblockhash", height))
+        return _checked(str(self._call("getblockheader", block, False)), block)  # noqa: FBT003 - the node's own parameter: not decoded
+
+    def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - whatever the node answers
+        question = json.dumps({"jsonrpc": "1.0", "id": "exhibit", "method": method, "params": parameters})
+        headers = {"Content-Type": "application/json"}
+        status, body = ask(self._session, self._url, question.encode(), headers, self._user())
+        if status in {401, 403}:
+            raise ServiceMissingError(
+                f"The Bitcoin node wants other credentials (status {status}).", hint="Set bitcoin_credentials."
+            )
+        try:
+            answer = json.loads(body)
+            error, result = answer["error"], answer["result"]
+        except (ValueError, KeyError, TypeError, RecursionError) as problem:
+            raise ServiceMissingError(f"The Bitcoin node answered with status {status}, not as a node.") from problem
+        if error is not None or result is None:
+            raise ServiceMissingError(f"The Bitcoin node refused {method}: {error}.")
+        return result
+
+    def _user(self) -> tuple[str, str] | None:
+        if self._credentials is None:
+            return None
+        try:
+            user, _, password = self._credentials.read_text("utf-8").strip().partition(":")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ServiceMissingError(
+                f"{self._credentials} can't be read.", hint="The Bitcoin node writes it when it starts."
+            ) from error
+        return user, password
+
+
+class EsploraBlocks:
+    """The HTTP interface of Esplora, as Blockstream and mempool.space serve it for the main chain.
+
+    Args:
+        url: such as ``https://blockstream.info/api``.
+        session: a guarded session.
+    """
+
+    network: Network = "main"
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        self._url = url.rstrip("/")
+        self._session = session
+
+    def tip(self) -> int:
+        """The height of the newest block."""
+        text = self._get("/blocks/tip/height")
+        if not text.isdecimal():
+            raise ServiceMissingError("The block explorer answered with something that isn't a height.")
+        return int(text)
+
+    def header(self, height: int) -> bytes:
+        """The 80 bytes of the header at a height."""
+        block = self._get(f"/block-height/{height}")
+        return _checked(self._get(f"/block/{block}/header"), block)
+
+    def _get(self, path: str) -> str:
+        status, body = ask(self._session, self._url + path)
+        if status != 200 or len(body) > 1000:
+            raise ServiceMissingError(f"The block explorer answered {path} with status {status}.")
+        return body.decode("ascii", "replace").strip()
+
+
+def _checked(text: str, block: str) -> bytes:
+    """A header from its hexadecimal form, once it has the hash that was asked for."""
+    try:
+        data = bytes.fromhex(text)
+        fits = parse_header(data).text == block
+    except (ValueError, IntegrityError):
+        fits = False
+    if not fits:
+        raise ServiceMissingError("The source of blocks gave something that isn't the header asked for.")
+    return data

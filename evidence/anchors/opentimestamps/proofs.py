@@ -1,0 +1,274 @@
+"""OpenTimestamps proofs, read and checked offline against block headers."""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
+from opentimestamps.core.op import OpSHA256
+from opentimestamps.core.serialize import (
+    BytesDeserializationContext,
+    BytesSerializationContext,
+    DeserializationError,
+)
+from opentimestamps.core.timestamp import DetachedTimestampFile, Timestamp
+
+from evidence.anchors.opentimestamps.headers import MINIMUM_DIFFICULTY, Network, check_work, parse_header
+from evidence.formats.errors import PendingProofError
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+
+MAX_PROOF = 1 << 18
+NUMBER_BYTES = 7
+"""That a number may take in a proof: 49 bits, far more than any height or length needs."""
+MAX_DEPTH, MAX_OPERATIONS, MAX_MESSAGE, MAX_PAYLOAD, MAX_ADDRESS = 256, 4096, 4096, 8192, 1000
+
+_START = DetachedTimestampFile.HEADER_MAGIC + b"\x01\x08"
+_APPEND, _PREPEND, _SHA256, _ATTESTATION, _MORE = 0xF0, 0xF1, 0x08, 0x00, 0xFF
+_ADDRESS = re.compile(rb"[A-Za-z0-9._/:-]*")
+_HEADER = re.compile(r"block-(0|[1-9][0-9]{0,8})\.header")
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """What a proof leads to.
+
+    Attributes:
+        digest: what it begins with.
+        blocks: height and Merkle root of each Bitcoin block that it names, lowest first.
+        others: what it names besides, in words: calendars that it waits for, and what isn't known here.
+    """
+
+    digest: bytes
+    blocks: tuple[tuple[int, bytes], ...]
+    others: tuple[str, ...]
+
+
+def verify_proof(
+    proof: bytes,
+    digest: Digest,
+    headers: Mapping[int, bytes],
+    network: Network,
+    minimum_difficulty: float = MINIMUM_DIFFICULTY,
+) -> tuple[int, datetime]:
+    """Check a proof to the last step: digest, operations, Merkle root of a block, and the work behind the block.
+
+    Args:
+        proof: an ``.ots`` file.
+        digest: what has to be stamped.
+        headers: block headers of 80 bytes by height.
+        network: whose blocks count.
+        minimum_difficulty: what a block of ``main`` needs.
+
+    Returns:
+        The height and the time of the earliest block that attests the digest; what else a calendar may have named
+        wrongly does no harm.
+
+    Raises:
+        PendingProofError: no block attests it yet, or the header of none of those that do is given.
+        UnknownWitnessError: no block is of the main chain, by the work behind it.
+        IntegrityError: the proof is broken, or about another digest, or no header fits.
+    """
+    leads = leads_of(proof)
+    if leads.digest != digest.raw:
+        raise IntegrityError(f"The proof is about another digest: {leads.digest.hex()}.")
+    attested = leads.blocks
+    if not attested:
+        raise PendingProofError("The proof is still pending: no Bitcoin block attests it yet.")
+    failure: IntegrityError | None = None
+    for height, commitment in attested:
+        if height in headers:
+            try:
+                return height, _check_block(commitment, headers[height], network, minimum_difficulty)
+            except IntegrityError as error:
+                failure = failure or error
+    if failure is not None:
+        raise failure
+    heights = ", ".join(str(height) for height, _ in attested)
+    raise PendingProofError(f"The header of Bitcoin block {heights} isn't at hand.")
+
+
+def leads_of(proof: bytes) -> Leads:
+    """Read a proof, as docs/bundle-format.md says; raises ``IntegrityError``."""
+    if len(proof) > MAX_PROOF:
+        raise IntegrityError("The OpenTimestamps proof is too long.")
+    if not proof.startswith(_START):
+        raise IntegrityError("The OpenTimestamps proof can't be read, or isn't about a SHA-256 digest.")
+    reader = _Reader(proof, len(_START))
+    digest = reader.take(32)
+    reader.stamp(digest)
+    return Leads(digest, tuple(sorted(reader.blocks)), tuple(sorted(reader.others)))
+
+
+def read_proof(proof: bytes) -> Any:  # noqa: ANN401 - the library has no types
+    """The library's ``Timestamp`` of a SHA-256 digest; raises ``IntegrityError`` when the file holds none."""
+    leads_of(proof)
+    with _readable("The OpenTimestamps proof can't be read."):
+        return DetachedTimestampFile.deserialize(BytesDeserializationContext(proof)).timestamp
+
+
+def write_proof(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
+    """The ``.ots`` file of a timestamp of a SHA-256 digest; raises ``IntegrityError``."""
+    context = BytesSerializationContext()
+    with _readable("The OpenTimestamps proof can't be written."):
+        DetachedTimestampFile(OpSHA256(), stamp).serialize(context)
+    written: bytes = context.getbytes()
+    return written
+
+
+def merged(stamp: Any, answer: Any) -> bytes:  # noqa: ANN401 - the library has no types
+    """The ``.ots`` file of a timestamp, grown by what a calendar answered about one of its parts.
+
+    Raises:
+        IntegrityError: together they would be too long or too deep to be read again.
+    """
+    with _readable("The calendar's answer doesn't fit into the proof."):
+        for part in list(_parts(stamp)):
+            if part.msg == answer.msg:
+                part.merge(answer)
+    grown = write_proof(stamp)
+    read_proof(grown)
+    return grown
+
+
+def read_stamp(data: bytes, commitment: bytes) -> Any:  # noqa: ANN401 - the library has no types
+    """A calendar's answer about a commitment; raises ``IntegrityError`` when it can't be read."""
+    _Reader(data, 0).stamp(commitment)
+    with _readable("The calendar's answer can't be read."):
+        return Timestamp.deserialize(BytesDeserializationContext(data), commitment)
+
+
+def write_stamp(stamp: Any) -> bytes:  # noqa: ANN401 - the library has no types
+    """A calendar's answer."""
+    context = BytesSerializationContext()
+    stamp.serialize(context)
+    written: bytes = context.getbytes()
+    return written
+
+
+def block_attestations(stamp: Any) -> list[tuple[int, bytes]]:  # noqa: ANN401 - the library has no types
+    """Height and Merkle root of each Bitcoin block that a timestamp names, lowest first."""
+    return sorted(
+        (attestation.height, commitment)
+        for commitment, attestation in stamp.all_attestations()
+        if isinstance(attestation, BitcoinBlockHeaderAttestation)
+    )
+
+
+def pending_stamps(stamp: Any) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 - the library has no types
+    """Each part of a timestamp that waits for a calendar, with the calendar's URL."""
+    for part in _parts(stamp):
+        for attestation in part.attestations:
+            if isinstance(attestation, PendingAttestation):
+                yield part, attestation.uri
+
+
+def headers_in(material: Iterable[tuple[str, bytes]]) -> dict[int, bytes]:
+    """The block headers among a receipt's material, files such as ``block-900000.header``, by height."""
+    found = {}
+    for name, data in material:
+        match = _HEADER.fullmatch(name)
+        if match is not None:
+            found[int(match[1])] = data
+    return found
+
+
+def _parts(stamp: Any) -> Iterator[Any]:  # noqa: ANN401 - the library has no types
+    yield stamp
+    for below in stamp.ops.values():
+        yield from _parts(below)
+
+
+class _Reader:
+    """Reads a proof in order; raises ``IntegrityError``. ``evidence/page/parts/blocks.js`` reads the same way."""
+
+    def __init__(self, data: bytes, place: int) -> None:
+        self.data, self.place, self.left = data, place, MAX_OPERATIONS
+        self.blocks: list[tuple[int, bytes]] = []
+        self.others: set[str] = set()
+
+    def stamp(self, message: bytes) -> None:
+        """All that is left."""
+        self._branch(message, MAX_DEPTH)
+        self._check(self.place == len(self.data))
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        self._check(self.place + count <= len(self.data))
+        self.place += count
+        return self.data[self.place - count : self.place]
+
+    def _check(self, fine: bool) -> None:  # noqa: FBT001 - what has to be true
+        if not fine:
+            raise IntegrityError("The OpenTimestamps proof can't be read.")
+
+    def _number(self) -> int:
+        value = 0
+        for place in range(NUMBER_BYTES):
+            [byte] = self.take(1)
+            value |= (byte & 0x7F) << 7 * place
+            if byte < 0x80:
+                self._check(byte > 0 or place == 0)
+                return value
+        raise IntegrityError("The OpenTimestamps proof can't be read: a number is too long.")
+
+    def _text(self, most: int) -> bytes:
+        length = self._number()
+        self._check(length <= most)
+        return self.take(length)
+
+    def _branch(self, message: bytes, depth: int) -> None:
+        self._check(depth > 0)
+        more = True
+        while more:
+            [tag] = self.take(1)
+            more = tag == _MORE
+            if more:
+                [tag] = self.take(1)
+            if tag == _ATTESTATION:
+                self._attestation(message)
+            else:
+                self._branch(self._applied(tag, message), depth - 1)
+
+    def _applied(self, tag: int, message: bytes) -> bytes:
+        self.left -= 1
+        self._check(self.left >= 0 and tag in {_APPEND, _PREPEND, _SHA256})
+        if tag == _SHA256:
+            return hashlib.sha256(message).digest()
+        argument = self._text(MAX_MESSAGE)
+        self._check(0 < len(argument) <= MAX_MESSAGE - len(message))
+        return message + argument if tag == _APPEND else argument + message
+
+    def _attestation(self, message: bytes) -> None:
+        kind, payload = self.take(8), self._text(MAX_PAYLOAD)
+        inner = _Reader(payload, 0)
+        if kind == BitcoinBlockHeaderAttestation.TAG:
+            self.blocks.append((inner._number(), message))
+        elif kind == PendingAttestation.TAG:
+            address = inner._text(MAX_ADDRESS)
+            self._check(_ADDRESS.fullmatch(address) is not None)
+            self.others.add(address.decode())
+        else:
+            self.others.add(f"something of the kind {kind.hex()}")
+            return
+        self._check(inner.place == len(payload))
+
+
+def _check_block(commitment: bytes, data: bytes, network: Network, minimum_difficulty: float) -> datetime:
+    header = parse_header(data)
+    check_work(header, network, minimum_difficulty)
+    if header.merkle_root != commitment:
+        raise IntegrityError(f"The block {header.text} doesn't hold what the proof leads to.")
+    return header.time
+
+
+@contextlib.contextmanager
+def _readable(sentence: str) -> Iterator[None]:
+    try:
+        yield
+    except (DeserializationError, ValueError, TypeError, AssertionError, RecursionError) as error:
+        raise IntegrityError(sentence) from error

@@ -1,0 +1,206 @@
+"""The anchor of timestamp authorities (RFC 3161): a signed statement by a named party that a digest existed."""
+
+import contextlib
+import hashlib
+import re
+import secrets
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import requests
+from asn1crypto import tsp
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from evidence.anchors.fetch import ask
+from evidence.anchors.rfc3161.certificates import Certificate, find_root, load_certificates
+from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, read_reply, refusal, verify_reply
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.ports import Receipt, ReceiptState
+
+__all__ = ["Rfc3161Anchor", "read_reply", "verify_reply"]
+
+KIND = "rfc3161"
+MAX_REVOCATION_LIST = 700_000
+"""DER bytes of a revocation list that is kept: its PEM still fits what a verifier reads of one file."""
+
+KEPT_FOR = 600.0
+"""Seconds for which a fetched revocation list serves further stamps, and one that can't be had isn't asked for."""
+
+MOST_LISTS = 8
+"""Revocation lists that are asked for with one stamp."""
+
+_HEADERS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
+
+
+class Rfc3161Anchor:
+    """One timestamp authority (port ``Anchor``).
+
+    Args:
+        name: as configured.
+        url: where requests are posted.
+        roots_pem: the root certificates that its stamps have to lead to.
+        development: true for an authority without legal weight.
+        session: a guarded session.
+        qualified: day as of which the operator's list names it as qualified, or empty.
+
+    Raises:
+        ConfigError: no root can be read.
+    """
+
+    kind = KIND
+    patience = timedelta(minutes=10)
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        roots_pem: Sequence[bytes],
+        *,
+        development: bool,
+        session: requests.Session,
+        qualified: str = "",
+    ) -> None:
+        self.name = name
+        self.qualified = qualified
+        self.development = development
+        self._url = url
+        self._session = session
+        self._roots_pem = tuple(roots_pem)
+        try:
+            self._roots = load_certificates(roots_pem)
+        except IntegrityError as error:
+            raise ConfigError(f"The root certificates of {name} can't be read.") from error
+        if not self._roots:
+            raise ConfigError(f"The timestamp authority {name} has no root certificate.")
+        self._fetched: dict[str, tuple[float, bytes | None]] = {}
+
+    def submit(self, digest: Digest) -> Receipt:
+        """Have the digest stamped; the receipt is complete at once, and checked.
+
+        The certificates of the chain and the revocation lists that they point to go along, as far as they can be had.
+
+        Raises:
+            ServiceMissingError: no answer, or a refusal.
+            IntegrityError: an answer that doesn't hold.
+        """
+        nonce = secrets.randbits(64)
+        status, reply = ask(self._session, self._url, _request(digest, nonce), _HEADERS)
+        if status != 200:
+            raise ServiceMissingError(f"The timestamp authority {self.name} answered with status {status}.")
+        reason = refusal(reply)
+        if reason is not None:
+            raise ServiceMissingError(f"The timestamp authority {self.name} refused: {reason}.")
+        stamp = read_reply(reply)
+        if stamp.nonce != nonce:
+            raise IntegrityError(f"The timestamp authority {self.name} answered another request.")
+        stamped = verify_reply(reply, digest, self._roots_pem)
+        material = tuple(self._material(stamp))
+        return Receipt(KIND, self.name, self.development, ReceiptState.COMPLETE, reply, material, stamped)
+
+    def upgrade(self, digest: Digest, receipt: Receipt) -> Receipt:  # noqa: ARG002 - the port's
+        """The same stamp, which is complete from the beginning, with revocation lists that couldn't be had then.
+
+        Only lists that hold at the stamped time are added: a verifier judges the stamp at that time.
+
+        Raises:
+            IntegrityError: the stamp can't be read.
+        """
+        stamp = read_reply(receipt.proof)
+        lists = [_crl(data) for name, data in receipt.material if name.startswith("crl-")]
+        if receipt.time is None or len(lists) >= len(self._list_urls(stamp)):
+            return receipt
+        issuers, added = {one.issuer for one in lists}, []
+        for name, data in self._lists(stamp):
+            found = _crl(data)
+            if found.issuer not in issuers and _holds_at(found, receipt.time):
+                issuers.add(found.issuer)
+                added.append((name, data))
+        return replace(receipt, material=(*receipt.material, *added)) if added else receipt
+
+    def verify(self, digest: Digest, receipt: Receipt) -> datetime:
+        """The stamped time by this authority's roots; raises ``IntegrityError`` when it doesn't hold."""
+        helpers = [data for name, data in receipt.material if name.startswith("certificate-")]
+        return verify_reply(receipt.proof, digest, self._roots_pem, helpers)
+
+    def examine(self) -> str:
+        """Whether anything answers at its address, and until when the roots are valid."""
+        ask(self._session, self._url)
+        last = min(root.end for root in self._roots)
+        if last < now():
+            raise ConfigError(f"A root of {self.name} expired on {last:%Y-%m-%d}.", hint="Get its present roots.")
+        return f"It answers; its roots are valid until {last:%Y-%m-%d}."
+
+    def _material(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
+        """Files named by their content, so that the material of many receipts can lie in one folder."""
+        for certificate in dict.fromkeys(self._chain(stamp)):
+            yield _named("certificate", ssl.DER_cert_to_PEM_cert(certificate.der).encode())
+        yield from self._lists(stamp)
+
+    def _chain(self, stamp: Stamp) -> list[Certificate]:
+        root = find_root(stamp.signer, self._roots, stamp.certificates)
+        return [*stamp.certificates, *([root] if root else [])]
+
+    def _list_urls(self, stamp: Stamp) -> list[str]:
+        named = dict.fromkeys(url for certificate in self._chain(stamp) for url in _revocation_urls(certificate))
+        return list(named)[:MOST_LISTS]
+
+    def _lists(self, stamp: Stamp) -> Iterator[tuple[str, bytes]]:
+        for url in self._list_urls(stamp):
+            fetched = self._revocation_list(url)
+            if fetched is not None:
+                yield _named("crl", fetched)
+
+    def _revocation_list(self, url: str) -> bytes | None:
+        """A revocation list as PEM, or ``None`` when it can't be had: the stamp stands without it."""
+        since, kept = self._fetched.get(url, (-KEPT_FOR, None))
+        if time.monotonic() - since < KEPT_FOR:
+            return kept
+        pem = None
+        with contextlib.suppress(ExhibitError, x509.InvalidVersion, *UNREADABLE):
+            status, data = ask(self._session, url)
+            if status == 200 and len(data) <= MAX_REVOCATION_LIST:
+                pem = _crl(data).public_bytes(Encoding.PEM)
+        self._fetched[url] = (time.monotonic(), pem)
+        return pem
+
+
+def _request(digest: Digest, nonce: int) -> bytes:
+    """A DER ``TimeStampReq`` for a SHA-256 digest that asks for the certificates."""
+    imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": digest.raw}
+    fields = {"version": "v1", "message_imprint": imprint, "nonce": nonce, "cert_req": True}
+    request: bytes = tsp.TimeStampReq(fields).dump()
+    return request
+
+
+def _revocation_urls(certificate: Certificate) -> list[str]:
+    try:
+        points = (
+            x509.load_der_x509_certificate(certificate.der)
+            .extensions.get_extension_for_class(x509.CRLDistributionPoints)
+            .value
+        )
+    except (x509.ExtensionNotFound, x509.InvalidVersion, *UNREADABLE):
+        return []
+    names = [name.value for point in points for name in point.full_name or []]
+    return [url for url in names if isinstance(url, str) and _HTTP.match(url)]
+
+
+def _crl(data: bytes) -> x509.CertificateRevocationList:
+    return x509.load_pem_x509_crl(data) if b"-----BEGIN" in data else x509.load_der_x509_crl(data)
+
+
+def _holds_at(found: x509.CertificateRevocationList, moment: datetime) -> bool:
+    """Whether a list was the one in force at a moment."""
+    until = found.next_update_utc
+    return found.last_update_utc <= moment and (until is None or moment <= until)
+
+
+def _named(kind: str, data: bytes) -> tuple[str, bytes]:
+    return f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.pem", data

@@ -1,0 +1,311 @@
+"""Writing a bundle: sealed content, the proofs of this moment around it, and a BagIt bag in one deterministic ZIP.
+
+The files under ``data/`` are those of the seal and never change; the files under ``proofs/`` grow as receipts arrive.
+The bag follows RFC 8493; every file outside of ``data/`` stands in ``tagmanifest-sha256.txt``.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH, Manifest
+from evidence.bundle.sealing import SealedCase
+from evidence.formats.codec import Bytes32, to_plain
+from evidence.formats.container import Member, member_of, zip_chunks
+from evidence.log.notes import parse_note
+from evidence.log.proofs import LogProof
+from evidence.log.renewals import Renewal, renewal_files
+from evidence.standalone import FOLDER as STANDALONE
+from exhibit.digests import CHUNK, Digest
+from exhibit.entries import canonical
+from exhibit.errors import WrongUseError
+from exhibit.ports import BlobStore, Receipt
+from exhibit.types import Count
+
+SIGNATURE_PATH = "proofs/signature"
+KEY_PATH = "proofs/key.json"
+KEY_PEM_PATH = "proofs/key.pem"
+ENTRY_PATH = "proofs/log/entry.json"
+INCLUSION_PATH = "proofs/log/inclusion.json"
+CHECKPOINT_PATH = "proofs/log/checkpoint"
+CONSISTENCY_PATH = "proofs/log/consistency.json"
+ANCHORS_PATH = "proofs/anchors/index.json"
+COUNTERSIGNATURES = "proofs/countersignatures/"
+WITHHELD_PATH = "proofs/withheld.json"
+TOOLS = ("VERIFY.md", "verify.py")
+TAG_MANIFEST = "tagmanifest-sha256.txt"
+SUFFIXES = {"rfc3161": ".tsr", "opentimestamps": ".ots", "evm": ".json"}
+PREFIXES = {"evm": "evm-"}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """That the bundle's checkpoint continues an earlier one (RFC 9162, 2.1.4).
+
+    Attributes:
+        size: number of leaves of the earlier checkpoint.
+        path: hashes, 32 bytes each.
+    """
+
+    size: Count
+    path: tuple[Bytes32, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRecord:
+    """One line of the list of receipts.
+
+    Attributes:
+        file: path of the raw receipt.
+        kind: ``rfc3161``, ``opentimestamps`` or ``evm``.
+        witness: its name as configured.
+        development: true when it has no legal weight; only the verifier's own trust decides.
+        digest: what was given to it.
+        material: paths of what a checker needs besides.
+    """
+
+    file: str
+    kind: str
+    witness: str
+    development: bool
+    digest: Digest
+    material: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What was left out of this copy, and why."""
+
+    files: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorProof:
+    """A receipt and the digest that it witnesses: the seal digest, or :func:`checkpoint_digest`."""
+
+    digest: Digest
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSignature:
+    """A signature over the manifest with a key on the owner's own device.
+
+    Attributes:
+        public: Ed25519 public key, 32 bytes.
+        signature: Ed25519 over the manifest's canonical bytes, 64 bytes.
+    """
+
+    public: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """What grows around a seal.
+
+    Attributes:
+        entry: the seal's place in the log, or ``None`` while it isn't there.
+        consistency: for each earlier checkpoint in the sealed files, that the entry's checkpoint continues it.
+        anchors: receipts.
+        withheld: what this copy leaves out.
+        countersignatures: of the owner's own devices.
+        renewals: later checkpoints with younger receipts.
+    """
+
+    entry: LogProof | None = None
+    consistency: tuple[ConsistencyProof, ...] = ()
+    anchors: tuple[AnchorProof, ...] = ()
+    withheld: Withheld | None = None
+    countersignatures: tuple[CounterSignature, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
+
+
+def checkpoint_digest(note: str) -> Digest:
+    """What witnesses of a checkpoint are given: SHA-256 of the signed note's UTF-8 bytes, as ``sha256sum`` gives it."""
+    return Digest.of(note.encode())
+
+
+def write_bundle(out: BinaryIO, sealed: SealedCase, proofs: Proofs, blobs: BlobStore) -> None:
+    """Write a bundle; the same input gives the same bytes.
+
+    Args:
+        out: where the ZIP goes; needn't be seekable.
+        sealed: manifest and signature.
+        proofs: receipts and log proofs of this moment.
+        blobs: holds the sealed files by their SHA-256.
+
+    Raises:
+        WrongUseError: something is withheld that can't be.
+        NotFoundError: a sealed file isn't in the store.
+    """
+    tags = {**proof_files(sealed, proofs), **{name: (STANDALONE / name).read_bytes() for name in TOOLS}}
+    withheld = frozenset(proofs.withheld.files if proofs.withheld else ())
+    tags.update(bag_files(sealed.manifest, withheld, {name: Digest.of(data) for name, data in tags.items()}))
+    members = [member_of(name, data) for name, data in tags.items()]
+    members.append(member_of(MANIFEST_PATH, sealed.manifest.to_json()))
+    present = [file for file in sealed.manifest.files if file.path not in withheld]
+    members += [_blob_member(file.path, file.sha256, blobs) for file in present]
+    out.writelines(zip_chunks(members))
+
+
+def proof_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
+    """Every file under ``proofs/``, by path."""
+    files = {SIGNATURE_PATH: sealed.signature, **key_files(sealed.manifest)}
+    if proofs.entry is not None:
+        files.update(log_files(proofs.entry))
+    if proofs.consistency:
+        files[CONSISTENCY_PATH] = canonical(to_plain(proofs.consistency))
+    files.update(renewal_files(proofs.renewals))
+    if proofs.withheld is not None:
+        _check_withheld(sealed.manifest, proofs.withheld)
+        files[WITHHELD_PATH] = canonical(to_plain(proofs.withheld))
+    for one in proofs.countersignatures:
+        stem = f"{COUNTERSIGNATURES}{one.public.hex()[:16]}"
+        files.update({f"{stem}.pem": public_pem(one.public), f"{stem}.sig": one.signature})
+    files.update(_anchor_files(sealed, proofs))
+    return files
+
+
+def key_files(manifest: Manifest) -> dict[str, bytes]:
+    """The sealing key as JSON, and as PEM for openssl."""
+    return {KEY_PATH: canonical(to_plain(manifest.key)), KEY_PEM_PATH: public_pem(manifest.key.public)}
+
+
+def public_pem(public: bytes) -> bytes:
+    """An Ed25519 public key of 32 bytes as PEM, for openssl; raises ``ValueError``."""
+    key = Ed25519PublicKey.from_public_bytes(public)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def log_files(proof: LogProof) -> dict[str, bytes]:
+    """A log proof in the three files of ``proofs/log``."""
+    plain = to_plain(proof)
+    checkpoint = plain.pop("checkpoint")
+    inclusion = {"index": proof.sequence, "size": plain.pop("size"), "path": plain.pop("path")}
+    return {
+        ENTRY_PATH: canonical(plain),
+        INCLUSION_PATH: canonical(inclusion),
+        CHECKPOINT_PATH: checkpoint.encode(),
+    }
+
+
+def bag_files(manifest: Manifest, withheld: frozenset[str], tags: Mapping[str, Digest]) -> dict[str, bytes]:
+    """The bag's own files (RFC 8493, 2.1 to 2.2), which follow from everything else.
+
+    Args:
+        manifest: of the seal.
+        withheld: paths that this copy leaves out.
+        tags: digests of the files outside of ``data/`` that aren't the bag's own.
+    """
+    data = manifest.to_json()
+    present = [file for file in manifest.files if file.path not in withheld]
+    sha256 = {MANIFEST_PATH: Digest.of(data).hex, **{file.path: file.sha256.hex for file in present}}
+    sha512 = {MANIFEST_PATH: hashlib.sha512(data).hexdigest(), **{file.path: file.sha512.hex() for file in present}}
+    octets = len(data) + sum(file.size for file in present)
+    info = {
+        "Bag-Software-Agent": f"{manifest.software.name} {manifest.software.version}",
+        "Bagging-Date": manifest.sealed_at.date().isoformat(),
+        "External-Identifier": f"sha-256:{Digest.of(data).hex}",
+        "Payload-Oxum": f"{octets}.{len(sha256)}",
+    }
+    files = {
+        "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
+        "bag-info.txt": "".join(f"{key}: {_one_line(value)}\n" for key, value in info.items()).encode(),
+        "manifest-sha256.txt": _digest_lines(sha256),
+        "manifest-sha512.txt": _digest_lines(sha512),
+    }
+    every = {**{name: digest.hex for name, digest in tags.items()}, **{n: Digest.of(d).hex for n, d in files.items()}}
+    return {**files, TAG_MANIFEST: _digest_lines(every)}
+
+
+def _one_line(value: str) -> str:
+    return " ".join(filter(None, re.split("[ \t\r\n]+", value)))
+
+
+def _digest_lines(digests: Mapping[str, str]) -> bytes:
+    return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode()
+
+
+def _check_withheld(manifest: Manifest, withheld: Withheld) -> None:
+    known = {file.path for file in manifest.files} - {FACTS_PATH}
+    if wrong := sorted(set(withheld.files) - known):
+        raise WrongUseError(f"{wrong[0]} can't be withheld: the facts stay, and only sealed files can be left out.")
+
+
+def _anchor_files(sealed: SealedCase, proofs: Proofs) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    records = []
+    for anchor in _that_fit_together(proofs.anchors):
+        receipt = anchor.receipt
+        subject = PREFIXES.get(receipt.kind, "") + _subject(anchor.digest, sealed, proofs)
+        stem = _free_stem(f"{subject}-{_plain_name(receipt.witness)}", files)
+        path = f"proofs/anchors/{stem}{SUFFIXES[receipt.kind]}"
+        material = {f"proofs/material/{name}": data for name, data in receipt.material}
+        files.update({path: receipt.proof, **material})
+        kind = (receipt.kind, receipt.witness, receipt.development)
+        records.append(AnchorRecord(path, *kind, anchor.digest, tuple(sorted(material))))
+    if records:
+        files[ANCHORS_PATH] = canonical(to_plain(sorted(records, key=lambda record: record.file)))
+    return files
+
+
+def _that_fit_together(anchors: tuple[AnchorProof, ...]) -> list[AnchorProof]:
+    """The receipts without those that bring another file of a name than an older one.
+
+    Names are of content or of a block's height: they clash when a trial chain was begun anew.
+    """
+    chosen: dict[str, bytes] = {}
+    left_out = []
+    for anchor in sorted(anchors, key=lambda one: (one.receipt.time is None, one.receipt.time)):
+        material = dict(anchor.receipt.material)
+        if any(chosen.get(name, data) != data for name, data in material.items()):
+            left_out.append(anchor)
+        else:
+            chosen.update(material)
+    return [anchor for anchor in anchors if anchor not in left_out]
+
+
+def _subject(digest: Digest, sealed: SealedCase, proofs: Proofs) -> str:
+    if digest == sealed.seal:
+        return "manifest"
+    if proofs.entry is not None and digest == checkpoint_digest(proofs.entry.checkpoint):
+        return "checkpoint"
+    for renewal in proofs.renewals:
+        if digest == checkpoint_digest(renewal.checkpoint):
+            return f"later-{parse_note(renewal.checkpoint).size}"
+    return f"earlier-{digest.hex[:8]}"
+
+
+def _plain_name(witness: str) -> str:
+    return "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in witness.lower())[:60] or "witness"
+
+
+def _free_stem(stem: str, files: Mapping[str, bytes]) -> str:
+    taken = {Path(path).stem for path in files if path.startswith("proofs/anchors/")}
+    number = 2
+    free = stem
+    while free in taken:
+        free = f"{stem}-{number}"
+        number += 1
+    return free
+
+
+def _blob_member(path: str, digest: Digest, blobs: BlobStore) -> Member:
+    def chunks() -> Iterator[bytes]:
+        with blobs.open(digest) as stream:
+            while chunk := stream.read(CHUNK):
+                yield chunk
+
+    crc = 0
+    for chunk in chunks():
+        crc = zlib.crc32(chunk, crc)
+    return Member(path, blobs.size(digest), crc, chunks)

@@ -1,0 +1,133 @@
+"""The manifest: who sealed what and when, and every file of the case with its size and digests.
+
+Its canonical JSON (RFC 8785) is what is signed; the SHA-256 of those bytes is the *seal digest*, and never changes.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from evidence.facts.case import SoftwareFacts
+from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
+from evidence.formats.names import check_names
+from exhibit.digests import Digest
+from exhibit.types import Count, Number
+
+MANIFEST_FORMAT = "exhibit-bundle/1"
+MANIFEST_PATH = "data/manifest.json"
+FACTS_PATH = "data/facts.json"
+ALGORITHM = "Ed25519"
+STAND_IN = "stand-in"
+"""The role of a reduced picture that is shown where the whole one is withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """One file of the case.
+
+    Attributes:
+        path: where it lies in the bundle, under ``data/``.
+        role: what it is, such as ``facts``, ``work-picture``, ``sighting-picture``, ``alignment``.
+        media_type: such as ``image/jpeg``.
+        size: bytes.
+        sha256: digest of the bytes (FIPS 180-4).
+        sha512: a second digest, 64 bytes, for the day on which the first has aged.
+        stand_in: path of a sealed smaller file that is shown where this one is withheld, or ``None``.
+    """
+
+    path: str
+    role: str
+    media_type: str
+    size: Count
+    sha256: Digest
+    sha512: bytes
+    stand_in: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.size < 0 or len(self.sha512) != 64:
+            raise ValueError(f"{self.path} has a size or a digest that can't be")
+
+
+@dataclass(frozen=True, slots=True)
+class SealingKey:
+    """The key that signs the manifest.
+
+    Attributes:
+        algorithm: :data:`ALGORITHM`.
+        public: 32 raw bytes.
+        holder: who controls it: ``operator`` or ``owner``.
+    """
+
+    algorithm: str
+    public: Bytes32
+    holder: str
+
+    def __post_init__(self) -> None:
+        if self.algorithm != ALGORITHM or len(self.public) != 32:
+            raise ValueError("the sealing key isn't an Ed25519 key")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedMatter:
+    """What the bundle is about.
+
+    Attributes:
+        owner: name of the rights holder.
+        case: number of the case.
+        bundle: number within the case, from 1.
+    """
+
+    owner: str
+    case: str
+    bundle: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest(Canonical):
+    """Everything that is signed.
+
+    Attributes:
+        matter: what the bundle is about.
+        sealed_at: the sealing program's clock, aware, UTC; the witnesses' times are what can be checked.
+        software: what made the record, with model digests.
+        key: the key that signs.
+        files: every file under ``data/`` except the manifest, sorted by path.
+        format: :data:`MANIFEST_FORMAT`.
+    """
+
+    matter: SealedMatter
+    sealed_at: datetime
+    software: SoftwareFacts
+    key: SealingKey
+    files: tuple[ManifestFile, ...]
+    format: str = MANIFEST_FORMAT
+
+    def __post_init__(self) -> None:
+        paths = [file.path for file in self.files]
+        check_names([MANIFEST_PATH, *paths], what="The manifest")
+        if paths != sorted(paths) or not all(path.startswith("data/") for path in paths):
+            raise FormatError("The manifest's files aren't sorted, or lie outside of data/.")
+        if FACTS_PATH not in paths:
+            raise FormatError(f"The manifest doesn't list {FACTS_PATH}.")
+        stand_ins = {file.path for file in self.files if (file.role, file.stand_in) == (STAND_IN, None)}
+        if not {file.stand_in for file in self.files} <= {None, *stand_ins}:
+            raise FormatError("The manifest names a stand-in that it doesn't list as one.")
+
+    def file(self, path: str) -> ManifestFile | None:
+        """The file with this path, or ``None``."""
+        return next((file for file in self.files if file.path == path), None)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read a manifest.
+
+        Raises:
+            FormatError: not a manifest, or not in its one canonical form.
+        """
+        plain = parse_json(data, what=MANIFEST_PATH)
+        if not isinstance(plain, dict) or plain.get("format") != MANIFEST_FORMAT:
+            raise FormatError(f"{MANIFEST_PATH} isn't in the format {MANIFEST_FORMAT}.")
+        manifest = from_plain(cls, plain, where=MANIFEST_PATH)
+        if manifest.to_json() != data:
+            raise FormatError(f"{MANIFEST_PATH} isn't in its one canonical form (RFC 8785).")
+        return manifest

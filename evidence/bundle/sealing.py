@@ -1,0 +1,254 @@
+"""Sealing: contents become a canonical manifest, a seal digest and a signature. Nothing here may change afterwards."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from evidence.bundle.manifest import ALGORITHM, FACTS_PATH, STAND_IN, Manifest, ManifestFile, SealedMatter, SealingKey
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import to_plain
+from exhibit.digests import CHUNK, Digest
+from exhibit.entries import canonical
+from exhibit.errors import IntegrityError
+from exhibit.ports import BlobStore, Signer
+
+JSON = "application/json"
+TITLE_DOCUMENT = "title-document"
+"""The role of a document of the work's chain of title."""
+
+_PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}", re.ASCII)
+_SUFFIXES = {
+    "AVIF": ".avif",
+    "BMP": ".bmp",
+    "GIF": ".gif",
+    "JPEG": ".jpg",
+    "JPEG2000": ".jp2",
+    "MPO": ".jpg",
+    "PNG": ".png",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+}
+_MEDIA_TYPES = {
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+    ".gif": "image/gif",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".jp2": "image/jp2",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".webp": "image/webp",
+    ".json": JSON,
+    ".pdf": "application/pdf",
+    ".txt": "text/plain",
+    ".warc": "application/warc",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFile:
+    """A file on its way into a bundle; its bytes lie in the blob store.
+
+    Attributes:
+        path: where it will lie, under ``data/``.
+        role: what it is.
+        media_type: such as ``application/pdf``.
+        digest: of the bytes.
+        stand_in: path of a smaller file shown where this one is withheld, or ``None``.
+    """
+
+    path: str
+    role: str
+    media_type: str
+    digest: Digest
+    stand_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealInput:
+    """What is to be sealed: the facts, and every other file except those that follow from the facts."""
+
+    facts: CaseFacts
+    files: tuple[ContentFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCase:
+    """A sealed case.
+
+    Attributes:
+        manifest: what was signed.
+        signature: Ed25519 over the manifest's canonical bytes, 64 bytes.
+    """
+
+    manifest: Manifest
+    signature: bytes
+
+    @property
+    def seal(self) -> Digest:
+        """The seal digest: SHA-256 of the manifest's canonical bytes."""
+        return Digest.of(self.manifest.to_json())
+
+
+def seal(contents: SealInput, signer: Signer, *, holder: str, sealed_at: datetime, blobs: BlobStore) -> SealedCase:
+    """Seal a case.
+
+    Args:
+        contents: facts and files.
+        signer: the owner's sealing key.
+        holder: who controls that key: ``operator`` or ``owner``.
+        sealed_at: the present time, aware.
+        blobs: holds the files' bytes; what follows from the facts is put there too.
+
+    Returns:
+        Manifest and signature; everything the manifest lists can be had from ``blobs`` by its SHA-256.
+
+    Raises:
+        FormatError: names that can't stand together.
+        IntegrityError: a file's bytes aren't those of its digest, or a file that the facts name isn't given.
+    """
+    facts = contents.facts
+    files = _with_stand_ins([*contents.files, *_files_of_facts(facts, blobs)])
+    _check_named_files(facts, {file.path: file.digest for file in files})
+    manifest = Manifest(
+        matter=SealedMatter(facts.owner.name, facts.number, facts.bundle),
+        sealed_at=sealed_at,
+        software=facts.software,
+        key=SealingKey(ALGORITHM, signer.public_key, holder),
+        files=tuple(sorted((_measure(file, blobs) for file in files), key=lambda file: file.path)),
+    )
+    data = manifest.to_json()
+    blobs.put(data)
+    return SealedCase(manifest, signer.sign(data))
+
+
+def seal_opening(sealed: SealedCase) -> dict[str, Any]:
+    """What the log's entry for a seal commits to: seal digest, key and signature."""
+    return {
+        "manifest": sealed.seal.hex,
+        "key": sealed.manifest.key.public.hex(),
+        "signature": sealed.signature.hex(),
+    }
+
+
+def match_folder(number: int) -> str:
+    """Where a match's files lie, such as ``data/matches/01``."""
+    return f"data/matches/{number:02d}"
+
+
+def sighting_folder(number: int) -> str:
+    """Where a sighting's files lie, such as ``data/sightings/01``."""
+    return f"data/sightings/{number:02d}"
+
+
+def work_picture_path(number: int, picture_format: str) -> str:
+    """Where a registered picture lies, such as ``data/work/01.jpg``; numbers count from 1."""
+    return f"data/work/{number:02d}{_suffix(picture_format)}"
+
+
+def title_document_path(number: int, name: str) -> str:
+    """Where a document of the chain of title lies, such as ``data/work/documents/01.pdf``."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return f"data/work/documents/{number:02d}{suffix if _PLAIN_SUFFIX.fullmatch(suffix) else '.bin'}"
+
+
+def calibration_path(number: int) -> str:
+    """Where a calibration lies, such as ``data/calibrations/01.json``; numbers count from 1."""
+    return f"data/calibrations/{number:02d}.json"
+
+
+def sighting_picture_path(number: int, picture_format: str) -> str:
+    """Where a seen picture lies, such as ``data/sightings/01/image.jpg``."""
+    return f"{sighting_folder(number)}/image{_suffix(picture_format)}"
+
+
+def reduced_path(path: str) -> str:
+    """Where the reduced picture of a sealed one lies, such as ``data/work/01-reduced.jpg``."""
+    original = PurePosixPath(path)
+    return str(original.with_name(f"{original.stem}-reduced.jpg"))
+
+
+def named_files(facts: CaseFacts) -> list[tuple[str, Digest | None]]:
+    """Every mention of a path in the facts, with the digest where it states one; a path may be mentioned twice."""
+    pictures = (*facts.work.pictures, *(sighting.picture for sighting in facts.sightings))
+    named: list[tuple[str, Digest | None]] = [(picture.file, picture.digest) for picture in pictures]
+    named += [(attachment.file, attachment.digest) for attachment in facts.work.attachments]
+    named += [(calibration.file, calibration.digest) for calibration in facts.calibrations]
+    for sighting in facts.sightings:
+        named += [(path, None) for capture in sighting.captures for path in capture.files]
+        if sighting.provenance is not None and sighting.provenance.file:
+            named.append((sighting.provenance.file, None))
+    named += [(path, None) for match in facts.matches for path in match.drawings.values()]
+    return [*named, *((path, None) for path in derived_files(facts))]
+
+
+def derived_files(facts: CaseFacts) -> dict[str, bytes]:
+    """The files that repeat parts of the facts for a reader who looks for them beside the pictures."""
+    files = {f"{match_folder(match.number)}/alignment.json": canonical(to_plain(match)) for match in facts.matches}
+    for sighting in facts.sightings:
+        if sighting.slice is not None:
+            files[f"{sighting_folder(sighting.number)}/slice.json"] = canonical(to_plain(sighting.slice))
+    if facts.work.registration is not None:
+        files["data/work/registration.json"] = canonical(to_plain(facts.work.registration))
+    return files
+
+
+def media_type_of(path: str) -> str:
+    """The media type that a file's suffix stands for; the same on every machine."""
+    return _MEDIA_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
+
+
+def provenance_path(number: int) -> str:
+    """Where the manifest of a seen picture lies, such as ``data/sightings/01/c2pa.json``."""
+    return f"{sighting_folder(number)}/c2pa.json"
+
+
+def _suffix(picture_format: str) -> str:
+    return _SUFFIXES.get(picture_format, ".bin")
+
+
+def _files_of_facts(facts: CaseFacts, blobs: BlobStore) -> list[ContentFile]:
+    files = [ContentFile(FACTS_PATH, "facts", JSON, blobs.put(facts.to_json()))]
+    for path, data in derived_files(facts).items():
+        files.append(ContentFile(path, PurePosixPath(path).stem, JSON, blobs.put(data)))
+    files += [_picture(picture.file, picture.digest, "work-picture") for picture in facts.work.pictures]
+    files += [_picture(item.picture.file, item.picture.digest, "sighting-picture") for item in facts.sightings]
+    files += [_picture(item.file, item.digest, item.role) for item in facts.work.attachments]
+    files += [ContentFile(item.file, "calibration", JSON, item.digest) for item in facts.calibrations]
+    return files
+
+
+def _with_stand_ins(files: list[ContentFile]) -> list[ContentFile]:
+    """The files, each pointing at the reduced picture of it that is among them."""
+    given = {file.path for file in files if file.role == STAND_IN}
+    paths = [(file, reduced_path(file.path)) for file in files]
+    return [replace(file, stand_in=path) if path in given else file for file, path in paths]
+
+
+def _picture(path: str, digest: Digest, role: str) -> ContentFile:
+    return ContentFile(path, role, media_type_of(path), digest)
+
+
+def _check_named_files(facts: CaseFacts, given: dict[str, Digest]) -> None:
+    for path, digest in named_files(facts):
+        if path not in given:
+            raise IntegrityError(f"The facts name {path}, which isn't among the files to seal.")
+        if digest is not None and given[path] != digest:
+            raise IntegrityError(f"The facts state another digest for {path} than the file to seal has.")
+
+
+def _measure(file: ContentFile, blobs: BlobStore) -> ManifestFile:
+    sha256, sha512, size = hashlib.sha256(), hashlib.sha512(), 0
+    with blobs.open(file.digest) as stream:
+        while chunk := stream.read(CHUNK):
+            sha256.update(chunk)
+            sha512.update(chunk)
+            size += len(chunk)
+    digest = Digest(sha256.digest())
+    if digest != file.digest:
+        raise IntegrityError(f"The bytes of {file.path} in the store aren't those of its digest.")
+    return ManifestFile(file.path, file.role, file.media_type, size, digest, sha512.digest(), file.stand_in)

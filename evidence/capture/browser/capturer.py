@@ -1,0 +1,300 @@
+"""Capturing a page with a browser: how it looked, beside what was served, in one go."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urldefrag
+
+from playwright.async_api import Error
+
+from evidence.capture.browser.limits import BrowserLimits
+from evidence.capture.browser.loading import ANSWER_SECONDS, load, scroll_through, wall_signs
+from evidence.capture.browser.running import RunningBrowser
+from evidence.capture.browser.seen import HEIGHT, WIDTH, Seen, judged, rendered, resource
+from evidence.capture.browser.shots import Photographer
+from evidence.capture.browser.traffic import Resource, Traffic
+from evidence.capture.outcomes import inline_image, names_image, referrer
+from evidence.capture.plain import (
+    DEFAULT_LIMITS,
+    IMAGE_ACCEPT,
+    CaptureLimits,
+    HttpCapturer,
+    digests_in,
+    left_until,
+    served_files,
+    warc_information,
+)
+from evidence.capture.surroundings import certificates_of, describe
+from evidence.capture.visitor import Visitor
+from evidence.capture.visits import Visit, nobody
+from evidence.capture.wire import Exchange, write_warc
+from evidence.formats.records import inline_bodies
+from evidence.formats.wacz import WaczPage, write_wacz
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.machine import machine_fault
+from exhibit.network.guard import Guard
+from exhibit.ports import Captured, CapturedFile
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Dialog, Download, Page, WebSocket
+
+METHOD = (
+    "Rendered by a browser without a network of its own; every request of the page was made by this program, recorded"
+    " as it was on the wire, and handed to the browser. Web sockets, event streams, films and service workers were left"
+    " out. The connection's TLS is this program's, not the browser's."
+)
+THREADS = 6
+IMAGE_SECONDS = 20.0
+TRIES = 3
+LOGGER = logging.getLogger(__name__)
+CLOSE_SECONDS = 5.0
+
+
+class BrowserCapturer:
+    """Visits with a browser (port ``Capturer``); where none can be started, without one, and says so.
+
+    Args:
+        program: the browser.
+        guard: says what may be reached.
+        user_agent: who visits; it is put behind what the browser says of itself.
+        limits: what a page and an image may take when fetched.
+        browser_limits: what a rendered page may take.
+        ca_bundle: authorities (PEM) to check certificates against instead of certifi's.
+    """
+
+    def __init__(
+        self,
+        program: Path,
+        guard: Guard,
+        user_agent: str,
+        limits: CaptureLimits = DEFAULT_LIMITS,
+        browser_limits: BrowserLimits = BrowserLimits(),  # noqa: B008 - frozen
+        ca_bundle: Path | None = None,
+    ) -> None:
+        self._guard = guard
+        self._user_agent = user_agent
+        self._limits = limits
+        self._browser_limits = browser_limits
+        self._ca_bundle = ca_bundle
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
+        self._plain = HttpCapturer(guard, user_agent, limits, ca_bundle)
+        self.browser = RunningBrowser(program, browser_limits)
+
+    def close(self) -> None:
+        """End the browser."""
+        self.browser.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def capture(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
+    ) -> Captured:
+        """Visit page and image; record what was served and how it looked.
+
+        Args:
+            page_url: where the image was seen.
+            image_url: the image; ``data:TYPE;sha-256=HEX`` for one inside the page.
+            expected: digest of the image's bytes as they were seen.
+            denied: says which hosts aren't asked, for the page, for parts of it, and behind redirects.
+
+        Returns:
+            What was found. Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
+        """
+        started = now()
+        try:
+            self._guard.check_url(page_url)  # a browser also opens file: and its own pages
+        except RefusedError:
+            return self._plain.capture(page_url, image_url, expected, denied)
+        trouble = ""
+        for _ in range(TRIES):
+            try:
+                seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected, denied))
+                return self._captured(started, seen, image_url, expected, denied)
+            except ServiceMissingError as error:
+                if machine_fault(error):  # which a visit without a browser would leave for good
+                    raise
+                trouble = error.message
+            except Exception as error:  # whatever a page has brought this program to, the visit isn't lost
+                if machine_fault(error):
+                    raise
+                LOGGER.exception("The capture of %s with a browser failed.", page_url)
+                trouble = "this program failed at the page."
+                break
+        captured = self._plain.capture(page_url, image_url, expected, denied)
+        return replace(captured, sentence=f"{captured.sentence} Visited without a browser: {trouble}")
+
+    async def _see(
+        self, browser: "Browser", page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> Seen:
+        """One context, one page: load it, scroll through it, take pictures of it."""
+        agent = f"{_browser_agent(browser.version)} {self._user_agent}"
+        end = time.monotonic() + self._browser_limits.seconds
+        traffic = Traffic(
+            Visitor(self._guard, agent, self._ca_bundle, denied), self._browser_limits, self._pool, left_until(end)
+        )
+        context = await browser.new_context(
+            viewport={"width": WIDTH, "height": HEIGHT},
+            user_agent=agent,
+            service_workers="block",
+            accept_downloads=False,
+            locale="en-US",
+        )
+        try:
+            await context.route("**/*", traffic.answer)
+            page = traffic.page = await context.new_page()
+            await _keep_alone(page, traffic)
+            photographer = Photographer(page, self._browser_limits, left_until(end))
+            seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
+            try:
+                async with asyncio.timeout(self._browser_limits.seconds):
+                    await self._look(page, photographer, seen, page_url, image_url, expected)
+            except TimeoutError:
+                seen.shots.missing["rest"] = "The time for this visit was over."
+            if traffic.lack is not None:
+                raise traffic.lack
+            seen.page = traffic.page_visit(page_url)
+            return seen
+        finally:
+            traffic.close()
+            with suppress(Error, TimeoutError):
+                await asyncio.wait_for(context.close(), CLOSE_SECONDS)
+
+    async def _look(
+        self, page: "Page", photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
+    ) -> None:
+        seen.nothing = await load(page, page_url, seen.traffic, self._browser_limits)
+        if seen.nothing:
+            return
+        await scroll_through(page, seen.traffic, self._browser_limits)
+        seen.signs = await wall_signs(page)
+        with suppress(Error, TimeoutError):
+            seen.title = (await asyncio.wait_for(page.title(), ANSWER_SECONDS))[:500]
+        seen.dom = await photographer.dom()
+        await photographer.take(_wanted(seen, image_url, expected))
+
+    def _captured(
+        self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> Captured:
+        image, exchanges = self._image(seen, image_url, expected, denied)
+        finished = now()
+        seen.shots.box(self._browser_limits.file_bytes)
+        outcome, sentence = judged(seen, image, image_url, expected)
+        facts = {
+            "outcome": outcome,
+            "started": rfc3339(started),
+            "finished": rfc3339(finished),
+            "user_agent": seen.agent,
+            "page_names_image": names_image(seen.page, image_url),
+            "rendered": rendered(seen),
+            "resources": [resource(one) for one in seen.traffic.resources],
+            "not_loaded": [{"url": one.url, "kind": one.kind, "reason": one.reason} for one in seen.traffic.refusals],
+            "certificates": certificates_of([one.visit for one in seen.traffic.resources]),
+        }
+        software = {"browser": seen.browser, "playwright": version("playwright")}
+        record = describe([seen.page, image], METHOD, facts, self._ca_bundle, software)
+        files = (
+            *self._archives(seen, started, exchanges),
+            CapturedFile("network", "network.json", "application/json", record),
+            *served_files(seen.page, image),
+            *seen.shots.files,
+        )
+        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
+        digests = digests_in([*(one.visit.body for one in seen.traffic.resources), image.body, seen.dom])
+        return Captured(outcome, sentence, started, finished, digest, files, method="browser", digests=digests)
+
+    def _image(
+        self, seen: Seen, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> tuple[Visit, tuple[Exchange, ...]]:
+        """The image as the browser was given it, if its bytes are those expected; else it is asked for by itself.
+
+        Servers choose the form of an image by what the visitor accepts. It is asked for as the crawl did, so that other
+        bytes are a change of the image, not of the visitor.
+        """
+        if image_url[:5].lower() == "data:":
+            served = inline_image(seen.page, image_url, expected)
+            rendered_one = inline_image(replace(seen.page, body=seen.dom), image_url, expected)
+            return (rendered_one if served.failure else served), ()
+        given = next((one for one in seen.traffic.resources if _is_image(one, image_url, expected)), None)
+        if given is not None:
+            return given.visit, given.recorded.exchanges
+        headers = {"Accept": IMAGE_ACCEPT, **referrer(seen.page.url, image_url)}
+        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle, denied)
+        end = time.monotonic() + IMAGE_SECONDS
+        asked = visitor.visit(image_url, headers, self._limits.image_bytes, left_until(end))
+        return asked.visit, asked.exchanges
+
+    def _archives(
+        self, seen: Seen, started: datetime, of_image: tuple[Exchange, ...]
+    ) -> tuple[CapturedFile, CapturedFile]:
+        """The exchanges of page and image, and in a web archive those of everything."""
+        of_page = [exchange for one in seen.traffic.resources if one.is_page for exchange in one.recorded.exchanges]
+        every = [exchange for one in seen.traffic.resources for exchange in one.recorded.exchanges]
+        information = warc_information(seen.agent, "A browser ran the scripts.")
+        main = write_warc(_in_time([*of_page, *of_image]), information)
+        whole = write_warc(_in_time([*every, *of_image]), information)
+        shown = seen.page.steps[-1].url if seen.page.steps else seen.page.url
+        archive = write_wacz(whole, WaczPage(shown, seen.title, started))
+        return (
+            CapturedFile("exchange", "exchange.warc", "application/warc", main),
+            CapturedFile("wacz", "capture.wacz", "application/wacz", archive),
+        )
+
+
+async def _keep_alone(page: "Page", traffic: Traffic) -> None:
+    """Let the page open no other, save nothing and wait for nobody."""
+
+    async def dismiss(dialog: "Dialog") -> None:
+        traffic.refuse(page.url, "dialog", dialog.type)
+        with suppress(Error):
+            await dialog.dismiss()
+
+    async def shut(other: "Page") -> None:
+        traffic.refuse(other.url, "popup", "popup")
+        with suppress(Error):
+            await other.close()
+
+    def socket(one: "WebSocket") -> None:
+        traffic.refuse(one.url, "websocket", "websocket")
+
+    def saved(one: "Download") -> None:
+        traffic.refuse(one.url, "download", "download")
+
+    page.on("dialog", dismiss)
+    page.on("popup", shut)
+    page.on("websocket", socket)
+    page.on("download", saved)
+
+
+def _wanted(seen: Seen, image_url: str, expected: Digest) -> list[str]:
+    """The addresses under which the page may show the image: those at which the browser was given its bytes, if any."""
+    if image_url[:5].lower() != "data:":
+        return seen.traffic.addresses_of({expected}) or [image_url]
+    styled = [one.visit.body or b"" for one in seen.traffic.resources if one.kind in {"document", "stylesheet"}]
+    texts = [seen.dom, *styled]
+    inline = {address for text in texts for address, body in inline_bodies(text) if Digest.of(body) == expected}
+    return [*sorted(inline), *seen.traffic.addresses_of({expected})]
+
+
+def _is_image(one: Resource, image_url: str, expected: Digest) -> bool:
+    asked = urldefrag(image_url).url
+    return one.visit.url == asked and one.visit.body is not None and Digest.of(one.visit.body) == expected
+
+
+def _in_time(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    once = {id(one): one for one in exchanges}
+    return sorted(once.values(), key=lambda one: one.begun)
+
+
+def _browser_agent(browser_version: str) -> str:
+    """What Chromium says of itself, with the reduced version that it sends since version 101."""
+    major = browser_version.partition(".")[0]
+    return f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{major}.0.0.0 Safari/537.36"

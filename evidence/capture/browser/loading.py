@@ -1,0 +1,103 @@
+"""Loading a page as a visitor sees it: wait until it is quiet, scroll through it once, go back to the beginning."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from playwright.async_api import Error
+
+from evidence.capture.browser.limits import BrowserLimits
+from evidence.capture.browser.traffic import Traffic
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+QUIET_SECONDS = 0.4
+SETTLE_SECONDS = 3.0
+SCROLL_PAUSE = 0.12
+ANSWER_SECONDS = 5.0
+"""How long a page's scripts may keep a question to the page waiting."""
+
+HEIGHT = "Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
+SIGNS = ("a password field", "a check of visitors")
+WALLS = """
+() => {
+  const seen = (e) => { const b = e.getBoundingClientRect(); return b.width > 1 && b.height > 1 };
+  const signs = [];
+  if ([...document.querySelectorAll('input[type=password]')].some(seen)) signs.push('a password field');
+  const frames = [...document.querySelectorAll('iframe')].filter(seen).map((f) => f.src);
+  if (frames.some((s) => /captcha|challenges\\.cloudflare\\.com|turnstile/i.test(s)) ||
+      document.querySelector('#challenge-form, #cf-challenge-running, .g-recaptcha, .h-captcha, .cf-turnstile'))
+    signs.push('a check of visitors');
+  return signs;
+}
+"""
+
+
+async def load(page: "Page", url: str, traffic: Traffic, limits: BrowserLimits) -> str:
+    """Go to an address, follow where it leads, and wait until the page is there.
+
+    Returns:
+        Why the browser shows nothing, or an empty string.
+    """
+    end = time.monotonic() + limits.load_seconds
+    try:
+        await page.goto(url, wait_until="commit", timeout=limits.load_seconds * 1000)
+    except Error as error:
+        return _first_line(error)
+    with suppress(Error):
+        left = max(end - time.monotonic(), 0.001)
+        await page.wait_for_load_state("load", timeout=left * 1000)
+    await settle(traffic, min(SETTLE_SECONDS, max(end - time.monotonic(), QUIET_SECONDS)))
+    return ""
+
+
+async def settle(traffic: Traffic, seconds: float) -> None:
+    """Wait until nothing has been asked for during a short while, at most some seconds."""
+    end = time.monotonic() + seconds
+    while traffic.quiet_for < QUIET_SECONDS and time.monotonic() < end:  # noqa: ASYNC110 - quiet is a span of time
+        await asyncio.sleep(0.05)
+
+
+async def scroll_through(page: "Page", traffic: Traffic, limits: BrowserLimits) -> None:
+    """Scroll to the end once, so that what is loaded late is loaded, then back; as far as a screenshot reaches."""
+    end = time.monotonic() + limits.scroll_seconds
+    step = page.viewport_size["height"] if page.viewport_size else 900
+    top = 0
+    while time.monotonic() < end and top < min(await page_height(page), limits.height):
+        top += step
+        await _asked(page.evaluate("(y) => window.scrollTo({top: y, behavior: 'instant'})", top))
+        await asyncio.sleep(SCROLL_PAUSE)
+    await settle(traffic, SETTLE_SECONDS)
+    await scroll_back(page)
+
+
+async def scroll_back(page: "Page") -> None:
+    """Scroll to the beginning."""
+    await _asked(page.evaluate("() => window.scrollTo({top: 0, left: 0, behavior: 'instant'})"))
+
+
+async def page_height(page: "Page") -> int:
+    """The height of the page, pixels, as it says itself; 0 when it says none."""
+    said = await _asked(page.evaluate(HEIGHT))
+    return int(said) if isinstance(said, int | float) and 0 < said < 1 << 31 else 0
+
+
+async def wall_signs(page: "Page") -> list[str]:
+    """What on the page asks for a login or for a proof that the visitor is a person."""
+    said = await _asked(page.evaluate(WALLS))
+    return [sign for sign in SIGNS if sign in said] if isinstance(said, list) else []
+
+
+async def _asked(question: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - whatever a page's script says
+    """The answer of the page, or ``None`` when it gives none in time."""
+    try:
+        return await asyncio.wait_for(question, ANSWER_SECONDS)
+    except (Error, TimeoutError):
+        return None
+
+
+def _first_line(error: Error) -> str:
+    return error.message.splitlines()[0].removeprefix("Page.goto: ").partition(" at ")[0][:200]

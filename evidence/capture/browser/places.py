@@ -1,0 +1,116 @@
+"""Where on a rendered page an image is shown: found by its address, measured by the browser."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from playwright.async_api import Error
+
+from evidence.capture.boxes import Place
+
+if TYPE_CHECKING:
+    from playwright.async_api import ElementHandle, Frame, Page
+
+MOST_PLACES = 20
+HOWS = ("shown", "background", "offered", "linked")
+"""How a page uses an image: shows its bytes, has it as a background, offers it beside others of another size
+(``srcset``), or links to it around a smaller one. The first that is found counts."""
+
+ENGINE_NAME = "uses"
+ENGINE = """
+{
+  query(root, selector) { return this.queryAll(root, selector)[0] },
+  queryAll(root, selector) {
+    const [how, wanted] = JSON.parse(decodeURIComponent(selector));
+    const tidy = (address) => { try { const u = new URL(address, document.baseURI); u.hash = ''; return u.href }
+                                catch { return '' } };
+    const set = new Set(wanted.map(tidy)); set.delete('');
+    const is = (address) => !!address && set.has(tidy(address));
+    const css = (value) => [...(value || '').matchAll(/url\\((['"]?)(.*?)\\1\\)/g)].some((one) => is(one[2]));
+    const sizes = (value) => (value || '').split(/,\\s+|\\s+/).some((one) => /[./]/.test(one) && is(one));
+    const found = [[], [], [], []];
+    let styled = 0;
+    const walk = (root) => {
+      for (const e of root.querySelectorAll('*')) {
+        if (e.shadowRoot) walk(e.shadowRoot);
+        const name = e.localName;
+        if (name === 'img' || name === 'image' || name === 'input' || name === 'video') {
+          const now = name === 'image' ? (e.href && e.href.baseVal) || e.getAttribute('href')
+                    : name === 'video' ? e.poster : e.currentSrc || e.src;
+          if (is(now)) { found[0].push(e); continue }
+          if (name === 'img') {
+            const around = e.closest('a[href]');
+            const other = [...e.attributes].some((a) => a.name !== 'alt' && (is(a.value) || sizes(a.value)));
+            const source = e.parentElement && e.parentElement.localName === 'picture'
+              && [...e.parentElement.querySelectorAll('source')].some((s) => sizes(s.srcset));
+            if (other || source) found[2].push(e);
+            else if (around && is(around.href)) found[3].push(e);
+          }
+        }
+        if (how === 1 && styled++ < 20000) {
+          const hit = [null, '::before', '::after'].some((part) => {
+            const style = getComputedStyle(e, part);
+            return css(style.backgroundImage) || css(style.borderImageSource) || css(style.listStyleImage)
+              || css(style.content);
+          });
+          if (hit) found[1].push(e);
+        }
+      }
+    };
+    walk(document);
+    const seen = (e) => e.checkVisibility({opacityProperty: true, visibilityProperty: true});
+    return found[how].filter(seen).slice(0, 20);
+  }
+}
+"""
+"""A selector engine for Playwright that finds the visible elements which use one of some addresses in one way.
+
+Registered as a content script it has a world of its own: a page's scripts can change nothing that it calls.
+"""
+
+
+async def find_elements(page: "Page", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
+    """The elements that use one of these addresses, in all frames, those that show it first.
+
+    What elements there are and where they lie is asked of the browser, not of the page's scripts, which may lie.
+    """
+    found: list[tuple[str, ElementHandle]] = []
+    for frame in page.frames:
+        try:
+            found += await _in_frame(frame, wanted)
+        except Error:
+            if frame is page.main_frame:
+                raise
+            continue  # the frame has gone, or has no document
+    return sorted(found, key=lambda one: HOWS.index(one[0]))
+
+
+async def _in_frame(frame: "Frame", wanted: Sequence[str]) -> list[tuple[str, "ElementHandle"]]:
+    found = []
+    for number, how in enumerate(HOWS):
+        selector = quote(json.dumps([number, list(wanted)]), safe="")
+        found += [(how, element) for element in await frame.query_selector_all(f"{ENGINE_NAME}={selector}")]
+    return found
+
+
+async def measure(elements: Sequence[tuple[str, "ElementHandle"]], width: int) -> list[Place]:
+    """Where the elements lie that are on the screenshot, by the first way of use that can be seen at all.
+
+    Args:
+        elements: as they are found; the page must be scrolled to its beginning.
+        width: of the window; what lies beside it can't be seen.
+    """
+    places: list[Place] = []
+    for how, element in elements:
+        if len(places) >= MOST_PLACES or (places and places[0].how != how):
+            break
+        try:
+            box = await element.bounding_box()
+        except Error:
+            continue
+        if box is None or box["width"] < 1 or box["height"] < 1:
+            continue
+        if -box["width"] < box["x"] < width and -box["height"] < box["y"]:
+            places.append(Place(how, *(round(box[key], 1) for key in ("x", "y", "width", "height"))))
+    return places

@@ -1,0 +1,123 @@
+"""What came of a visit with a browser, as the outcome, a sentence, and plain data for the record."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from evidence.capture.browser.shots import Shots
+from evidence.capture.browser.traffic import Resource, Traffic
+from evidence.capture.outcomes import judge, names_image
+from evidence.capture.visits import Visit
+from exhibit.digests import Digest
+
+USES = {
+    "shown": "shows it",
+    "background": "shows it",
+    "offered": "offers it in another size",
+    "linked": "links to it",
+}
+"""What a page does with the image, by how it uses its address."""
+USED = "uses its address"
+"""What is said where the browser was given other bytes there."""
+
+BOXED, PDF = "screenshot-boxed", "page-pdf"
+INSTEAD = {
+    frozenset({BOXED}): "There is no screenshot of the whole page, but one of the part around the image:",
+    frozenset({PDF}): "There is no screenshot of the whole page, but the page as PDF:",
+    frozenset({BOXED, PDF}): (
+        "There is no screenshot of the whole page, but one of the part around the image, and the page as PDF:"
+    ),
+}
+"""What is said of what shows the page where the screenshot of the whole of it is missing."""
+
+WIDTH, HEIGHT = 1280, 900
+"""Of the window, pixels."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What came of a visit with the browser.
+
+    Attributes:
+        page: the page as one visit, wherever it led.
+        shots: what the browser made of it.
+        traffic: all that the page asked for.
+        title: of the page.
+        signs: what on the page asks for a login or for a proof that the visitor is a person.
+        nothing: why the browser showed nothing; empty when it showed the page.
+        agent: the ``User-Agent`` header.
+        browser: its name and version.
+        dom: the rendered DOM.
+    """
+
+    page: Visit
+    shots: Shots
+    traffic: Traffic
+    agent: str
+    browser: str
+    title: str = ""
+    signs: list[str] = field(default_factory=list)
+    nothing: str = ""
+    dom: bytes = b""
+
+
+def judged(seen: Seen, image: Visit, image_url: str, expected: Digest) -> tuple[str, str]:
+    """The outcome as a visit without a browser has it, with what the rendered page shows."""
+    outcome, sentence = judge(seen.page, image, expected)
+    if outcome in {"unreachable", "page-gone"}:
+        return outcome, sentence
+    made = {one.role for one in seen.shots.files}
+    if "screenshot" not in made:
+        why = seen.nothing or seen.shots.missing.get("screenshot") or seen.shots.missing.get("rest", "")
+        there = INSTEAD.get(frozenset(made & {BOXED, PDF}))
+        if there is None:
+            return outcome, f"{sentence} The browser shows no picture of the page: {why}"
+        sentence = f"{sentence} {there} {why}"
+    if seen.shots.places:
+        times = len(seen.shots.places)
+        where = f"at {'one place' if times == 1 else f'{times} places'}"
+        is_it = outcome == "captured" or seen.traffic.gave(expected)
+        return outcome, f"{sentence} The rendered page {USES[seen.shots.places[0].how] if is_it else USED} {where}."
+    if "place" in seen.shots.missing:
+        return outcome, f"{sentence} Whether the rendered page shows it couldn't be found out."
+    named = names_image(seen.page, image_url)
+    if seen.signs and not named:
+        not_seen = "neither names nor shows" if named is False else "doesn't show"
+        told = f"The page shows {' and '.join(seen.signs)}, and {not_seen} the image"
+        return "unreachable", f"{told}; others may see another page. {sentence}"
+    return "not-shown" if outcome == "captured" else outcome, f"{sentence} The rendered page doesn't show it."
+
+
+def rendered(seen: Seen) -> dict[str, Any]:
+    """What the browser showed and made, for the record."""
+    shots = seen.shots
+    return {
+        "address": seen.page.steps[-1].url if seen.page.steps else seen.page.url,
+        "title": seen.title,
+        "window": [WIDTH, HEIGHT],
+        "height": shots.height,
+        "screenshot_is_cut": shots.cut,
+        "image_places": [one.plain() for one in shots.places],
+        "boxed_screenshot_from": shots.boxed_from,
+        "asks_for": seen.signs,
+        "nothing_shown": seen.nothing,
+        "not_made": shots.missing,
+    }
+
+
+def resource(one: Resource) -> dict[str, Any]:
+    """One thing that the page asked for, for the record."""
+    visit = one.visit
+    connection = visit.steps[-1].connection if visit.steps else None
+    return {
+        "url": visit.url,
+        "kind": one.kind,
+        "final_url": visit.steps[-1].url if visit.steps else visit.url,
+        "status": visit.status,
+        "bytes": len(visit.body or b""),
+        "sha256": None if visit.body is None else Digest.of(visit.body).hex,
+        "failure": visit.reason,
+        "dns_answers": list(connection.answers) if connection else [],
+        "peer": connection.address if connection else "",
+        "tls": connection.tls_version if connection else None,
+        "certificates": [Digest.of(der).hex for der in connection.certificates] if connection else [],
+    }

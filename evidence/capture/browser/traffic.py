@@ -1,0 +1,325 @@
+"""The page's requests: each goes through the guarded recorder, and the browser is given what was served.
+
+The browser itself has no network. What can't be handed over (web sockets, streams of events, films) is refused and
+written down. Redirects are followed here, since Playwright doesn't see them; a document that was redirected is answered
+with a page that leads on to where it lies, so that its own links and its origin are right.
+"""
+
+import asyncio
+import html
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from http.cookiejar import Cookie
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urldefrag, urlsplit
+
+from playwright.async_api import Error
+from requests.cookies import RequestsCookieJar
+
+from evidence.capture.browser.limits import BrowserLimits
+from evidence.capture.visitor import Recorded, Visitor
+from evidence.capture.visits import GET, Question, Step, Visit
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page, Request, Route
+
+METHODS = frozenset({"GET", "HEAD", "POST"})
+REFUSED_KINDS = frozenset({"media", "eventsource", "websocket", "ping", "cspviolationreport"})
+NOT_PASSED_ON = frozenset(
+    {
+        "alt-svc",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "strict-transport-security",  # would turn later requests round inside the browser, past the recorder
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+TOO_SLOW = "The server gave no whole answer in time."
+MAX_MOVES = 5
+"""Documents that the page's own frame may show one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing that the page asked for.
+
+    Attributes:
+        kind: what for, in Chromium's words, such as ``image`` or ``script``.
+        recorded: what came of it.
+        is_page: whether it is the page itself, not a part of it.
+    """
+
+    kind: str
+    recorded: Recorded
+    is_page: bool = False
+
+    @property
+    def visit(self) -> Visit:
+        """What came of it."""
+        return self.recorded.visit
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that wasn't passed on.
+
+    Attributes:
+        url: what was asked for.
+        kind: what for.
+        reason: a short word.
+    """
+
+    url: str
+    kind: str
+    reason: str
+
+
+class Traffic:
+    """All requests of one capture.
+
+    Args:
+        visitor: fetches and records.
+        limits: what the page may take.
+        pool: threads that fetch.
+        seconds: says how much time is left for the capture.
+    """
+
+    def __init__(self, visitor: Visitor, limits: BrowserLimits, pool: Executor, seconds: Callable[[], float]) -> None:
+        self._visitor = visitor
+        self._limits = limits
+        self._pool = pool
+        self._seconds = seconds
+        self._ahead: dict[str, Recorded] = {}
+        self._asked = 0
+        self._bytes = 0
+        self._counting = threading.Lock()
+        self._in_flight = 0
+        self._quiet_since = time.monotonic()
+        self._closed = False
+        self.lack: ServiceMissingError | None = None  # what this machine lacks: then no visit says anything
+        self._asked_for_page = False
+        self.resources: list[Resource] = []
+        self.documents: list[Visit] = []
+        self.refusals: list[Refusal] = []
+        self.page: Page | None = None
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since the last request was answered; 0 while one is under way."""
+        return 0.0 if self._in_flight else time.monotonic() - self._quiet_since
+
+    def refuse(self, url: str, kind: str, reason: str) -> None:
+        """Write down that something wasn't passed on."""
+        if len(self.refusals) < self._limits.requests:
+            self.refusals.append(Refusal(url[:2000], kind, reason))
+
+    def close(self) -> None:
+        """Answer nothing more; what is still under way isn't waited for."""
+        self._closed = True
+
+    async def answer(self, route: "Route") -> None:
+        """Answer one request of the browser."""
+        self._in_flight += 1
+        try:
+            await self._answer(route)
+        except Error:
+            return  # the page or the browser has gone meanwhile
+        except ServiceMissingError as error:
+            self.lack = error
+            with suppress(Error):
+                await route.abort()
+        finally:
+            self._in_flight -= 1
+            self._quiet_since = time.monotonic()
+
+    async def _answer(self, route: "Route") -> None:
+        request = route.request
+        if not self._is_of_page(request):
+            self.refuse(request.url, "popup", "popup")
+            await route.abort("blockedbyclient")
+            return
+        reason = self._reason_against(request)
+        if reason:
+            self.refuse(request.url, request.resource_type, reason)
+            await route.abort("aborted" if _is_page(request) and self.documents else "blockedbyclient")
+            return
+        url = urldefrag(request.url).url
+        recorded = self._ahead.pop(url, None)
+        if recorded is None:
+            recorded = await self._fetch(request, url)
+        if recorded is None:
+            self.refuse(request.url, request.resource_type, "too-many-bytes")
+            await route.abort("blockedbyclient")
+            return
+        if self._closed:
+            await route.abort("timedout")
+            return
+        visit = recorded.visit
+        if visit.body is None:
+            # a page that may not go where it wants stays what it is, instead of becoming a page of errors
+            await route.abort("aborted" if _is_page(request) and self.documents else "failed")
+        elif request.is_navigation_request() and len(visit.steps) > 1:
+            await self._lead_on(route, recorded)
+        else:
+            if _is_page(request):
+                self.documents.append(visit)
+            await route.fulfill(status=visit.status, headers=_passed_on(visit), body=visit.body)
+
+    def _is_of_page(self, request: "Request") -> bool:
+        """Whether the page or a frame in it asks, not another window or a worker of its own."""
+        try:
+            return self.page is None or request.frame.page is self.page
+        except Error:  # a window that is just being opened has no frame yet
+            return False
+
+    def _reason_against(self, request: "Request") -> str:
+        """Why a request isn't passed on, as a short word; empty when it is."""
+        reasons = {
+            "too-slow": self._closed or self._seconds() <= 0,
+            request.resource_type: request.resource_type in REFUSED_KINDS,
+            "method": request.method not in METHODS,
+            "too-many-requests": self._asked >= self._limits.requests,
+            "too-many-bytes": self._bytes >= self._limits.all_bytes,
+            "too-many-moves": _is_page(request) and len(self.documents) >= MAX_MOVES,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
+
+    async def _fetch(self, request: "Request", url: str) -> Recorded | None:
+        """What came of it; ``None`` when no bytes were left by the time that a thread was free."""
+        self._asked += 1
+        self._asked_for_page |= _is_page(request)
+        headers = await request.all_headers()
+        cookies = _cookies(url, headers.pop("cookie", ""))
+        before: list[Cookie] = [*iter(cookies)]
+        question = GET if request.method == "GET" else Question(request.method, request.post_data_buffer)
+        end = time.monotonic() + self._limits.resource_seconds
+
+        def left() -> float:
+            return 0.0 if self._closed else min(self._seconds(), end - time.monotonic())
+
+        def fetch() -> Recorded | None:
+            most = min(self._limits.resource_bytes, self._limits.all_bytes - self._bytes)
+            if most <= 0:
+                return None
+            recorded = self._visitor.visit(url, _as_sent(headers), most, left, question, cookies)
+            with self._counting:
+                self._bytes += _size(recorded)
+            return recorded
+
+        recorded = await asyncio.get_running_loop().run_in_executor(self._pool, fetch)
+        if recorded is None:
+            return None
+        if self._closed:
+            return recorded
+        self.resources.append(Resource(request.resource_type, recorded, _is_page(request)))
+        if len(recorded.visit.steps) > 1:
+            for one in cookies:
+                if one not in before:
+                    with suppress(Error):  # one that the browser wouldn't take from the site either
+                        await request.frame.page.context.add_cookies([_handed_on(one)])
+        return recorded
+
+    async def _lead_on(self, route: "Route", recorded: Recorded) -> None:
+        """Let a frame go where the redirects led, and keep what was served there for when it asks."""
+        target = recorded.visit.steps[-1].url
+        self._ahead[target] = replace(recorded, visit=replace(recorded.visit, steps=recorded.visit.steps[-1:]))
+        if _is_page(route.request):
+            self.documents.append(replace(recorded.visit, steps=recorded.visit.steps[:-1], body=None))
+        shown = json.dumps(target).replace("<", "\\u003c")
+        body = (
+            f'<!doctype html><meta charset="utf-8"><script>location.replace({shown})</script>'
+            f'<noscript><meta http-equiv="refresh" content="0;url={html.escape(target)}"></noscript>'
+        )
+        await route.fulfill(status=200, content_type="text/html; charset=utf-8", body=body)
+
+    def addresses_of(self, digests: set[Digest]) -> list[str]:
+        """The addresses under which the browser was given bytes with one of these digests."""
+        return [
+            one.visit.url
+            for one in self.resources
+            if one.visit.served and one.visit.body and Digest.of(one.visit.body) in digests
+        ]
+
+    def gave(self, expected: Digest) -> bool:
+        """Whether the browser was given bytes with this digest, at whatever address."""
+        return bool(self.addresses_of({expected}))
+
+    def page_visit(self, page_url: str) -> Visit:
+        """The page as one visit: every document that its frame asked for, the last one's body."""
+        steps: list[Step] = [step for document in self.documents for step in document.steps]
+        failed = next((one.visit for one in reversed(self.resources) if one.is_page), None)
+        if self.documents and self.documents[-1].body is not None:
+            return Visit(page_url, tuple(steps), self.documents[-1].body)
+        if failed is not None:
+            return replace(failed, url=page_url)
+        if self._asked_for_page:
+            return Visit(page_url, failure=TOO_SLOW, reason="too-slow", failed_at=page_url)
+        return Visit(page_url, failure="The page couldn't be asked for.", reason="not-asked", failed_at=page_url)
+
+
+def _size(recorded: Recorded) -> int:
+    """Bytes that came, also of answers that weren't taken to their end; or of the body, where it came packed."""
+    came = sum(len(one.response) for one in recorded.exchanges)
+    return max(came, len(recorded.visit.body or b""))
+
+
+def _is_page(request: "Request") -> bool:
+    """Whether it is the page itself, not a frame in it."""
+    return request.is_navigation_request() and request.frame.parent_frame is None
+
+
+def _as_sent(headers: Mapping[str, str]) -> dict[str, str]:
+    """The browser's headers in the letter case in which it writes them for HTTP/1.1."""
+    dropped = {"host", "content-length", "accept-encoding", "user-agent", "connection"}
+    kept = {name: value for name, value in headers.items() if not name.startswith(":") and name not in dropped}
+    return {name if name.startswith("sec-") else name.title(): value for name, value in kept.items()}
+
+
+def _passed_on(visit: Visit) -> dict[str, str]:
+    """The headers as the browser is given them: what belongs to the connection is done with here."""
+    headers: dict[str, str] = {}
+    for name, value in visit.steps[-1].headers:
+        key = name.lower()
+        if key in NOT_PASSED_ON or (key == "set-cookie" and len(visit.steps) > 1):
+            continue
+        joint = "\n" if key == "set-cookie" else ", "
+        headers[key] = f"{headers[key]}{joint}{value}" if key in headers else value
+    return headers
+
+
+def _cookies(url: str, header: str) -> RequestsCookieJar:
+    """The browser's cookies for the host that is asked, and for no other to which it redirects."""
+    jar = RequestsCookieJar()
+    try:
+        pairs = SimpleCookie(header)
+    except CookieError:
+        return jar
+    for name, morsel in pairs.items():
+        jar.set(name, morsel.coded_value, domain=urlsplit(url).hostname or "", path="/")
+    return jar
+
+
+def _handed_on(one: Cookie) -> Any:  # noqa: ANN401 - Playwright's own dictionary
+    """A cookie that a server set in a redirect, which the browser hasn't seen, in Playwright's form."""
+    cookie: dict[str, Any] = {"name": one.name, "value": one.value or "", "domain": one.domain, "path": one.path}
+    cookie["secure"] = one.secure or one.name.startswith(("__Host-", "__Secure-"))
+    cookie["httpOnly"] = any(one.has_nonstandard_attr(name) for name in ("HttpOnly", "httponly", "HTTPOnly"))
+    same_site = (one.get_nonstandard_attr("SameSite") or one.get_nonstandard_attr("samesite") or "").title()
+    if same_site in {"Strict", "Lax", "None"}:
+        cookie["sameSite"] = same_site
+    if one.expires is not None:
+        cookie["expires"] = one.expires
+    return cookie

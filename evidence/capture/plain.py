@@ -1,0 +1,156 @@
+"""Capturing a page and one of its images over HTTP: the wire-exact record, what was served, and the surroundings."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from requests.cookies import RequestsCookieJar
+
+from evidence.capture.outcomes import inline_image, judge, names_image, picture_name, referrer
+from evidence.capture.surroundings import describe
+from evidence.capture.visitor import Visitor
+from evidence.capture.visits import Visit, nobody
+from evidence.capture.wire import write_warc
+from evidence.formats.records import inline_bodies
+from exhibit import __version__
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.network.guard import Guard
+from exhibit.ports import Captured, CapturedFile
+
+PAGE_ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+IMAGE_ACCEPT = "image/avif,image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
+MIB = 1 << 20
+METHOD = "Requested over HTTP by this program, without a browser: no scripts were run, no picture was rendered."
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLimits:
+    """What a capture may take.
+
+    Attributes:
+        page_bytes: of the page's HTML.
+        image_bytes: of the image.
+        seconds: for everything together.
+    """
+
+    page_bytes: int = 20 * MIB
+    image_bytes: int = 30 * MIB
+    seconds: float = 60.0
+
+
+DEFAULT_LIMITS = CaptureLimits()
+
+
+class HttpCapturer:
+    """Visits without a browser (port ``Capturer``): no scripts are run, nothing is rendered.
+
+    Args:
+        guard: says what may be reached.
+        user_agent: the ``User-Agent`` header.
+        limits: what a capture may take.
+        ca_bundle: authorities (PEM) to check certificates against instead of certifi's.
+    """
+
+    def __init__(
+        self, guard: Guard, user_agent: str, limits: CaptureLimits = DEFAULT_LIMITS, ca_bundle: Path | None = None
+    ) -> None:
+        self._guard = guard
+        self._user_agent = user_agent
+        self._limits = limits
+        self._ca_bundle = ca_bundle
+
+    def capture(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = nobody
+    ) -> Captured:
+        """Visit the page, then the image, and record the exchange byte for byte as it was on the wire.
+
+        Used again later, it tells whether the use has been removed, has changed, or goes on.
+
+        Args:
+            page_url: where the image was seen.
+            image_url: the image; ``data:TYPE;sha-256=HEX`` for one inside the page.
+            expected: digest of the image's bytes as they were seen.
+            denied: says which hosts aren't asked, also behind a redirect.
+
+        Returns:
+            What was found. Whatever the sites do is an outcome, never an error.
+        """
+        started = now()
+        page, image, warc = self._visit_both(page_url, image_url, expected, denied)
+        finished = now()
+        outcome, sentence = judge(page, image, expected)
+        named = names_image(page, image_url)
+        if named is False and outcome in {"captured", "image-changed"}:
+            sentence += " The page's HTML doesn't name the image's address; scripts weren't run."
+        facts = {
+            "outcome": outcome,
+            "started": rfc3339(started),
+            "finished": rfc3339(finished),
+            "user_agent": self._user_agent,
+            "page_names_image": named,
+        }
+        files = self._files(page, image, warc, facts)
+        digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
+        return Captured(
+            outcome, sentence, started, finished, digest, files, digests=digests_in([page.body, image.body])
+        )
+
+    def _visit_both(
+        self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool]
+    ) -> tuple[Visit, Visit, bytes]:
+        visitor = Visitor(self._guard, self._user_agent, self._ca_bundle, denied)
+        left = left_until(time.monotonic() + self._limits.seconds)
+        cookies = RequestsCookieJar()
+        asked = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self._limits.page_bytes, left, cookies=cookies)
+        page, exchanges = asked.visit, asked.exchanges
+        if image_url[:5].lower() == "data:":
+            image = inline_image(page, image_url, expected)
+        else:
+            headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
+            again = visitor.visit(image_url, headers, self._limits.image_bytes, left, cookies=cookies)
+            image, exchanges = again.visit, exchanges + again.exchanges
+        return page, image, write_warc(exchanges, warc_information(self._user_agent, "No scripts were run."))
+
+    def _files(self, page: Visit, image: Visit, warc: bytes, facts: dict[str, Any]) -> tuple[CapturedFile, ...]:
+        record = describe([page, image], METHOD, facts, self._ca_bundle)
+        return (
+            CapturedFile("exchange", "exchange.warc", "application/warc", warc),
+            CapturedFile("network", "network.json", "application/json", record),
+            *served_files(page, image),
+        )
+
+
+def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:
+    """The page's HTML and the image, as far as they were served."""
+    files = []
+    if page.served and page.body:
+        files.append(CapturedFile("page", "page.html", "text/html", page.body))
+    if image.served and image.body and not image.obstacle:
+        name, media_type = picture_name(image.body)
+        files.append(CapturedFile("captured-image", name, media_type, image.body))
+    return tuple(files)
+
+
+def digests_in(bodies: Iterable[bytes | None]) -> frozenset[Digest]:
+    """Of bodies, and of the images that are written inside of them."""
+    came = [body for body in bodies if body]
+    inside = (image for body in came for _, image in inline_bodies(body))
+    return frozenset(Digest.of(data) for data in (*came, *inside))
+
+
+def left_until(end: float) -> Callable[[], float]:
+    """A function that says how many seconds are left until a moment of the monotonic clock."""
+    return lambda: end - time.monotonic()
+
+
+def warc_information(user_agent: str, scripts: str) -> dict[str, str]:
+    """What a WARC file says of itself; ``scripts`` is a sentence on who ran them."""
+    return {
+        "software": f"Exhibit/{__version__}",
+        "format": "WARC File Format 1.1",
+        "http-header-user-agent": user_agent,
+        "description": f"Bytes as on the wire, after TLS. {scripts}",
+    }

@@ -1,0 +1,168 @@
+"""The record of the surroundings in which a capture was made: names, addresses, certificates, clock, proxies, software.
+
+Courts ask whether the machine that saw a page could have been made to see something else. This is what the machine
+can say of itself; it is the word of the party that runs it.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import platform
+import ssl
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.request import getproxies_environment
+
+import certifi
+from cryptography import x509
+
+from evidence.capture.visits import Step, Visit
+from exhibit import __version__
+from exhibit.clock import rfc3339
+
+HOSTS = Path("/etc/hosts")
+RESOLVERS = Path("/etc/resolv.conf")
+CLOCK_METHOD = (
+    "The Date header of each answer (whole seconds, taken as the middle of its second) minus the local time half-way"
+    " between request and answer. It says how far the servers' clocks were from this machine's, not which was right."
+)
+
+
+def describe(
+    visits: Sequence[Visit],
+    method: str,
+    extra: Mapping[str, Any],
+    ca_bundle: Path | None = None,
+    software: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """The record as JSON, UTF-8, keys sorted.
+
+    Args:
+        visits: page and image.
+        method: how they were visited, in a sentence.
+        extra: what the caller has to add at the top level.
+        ca_bundle: the authorities that certificates were checked against; certifi's when absent.
+        software: names and versions besides this program's own.
+    """
+    steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
+    hosts = sorted({step.connection.host for step in steps})
+    record = {
+        **extra,
+        "method": method,
+        "exchanges": [_exchange(step) for step in steps],
+        "failures": [_failure(visit) for visit in visits if visit.failure],
+        "clock": _clock(steps),
+        "proxy": {"used": False, "environment_variables": sorted(f"{name}_proxy" for name in getproxies_environment())},
+        "hosts_file": _hosts_file(hosts),
+        "name_servers": _name_servers(),
+        "certificate_authorities": _authorities(ca_bundle),
+        "software": _software() | dict(software),
+    }
+    return json.dumps(record, ensure_ascii=False, sort_keys=True, indent=1).encode("utf-8", "replace") + b"\n"
+
+
+def certificates_of(visits: Sequence[Visit]) -> list[dict[str, Any]]:
+    """Every certificate that a server showed in these visits, each once."""
+    chains = [step.connection.certificates for visit in visits for step in visit.steps]
+    return [_certificate(der) for der in dict.fromkeys(der for chain in chains for der in chain)]
+
+
+def _failure(visit: Visit) -> dict[str, str]:
+    return {"url": visit.url, "at": visit.failed_at or visit.url, "reason": visit.reason}
+
+
+def _exchange(step: Step) -> dict[str, Any]:
+    facts = step.connection
+    return {
+        "url": step.url,
+        "status": step.status,
+        "sent": rfc3339(step.sent),
+        "answered": rfc3339(step.answered),
+        "bytes": step.size,
+        "host": facts.host,
+        "dns_answers": list(facts.answers),
+        "peer": {"address": facts.address, "port": facts.port},
+        "tls": None
+        if facts.tls_version is None
+        else {
+            "version": facts.tls_version,
+            "cipher": facts.cipher,
+            "chain": [_certificate(der) for der in facts.certificates],
+        },
+    }
+
+
+def _certificate(der: bytes) -> dict[str, Any]:
+    described: dict[str, Any] = {"sha256": hashlib.sha256(der).hexdigest(), "der": base64.b64encode(der).decode()}
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        described["subject"] = certificate.subject.rfc4514_string()
+        described["issuer"] = certificate.issuer.rfc4514_string()
+        described["not_before"] = rfc3339(certificate.not_valid_before_utc)
+        described["not_after"] = rfc3339(certificate.not_valid_after_utc)
+    except (ValueError, x509.InvalidVersion):
+        described["unreadable"] = True
+    return described
+
+
+def _clock(steps: Sequence[Step]) -> dict[str, Any]:
+    """How far the servers' clocks are ahead of this machine's, in seconds, each with its uncertainty."""
+    samples = []
+    for step in steps:
+        try:
+            date = parsedate_to_datetime(step.header("date")) + timedelta(seconds=0.5)
+            middle = step.sent + (step.answered - step.sent) / 2
+            offset = (date - middle).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            continue
+        uncertainty = 0.5 + (step.answered - step.sent).total_seconds() / 2
+        samples.append({"url": step.url, "offset": round(offset, 3), "uncertainty": round(uncertainty, 3)})
+    best = min(samples, key=lambda sample: float(str(sample["uncertainty"])), default=None)
+    return {
+        "method": CLOCK_METHOD,
+        "samples": samples,
+        "offset": best["offset"] if best else None,
+        "uncertainty": best["uncertainty"] if best else None,
+    }
+
+
+def _hosts_file(hosts: Sequence[str]) -> dict[str, Any]:
+    """Whether the local table of names says anything of the hosts that were visited."""
+    try:
+        data = HOSTS.read_bytes()
+    except OSError:
+        return {"path": str(HOSTS), "sha256": None, "names_visited_hosts": []}
+    lines = (line.partition("#")[0].split() for line in data.decode("utf-8", "replace").splitlines())
+    names = {name.lower() for line in lines for name in line[1:]}
+    named = [host for host in hosts if host.lower() in names]
+    return {"path": str(HOSTS), "sha256": hashlib.sha256(data).hexdigest(), "names_visited_hosts": named}
+
+
+def _name_servers() -> list[str]:
+    try:
+        lines = RESOLVERS.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [line.split()[1] for line in lines if line.startswith("nameserver") and len(line.split()) > 1]
+
+
+def _authorities(ca_bundle: Path | None) -> dict[str, str]:
+    path = Path(certifi.where()) if ca_bundle is None else ca_bundle
+    name = f"certifi {version('certifi')}" if ca_bundle is None else path.name
+    return {"name": name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def _software() -> dict[str, str]:
+    return {
+        "exhibit": __version__,
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "system": f"{platform.system()} {os.uname().release}",
+        **{name: version(name) for name in ("requests", "urllib3", "warcio")},
+    }

@@ -1,0 +1,1 @@
+"""Sections about one case that the sheet, the report and the papers share."""

@@ -1,0 +1,161 @@
+"""One match as blocks: its drawings, or both pictures, and every figure."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from evidence.documents.phrases.wording import Wording, figure, percent, ratio_words
+from evidence.documents.typeset.blocks import Block, Plate, Plates, Row, Rows, Speaker, Style, Text
+from evidence.documents.typeset.pictures import DRAWINGS, Album, Pictures
+from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts
+from exhibit.errors import UnreadablePictureError
+from exhibit.types import Decision, Verification
+
+NOT_COMPARED = 256
+TEXT_WIDTH, GUTTER, INSET = 166, 4, 2
+"""Millimetres, as the template has them: of the lines, between the pictures of a row, within their frames."""
+LEAST_HEIGHT = 20
+"""Millimetres of a frame without a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of a case a document shows; the attached data always holds all.
+
+    Attributes:
+        sightings: most sightings.
+        matches: most matches with pictures.
+        rows: drawings of a match that has an alignment, by row: their roles, and most millimetres of their height.
+        plain_height: the same for the two pictures of one that has none.
+    """
+
+    sightings: int
+    matches: int
+    rows: tuple[tuple[tuple[str, ...], int], ...]
+    plain_height: int
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The drawings that are shown."""
+        return frozenset(role for roles, _ in self.rows for role in roles)
+
+
+def comparison_blocks(
+    facts: CaseFacts,
+    match: MatchFacts,
+    pictures: Pictures,
+    album: Album,
+    wording: Wording,
+    room: Room,
+) -> list[Block]:
+    """The blocks of one match.
+
+    Args:
+        facts: the case.
+        match: one of its matches.
+        pictures: exact bytes by path; what isn't in it is said to be missing.
+        album: takes in what is shown.
+        wording: the document's language.
+        room: how large the pictures are, and how many there are.
+    """
+    verification = match.verification
+    sentences = [wording.aligned(verification)]
+    if verification.transform is not None:
+        sentences.append(wording.say("match.aligned_picture", share=percent(verification.overlap_picture)))
+        sentences.append(wording.say("match.agreeing", share=percent(verification.dense)))
+    return [
+        *_plates(facts, match, pictures, album, wording, room),
+        Text(wording.say("document.sentences").join(sentences)),
+        _figures(verification, facts.calibration_of(match), wording),
+    ]
+
+
+def _plates(
+    facts: CaseFacts, match: MatchFacts, pictures: Pictures, album: Album, wording: Wording, room: Room
+) -> list[Plates]:
+    """The drawings that there are; without any, the two pictures."""
+    drawn = match.drawings
+    named = [({role: drawn[role] for role in roles if role in drawn}, height) for roles, height in room.rows]
+    if not drawn:
+        registered = next((item.file for item in facts.work.pictures if item.digest == match.work_picture), "")
+        found = next((item.picture.file for item in facts.sightings if item.picture.digest == match.picture), "")
+        named = [({"registered": registered, "found": found}, room.plain_height)]
+    rows = []
+    for row, height in named:
+        plates = tuple(plate(path, role, pictures, album, wording, len(row)) for role, path in row.items())
+        if plates:
+            rows.append(Plates(plates, plates_height(plates, album, height)))
+    return rows
+
+
+def plates_height(plates: tuple[Plate, ...], album: Album, most: int) -> int:
+    """Millimetres of height at which the tallest of the pictures in a row is as wide as its column, if not too many."""
+    column = (TEXT_WIDTH - (len(plates) - 1) * GUTTER) / len(plates) - 2 * INSET
+    shapes = [album.size(plate.path) for plate in plates if plate.path is not None]
+    return min(most, ceil(max((column * height / width for width, height in shapes), default=LEAST_HEIGHT) + 2 * INSET))
+
+
+def plate(path: str, role: str, pictures: Pictures, album: Album, wording: Wording, across: int) -> Plate:
+    """One picture with the caption of its role, or why it can't be shown."""
+    caption = wording.say(f"picture.{role.replace('-', '_')}")
+    data = pictures.get(path)
+    if data is None:
+        return Plate(None, wording.say("picture.missing"), caption, caption)
+    try:
+        return Plate(album.place(data, across, drawing=role in DRAWINGS), "", caption, caption)
+    except UnreadablePictureError as error:
+        reason = wording.phrases.word("refused", error.reason)
+        return Plate(None, wording.say("picture.unreadable", reason=reason), caption, caption)
+
+
+def _figures(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> Rows:
+    def share(value: float) -> str:
+        return wording.say("match.share", share=percent(value), figure=figure(value))
+
+    compared = verification.hamming < NOT_COMPARED
+    distance = wording.say("match.hamming", n=verification.hamming) if compared else wording.say("match.hamming_none")
+    rows = [wording.row("hash_distance", Speaker.RECORDED, distance)]
+    if verification.transform is not None:
+        rows += [
+            wording.row("inliers", Speaker.RECORDED, wording.say("match.inliers", n=verification.inliers)),
+            wording.row("dense", Speaker.RECORDED, share(verification.dense)),
+            wording.row("overlap_work", Speaker.RECORDED, share(verification.overlap_work)),
+            wording.row("overlap_picture", Speaker.RECORDED, share(verification.overlap_picture)),
+        ]
+    rows += ratio_rows(verification, calibration, wording)
+    if calibration is not None:
+        rows.append(wording.row("calibration", Speaker.RECORDED, *_calibration(verification, calibration, wording)))
+    if verification.reasons:
+        remarks = [wording.phrases.word("remark", reason) for reason in verification.reasons]
+        rows.append(wording.row("remarks", Speaker.RECORDED, *remarks))
+    rows.append(wording.row("pipeline", Speaker.RECORDED, verification.pipeline, style=Style.MONO))
+    return Rows(tuple(rows), together=False)
+
+
+def ratio_rows(verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> list[Row]:
+    """The likelihood ratio, no larger than the photographs behind it support, and the prior that is the reader's."""
+    ratio = None if calibration is None else calibration.ratio(verification.probability)
+    if ratio is None or calibration is None or calibration.prior is None:
+        unknown = "match.not_calibrated" if verification.probability is None else "match.no_prior"
+        return [wording.row("ratio", Speaker.RECORDED, wording.say(unknown))]
+    limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
+    counts = {"ratio": ratio_words(ratio.value), "photographs": f"{calibration.photographs:,}"}
+    prior = wording.say("match.prior", prior=figure(calibration.prior))
+    return [
+        wording.row("ratio", Speaker.RECORDED, wording.say(f"match.{limit}", **counts)),
+        wording.row("prior", Speaker.RECORDED, prior),
+    ]
+
+
+def _calibration(verification: Verification, calibration: CalibrationFacts, wording: Wording) -> tuple[str, str]:
+    """Which calibration it was, and the bound that it states for what was decided."""
+    is_certain = verification.decision is Decision.CERTAIN
+    bound = calibration.certain if is_certain else calibration.review
+    counts = {name: f"{getattr(bound, name):,}" for name in ("at_most_in_a_million", "photographs", "failed")}
+    counts["others"] = f"{bound.photographs - 1:,}"
+    named = wording.say(
+        "match.calibration",
+        name=calibration.name,
+        data=wording.told(calibration.data),
+        digest=calibration.digest.hex,
+    )
+    return named, wording.say("match.bound_certain" if is_certain else "match.bound_review", **counts)

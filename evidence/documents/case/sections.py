@@ -1,0 +1,212 @@
+"""The sections of one case, shared by the exhibit sheet and the report."""
+
+from collections.abc import Sequence
+
+from evidence.documents.case.comparison import Room, comparison_blocks
+from evidence.documents.phrases.standing import own_unchecked, standing_unchecked
+from evidence.documents.phrases.wording import Wording, percent
+from evidence.documents.typeset.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Speaker, Style, Text
+from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.facts.case import CaptureFacts, CaseFacts, ProvenanceFacts, SightingFacts, WitnessFacts
+from exhibit.types import Decision
+
+STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
+
+
+def claimant_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """Who claims, as declared."""
+    rows = (
+        wording.row("owner", Speaker.DECLARED, facts.owner.name),
+        wording.row("identity", Speaker.DECLARED, facts.owner.identity),
+    )
+    return Section(wording.say("heading.claimant"), (Rows(rows),), level)
+
+
+def work_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """What is registered, as declared, and its pictures, as recorded."""
+    work = facts.work
+    chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
+    registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
+    further = (("holder", work.holder), ("credit", work.credit), ("created", work.created))
+    rows = [
+        wording.row("title", Speaker.DECLARED, work.title),
+        wording.row("author", Speaker.DECLARED, work.author),
+        *(wording.row(name, Speaker.DECLARED, said) for name, said in further if said),
+        wording.row("first_publication", Speaker.DECLARED, work.first_publication),
+        wording.row("registrations", Speaker.DECLARED, *registrations),
+        wording.row("chain", Speaker.DECLARED, *chain),
+        wording.row("rights", Speaker.DECLARED, work.rights_statement),
+        wording.row("work_number", Speaker.RECORDED, work.number),
+        wording.time_row("registered_at", work.registered_at),
+    ]
+    if work.registration is not None:
+        rows.append(wording.row("entry", Speaker.RECORDED, str(work.registration.sequence)))
+    compared = {match.work_picture for match in facts.matches}
+    for picture in work.pictures:
+        if picture.digest in compared or not compared:
+            size = wording.say("picture.size", width=picture.width, height=picture.height, format=picture.format)
+            rows.append(wording.row("registered_picture", Speaker.RECORDED, size))
+            rows.append(wording.row("digest", Speaker.RECORDED, picture.digest.hex, style=Style.MONO))
+    return Section(wording.say("heading.work"), (Rows(tuple(rows)),), level)
+
+
+def sightings_section(facts: CaseFacts, wording: Wording, level: int, room: Room) -> Section:
+    """Where and when the picture was seen."""
+    blocks: list[Block] = [
+        Rows(_sighting_rows(sighting, wording), together=False) for sighting in facts.sightings[: room.sightings]
+    ]
+    if len(facts.sightings) > room.sightings:
+        blocks.append(Quiet(wording.say("document.listed_of", shown=room.sightings, all=len(facts.sightings))))
+    if not blocks:
+        blocks.append(Text(wording.say("document.none_recorded")))
+    return Section(wording.say("heading.sightings"), tuple(blocks), level)
+
+
+def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
+    addresses = [sighting.image_url]
+    if sighting.final_url and sighting.final_url != sighting.image_url:
+        addresses.append(sighting.final_url)
+    answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
+    size = wording.say(
+        "picture.size", width=sighting.picture.width, height=sighting.picture.height, format=sighting.picture.format
+    )
+    return (
+        wording.row("sighting", Speaker.RECORDED, str(sighting.number), style=Style.STRONG),
+        wording.row("page_url", Speaker.RECORDED, sighting.page_url, style=Style.MONO),
+        wording.row("image_url", Speaker.RECORDED, *addresses, style=Style.MONO),
+        wording.row("status", Speaker.RECORDED, answer),
+        wording.row("context", Speaker.STATED, sighting.context),
+        wording.time_row("first_seen", sighting.first_seen),
+        wording.time_row("last_seen", sighting.last_seen),
+        wording.row("method", Speaker.RECORDED, wording.say("method.crawl", crawl=sighting.crawl)),
+        wording.row("capture", Speaker.RECORDED, *capture_lines(sighting.captures, wording)),
+        wording.row("found_picture", Speaker.RECORDED, size),
+        *_provenance_rows(sighting.provenance, wording),
+        wording.row("digest", Speaker.RECORDED, sighting.picture.digest.hex, style=Style.MONO),
+    )
+
+
+def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tuple[Row, ...]:
+    """What the manifest inside the picture states, each part with its speaker; that nobody looked, where nobody did."""
+    if provenance is None:
+        return (wording.row("provenance", Speaker.RECORDED, wording.say("provenance.not_checked")),)
+    recorded = wording.say(
+        f"provenance.{provenance.standing}", problems=wording.say("document.joined").join(provenance.problems)
+    )
+    rows = [wording.row("provenance", Speaker.RECORDED, recorded)]
+    if provenance.file:
+        stated = (
+            ("signer", provenance.signer),
+            ("signed_at", provenance.signed_at),
+            ("generator", provenance.generator),
+            ("title", provenance.title),
+        )
+        said = [wording.say(f"provenance.{name}", value=value) for name, value in stated if value]
+        rows.append(wording.row("provenance_stated", Speaker.STATED, *said))
+    return tuple(rows)
+
+
+def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[str]:
+    """Each visit in a line, and what was observed in the words of its record; that there was none, where none was."""
+    if not captures:
+        return [wording.say("capture.none")]
+    told = []
+    for one in captures:
+        outcome, method = wording.phrases.word("capture", one.outcome), wording.phrases.word("fetched", one.method)
+        told.append(wording.say("capture.line", outcome=outcome, time=wording.time(one.finished), method=method))
+        if one.sentence:
+            told.append(wording.told(one.sentence))
+    return told
+
+
+def comparison_section(
+    facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording, level: int, room: Room
+) -> Section:
+    """Both pictures, the overlay, and the measured similarity in words and figures."""
+    blocks: list[Block] = []
+    for match in facts.matches[: room.matches]:
+        if len(facts.matches) > 1:
+            blocks.append(Text(wording.say("match.several", n=match.number, all=len(facts.matches))))
+        blocks.extend(comparison_blocks(facts, match, pictures, album, wording, room))
+    if len(facts.matches) > room.matches:
+        blocks.append(Quiet(wording.say("document.listed_of", shown=room.matches, all=len(facts.matches))))
+    if not facts.matches:
+        blocks.append(Text(wording.say("match.not_aligned")))
+    elif facts.bundle:
+        blocks.append(Quiet(wording.say("match.both_views")))
+    return Section(wording.say("heading.comparison"), tuple(blocks), level)
+
+
+def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """The search of the owner's licences."""
+    check = facts.licence_check
+    sentence = {"all": "covers", "some": "covers_some", "none": "none_covers", "unsearched": "unsearched"}
+    result = wording.say(f"licence.{sentence[check.outcome]}", time=wording.time(check.checked_at))
+    rows = [
+        wording.row("licence_result", Speaker.RECORDED, result),
+        wording.row("records", Speaker.RECORDED, str(check.searched)),
+        wording.time_row("searched_at", check.checked_at),
+    ]
+    if check.reasons:
+        rows.append(wording.row("licence_notes", Speaker.RECORDED, *map(wording.told, check.reasons)))
+    return Section(wording.say("heading.licences"), (Rows(tuple(rows)),), level)
+
+
+def decision_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
+    """Who decided what, when and why."""
+    decision = facts.decision
+    if decision.at is None:
+        return Section(wording.say("heading.decision"), (Text(wording.say("decision.open")),), level)
+    speaker = Speaker.RECORDED if decision.demonstration else Speaker.DECLARED
+    by = wording.told(decision.by) if decision.demonstration else decision.by
+    rows = (
+        wording.row("decision", speaker, decision_words(facts, wording), style=Style.STRONG),
+        wording.row("decided_by", Speaker.RECORDED, by),
+        wording.time_row("decided_at", decision.at),
+        wording.row("reason", Speaker.DECLARED, wording.told(decision.reason)),
+    )
+    return Section(wording.say("heading.decision"), (Rows(rows),), level)
+
+
+def decision_words(facts: CaseFacts, wording: Wording) -> str:
+    """The decision in words; a switch for demonstrations is named as one."""
+    if facts.decision.demonstration:
+        return wording.say("decision.demonstration_title")
+    return wording.phrases.word("decision", facts.decision.decision)
+
+
+def unchecked_section(sentences: Sequence[str], wording: Wording, level: int) -> Section:
+    """What was not checked: as written with the case, then what the software never checks."""
+    own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
+    standing = standing_unchecked(wording.phrases.language)
+    return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing)),), level)
+
+
+def limits_section(wording: Wording, level: int) -> Section:
+    """What the records can't say."""
+    sentences = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
+    return Section(wording.say("heading.limits"), (Bullets(sentences),), level)
+
+
+def demonstration_warning(facts: CaseFacts, wording: Wording) -> tuple[Block, ...]:
+    """That no person examined the case, when a switch for demonstrations confirmed it."""
+    if not facts.decision.demonstration:
+        return ()
+    return (Callout(wording.say("decision.demonstration_title"), wording.say("decision.demonstration")),)
+
+
+def development_warning(witnesses: Sequence[WitnessFacts], wording: Wording) -> tuple[Block, ...]:
+    """That a witness has no legal weight, when one is there for development."""
+    if not any(witness.development for witness in witnesses):
+        return ()
+    return (Callout(wording.say("witness.development_title"), wording.say("witness.development_note")),)
+
+
+def best_share(facts: CaseFacts) -> str:
+    """The largest aligned share of a registered picture, or an em dash without alignment."""
+    shares = [
+        match.verification.overlap_work
+        for match in facts.matches
+        if match.verification.transform is not None and match.verification.decision is not Decision.NONE
+    ]
+    return percent(max(shares)) if shares else "—"

@@ -1,0 +1,88 @@
+"""Draft certification under Federal Rules of Evidence 902(13) and (14), in the form of 28 U.S.C. § 1746.
+
+What Rules 902(11) and (12) and Rule 702 ask for beyond it is said, and left to a person: the software knows nothing of
+a business's practice, and is no expert.
+"""
+
+from evidence.documents.case.proofs import witness_blocks
+from evidence.documents.case.sections import STANDING_LIMITS, capture_lines
+from evidence.documents.papers.layout import (
+    SealedFacts,
+    blanks,
+    draft_notice,
+    file_table,
+    paper_pdf,
+    plain_row,
+    running,
+    system_rows,
+)
+from evidence.documents.phrases.standing import own_unchecked, standing_unchecked
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import Bullets, Callout, Rows, Section, Style, Text
+from evidence.documents.typeset.fonts import FontSet
+from evidence.facts.case import SightingFacts
+
+PROCESS = ("process_crawl", "process_capture", "process_compare", "process_seal")
+ACCURATE = ("accurate_bytes", "accurate_tls", "accurate_verify", "accurate_error")
+FURTHER = ("further_11", "further_12", "further_702", "further_error")
+
+
+def certification(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The draft; who signs, when, where, and what that person checked stay empty."""
+    say = wording.say
+    process = tuple(say(f"us902.{key}") for key in PROCESS)
+    accurate = tuple(say(f"us902.{key}") for key in ACCURATE)
+    algorithm = Rows((plain_row(wording, "us902.algorithm", say("us902.algorithm_value")),))
+    compared = blanks(wording, "compared_by", "compared_at", "compared_with", "compared_result")
+    sections = (
+        Section(
+            say("us902.person"),
+            (blanks(wording, "name", "position", "address"), blanks(wording, "qualification", "knowledge", lines=3)),
+            running=running(case, wording),
+        ),
+        Section(say("us902.system"), (system_rows(case, wording),)),
+        Section(say("us902.process"), (Bullets(process),)),
+        Section(say("us902.accurate"), (Bullets(accurate), blanks(wording, "checks_made", lines=3))),
+        Section(say("us902.recorded"), tuple(_recorded(one, wording) for one in case.facts.sightings)),
+        Section(say("us902.copied"), (algorithm, Text(say("us902.in_annex")), compared)),
+        Section(say("heading.proofs"), tuple(witness_blocks(case.witnesses, wording))),
+        Section(say("us902.limits"), (Bullets(_limits(case, wording)),)),
+        Section(
+            say("us902.further"),
+            (Bullets(tuple(say(f"us902.{key}") for key in FURTHER)), blanks(wording, "business", lines=3)),
+        ),
+        Section(
+            say("us902.declaration"),
+            (
+                Text(say("us902.strike")),
+                Text(say("us902.within")),
+                Text(say("us902.without")),
+                blanks(wording, "executed_on", "executed_at", "signature", "name"),
+            ),
+            together=True,
+        ),
+        Section(say("us902.annex"), tuple(file_table(case, wording))),
+    )
+    notice = Callout(say("us902.notice_title"), say("us902.notice"))
+    return paper_pdf(case, "us902", sections, wording, fonts, draft_notice(wording), notice)
+
+
+def _recorded(sighting: SightingFacts, wording: Wording) -> Rows:
+    answer = " · ".join(part for part in (f"HTTP {sighting.status}" if sighting.status else "", sighting.peer) if part)
+    rows = (
+        plain_row(wording, "label.sighting", str(sighting.number), style=Style.STRONG),
+        plain_row(wording, "label.page_url", sighting.page_url, style=Style.MONO),
+        plain_row(wording, "label.image_url", sighting.image_url, style=Style.MONO),
+        plain_row(wording, "label.first_seen", wording.both_times(sighting.first_seen)),
+        plain_row(wording, "label.last_seen", wording.both_times(sighting.last_seen)),
+        plain_row(wording, "label.status", answer),
+        plain_row(wording, "label.capture", *capture_lines(sighting.captures, wording)),
+        plain_row(wording, "label.digest", sighting.picture.digest.hex, style=Style.MONO),
+    )
+    return Rows(rows)
+
+
+def _limits(case: SealedFacts, wording: Wording) -> tuple[str, ...]:
+    own = tuple(wording.clipped(sentence) for sentence in own_unchecked(case.facts.not_checked))
+    standing = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
+    return (*standing, *standing_unchecked(wording.phrases.language), *own)

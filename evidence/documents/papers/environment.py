@@ -1,0 +1,139 @@
+"""Draft record of the environment in which pages were captured (清洁性检查), from what each capture wrote.
+
+The records are the bundle's own ``network.json`` files. Whatever isn't in them reads "not stated".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evidence.documents.papers.layout import (
+    NetworkRecord,
+    SealedFacts,
+    blanks,
+    draft_notice,
+    paper_pdf,
+    plain_row,
+    running,
+    signing_section,
+)
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import Block, Bullets, Callout, Quiet, Row, Rows, Section, Style, Text
+from evidence.documents.typeset.fonts import FontSet
+from exhibit.clock import parse_rfc3339
+
+NOT_CHECKED = ("not_checked_malware", "not_checked_recording", "not_checked_machine")
+SHOWN_EXCHANGES = 8
+SHOWN_RECORDS = 40
+
+
+def environment(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The draft; what only the person who answers for the machine can say stays empty."""
+    say = wording.say
+    sections = [
+        _record(number, record, case, wording) for number, record in enumerate(case.networks[:SHOWN_RECORDS], 1)
+    ] or [Section(say("heading.sightings"), (Text(say("environment.none")),), running=running(case, wording))]
+    if len(case.networks) > SHOWN_RECORDS:
+        counts = {"shown": SHOWN_RECORDS, "all": len(case.networks), "path": case.networks[-1].path}
+        sections.append(Section(say("heading.sightings"), (Quiet(say("environment.more_records", **counts)),)))
+    unchecked = Bullets(tuple(say(f"environment.{key}") for key in NOT_CHECKED))
+    complete = (
+        blanks(wording, "operator", "machine", "route"),
+        blanks(wording, "malware", lines=2),
+        blanks(wording, "processes", lines=2),
+    )
+    sections += [
+        Section(say("heading.unchecked"), (unchecked,)),
+        Section(say("environment.complete"), complete),
+        signing_section("environment", wording),
+    ]
+    notice = Callout(say("environment.notice_title"), say("environment.notice"))
+    return paper_pdf(case, "environment", tuple(sections), wording, fonts, draft_notice(wording), notice)
+
+
+def _record(number: int, record: NetworkRecord, case: SealedFacts, wording: Wording) -> Section:
+    plain = record.plain
+    exchanges = [one for one in _items(plain.get("exchanges")) if isinstance(one, Mapping)]
+    time = _time(exchanges[0].get("sent"), wording) if exchanges else wording.say("document.no_time")
+    blocks: list[Block] = [Rows(tuple(_machine(record, wording)), together=False)]
+    blocks += [Rows(tuple(_exchange(one, wording))) for one in exchanges[:SHOWN_EXCHANGES]]
+    if len(exchanges) > SHOWN_EXCHANGES:
+        counts = {"shown": SHOWN_EXCHANGES, "all": len(exchanges), "path": record.path}
+        blocks.append(Quiet(wording.say("environment.more_exchanges", **counts)))
+    title = wording.say("environment.capture", n=number, time=time)
+    return Section(title, tuple(blocks), running=running(case, wording))
+
+
+def _time(said: object, wording: Wording) -> str:
+    try:
+        return wording.time(parse_rfc3339(str(said)))
+    except ValueError:
+        return wording.say("document.no_time")
+
+
+def _machine(record: NetworkRecord, wording: Wording) -> list[Row]:
+    plain = record.plain
+    software = _mapping(plain.get("software"))
+    authorities = _mapping(plain.get("certificate_authorities"))
+    named = f"{authorities.get('name', '')} {authorities.get('sha256', '')}".strip()
+    return [
+        plain_row(wording, "environment.file", record.path, f"SHA-256 {record.digest.hex}", style=Style.MONO),
+        plain_row(wording, "environment.method", wording.told(str(plain.get("method", "")))),
+        plain_row(wording, "environment.software", ", ".join(f"{name} {said}" for name, said in software.items())),
+        plain_row(wording, "environment.proxy", *_proxy(_mapping(plain.get("proxy")), wording)),
+        plain_row(wording, "environment.hosts", *_hosts(_mapping(plain.get("hosts_file")), wording)),
+        plain_row(wording, "environment.resolvers", ", ".join(map(str, _items(plain.get("name_servers"))))),
+        plain_row(wording, "environment.authorities", named),
+        plain_row(wording, "environment.clock", _clock(_mapping(plain.get("clock")), wording)),
+    ]
+
+
+def _proxy(said: Mapping[str, Any], wording: Wording) -> list[str]:
+    if "used" not in said:
+        return []
+    variables = _items(said.get("environment_variables"))
+    words = [wording.say("environment.proxy_used" if said["used"] else "environment.proxy_none")]
+    if variables:
+        words.append(wording.say("environment.proxy_variables", names=", ".join(map(str, variables))))
+    return words
+
+
+def _hosts(said: Mapping[str, Any], wording: Wording) -> list[str]:
+    if not said.get("sha256"):
+        return []
+    named = _items(said.get("names_visited_hosts"))
+    clean = wording.say("environment.hosts_clean")
+    words = wording.say("environment.hosts_named", names=", ".join(map(str, named))) if named else clean
+    return [f"{said.get('path', '')}: {words}", f"SHA-256 {said['sha256']}"]
+
+
+def _clock(said: Mapping[str, Any], wording: Wording) -> str:
+    if said.get("offset") is None:
+        return ""
+    return wording.say("environment.clock_value", offset=said["offset"], uncertainty=said.get("uncertainty"))
+
+
+def _exchange(said: Mapping[str, Any], wording: Wording) -> list[Row]:
+    peer, tls = _mapping(said.get("peer")), _mapping(said.get("tls"))
+    answered = f"{peer.get('address', '')}:{peer.get('port', '')}" if peer else ""
+    rows = [
+        plain_row(wording, "environment.exchange", str(said.get("url", "")), style=Style.MONO),
+        plain_row(wording, "environment.dns", ", ".join(map(str, _items(said.get("dns_answers"))))),
+        plain_row(wording, "environment.peer", answered),
+    ]
+    if tls:
+        chain = [one for one in _items(tls.get("chain")) if isinstance(one, Mapping)]
+        named = [f"{one.get('subject', '')} ← {one.get('issuer', '')}" for one in chain[:1]]
+        cipher = f"{tls.get('version', '')} {tls.get('cipher', '')}"
+        rows += [
+            plain_row(wording, "environment.tls", cipher),
+            plain_row(wording, "environment.certificate", *named),
+        ]
+    return rows
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _items(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()

@@ -1,0 +1,102 @@
+"""Draft of the numbered list of evidence (证据目录): number, item and content, source; what it is to show stays empty.
+
+The provisions of the Supreme People's Court on evidence in civil proceedings (2020), article 19, ask for such a list.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evidence.bundle.bag import KEY_PATH, SIGNATURE_PATH
+from evidence.bundle.manifest import MANIFEST_PATH
+from evidence.bundle.sealing import match_folder, sighting_folder
+from evidence.documents.papers.layout import SealedFacts, blanks, draft_notice, paper_pdf, running
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import Callout, Cell, Line, Section, Style, Table
+from evidence.documents.typeset.fonts import FontSet
+from evidence.facts.case import SightingFacts
+
+LONGEST_TITLE = 160
+LONGEST_ADDRESS = 2000
+"""Characters: more would not stay on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    words: str
+    source: str
+    files: tuple[str, ...]
+    address: str = ""
+
+
+def evidence_list(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The draft; what each item is to show, the submitter, the matter and the date stay empty."""
+    say = wording.say
+    head = tuple(say(f"cnlist.{name}") for name in ("number", "item", "source", "purpose"))
+    rows = tuple(_cells(number, item, wording) for number, item in enumerate(_items(case, wording), 1))
+    submitter = blanks(wording, "submitter", "signature", "date")
+    sections = (
+        Section(say("cnlist.about"), (blanks(wording, "matter", "translation"),), running=running(case, wording)),
+        Section(say("cnlist.list"), (Table(head, rows, (0, 10, 5, 5)),)),
+        Section(say("cnlist.sign"), (submitter,), together=True),
+    )
+    notice = Callout(say("cnlist.notice_title"), say("cnlist.notice"))
+    return paper_pdf(case, "cnlist", sections, wording, fonts, draft_notice(wording), notice)
+
+
+def _cells(number: int, item: _Item, wording: Wording) -> tuple[Cell, ...]:
+    first, *rest = item.files
+    files = wording.say("cnlist.many", path=first, n=len(rest)) if rest else first
+    address = (Line(wording.clipped(item.address, LONGEST_ADDRESS), Style.MONO),) if item.address else ()
+    return (
+        Cell((Line(str(number)),)),
+        Cell((Line(item.words), *address, Line(files, Style.MONO))),
+        Cell((Line(item.source),)),
+        Cell((Line(""), Line(""), Line(f"（{wording.say('paper.open')}）", Style.QUIET))),
+    )
+
+
+def _items(case: SealedFacts, wording: Wording) -> Iterator[_Item]:
+    facts, say = case.facts, wording.say
+    for picture in facts.work.pictures:
+        title = wording.clipped(facts.work.title, LONGEST_TITLE)
+        words = say("cnlist.work", title=title, width=picture.width, height=picture.height)
+        yield _Item(words, say("cnlist.work_source", day=wording.day(facts.work.registered_at)), (picture.file,))
+    for document in facts.work.attachments:
+        title = wording.clipped(document.title, LONGEST_TITLE)
+        yield _Item(say("cnlist.document", title=title), say("cnlist.document_source"), (document.file,))
+    if facts.work.registration is not None:
+        yield _Item(say("cnlist.registration"), say("cnlist.proofs_source"), ("data/work/registration.json",))
+    for sighting in facts.sightings:
+        yield from _of_sighting(sighting, wording)
+    for match in facts.matches:
+        folder = match_folder(match.number)
+        files = tuple(file.path for file in case.manifest.files if file.path.startswith(f"{folder}/"))
+        yield _Item(say("cnlist.match", n=match.number), say("cnlist.made"), files or (f"{folder}/",))
+    sheets = tuple(file.path for file in case.manifest.files if file.role == "exhibit-sheet")
+    if sheets:
+        yield _Item(say("cnlist.sheet"), say("cnlist.made"), sheets)
+    yield _Item(say("cnlist.seal", digest=case.seal.hex), say("cnlist.made"), (MANIFEST_PATH, SIGNATURE_PATH, KEY_PATH))
+    yield _Item(_witnesses(case, wording), say("cnlist.proofs_source"), ("proofs/",))
+
+
+def _witnesses(case: SealedFacts, wording: Wording) -> str:
+    """How many witnesses have answered in full, each counted once; those for development apart."""
+    complete = [one for one in case.witnesses if one.state == "complete"]
+    outside = {(one.kind, one.name) for one in complete if not one.development}
+    trials = {(one.kind, one.name) for one in complete if one.development}
+    words = wording.say("cnlist.proofs", n=len(outside))
+    return words + wording.say("cnlist.development", n=len(trials)) if trials else words
+
+
+def _of_sighting(sighting: SightingFacts, wording: Wording) -> Iterator[_Item]:
+    say, folder = wording.say, sighting_folder(sighting.number)
+    words = say("cnlist.sighting", time=wording.time(sighting.first_seen))
+    address = sighting.page_url or sighting.image_url
+    peer = sighting.peer or say("document.unknown")
+    yield _Item(words, say("cnlist.sighting_source", peer=peer), (sighting.picture.file,), address)
+    if sighting.slice is not None:
+        yield _Item(say("cnlist.slice"), say("cnlist.proofs_source"), (f"{folder}/slice.json",))
+    for capture in sighting.captures:
+        outcome = wording.phrases.word("capture", capture.outcome)
+        words = say("cnlist.capture", time=wording.time(capture.finished), outcome=outcome)
+        yield _Item(words, say("cnlist.capture_source"), capture.files or (f"{folder}/",))

@@ -1,0 +1,178 @@
+"""What all draft papers have in common: what they are made from, their frame, and fields that stay empty."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from evidence.bundle.manifest import Manifest
+from evidence.documents.case.sections import demonstration_warning, development_warning
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import (
+    Attachment,
+    Blank,
+    Blanks,
+    Block,
+    Callout,
+    Cell,
+    Document,
+    Line,
+    Quiet,
+    Row,
+    Rows,
+    Section,
+    Style,
+    Table,
+    Text,
+)
+from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.fonts import FontSet
+from evidence.documents.typeset.pdf import document_pdf
+from evidence.facts.case import CaseFacts, WitnessFacts
+from exhibit.digests import Digest
+
+MANIFEST_FILE = "manifest.json"
+SHOWN_FILES = 200
+SPEAKER = ""
+"""Papers are one person's statement once signed, so no word for the speaker stands beside a fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord:
+    """The record of one capture's surroundings: where it lies, its digest, and what it says."""
+
+    path: str
+    digest: Digest
+    plain: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFacts:
+    """What papers are made from: a sealed case and what has grown around it.
+
+    Attributes:
+        facts: as sealed.
+        manifest: as sealed.
+        sequence: of the seal's log entry, or ``None`` while it has none.
+        witnesses: as known now.
+        networks: records of the captures' surroundings, in their order.
+        made_at: now; the date that the file states, aware.
+    """
+
+    facts: CaseFacts
+    manifest: Manifest
+    sequence: int | None
+    witnesses: tuple[WitnessFacts, ...]
+    networks: tuple[NetworkRecord, ...]
+    made_at: datetime
+
+    @property
+    def seal(self) -> Digest:
+        """The seal digest."""
+        return Digest.of(self.manifest.to_json())
+
+
+def paper_pdf(
+    case: SealedFacts, name: str, sections: tuple[Section, ...], wording: Wording, fonts: FontSet, *notices: Block
+) -> bytes:
+    """A paper as PDF/A-3b with the sealed manifest attached; same input, same bytes.
+
+    Args:
+        case: what it is about.
+        name: of the paper's group of phrases.
+        sections: its content.
+        wording: its language.
+        fonts: where glyphs come from.
+        notices: what a reader must not miss, below the title; what warns of demonstrations and trials follows them.
+    """
+    warnings = (*demonstration_warning(case.facts, wording), *development_warning(case.witnesses, wording))
+    document = _document(case, name, sections, wording, (*notices, *warnings))
+    files = (TypesetFile(MANIFEST_FILE, case.manifest.to_json()),)
+    return document_pdf(document, files, wording.phrases.language, fonts, case.made_at)
+
+
+def draft_notice(wording: Wording) -> Callout:
+    """That nobody has signed it, and that open fields are a person's."""
+    return Callout(wording.say("paper.draft_title"), wording.say("paper.draft"))
+
+
+def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:
+    """Empty fields by the names of their labels."""
+    return Blanks(tuple(Blank(wording.say(f"field.{name}"), lines) for name in names))
+
+
+def signing_section(name: str, wording: Wording) -> Section:
+    """What a signature under the fields above means, with the lines to sign on, on one page."""
+    blocks = (Text(wording.say(f"{name}.signed_for")), blanks(wording, "name", "signature", "date"))
+    return Section(wording.say(f"{name}.sign"), blocks, together=True)
+
+
+def plain_row(wording: Wording, label: str, *texts: str, style: Style = Style.PLAIN) -> Row:
+    """A label of any group with its value; an empty one reads "not stated"."""
+    shown = tuple(Line(wording.clipped(text), style) for text in texts if text)
+    return Row(wording.say(label), shown or (Line(wording.say("document.unknown"), Style.QUIET),), SPEAKER)
+
+
+def system_rows(case: SealedFacts, wording: Wording) -> Rows:
+    """Software, models, seal, key and log."""
+    facts, key = case.facts, case.manifest.key
+    software = facts.software
+    models = [f"{one.name} {one.version} {one.digest.hex if one.digest else ''}" for one in software.models]
+    sealed = f"{wording.time(case.manifest.sealed_at)}"
+    entry = wording.say("document.no_time") if case.sequence is None else str(case.sequence)
+    holder = wording.say(f"paper.holder_{key.holder}")
+    return Rows(
+        (
+            plain_row(wording, "label.software", f"{software.name} {software.version}"),
+            plain_row(wording, "label.pipeline", software.pipeline, style=Style.MONO),
+            plain_row(wording, "paper.model", *models, style=Style.MONO),
+            plain_row(wording, "paper.sealed_at", sealed),
+            plain_row(wording, "label.seal", case.seal.hex, style=Style.MONO),
+            plain_row(wording, "paper.key", f"{key.algorithm} {key.public.hex()}", holder, style=Style.MONO),
+            plain_row(wording, "label.seal_entry", entry),
+        )
+    )
+
+
+def file_table(case: SealedFacts, wording: Wording) -> list[Block]:
+    """Every sealed file with its size and SHA-256."""
+    files = case.manifest.files
+    head = (wording.say("paper.file"), wording.say("paper.size"), wording.say("label.digest"))
+    rows = tuple(
+        (
+            Cell((Line(one.path, Style.MONO),)),
+            Cell((Line(f"{one.size:,}"),)),
+            Cell((Line(one.sha256.hex, Style.MONO),)),
+        )
+        for one in files[:SHOWN_FILES]
+    )
+    blocks: list[Block] = [Table(head, rows, (3, 0, 4))]
+    if len(files) > SHOWN_FILES:
+        blocks.append(Quiet(wording.say("paper.more_files", shown=SHOWN_FILES, all=len(files))))
+    return blocks
+
+
+def _document(
+    case: SealedFacts, name: str, sections: tuple[Section, ...], wording: Wording, notices: tuple[Block, ...]
+) -> Document:
+    say, facts = wording.say, case.facts
+    return Document(
+        title=wording.clipped(f"{say(f'{name}.header')} · {facts.number}", 200),
+        author=f"{facts.software.name} {facts.software.version}",
+        description=say(f"{name}.description"),
+        kicker=say(f"{name}.kicker"),
+        heading=say(f"{name}.header"),
+        subtitle=say(
+            "paper.subtitle", case=facts.number, bundle=facts.bundle, party=wording.clipped(facts.party.name, 80)
+        ),
+        header=say(f"{name}.header"),
+        language=wording.setting(),
+        opening=notices,
+        sections=sections,
+        attachments=(Attachment(MANIFEST_FILE, "application/json", say("paper.attachment")),),
+    )
+
+
+def running(case: SealedFacts, wording: Wording) -> str:
+    """What the headers of its pages say."""
+    return wording.say("paper.running", case=case.facts.number, bundle=case.facts.bundle)

@@ -1,0 +1,31 @@
+"""A note on personal data in a bundle: what may be there, what two laws ask, and what a person has to decide."""
+
+from evidence.documents.papers.layout import SealedFacts, blanks, paper_pdf, running, signing_section
+from evidence.documents.phrases.wording import Wording
+from evidence.documents.typeset.blocks import Bullets, Callout, Section
+from evidence.documents.typeset.fonts import FontSet
+
+
+def privacy_note(case: SealedFacts, wording: Wording, fonts: FontSet) -> bytes:
+    """The note; the balancing of interests and every decision stay empty."""
+    say = wording.say
+    places = sum(bool(one.context) for one in case.facts.sightings)
+    may_be = (
+        say("privacy.words", n=places),
+        *(say(f"privacy.{key}") for key in ("addresses", "servers", "people", "members", "redact")),
+    )
+    gdpr = tuple(say(f"privacy.{key}") for key in ("gdpr_basis", "gdpr_claims"))
+    pipl = tuple(say(f"privacy.{key}") for key in ("pipl_basis", "pipl_export"))
+    decide = (
+        *(blanks(wording, name, lines=2) for name in ("purpose", "necessity", "interests", "outcome")),
+        blanks(wording, "export", "redacted"),
+    )
+    sections = (
+        Section(say("privacy.what"), (Bullets(may_be),), running=running(case, wording)),
+        Section(say("privacy.gdpr"), (Bullets(gdpr),)),
+        Section(say("privacy.pipl"), (Bullets(pipl),)),
+        Section(say("privacy.decide"), decide),
+        signing_section("privacy", wording),
+    )
+    notice = Callout(say("privacy.draft_title"), say("paper.draft"))
+    return paper_pdf(case, "privacy", sections, wording, fonts, notice)

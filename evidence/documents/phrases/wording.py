@@ -1,0 +1,134 @@
+"""Values in words: times, shares, turns. Nothing is rounded up, so that no figure says more than was measured."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from evidence.documents.phrases import Phrases
+from evidence.documents.phrases.spoken import told
+from evidence.documents.typeset.blocks import Line, Row, Setting, Speaker, Style, lines
+from exhibit.errors import WrongUseError
+from exhibit.types import Verification
+
+LONGEST_TEXT = 600
+"""Characters of one value that are shown; the attached data holds the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How one document speaks.
+
+    Attributes:
+        phrases: the language.
+        zone: in which local times are shown beside UTC, or ``None``.
+        clip: the sentence that says where the rest of a long text lies.
+    """
+
+    phrases: Phrases
+    zone: ZoneInfo | None = None
+    clip: str = "document.clipped"
+
+    def say(self, key: str, **values: object) -> str:
+        """A sentence of the catalogue."""
+        return self.phrases.say(key, **values)
+
+    def told(self, text: str) -> str:
+        """What the software wrote down in English, in this language; a person's words stay as they are."""
+        return told(text, self.phrases)
+
+    def setting(self) -> Setting:
+        """How the language is set."""
+        chinese = self.say("document.lang") == "zh"
+        return Setting(
+            lang=self.say("document.lang"),
+            region=self.say("document.region"),
+            tracking=0.2 if chinese else 0.08,
+            speaker_style="normal" if chinese else "italic",
+            footer=self.say("document.footer"),
+            page_of=self.say("document.page_of", page="{page}", pages="{pages}"),
+        )
+
+    def row(self, label: str, speaker: Speaker, *texts: str, style: Style = Style.PLAIN) -> Row:
+        """A labelled value; an empty one reads "not stated"."""
+        shown = [self.clipped(text) for text in texts if text]
+        value = lines(shown, style) if shown else (Line(self.say("document.unknown"), Style.QUIET),)
+        return Row(self.say(f"label.{label}"), value, self.say(f"speaker.{speaker}"))
+
+    def time_row(self, label: str, moment: datetime | None) -> Row:
+        """A recorded time, in UTC and local."""
+        missing = Line(self.say("document.no_time"), Style.QUIET)
+        shown = missing if moment is None else Line(self.both_times(moment))
+        return Row(self.say(f"label.{label}"), (shown,), self.say(f"speaker.{Speaker.RECORDED}"))
+
+    def both_times(self, moment: datetime) -> str:
+        """The time in UTC, then local when there is a zone."""
+        utc = self.time(moment)
+        if self.zone is None:
+            return utc
+        local = moment.astimezone(self.zone)
+        time, offset = f"{local:%Y-%m-%d %H:%M:%S}", f"{local:%z}"
+        return f"{utc} · {self.say('time.local', time=time, offset=offset, zone=self.zone.key)}"
+
+    def time(self, moment: datetime) -> str:
+        """The time in UTC, to the second, the rest cut off."""
+        return self.say("time.utc", time=moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+
+    def day(self, moment: datetime) -> str:
+        """The date in the local zone, or in UTC without one."""
+        return moment.astimezone(self.zone or UTC).strftime("%Y-%m-%d")
+
+    def clipped(self, text: str, limit: int = LONGEST_TEXT) -> str:
+        """The text, cut after ``limit`` characters with a note of how many follow."""
+        if len(text) <= limit:
+            return text
+        return self.say(self.clip, text=text[:limit], n=len(text) - limit)
+
+    def aligned(self, verification: Verification) -> str:
+        """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""
+        if verification.transform is None:
+            return self.say("match.not_aligned")
+        turned = self.say("match.mirrored") if verification.mirrored else ""
+        if verification.rotation % 360:
+            turned += self.say("match.turned", degrees=verification.rotation % 360)
+        return self.say("match.aligned", share=percent(verification.overlap_work), turned=turned)
+
+
+def ratio_words(value: float) -> str:
+    """A likelihood ratio: whole from 10 on, one decimal from 1 on, two digits below; the rest cut off."""
+    if value >= 1:
+        return f"{math.floor(value + 1e-9):,}" if value >= 10 else f"{floored(value, 1):.1f}"
+    digits = 1 - math.floor(math.log10(value))
+    return f"{floored(value, digits):.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """Whole percent, rounded down: 0.949 is ``94%``."""
+    return f"{math.floor(share * 100 + 1e-9)}%"
+
+
+def figure(share: float) -> str:
+    """Three decimals, the rest cut off: 0.9499 is ``0.949``."""
+    return f"{floored(share, 3):.3f}"
+
+
+def floored(value: float, digits: int) -> float:
+    """The number with so many decimals, the rest cut off: nothing is rounded up."""
+    steps = float(10**digits)
+    return math.floor(value * steps + 1e-9) / steps
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The time zone, or ``None`` for UTC.
+
+    Raises:
+        WrongUseError: there is no such zone.
+    """
+    if name in {"", "UTC"}:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise WrongUseError(
+            f"The time zone {name!r} isn't known here.", hint="Use an IANA name such as Asia/Shanghai, or UTC."
+        ) from error

@@ -1,0 +1,1 @@
+"""The report of many cases: PDF, CSV, XLSX and JSON, in volumes."""

@@ -1,0 +1,148 @@
+"""A case on a third of a page: what a report of many cases shows of each."""
+
+from collections import Counter
+from dataclasses import replace
+
+from evidence.documents.case.comparison import plate
+from evidence.documents.case.sections import decision_words
+from evidence.documents.phrases.wording import Wording, figure, ratio_words
+from evidence.documents.report.facts import ReportCase
+from evidence.documents.typeset.blocks import Card, Line, Plate, Row, Speaker, Style
+from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts, WitnessFacts
+from exhibit.types import Decision
+
+DRAWN = ("side-by-side", "overlay")
+LONGEST_ADDRESS = 150
+LONGEST_NAME = 60
+ACROSS = 1
+
+
+def case_card(case: ReportCase, label: str, pictures: Pictures, album: Album, wording: Wording) -> Card:
+    """The card of one case.
+
+    Args:
+        case: the case.
+        label: what links point to.
+        pictures: exact bytes by the path that the facts name.
+        album: takes in what is shown.
+        wording: the document's language.
+    """
+    facts = case.facts
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), LONGEST_NAME)
+    party = wording.clipped(facts.party.name, LONGEST_NAME)
+    return Card(
+        title=wording.say("report.case_heading", case=facts.number, title=title, party=party),
+        label=label,
+        plates=_plates(facts, pictures, album, wording),
+        rows=tuple(_rows(case, wording)),
+    )
+
+
+def _plates(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording) -> tuple[Plate, ...]:
+    """Both drawings of the first match; without them, the two pictures."""
+    match = _shown(facts)
+    if match is None:
+        return ()
+    drawn = {role: path for role, path in match.drawings.items() if role in DRAWN}
+    if not drawn:
+        registered = next((one.file for one in facts.work.pictures if one.digest == match.work_picture), "")
+        found = next((one.picture.file for one in facts.sightings if one.picture.digest == match.picture), "")
+        drawn = {"registered": registered, "found": found}
+    shown = {role: plate(path, role, pictures, album, wording, ACROSS) for role, path in drawn.items()}
+    return tuple(replace(one, caption=wording.say(f"card.{role.replace('-', '_')}")) for role, one in shown.items())
+
+
+def _shown(facts: CaseFacts) -> MatchFacts | None:
+    """The match that covers most of a registered picture."""
+    aligned = [one for one in facts.matches if one.verification.transform is not None]
+    return max(aligned or facts.matches, key=lambda one: one.verification.overlap_work, default=None)
+
+
+def _rows(case: ReportCase, wording: Wording) -> list[Row]:
+    facts = case.facts
+    first = facts.sightings[0] if facts.sightings else None
+    rows = [wording.row("decision", _decider(facts), decision_words(facts, wording), style=Style.STRONG)]
+    if first is not None:
+        rows += _seen(facts, first, wording)
+    rows += _standing(case, wording)
+    match = _shown(facts)
+    if match is not None:
+        rows += _measured(facts, match, wording)
+    outcome = facts.licence_check.outcome
+    licence = "covered" if outcome == "all" else outcome
+    searched = wording.time(facts.licence_check.checked_at)
+    rows.append(wording.row("licences", Speaker.RECORDED, wording.say(f"card.licence_{licence}", time=searched)))
+    return [*rows, *_sealed(case, wording)]
+
+
+def _decider(facts: CaseFacts) -> Speaker:
+    decision = facts.decision
+    return Speaker.RECORDED if decision.at is None or decision.demonstration else Speaker.DECLARED
+
+
+def _seen(facts: CaseFacts, first: SightingFacts, wording: Wording) -> list[Row]:
+    """The first place, and how many more there are."""
+    last = max(one.last_seen for one in facts.sightings)
+    start = min(one.first_seen for one in facts.sightings)
+    pages = [wording.clipped(first.page_url or first.image_url, LONGEST_ADDRESS)]
+    rows = [wording.row("page_url", Speaker.RECORDED, *pages, style=Style.MONO)]
+    if len(facts.sightings) > 1:
+        more = wording.say("card.more_places", n=len(facts.sightings) - 1)
+        rows[0] = Row(rows[0].label, (*rows[0].lines, Line(more, Style.QUIET)), rows[0].speaker)
+    if first.page_url:
+        image = wording.clipped(first.image_url, LONGEST_ADDRESS)
+        rows.append(wording.row("image_url", Speaker.RECORDED, image, style=Style.MONO))
+    seen = wording.say("card.seen", first=wording.time(start), last=wording.time(last))
+    return [*rows, wording.row("seen", Speaker.RECORDED, seen)]
+
+
+def _standing(case: ReportCase, wording: Wording) -> list[Row]:
+    """How many places stood how when they were visited last, with the last of those visits."""
+    if not case.standings:
+        return []
+    counted = Counter(one.standing for one in case.standings)
+    words = [f"{wording.phrases.word('standing', name)} ({count})" for name, count in sorted(counted.items())]
+    told = wording.say("document.joined").join(words)
+    time = wording.time(max(one.at for one in case.standings))
+    return [wording.row("last_visit", Speaker.RECORDED, wording.say("standing.line", standing=told, time=time))]
+
+
+def _measured(facts: CaseFacts, match: MatchFacts, wording: Wording) -> list[Row]:
+    measured, calibration = match.verification, facts.calibration_of(match)
+    ratio = None if calibration is None else calibration.ratio(measured.probability)
+    said = wording.say("match.not_calibrated" if measured.probability is None else "match.no_prior")
+    if ratio is not None and calibration is not None and calibration.prior is not None:
+        limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
+        said = wording.say(f"card.{limit}", ratio=ratio_words(ratio.value), prior=figure(calibration.prior))
+    aligned = measured.transform is not None and measured.decision is not Decision.NONE
+    words = wording.aligned(measured) if aligned else wording.say("match.not_aligned")
+    return [
+        wording.row("compared", Speaker.RECORDED, words),
+        wording.row("ratio", Speaker.RECORDED, said),
+    ]
+
+
+def _sealed(case: ReportCase, wording: Wording) -> list[Row]:
+    if case.seal is None:
+        return [wording.row("seal", Speaker.RECORDED, wording.say("card.not_sealed"))]
+    return [
+        wording.row("seal", Speaker.RECORDED, case.seal.hex, style=Style.MONO),
+        *(
+            [wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision"))]
+            if case.earlier
+            else []
+        ),
+        wording.row("witnessed", Speaker.RECORDED, _witnessed(case.witnesses, wording)),
+    ]
+
+
+def _witnessed(witnesses: tuple[WitnessFacts, ...], wording: Wording) -> str:
+    """The earliest time that a witness states; one for development only where there is no other, and named so."""
+    stated = [one for one in witnesses if one.time is not None]
+    outside = [one for one in stated if not one.development]
+    earliest = min(outside or stated, key=lambda one: (one.time, one.name), default=None)
+    if earliest is None or earliest.time is None:
+        return wording.say("witness.none")
+    key = "card.witnessed_development" if earliest.development else "card.witnessed"
+    return wording.say(key, time=wording.time(earliest.time), name=wording.clipped(earliest.name, LONGEST_NAME))

@@ -1,0 +1,243 @@
+"""The facts of a report: the account of a watch or a set of works over a period, with all its cases."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from evidence.facts.case import CaseFacts, OwnerFacts, SoftwareFacts, WitnessFacts
+from evidence.formats.codec import to_plain
+from exhibit.digests import Digest
+from exhibit.types import LATER
+
+REPORT_FORMAT = "exhibit-report/1"
+AT_LENGTH = 24
+"""Cases up to which a report shows each at length, on pages of its own; more stand on cards, three to a page."""
+IN_A_VOLUME = 250
+"""Cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalCount:
+    """How often something wasn't fetched or kept, for one reason.
+
+    Attributes:
+        reason: a short stable word, such as ``robots`` or ``private-address``.
+        count: how often.
+    """
+
+    reason: str
+    count: int
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it was asked for and didn't come whole."""
+        return self.reason in FAILED or self.reason.startswith("http-")
+
+
+FAILED = (
+    "timeout",
+    "unreachable",
+    "unresolvable",
+    "redirects",
+    "too-many-redirects",
+    "incomplete",
+    "broke-off",
+    "bad-encoding",
+    "error",
+    "truncated",
+    "broken",
+    "too-slow",
+)
+"""Reasons that say that something was asked for and didn't come whole, besides HTTP errors; others say that it wasn't
+asked for or kept, by a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlCoverage:
+    """What one crawl visited.
+
+    Attributes:
+        source: where it started, such as a site's address.
+        kind: kind of source, such as ``site``, ``sitemap`` or ``feed``.
+        started: aware, UTC.
+        finished: aware, UTC; ``None`` while it runs.
+        pages: pages that answered.
+        pictures: pictures that were received and examined.
+        bytes_received: bytes of all answers.
+        refused: what wasn't fetched or kept, by reason; what failed is among it.
+        canaries: known copies that the owner had planted for this watch when it began.
+        canaries_found: how many of them it found.
+        ended: why it ended, in a word, such as ``finished`` or ``budget-pages``; empty while it runs.
+        further: where else it started.
+    """
+
+    source: str
+    kind: str
+    started: datetime
+    finished: datetime | None
+    pages: int
+    pictures: int
+    bytes_received: int
+    refused: tuple[RefusalCount, ...]
+    canaries: int = field(default=0, metadata=LATER)
+    canaries_found: int = field(default=0, metadata=LATER)
+    ended: str = field(default="", metadata=LATER)
+    further: tuple[str, ...] = field(default=(), metadata=LATER)
+
+    @property
+    def failed_count(self) -> int:
+        """How often something was asked for and didn't come whole."""
+        return sum(one.count for one in self.refused if one.is_failure)
+
+    @property
+    def refused_count(self) -> int:
+        """How often something wasn't asked for or kept, by a rule."""
+        return sum(one.count for one in self.refused) - self.failed_count
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSummary:
+    """The counts at the head of a report.
+
+    Attributes:
+        works: works that were watched for.
+        pages: pages that were visited.
+        pictures: different pictures that were examined.
+        cases: cases of the period.
+        confirmed: of these, confirmed.
+        licensed: of these, covered by a licence.
+        cleared: of these, cleared.
+        open: of these, not decided.
+    """
+
+    works: int
+    pages: int
+    pictures: int
+    cases: int
+    confirmed: int
+    licensed: int
+    cleared: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportScope:
+    """What a report was limited to, by whoever asked for it.
+
+    Attributes:
+        watch: name of the one watch, or empty for all.
+        works: numbers of works, ascending; none for all.
+        decisions: cases with one of these are listed.
+        first: first day, ISO 8601, in the report's time zone; empty without a limit.
+        last: last day, likewise.
+    """
+
+    watch: str = ""
+    works: tuple[int, ...] = ()
+    decisions: tuple[str, ...] = ("open", "confirmed", "licensed")
+    first: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceStanding:
+    """How a place stood when it was visited last.
+
+    Attributes:
+        page_url: the page.
+        image_url: the image.
+        standing: ``online``, ``changed``, ``removed`` or ``unseen``.
+        at: when that visit ended, aware, UTC.
+    """
+
+    page_url: str
+    image_url: str
+    standing: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCase:
+    """One case in a report, with what is known after its newest bundle was sealed.
+
+    Attributes:
+        facts: the case's plain facts.
+        seal: digest of the newest bundle's manifest, or ``None`` while nothing is sealed.
+        seal_sequence: number of the seal's entry in the log, or ``None``.
+        witnesses: outside witnesses and their states when the report was made.
+        earlier: whether that bundle was sealed under another decision than the facts state.
+        standings: how the places stood when they were visited last, which may be after the seal.
+    """
+
+    facts: CaseFacts
+    seal: Digest | None
+    seal_sequence: int | None
+    witnesses: tuple[WitnessFacts, ...]
+    earlier: bool = field(default=False, metadata=LATER)
+    standings: tuple[PlaceStanding, ...] = field(default=(), metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Which part of a report a file is.
+
+    Attributes:
+        number: from 1.
+        of: how many volumes there are.
+        first: place of its first case among all cases of the report, from 1.
+        cases: cases of the whole report.
+    """
+
+    number: int
+    of: int
+    first: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """Everything that a report says.
+
+    Attributes:
+        title: as given by whoever asked for it.
+        owner: the rights holder.
+        preparer: who asked for it: a person's name, or the name of a job.
+        period_start: aware, UTC.
+        period_end: aware, UTC.
+        generated_at: aware, UTC; the date that the files state.
+        time_zone: IANA name in which local times are shown beside UTC, such as ``Asia/Shanghai``; ``UTC`` for none.
+        software: what made the record.
+        summary: the counts.
+        coverage: what the crawls visited.
+        cases: the cases, in the order in which they are shown; in a volume, its own.
+        not_checked: sentences on what wasn't checked.
+        format: :data:`REPORT_FORMAT`.
+        volume: which part this is, or ``None`` for the whole.
+        scope: what it was limited to, or ``None`` where it is about all that isn't cleared.
+    """
+
+    title: str
+    owner: OwnerFacts
+    preparer: str
+    period_start: datetime
+    period_end: datetime
+    generated_at: datetime
+    time_zone: str
+    software: SoftwareFacts
+    summary: ReportSummary
+    coverage: tuple[CrawlCoverage, ...]
+    cases: tuple[ReportCase, ...]
+    not_checked: tuple[str, ...] = ()
+    format: str = REPORT_FORMAT
+    volume: Volume | None = field(default=None, metadata=LATER)
+    scope: ReportScope | None = field(default=None, metadata=LATER)
+
+    @property
+    def at_length(self) -> bool:
+        """Whether each case has pages of its own."""
+        return (len(self.cases) if self.volume is None else self.volume.cases) <= AT_LENGTH
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data: times RFC 3339 in UTC, digests lower-case hexadecimal."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain

@@ -1,0 +1,262 @@
+"""The report as PDF: summary, a table of cases, each case with its pictures, what was visited, and the limits."""
+
+from collections.abc import Mapping
+
+from evidence.documents.case.comparison import Room
+from evidence.documents.case.proofs import log_rows, witness_blocks
+from evidence.documents.case.sections import (
+    best_share,
+    comparison_section,
+    decision_section,
+    decision_words,
+    demonstration_warning,
+    development_warning,
+    licence_section,
+    limits_section,
+    sightings_section,
+    unchecked_section,
+    work_section,
+)
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.standing import own_unchecked
+from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.report.cards import case_card
+from evidence.documents.report.coverage import coverage_section, report_running
+from evidence.documents.report.facts import ReportCase, ReportFacts, ReportScope
+from evidence.documents.report.glossary import glossary_section
+from evidence.documents.report.json import render_report_json
+from evidence.documents.typeset.blocks import (
+    Attachment,
+    Block,
+    Cell,
+    Document,
+    Figure,
+    Figures,
+    Line,
+    Quiet,
+    Rows,
+    Section,
+    Speaker,
+    Style,
+    Table,
+    Text,
+    lines,
+)
+from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.pdf import Unset
+from evidence.documents.typeset.pictures import Album, Pictures
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE
+
+DATA_FILE = "report.json"
+PICTURE_SIDE, CARD_SIDE = 1000, THUMBNAIL_SIDE
+"""Pixels of the longer side of a picture that stands alone in its row; drawings bring that of a card with them."""
+CONTENTS_FROM = 4
+"""Cases from which on a table of contents helps."""
+DRAWN = ((("side-by-side",), 82), (("overlay", "difference"), 44))
+ROOM = Room(sightings=6, matches=3, rows=DRAWN, plain_height=48)
+
+
+def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language: str) -> Unset:
+    """The report laid out in blocks with its pictures made small; set, it is PDF/A-3b with ``report.json`` attached.
+
+    Args:
+        report: the facts; the file's date is its ``generated_at``.
+        pictures: by case number, exact bytes by the path that the case's facts name.
+        language: ``en`` or ``zh-Hans``.
+
+    Raises:
+        WrongUseError: the language or the time zone isn't known.
+    """
+    wording = Wording(load_phrases(language), zone_named(report.time_zone))
+    album = Album(PICTURE_SIDE if report.at_length else CARD_SIDE)
+    sections = (
+        _about(report, wording),
+        _summary(report, wording),
+        *_cases(report, pictures, album, wording),
+        coverage_section(report, wording),
+        unchecked_section(report.not_checked, wording, 1),
+        limits_section(wording, 1),
+        glossary_section(wording, 1),
+    )
+    files = (*album.files, TypesetFile(DATA_FILE, render_report_json(report)))
+    return Unset(_document(report, wording, sections), files, language, report.generated_at)
+
+
+def _cases(report: ReportFacts, pictures: Mapping[str, Pictures], album: Album, wording: Wording) -> list[Section]:
+    """Each case on pages of its own, or all of them on cards."""
+    if not report.at_length:
+        cards = tuple(
+            case_card(case, _label(position), pictures.get(case.facts.number, {}), album, wording)
+            for position, case in enumerate(report.cases)
+        )
+        running = report_running(report, wording)
+        opening = (Text(wording.say("card.opening")),)
+        return [Section(wording.say("heading.cases"), (*opening, *cards), 1, running=running, new_page=True)]
+    sections: list[Section] = []
+    for position, case in enumerate(report.cases):
+        sections += _case(position, case, pictures.get(case.facts.number, {}), album, wording)
+    return sections
+
+
+def _about(report: ReportFacts, wording: Wording) -> Section:
+    period = wording.say("report.period", first=wording.time(report.period_start), last=wording.time(report.period_end))
+    rows = [
+        wording.row("owner", Speaker.DECLARED, report.owner.name, report.owner.identity),
+        wording.row("period", Speaker.RECORDED, period),
+        wording.row("preparer", Speaker.RECORDED, report.preparer),
+        wording.time_row("made_at", report.generated_at),
+        wording.row("software", Speaker.RECORDED, f"{report.software.name} {report.software.version}"),
+        wording.row("pipeline", Speaker.RECORDED, report.software.pipeline, style=Style.MONO),
+    ]
+    if report.volume is not None:
+        part = report.volume
+        last = part.first + len(report.cases) - 1
+        words = wording.say(
+            "report.volume", number=part.number, of=part.of, first=part.first, last=last, all=part.cases
+        )
+        rows.insert(2, wording.row("volume", Speaker.RECORDED, words))
+    if report.scope is not None:
+        rows.insert(1, wording.row("scope", Speaker.RECORDED, *_limits_of(report.scope, wording)))
+    running = report_running(report, wording)
+    return Section(wording.say("heading.about"), (Rows(tuple(rows)),), 2, running=running, outlined=False)
+
+
+def _limits_of(scope: ReportScope, wording: Wording) -> list[str]:
+    """What the report was limited to, a sentence for each limit."""
+    decisions = wording.say("report.between").join(wording.phrases.word("decision", one) for one in scope.decisions)
+    limits = [wording.say("report.scope_decisions", decisions=decisions)]
+    if scope.watch:
+        limits.append(wording.say("report.scope_watch", watch=scope.watch))
+    if scope.works:
+        limits.append(wording.say("report.scope_works", works=", ".join(map(str, scope.works))))
+    if scope.first:
+        limits.append(wording.say("report.scope_first", day=scope.first))
+    if scope.last:
+        limits.append(wording.say("report.scope_last", day=scope.last))
+    return limits
+
+
+def _summary(report: ReportFacts, wording: Wording) -> Section:
+    counts = report.summary
+    seen = ("works", counts.works), ("pages", counts.pages), ("pictures", counts.pictures), ("cases", counts.cases)
+    decided = (
+        ("confirmed", counts.confirmed),
+        ("licensed", counts.licensed),
+        ("cleared", counts.cleared),
+        ("open", counts.open),
+    )
+    blocks: list[Block] = [
+        Figures(tuple(Figure(f"{count:,}", wording.say(f"figure.{name}")) for name, count in group))
+        for group in (seen, decided)
+    ]
+    if report.cases:
+        head = ("case", "work", "party", "first_seen", "aligned", "decision", "bundle", "page")
+        rows = tuple(_case_cells(position, case, wording) for position, case in enumerate(report.cases))
+        blocks.append(Table(tuple(wording.say(f"column.{name}") for name in head), rows, (0, 10, 9, 0, 0, 9, 0, 0)))
+    else:
+        blocks.append(Text(wording.say("report.no_cases")))
+    return Section(wording.say("report.summary"), tuple(blocks), 1)
+
+
+def _case_cells(position: int, case: ReportCase, wording: Wording) -> tuple[Cell, ...]:
+    facts = case.facts
+    seen = min((sighting.first_seen for sighting in facts.sightings), default=None)
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
+    return (
+        Cell((Line(facts.number),), _label(position)),
+        Cell((Line(title),)),
+        Cell((Line(wording.clipped(facts.party.name, 80)),)),
+        Cell(lines(("—",) if seen is None else (wording.day(seen),))),
+        Cell((Line(best_share(facts)),)),
+        Cell((Line(decision_words(facts, wording)),)),
+        Cell((Line(str(facts.bundle) if facts.bundle else "—"),)),
+        Cell((), page=_label(position)),
+    )
+
+
+def _case(position: int, case: ReportCase, pictures: Pictures, album: Album, wording: Wording) -> list[Section]:
+    facts = case.facts
+    title = wording.clipped(facts.work.title or wording.say("document.unknown"), 80)
+    party = wording.clipped(facts.party.name, 80)
+    heading = Section(
+        wording.say("report.case_heading", case=facts.number, title=title, party=party),
+        demonstration_warning(facts, wording),
+        label=_label(position),
+        running=wording.say("report.case_running", case=facts.number, party=party),
+        new_page=True,
+    )
+    return [
+        heading,
+        comparison_section(facts, pictures, album, wording, 2, ROOM),
+        sightings_section(facts, wording, 2, ROOM),
+        *_standings(case, wording),
+        licence_section(facts, wording, 2),
+        decision_section(facts, wording, 2),
+        work_section(facts, wording, 2),
+        _proofs(case, wording),
+        *_case_unchecked(facts.not_checked, wording),
+    ]
+
+
+def _proofs(case: ReportCase, wording: Wording) -> Section:
+    """The seal and what witnesses it, as known when the report was made."""
+    rows = list(log_rows(case.facts, wording))
+    seal = case.seal.hex if case.seal is not None else ""
+    rows.append(wording.row("seal", Speaker.RECORDED, seal, style=Style.MONO))
+    if case.earlier:
+        rows.append(wording.row("sealed_under", Speaker.RECORDED, wording.say("card.earlier_decision")))
+    if case.seal_sequence is not None:
+        rows.append(wording.row("seal_entry", Speaker.RECORDED, str(case.seal_sequence)))
+    blocks: list[Block] = [Rows(tuple(rows), together=False), *witness_blocks(case.witnesses, wording)]
+    return Section(wording.say("heading.proofs"), tuple(blocks), 2)
+
+
+def _standings(case: ReportCase, wording: Wording) -> list[Section]:
+    """How each place stood when it was visited last."""
+    rows = []
+    for one in case.standings[: ROOM.sightings]:
+        standing = wording.phrases.word("standing", one.standing)
+        words = wording.say("standing.line", standing=standing, time=wording.time(one.at))
+        rows.append(wording.row("last_visit", Speaker.RECORDED, words, one.page_url or one.image_url))
+    if not rows:
+        return []
+    blocks: list[Block] = [Rows(tuple(rows), together=False)]
+    if len(case.standings) > len(rows):
+        blocks.append(Quiet(wording.say("document.listed_of", shown=len(rows), all=len(case.standings))))
+    return [Section(wording.say("heading.standing"), tuple(blocks), 2)]
+
+
+def _case_unchecked(sentences: tuple[str, ...], wording: Wording) -> list[Section]:
+    own = [wording.clipped(sentence) for sentence in own_unchecked(sentences)]
+    return [Section(wording.say("heading.unchecked"), tuple(Text(text) for text in own), 2)] if own else []
+
+
+def _warnings(report: ReportFacts, wording: Wording) -> tuple[Block, ...]:
+    shown = next((case.facts for case in report.cases if case.facts.decision.demonstration), None)
+    witnesses = [witness for case in report.cases for witness in case.witnesses]
+    demonstration = () if shown is None else demonstration_warning(shown, wording)
+    return (*demonstration, *development_warning(witnesses, wording))
+
+
+def _label(position: int) -> str:
+    return f"case-{position + 1}"
+
+
+def _document(report: ReportFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
+    say = wording.say
+    first, last = wording.day(report.period_start), wording.day(report.period_end)
+    return Document(
+        title=wording.clipped(report.title or say("report.header"), 200),
+        author=f"{report.software.name} {report.software.version}",
+        description=say("report.description", first=first, last=last),
+        kicker=say("report.kicker"),
+        heading=wording.clipped(report.title or say("report.header"), 200),
+        subtitle=say("report.subtitle", owner=wording.clipped(report.owner.name, 120), first=first, last=last),
+        header=say("report.header"),
+        language=wording.setting(),
+        large_headings=True,
+        contents=say("report.contents") if len(report.cases) >= CONTENTS_FROM else "",
+        opening=_warnings(report, wording),
+        sections=sections,
+        attachments=(Attachment(DATA_FILE, "application/json", say("report.attachment")),),
+    )

@@ -1,0 +1,201 @@
+"""The report as XLSX (ECMA-376): the rows of the CSV with real numbers and times.
+
+Texts are inline strings, which a spreadsheet never computes, whatever they start with. The file holds no formula, no
+macro and no link. Rows are written once and never read back, so a report of any size needs the memory of one volume.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import IO, BinaryIO
+from xml.sax.saxutils import escape
+
+from evidence.documents.phrases.wording import floored
+from evidence.documents.report.facts import ReportCase
+from evidence.documents.report.rows import COLUMNS, Column, Value, case_rows
+from evidence.documents.typeset.compiler import showable
+
+MOST_ROWS = 1_048_576
+"""Rows of one sheet, as the format has it; further ones stand on another."""
+MOST_CHARACTERS = 32_767
+"""Characters of one cell."""
+EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
+"""Day 0 of the serial dates (ECMA-376 part 1, 18.17.4.1, for dates from 1900-03-01 on)."""
+DAY = 86_400
+MADE = (1980, 1, 1, 0, 0, 0)
+
+
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+"""What a spreadsheet would read as the code of a character (ECMA-376 part 1, 22.9.2.19, ``ST_Xstring``)."""
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_CONTENT = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+
+_FORMATS = ("General", "yyyy-mm-dd hh:mm:ss", "0.0000", "0.000000")
+_TIME, _HEAD = 1, len(_FORMATS)
+_STYLE_OF_DIGITS = {0: 0, 4: 2, 6: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class XlsxRows:
+    """The rows of some cases as they stand in the sheet, and how many they are."""
+
+    data: bytes
+    count: int
+
+
+def xlsx_rows(cases: Iterable[ReportCase]) -> XlsxRows:
+    """The rows of some cases; a workbook is made of those of its volumes, one after the other."""
+    rows = [_row(row, COLUMNS) for case in cases for row in case_rows(case)]
+    return XlsxRows("".join(rows).encode(), len(rows))
+
+
+def write_xlsx(out: BinaryIO, parts: Iterable[XlsxRows], most_rows: int = MOST_ROWS) -> None:
+    """Write the workbook, part by part; starts another sheet where one is full.
+
+    Args:
+        out: where to.
+        parts: rows in their order; none is larger than a sheet.
+        most_rows: of one sheet, its head among them.
+    """
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        sheets = _write_sheets(archive, parts, most_rows - 1)
+        for name, text in _frame(sheets).items():
+            archive.writestr(_member(name), text)
+
+
+def _write_sheets(archive: zipfile.ZipFile, parts: Iterable[XlsxRows], most: int) -> int:
+    """Returns how many sheets there are."""
+    number, left = 1, most
+    sheet = _begin(archive, number)
+    for part in parts:
+        if part.count > left:
+            _end(sheet)
+            number, left = number + 1, most
+            sheet = _begin(archive, number)
+        sheet.write(part.data)
+        left -= part.count
+    _end(sheet)
+    return number
+
+
+def _begin(archive: zipfile.ZipFile, number: int) -> IO[bytes]:
+    sheet = archive.open(_member(f"xl/worksheets/sheet{number}.xml"), "w", force_zip64=True)
+    pane = '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
+    widths = "".join(
+        f'<col min="{place}" max="{place}" width="{column.width}" customWidth="1"/>'
+        for place, column in enumerate(COLUMNS, 1)
+    )
+    head = "".join(_text(column.name, _HEAD) for column in COLUMNS)
+    sheet.write(
+        f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">{pane}</sheetView></sheetViews>'
+        f"<cols>{widths}</cols><sheetData><row>{head}</row>".encode()
+    )
+    return sheet
+
+
+def _end(sheet: IO[bytes]) -> None:
+    sheet.write(b"</sheetData></worksheet>")
+    sheet.close()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, MADE)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.create_system = 3
+    info.external_attr = 0o644 << 16
+    return info
+
+
+def _row(values: Sequence[Value], columns: Sequence[Column]) -> str:
+    return f"<row>{''.join(_cell(value, column) for value, column in zip(values, columns, strict=True))}</row>"
+
+
+def _cell(value: Value, column: Column) -> str:
+    if value is None or value == "":
+        return "<c/>"
+    if isinstance(value, datetime):
+        return f'<c s="{_TIME}"><v>{_serial(value)}</v></c>'
+    if isinstance(value, str):
+        return _text(value, 0)
+    if isinstance(value, float):
+        value = floored(value, column.digits)
+    style = _STYLE_OF_DIGITS[column.digits]
+    return f'<c s="{style}"><v>{value!r}</v></c>' if style else f"<c><v>{value!r}</v></c>"
+
+
+def _text(value: str, style: int) -> str:
+    shown = _NOT_XML.sub("\ufffd", showable(value, frozenset()))[:MOST_CHARACTERS]
+    shown = _ESCAPE.sub("_x005F_", shown)
+    styled = f' s="{style}"' if style else ""
+    return f'<c t="inlineStr"{styled}><is><t xml:space="preserve">{escape(shown)}</t></is></c>'
+
+
+def _serial(moment: datetime) -> str:
+    """Days since the epoch of spreadsheets, in UTC."""
+    since = moment.astimezone(UTC) - EPOCH
+    return f"{since.days + (since.seconds + since.microseconds / 1e6) / DAY:.9f}"
+
+
+def _frame(sheets: int) -> dict[str, str]:
+    """The parts around the sheets."""
+    numbers = range(1, sheets + 1)
+    overrides = "".join(
+        f'<Override PartName="/xl/{name}.xml" ContentType="{_CONTENT}.{kind}+xml"/>'
+        for name, kind in (
+            ("workbook", "sheet.main"),
+            ("styles", "styles"),
+            *((f"worksheets/sheet{number}", "worksheet") for number in numbers),
+        )
+    )
+    named = "".join(
+        f'<sheet name="{"sightings" if number == 1 else f"sightings {number}"}" sheetId="{number}" r:id="rId{number}"/>'
+        for number in numbers
+    )
+    targets = [*((f"rId{number}", "worksheet", f"worksheets/sheet{number}.xml") for number in numbers)]
+    targets.append((f"rId{sheets + 1}", "styles", "styles.xml"))
+    book = f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><sheets>{named}</sheets></workbook>'
+    return {
+        "[Content_Types].xml": f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Default Extension="xml" ContentType="application/xml"/>{overrides}</Types>',
+        "_rels/.rels": _relations([("rId1", "officeDocument", "xl/workbook.xml")]),
+        "xl/workbook.xml": _XML + book,
+        "xl/_rels/workbook.xml.rels": _relations(targets),
+        "xl/styles.xml": _styles(),
+    }
+
+
+def _relations(targets: Iterable[tuple[str, str, str]]) -> str:
+    lines = "".join(
+        f'<Relationship Id="{name}" Type="{_RELATIONS}/{kind}" Target="{path}"/>' for name, kind, path in targets
+    )
+    return f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{lines}</Relationships>'
+
+
+def _styles() -> str:
+    formats = "".join(
+        f'<numFmt numFmtId="{164 + place}" formatCode="{code}"/>' for place, code in enumerate(_FORMATS) if place
+    )
+    plain = '<xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
+    kinds = "".join(
+        f'<xf numFmtId="{164 + place}" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>'
+        for place in range(1, len(_FORMATS))
+    )
+    bold = '<xf numFmtId="0" fontId="1" fillId="0" borderId="0" xfId="0" applyFont="1"/>'
+    font = '<sz val="10"/><name val="Arial"/>'
+    return (
+        f'{_XML}<styleSheet xmlns="{_MAIN}"><numFmts count="{len(_FORMATS) - 1}">{formats}</numFmts>'
+        f'<fonts count="2"><font>{font}</font><font><b/>{font}</font></fonts>'
+        '<fills count="2"><fill><patternFill patternType="none"/></fill>'
+        '<fill><patternFill patternType="gray125"/></fill>'
+        '</fills><borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+        '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
+        f'<cellXfs count="{len(_FORMATS) + 1}">{plain}{kinds}{bold}</cellXfs>'
+        '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+    )

@@ -1,0 +1,173 @@
+"""The deposit record of a work: what was declared, what was recorded, what witnesses the time, and no more."""
+
+from collections.abc import Sequence
+
+from evidence.documents.case.comparison import plate, plates_height
+from evidence.documents.case.proofs import witness_blocks
+from evidence.documents.case.sections import development_warning
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.typeset.blocks import (
+    Attachment,
+    Block,
+    Bullets,
+    Callout,
+    Document,
+    Plates,
+    Row,
+    Rows,
+    Section,
+    Speaker,
+    Style,
+    Text,
+)
+from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.fonts import FontSet, installed_fonts
+from evidence.documents.typeset.pdf import document_pdf
+from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.facts.case import CaseFacts, PictureFacts
+
+DEPOSIT_PARTY = "none"
+"""Kind of party in the facts of a deposit record: nobody is named in it."""
+FACTS_FILE = "facts.json"
+PICTURE_SIDE = 1200
+SHOWN_PICTURES = 12
+HEIGHT = 52
+UNEXAMINED = ("declarations", "originality", "earlier", "before")
+
+
+def render_deposit_record(
+    facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
+) -> bytes:
+    """The record as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+
+    Args:
+        facts: facts without sightings, whose party is of the kind :data:`DEPOSIT_PARTY`.
+        pictures: exact bytes by the path that the facts name.
+        language: ``en`` or ``zh-Hans``.
+        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
+        fonts: where glyphs come from; the machine's when absent.
+
+    Raises:
+        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
+        WrongUseError: the language or the time zone isn't known.
+    """
+    wording = Wording(load_phrases(language), zone_named(time_zone))
+    album = Album(PICTURE_SIDE)
+    sections = (
+        _declared(facts, wording),
+        _recorded(facts, wording),
+        _pictures(facts.work.pictures, pictures, album, wording),
+        _proofs(facts, wording),
+        _unchecked(wording),
+        _check(wording),
+    )
+    files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
+    return document_pdf(
+        _document(facts, wording, sections), files, language, fonts or installed_fonts(), facts.written_at
+    )
+
+
+def _declared(facts: CaseFacts, wording: Wording) -> Section:
+    work = facts.work
+    declared_by = (facts.owner.name, facts.owner.identity)
+    registrations = [f"{item.office} {item.number} ({item.date})" for item in work.registrations]
+    chain = [line for item in work.attachments for line in (item.title, f"SHA-256 {item.digest.hex}")]
+    rows = (
+        wording.row("title", Speaker.DECLARED, work.title),
+        wording.row("author", Speaker.DECLARED, work.author),
+        wording.row("holder", Speaker.DECLARED, *((work.holder,) if work.holder else declared_by)),
+        wording.row("created", Speaker.DECLARED, work.created),
+        wording.row("first_publication", Speaker.DECLARED, work.first_publication),
+        wording.row("ai_share", Speaker.DECLARED, ""),
+        wording.row("registrations", Speaker.DECLARED, *registrations),
+        wording.row("rights", Speaker.DECLARED, work.rights_statement),
+        *((wording.row("credit", Speaker.DECLARED, work.credit),) if work.credit else ()),
+        wording.row("chain", Speaker.DECLARED, *chain),
+    )
+    running = wording.say("deposit.running", work=facts.work.number, number=facts.bundle)
+    return Section(wording.say("deposit.declared"), (Rows(rows),), running=running)
+
+
+def _recorded(facts: CaseFacts, wording: Wording) -> Section:
+    earlier = facts.work.earlier_registration
+    known = () if earlier is None else (wording.say("deposit.earlier", day=wording.day(earlier)),)
+    rows = (
+        wording.row("work_number", Speaker.RECORDED, facts.work.number),
+        wording.time_row("registered_at", facts.work.registered_at),
+        *(wording.row("earlier_registration", Speaker.RECORDED, words) for words in known),
+        wording.row("record", Speaker.RECORDED, str(facts.bundle)),
+        wording.time_row("made_at", facts.written_at),
+        wording.row("software", Speaker.RECORDED, f"{facts.software.name} {facts.software.version}"),
+    )
+    return Section(wording.say("deposit.recorded"), (Rows(rows),))
+
+
+def _pictures(shown: Sequence[PictureFacts], pictures: Pictures, album: Album, wording: Wording) -> Section:
+    """Each picture with its digest, on one page with it."""
+    blocks: list[Block] = []
+    for one in shown[:SHOWN_PICTURES]:
+        plates = (plate(one.file, "registered", pictures, album, wording, 1),)
+        blocks += [Plates(plates, plates_height(plates, album, HEIGHT)), Rows(_picture_rows(one, wording))]
+    if len(shown) > SHOWN_PICTURES:
+        blocks.append(Text(wording.say("document.listed_of", shown=SHOWN_PICTURES, all=len(shown))))
+    return Section(wording.say("deposit.pictures"), tuple(blocks))
+
+
+def _picture_rows(one: PictureFacts, wording: Wording) -> tuple[Row, ...]:
+    measures = wording.say("picture.size", width=one.width, height=one.height, format=one.format)
+    return (
+        wording.row("registered_picture", Speaker.RECORDED, measures),
+        wording.row("size", Speaker.RECORDED, wording.say("picture.bytes", n=f"{one.size:,}")),
+        wording.row("digest", Speaker.RECORDED, one.digest.hex, style=Style.MONO),
+    )
+
+
+def _proofs(facts: CaseFacts, wording: Wording) -> Section:
+    proof = facts.work.registration
+    if proof is None:
+        return Section(wording.say("deposit.proofs"), (Text(wording.say("deposit.not_logged")),))
+    origin = proof.checkpoint.split("\n", 1)[0]
+    rows = (
+        wording.row("registration_entry", Speaker.RECORDED, f"{proof.sequence} · {wording.time(proof.time)}"),
+        wording.row(
+            "checkpoint",
+            Speaker.RECORDED,
+            wording.say("witness.checkpoint", origin=origin, size=proof.size),
+            style=Style.MONO,
+        ),
+    )
+    return Section(
+        wording.say("deposit.proofs"), (Rows(rows), *witness_blocks(facts.witnesses, wording, "covered_no_later"))
+    )
+
+
+def _unchecked(wording: Wording) -> Section:
+    sentences = tuple(wording.say(f"unexamined.{key}") for key in UNEXAMINED)
+    return Section(wording.say("heading.unchecked"), (Bullets(sentences),))
+
+
+def _check(wording: Wording) -> Section:
+    sentences = tuple(wording.say(f"deposit.{key}") for key in ("check_first", "check_digest", "check_later"))
+    return Section(wording.say("deposit.check"), (Bullets(sentences),))
+
+
+def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
+    say = wording.say
+    work = facts.work
+    notice = Callout(say("deposit.notice_title"), say("deposit.notice"))
+    return Document(
+        title=wording.clipped(f"{say('deposit.header')} {work.number}: {work.title}", 200),
+        author=f"{facts.software.name} {facts.software.version}",
+        description=say("deposit.description"),
+        kicker=say("deposit.kicker"),
+        heading=wording.clipped(work.title or say("document.unknown"), 200),
+        subtitle=say(
+            "deposit.subtitle", work=work.number, number=facts.bundle, owner=wording.clipped(facts.owner.name, 120)
+        ),
+        header=say("deposit.header"),
+        language=wording.setting(),
+        opening=(notice, *development_warning(facts.witnesses, wording)),
+        sections=sections,
+        attachments=(Attachment(FACTS_FILE, "application/json", say("deposit.attachment")),),
+    )

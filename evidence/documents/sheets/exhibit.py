@@ -1,0 +1,101 @@
+"""The exhibit sheet: one case on a few pages, inside its bundle, with the facts attached in plain data."""
+
+from evidence.documents.case.comparison import Room
+from evidence.documents.case.proofs import sheet_proofs
+from evidence.documents.case.sections import (
+    claimant_section,
+    comparison_section,
+    decision_section,
+    demonstration_warning,
+    development_warning,
+    licence_section,
+    limits_section,
+    sightings_section,
+    unchecked_section,
+    work_section,
+)
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.sheets.screens import screens_sections
+from evidence.documents.typeset.blocks import Attachment, Document, Rows, Section, Speaker
+from evidence.documents.typeset.compiler import TypesetFile
+from evidence.documents.typeset.fonts import FontSet, installed_fonts
+from evidence.documents.typeset.pdf import document_pdf
+from evidence.documents.typeset.pictures import Album, Pictures
+from evidence.facts.case import CaseFacts
+
+FACTS_FILE = "facts.json"
+PICTURE_SIDE = 1400
+DRAWN = ((("side-by-side",), 128), (("overlay", "difference"), 64), (("points",), 72))
+ROOM = Room(sightings=40, matches=12, rows=DRAWN, plain_height=62)
+
+
+def render_exhibit_sheet(
+    facts: CaseFacts, pictures: Pictures, language: str, *, time_zone: str = "UTC", fonts: FontSet | None = None
+) -> bytes:
+    """The sheet as PDF/A-3b with ``facts.json`` attached; same input, same bytes.
+
+    Args:
+        facts: the case; the file's date is its ``written_at``.
+        pictures: exact bytes by the path that the facts name; what is missing is said to be missing.
+        language: ``en`` or ``zh-Hans``.
+        time_zone: IANA name in which times are shown beside UTC; ``UTC`` for none.
+        fonts: where glyphs come from; the machine's when absent.
+
+    Raises:
+        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
+        WrongUseError: the language or the time zone isn't known.
+    """
+    wording = Wording(load_phrases(language), zone_named(time_zone))
+    album = Album(PICTURE_SIDE)
+    document = _document(facts, wording, _sections(facts, pictures, album, wording))
+    files = (*album.files, TypesetFile(FACTS_FILE, facts.to_json()))
+    return document_pdf(document, files, language, fonts or installed_fonts(), facts.written_at)
+
+
+def _sections(facts: CaseFacts, pictures: Pictures, album: Album, wording: Wording) -> tuple[Section, ...]:
+    return (
+        _about(facts, wording),
+        claimant_section(facts, wording, 1),
+        work_section(facts, wording, 1),
+        sightings_section(facts, wording, 1, ROOM),
+        *screens_sections(facts, pictures, album, wording, 1),
+        comparison_section(facts, pictures, album, wording, 1, ROOM),
+        licence_section(facts, wording, 1),
+        decision_section(facts, wording, 1),
+        sheet_proofs(facts, wording, 1),
+        unchecked_section(facts.not_checked, wording, 1),
+        limits_section(wording, 1),
+    )
+
+
+def _about(facts: CaseFacts, wording: Wording) -> Section:
+    software = f"{facts.software.name} {facts.software.version}"
+    rows = (
+        wording.row("case", Speaker.RECORDED, facts.number),
+        wording.row("bundle", Speaker.RECORDED, str(facts.bundle)),
+        wording.row("party", Speaker.RECORDED, facts.party.name),
+        wording.time_row("opened_at", facts.opened_at),
+        wording.time_row("made_at", facts.written_at),
+        wording.row("preparer", Speaker.RECORDED, wording.say("sheet.preparer", owner=facts.owner.name)),
+        wording.row("software", Speaker.RECORDED, software),
+    )
+    running = wording.say("sheet.running", case=facts.number, bundle=facts.bundle)
+    return Section(wording.say("heading.about"), (Rows(rows),), 1, running=running)
+
+
+def _document(facts: CaseFacts, wording: Wording, sections: tuple[Section, ...]) -> Document:
+    say = wording.say
+    return Document(
+        title=wording.clipped(f"{say('sheet.header')} {facts.number}: {facts.work.title}", 200),
+        author=f"{facts.software.name} {facts.software.version}",
+        description=say("sheet.description", case=facts.number),
+        kicker=say("sheet.kicker"),
+        heading=wording.clipped(facts.work.title or say("document.unknown"), 200),
+        subtitle=say("sheet.subtitle", case=facts.number, bundle=facts.bundle, party=facts.party.name),
+        header=say("sheet.header"),
+        language=wording.setting(),
+        opening=(*demonstration_warning(facts, wording), *development_warning(facts.witnesses, wording)),
+        sections=sections,
+        attachments=(Attachment(FACTS_FILE, "application/json", say("sheet.attachment")),),
+    )

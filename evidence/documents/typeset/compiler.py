@@ -1,0 +1,152 @@
+"""Turns a document into PDF/A-3b with typst: same content, date and fonts, same bytes.
+
+PDF/A wants every character to have a glyph (ISO 19005-3, 6.2.11.7), and typst refuses to write a file otherwise. Page
+titles hold anything, so what no font can show is replaced by its code point, such as ``[U+1F600]``.
+"""
+
+import json
+import re
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import typst
+
+from evidence.documents.typeset.fonts import FontSet
+from exhibit.errors import ExhibitError
+
+TEMPLATE = Path(__file__).parent / "templates" / "document.typ"
+STANDARD: Final = "a-3b"
+ROUNDS = 6
+"""How often missing glyphs are looked for: a replacement can't bring new ones, but one report may not name them all."""
+
+KEPT_FOR = 12
+"""Documents after which typst has dropped what they had no use for; 10 by its own count."""
+
+_MISSING_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
+_ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
+MOST_MARKS = 8
+"""Marks in a row that any language may need on one letter; more of them would pile up over other lines."""
+_KEPT_INVISIBLE = "\u200c\u200d"
+"""Joiners, which some scripts can't be read without."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypesetFile:
+    """A file that lies beside the template while it is set."""
+
+    path: str
+    data: bytes
+
+
+def typeset(document: Mapping[str, Any], files: tuple[TypesetFile, ...], fonts: FontSet, made_at: datetime) -> bytes:
+    """The document as PDF/A-3b.
+
+    Args:
+        document: what ``templates/document.typ`` reads, plain JSON data.
+        files: pictures and attachments that the document names.
+        fonts: where glyphs come from.
+        made_at: the date that the file states, aware; whole seconds are kept.
+
+    Raises:
+        ExhibitError: typst could not set it.
+    """
+    hidden: frozenset[str] = frozenset()
+    with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
+        root = Path(folder)
+        _lay_out(root, files)
+        for _ in range(ROUNDS):
+            (root / "document.json").write_text(
+                json.dumps(showable(document, hidden), ensure_ascii=False), encoding="utf-8"
+            )
+            try:
+                return _compile(root, fonts, made_at)
+            except typst.TypstError as error:
+                missing = missing_glyphs(error.diagnostic)
+                if not missing - hidden:
+                    raise ExhibitError(f"The document could not be set: {error.message}.") from error
+                hidden |= missing
+    raise ExhibitError("The document could not be set: too many characters have no glyph.")
+
+
+def forget(fonts: FontSet) -> None:
+    """Free what typst remembers of the documents that it has set: it drops what nothing has asked for some times.
+
+    Worth a few milliseconds after each of many large documents, which would otherwise add up.
+    """
+    for _ in range(KEPT_FOR):
+        typst.compile(b"", font_paths=fonts.handle, format="pdf")
+
+
+def showable(value: Any, hidden: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
+    """A copy of JSON data in which each character that can't be shown stands as its code point.
+
+    Controls, invisible formatting (direction overrides among them), private and unassigned characters count as such:
+    a reader must see what is there. So do marks on one letter beyond :data:`MOST_MARKS`. Line breaks and tabs become
+    spaces.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() and value.isprintable() else _shown_text(value, hidden)
+    if isinstance(value, Mapping):
+        return {key: showable(item, hidden) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [showable(item, hidden) for item in value]
+    return value
+
+
+def missing_glyphs(diagnostic: str) -> frozenset[str]:
+    """The characters that a report of typst says no font has."""
+    found: set[str] = set()
+    for text in _MISSING_GLYPH.findall(diagnostic):
+        found.update(_ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text))
+    return frozenset(found)
+
+
+def _shown_text(text: str, hidden: frozenset[str]) -> str:
+    shown, marks = [], 0
+    for sign in text:
+        marks = marks + 1 if unicodedata.category(sign) in {"Mn", "Me"} else 0
+        shown.append(_code_point(sign) if marks > MOST_MARKS else _shown(sign, hidden))
+    return "".join(shown)
+
+
+def _code_point(sign: str) -> str:
+    return f"[U+{ord(sign):04X}]"
+
+
+def _shown(sign: str, hidden: frozenset[str]) -> str:
+    if sign in "\n\r\t":
+        return " "
+    invisible = unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE):
+        return _code_point(sign)
+    return sign
+
+
+def _lay_out(root: Path, files: tuple[TypesetFile, ...]) -> None:
+    (root / "main.typ").write_text(_template(), encoding="utf-8")
+    for file in files:
+        target = root / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.data)
+
+
+@cache
+def _template() -> str:
+    return TEMPLATE.read_text(encoding="utf-8")
+
+
+def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:
+    return typst.compile(
+        str(root / "main.typ"),
+        root=str(root),
+        font_paths=fonts.handle,
+        format="pdf",
+        pdf_standards=[STANDARD],
+        timestamp=int(made_at.timestamp()),
+    )

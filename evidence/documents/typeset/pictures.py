@@ -1,0 +1,95 @@
+"""Pictures as documents show them: decoded within limits, made small, never the evidence itself."""
+
+import io
+from collections.abc import Mapping
+
+from PIL import Image
+
+from evidence.documents.typeset.compiler import TypesetFile
+from exhibit.digests import Digest
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures.decode import Limits, decode
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, small_jpeg, thumbnail_of
+
+Pictures = Mapping[str, bytes]
+"""Exact bytes by the path inside the bundle, as the facts name it."""
+
+SHOWN_LIMITS = Limits()
+DRAWINGS = frozenset({"side-by-side", "overlay", "difference", "points"})
+"""Roles of the pictures that Exhibit makes itself."""
+
+
+_REMEMBERED = 64
+_small: dict[tuple[Digest, int], bytes] = {}
+
+
+def shrunk(data: bytes, side: int) -> bytes:
+    """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
+
+    The last ones are remembered: a case is typeset in each language from the same pictures.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    key = Digest.of(data), side
+    small = _small.pop(key, None)
+    if small is None:
+        small = small_jpeg(Image.fromarray(decode(data, SHOWN_LIMITS, at_least=side).pixels), side)
+    _small[key] = small
+    for oldest in list(_small)[:-_REMEMBERED]:
+        _small.pop(oldest, None)
+    return small
+
+
+class Album:
+    """Collects the pictures of one document.
+
+    Args:
+        side: most pixels of the longer side of a picture that stands alone in its row.
+    """
+
+    def __init__(self, side: int) -> None:
+        self._side = side
+        self._small: dict[str, bytes | UnreadablePictureError] = {}
+
+    def place(self, data: bytes, across: int = 1, *, drawing: bool = False) -> str:
+        """Take a picture in; returns the path under which the template finds it.
+
+        Args:
+            data: exact bytes.
+            across: pictures that share its row.
+            drawing: whether Exhibit made it, so that its thumbnail shows what it shows.
+
+        Raises:
+            UnreadablePictureError: the bytes can't be decoded within the limits.
+        """
+        side = self._side // across
+        path = f"pictures/{Digest.of(data).hex}-{side}.jpg"
+        if path not in self._small:
+            self._small[path] = self._shrink(data, side, drawing=drawing)
+        kept = self._small[path]
+        if isinstance(kept, UnreadablePictureError):
+            raise kept
+        return path
+
+    def size(self, path: str) -> tuple[int, int]:
+        """Width and height of what :meth:`place` took in, pixels."""
+        small = self._small[path]
+        assert isinstance(small, bytes)
+        with Image.open(io.BytesIO(small)) as picture:
+            return picture.size
+
+    @property
+    def files(self) -> tuple[TypesetFile, ...]:
+        """What was taken in and can be shown."""
+        kept = self._small.items()
+        return tuple(TypesetFile(path, small) for path, small in kept if isinstance(small, bytes))
+
+    def _shrink(self, data: bytes, side: int, *, drawing: bool) -> bytes | UnreadablePictureError:
+        carried = thumbnail_of(data) if drawing and side == THUMBNAIL_SIDE else None
+        if carried is not None:
+            return carried
+        try:
+            return shrunk(data, side)
+        except UnreadablePictureError as error:
+            return error

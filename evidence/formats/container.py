@@ -1,0 +1,207 @@
+"""The container of a bundle: one deterministic ZIP, and reading a ZIP from anybody, or the unpacked folder.
+
+Written: members stored, sorted by name, dated 1980-01-01, made by "Unix" with mode 0644, no extra fields, no comment
+(APPNOTE.TXT 6.3.10, 4.3). The same contents give the same bytes: rebuilding them tells whether a container was changed.
+Read: whatever other programs packed anew, as long as no two of them could read it in different ways.
+"""
+
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from evidence.formats.codec import FormatError
+from evidence.formats.names import check_names, is_left_over
+from exhibit.digests import CHUNK
+from exhibit.errors import WrongUseError
+
+MAX_ZIP_BYTES = 0xFFFFFFFE
+MAX_ENTRIES = 10_000
+MAX_EXPANSION = 100
+FREE_EXPANSION = 64 << 20
+
+LOCAL = struct.Struct("<4s5H3I2H")
+CENTRAL = struct.Struct("<4s6H3I5H2I")
+END = struct.Struct("<4s4H2IH")
+_VERSION = 20
+_UNIX = 3
+_DATE_1980 = 0x21
+_MODE = (stat.S_IFREG | 0o644) << 16
+
+
+class ContainerError(FormatError):
+    """The container can't be read, or can't be read safely."""
+
+
+class NoBundleError(WrongUseError):
+    """What was given is no bundle at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file on its way into a ZIP.
+
+    Attributes:
+        name: its path in the bundle.
+        size: bytes.
+        crc: CRC-32 of the bytes.
+        chunks: gives the bytes, from the start at each call.
+    """
+
+    name: str
+    size: int
+    crc: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def member_of(name: str, data: bytes) -> Member:
+    """A member whose bytes are at hand."""
+    return Member(name, len(data), zlib.crc32(data), lambda: iter((data,)))
+
+
+def zip_size(members: Iterable[Member]) -> int:
+    """The bytes of the one ZIP of these members, before it is made."""
+    return END.size + sum(LOCAL.size + CENTRAL.size + 2 * len(one.name) + one.size for one in members)
+
+
+def zip_chunks(members: Iterable[Member]) -> Iterator[bytes]:
+    """The one ZIP of these members, piece by piece, in order of name.
+
+    Raises:
+        FormatError: names that can't stand together, or more than a plain ZIP holds (4 GiB, 10,000 files).
+    """
+    ordered = sorted(members, key=lambda member: member.name)
+    check_names((member.name for member in ordered), what="The bundle")
+    if (
+        len(ordered) > MAX_ENTRIES
+        or sum(member.size + 2 * (len(member.name) + 76) for member in ordered) > MAX_ZIP_BYTES
+    ):
+        raise FormatError("The bundle would be larger than 4 GiB or have more than 10,000 files.")
+    offset = 0
+    directory = []
+    for member in ordered:
+        name = member.name.encode("ascii")
+        fields = (_VERSION, 0, 0, 0, _DATE_1980, member.crc, member.size, member.size, len(name), 0)
+        yield LOCAL.pack(b"PK\x03\x04", *fields) + name
+        yield from member.chunks()
+        central = (_UNIX << 8 | _VERSION, *fields, 0, 0, 0, _MODE, offset)
+        directory.append(CENTRAL.pack(b"PK\x01\x02", *central) + name)
+        offset += LOCAL.size + len(name) + member.size
+    packed = b"".join(directory)
+    yield packed
+    yield END.pack(b"PK\x05\x06", 0, 0, len(directory), len(directory), len(packed), offset, 0)
+
+
+class Contents(Protocol):
+    """The files of a bundle, wherever they lie.
+
+    Attributes:
+        names: names of all files that belong to the bundle, sorted.
+        remarks: what is unusual about the container, in words.
+        left_over: names of files beside it that a file manager left behind, sorted; nobody vouches for them.
+    """
+
+    names: tuple[str, ...]
+    remarks: tuple[str, ...]
+    left_over: tuple[str, ...]
+
+    def size(self, name: str) -> int:
+        """Bytes, as the container declares them."""
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes in pieces; raises ``ContainerError`` when they can't be read."""
+
+    def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:
+        """Whether the container's bytes are these; ``None`` when there is no container."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+def read_all(contents: Contents, name: str, limit: int) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        ContainerError: they can't be read, or are more than ``limit``.
+    """
+    if contents.size(name) > limit:
+        raise ContainerError(f"{name} has {contents.size(name)} bytes, more than the {limit} that are read.")
+    return b"".join(contents.chunks(name))
+
+
+class FolderContents:
+    """An unpacked bundle."""
+
+    def __init__(self, root: Path) -> None:
+        """Walk the folder.
+
+        Args:
+            root: the folder that holds ``bagit.txt``.
+
+        Raises:
+            ContainerError: a link, a device, too many files, or a name that a bundle can't have.
+        """
+        self._root = root
+        found = dict(_walk(root))
+        self.remarks: tuple[str, ...] = ()
+        self.left_over = tuple(sorted(name for name in found if is_left_over(name)))
+        self._sizes = {name: size for name, size in found.items() if not is_left_over(name)}
+        self.names = tuple(sorted(self._sizes))
+        check_names(self.names, what="The folder")
+
+    def size(self, name: str) -> int:
+        """Bytes of the file."""
+        return self._sizes[name]
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The bytes in pieces, never more than when the folder was walked."""
+        left = self._sizes[name]
+        try:
+            with (self._root / name).open("rb") as file:
+                while left and (chunk := file.read(min(CHUNK, left))):
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise ContainerError(f"{name} can't be read: {error.strerror}.") from error
+
+    def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:  # noqa: ARG002 - a folder has no bytes of its own
+        """Nothing to compare."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _walk(root: Path) -> Iterator[tuple[str, int]]:
+    """Names and sizes of the files in a folder, links never followed."""
+    count = 0
+    folders = [root]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                name = Path(entry.path).relative_to(root).as_posix()
+                count += 1
+                if count > MAX_ENTRIES:
+                    raise ContainerError(f"The folder has more than {MAX_ENTRIES} files.")
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    yield name, entry.stat(follow_symlinks=False).st_size
+                else:
+                    raise ContainerError(f"The folder has a link or a device: {name[:80]!a}.")
+
+
+def same_bytes(file: BinaryIO, expected: Iterator[bytes]) -> bool:
+    """Whether a file holds exactly these bytes from its start to its end; what gives them may read from it too."""
+    position = 0
+    for chunk in expected:
+        file.seek(position)
+        if file.read(len(chunk)) != chunk:
+            return False
+        position += len(chunk)
+    file.seek(position)
+    return not file.read(1)

@@ -1,0 +1,124 @@
+"""A web archive in one file (WACZ 1.1.1), around a WARC file that is there: the same record gives the same bytes."""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+from evidence.formats.records import read_response, read_warc
+from exhibit import __version__
+from exhibit.clock import rfc3339
+
+WARC = "archive/data.warc"
+INDEX = "indexes/index.cdxj"
+PAGES = "pages/pages.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class WaczPage:
+    """The page that a reader of the archive sees first.
+
+    Attributes:
+        url: its address.
+        title: as the page says; maybe empty.
+        at: when it was visited, aware, UTC.
+    """
+
+    url: str
+    title: str
+    at: datetime
+
+
+def write_wacz(warc: bytes, page: WaczPage, version: str = __version__) -> bytes:
+    """The archive: WARC, index, list of pages, and a description with their digests.
+
+    Args:
+        warc: uncompressed WARC file.
+        page: where replay begins.
+        version: of the program that wrote it first.
+    """
+    moment = rfc3339(page.at)
+    files = {WARC: warc, INDEX: _index(warc), PAGES: _pages(page, moment)}
+    described = _json(
+        {
+            "profile": "data-package",
+            "wacz_version": "1.1.1",
+            "software": f"Exhibit/{version}",
+            "created": moment,
+            "mainPageUrl": page.url,
+            "mainPageDate": moment,
+            "title": page.title or page.url,
+            "resources": [
+                {"name": path.rpartition("/")[2], "path": path, "hash": _digest(data), "bytes": len(data)}
+                for path, data in files.items()
+            ],
+        }
+    )
+    files["datapackage.json"] = described
+    files["datapackage-digest.json"] = _json({"path": "datapackage.json", "hash": _digest(described)})
+    return _zipped(files)
+
+
+def _index(warc: bytes) -> bytes:
+    """One line for each response, sorted, so that a player finds it by its address (CDXJ)."""
+    lines = []
+    for record in read_warc(warc, WARC):
+        answer = read_response(record.block) if record.kind == "response" else None
+        if answer is None:
+            continue
+        fields = {
+            "url": record.url,
+            "mime": answer.header("content-type").partition(";")[0].strip() or "unk",
+            "status": str(answer.status),
+            "digest": _digest(answer.packed),
+            "length": str(record.place[1]),
+            "offset": str(record.place[0]),
+            "filename": WARC.rpartition("/")[2],
+        }
+        moment = re.sub(r"[^0-9]", "", rfc3339(record.date))[:14]
+        lines.append(f"{search_key(record.url)} {moment} {json.dumps(fields)}\n")
+    return "".join(sorted(lines)).encode()
+
+
+def search_key(url: str) -> str:
+    """The key under which players look an address up (SURT): host backwards, then path and sorted query, small letters.
+
+    Identifiers of sessions are left in, which players of the Internet Archive's rules leave out.
+    """
+    parts = urlsplit(url.lower())
+    host = (parts.hostname or "").removeprefix("www.")
+    port = "" if parts.port in {None, {"http": 80, "https": 443}.get(parts.scheme)} else f":{parts.port}"
+    query = "&".join(sorted(parts.query.split("&"))) if parts.query else ""
+    path = parts.path.rstrip("/") or "/"
+    return ",".join(reversed(host.split("."))) + port + ")" + path + (f"?{query}" if query else "")
+
+
+def _pages(page: WaczPage, moment: str) -> bytes:
+    head = {"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}
+    identity = hashlib.sha256(f"{page.url} {moment}".encode()).hexdigest()[:32]
+    line = {"id": identity, "url": page.url, "ts": moment, "title": page.title}
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in (head, line)).encode("utf-8", "replace")
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace")
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for path, data in files.items():
+            info = zipfile.ZipInfo(path)
+            info.create_system, info.external_attr = 3, 0o644 << 16
+            archive.writestr(info, data)
+    return out.getvalue()

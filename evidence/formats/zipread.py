@@ -1,0 +1,317 @@
+"""Reading a ZIP that anybody may have made, by the one profile of docs/bundle-format.md.
+
+Whatever two programs could read in different ways is refused, so that everybody who unpacks the ZIP gets the files that
+were checked here: members lie back to back from the first byte, one directory follows them and one end record ends the
+file, and both headers of a member say the same. Structures: APPNOTE.TXT 6.3.10, 4.3.7 to 4.3.16.
+"""
+
+import re
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from evidence.formats.container import (
+    CENTRAL,
+    END,
+    FREE_EXPANSION,
+    LOCAL,
+    MAX_ENTRIES,
+    MAX_EXPANSION,
+    ContainerError,
+    NoBundleError,
+    same_bytes,
+)
+from evidence.formats.names import check_names, check_places, is_left_over
+from exhibit.digests import CHUNK
+
+_DESCRIPTOR = struct.Struct("<4s3I")
+_TAIL = END.size + 0xFFFF
+_STORED, _DEFLATED = 0, 8
+_SYSTEMS = frozenset({0, 3, 10, 11, 14, 19})
+"""Who packed: FAT, Unix, Windows in three numbers, macOS."""
+_DESCRIBED = 0x08
+_FLAGS = 0x0806 | _DESCRIBED
+"""How hard was packed, sizes behind the data, names in UTF-8."""
+_TIMES = rb"\n\0 \0.{32}|UT(?:\x05\0.{5}|\t\0.{9}|\r\0.{13})|UX(?:\x08\0.{8}|\x0c\0.{12})|Ux(?:\0\0|\x04\0.{4})"
+_EXTRA = re.compile(rb"(?:" + _TIMES + rb"|ux\x0b\0.{11})*", re.DOTALL)
+"""Extra fields that hold times and owners and nothing else: kind, length, and so many bytes."""
+_FAT_SPECIAL = 0x18
+_NAME_AT = CENTRAL.size - 6
+_SIGNATURES = (b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")
+_MAX_DIRECTORY = MAX_ENTRIES * 1024
+_TOP = re.compile(r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]")
+"""A folder around everything: any plain name, such as ``bundle (2)``, that leads nowhere else on any system."""
+_PATH = re.compile(rf"{_TOP.pattern}(/{_TOP.pattern})*/?")
+
+
+@dataclass(frozen=True, slots=True)
+class ZipEntry:
+    """One member; ``start`` is where its packed bytes begin, and ``fields`` what both headers have to say."""
+
+    name: str
+    method: int
+    crc: int
+    packed: int
+    size: int
+    offset: int
+    fields: bytes
+    start: int = 0
+
+
+class ZipContents:
+    """The files of a zipped bundle."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the directory.
+
+        Args:
+            path: the ZIP file.
+
+        Raises:
+            NoBundleError: the file isn't there, or isn't a ZIP.
+            ContainerError: the ZIP can't be read, or can't be read safely.
+        """
+        try:
+            self._file: BinaryIO = path.open("rb")
+        except OSError as error:
+            raise NoBundleError(f"{path.name} can't be opened: {error.strerror}.") from error
+        try:
+            self._length = path.stat().st_size
+            entries = _read_directory(self._file, self._length)
+            _check_sizes(entries, self._length)
+            members, self.remarks, left_over = _tidy(entries)
+            self._entries = {entry.name: entry for entry in members}
+            for entry in left_over:
+                for _ in self._checked(entry):
+                    pass
+        except BaseException:
+            self._file.close()
+            raise
+        self.names = tuple(sorted(self._entries))
+        self.left_over = tuple(sorted(entry.name for entry in left_over))
+
+    def size(self, name: str) -> int:
+        """Bytes after unpacking, as declared."""
+        return self._entries[name].size
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The unpacked bytes in pieces, exactly as many as declared, or ``ContainerError``."""
+        return self._checked(self._entries[name])
+
+    def same_bytes_as(self, expected: Iterator[bytes]) -> bool | None:
+        """Whether the ZIP's bytes are exactly these."""
+        return same_bytes(self._file, expected)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _checked(self, entry: ZipEntry) -> Iterator[bytes]:
+        count = crc = 0
+        for chunk in self._unpacked(entry):
+            count += len(chunk)
+            if count > entry.size:
+                break
+            crc = zlib.crc32(chunk, crc)
+            yield chunk
+        if count != entry.size:
+            raise ContainerError(f"{entry.name} doesn't hold the {entry.size} bytes that the ZIP declares.")
+        if crc != entry.crc:
+            raise ContainerError(f"{entry.name} doesn't have the CRC-32 that the ZIP declares.")
+
+    def _unpacked(self, entry: ZipEntry) -> Iterator[bytes]:
+        if entry.method == _STORED:
+            yield from self._packed(entry)
+            return
+        unpacker, piece = zlib.decompressobj(-zlib.MAX_WBITS), b""
+        try:
+            for chunk in self._packed(entry):
+                piece = chunk
+                if unpacker.eof:
+                    break
+                while piece and not unpacker.eof:
+                    yield unpacker.decompress(piece, CHUNK)
+                    piece = unpacker.unconsumed_tail
+            yield unpacker.flush()
+        except zlib.error as error:
+            raise ContainerError(f"{entry.name} can't be unpacked.") from error
+        if not unpacker.eof or unpacker.unused_data or piece:
+            raise ContainerError(f"{entry.name} can't be unpacked: it breaks off, or more lies behind it.")
+
+    def _packed(self, entry: ZipEntry) -> Iterator[bytes]:
+        position = entry.start
+        left = entry.packed
+        while left:
+            self._file.seek(position)
+            chunk = self._file.read(min(CHUNK, left))
+            if not chunk:
+                raise ContainerError(f"{entry.name} ends too early.")
+            position += len(chunk)
+            left -= len(chunk)
+            yield chunk
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins or ends like a ZIP."""
+    with path.open("rb") as file:
+        head = file.read(4)
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        return head == b"PK\x03\x04" or b"PK\x05\x06" in file.read(_TAIL)
+
+
+def _differs(what: str) -> ContainerError:
+    return ContainerError(f"The ZIP {what}, which programs read in different ways; unpack it and check the folder.")
+
+
+def _read_directory(file: BinaryIO, length: int) -> list[ZipEntry]:
+    start, count = _read_end(file, length)
+    file.seek(start)
+    raw = file.read(length - start)
+    if raw.count(b"PK\x01\x02") != count or [raw.count(one) for one in _SIGNATURES] != [1, 0, 0]:
+        raise _differs("has a directory with other structures inside")
+    entries: list[ZipEntry] = []
+    position = 0
+    for _ in range(count):
+        entry, position = _read_entry(raw[: -END.size], position)
+        entries.append(entry)
+    if position != len(raw) - END.size:
+        raise _differs("has something between its directory and its end")
+    return _placed(file, entries, start)
+
+
+def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
+    """Where the directory starts, and of how many members."""
+    file.seek(max(0, length - END.size))
+    raw = file.read(END.size)
+    if len(raw) < END.size or raw[:4] != b"PK\x05\x06":
+        raise ContainerError("The ZIP's end is missing or damaged, or something follows it.")
+    _, disk, first_disk, here, count, size, start, comment = END.unpack(raw)
+    if size > _MAX_DIRECTORY:
+        raise ContainerError("The ZIP's directory is larger than any bundle's.")
+    if count > MAX_ENTRIES:
+        raise ContainerError(f"The ZIP has more than {MAX_ENTRIES} files.")
+    if not count or (disk, first_disk, here, comment, start + size) != (0, 0, count, 0, length - END.size):
+        raise _differs("has an end that doesn't fit its directory")
+    return start, count
+
+
+def _read_entry(raw: bytes, position: int) -> tuple[ZipEntry, int]:
+    if raw[position : position + 4] != b"PK\x01\x02" or position + CENTRAL.size > len(raw):
+        raise _differs("has a damaged directory")
+    fields = CENTRAL.unpack_from(raw, position)
+    method, crc, packed, size, name_length, extra_length, comment_length = fields[4], *fields[7:13]
+    name_end = position + CENTRAL.size + name_length
+    end = name_end + extra_length
+    name = _name(raw[position + CENTRAL.size : name_end])
+    if end > len(raw) or comment_length or fields[13] or not _EXTRA.fullmatch(raw[name_end:end]):
+        raise _differs(f"says more of {name[:80]!a} than times and owners")
+    entry = ZipEntry(name, method, crc, packed, size, fields[16], raw[position + 6 : name_end])
+    _check_kind(entry, fields[1] >> 8, fields[2], fields[3])
+    _check_mode(entry, fields[15])
+    return entry, end
+
+
+def _check_kind(entry: ZipEntry, system: int, version: int, flags: int) -> None:
+    shown = f"{entry.name[:80]!a}"
+    if flags & 0x2041:
+        raise ContainerError(f"The ZIP has an encrypted file: {shown}.")
+    if entry.method not in {_STORED, _DEFLATED}:
+        raise ContainerError(f"{shown} is packed by method {entry.method}; unpack the ZIP and check the folder.")
+    if flags & ~_FLAGS or version > 20 or system not in _SYSTEMS:
+        raise _differs(f"wants more of its readers for {shown} than plain unpacking")
+    if flags & _DESCRIBED and entry.method == _STORED:
+        raise _differs(f"doesn't say before its bytes where {shown} ends")
+    if entry.method == _STORED and entry.packed != entry.size:
+        raise _differs(f"states two sizes of {shown}")
+
+
+def _check_mode(entry: ZipEntry, attributes: int) -> None:
+    """A name that ends with a slash is a folder, and no other is; links and devices are neither."""
+    is_folder = entry.name.endswith("/")
+    kind = stat.S_IFMT(attributes >> 16)
+    if kind == stat.S_IFLNK:
+        raise ContainerError(f"The ZIP has a link instead of a file: {entry.name[:80]!a}.")
+    wanted = stat.S_IFDIR if is_folder else stat.S_IFREG
+    if kind not in {0, wanted} or (not is_folder and attributes & _FAT_SPECIAL) or (is_folder and entry.packed):
+        raise _differs(f"has {entry.name[:80]!a} both as a file and as something else")
+
+
+def _name(raw: bytes) -> str:
+    """A member's name: UTF-8, and leading nowhere else on any system."""
+    try:
+        name = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _differs("has a name that isn't UTF-8") from error
+    if not _PATH.fullmatch(name) or name.startswith("\ufeff"):
+        raise ContainerError(f"The ZIP has a name that a bundle can't have: {name[:80]!a}.")
+    return name
+
+
+def _placed(file: BinaryIO, entries: list[ZipEntry], limit: int) -> list[ZipEntry]:
+    """The members, which have to lie back to back in the directory's order, from the first byte to the directory."""
+    placed = []
+    reached = 0
+    for entry in entries:
+        shown = f"{entry.name[:80]!a}"
+        if entry.offset < reached:
+            raise ContainerError(f"The ZIP has files that overlap: {shown}.")
+        if entry.offset > reached:
+            raise _differs(f"has a gap before {shown}, or another order in its directory")
+        start = _start(file, entry)
+        reached = start + entry.packed
+        if entry.fields[2] & _DESCRIBED:
+            file.seek(reached)
+            expected = _DESCRIPTOR.pack(b"PK\x07\x08", entry.crc, entry.packed, entry.size)
+            if file.read(_DESCRIPTOR.size) != expected:
+                raise _differs(f"says something else of {shown} behind its bytes")
+            reached += _DESCRIPTOR.size
+        if reached > limit:
+            raise ContainerError(f"The ZIP has a file that ends outside of it: {shown}.")
+        placed.append(replace(entry, start=start))
+    if reached != limit:
+        raise _differs("has a gap before its directory")
+    return placed
+
+
+def _start(file: BinaryIO, entry: ZipEntry) -> int:
+    """Where the packed bytes begin, behind a header that says what the directory says."""
+    file.seek(entry.offset)
+    raw = file.read(LOCAL.size)
+    if len(raw) != LOCAL.size or raw[:4] != b"PK\x03\x04":
+        raise ContainerError(f"The ZIP's own header of {entry.name[:80]!a} is damaged.")
+    fields = LOCAL.unpack(raw)
+    sizes = (entry.crc, entry.packed, entry.size)
+    name = entry.fields[_NAME_AT:]
+    rest = file.read(fields[9] + fields[10])
+    may_lack = entry.fields[2] & _DESCRIBED
+    agree = all(one == other or (may_lack and one == 0) for one, other in zip(fields[6:9], sizes, strict=True))
+    same = raw[4:14] == entry.fields[:10] and rest[: fields[9]] == name
+    if not agree or not same or len(rest) != fields[9] + fields[10] or not _EXTRA.fullmatch(rest[fields[9] :]):
+        raise _differs(f"says one thing of {entry.name[:80]!a} before its bytes and another in its directory")
+    return entry.offset + LOCAL.size + len(rest)
+
+
+def _tidy(entries: list[ZipEntry]) -> tuple[list[ZipEntry], tuple[str, ...], list[ZipEntry]]:
+    """The bundle's files without a folder around everything, what is unusual, and what file managers left behind."""
+    check_places((entry.name for entry in entries), what="The ZIP")
+    files = [entry for entry in entries if not entry.name.endswith("/")]
+    left_over = [entry for entry in files if is_left_over(entry.name)]
+    files = [entry for entry in files if not is_left_over(entry.name)]
+    remarks: tuple[str, ...] = ()
+    tops = {entry.name.split("/", 1)[0] for entry in files}
+    top = tops.pop() if len(tops) == 1 else ""
+    if any(entry.name == f"{top}/bagit.txt" for entry in files):
+        files = [replace(entry, name=entry.name[len(top) + 1 :]) for entry in files]
+        remarks = ("everything lies in a folder of its own",)
+    check_names((entry.name for entry in files), what="The ZIP")
+    return files, remarks, left_over
+
+
+def _check_sizes(entries: list[ZipEntry], length: int) -> None:
+    total = sum(entry.size for entry in entries)
+    if total > FREE_EXPANSION + MAX_EXPANSION * length:
+        raise ContainerError(f"The ZIP of {length} bytes would unpack to {total}, which no bundle does.")

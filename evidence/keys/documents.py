@@ -1,0 +1,119 @@
+"""An owner's key for PDF signatures: ECDSA P-256 (FIPS 186-5), since many readers refuse Ed25519 in documents.
+
+The certificate is signed by the key itself: it says by whom the key was made, and nobody vouches for it. A reader
+shows such signatures as being of an unknown signer until the certificate is pinned.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from evidence.keys.at_rest import DOCUMENTS, decrypt, encrypt
+from exhibit.errors import IntegrityError
+
+VALID_FOR = timedelta(days=3650)
+DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+"""Extended key usage for signing documents (RFC 9336)."""
+_LONGEST_NAME = 64
+"""Characters that X.520 permits in a common name."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedDocumentKey:
+    """A new key as it is kept.
+
+    Attributes:
+        public_key: compressed point, 33 bytes (SEC 1, 2.3.3).
+        encrypted: the private key under the master key.
+        certificate: DER, signed by the key itself.
+    """
+
+    public_key: bytes
+    encrypted: bytes
+    certificate: bytes
+
+
+class DocumentKey:
+    """An unlocked key with its certificate; it can't be printed, copied or pickled.
+
+    Attributes:
+        private: ECDSA P-256, for a program that signs PDFs.
+        certificate: with the key usage nonRepudiation.
+    """
+
+    __slots__ = ("certificate", "private")
+
+    def __init__(self, private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+        self.private = private
+        self.certificate = certificate
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.certificate.fingerprint(hashes.SHA256()).hex()[:16]}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key isn't pickled")
+
+
+def generate_document_key(owner: str, holder: str, master_key: bytes, made: datetime) -> EncryptedDocumentKey:
+    """Make a key and its self-signed certificate.
+
+    Args:
+        owner: the rights holder's name; stands in the certificate, cut to what X.520 permits.
+        holder: who controls the key: ``operator`` or ``owner``; stands in the certificate too.
+        master_key: at least 32 random bytes, kept apart from the rows.
+        made: the present time, aware; the certificate is valid for ten years from then.
+    """
+    private = ec.generate_private_key(ec.SECP256R1())
+    raw = private.private_numbers().private_value.to_bytes(32, "big")
+    public = private.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    certificate = _certificate(private, owner, holder, made).public_bytes(Encoding.DER)
+    return EncryptedDocumentKey(public, encrypt(DOCUMENTS, public, raw, master_key), certificate)
+
+
+def unlock_document_key(encrypted: bytes, certificate: bytes, master_key: bytes) -> DocumentKey:
+    """Decrypt a key; raises ``IntegrityError`` when master key, bytes or certificate don't fit."""
+    raw = decrypt(DOCUMENTS, encrypted, master_key)
+    private = ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+    except ValueError as error:
+        raise IntegrityError("The certificate of the document key can't be read.") from error
+    if parsed.public_key() != private.public_key():
+        raise IntegrityError("The certificate is of another key than the document key.")
+    return DocumentKey(private, parsed)
+
+
+def _certificate(private: ec.EllipticCurvePrivateKey, owner: str, holder: str, made: datetime) -> x509.Certificate:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, owner[:_LONGEST_NAME]),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"Key held by the {holder}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, owner[:_LONGEST_NAME]),
+        ]
+    )
+    public = private.public_key()
+    builder = (
+        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(made)
+        .not_valid_after(made + VALID_FOR)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        # signatures that the signer can't take back: what readers ask of a certificate for documents
+        .add_extension(key_usage("digital_signature", "content_commitment"), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    )
+    return builder.sign(private, hashes.SHA256())
+
+
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """The uses of a key that are named, and no other."""
+    further = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    every = ("digital_signature", "content_commitment", "key_cert_sign", "crl_sign", *further)
+    return x509.KeyUsage(**{use: use in allowed for use in every})

@@ -1,0 +1,161 @@
+"""Ed25519 keys (RFC 8032): the log's own in a file, an owner's sealing key encrypted at rest. No key can be printed."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from evidence.keys.at_rest import SEALING, decrypt, encrypt
+from exhibit.errors import ConfigError, WrongUseError
+from exhibit.files.durable import write_once
+
+_HEX_DIGITS = 64
+_P, _SIGN = 2**255 - 19, 1 << 255
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
+"""The y of all eight points whose order divides 8: one signature by such a key holds for many messages."""
+
+
+def is_sound_point(encoded: bytes) -> bool:
+    """Whether 32 bytes are the one encoding of a y (RFC 8032, 5.1.2), and not that of a point of small order."""
+    y = int.from_bytes(encoded, "little") & ~_SIGN
+    return len(encoded) == 32 and y < _P and y not in _SMALL_ORDER
+
+
+def holds(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether an Ed25519 signature holds (RFC 8032, 5.1.7), strictly: sound points, and S below the group's order."""
+    if not (is_sound_point(public) and len(signature) == 64 and is_sound_point(signature[:32])):
+        return False
+    if int.from_bytes(signature[32:], "little") >= _ORDER:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+class KeySigner:
+    """Signs with a private key in memory (port ``Signer``); it can't be printed, copied or pickled."""
+
+    __slots__ = ("_private",)
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+
+    @property
+    def public_key(self) -> bytes:
+        """Ed25519 public key, 32 raw bytes."""
+        return self._private.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature, 64 bytes."""
+        return self._private.sign(message)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.public_key.hex()[:16]}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a private key isn't pickled")
+
+
+class FileSigner(KeySigner):
+    """Signs with a key kept in a file that only its owner may read; the key is made when the file is absent.
+
+    Args:
+        path: a PKCS#8 PEM file, mode 0600.
+
+    Attributes:
+        path: the same.
+        made: whether the key was made here, just now: it has signed nothing yet.
+
+    Raises:
+        ConfigError: the file can't be read, is open to others, or holds no Ed25519 key.
+    """
+
+    __slots__ = ("made", "path")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.made = not path.exists() and _write_new_key(path)
+        super().__init__(_read_key(path))
+
+
+def signer_from_file(path: Path) -> KeySigner:
+    """The key of a PKCS#8 PEM file that only its owner may read; raises ``ConfigError`` as :class:`FileSigner` does."""
+    return KeySigner(_read_key(path))
+
+
+def read_public_key(data: bytes) -> bytes:
+    """The 32 bytes of an Ed25519 public key.
+
+    Args:
+        data: PEM, or 64 hexadecimal digits.
+
+    Raises:
+        WrongUseError: it is neither, or a private key.
+    """
+    hint = "Give a PEM file as `openssl pkey -in KEY -pubout` writes it, never the private key itself."
+    try:
+        text = data.decode("ascii").strip()
+        public = (
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+            if len(text) == _HEX_DIGITS
+            else load_pem_public_key(data)
+        )
+    except (ValueError, UnsupportedAlgorithm):
+        raise WrongUseError("This isn't a public key that can be read.", hint=hint) from None
+    if not isinstance(public, Ed25519PublicKey):
+        raise WrongUseError("This isn't an Ed25519 key.", hint="Make one: openssl genpkey -algorithm ed25519")
+    if not is_sound_point(raw := public.public_bytes_raw()):
+        raise WrongUseError("This key is a point of small order, or isn't in its one form.", hint=hint)
+    return raw
+
+
+def generate_sealing_key(master_key: bytes) -> tuple[bytes, bytes]:
+    """Make a key pair for an owner.
+
+    Args:
+        master_key: at least 32 random bytes, kept apart from the rows.
+
+    Returns:
+        The public key (32 bytes), and the private key encrypted with AES-256-GCM under a key derived from the master
+        key (HKDF-SHA256), bound to the public key.
+    """
+    private = Ed25519PrivateKey.generate()
+    public_key = private.public_key().public_bytes_raw()
+    return public_key, encrypt(SEALING, public_key, private.private_bytes_raw(), master_key)
+
+
+def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
+    """Decrypt what :func:`generate_sealing_key` returned; raises ``IntegrityError`` when key or bytes don't fit."""
+    return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
+
+
+def _write_new_key(path: Path) -> bool:
+    """Write a new key unless another starter has just done so; whether it is this."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return write_once(path, pem)
+
+
+def _read_key(path: Path) -> Ed25519PrivateKey:
+    hint = "Restore the key file from its backup, or name another path."
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigError(f"The key file {path} may be read by others.", hint=f"Run chmod 600 {path}")
+        private = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"The key file {path} can't be read.", hint=hint) from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ConfigError(f"The key file {path} doesn't hold an Ed25519 key.", hint=hint)
+    return private

@@ -1,0 +1,263 @@
+"""The append-only log of entries: appending, checkpoints and proofs, over whatever store keeps its nodes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from evidence.keys.ed25519 import FileSigner
+from evidence.log import merkle
+from evidence.log.heads import Head, HeadFile
+from evidence.log.notes import Note, check_name, parse_note, sign_note, verifier_key, verify_note
+from exhibit.entries import Entry
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.ports import LogStore, SignedCheckpoint, Signer
+
+__all__ = ["BrokenHistoryError", "Log", "Note", "parse_note", "verify_note"]
+
+_BREAK = "Begin a new origin, which records the break: exhibit log new-origin --reason TEXT"
+_UNSURE = (
+    "Hold the newest bundle or checkpoint that was handed out against it: exhibit log check-against FILE. "
+    "Then exhibit log accept-head if nothing is missing, exhibit log new-origin if something is, or can't be known."
+)
+
+
+_LOST_KEY = (
+    "Put secrets/log.key back from your backup. If it is lost, begin a new name: exhibit log new-origin --reason TEXT"
+)
+
+
+class BrokenHistoryError(IntegrityError):
+    """The log isn't, or may not be, what it was at its last head: nothing is signed until that is settled."""
+
+
+def log_key(path: Path, head: Path, origin: str) -> FileSigner:
+    """The log's own key out of its file, made when it is absent.
+
+    A key that is made here has signed nothing, and the file of the head says so from then on: with a key that came
+    from elsewhere, as from a backup, nothing is signed without that file.
+
+    Args:
+        path: the key's file.
+        head: the file of the head.
+        origin: the log's name.
+
+    Raises:
+        ConfigError: the file of the key can't be used.
+    """
+    signer = FileSigner(path)
+    if signer.made and not head.exists():
+        HeadFile(head).write(sign_note(origin, 0, merkle.EMPTY_ROOT, signer))
+    return signer
+
+
+class Log:
+    """An append-only Merkle log (RFC 9162) whose heads are signed notes.
+
+    Args:
+        store: where the leaves lie.
+        signer: the log's own key.
+        origin: the log's name, such as ``example.org/log``; a new one after a break.
+        head: a file that remembers the head signed last, apart from the store: with a store that was set back to an
+            earlier state nothing is signed any more, nor without the file, which :func:`log_key` makes with the key.
+            Nothing is remembered if no file is named.
+        left: names that the log had before a break, and that it never signs under again.
+        keys: the public key that signed under a name, where it is known; this log's own elsewhere.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        signer: Signer,
+        origin: str,
+        head: Path | None = None,
+        left: Iterable[str] = (),
+        keys: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._head = None if head is None else HeadFile(head)
+        self.origin = check_name(origin)
+        self.left = tuple(left)
+        self._keys = {} if keys is None else keys
+
+    def append(self, entries: Iterable[Entry], submissions: Iterable[int | None] | None = None) -> list[int]:
+        """Append entries in order, all or nothing; waits for the sole right to do so.
+
+        Args:
+            entries: what the leaves say.
+            submissions: for each entry the store's key of who asked for it, if it keeps such.
+
+        Returns:
+            The sequence number of each, from 0.
+        """
+        wanted = list(entries)
+        keys = [None] * len(wanted) if submissions is None else list(submissions)
+        sequences: list[int] = []
+        with self._store.sequencer() as transaction:
+            fresh: dict[tuple[int, int], bytes] = {}
+
+            def node(level: int, index: int) -> bytes:
+                known = fresh.get((level, index))
+                return transaction.node(level, index) if known is None else known
+
+            for entry, key in zip(wanted, keys, strict=True):
+                sequence = transaction.size
+                completed = merkle.completed_nodes(sequence, entry.leaf_hash, node)
+                fresh.update({(level, index): value for level, index, value in completed})
+                transaction.append(entry, key, completed)
+                sequences.append(sequence)
+        return sequences
+
+    def checkpoint(self) -> SignedCheckpoint:
+        """Sign the present head and keep it; the kept one when nothing was appended since.
+
+        Raises:
+            BrokenHistoryError: the log no longer continues what it has signed, as after a restore, or may not.
+        """
+        size = self._store.size()
+        root = self.root(size)
+        latest = self._store.latest_checkpoint()
+        if latest is not None and (latest.origin, latest.size, latest.root) == (self.origin, size, root):
+            return latest
+        self.check_history()
+        checkpoint = sign_note(self.origin, size, root, self._signer)
+        self._store.add_checkpoint(checkpoint)
+        self.remember(checkpoint)
+        return checkpoint
+
+    def check_history(self) -> None:
+        """Make sure that the log continues all that it knows to have signed: in its store, and in the file of its head.
+
+        Raises:
+            BrokenHistoryError: it doesn't, or can't know: the file is missing, damaged or was copied here.
+        """
+        latest = self._store.latest_checkpoint()
+        if latest is not None:
+            self.check_known(latest)
+        if self._head is None:
+            return
+        try:
+            head = self._head.read()
+        except IntegrityError as error:
+            raise BrokenHistoryError(f"{error.message} What was signed last can't be told.", hint=_UNSURE) from error
+        if head is None:  # a key that was made here came with one
+            size = 0 if latest is None else latest.size
+            raise BrokenHistoryError(
+                f"The file of the log's head is missing. {size} entries are known to have been signed; "
+                "whether more were can't be told.",
+                hint=_UNSURE,
+            )
+        self.check_known(head.checkpoint)
+        if head.moved:
+            raise BrokenHistoryError(
+                f"The file of the log's head ({head.checkpoint.size} entries) was copied here, as when a folder is put "
+                "back from a backup. Whether more were signed since can't be told.",
+                hint=_UNSURE,
+            )
+
+    def stopped(self) -> str:
+        """Why nothing more is signed, with what to do about it; empty while signing goes on."""
+        try:
+            self.check_history()
+        except IntegrityError as error:
+            return str(error)
+        return ""
+
+    def check_known(self, seen: SignedCheckpoint) -> None:
+        """Make sure that a checkpoint that this log's key has signed belongs to what the log knows of itself.
+
+        Raises:
+            BrokenHistoryError: another key has signed it, or the log doesn't know its name, or has it as the present
+                one and doesn't continue it.
+        """
+        if seen.origin in self.left:
+            return  # that is over, and recorded
+        try:
+            verify_note(seen.note, verifier_key(seen.origin, self._signer.public_key))
+        except IntegrityError as error:
+            raise BrokenHistoryError("The log's key isn't the one that signed before.", hint=_LOST_KEY) from error
+        if seen.size == 0:
+            return  # nothing was signed yet, whatever the name was to be
+        if seen.origin != self.origin:
+            raise BrokenHistoryError(
+                f"A head was signed under the name {seen.origin}, which this log doesn't know: it is older.",
+                hint=_BREAK,
+            )
+        self.check_continues(seen)
+
+    def head(self) -> Head | None:
+        """What the file of the head says; ``None`` without one that can be read."""
+        try:
+            return None if self._head is None else self._head.read()
+        except IntegrityError:
+            return None
+
+    def empty_head(self) -> SignedCheckpoint:
+        """The head of no entries: what is remembered while nothing was signed yet."""
+        return sign_note(self.origin, 0, merkle.EMPTY_ROOT, self._signer)
+
+    def remember(self, checkpoint: SignedCheckpoint) -> None:
+        """Remember a head that was signed or seen outside: what doesn't continue it isn't signed any more."""
+        if self._head is not None:
+            self._head.write(checkpoint)
+
+    def check_continues(self, seen: SignedCheckpoint) -> None:
+        """Make sure that the log still holds what a checkpoint said, for example one that a witness has kept.
+
+        Raises:
+            BrokenHistoryError: leaves are missing or differ; the log needs a new origin then, and the break a record.
+        """
+        if seen.size > self._store.size():
+            raise BrokenHistoryError(f"The log is shorter than the {seen.size} entries it has signed.", hint=_BREAK)
+        if self.root(seen.size) != seen.root:
+            raise BrokenHistoryError(
+                f"The first {seen.size} entries of the log aren't those it has signed.", hint=_BREAK
+            )
+
+    def root(self, size: int) -> bytes:
+        """The root over the first ``size`` leaves, 32 bytes; raises ``NotFoundError`` when there are fewer."""
+        return self._with_nodes(lambda node: [merkle.root(size, node)])[0]
+
+    def inclusion(self, sequence: int, size: int) -> list[bytes]:
+        """The inclusion proof of an entry in the first ``size`` leaves; raises ``WrongUseError`` if it isn't there."""
+        return self._proof(lambda node: merkle.inclusion(sequence, size, node), size)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that size ``new`` continues size ``old``; raises ``WrongUseError`` for sizes that can't be."""
+        return self._proof(lambda node: merkle.consistency(old, new, node), new)
+
+    def vkey(self) -> str:
+        """The public key in the form that a verifier pins."""
+        return self.vkeys()[-1]
+
+    def vkeys(self) -> list[str]:
+        """The public key under each name that the log had, the present one last: a verifier pins name and key."""
+        names = (*self.left, self.origin)
+        return [verifier_key(name, self._keys.get(name, self._signer.public_key)) for name in names]
+
+    @property
+    def public_key(self) -> bytes:
+        """Of the key that signs now, 32 bytes."""
+        return self._signer.public_key
+
+    def _proof(self, compute: Callable[[merkle.Node], list[bytes]], size: int) -> list[bytes]:
+        if size > self._store.size():
+            raise WrongUseError(f"The log doesn't have {size} entries.")
+        try:
+            return self._with_nodes(compute)
+        except ValueError as error:
+            raise WrongUseError(f"There is no such proof: {error}.") from error
+
+    def _with_nodes(self, compute: Callable[[merkle.Node], list[bytes]]) -> list[bytes]:
+        """Run a computation twice: to learn which nodes it reads, and with all of them fetched at once."""
+        wanted: list[tuple[int, int]] = []
+
+        def note_down(level: int, index: int) -> bytes:
+            wanted.append((level, index))
+            return merkle.EMPTY_ROOT
+
+        compute(note_down)
+        found = dict(zip(wanted, self._fetch(wanted), strict=True))
+        return compute(lambda level, index: found[level, index])
+
+    def _fetch(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        return self._store.nodes(wanted) if wanted else []

@@ -1,0 +1,122 @@
+"""What a log remembers of its heads apart from its store: the one signed last, in a file bound to its place.
+
+A store can be set back to an earlier state, as by a restore; it then knows nothing of what it has signed meanwhile, and
+outside witnesses do. The file tells. It also names its own place on the disk, by the number and the birth of its inode:
+a copy of it, as in a whole folder that was put back from a backup, may itself be old, and is told by that.
+"""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evidence.log.notes import parse_note
+from exhibit.errors import IntegrityError, ServiceMissingError
+from exhibit.files.durable import settle, settle_path
+from exhibit.ports import SignedCheckpoint
+
+BIRTH_PARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A remembered head.
+
+    Attributes:
+        checkpoint: what was signed last, or seen outside.
+        moved: whether the file was copied here, so that it may be older than what was signed last.
+    """
+
+    checkpoint: SignedCheckpoint
+    moved: bool
+
+
+class HeadFile:
+    """The file of one log.
+
+    Args:
+        path: may not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Head | None:
+        """What is remembered; ``None`` without a file.
+
+        Raises:
+            IntegrityError: the file can't be read.
+            ServiceMissingError: at this moment nobody can tell where the file lies.
+        """
+        try:
+            text, place = self._text_and_place()
+            kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
+            note, moved = parse_note(kept["note"]), not _same_place(kept["place"], place)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
+            raise IntegrityError(f"The file of the log's head, {self._path}, can't be read.") from error
+        return Head(SignedCheckpoint(note.origin, note.size, note.root, kept["note"]), moved)
+
+    def _text_and_place(self) -> tuple[str, str]:
+        """Both of one file, though another may be put in its place meanwhile."""
+        while True:
+            text = self._path.read_text(encoding="utf-8")
+            place = _place(self._path)
+            if self._path.read_text(encoding="utf-8") == text:
+                return text, place
+
+    def write(self, checkpoint: SignedCheckpoint) -> None:
+        """Remember a head instead, whole or not at all; one at a time may.
+
+        Raises:
+            ServiceMissingError: at this moment nobody can tell where the file lies; what was remembered stays.
+        """
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump({"note": checkpoint.note, "place": _place(draft)}, file)
+            settle(file)
+        draft.replace(self._path)
+        settle_path(self._path.parent)
+
+
+def _place(path: Path) -> str:
+    """Number and birth of a file's inode; a copy has another one, and renaming or ``chown`` changes neither.
+
+    Without a `stat` that tells births, as on few systems, the number alone, which may be given out again. The time is
+    told in UTC, whatever the zone of this process is.
+
+    Raises:
+        ServiceMissingError: there is such a `stat`, and it was broken off.
+    """
+    command = ["stat", "--format", "%i %w", "--", str(path)]
+    environ = {**os.environ, "TZ": "UTC0", "LC_ALL": "C"}
+    try:
+        ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30, env=environ)
+    except FileNotFoundError:
+        return str(path.stat().st_ino)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ServiceMissingError(f"The program stat didn't answer: {error}.") from error
+    if ran.returncode == 1:  # it doesn't know births, or the file isn't there
+        return str(path.stat().st_ino)
+    if ran.returncode:
+        raise ServiceMissingError(f"The program stat was broken off ({ran.returncode}).")
+    return ran.stdout.strip()
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Whether two places are the same; earlier versions told the birth in the zone of the process."""
+    return one == other or _in_utc(one) == _in_utc(other)
+
+
+def _in_utc(place: str) -> tuple[str, ...]:
+    """The parts of a place, its birth (day, time, offset) in UTC; the nanoseconds as they stand."""
+    number, *birth = place.split(" ")
+    if len(birth) != BIRTH_PARTS:
+        return (number, *birth)
+    day, time, offset = birth
+    whole, _, nanoseconds = time.partition(".")
+    moment = datetime.strptime(f"{day} {whole} {offset}", "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)
+    return number, moment.isoformat(), nanoseconds

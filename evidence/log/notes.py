@@ -1,0 +1,154 @@
+"""Checkpoints as signed notes (C2SP signed-note, tlog-checkpoint): what the log says, in lines anyone can check."""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+
+from evidence.formats.errors import UnknownWitnessError
+from evidence.keys.ed25519 import holds, is_sound_point
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.ports import SignedCheckpoint, Signer
+
+ED25519 = b"\x01"
+MAX_NOTE = 1 << 16
+MAX_SIGNATURES = 64
+_NAME = re.compile(r"[!-*,-~]{1,200}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_SIGNATURE_LINE = re.compile(r"— (\S+) (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class NoteSignature:
+    """One signature line.
+
+    Attributes:
+        name: the key's name.
+        key_id: 4 bytes that tell keys of one name apart.
+        signature: what follows the key id; 64 bytes for Ed25519.
+    """
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A checkpoint as read, its signatures not yet checked.
+
+    Attributes:
+        body: the signed text, with its last newline.
+        origin: the log's name.
+        size: number of leaves.
+        root: 32 bytes.
+        signatures: in the order of the note.
+    """
+
+    body: str
+    origin: str
+    size: int
+    root: bytes
+    signatures: tuple[NoteSignature, ...]
+
+
+def check_name(name: str) -> str:
+    """The name itself if it can name a log and its key: visible ASCII characters, no plus; else ``WrongUseError``."""
+    if not _NAME.fullmatch(name):
+        raise WrongUseError(f"{name!r} can't name a log.", hint="Use one such as example.org/log, without spaces or +.")
+    return name
+
+
+def key_id(name: str, public_key: bytes) -> bytes:
+    """The 4 bytes that name an Ed25519 key in a note."""
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
+
+
+def verifier_key(name: str, public_key: bytes) -> str:
+    """The text form of a public key: ``name+key id+base64 of algorithm and key``."""
+    encoded = base64.b64encode(ED25519 + public_key).decode()
+    return f"{check_name(name)}+{key_id(name, public_key).hex()}+{encoded}"
+
+
+def parse_verifier_key(vkey: str) -> tuple[str, bytes]:
+    """The name and the 32 bytes of the public key; raises ``WrongUseError`` when the text isn't a verifier key."""
+    name, _, rest = vkey.partition("+")
+    identity, _, encoded = rest.partition("+")
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != 33 or raw[:1] != ED25519 or not _NAME.fullmatch(name) or key_id(name, raw[1:]).hex() != identity:
+        raise WrongUseError("This isn't a log's public key.", hint="It reads name+8 hexadecimal digits+base64.")
+    if not is_sound_point(raw[1:]):
+        raise WrongUseError("This log's public key is a point of small order, or isn't in its one form (RFC 8032).")
+    return name, raw[1:]
+
+
+def sign_note(origin: str, size: int, root: bytes, signer: Signer) -> SignedCheckpoint:
+    """Sign a tree head."""
+    body = f"{check_name(origin)}\n{size}\n{base64.b64encode(root).decode()}\n"
+    signature = base64.b64encode(key_id(origin, signer.public_key) + signer.sign(body.encode())).decode()
+    return SignedCheckpoint(origin, size, root, f"{body}\n— {origin} {signature}\n")
+
+
+def parse_note(text: str) -> Note:
+    """Read a checkpoint without checking its signatures; raises ``IntegrityError`` when it isn't one."""
+    if len(text) > MAX_NOTE or _CONTROL.search(text):
+        raise IntegrityError("The checkpoint isn't a signed note: it is too long or holds control characters.")
+    body, separator, tail = text.rpartition("\n\n")
+    if not separator or not tail.endswith("\n"):
+        raise IntegrityError("The checkpoint isn't a signed note: it has no signature lines.")
+    origin, size, root = _head(f"{body}\n")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise IntegrityError("The checkpoint has too many signatures.")
+    return Note(f"{body}\n", origin, size, root, tuple(_signature(line) for line in lines))
+
+
+def verify_note(text: str, vkey: str) -> SignedCheckpoint:
+    """Check a checkpoint against one pinned public key.
+
+    Signatures by other keys are passed over, as the format asks.
+
+    Raises:
+        IntegrityError: the text isn't a checkpoint, or the signature by this key doesn't hold.
+        UnknownWitnessError: no signature is by this key, or the checkpoint is of a log with another name.
+        WrongUseError: ``vkey`` isn't a verifier key.
+    """
+    name, public_key = parse_verifier_key(vkey)
+    note = parse_note(text)
+    identity = key_id(name, public_key)
+    wanted = [line.signature for line in note.signatures if (line.name, line.key_id) == (name, identity)]
+    if not wanted or note.origin != name:
+        raise UnknownWitnessError(f"The checkpoint of {note.origin} isn't signed by the known key of {name}.")
+    if not all(holds(public_key, signature, note.body.encode()) for signature in wanted):
+        raise IntegrityError(f"The signature of {name} under the checkpoint doesn't hold.")
+    return SignedCheckpoint(note.origin, note.size, note.root, text)
+
+
+def _head(body: str) -> tuple[str, int, bytes]:
+    origin, size, root, *_ = [*body.split("\n"), "", "", ""]
+    raw = _strict_base64(root)
+    if not _NAME.fullmatch(origin) or not _SIZE.fullmatch(size) or raw is None or len(raw) != 32:
+        raise IntegrityError("The checkpoint doesn't state a name, a size and a root.")
+    return origin, int(size), raw
+
+
+def _signature(line: str) -> NoteSignature:
+    match = _SIGNATURE_LINE.fullmatch(line)
+    raw = _strict_base64(match[2]) if match else None
+    if match is None or raw is None or len(raw) < 5:
+        raise IntegrityError("The checkpoint has a signature line that can't be read.")
+    return NoteSignature(match[1], raw[:4], raw[4:])
+
+
+def _strict_base64(text: str) -> bytes | None:
+    """The bytes when the text is their one base64 form, else ``None``."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return raw if base64.b64encode(raw).decode() == text else None

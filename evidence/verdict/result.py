@@ -1,0 +1,235 @@
+"""What checking a bundle says: checks by name, each with its state and a sentence, and what follows from them all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from evidence.formats.codec import to_plain
+from evidence.verdict.grades import Grade, State, grades_of
+from exhibit.clock import rfc3339
+from exhibit.digests import Digest
+from exhibit.errors import ExitCode, IntegrityError
+
+__all__ = ["Check", "State", "Time", "Verdict", "failed", "gravest", "not_checked", "passed", "require", "worst"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: stable, such as ``signature`` or ``file:data/facts.json``.
+        state: how it ended.
+        sentence: what was found, for a reader.
+        time: what a witness states, aware, UTC; only with checks of witnesses.
+        development: the label of the pinned entry it rests on, when that entry is for trials; else empty.
+        by: the name of the pinned entry it rests on, or of the log; else empty.
+    """
+
+    name: str
+    state: State
+    sentence: str
+    time: datetime | None = None
+    development: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time that a bundle states.
+
+    Attributes:
+        of: what it is of, such as ``sealed`` or ``first seen:01``; for a witness what was given to it.
+        time: aware, UTC; as it was written where the owner declared it.
+        rests_on: the witness by its name, ``log``, ``operator's clock`` or ``declaration``.
+    """
+
+    of: str
+    time: datetime | str
+    rests_on: str
+
+    @property
+    def moment(self) -> datetime:
+        """The time of one that isn't declared."""
+        assert isinstance(self.time, datetime)
+        return self.time
+
+    @property
+    def words(self) -> str:
+        """The time in words."""
+        return f"{self.of} {_minute(self.moment)} by the {self.rests_on}"
+
+    def to_plain(self) -> dict[str, str]:
+        """Plain JSON data."""
+        time = self.time if isinstance(self.time, str) else rfc3339(self.time)
+        return {"of": self.of, "time": time, "rests_on": self.rests_on}
+
+
+def passed(name: str, sentence: str, by: str = "") -> Check:
+    """A check that passed."""
+    return Check(name, State.PASSED, sentence, by=by)
+
+
+def failed(name: str, sentence: str) -> Check:
+    """A check that failed."""
+    return Check(name, State.FAILED, sentence)
+
+
+def not_checked(name: str, sentence: str) -> Check:
+    """A check that couldn't be made."""
+    return Check(name, State.NOT_CHECKED, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks of one bundle.
+
+    Attributes:
+        bundle: the file's or folder's name.
+        seal: the seal digest, or ``None`` when the manifest couldn't be read.
+        trust_dated: date of the trust list that was used.
+        checks: in the order of the bundle.
+        withheld: sealed files that this copy leaves out and says so.
+        asked: the grades that the trust list asks for; ``None`` for all that the bundle has anything of.
+        times: every time that it states with whom it rests on; empty where they contradict each other.
+        views: every head of a log that it holds, to be compared with other bundles' (``verify.split_views``).
+    """
+
+    bundle: str
+    seal: Digest | None
+    trust_dated: str
+    checks: tuple[Check, ...]
+    withheld: tuple[str, ...] = ()
+    asked: tuple[str, ...] | None = None
+    times: tuple[Time, ...] = ()
+    views: tuple[Any, ...] = ()
+
+    @property
+    def grades(self) -> tuple[Grade, ...]:
+        """What was shown, by subject, and who vouches for it."""
+        return grades_of(self.checks, self.asked)
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.state is State.FAILED)
+
+    @property
+    def outcome(self) -> ExitCode:
+        """``DONE`` when complete, ``CHECK_FAILED``, or ``INCOMPLETE``: nothing failed, and a required grade lacks."""
+        if self.failures:
+            return ExitCode.CHECK_FAILED
+        return ExitCode.INCOMPLETE if self._lacking(required=True) else ExitCode.DONE
+
+    @property
+    def existed_by(self) -> datetime | None:
+        """The earliest time that a pinned witness states for the whole, or ``None``."""
+        return next((check.time for check in self.checks if check.name == "time"), None)
+
+    @property
+    def development(self) -> tuple[str, ...]:
+        """Labels of pinned entries for trials that something here rests on."""
+        return tuple(dict.fromkeys(check.development for check in self.checks if check.development))
+
+    @property
+    def sentence(self) -> str:
+        """The whole in one or two sentences."""
+        notes = (
+            self._result(),
+            self._version_note(),
+            self._withheld_note(),
+            self._container_note(),
+            self._development_note(),
+        )
+        return " ".join(filter(None, notes))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data for programs."""
+        words = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
+        return {
+            "bundle": self.bundle,
+            "seal": self.seal.hex if self.seal else None,
+            "outcome": words[self.outcome],
+            "exit_code": int(self.outcome),
+            "existed_no_later_than": rfc3339(self.existed_by) if self.existed_by else None,
+            "withheld": list(self.withheld),
+            "development": list(self.development),
+            "trust_dated": self.trust_dated,
+            "sentence": self.sentence,
+            "grades": [to_plain(grade) for grade in self.grades],
+            "times": [time.to_plain() for time in self.times],
+            "checks": [_check_to_plain(check) for check in self.checks],
+        }
+
+    def _result(self) -> str:
+        if self.failures:
+            names = ", ".join(check.name for check in self.failures[:5])
+            more = f" and {len(self.failures) - 5} more" if len(self.failures) > 5 else ""
+            return f"Failed: {names}{more}."
+        if self.outcome is ExitCode.DONE and self.existed_by is not None:
+            beside = self._lacking(required=False)
+            unasked = f" Not shown, and not asked for: {', '.join(beside)}." if beside else ""
+            said = "" if not self.times else " Earlier times in it rest on the log and the operator's clock alone."
+            by = next(check.by for check in self.checks if check.name == "time")
+            when = f"{_minute(self.existed_by)} by the word of {by}"
+            return f"Complete: nothing failed, and all of it existed no later than {when}.{said}{unasked}"
+        return f"Incomplete: nothing failed; not shown: {', '.join(self._lacking(required=True))}."
+
+    def _lacking(self, *, required: bool) -> list[str]:
+        """The grades that weren't reached, each with the checks that it lacks."""
+        return [one.name for one in self.grades if one.state is not State.PASSED and one.required is required]
+
+    def _version_note(self) -> str:
+        passed_so = (one.sentence for one in self.checks if (one.name, one.state) == ("version", State.PASSED))
+        return next(passed_so, "")
+
+    def _withheld_note(self) -> str:
+        count = len(self.withheld)
+        words = f"{count} sealed files are" if count > 1 else "1 sealed file is"
+        return f"{words} withheld from this copy." if count else ""
+
+    def _container_note(self) -> str:
+        container = next((check for check in self.checks if check.name == "container"), None)
+        changed = container is not None and container.sentence.startswith(CONTAINER_CHANGED)
+        return "Container changed, evidence intact." if changed else ""
+
+    def _development_note(self) -> str:
+        labels = "; ".join(self.development)
+        return f"It rests on witnesses for development, which have no legal weight: {labels}." if labels else ""
+
+
+CONTAINER_CHANGED = "container changed, evidence intact"
+
+
+def require(verdict: Verdict) -> None:
+    """Raise ``IntegrityError`` with the sentence of the first check that failed."""
+    for check in verdict.failures:
+        raise IntegrityError(f"{check.name}: {check.sentence}")
+
+
+def gravest(outcomes: Iterable[ExitCode]) -> ExitCode:
+    """What several bundles come to: the gravest of their outcomes."""
+    order = (ExitCode.CHECK_FAILED, ExitCode.WRONG_USE, ExitCode.INCOMPLETE, ExitCode.DONE)
+    return min(outcomes, key=order.index, default=ExitCode.DONE)
+
+
+def worst(states: Iterable[State]) -> State:
+    """``FAILED`` before ``NOT_CHECKED`` before ``PASSED``."""
+    order = (State.PASSED, State.NOT_CHECKED, State.FAILED)
+    return max(states, key=order.index, default=State.NOT_CHECKED)
+
+
+def _check_to_plain(check: Check) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": check.name, "state": str(check.state), "sentence": check.sentence}
+    if check.time is not None:
+        plain["time"] = rfc3339(check.time)
+    if check.development:
+        plain["development"] = check.development
+    if check.by:
+        plain["by"] = check.by
+    return plain
+
+
+def _minute(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,223 @@
+"""Whose word counts: a dated list that the verifier brings along. Nothing inside a bundle can add to it.
+
+What isn't pinned here is reported as "not checked: unknown witness", however well it fits together.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from evidence.anchors.rfc3161.certificates import Certificate, load_certificates
+from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, parse_json
+from evidence.keys.ed25519 import is_sound_point
+from evidence.log.notes import parse_verifier_key
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import LATER
+
+TRUST_FORMAT = "exhibit-trust/1"
+DEFAULT = Path(__file__).parent / "pins" / "default.json"
+MAX_TRUST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class TrustedAuthority:
+    """Root certificates of a time-stamping authority (RFC 3161).
+
+    Attributes:
+        name: how results name it.
+        certificates: PEM texts of roots.
+        development: true when it was started for trials; results that rest on it say so.
+        label: the words that results then show.
+    """
+
+    name: str
+    certificates: tuple[str, ...]
+    development: bool
+    label: str
+
+    @cached_property
+    def roots(self) -> tuple[Certificate, ...]:
+        """The certificates, read; raises ``IntegrityError``."""
+        return load_certificates(text.encode() for text in self.certificates)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedChain:
+    """A chain of blocks with proof of work.
+
+    Attributes:
+        name: how results name it.
+        network: ``main`` or ``regtest``; blocks of the latter are made at will and count only by their hash.
+        minimum_difficulty: a header counts when the work that its hash shows is at least this, relative to the easiest
+            target of the main network; making such a header costs what mining a block costs.
+        blocks: when not empty, only headers with these hashes (as usually written) count.
+        development: true for a chain started for trials.
+        label: the words that results then show.
+    """
+
+    name: str
+    network: Literal["main", "regtest"]
+    minimum_difficulty: float
+    blocks: tuple[Digest, ...]
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedLedger:
+    """Blocks of an EVM chain that somebody has compared with the chain.
+
+    Attributes:
+        name: how results name it.
+        chain: the chain's id (EIP-155).
+        blocks: hashes of blocks; only these count, since a header by itself shows no work.
+        development: true for a chain started for trials.
+        label: the words that results then show.
+    """
+
+    name: str
+    chain: int
+    blocks: tuple[Digest, ...]
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedLog:
+    """A log's public key, in the form ``name+key id+base64`` (C2SP signed-note)."""
+
+    vkey: str
+    development: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """A key that is known to be this owner's.
+
+    Attributes:
+        owner: name of the owner.
+        public: Ed25519 public key, 32 bytes.
+        development: true for trials.
+        label: the words that results then show.
+        use: ``sealing``, or ``device`` for one that counter-signs and that the owner alone holds.
+        revoked: since when nothing that it signs counts, aware, UTC; ``None`` while it does.
+    """
+
+    owner: str
+    public: Bytes32
+    development: bool
+    label: str
+    use: Literal["sealing", "device"] = field(default="sealing", metadata=LATER)
+    revoked: datetime | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a verdict needs to be complete.
+
+    Attributes:
+        witnesses: how many different ones of those that the list pins have to state a time for the whole.
+        grades: besides those that always count (``grades.ALWAYS``); ``None`` for all that a bundle has
+            anything of, but for ``sheet``.
+    """
+
+    witnesses: int
+    grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
+        default=None, metadata=LATER
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trust(Canonical):
+    """The pinned list.
+
+    Attributes:
+        dated: the day on which the list was drawn up, ISO 8601.
+        note: where its contents come from.
+        authorities: time-stamping authorities.
+        chains: chains of blocks with proof of work.
+        logs: keys of logs.
+        keys: sealing keys of owners.
+        format: :data:`TRUST_FORMAT`.
+        ledgers: blocks of EVM chains.
+        requires: what it asks for; where it is absent, one witness and every grade that a bundle has anything of.
+    """
+
+    dated: str
+    note: str
+    authorities: tuple[TrustedAuthority, ...]
+    chains: tuple[TrustedChain, ...]
+    logs: tuple[TrustedLog, ...]
+    keys: tuple[TrustedKey, ...]
+    format: str = TRUST_FORMAT
+    ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)
+    requires: Requirements | None = field(default=None, metadata=LATER)
+
+    @property
+    def witnesses_asked(self) -> int:
+        """How many pinned witnesses have to state a time for the whole."""
+        return 1 if self.requires is None else self.requires.witnesses
+
+    def key(self, public: bytes, use: Literal["sealing", "device"]) -> TrustedKey | None:
+        """The pinned key of this use with this public half, or ``None``."""
+        return next((key for key in self.keys if (key.public, key.use) == (public, use)), None)
+
+    @classmethod
+    def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:
+        """Read a list; raises ``FormatError`` naming the place."""
+        trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
+        if trust.format != TRUST_FORMAT:
+            raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
+        entries: list[TrustedAuthority | TrustedChain | TrustedLedger | TrustedLog | TrustedKey]
+        entries = [*trust.authorities, *trust.chains, *trust.ledgers, *trust.logs, *trust.keys]
+        for entry in entries:
+            if entry.development and not entry.label:
+                raise FormatError(f"{what} has an entry for development without a label.")
+        witnesses: list[TrustedAuthority | TrustedChain | TrustedLedger]
+        witnesses = [*trust.authorities, *trust.chains, *trust.ledgers]
+        pinned = {entry.name for entry in witnesses}
+        if not 1 <= trust.witnesses_asked <= max(len(pinned), 1):
+            raise FormatError(f"{what} asks for {trust.witnesses_asked} witnesses and pins {len(pinned)}.")
+        for authority in trust.authorities:
+            _check_certificates(authority, what)
+        for log in trust.logs:
+            _check_log(log, what)
+        for key in trust.keys:
+            if not is_sound_point(key.public):
+                raise FormatError(f"{what}: the key of {key.owner} is of small order, or not in its one form.")
+        return trust
+
+
+def _check_log(log: TrustedLog, what: str) -> None:
+    try:
+        parse_verifier_key(log.vkey)
+    except WrongUseError as error:
+        raise FormatError(
+            f"{what}: {log.vkey[:80]!a} isn't a log's public key: name+8 hexadecimal digits+base64."
+        ) from error
+
+
+def _check_certificates(authority: TrustedAuthority, what: str) -> None:
+    try:
+        found = authority.roots
+    except IntegrityError as error:
+        raise FormatError(f"{what}: a certificate of {authority.name} can't be read.") from error
+    if not found:
+        raise FormatError(f"{what}: {authority.name} has no certificate.")
+
+
+def load_trust(path: Path = DEFAULT) -> Trust:
+    """Read a trust list from a file.
+
+    Raises:
+        WrongUseError: the file can't be read, or isn't a trust list.
+    """
+    try:
+        return Trust.from_json(path.read_bytes(), what=path.name)
+    except (OSError, FormatError) as error:
+        reason = error.message if isinstance(error, FormatError) else f"{path} can't be read."
+        raise WrongUseError(reason, hint="docs/bundle-format.md describes the trust list.") from error

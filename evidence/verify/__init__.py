@@ -1,0 +1,1 @@
+"""Checking bundles that anybody may have made, offline: the verifier, and what several proofs say of one log."""

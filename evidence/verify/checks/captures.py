@@ -1,0 +1,353 @@
+"""Checks of captures: what was served and how it looked, against the recorded exchanges, the surroundings and facts."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+from operator import attrgetter
+from urllib.parse import urljoin
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+from evidence.bundle.sealing import sighting_folder
+from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
+from evidence.facts.network import NetworkCertificate, NetworkExchange, NetworkRecord
+from evidence.formats.codec import FormatError, from_plain, parse_json
+from evidence.formats.records import UNDONE, Record, Response, Room, inline_bodies, plain_url, read_response, read_warc
+from evidence.formats.wacz import WARC, WaczPage, write_wacz
+from evidence.verdict.result import Check, State, failed, not_checked, passed
+from evidence.verify.checks.inspection import EARLIER, Inspection
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, UnreadablePictureError
+from exhibit.pictures.decode import Limits, inspect
+
+MOST_CAPTURES = 400
+"""So many captures are looked at; a bundle could list so many that a verifier would never end."""
+MAX_WARC = 256 << 20
+MOST_UNPACKED = 512 << 20
+"""Bytes that packed bodies of a record give, in all layers."""
+APART = timedelta(seconds=2)
+"""By how much two clocks of one visit may differ: one is set right now and then, the other isn't."""
+MAX_STEPS = 6
+REDIRECTS, GONE = frozenset({301, 302, 303, 307, 308}), frozenset({404, 410})
+WITH_PAGE = frozenset({"captured", "not-shown", "image-changed", "image-gone"})
+OUTCOMES = WITH_PAGE | {"page-gone", "unreachable"}
+RENDERED = {
+    "dom": "dom.html",
+    "screenshot": "screenshot.png",
+    "screenshot-boxed": "screenshot-boxed.png",
+    "mhtml": "page.mhtml",
+    "page-pdf": "page.pdf",
+    "wacz": "capture.wacz",
+}
+SERVED = {"exchange": "exchange.warc", "network": "network.json", "page": "page.html", "captured-image": "image"}
+NAMES = {**SERVED, **RENDERED}
+"""What the file of each role is called; an image's ending says its format."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A recorded response by its plain address; no digest of a body that can't be unpacked, or that leads elsewhere."""
+
+    record: Record
+    url: str
+    response: Response
+    digest: Digest | None
+
+    @property
+    def coding(self) -> str:
+        """What packed the body and isn't undone here, or an empty string."""
+        return next((one for one in self.response.codings if one not in UNDONE), "")
+
+    @property
+    def served(self) -> bool:
+        return self.digest is not None and 200 <= self.response.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Capture:
+    """A capture with its files by their roles."""
+
+    inspection: Inspection
+    facts: CaseFacts
+    sighting: SightingFacts
+    stated: CaptureFacts
+    files: dict[str, str]
+
+    def read(self, role: str) -> bytes:
+        path = self.files[role]
+        if path in self.inspection.withheld and not self.inspection.has(path):
+            raise NotFoundError(f"{path} is withheld from this copy.")
+        _expect(self.inspection.sealed(path), f"{path} isn't there as it was sealed.")
+        return self.inspection.read(path, MAX_WARC)
+
+    def digest(self, role: str) -> Digest | None:
+        file = self.inspection.manifest.file(self.files[role]) if role in self.files else None
+        return None if file is None else file.sha256
+
+    def network(self) -> NetworkRecord:
+        what = self.files["network"]
+        return from_plain(NetworkRecord, parse_json(self.read("network"), what=what), where=what)
+
+
+def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
+    """``capture:NN-N`` for the Nth capture of each sighting, ``wacz:NN-N`` where there is a web archive of it.
+
+    And ``captures``: whether each sighting has a capture that passed.
+    """
+    shown: set[int] = set()
+    for sighting, check in _each(inspection, facts):
+        if check.name.startswith("capture:") and check.state is State.PASSED:
+            shown.add(sighting.number)
+        yield check
+    missing = [f"{one.number:02d}" for one in facts.sightings if one.number not in shown]
+    if facts.made_with is None or not facts.sightings:
+        return
+    if missing:
+        yield not_checked(
+            "captures", f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
+        )
+    else:
+        yield passed("captures", "Each sighting has a capture that agrees with what was recorded.")
+
+
+def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[tuple[SightingFacts, Check]]:
+    named: set[str] = set()
+    every = [(one, number, of) for one in facts.sightings for number, of in enumerate(one.captures, 1)]
+    for place, (sighting, number, stated) in enumerate(every):
+        name = f"{sighting.number:02d}-{number}"
+        if place >= MOST_CAPTURES:
+            yield sighting, not_checked(f"capture:{name}", f"Only the first {MOST_CAPTURES} captures are looked at.")
+        elif not stated.files and stated.image is None:
+            yield sighting, not_checked(f"capture:{name}", "Nothing was kept of this visit.")
+        elif not stated.files:
+            yield sighting, failed(f"capture:{name}", "The facts state an image of a visit of which nothing was kept.")
+        elif facts.made_with is None:
+            yield sighting, not_checked(f"capture:{name}", EARLIER)
+        elif not named.isdisjoint(stated.files):
+            yield sighting, failed(f"capture:{name}", "It names a file of another visit.")
+        else:
+            for check in _check_capture(inspection, facts, sighting, stated, name):
+                yield sighting, check
+        named.update(stated.files)
+
+
+def _check_capture(
+    inspection: Inspection, facts: CaseFacts, sighting: SightingFacts, stated: CaptureFacts, name: str
+) -> Iterator[Check]:
+    try:
+        capture = _Capture(inspection, facts, sighting, stated, _by_role(inspection, sighting, stated))
+    except FormatError as error:
+        yield failed(f"capture:{name}", error.message)
+        return
+    looks = {"capture": _agrees} | ({"wacz": _archived} if "wacz" in capture.files else {})
+    for what, look in looks.items():
+        try:
+            yield passed(f"{what}:{name}", look(capture))
+        except NotFoundError as error:
+            yield not_checked(f"{what}:{name}", error.message)
+        except FormatError as error:
+            yield failed(f"{what}:{name}", error.message)
+        except (ValueError, EOFError):
+            yield failed(f"{what}:{name}", "What was recorded holds an address or a file that can't be read.")
+
+
+def _expect(holds: bool, problem: str) -> None:  # noqa: FBT001 - a check of anything
+    if not holds:
+        raise FormatError(problem)
+
+
+def _by_role(inspection: Inspection, sighting: SightingFacts, stated: CaptureFacts) -> dict[str, str]:
+    """The files of a capture, one of a role, in one folder of the sighting."""
+    roles: dict[str, str] = {}
+    for path in stated.files:
+        file = inspection.manifest.file(path)
+        role = file.role if file is not None else ""
+        visit, _, name = path.rpartition("/")
+        folder, _, number = visit.rpartition("-")
+        own = folder == f"{sighting_folder(sighting.number)}/capture" and number.isascii() and number.isdigit()
+        named = NAMES.get(role) in {name, name.rpartition(".")[0] if role == "captured-image" else name}
+        _expect(own and named and role not in roles, f"{path} isn't a capture's own file.")
+        roles[role] = path
+    _expect(len({path.rpartition("/")[0] for path in stated.files}) == 1, "A capture's files lie in several folders.")
+    _expect("network" in roles, "A capture lacks the record of its surroundings.")
+    return roles
+
+
+def _agrees(capture: _Capture) -> str:
+    """What passed, in words; raises ``FormatError`` with what doesn't fit, ``NotFoundError`` for a withheld file."""
+    stated, network = capture.stated, capture.network()
+    told = (stated.outcome, stated.started, stated.finished)
+    same = told == (network.outcome, network.started, network.finished) and stated.started <= stated.finished
+    _expect(same and stated.outcome in OUTCOMES, "The surroundings state another outcome or other times.")
+    _check_image(capture)
+    for one in (*network.certificates, *(c for step in network.exchanges if step.tls for c in step.tls.chain)):
+        _check_certificate(one)
+    _check_rendered(capture, network)
+    if "exchange" not in capture.files:
+        raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
+    answers = _answers(capture.read("exchange"), capture.files["exchange"])
+    for step in network.exchanges:
+        _check_step(step, answers, stated)
+    _check_named(network, answers)
+    seen = _check_served(capture, network, answers)
+    looked = " A browser made pictures of the page." if "screenshot" in capture.files else ""
+    return f"{seen} Addresses, status and times of {len(answers)} recorded exchanges are those stated.{looked}"
+
+
+def _answers(data: bytes, what: str) -> list[_Answer]:
+    answers, room = [], Room(MOST_UNPACKED)
+    for record in read_warc(data, what):
+        if record.kind != "response":
+            continue
+        response = read_response(record.block) or Response(0, (), b"")
+        try:
+            body = None if _leads_on(response) else response.body(room)
+        except FormatError:
+            body = None
+        _expect(room.left >= 0, f"{what} unpacks to more than {MOST_UNPACKED} bytes.")
+        digest = None if body is None else Digest.of(body)
+        answers.append(_Answer(record, plain_url(record.url), response, digest))
+    return answers
+
+
+def _leads_on(response: Response) -> bool:
+    return response.status in REDIRECTS and bool(response.header("location"))
+
+
+def _expect_served(holds: bool, answers: Iterable[_Answer], problem: str) -> None:  # noqa: FBT001 - as above
+    """Expect something of what was served, unless it was packed in a way that isn't undone here."""
+    others = [one.coding for one in answers if one.coding]
+    if not holds and others:
+        raise NotFoundError(f"What was served is packed by {others[0][:40]}, which isn't undone here.")
+    _expect(holds, problem)
+
+
+def _check_certificate(one: NetworkCertificate) -> None:
+    try:
+        der = base64.b64decode(one.der, validate=True)
+    except binascii.Error as error:
+        raise FormatError("The surroundings hold a certificate that can't be read.") from error
+    same = Digest.of(der) == one.sha256 and base64.b64encode(der).decode() == one.der
+    _expect(same, "The surroundings hold a certificate with another digest than stated.")
+
+
+def _check_step(step: NetworkExchange, answers: Sequence[_Answer], stated: CaptureFacts) -> None:
+    """That a stated exchange was recorded, at its time, by its peer, within the visit."""
+    wanted = plain_url(step.url)
+    inside = stated.started - APART <= step.sent <= step.answered <= stated.finished + APART
+    for one in answers:
+        when = step.sent - APART <= one.record.date <= step.answered + APART
+        of = (one.url, one.response.status, one.record.peer) == (wanted, step.status, step.peer.address)
+        if when and of and inside:
+            break
+    else:
+        raise FormatError(f"No recorded exchange is the one that the surroundings state of {step.url[:200]}.")
+    secured, known = wanted.startswith("https:"), step.peer.address in (step.dns_answers or (step.peer.address,))
+    _expect((step.tls is not None) == secured and known, f"The connection to {step.url[:200]} contradicts itself.")
+
+
+def _check_named(network: NetworkRecord, answers: Sequence[_Answer]) -> None:
+    """That the record holds no exchange of which the surroundings are silent."""
+    named = {plain_url(step.url) for step in network.exchanges}
+    named |= {plain_url(url) for one in network.resources for url in (one.url, one.final_url)}
+    named |= {plain_url(url) for one in network.failures for url in (one.url, one.at)}
+    for one in answers:
+        known = one.url in named or one.response.status in REDIRECTS or not one.response.status
+        _expect(known, f"The surroundings say nothing of the recorded exchange with {one.url[:200]}.")
+
+
+def _arrivals(answers: Sequence[_Answer], start: str) -> set[str]:
+    """An address, and those to which the recorded redirects lead from it."""
+    reached = {plain_url(start)}
+    for _ in range(MAX_STEPS):
+        turned = [one for one in answers if one.url in reached and one.response.status in REDIRECTS]
+        for one in turned:
+            with suppress(ValueError):  # what is no address leads nowhere
+                reached.add(plain_url(urljoin(one.record.url, one.response.header("location"))))
+    return reached
+
+
+def _check_served(capture: _Capture, network: NetworkRecord, answers: Sequence[_Answer]) -> str:
+    """That page and image are what the recorded exchanges served, and the outcome what follows from that."""
+    stated, sighting, image = capture.stated, capture.sighting, capture.stated.image
+    at = _arrivals(answers, sighting.page_url) | ({plain_url(network.rendered.address)} if network.rendered else set())
+    pages = [one for one in answers if one.url in at]
+    came = [one for one in pages if one.served]
+    bodies = {one.digest for one in came} - {Digest.of(b"")}
+    page, shown = capture.digest("page"), stated.outcome in WITH_PAGE
+    same = page in bodies if page or (shown and bodies) else True
+    _expect_served(same, came, "The page isn't what the recorded exchange served.")
+    _expect(bool(came) or not shown, "No recorded exchange served the page.")
+    gone = stated.outcome == "page-gone"
+    _expect(not gone or any(one.response.status in GONE for one in pages), "The page isn't recorded as gone.")
+    if image is None:
+        return "The page's exchange is recorded; no image was kept."
+    if sighting.image_url[:5].lower() == "data:":
+        texts = [capture.read(role) for role in ("page", "dom") if role in capture.files]
+        served, images = any(Digest.of(body) == image for text in texts for _, body in inline_bodies(text)), []
+    else:
+        there = _arrivals(answers, sighting.image_url)
+        images = [one for one in answers if one.served and one.url in there]
+        served = any(one.digest == image for one in images)
+    _expect_served(served, images, "The image isn't what the recorded exchange with its address served.")
+    matches = image == sighting.picture.digest
+    return "The recorded exchange served the image" + (" with the bytes seen before." if matches else ", other bytes.")
+
+
+def _check_image(capture: _Capture) -> None:
+    """That the image is the one that was kept, and the outcome what it shows; no record is needed for that."""
+    image, outcome = capture.stated.image, capture.stated.outcome
+    _expect(image == capture.digest("captured-image"), "The facts state another image than the capture holds.")
+    matches = image == capture.sighting.picture.digest
+    wanted = {"captured": matches, "not-shown": matches, "image-changed": image is not None and not matches}
+    _expect(wanted.get(outcome, True), "The facts call the image another than its digest shows.")
+
+
+def _check_rendered(capture: _Capture, network: NetworkRecord) -> None:
+    """That what a browser shows is there where the surroundings say so, and only there."""
+    rendered, made = network.rendered, set(capture.files) & set(RENDERED)
+    method = "http" if rendered is None else "browser"
+    _expect(capture.stated.method == method, "The surroundings are of another method of visiting.")
+    if rendered is None:
+        _expect(not made, "A visit without a browser has pictures of a page.")
+        return
+    missing, allowed = set(rendered.not_made), "exchange" not in capture.files
+    wanted = {"dom", "screenshot", "mhtml", "page-pdf"} if not rendered.nothing_shown else set()
+    wanted |= {"screenshot-boxed"} if rendered.image_places else set()
+    left_out = wanted - made - missing if not ({"rest"} & missing or allowed) else set()
+    _expect(not left_out and not made & missing, "What the browser made isn't what the surroundings say of it.")
+    for role in made & {"screenshot", "screenshot-boxed"}:
+        try:
+            info = inspect(capture.read(role), Limits(max_bytes=MAX_WARC))
+        except UnreadablePictureError as error:
+            raise FormatError(f"{capture.files[role]} isn't a picture.") from error
+        _expect((info.format, info.width) == ("PNG", rendered.window[0]), "A screenshot isn't as wide as the window.")
+
+
+def _archived(capture: _Capture) -> str:
+    """That the web archive is the one that its exchanges give, and that they are those of the visit."""
+    data, network, what = capture.read("wacz"), capture.network(), capture.files["wacz"]
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            entry = archive.getinfo(WARC)
+            _expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has another form.")
+            warc = archive.read(entry)
+    except (BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FormatError(f"{what} isn't a web archive.") from error
+    every = _answers(warc, what)
+    title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
+    anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
+    _expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
+    of = attrgetter("record.url", "record.date", "record.block")
+    main = _answers(capture.read("exchange"), capture.files["exchange"]) if "exchange" in capture.files else []
+    _expect(set(map(of, main)) <= set(map(of, every)), f"{what} lacks an exchange of page or image.")
+    bodies = {(one.url, one.digest) for one in every}
+    loaded = [(plain_url(one.final_url), one.sha256) for one in network.resources if one.sha256 is not None]
+    lacking = {url for url, _ in set(loaded) - bodies}
+    problem = f"{what} holds other bytes than the surroundings state."
+    _expect(lacking <= {one.url for one in every if one.coding}, problem)
+    _expect_served(not lacking, every, problem)
+    return f"The archive follows from its {len(every)} exchanges, which served the {len(loaded)} files stated."

@@ -1,0 +1,144 @@
+"""What the checks look at: the files of a bundle, each hashed once, and the formats read from them."""
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TypeVar
+
+from evidence.bundle.bag import WITHHELD_PATH, Withheld
+from evidence.bundle.manifest import MANIFEST_PATH, Manifest
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import MAX_JSON_BYTES, FormatError, from_plain, parse_canonical
+from evidence.formats.container import ContainerError, Contents, read_all
+from evidence.log.proofs import LogProof
+from evidence.verdict.trust import Trust
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+
+T = TypeVar("T")
+EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this."
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a file's bytes are.
+
+    Attributes:
+        size: bytes.
+        crc: CRC-32, for rebuilding the container.
+        sha256: digest.
+        sha512: second digest, 64 bytes.
+    """
+
+    size: int
+    crc: int
+    sha256: Digest
+    sha512: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A bundle under inspection.
+
+    Attributes:
+        contents: its files.
+        trust: whose word counts.
+        measured: digests by name, for every file that could be read.
+        broken: why a file couldn't be read, by name.
+        manifest: what was signed.
+        manifest_bytes: its bytes.
+        withheld: what this copy leaves out.
+    """
+
+    contents: Contents
+    trust: Trust
+    measured: dict[str, Measured]
+    broken: dict[str, str]
+    manifest: Manifest
+    manifest_bytes: bytes
+    withheld: frozenset[str]
+
+    @property
+    def seal(self) -> Digest:
+        """The seal digest."""
+        return Digest.of(self.manifest_bytes)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The sealed files that this copy withholds and doesn't hold."""
+        return tuple(one.path for one in self.manifest.files if one.path in self.withheld and not self.has(one.path))
+
+    def has(self, name: str) -> bool:
+        """Whether the bundle has a file of this name."""
+        return name in self.measured or name in self.broken
+
+    def sealed(self, name: str) -> bool:
+        """Whether the manifest lists this file and the bundle holds exactly its bytes."""
+        stated, found = self.manifest.file(name), self.measured.get(name)
+        return stated is not None and found is not None and stated.sha256 == found.sha256
+
+    def read(self, name: str, limit: int = MAX_JSON_BYTES) -> bytes:
+        """A file's bytes; raises ``FormatError`` when it is missing, unreadable or too large."""
+        if name not in self.measured:
+            raise FormatError(self.broken.get(name, f"{name} is missing."))
+        return read_all(self.contents, name, limit)
+
+    def sealed_bytes(self, name: str, limit: int) -> bytes:
+        """The bytes of a sealed file; raises ``NotFoundError`` where this copy doesn't hold them."""
+        if not self.sealed(name):
+            raise NotFoundError(f"{name} isn't in this copy as it was sealed.")
+        return self.read(name, limit)
+
+    def read_as(self, kind: type[T], name: str) -> T:
+        """A file of canonical JSON as a dataclass; raises ``FormatError``."""
+        return from_plain(kind, parse_canonical(self.read(name), what=name), where=name)
+
+
+def measure(contents: Contents) -> tuple[dict[str, Measured], dict[str, str]]:
+    """Hash every file once; what can't be read is named with its reason."""
+    measured: dict[str, Measured] = {}
+    broken: dict[str, str] = {}
+    for name in contents.names:
+        try:
+            measured[name] = _measure(contents, name)
+        except ContainerError as error:
+            broken[name] = error.message
+    return measured, broken
+
+
+def inspect(contents: Contents, trust: Trust) -> Inspection:
+    """Hash everything and read the manifest.
+
+    Raises:
+        FormatError: there is no manifest that can be read.
+    """
+    measured, broken = measure(contents)
+    if MANIFEST_PATH not in measured:
+        raise FormatError(broken.get(MANIFEST_PATH, f"{MANIFEST_PATH} is missing."))
+    data = read_all(contents, MANIFEST_PATH, MAX_JSON_BYTES)
+    manifest = Manifest.from_json(data)
+    withheld: frozenset[str] = frozenset()
+    if WITHHELD_PATH in measured:
+        plain = parse_canonical(read_all(contents, WITHHELD_PATH, MAX_JSON_BYTES), what=WITHHELD_PATH)
+        named = from_plain(Withheld, plain, where=WITHHELD_PATH).files
+        withheld = frozenset(named)
+        if len(named) > len(withheld):
+            raise FormatError(f"{WITHHELD_PATH} names a file twice.")
+    return Inspection(contents, trust, measured, broken, manifest, data, withheld)
+
+
+def log_proofs(facts: CaseFacts) -> tuple[tuple[str, LogProof], ...]:
+    """Every log proof that the facts hold, by the name of its check."""
+    proofs = [(f"slice:{item.number:02d}", item.slice.log) for item in facts.sightings if item.slice is not None]
+    registered = (facts.work.registration, *facts.work.further_registrations)
+    return (*(("registration", proof) for proof in registered if proof is not None), *proofs)
+
+
+def _measure(contents: Contents, name: str) -> Measured:
+    sha256, sha512, size, crc = hashlib.sha256(), hashlib.sha512(), 0, 0
+    for chunk in contents.chunks(name):
+        sha256.update(chunk)
+        sha512.update(chunk)
+        crc = zlib.crc32(chunk, crc)
+        size += len(chunk)
+    return Measured(size, crc, Digest(sha256.digest()), sha512.digest())

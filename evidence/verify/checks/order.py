@@ -1,0 +1,114 @@
+"""The check of order: no time of a bundle contradicts another, and it says on whose word each rests."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from evidence.facts.case import CaseFacts
+from evidence.log.notes import parse_note
+from evidence.log.proofs import LogProof
+from evidence.verdict.result import Check, Time, failed, not_checked, passed
+from evidence.verify.checks.inspection import Inspection, log_proofs
+from exhibit.errors import IntegrityError
+
+SLACK = timedelta(hours=1)
+"""By so much clocks may differ: nobody's evidence rests on an hour, and a wrong summer time is no forgery."""
+STATED_SINCE = datetime(2026, 11, 22, tzinfo=UTC)
+"""Facts that were sealed since then state what drawings and documents were made with."""
+OLDER = "It is of an earlier version: captures, drawings and the sheet weren't made to be held against the rest."
+LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
+Witness = tuple[str, Check]
+"""What a witness was given, in words, and the check of its receipt."""
+
+
+def check_order(
+    inspection: Inspection, facts: CaseFacts | None, seal: LogProof | None, witnesses: Sequence[Witness]
+) -> tuple[Check, tuple[Time, ...]]:
+    """``order``, and every time with whom it rests on; no facts or no entry where they can't be read."""
+    given = [Time(subject, one.time, one.by) for subject, one in witnesses if one.time is not None]
+    sealed = Time("sealed", inspection.manifest.sealed_at, CLOCK)
+    inside = list(_inside(facts)) if facts is not None else []
+    entry = [] if seal is None else [Time("entry", seal.time, LOG)]
+    pairs = [(one, sealed) for one in inside] + [(sealed, one) for one in entry]
+    pairs += [(one, stated) for stated in given for one in _held(stated.of, inside, sealed, entry)]
+    pairs += _steps(facts) if facts is not None else ()
+    proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
+    try:
+        pairs += _sequence([*proofs, *([] if seal is None else [seal])])
+    except IntegrityError as error:
+        return failed("order", error.message), ()
+    for earlier, later in pairs:
+        if earlier.moment - later.moment > SLACK:
+            return failed("order", f"{earlier.words}, can't be after {later.words}."), ()
+    shown = {"registration", "slice:01", "sealed", "entry"}
+    told = "; ".join(one.words for one in (*inside, sealed, *entry) if one.of in shown)
+    times = (*given, *inside, sealed, *entry, *(_declared(facts) if facts is not None else ()))
+    return passed("order", f"No time contradicts another by more than an hour: {told}."), times
+
+
+def check_version(inspection: Inspection, facts: CaseFacts | None, witnessed: Sequence[Check]) -> Iterator[Check]:
+    """``version``, where the facts don't state what they were made with: whether the bundle is older than those."""
+    if facts is None or facts.made_with is not None:
+        return
+    lacks = f"The facts lack what those since {STATED_SINCE:%Y-%m-%d} state: what drawings and documents were made with"
+    time = next(check.time for check in witnessed if check.name == "time")
+    if inspection.manifest.sealed_at >= STATED_SINCE:
+        yield failed("version", f"{lacks}.")
+    elif time is None or time >= STATED_SINCE:
+        yield not_checked("version", f"{lacks}; and no pinned witness shows that it is older.")
+    else:
+        yield passed("version", OLDER)
+
+
+def _inside(facts: CaseFacts) -> Iterator[Time]:
+    """Every time that the facts state, all of which lie before the seal."""
+    yield Time("registered", facts.work.registered_at, CLOCK)
+    yield from (Time(name, proof.time, LOG) for name, proof in log_proofs(facts))
+    for one in facts.sightings:
+        yield Time(f"first seen:{one.number:02d}", one.first_seen, CLOCK)
+        yield Time(f"last seen:{one.number:02d}", one.last_seen, CLOCK)
+        yield from (Time(f"captured:{one.number:02d}", capture.finished, CLOCK) for capture in one.captures)
+    if facts.work.earlier_registration is not None:
+        yield Time("registered by another", facts.work.earlier_registration, CLOCK)
+    stated = {"opened": facts.opened_at, "decided": facts.decision.at, "licences": facts.licence_check.checked_at}
+    yield from (Time(name, time, CLOCK) for name, time in stated.items() if time is not None)
+    yield Time("written", facts.written_at, CLOCK)
+
+
+def _steps(facts: CaseFacts) -> Iterator[tuple[Time, Time]]:
+    """What comes before what within the facts."""
+    named = {one.of: one for one in _inside(facts)}
+    steps = [("registered", "registration"), ("opened", "decided"), ("opened", "written"), ("decided", "written")]
+    for one in facts.sightings:
+        number = f"{one.number:02d}"
+        steps += [(f"first seen:{number}", f"{later}:{number}") for later in ("last seen", "slice")]
+        for capture in one.captures:
+            visit = Time(f"visit:{number}", capture.started, CLOCK)
+            yield named[f"first seen:{number}"], visit
+            yield visit, Time("its end", capture.finished, CLOCK)
+        if one.slice is not None:
+            yield Time(f"record:{number}", one.slice.record.seen, CLOCK), named[f"slice:{number}"]
+    yield from ((named[first], named[then]) for first, then in steps if first in named and then in named)
+
+
+def _held(subject: str, inside: list[Time], sealed: Time, entry: list[Time]) -> list[Time]:
+    """What has to be no later than a witness's time: what was given to it holds these."""
+    if subject.startswith("checkpoint of "):
+        return [one for one in inside if one.of == subject.removeprefix("checkpoint of ")]
+    if subject.startswith("unrelated"):
+        return []
+    return [*inside, sealed] if subject == "manifest" else [*inside, sealed, *entry]
+
+
+def _sequence(proofs: list[LogProof]) -> Iterator[tuple[Time, Time]]:
+    """Each log's entries by their numbers, with the latest before: its times don't run backwards."""
+    latest: dict[str, Time] = {}
+    for log, number, time in sorted({(parse_note(one.checkpoint).origin, one.sequence, one.time) for one in proofs}):
+        entry = Time(f"entry {number}", time, LOG)
+        if log in latest:
+            yield latest[log], entry
+        latest[log] = max(latest.get(log, entry), entry, key=lambda one: one.moment)
+
+
+def _declared(facts: CaseFacts) -> Iterator[Time]:
+    stated = {"first publication": facts.work.first_publication, "creation": facts.work.created}
+    yield from (Time(name, text, DECLARED) for name, text in stated.items() if text)

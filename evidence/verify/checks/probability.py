@@ -1,0 +1,114 @@
+"""The check of a probability: the sealed figures and the sealed calibration have to give it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts, MatchFacts
+from evidence.formats.codec import FormatError
+from evidence.verdict.result import Check, failed, not_checked, passed
+from evidence.verify.checks.inspection import Inspection
+from exhibit.comparison.calibration import CALIBRATION_FORMAT, FIRST_NETWORK, Bound, Calibration
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from exhibit.types import LATER, Count
+
+TOLERANCE = 0.0002
+"""Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
+MOST_CALIBRATIONS = 16
+"""So many calibrations are read; the facts of the product name one or a few."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBounds:
+    """What was counted, for each of the two decisions."""
+
+    certain: BoundFacts
+    review: BoundFacts
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationFile:
+    """A calibration as it is written; :class:`exhibit.comparison.calibration.Calibration` says what the fields are."""
+
+    name: str
+    made: str
+    pipeline: str
+    data: str
+    photographs: Count
+    prior: float
+    figures: tuple[str, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    knots: tuple[tuple[float, float], ...]
+    bounds: CalibrationBounds
+    format: str = CALIBRATION_FORMAT
+    network: str = field(default=FIRST_NETWORK, metadata=LATER)
+
+
+Calibrations = Mapping[Digest | None, Calibration | Check]
+"""Each calibration by its digest, or the check that stands for every probability which rests on it."""
+
+
+def read_calibrations(inspection: Inspection, facts: CaseFacts) -> Calibrations:
+    """The calibrations that the facts name, each read once."""
+    first = {stated.digest: stated for stated in reversed(facts.calibrations)}
+    wanted = {match.verification.calibration for match in facts.matches}
+    used = [digest for digest in first if digest in wanted]
+    more = not_checked("probability", f"Only {MOST_CALIBRATIONS} calibrations are read.")
+    found: dict[Digest | None, Calibration | Check] = dict.fromkeys(used, more)
+    found.update({digest: _read(inspection, first[digest]) for digest in used[:MOST_CALIBRATIONS]})
+    return found
+
+
+def check_probability(match: MatchFacts, calibrations: Calibrations) -> Check:
+    """``probability:NN``: what the calibration makes of the figures, and that it is the one that the facts state."""
+    name, sealed = f"probability:{match.number:02d}", match.verification.probability
+    calibration = calibrations[match.verification.calibration]
+    assert sealed is not None
+    if isinstance(calibration, Check):
+        return replace(calibration, name=name)
+    try:
+        found = calibration.probability(match.verification)
+    except (ValueError, ArithmeticError):
+        return failed(name, "The figures are beyond what can be computed.")
+    if found is None:
+        return failed(name, "The calibration says nothing of such figures.")
+    words = f"sealed {sealed:.4f}, recomputed {found:.4f}"
+    if not abs(found - sealed) <= TOLERANCE:
+        return failed(name, f"The figures and the calibration don't give the sealed probability: {words}.")
+    return passed(name, f"The figures and the calibration {calibration.name} give the sealed probability: {words}.")
+
+
+def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Check:
+    if stated.file in inspection.withheld:
+        return not_checked("probability", f"{stated.file} is withheld from this copy.")
+    try:
+        calibration = Calibration.from_json(inspection.read(stated.file))
+    except (FormatError, IntegrityError) as error:
+        return failed("probability", f"{stated.file}: {error.message}")
+    told = calibration_facts(calibration, stated.file)
+    if stated.prior is None and not stated.photographs:
+        told = replace(told, prior=None, photographs=0)
+    if told != stated:
+        return failed("probability", f"{stated.file} isn't the calibration that the facts state.")
+    return calibration
+
+
+def calibration_facts(calibration: Calibration, file: str) -> CalibrationFacts:
+    """What facts state of a calibration that lies in a file."""
+    certain, review = _bound(calibration.certain), _bound(calibration.review)
+    return CalibrationFacts(
+        calibration.name,
+        calibration.made,
+        calibration.data,
+        calibration.digest,
+        file,
+        certain,
+        review,
+        calibration.prior,
+        calibration.photographs,
+    )
+
+
+def _bound(bound: Bound) -> BoundFacts:
+    return BoundFacts(bound.photographs, bound.failed, bound.per_million)

@@ -1,0 +1,189 @@
+"""Checks of what follows from a bundle and is made once more to compare: drawings, the sheet, sentences of matches.
+
+Drawings and sentences are made by other rooms, which hand over how (:class:`Makers`); without them nothing is compared.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from evidence.facts.case import LANGUAGES, CaseFacts, MadeWithFacts, MatchFacts
+from evidence.verdict.result import Check, failed, not_checked, passed
+from evidence.verify.checks.inspection import EARLIER, Inspection
+from evidence.verify.checks.pictures import LIMITS
+from evidence.verify.checks.probability import Calibrations
+from exhibit import __version__
+from exhibit.comparison.calibration import Calibration
+from exhibit.errors import ExhibitError
+from exhibit.pictures.decode import decode
+from exhibit.types import Matrix, Verification
+
+MOST_DRAWN = 60
+"""So many matches are drawn once more."""
+BLOCK, UNLIKE = 16, 6.0
+"""Side of the squares in which drawings are compared, and the mean difference in levels that may be in each."""
+SENSITIVE = frozenset({"difference", "points"})
+"""Views in which another version of OpenCV may mark other details."""
+BY_COMMAND = "Not made again here; `exhibit verify` does it."
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """How other rooms make what a bundle holds.
+
+    Attributes:
+        draw: takes the found picture, the registered one and the transforms of all copies; gives what makes the file of
+            a view by its role and the ending of its name.
+        words: the figures of a comparison in sentences.
+    """
+
+    draw: Callable[[bytes, bytes, Sequence[Matrix]], Callable[[str, str], bytes]]
+    words: Callable[[Verification, Calibration | None], tuple[str, ...]]
+
+
+def check_remade(
+    inspection: Inspection, facts: CaseFacts, calibrations: Calibrations, makers: Makers | None
+) -> Iterator[Check]:
+    """``drawings``, ``sheet`` and ``words``, each where there is something to compare."""
+    sheets = [file.path for file in inspection.manifest.files if is_sheet(file.path)]
+    drawn = [match for match in facts.matches if match.drawings]
+    if drawn:
+        yield _told("drawings", facts, makers, lambda *made: _check_drawings(inspection, facts, drawn, *made))
+    if sheets:
+        yield _told("sheet", facts, makers, lambda _, tools: _check_sheets(inspection, facts, sheets, tools))
+    if facts.matches:
+        yield _told("words", facts, makers, lambda made, _: _check_words(facts, calibrations, made))
+
+
+def is_sheet(path: str) -> bool:
+    """Whether a sealed file stands where a document lies that follows from the facts."""
+    return re.fullmatch(r"data/[^/]+\.pdf", path) is not None
+
+
+def _told(name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Makers, MadeWithFacts], Check]) -> Check:
+    if makers is None or facts.made_with is None:
+        return not_checked(name, BY_COMMAND if makers is None else EARLIER)
+    try:
+        return look(makers, facts.made_with)
+    except (ExhibitError, ArithmeticError, ValueError) as error:
+        said = error.message if isinstance(error, ExhibitError) else "The alignment can't be applied."
+        return not_checked(name, f"It couldn't be made again. {said}")
+
+
+def _check_drawings(
+    inspection: Inspection, facts: CaseFacts, drawn: Sequence[MatchFacts], makers: Makers, tools: MadeWithFacts
+) -> Check:
+    registered = {picture.digest: picture.file for picture in facts.work.pictures}
+    seen = {sighting.picture.digest: sighting.picture.file for sighting in facts.sightings}
+    count, others = 0, []
+    for match in drawn[:MOST_DRAWN]:
+        transform = match.verification.transform
+        if transform is None:
+            return failed("drawings", f"Match {match.number} has drawings, and no alignment to draw them by.")
+        found, work = (
+            inspection.sealed_bytes(path, LIMITS.max_bytes)
+            for path in (seen[match.picture], registered[match.work_picture])
+        )
+        made = makers.draw(found, work, [transform, *match.verification.further])
+        for role, path in match.drawings.items():
+            count += 1
+            unlike = _unlike(inspection.sealed_bytes(path, LIMITS.max_bytes), made(role, PurePosixPath(path).suffix))
+            if unlike <= UNLIKE:
+                continue
+            problem = f"{path} isn't what the pictures and the alignment give: a part differs by {unlike:.0f} levels."
+            if role not in SENSITIVE or _same_tools(tools):
+                return failed("drawings", problem)
+            others.append(path)
+    if others:
+        return not_checked("drawings", f"{others[0]} is drawn otherwise here. {_other_tools(tools)}")
+    if len(drawn) > MOST_DRAWN:
+        words = f"The drawings of the first {MOST_DRAWN} matches are what their pictures give; the others weren't made."
+        return not_checked("drawings", words)
+    return passed("drawings", f"{count} drawings, made again from the pictures and their alignments, look the same.")
+
+
+def _unlike(sealed: bytes, made: bytes) -> float:
+    """The largest mean difference of a square of two pictures, in levels; 255 when they aren't of one size."""
+    if sealed == made:
+        return 0.0
+    try:
+        one, other = (decode(data, LIMITS).pixels.astype(np.float32) for data in (sealed, made))
+    except ExhibitError:
+        return 255.0
+    if one.shape != other.shape:
+        return 255.0
+    apart = np.abs(one - other).max(axis=2)
+    rows, columns = (-(-side // BLOCK) for side in apart.shape)
+    whole = np.pad(apart, ((0, rows * BLOCK - apart.shape[0]), (0, columns * BLOCK - apart.shape[1])))
+    return float(whole.reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3)).max())
+
+
+class _Sealed(Mapping[str, bytes]):
+    """The sealed files by their paths, each read when it is asked for."""
+
+    def __init__(self, inspection: Inspection) -> None:
+        self._inspection = inspection
+        self._paths = [file.path for file in inspection.manifest.files]
+
+    def __getitem__(self, path: str) -> bytes:
+        if path not in self._paths:
+            raise KeyError(path)
+        return self._inspection.sealed_bytes(path, LIMITS.max_bytes)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+def _check_sheets(inspection: Inspection, facts: CaseFacts, sheets: Sequence[str], tools: MadeWithFacts) -> Check:
+    if find_spec("typst") is None:
+        return not_checked("sheet", "It couldn't be typeset again: typst isn't installed.")
+    from evidence.documents import DEPOSIT_PARTY, render_deposit_record, render_exhibit_sheet  # noqa: PLC0415 - as above
+
+    of_work = facts.party.kind == DEPOSIT_PARTY
+    render, stem = (render_deposit_record, "deposit-record") if of_work else (render_exhibit_sheet, "exhibit")
+    paths = {f"data/{stem}{end}.pdf": language for language, end in _endings(facts.language)}
+    for path in sheets:
+        if path not in paths:
+            return failed("sheet", f"{path} isn't a document that follows from such facts.")
+        made = render(facts, _Sealed(inspection), paths[path], time_zone=tools.time_zone)
+        if made == inspection.sealed_bytes(path, LIMITS.max_bytes):
+            continue
+        if not _same_tools(tools):
+            words = f"{path} is typeset otherwise here, or says something else."
+            return not_checked("sheet", f"{words} {_other_tools(tools)}")
+        return failed("sheet", f"{path} isn't what the facts and the sealed files give.")
+    return passed("sheet", f"Typeset again from the facts: every page is the same ({len(sheets)} PDF).")
+
+
+def _endings(first: str) -> Iterator[tuple[str, str]]:
+    return ((language, "" if language == first else f".{language}") for language in LANGUAGES)
+
+
+def _same_tools(tools: MadeWithFacts) -> bool:
+    from evidence.documents.made_with import made_with  # noqa: PLC0415 - loads typst
+
+    return tools == made_with(tools.time_zone)
+
+
+def _other_tools(tools: MadeWithFacts) -> str:
+    named = ", ".join(f"{name} {version}" for name, version in tools.versions)
+    return f"It states other tools than those here: {named}, documents {tools.documents.hex[:12]}; ask one with these."
+
+
+def _check_words(facts: CaseFacts, calibrations: Calibrations, makers: Makers) -> Check:
+    for match in facts.matches:
+        calibration = calibrations.get(match.verification.calibration)
+        if isinstance(calibration, Check):
+            return not_checked("words", f"The words of match {match.number} rest on a calibration that isn't here.")
+        if match.words != makers.words(match.verification, calibration):
+            if facts.software.version != __version__:
+                return not_checked("words", f"Match {match.number} is told in other words than by this version.")
+            return failed("words", f"The words of match {match.number} don't follow from its figures.")
+    return passed("words", f"The sentences of {len(facts.matches)} matches follow from their figures.")

@@ -1,0 +1,103 @@
+"""Comparing what several proofs say of one log: a log that tells two stories is found out by its own signatures.
+
+Every proof of inclusion or consistency gives hashes over ranges of entries, under a signed root. One log has one hash
+for each range, so two of them that differ show a split view, whatever the sizes of the two heads are.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import FormatError
+from evidence.log import merkle
+from evidence.log.notes import MAX_NOTE, parse_note
+from evidence.verdict.result import State
+from evidence.verify.checks.inspection import Inspection, log_proofs
+from evidence.verify.checks.proofs import check_note, own_checkpoint, read_checkpoint, read_log_proof, renewal_records
+from exhibit.errors import IntegrityError
+
+Range = tuple[int, int]
+"""From one entry to before another."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One head of a log: where it was found, whether a pinned key signed it, and what proofs show under it."""
+
+    bundle: str
+    origin: str
+    pinned: bool
+    note: str
+    hashes: dict[Range, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitView:
+    """Two heads of one log that can't both be true: they differ in the entries from ``first`` to before ``end``."""
+
+    views: tuple[View, View]
+    first: int
+    end: int
+
+    @property
+    def sentence(self) -> str:
+        """What was found."""
+        one, other = self.views
+        who = "Its pinned key has signed both." if one.pinned else "No key of that log is pinned."
+        where = f"in {one.bundle} and in {other.bundle}" if one.bundle != other.bundle else f"in {one.bundle}"
+        place = f"entries {self.first} to {self.end - 1}"
+        return f"Split view: {place} of the log {one.origin[:80]} aren't the same under two heads {where}. {who}"
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        shown = [{"bundle": view.bundle, "note": view.note} for view in self.views]
+        one = self.views[0]
+        entries = [self.first, self.end - 1]
+        return {"log": one.origin, "pinned": one.pinned, "entries": entries, "heads": shown, "sentence": self.sentence}
+
+
+def views_of(bundle: str, inspection: Inspection, facts: CaseFacts | None) -> tuple[View, ...]:
+    """Every head that a bundle holds, with what its proofs show; not one that its pinned key didn't sign."""
+    proofs = [proof for _, proof in log_proofs(facts)] if facts is not None else []
+    with suppress(FormatError, IntegrityError):
+        proofs.append(read_log_proof(inspection)[0])
+    shown = [
+        (one.checkpoint, merkle.proven(one.sequence, one.size, one.path, one.entry.leaf_hash, whole=False))
+        for one in proofs
+    ]
+    own = own_checkpoint(inspection)
+    with suppress(FormatError, IntegrityError, UnicodeDecodeError):
+        if own is not None:
+            text, size = read_checkpoint(inspection), own.note.size
+            roots = {one.size: parse_note(one.checkpoint).root for one in proofs}
+            for old, path in own.paths.items():
+                shown.append((text, merkle.proven(old - 1, size, path, roots.get(old, b""), whole=True)))
+            for record in renewal_records(inspection):
+                later = inspection.read(record.file, MAX_NOTE).decode()
+                shown.append((later, merkle.proven(size - 1, record.size, record.path, own.note.root, whole=True)))
+    return tuple(view for one in shown if (view := _view(bundle, inspection, *one)) is not None)
+
+
+def _view(bundle: str, inspection: Inspection, text: str, shown: dict[Range, bytes]) -> View | None:
+    try:
+        note = parse_note(text)
+    except IntegrityError:
+        return None
+    state = check_note(inspection.trust, "", note, text).state
+    whole = {(0, note.size): note.root}
+    hashes = shown if shown.items() >= whole.items() else whole
+    return None if state is State.FAILED else View(bundle, note.origin, state is State.PASSED, text, hashes)
+
+
+def split_views(views: Iterable[View]) -> tuple[SplitView, ...]:
+    """The contradictions among heads, one for each log and pair of heads."""
+    known: dict[tuple[str, bool, Range], View] = {}
+    found: dict[tuple[str, str], SplitView] = {}
+    for view in views:
+        for place, value in sorted(view.hashes.items()):
+            first = known.setdefault((view.origin, view.pinned, place), view)
+            if first.hashes[place] != value:
+                found.setdefault((first.note, view.note), SplitView((first, view), *place))
+    return tuple(found.values())

@@ -1,0 +1,112 @@
+"""Checking a bundle: everything in it is doubted, and nothing is asked of any network, server or clock.
+
+Works on the ZIP or on the unpacked folder. Bad input gives a failed check or ``NoBundleError``, never a trace.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evidence.formats.codec import FormatError
+from evidence.formats.container import Contents, FolderContents, NoBundleError
+from evidence.formats.zipread import ZipContents, is_zip
+from evidence.verdict.result import Check, State, Time, Verdict, failed, passed, require, worst
+from evidence.verdict.trust import Trust, load_trust
+from evidence.verify.checks.anchors import check_witnesses
+from evidence.verify.checks.case import check_case, read_facts
+from evidence.verify.checks.contents import check_container, check_contents, container_members
+from evidence.verify.checks.inspection import Inspection, inspect, measure
+from evidence.verify.checks.order import check_order, check_version
+from evidence.verify.checks.proofs import check_log, check_renewals, check_signature, is_logged, read_log_proof
+from evidence.verify.checks.remade import Makers
+from evidence.verify.checks.signers import check_countersignatures, check_revocation
+from evidence.verify.split_views import View, split_views, views_of
+
+__all__ = ["Check", "NoBundleError", "State", "Verdict", "require", "verify"]
+
+
+def verify(path: Path, trust: Trust | None = None, makers: Makers | None = None) -> Verdict:
+    """Check a bundle.
+
+    Args:
+        path: the ZIP, or the folder it was unpacked into.
+        trust: whose word counts; the list shipped with this program when absent.
+        makers: how drawings and sentences are made again; without them they and the sheet aren't checked.
+
+    Returns:
+        Every check by name; see :mod:`evidence.verdict.result` for what follows from them.
+
+    Raises:
+        NoBundleError: there is nothing at the path, or it is neither a ZIP nor a folder with ``bagit.txt``.
+    """
+    pinned = load_trust() if trust is None else trust
+    try:
+        with opened(path) as contents:
+            return _check_all(path.name, contents, pinned, makers)
+    except FormatError as error:
+        return Verdict(path.name, None, pinned.dated, (failed("container", error.message),))
+
+
+def _check_all(name: str, contents: Contents, trust: Trust, makers: Makers | None) -> Verdict:
+    try:
+        inspection = inspect(contents, trust)
+    except FormatError as error:
+        checks = [_container(contents, State.FAILED), failed("manifest", error.message)]
+        return Verdict(name, None, trust.dated, tuple(checks))
+    checks, times, views = _checks(name, inspection, makers)
+    container = _container(contents, worst(check.state for check in checks), inspection)
+    asked = None if trust.requires is None else trust.requires.grades
+    return Verdict(name, inspection.seal, trust.dated, (container, *checks), inspection.left_out, asked, times, views)
+
+
+def _checks(
+    name: str, inspection: Inspection, makers: Makers | None
+) -> tuple[list[Check], tuple[Time, ...], tuple[View, ...]]:
+    files = len(inspection.manifest.files)
+    lists = f"Canonical JSON (RFC 8785) that lists {files} files; seal digest {inspection.seal}."
+    checks = [passed("manifest", lists), *check_contents(inspection)]
+    facts, check = read_facts(inspection)
+    logged = list(check_log(inspection, facts))
+    witnessed = check_witnesses(inspection, facts, is_logged=is_logged(logged))
+    seal = read_log_proof(inspection)[0] if is_logged(logged) else None
+    order, times = check_order(inspection, facts, seal, witnessed.pairs)
+    checks += [check, *check_signature(inspection), *logged, *check_renewals(inspection), *witnessed.checks, order]
+    checks += check_version(inspection, facts, witnessed.checks)
+    checks += [*check_revocation(inspection, witnessed.logged), *check_countersignatures(inspection)]
+    if facts is not None and check.state is State.PASSED:
+        checks += check_case(inspection, facts, makers)
+    views = views_of(name, inspection, facts)
+    checks += [failed("heads", one.sentence) for one in split_views(views)[:1]]
+    return checks, times, views
+
+
+def _container(contents: Contents, others: State, inspection: Inspection | None = None) -> Check:
+    measured, broken = (inspection.measured, inspection.broken) if inspection else measure(contents)
+    if broken:
+        return failed("container", next(iter(broken.values())))
+    sizes = {name: (item.size, item.crc) for name, item in measured.items()}
+    return check_container(contents, container_members(contents, sizes), others=others)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Contents]:
+    """The files of a bundle, while the block lasts; raises ``NoBundleError`` as :func:`verify` does."""
+    contents = _open(path)
+    try:
+        yield contents
+    finally:
+        contents.close()
+
+
+def _open(path: Path) -> Contents:
+    hint = "Give the ZIP as it was downloaded, or the folder that holds bagit.txt."
+    try:
+        if path.is_dir():
+            if not (path / "bagit.txt").is_file():
+                raise NoBundleError(f"{path.name} is a folder without bagit.txt.", hint=hint)
+            return FolderContents(path)
+        if not is_zip(path):
+            raise NoBundleError(f"{path.name} isn't a ZIP.", hint=hint)
+        return ZipContents(path)
+    except OSError as error:
+        raise NoBundleError(f"{path.name} can't be read: {error.strerror}.", hint=hint) from error

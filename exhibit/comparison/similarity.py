@@ -1,0 +1,123 @@
+"""The dense check: how much of a picture really shows the registered one, once aligned. NumPy and Pillow only.
+
+This is the reference definition; a faster one has to agree with it within 0.01. In full:
+
+1. Grey: ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, uint8 (ITU-R BT.601 luma).
+2. Scale ``s = 192 / max(width, height)`` of the registered picture; its small form has ``max(1, floor(s · side + ½))``
+   pixels a side. Both pictures are resized by Pillow's ``BILINEAR`` resampling: a triangle filter whose support grows
+   with the reduction, centred by ``(i + ½) / factor - ½``, so each side has a factor of its own.
+3. The found picture is resized first, by the scale that the transform has at its centre (``√|det J|`` of the Jacobian
+   ``J`` there, times ``s``), at most 1; then it is warped into the small registered frame as ``warp.warp``
+   defines it, with the transform between the small frames.
+4. Both are blurred in float64 with a Gaussian of σ = 1, cut at ±4 pixels, divided by the equally blurred mask of valid
+   pixels, so that nothing from outside the overlap has a say.
+5. Every window of 12 × 12 pixels all of which are valid (stride 1) is compared: variances ``va``, ``vb`` and covariance
+   ``c`` of the two (divided by 144). It counts as textured when ``va > 9`` or ``vb > 9``; it agrees when both are and
+   ``c / √(va · vb) > 0.6``.
+6. The similarity is the number of agreeing windows divided by the number of textured ones; 0 without any.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from exhibit.comparison.warp import warp
+
+LONG_SIDE = 192
+WINDOW = 12
+MIN_VARIANCE = 9.0
+MIN_CORRELATION = 0.6
+_RADIUS = 4
+
+Grey = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+def dense_similarity(found: NDArray[np.uint8], registered: NDArray[np.uint8], transform: ArrayLike) -> float:
+    """The share of textured windows in the overlap that agree, 0 to 1.
+
+    Args:
+        found: the found picture, (h, w, 3) uint8 RGB, in the size that the transform refers to.
+        registered: the registered picture, the same.
+        transform: 3×3, from the found picture's pixels to the registered one's, mirroring included.
+
+    Raises:
+        WrongUseError: the transform can't be inverted.
+    """
+    small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
+    matrix = np.asarray(transform, np.float64)
+    scale = scale_at_centre(to_small @ matrix, found.shape)
+    reduced, to_reduced = resized(_grey(found), min(1.0, scale))
+    between = to_small @ matrix @ np.linalg.inv(to_reduced)
+    warped, mask = warp(reduced, between, (small.shape[1], small.shape[0]))
+    return _agreement(_blurred(warped, mask), _blurred(small, mask), mask)
+
+
+def _grey(rgb: NDArray[np.uint8]) -> Grey:
+    red, green, blue = (rgb[..., channel].astype(np.uint32) for channel in range(3))
+    return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.uint8)
+
+
+def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
+    """The resized picture and the 3×3 matrix from the coordinates of the given one to its own."""
+    height, width = grey.shape
+    size = (max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5)))
+    small = (
+        grey if size == (width, height) else np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+    )
+    across, down = size[0] / width, size[1] / height
+    matrix = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    return small, matrix
+
+
+def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
+    """By how much lengths grow at the centre of a picture of this shape; 1 where that isn't finite."""
+    depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
+    return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
+
+
+def _blurred(grey: Grey, mask: NDArray[np.bool_]) -> Floats:
+    weights = np.exp(-0.5 * np.arange(-_RADIUS, _RADIUS + 1) ** 2)
+    weights /= weights.sum()
+    valid = mask.astype(np.float64)
+    return _smooth(grey * valid, weights) / np.maximum(_smooth(valid, weights), 1e-9)
+
+
+def _smooth(values: Floats, weights: Floats) -> Floats:
+    """Convolution along rows, then columns; zero outside."""
+    padded = np.pad(values, _RADIUS)
+    height, width = values.shape
+    rows = np.zeros((height + 2 * _RADIUS, width))
+    for place, weight in enumerate(weights):
+        rows += weight * padded[:, place : place + width]
+    out = np.zeros((height, width))
+    for place, weight in enumerate(weights):
+        out += weight * rows[place : place + height]
+    return out
+
+
+def _agreement(first: Floats, second: Floats, mask: NDArray[np.bool_]) -> float:
+    if min(mask.shape) < WINDOW:
+        return 0.0
+    whole = _window_sums(mask.astype(np.float64)) > WINDOW**2 - 0.5
+    mean_a, mean_b = _window_means(first), _window_means(second)
+    variance_a = _window_means(first * first) - mean_a**2
+    variance_b = _window_means(second * second) - mean_b**2
+    covariance = _window_means(first * second) - mean_a * mean_b
+    textured_a, textured_b = variance_a > MIN_VARIANCE, variance_b > MIN_VARIANCE
+    textured = whole & (textured_a | textured_b)
+    both = whole & textured_a & textured_b
+    agree = both & (covariance > MIN_CORRELATION * np.sqrt(np.maximum(variance_a * variance_b, 1e-9)))
+    count = int(textured.sum())
+    return float(int(agree.sum()) / count) if count else 0.0
+
+
+def _window_means(values: Floats) -> Floats:
+    return _window_sums(values) / WINDOW**2
+
+
+def _window_sums(values: Floats) -> Floats:
+    """Sums over all windows that lie within, shape (h - 11, w - 11), by a table of cumulative sums."""
+    table = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    right = table[:, WINDOW:] - table[:, :-WINDOW]
+    return np.asarray(right[WINDOW:] - right[:-WINDOW], np.float64)

@@ -1,0 +1,1 @@
+"""The configuration and the secrets of an installation."""

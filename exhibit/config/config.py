@@ -1,0 +1,171 @@
+"""The configuration: environment variables over ``exhibit.toml`` in the data folder, and nothing guessed.
+
+Every setting is a field of :class:`Config`; its metadata says how text becomes a value. An unknown name or a value that
+can't be used stops the start with a sentence that names the setting.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from exhibit.config import values
+from exhibit.config.anchors import AnchorConfig, anchors
+from exhibit.config.values import setting
+from exhibit.errors import ConfigError
+
+__all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "load_config", "made_data_dir"]
+
+FILE_NAME = "exhibit.toml"
+
+_GIB = 1024**3
+_MIB = 1024**2
+_PREFIX = "EXHIBIT_"
+_OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of one installation; ``docs/configuration.md`` explains each.
+
+    ``data_dir`` is absolute and may not exist yet. ``database_url`` and ``redis_url`` are empty where embedded servers
+    are used. Sizes are in bytes.
+    """
+
+    data_dir: Path
+    database_url: str = setting("", values.database_url)
+    redis_url: str = setting("", values.redis_url)
+    web_host: str = setting("127.0.0.1", values.text)
+    web_port: int = setting(8080, values.whole_number(1, 65_535))
+    public_url: str = setting("", values.web_url)
+    allowed_hosts: tuple[str, ...] = setting((), values.texts)
+    proxies: int = setting(0, values.whole_number(0, 16))
+    sign_up: str = setting("invitation", values.one_of("invitation", "open"))
+    mail_url: str = setting("", values.mail_url)
+    mail_from: str = setting("", values.mail_address)
+    workers: int = setting(2, values.whole_number(1, 256))
+    contact: str = setting("", values.contact)
+    operator_name: str = setting("", values.text)
+    allowed_networks: tuple[str, ...] = setting((), values.networks)
+    retention_days: int = setting(30, values.whole_number(1, 36_500))
+    owner_quota_bytes: int = setting(50 * _GIB, values.whole_number(1))
+    package_days: int = setting(30, values.whole_number(1, 3_650))
+    disk_floor_bytes: int = setting(2 * _GIB, values.whole_number(0))
+    max_picture_bytes: int = setting(30 * _MIB, values.whole_number(1))
+    max_picture_pixels: int = setting(120_000_000, values.whole_number(1))
+    capture_browser: str = setting("", values.text)
+    recapture_days: int = setting(7, values.whole_number(0, 3_650))
+    anchors: tuple[AnchorConfig, ...] = setting((), anchors)
+    witnesses_needed: int = setting(1, values.whole_number(1, 64))
+    direct_stamps_a_day: int = setting(100, values.whole_number(0))
+    languages: tuple[str, ...] = setting(("en", "zh-hans"), values.languages)
+    time_zone: str = setting("UTC", values.time_zone)
+    log_origin: str = setting("exhibit.localhost/log", values.log_name)
+    checkpoint_seconds: int = setting(600, values.whole_number(1, 86_400))
+    step_timeout_seconds: int = setting(600, values.whole_number(2, 86_400))
+    processor_hour_price: str = setting("", values.price)
+    log_format: str = setting("text", values.one_of("text", "json"))
+    metrics_token: str = setting("", values.token)
+    metrics_networks: tuple[str, ...] = setting((), values.networks)
+    tick_seconds: int = setting(5, values.whole_number(1, 3_600))
+    api_requests_a_minute: int = setting(600, values.whole_number(1, 1_000_000))
+    identifications_a_minute: int = setting(30, values.whole_number(1, 1_000_000))
+    debug: bool = setting(default=False, check=values.truth)
+
+
+def load_config(environ: Mapping[str, str] = os.environ) -> Config:
+    """The configuration of this process; the environment wins over ``exhibit.toml`` in the data folder.
+
+    Raises:
+        ConfigError: a name is unknown or a value can't be used; the message names the setting.
+    """
+    data_dir = _data_dir(environ)
+    given = _from_file(data_dir / FILE_NAME) | _from_environment(environ)
+    checked: dict[str, Any] = {}
+    for one in fields(Config):
+        if one.name in given:
+            where, value = given[one.name]
+            try:
+                checked[one.name] = one.metadata["check"](value)
+            except ValueError as error:
+                raise ConfigError(f"{where} can't be used: {error}.", hint="See docs/configuration.md.") from None
+    config = Config(data_dir=data_dir, **checked)
+    return _with_anchor_files(config)
+
+
+def made_data_dir(config: Config) -> Path:
+    """The data folder, made when it isn't there: closed to others.
+
+    Raises:
+        ConfigError: this user can't make it.
+    """
+    folder = config.data_dir
+    if not folder.is_dir():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+        except OSError as error:
+            hint = "Set EXHIBIT_DATA to a folder that you may write to."
+            raise ConfigError(f"The data folder {folder} can't be made: {error.strerror}.", hint=hint) from error
+    return folder
+
+
+def environment_name(field_name: str) -> str:
+    """The environment variable that sets a field."""
+    return _OTHER_NAMES.get(field_name, _PREFIX + field_name.upper())
+
+
+def _data_dir(environ: Mapping[str, str]) -> Path:
+    given = environ.get("EXHIBIT_DATA", "")
+    if given:
+        return Path(given).expanduser().absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/exhibit")
+    base = environ.get("XDG_DATA_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(base) if base else home / ".local" / "share").absolute() / "exhibit"
+
+
+def _from_file(path: Path) -> dict[str, tuple[str, object]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} can't be read: {error}.") from error
+    known = [one.name for one in fields(Config) if one.name != "data_dir"]
+    for name in table:
+        if name not in known:
+            raise _unknown(f"{name} in {path}", name, known)
+    return {name: (f"{name} in {path}", value) for name, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
+    # tables have no form as one text: they stand in the file only
+    by_name = {environment_name(one.name): one.name for one in fields(Config) if one.name != "anchors"}
+    for name in environ:
+        if name.startswith(_PREFIX) and name not in by_name:
+            raise _unknown(name, name, list(by_name))
+    return {
+        by_name[name]: (name, value)
+        for name, value in environ.items()
+        if name in by_name and name != "EXHIBIT_DATA" and value
+    }
+
+
+def _unknown(shown: str, name: str, known: list[str]) -> ConfigError:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all settings."
+    return ConfigError(f"{shown} isn't a setting.", hint=hint)
+
+
+def _with_anchor_files(config: Config) -> Config:
+    """Files are given relative to the folder of ``exhibit.toml``; here absolute; roots must be there."""
+    resting = tuple(anchor.resting_on(config.data_dir) for anchor in config.anchors)
+    for anchor in resting:
+        if anchor.roots is not None and not anchor.roots.is_file():
+            raise ConfigError(f"anchors: {anchor.name}: roots: there is no file {anchor.roots}.")
+    return replace(config, anchors=resting)

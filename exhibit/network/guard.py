@@ -1,0 +1,269 @@
+"""Which addresses may be reached: one rule for the crawler, the capture and every other outgoing request.
+
+Exhibit follows URLs that strangers wrote. Without a guard such a URL could point into the operator's own network
+(server-side request forgery). The rule is: only ``http`` and ``https``, only the usual ports, no credentials in the
+URL, and only addresses that the IANA special-purpose registries call globally reachable (RFC 6890, RFC 8190).
+Networks that an operator names are open besides, on every port.
+
+A host name says nothing yet: it is resolved once, every answer is checked, and the connection has to be made to an
+answer that was checked (:mod:`exhibit.network.http` does), or a second DNS answer could point elsewhere (rebinding).
+"""
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import SplitResult, urlsplit
+
+from exhibit.errors import ConfigError, RefusedError
+from exhibit.machine import blame_machine
+from exhibit.network.hosts import Address, embedded_ipv4, is_localhost, literal_address, plain_host
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_LOOPBACK = ("127.0.0.1", "::1")
+_ROOT_SERVER = ((socket.AF_INET, "198.41.0.4"), (socket.AF_INET6, "2001:503:ba3e::2:30"))
+
+_FORBIDDEN_V4 = tuple(
+    IPv4Network(text)
+    for text in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private use
+        "100.64.0.0/10",  # shared address space of carriers
+        "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # Azure's host, a public address that only guests reach
+        "169.254.0.0/16",  # link-local, metadata of most clouds
+        "172.16.0.0/12",  # private use
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relays, withdrawn
+        "192.168.0.0/16",  # private use
+        "198.18.0.0/15",  # benchmarks of networks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+    )
+)
+_GLOBAL_V6 = IPv6Network("2000::/3")
+_FORBIDDEN_V6 = tuple(
+    IPv6Network(text)
+    for text in (
+        "2001::/23",  # protocol assignments, among them Teredo and benchmarks
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, withdrawn by RFC 7526
+        "3fff::/20",  # documentation
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Says which URLs and addresses may be reached.
+
+    Args:
+        allowed_networks: CIDR networks that are open on every port although they aren't public, such as
+            ``127.0.0.0/8`` for a demonstration on one machine. Exactly these, nothing near them.
+        allowed_ports: ports that are open on public addresses.
+
+    Raises:
+        ConfigError: a network isn't one.
+    """
+
+    allowed_networks: tuple[str, ...] = ()
+    allowed_ports: frozenset[int] = frozenset({80, 443})
+    _networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_networks", tuple(_network(text) for text in self.allowed_networks))
+
+    def check_url(self, url: str) -> None:
+        """Check everything that the text of a URL tells, without resolving its host.
+
+        A host name on an unusual port passes here only where networks are allowed: its address is known after
+        :meth:`resolve`, which checks the port too.
+
+        Raises:
+            RefusedError: with reason ``bad-url``, ``scheme``, ``credentials``, ``port`` or ``private-address``.
+        """
+        parts = _split(url)
+        host, port = plain_host(parts.hostname or ""), _port(parts)
+        address = literal_address(host)
+        if address is not None:
+            self.check_address(str(address), port)
+        elif is_localhost(host):
+            self._loopback(port)
+        elif not self._networks:
+            self._check_port(port)
+
+    def check_address(self, address: str, port: int | None = None) -> None:
+        """Check one address as the resolver or the socket gives it.
+
+        Args:
+            address: IPv4 or IPv6 in its usual text form; a zone (``fe80::1%eth0``) is ignored.
+            port: checked when given.
+
+        Raises:
+            RefusedError: with reason ``bad-url`` (not an address), ``private-address`` or ``port``.
+        """
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError as error:
+            raise RefusedError(f"{address!r} isn't an address.", reason="bad-url") from error
+        inner = embedded_ipv4(parsed)
+        if self._is_allowed(parsed) or (inner is not None and self._is_allowed(inner)):
+            return
+        if not _is_public(parsed if inner is None else inner):
+            raise _private(address)
+        if port is not None:
+            self._check_port(port)
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        """Resolve a host and check every answer.
+
+        Args:
+            host: a name, or a literal address with or without brackets.
+            port: the port that will be connected to.
+
+        Returns:
+            At least one address, in the resolver's order, without repetitions. Connect to these, not to the name.
+
+        Raises:
+            RefusedError: with reason ``unresolvable``, or as :meth:`check_address` does. One forbidden answer among
+                several is enough.
+            ServiceMissingError: as :meth:`check_network` does, or the machine lacks something else.
+        """
+        host = plain_host(host)
+        literal = literal_address(host)
+        if literal is not None:
+            self.check_address(str(literal), port)
+            return [str(literal)]
+        if is_localhost(host):
+            return self._loopback(port)
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            blame_machine(error)
+            if isinstance(error, OSError) and error.errno == socket.EAI_AGAIN:
+                self.check_network()
+            raise RefusedError(f"The host {host} has no address.", reason="unresolvable") from error
+        addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        if not addresses:
+            raise RefusedError(f"The host {host} has no address.", reason="unresolvable")
+        self.check_answers(host, addresses, port)
+        return addresses
+
+    def check_network(self) -> None:
+        """Make sure, after a failure, that it isn't this machine's own network that is away; nothing is connected to.
+
+        Where networks of the operator's are open there may be no other, and every failure is a place's own.
+
+        Raises:
+            ServiceMissingError: no address of the internet has a route, or no name server answers.
+        """
+        if not self._networks and not (_a_name_server_answers() and any(_has_route(*one) for one in _ROOT_SERVER)):
+            blame_machine(OSError(errno.ENETDOWN, "no route, or no name server"))
+
+    def check_answers(self, host: str, addresses: Iterable[str], port: int) -> None:
+        """Check what a host's name leads to, without telling what that is: it may be just what was asked for.
+
+        Raises:
+            RefusedError: as :meth:`check_address` does, about the host.
+        """
+        try:
+            for address in addresses:
+                self.check_address(address, port)
+        except RefusedError as error:
+            raise (_private(host) if error.reason == "private-address" else error) from None
+
+    def _loopback(self, port: int) -> list[str]:
+        """The loopback addresses that are allowed; ``localhost`` is never asked of a name server (RFC 6761, 6.3)."""
+        addresses = [address for address in _LOOPBACK if self._is_allowed(ipaddress.ip_address(address))]
+        if not addresses:
+            raise _private("localhost")
+        for address in addresses:
+            self.check_address(address, port)
+        return addresses
+
+    def _is_allowed(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+    def _check_port(self, port: int) -> None:
+        if port not in self.allowed_ports:
+            raise RefusedError(f"The port {port} isn't visited.", reason="port")
+
+
+def _a_name_server_answers() -> bool:
+    try:
+        socket.getaddrinfo("a.root-servers.net", None)
+    except OSError as error:
+        blame_machine(error)
+        return error.errno != socket.EAI_AGAIN
+    return True
+
+
+def _has_route(family: int, address: str) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 53))  # sends nothing
+    except OSError as error:
+        blame_machine(error)
+        return False
+    return True
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} isn't a network that could be allowed.", hint="Write it like 127.0.0.0/8 or fd00::/8."
+        ) from error
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an absolute URL that all parsers read alike; anything that they may read differently is refused."""
+    if any(character <= " " or character == "\\" or "\x7f" <= character <= "\xa0" for character in url):
+        raise RefusedError("The URL contains a space, a backslash or a control character.", reason="bad-url")
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise RefusedError("The URL can't be read.", reason="bad-url") from error
+    if parts.scheme not in DEFAULT_PORTS:
+        raise RefusedError(
+            f"Only http and https are visited, not {parts.scheme!r}."
+            if parts.scheme
+            else "The URL begins neither with http:// nor with https://.",
+            reason="scheme",
+        )
+    if "@" in parts.netloc:
+        raise RefusedError("The URL carries a user name or a password.", reason="credentials")
+    if not parts.hostname or ("[" in parts.netloc and ":" not in parts.hostname):
+        raise RefusedError("The URL has no host that can be read.", reason="bad-url")
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise RefusedError("The URL's port isn't a number from 1 to 65535.", reason="bad-url") from error
+    if port == 0:
+        raise RefusedError("The URL's port isn't a number from 1 to 65535.", reason="bad-url")
+    return DEFAULT_PORTS[parts.scheme] if port is None else port
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _FORBIDDEN_V4)
+    return address in _GLOBAL_V6 and not any(address in network for network in _FORBIDDEN_V6)
+
+
+def _private(shown: str) -> RefusedError:
+    return RefusedError(
+        f"The address {shown} isn't on the public internet.",
+        reason="private-address",
+        hint="An operator can open a network of their own by a setting.",
+    )

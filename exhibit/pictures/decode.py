@@ -1,0 +1,107 @@
+"""Turning bytes that strangers sent into pixels: what every room calls, and no room does by other means.
+
+The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked
+before anything large is decoded (``pictures.picture_file``). Memory and processor time of the child have limits of
+their own, so that what a decoder does nevertheless ends with a refusal of that one picture.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.helper import Helper, HelperDiedError
+from exhibit.types import PictureInfo
+
+helper = Helper("exhibit.pictures.picture_helper")
+_SLACK = 96 * 1024 * 1024
+_BYTES_A_PIXEL = 8.5
+_DEATHS = {
+    "time": ("too-slow", "The picture takes longer than {seconds:g} s to decode."),
+    "memory": ("too-many-pixels", "The picture has too many pixels."),
+    "crash": ("broken", "The picture is damaged."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may cost.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third
+            for AVIF.
+        max_side: pixels of the longer side.
+        max_frames: of an animation that are looked through for one that shows something.
+        seconds: of processor time, for opening and decoding.
+    """
+
+    max_bytes: int = 30 * 1024 * 1024
+    max_pixels: int = 120_000_000
+    max_side: int = 30_000
+    max_frames: int = 32
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedPicture:
+    """A picture's pixels.
+
+    Attributes:
+        info: of the picture in full size.
+        pixels: (h, w, 3) uint8 RGB, orientation applied.
+        scale: decoded width divided by the full width; 1 unless a reduced decoding was asked for.
+    """
+
+    info: PictureInfo
+    pixels: NDArray[np.uint8]
+    scale: float
+
+
+def inspect(data: bytes, limits: Limits = Limits()) -> PictureInfo:
+    """Size, format and frames of a picture, without decoding its pixels.
+
+    Raises:
+        UnreadablePictureError: see :func:`decode`; damage inside the pixels isn't noticed here.
+        ServiceMissingError: see :func:`decode`.
+    """
+    return PictureInfo(**asked("inspect", data, limits)[0]["info"])
+
+
+def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) -> DecodedPicture:
+    """Decode a picture.
+
+    Args:
+        data: the whole file.
+        limits: what it may cost.
+        at_least: allows a reduction by 2, 4 or 8 that leaves the longer side at least so many pixels: inside the
+            decoder for JPEG (DCT scaling), by averaging blocks for the others. ``None`` decodes in full size.
+
+    Raises:
+        UnreadablePictureError: with reason ``empty``, ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``,
+            ``too-long-side``, ``text-bomb``, ``too-slow``, ``truncated`` or ``broken``.
+        ServiceMissingError: no child process can be had.
+    """
+    told, pixels = asked("decode", data, limits, at_least=at_least)
+    height, width, depth = told["shape"]
+    return DecodedPicture(PictureInfo(**told["info"]), pixels.reshape(height, width, depth), told["scale"])
+
+
+def asked(what: str, data: bytes, limits: Limits, **more: object) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """What the child says of a picture, and the pixels that come with it."""
+    if not data:
+        raise UnreadablePictureError("The file is empty.", reason="empty")
+    if len(data) > limits.max_bytes:
+        raise UnreadablePictureError(f"The file has more than {limits.max_bytes:,} bytes.", reason="too-many-bytes")
+    question = {"what": what, "limits": asdict(limits), **more}
+    memory = _SLACK + 2 * limits.max_bytes + int(_BYTES_A_PIXEL * limits.max_pixels)
+    try:
+        told, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
+    except HelperDiedError as died:
+        reason, sentence = _DEATHS[died.reason]
+        raise UnreadablePictureError(sentence.format(seconds=limits.seconds), reason=reason) from died
+    if "reason" in told:
+        raise UnreadablePictureError(told["sentence"], reason=told["reason"], hint=told["hint"])
+    return told, pixels

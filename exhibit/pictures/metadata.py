@@ -1,0 +1,183 @@
+"""What a picture's file states of itself: EXIF, IPTC and XMP, read within limits. Nobody has examined any of it.
+
+Where several say something, XMP goes before IPTC and IPTC before EXIF, as the Metadata Working Group's guidelines
+(version 2.0, 2010) have it for writers that keep them together.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+from PIL import ExifTags, Image, IptcImagePlugin
+from PIL.ImageFile import ImageFile
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures.decode import Limits, asked
+from exhibit.pictures.picture_file import opened
+
+LONGEST = 300
+MOST_XMP = 1 << 20
+_DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetadata:
+    """What the file states; empty where it says nothing.
+
+    Attributes:
+        title: of the picture.
+        author: creator, byline, artist; several with a comma between.
+        created: ISO 8601 day, or as much as is there.
+        rights: copyright notice.
+        credit: to whom the picture is to be credited.
+        holder: owner of the rights.
+        licence: address of a licence or rights statement.
+    """
+
+    title: str = ""
+    author: str = ""
+    created: str = ""
+    rights: str = ""
+    credit: str = ""
+    holder: str = ""
+    licence: str = ""
+
+
+def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
+    """Read what a picture's file states of itself; what can't be read says nothing."""
+    try:
+        return FileMetadata(**asked("metadata", data, limits)[0]["metadata"])
+    except UnreadablePictureError:
+        return FileMetadata()
+
+
+def read_here(data: bytes, limits: Limits) -> FileMetadata:
+    """The same, in the child process that opens pictures."""
+    found: list[Mapping[str, str]] = []
+    for read in (_xmp, _iptc, _exif):
+        try:
+            with opened(data, limits) as (picture, _stream):
+                found.append(dict(read(picture)))
+        except UnreadablePictureError:
+            continue
+    names = [one.name for one in fields(FileMetadata)]
+    return FileMetadata(**{name: next((one[name] for one in found if one.get(name)), "") for name in names})
+
+
+def _exif(picture: Image.Image) -> Iterator[tuple[str, str]]:
+    tags = picture.getexif()
+    inner = tags.get_ifd(ExifTags.IFD.Exif)
+    yield "title", _wide(tags.get(0x9C9B)) or _text(tags.get(ExifTags.Base.ImageDescription))
+    yield "author", _wide(tags.get(0x9C9D)) or _text(tags.get(ExifTags.Base.Artist))
+    yield "rights", _text(tags.get(ExifTags.Base.Copyright))
+    yield "created", _day(_text(inner.get(ExifTags.Base.DateTimeOriginal)))
+
+
+def _iptc(picture: Image.Image) -> Iterator[tuple[str, str]]:
+    """IPTC-IIM 4.2, record 2: 5 object name, 55 date created, 80 byline, 105 headline, 110 credit, 116 copyright."""
+    said = IptcImagePlugin.getiptcinfo(picture) or {} if isinstance(picture, ImageFile) else {}
+    yield "title", _text(said.get((2, 5))) or _text(said.get((2, 105)))
+    yield "author", _text(said.get((2, 80)))
+    yield "created", _day(_text(said.get((2, 55))))
+    yield "credit", _text(said.get((2, 110)))
+    yield "rights", _text(said.get((2, 116)))
+
+
+def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
+    """The properties of dc, photoshop, xmpRights and cc in an XMP packet; Pillow reads it with defusedxml."""
+    packet = picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b""
+    if len(packet) > MOST_XMP:
+        return
+    said: dict[str, str] = {}
+    for name, value in _properties(picture.getxmp()):
+        said.setdefault(name, _plain(value))
+    yield "title", said.get("title", "") or said.get("Headline", "")
+    yield "author", said.get("creator", "")
+    yield "created", _day(said.get("DateCreated", "") or said.get("CreateDate", ""))
+    yield "credit", said.get("Credit", "")
+    yield "rights", said.get("rights", "")
+    yield "holder", said.get("Owner", "") or said.get("CopyrightOwnerName", "")
+    yield "licence", said.get("WebStatement", "") or said.get("license", "")
+
+
+def _properties(packet: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    described = _mapping(_mapping(packet.get("xmpmeta")).get("RDF")).get("Description")
+    for one in described if isinstance(described, list) else [described]:
+        yield from _mapping(one).items()
+
+
+def _plain(value: Any, depth: int = 0) -> str:  # noqa: ANN401 - a parsed document
+    """The text of a property: of a list all entries, of alternatives the first."""
+    if depth > 6:
+        return ""
+    if isinstance(value, Mapping):
+        for key in ("Alt", "Seq", "Bag", "li", "text", "resource"):
+            if key in value:
+                first = key == "Alt"
+                inner = value[key]
+                if first and isinstance(inner, Mapping) and isinstance(inner.get("li"), list):
+                    inner = inner["li"][0]
+                return _plain(inner, depth + 1)
+        return ""
+    if isinstance(value, list):
+        return _text(", ".join(filter(None, (_plain(one, depth + 1) for one in value[:20]))))
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """Words of any of the three, as rows can hold them."""
+    if isinstance(value, list):
+        return ", ".join(filter(None, (_text(one) for one in value[:20])))[:LONGEST]
+    if isinstance(value, bytes):
+        text = _decoded(value)
+    elif isinstance(value, str):
+        text = _mended(value)
+    else:
+        return ""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST]
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _mended(value: str) -> str:
+    """Pillow reads the text of EXIF as Latin-1; most programs write UTF-8 there."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return value
+
+
+def _wide(value: object) -> str:
+    """Windows' own tags, UTF-16."""
+    if isinstance(value, tuple):
+        try:
+            value = bytes(value)
+        except (TypeError, ValueError):
+            return ""
+    return _text(value.decode("utf-16-le", "ignore").rstrip("\0")) if isinstance(value, bytes) else ""
+
+
+def _day(text: str) -> str:
+    """An ISO 8601 day of EXIF's ``2020:05:31 10:00:00``, IPTC's ``20200531`` and XMP's ``2020-05-31T10:00``."""
+    found = _DAY.match(text)
+    if found is None:
+        return ""
+    parts = [part for part in found.groups() if part]
+    for count in (len(parts), 1):
+        try:
+            date.fromisoformat(("-".join(parts[:count]) + "-01-01")[:10])
+        except ValueError:
+            continue
+        return "-".join(parts[:count])
+    return ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,32 @@
+"""``python -m exhibit.pictures.picture_helper``: the helper that opens strangers' pictures (``pictures.decode``)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from PIL import Image
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.helper import Answer, serve
+from exhibit.pictures import metadata, picture_file
+from exhibit.pictures.decode import Limits
+
+
+def answer(question: Mapping[str, Any], data: bytes) -> Answer:
+    """What a picture holds, or why it is refused."""
+    limits = Limits(**question["limits"])
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2  # Pillow refuses twice as many, for every frame it comes to
+    try:
+        if question["what"] == "metadata":
+            return {"metadata": asdict(metadata.read_here(data, limits))}, b""
+        if question["what"] == "inspect":
+            return {"info": asdict(picture_file.inspect(data, limits))}, b""
+        picture = picture_file.decode(data, limits, question["at_least"])
+    except UnreadablePictureError as refused:
+        return {"sentence": refused.message, "reason": refused.reason, "hint": refused.hint}, b""
+    said = {"info": asdict(picture.info), "shape": picture.pixels.shape, "scale": picture.scale}
+    return said, picture.pixels.data.cast("B")
+
+
+if __name__ == "__main__":
+    serve(answer)

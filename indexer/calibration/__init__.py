@@ -1,0 +1,1 @@
+"""Measuring a calibration, and how well a network finds edited copies."""

@@ -1,0 +1,173 @@
+"""A calibration from a folder of photographs: measured, fitted, bounded, and told."""
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from exhibit.clock import now
+from exhibit.comparison.calibration import Calibration
+from exhibit.errors import WrongUseError
+from exhibit.types import Decision
+from indexer.calibration.measure import (
+    NEAREST,
+    OVERLAY,
+    Bench,
+    Photograph,
+    Plan,
+    Scene,
+    measure,
+    one_by_one,
+    read_photographs,
+)
+from indexer.calibration.probability import Sample, false_alarms, fit
+from indexer.picture.descriptor import BUILT_IN, DescriptorFile
+from indexer.search.folders import Progress, Skipped, files_below
+from indexer.search.processes import in_processes
+
+SECONDS_EACH, SECONDS_AN_EDIT = 0.5, 0.5
+"""About what a photograph, and an edit of one, cost a core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to calibrate with.
+
+    Attributes:
+        folder: photographs, each of another picture.
+        scratch: for what is measured; a later run with the same photographs goes on with it.
+        name: of the calibration.
+        data: what the photographs are, in words; their number and the day are added.
+        plan: what is measured.
+        same: groups of files that show the same picture.
+        jobs: processes.
+        network: the one that serves, where it isn't the one that comes along.
+    """
+
+    folder: Path
+    scratch: Path
+    name: str
+    data: str
+    plan: Plan = field(default_factory=Plan)
+    same: tuple[tuple[str, ...], ...] = ()
+    jobs: int = 1
+    network: DescriptorFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        calibration: the fitted one.
+        photographs: what was searched for.
+        skipped: what couldn't be read.
+        samples: every pair that was measured.
+    """
+
+    calibration: Calibration
+    photographs: tuple[Photograph, ...]
+    skipped: tuple[Skipped, ...]
+    samples: tuple[Sample, ...]
+
+    def alarms(self, decision: Decision) -> list[Sample]:
+        """Different photographs that were decided so when one was searched for."""
+        return [one for one in self.samples if one.kind == NEAREST and one.verification.decision is decision]
+
+
+def calibrate(order: Order, progress: Progress) -> Outcome:
+    """Measure, fit and bound.
+
+    Args:
+        order: what to calibrate with.
+        progress: told how far it is.
+
+    Raises:
+        WrongUseError: the folder can't be used, or holds too few photographs.
+        ServiceMissingError: a process died, of memory most likely.
+    """
+    descriptor = BUILT_IN if order.network is None else order.network.descriptor()
+    photographs, skipped = read_photographs(order.folder, order.scratch, order.same, descriptor, progress)
+    scene = Scene(order.folder, order.scratch, tuple(photographs), order.plan, order.network)
+    samples = measure(scene, one_by_one if order.jobs == 1 else _in_processes(order.jobs), progress)
+    searched = len({one.group for one in photographs})
+    nearest = [one for one in samples if one.kind == NEAREST]
+    bounds = tuple(false_alarms(nearest, decision, searched) for decision in (Decision.CERTAIN, Decision.REVIEW))
+    day = now().date().isoformat()
+    edited = len({one.photograph for one in samples if one.copy})
+    data = f"{order.data.rstrip('.')}: {searched:,} photographs searched for, {edited:,} of them edited, {day}."
+    made = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
+    made = replace(made, network=descriptor.space.id)
+    return Outcome(made, tuple(photographs), tuple(skipped), tuple(samples))
+
+
+def foretold(order: Order) -> str:
+    """What would be measured, and about how long that takes."""
+    files = len(files_below(order.folder))
+    edited = min(files, order.plan.edited)
+    edits = edited * (order.plan.edits_each + 2)
+    minutes = (files * SECONDS_EACH + edits * SECONDS_AN_EDIT) / 60 / order.jobs
+    return (
+        f"{files:,} files would be read and searched for among one another, and {edited:,} of them edited in "
+        f"{order.plan.edits_each} ways each: some {max(1, round(minutes)):,} minutes. Nothing was measured."
+    )
+
+
+def read_groups(path: Path) -> tuple[tuple[str, ...], ...]:
+    """Groups of files that show the same picture: a line each, paths below the folder with tabs or ``;`` between.
+
+    Raises:
+        WrongUseError: it can't be read, or names a file twice.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUseError(f"{path} can't be read as text in UTF-8.") from error
+    groups = [tuple(filter(None, (one.strip() for one in line.replace("\t", ";").split(";")))) for line in lines]
+    counted = Counter(one for group in groups for one in group)
+    if twice := [one for one, count in counted.items() if count > 1]:
+        raise WrongUseError(f"{path.name} names {twice[0]} twice.", hint="Write all files of one picture on one line.")
+    return tuple(group for group in groups if group)
+
+
+def told(outcome: Outcome) -> list[tuple[str, str]]:
+    """The outcome as names with values."""
+    copies = [one for one in outcome.samples if one.copy]
+    overlaid = [one for one in outcome.samples if one.kind.startswith(OVERLAY)]
+    made = outcome.calibration
+    searched = f"{made.certain.photographs:,}, each searched for among all the others"
+    return [
+        ("photographs", searched + (f"; {len(outcome.skipped):,} files skipped" if outcome.skipped else "")),
+        ("edited copies", _shares(copies)),
+        ("same overlay", f"{_shares(overlaid)}; these show different pictures"),
+        ("certain", made.certain.in_words),
+        ("review", made.review.in_words),
+        ("calibration", f"{made.name} ({made.digest.hex[:12]}), for {made.pipeline} with {made.network}"),
+    ]
+
+
+def _shares(samples: Sequence[Sample]) -> str:
+    counted = Counter(one.verification.decision for one in samples)
+    words = {Decision.CERTAIN: "certain", Decision.REVIEW: "review", Decision.NONE: "nothing found"}
+    shares = (f"{counted[one] / max(1, len(samples)):.1%} {word}" for one, word in words.items())
+    return f"{len(samples):,} pairs: {', '.join(shares)}"
+
+
+def _in_processes(jobs: int) -> Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]:
+    def each(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
+        return in_processes(jobs, (_start, scene), _run, numbers)
+
+    return each
+
+
+_benches: list[Bench] = []
+
+
+def _start(scene: Scene) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends us
+    _benches[:] = [Bench(scene)]
+
+
+def _run(number: int) -> tuple[int, list[Sample]]:
+    return number, _benches[0].measure(number)

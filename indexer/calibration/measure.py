@@ -1,0 +1,333 @@
+"""Measuring a folder of photographs for a calibration: edits of each are its copies, the other photographs are not.
+
+Every photograph is searched for among all the others, exactly as a found picture is searched for among works: what
+comes near it are the hardest strangers there are. Some photographs are edited besides and compared with themselves; and
+two that came near one another are compared once more under the same overlay.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.pictures.decode import decode
+from exhibit.types import Decision, Space, Verification
+from indexer import edits
+from indexer.calibration.probability import LEAST_PHOTOGRAPHS, Sample
+from indexer.picture.descriptor import BUILT_IN, Descriptor, DescriptorFile
+from indexer.picture.features import Features, extract, fingerprints
+from indexer.picture.spaces import PHASH, PIPELINE, ROOTSIFT, VOTES_KEPT, WORK_PARTS
+from indexer.search.cache import FeatureCache
+from indexer.search.candidates import Candidate
+from indexer.search.folders import Progress, Skipped, files_below
+from indexer.search.search import compare, find_works
+from indexer.vectors.brute import BruteForceIndex, rows_of
+from indexer.votes.index import VoteIndex
+
+NEAREST, OVERLAY = "nearest", "overlay"
+NEIGHBOURS = 2
+"""Other photographs that stand beside or behind an edited one."""
+SIDE = 1280
+"""Long side, in pixels, at which a photograph is read to be edited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        edited: at most so many photographs are edited; all are searched for.
+        edits_each: so many edits of each; over all photographs every edit has its turn.
+        seed: of the edits.
+    """
+
+    edited: int = 300
+    edits_each: int = 8
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A file of the folder. Files that show the same picture are of one group, and count once.
+
+    Attributes:
+        path: below the folder.
+        digest: of its bytes.
+        group: identity of the picture: the digest of the first of its files, hexadecimal.
+    """
+
+    path: str
+    digest: Digest
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a process needs to measure photographs."""
+
+    folder: Path
+    scratch: Path
+    photographs: tuple[Photograph, ...]
+    plan: Plan
+    network: DescriptorFile | None = None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The network that serves: the one that comes along, where no other is named."""
+        return BUILT_IN if self.network is None else self.network.descriptor()
+
+    @property
+    def identity(self) -> str:
+        """Changes with everything that the measurements depend on."""
+        listed = [[one.digest.hex, one.group] for one in self.photographs]
+        text = json.dumps([PIPELINE, self.descriptor.space.id, _sources().hex, dataclasses.asdict(self.plan), listed])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def edited(self) -> frozenset[int]:
+        """Which photographs are edited: the first of each group, in the order of their digests, so that any may be."""
+        first = {one.group: number for number, one in reversed(list(enumerate(self.photographs)))}
+        chosen = sorted(first.values(), key=lambda number: self.photographs[number].digest.hex)
+        return frozenset(chosen[: self.plan.edited])
+
+
+def read_photographs(
+    folder: Path, scratch: Path, same: Sequence[Sequence[str]], descriptor: Descriptor, progress: Progress
+) -> tuple[list[Photograph], list[Skipped]]:
+    """Read every picture of a folder once and keep its features.
+
+    Args:
+        folder: with photographs.
+        scratch: for features; what it holds of an earlier run is used again.
+        same: groups of paths, below the folder, that show the same picture.
+        descriptor: the network that describes them.
+        progress: told how far it is.
+
+    Returns:
+        The photographs, each file's bytes once, in the order of their paths; and what couldn't be read.
+
+    Raises:
+        WrongUseError: it isn't a folder, a group names a file that isn't there, or there are too few photographs.
+    """
+    paths = files_below(folder)
+    if unknown := sorted({path for group in same for path in group} - set(paths)):
+        raise WrongUseError(f"{unknown[0]} isn't a file below {folder}.")
+    cache = FeatureCache(scratch, 1, descriptor=descriptor)
+    read, skipped = dict[Digest, str](), list[Skipped]()
+    for done, path in enumerate(paths, 1):
+        try:
+            data = (folder / path).read_bytes()
+            cache.get(digest := Digest.of(data), lambda data=data: data)  # type: ignore[misc]
+            read.setdefault(digest, path)
+        except (ExhibitError, OSError) as error:
+            skipped.append(Skipped(path, str(error)))
+        progress("reading", done, len(paths))
+    groups = {path: number for number, group in enumerate(same) for path in group}
+    first: dict[int, str] = {}
+    photographs = []
+    for digest, path in read.items():
+        group = digest.hex if path not in groups else first.setdefault(groups[path], digest.hex)
+        photographs.append(Photograph(path, digest, group))
+    if (found := len({one.group for one in photographs})) < LEAST_PHOTOGRAPHS:
+        raise WrongUseError(
+            f"{folder} holds {found} different photographs.",
+            hint=f"At least {LEAST_PHOTOGRAPHS} are needed; some thousand make a useful calibration.",
+        )
+    return photographs, skipped
+
+
+def measure(
+    scene: Scene, each: "Callable[[Scene, Sequence[int]], Iterator[tuple[int, list[Sample]]]]", progress: Progress
+) -> list[Sample]:
+    """Measure every photograph, or go on where an earlier run was interrupted.
+
+    Args:
+        scene: photographs whose features are in the scratch folder.
+        each: measures some of them, in any order; :func:`one_by_one`, or in several processes.
+        progress: told how far it is.
+    """
+    kept = _Kept(scene.scratch / f"measured-{scene.identity}.jsonl")
+    done = kept.read()
+    left = [number for number in range(len(scene.photographs)) if number not in done]
+    progress("measuring", len(done), len(scene.photographs))
+    for number, samples in each(scene, left):
+        kept.add(number, samples)
+        done[number] = samples
+        progress("measuring", len(done), len(scene.photographs))
+    return [sample for number in sorted(done) for sample in done[number]]
+
+
+def one_by_one(scene: Scene, numbers: Sequence[int]) -> Iterator[tuple[int, list[Sample]]]:
+    """Measure photographs in this process."""
+    bench = Bench(scene)
+    for number in numbers:
+        yield number, bench.measure(number)
+
+
+class Bench:
+    """The photographs as one process searches them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.space = scene.descriptor.space
+        self.cache = FeatureCache(scene.scratch, 512, descriptor=scene.descriptor)
+        self.chosen = scene.edited()
+        rows = [
+            (number, one)
+            for number, photograph in enumerate(scene.photographs)
+            for one in fingerprints(photograph.digest, self.features(number))
+            if one.part in WORK_PARTS
+        ]
+        self.indexes, self.owners = {}, {}
+        for space in (PHASH, self.space):
+            of_space = [(number, one.vector) for number, one in rows if one.space == space.id]
+            self.indexes[space.id] = _index(space, [vector for _, vector in of_space])
+            self.owners[space.id] = [number for number, _ in of_space]
+        self.votes = VoteIndex(scene.scratch / "votes")
+        self.owners[ROOTSIFT.id] = list(range(len(scene.photographs)))
+        self.votes.upsert(
+            [(number, self.features(number).local.descriptors[:VOTES_KEPT]) for number in self.owners[ROOTSIFT.id]]
+        )
+
+    def data(self, number: int) -> bytes:
+        """The bytes of a photograph."""
+        return (self.scene.folder / self.scene.photographs[number].path).read_bytes()
+
+    def features(self, number: int) -> Features:
+        """What was measured of a photograph."""
+        return self.cache.get(self.scene.photographs[number].digest, lambda: self.data(number))
+
+    def measure(self, number: int) -> list[Sample]:
+        """Search for a photograph among the others and, if it is one of those, edit it."""
+        photograph = self.scene.photographs[number]
+        found = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
+        samples = [
+            Sample(photograph.group, False, NEAREST, one, (photograph.path, self.scene.photographs[other].path))  # noqa: FBT003 - a field
+            for other, one in found
+        ]
+        if number not in self.chosen:
+            return samples
+        return [*samples, *self._edited(number), *self._overlaid(number, [other for other, _ in found])]
+
+    def _edited(self, number: int) -> Iterator[Sample]:
+        plan, names = self.scene.plan, tuple(edits.EDITS)
+        group = self.scene.photographs[number].group
+        turn = int(group[:8], 16)
+        for place in range(plan.edits_each):
+            name = names[(turn * plan.edits_each + place) % len(names)]
+            data = edits.apply(name, self._picture(number), self._neighbours(number), plan.seed + turn).data
+            found = compare(extract(data), lambda data=data: data, self.features(number))  # type: ignore[misc]
+            yield Sample(group, True, name, found, (self.scene.photographs[number].path,))  # noqa: FBT003 - a field
+
+    def _overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
+        """The photograph and the one nearest to it, under the same words or marks."""
+        if not nearest:
+            return
+        group = self.scene.photographs[number].group
+        turn = int(group[:8], 16)
+        name = edits.OVERLAYS[turn % len(edits.OVERLAYS)]
+        one, other = (
+            edits.apply(name, self._picture(each), self._neighbours(number), self.scene.plan.seed + turn).data
+            for each in (number, nearest[0])
+        )
+        files = (self.scene.photographs[number].path, self.scene.photographs[nearest[0]].path)
+        yield Sample(group, False, f"{OVERLAY} {name}", compare(extract(one), lambda: one, extract(other)), files)  # noqa: FBT003 - a field
+
+    def _picture(self, number: int) -> Image.Image:
+        return Image.fromarray(decode(self.data(number), at_least=SIDE).pixels)
+
+    def _neighbours(self, number: int) -> list[Image.Image]:
+        count = len(self.scene.photographs)
+        return [self._picture((number + step) % count) for step in range(1, NEIGHBOURS + 1)]
+
+
+class Others:
+    """All photographs that show another picture. Implements ``indexer.search.search.Works``.
+
+    Those that show the same one are hidden while the indexes are searched: they would take the places of strangers
+    among the nearest.
+
+    Attributes:
+        hashes: of the others.
+        descriptors: of the others.
+        votes: the others' local features.
+    """
+
+    def __init__(self, bench: Bench, group: str) -> None:
+        self._bench = bench
+        own = [number for number, one in enumerate(bench.scene.photographs) if one.group == group]
+        rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
+        self.hashes = bench.indexes[PHASH.id].without(rows[PHASH.id])
+        self.descriptors = bench.indexes[bench.space.id].without(rows[bench.space.id])
+        self.votes = bench.votes.without(rows[ROOTSIFT.id])
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is."""
+        return {(one.space, one.number): self._bench.owners[one.space][one.number] for one in candidates}
+
+    def features(self, work: int) -> Features:
+        """What was measured of a photograph."""
+        return self._bench.features(work)
+
+
+class _Kept:
+    """Measurements in a file, a line for each photograph, so that an interrupted run goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> dict[int, list[Sample]]:
+        """What is there; a last line that was cut off is removed."""
+        if not self._path.exists():
+            return {}
+        *lines, rest = self._path.read_bytes().split(b"\n")
+        if rest:
+            os.truncate(self._path, self._path.stat().st_size - len(rest))
+        return {number: [_sample(one) for one in samples] for number, samples in map(json.loads, lines)}
+
+    def add(self, number: int, samples: Sequence[Sample]) -> None:
+        """Add a photograph."""
+        line = json.dumps([number, [_plain(one) for one in samples]]) + "\n"
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+
+_MEASURED = {one.name for one in dataclasses.fields(Verification)} - {
+    "transform",
+    "further",
+    "probability",
+    "calibration",
+}
+"""What is kept of a comparison: its figures, not where the one lies on the other."""
+
+
+def _sources() -> Digest:
+    """Of the text of what measures and edits: it changes with either."""
+    edited = sorted(Path(edits.__file__).parent.glob("*.py"))
+    return Digest.of(b"".join(path.read_bytes() for path in (Path(__file__), *edited)))
+
+
+def _plain(sample: Sample) -> dict[str, Any]:
+    measured = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
+    return {**dataclasses.asdict(sample), "verification": measured}
+
+
+def _sample(plain: dict[str, Any]) -> Sample:
+    measured = plain.pop("verification")
+    measured |= {"decision": Decision(measured["decision"]), "reasons": tuple(measured["reasons"])}
+    compared = Verification(**measured, transform=None, probability=None)
+    return Sample(**{**plain, "files": tuple(plain["files"])}, verification=compared)
+
+
+def _index(space: Space, vectors: Sequence[bytes]) -> BruteForceIndex:
+    index = BruteForceIndex(space)
+    index.upsert(np.arange(len(vectors), dtype=np.int64), rows_of(space, vectors))
+    return index

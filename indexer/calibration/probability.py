@@ -1,0 +1,165 @@
+"""Fitting a calibration: a logistic model on figures of pairs, then an isotonic one on photographs it hasn't seen."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.comparison.calibration import FIGURES, Bound, Calibration, figures, is_measurable
+from exhibit.errors import WrongUseError
+from exhibit.types import Decision, Verification
+
+PRIOR = 0.5
+LEAST_PHOTOGRAPHS = 20
+"""Fewer say nothing: with 20 photographs and no false alarm the bound is 140,000 in a million."""
+RIDGE = 1.0
+"""Penalty on the squared weights, as if one photograph spoke against them: figures that separate copies perfectly would
+otherwise have no finite weights."""
+STEPS = 50
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One pair that was measured, and what it is.
+
+    Attributes:
+        photograph: identity of the photograph that was changed or searched with; splits are by this.
+        copy: whether the pair is one picture and a copy of it.
+        kind: how the pair came about, such as ``nearest`` or the name of an edit.
+        verification: the measured comparison.
+        files: what was compared, for a reader: two paths, or one that was edited.
+    """
+
+    photograph: str
+    copy: bool
+    kind: str
+    verification: Verification
+    files: tuple[str, ...] = ()
+
+
+def fit(samples: Sequence[Sample], *, name: str, made: str, data: str, bounds: tuple[Bound, Bound]) -> Calibration:
+    """Fit weights on one half of the photographs, and knots on the other.
+
+    Every photograph counts the same, however many edits of it were measured; copies and others together have the
+    weights of the prior.
+
+    Args:
+        samples: pairs of one version of the comparison.
+        name: of the calibration.
+        made: the day, ISO 8601.
+        data: what was measured, in words.
+        bounds: false alarms among what was called certain, and among what was put up for review.
+
+    Raises:
+        WrongUseError: too few photographs, or the pairs are all of one kind.
+    """
+    samples = [one for one in samples if is_measurable(one.verification)]
+    photographs = {one.photograph for one in samples}
+    halves = [[one for one in samples if _half(one.photograph) == half] for half in (0, 1)]
+    if len(photographs) < LEAST_PHOTOGRAPHS or any({one.copy for one in half} != {True, False} for half in halves):
+        raise WrongUseError(
+            f"{len(photographs)} photographs don't suffice for a calibration.",
+            hint=f"At least {LEAST_PHOTOGRAPHS} different ones are needed; some thousand make a useful one.",
+        )
+    names = tuple(FIGURES)
+    learned = logistic(_matrix(halves[0], names), _copies(halves[0]), _weights(halves[0]))
+    weights, intercept = tuple(round(float(one), 6) for one in learned[1:]), round(float(learned[0]), 6)
+    scores = intercept + _matrix(halves[1], names) @ np.asarray(weights)
+    return Calibration(
+        name=name,
+        made=made,
+        pipeline=samples[0].verification.pipeline,
+        data=data,
+        photographs=len(photographs),
+        prior=PRIOR,
+        figures=names,
+        weights=weights,
+        intercept=intercept,
+        knots=_knots(scores, halves[1]),
+        certain=bounds[0],
+        review=bounds[1],
+    )
+
+
+def false_alarms(samples: Sequence[Sample], decision: Decision, photographs: int) -> Bound:
+    """In how many photographs some other picture was decided so."""
+    failed = {one.photograph for one in samples if not one.copy and one.verification.decision is decision}
+    return Bound(photographs, len(failed))
+
+
+def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
+    """Weighted logistic regression with a ridge, by Newton's method (iteratively reweighted least squares).
+
+    P. McCullagh, J. A. Nelder, "Generalized Linear Models", 1989, chapter 4.
+
+    Args:
+        rows: figures, shape (n, figures).
+        outcomes: 0 or 1, shape (n,).
+        weights: of the rows, shape (n,).
+
+    Returns:
+        The intercept and the weight of each figure, shape (1 + figures,). The intercept isn't penalised.
+    """
+    design = np.column_stack([np.ones(len(rows)), rows])
+    ridge = np.diag([0.0] + [RIDGE] * rows.shape[1])
+    learned = np.zeros(design.shape[1])
+    for _ in range(STEPS):
+        expected = 1 / (1 + np.exp(-np.clip(design @ learned, -30, 30)))
+        gradient = design.T @ (weights * (outcomes - expected)) - ridge @ learned
+        curvature = (design * (weights * expected * (1 - expected))[:, None]).T @ design + ridge
+        step = np.linalg.solve(curvature + 1e-9 * np.eye(len(learned)), gradient)
+        learned += step
+        if np.abs(step).max() < 1e-9:
+            break
+    return learned
+
+
+def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
+    """The ends of the steps of the isotonic fit, held within what the number of photographs allows."""
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes a while, and few ask
+
+    outcomes, weights = _copies(samples), _weights(samples)
+    distinct, place = np.unique(np.round(scores, 6), return_inverse=True)
+    totals = np.asarray(np.bincount(place, weights), np.float64)
+    fitted = isotonic_regression(np.bincount(place, weights * outcomes) / totals, weights=totals).x
+    low, high = _extremes(samples)
+    values = np.round(np.clip(fitted, low, high), 6)
+    inner = np.flatnonzero(np.diff(values) != 0)
+    ends = sorted({0, len(values) - 1, *inner.tolist(), *(inner + 1).tolist()})
+    return tuple((float(distinct[end]), float(values[end])) for end in ends)
+
+
+def _extremes(samples: Sequence[Sample]) -> tuple[float, float]:
+    """The least and the largest probability that so many photographs can show, by Laplace's rule of succession."""
+    copies = len({one.photograph for one in samples if one.copy})
+    others = len({one.photograph for one in samples if not one.copy})
+    return 1 / (copies + 2), 1 - 1 / (others + 2)
+
+
+def _matrix(samples: Sequence[Sample], names: Sequence[str]) -> Floats:
+    return np.array([figures(one.verification, names) for one in samples], np.float64)
+
+
+def _copies(samples: Sequence[Sample]) -> Floats:
+    return np.array([one.copy for one in samples], np.float64)
+
+
+def _weights(samples: Sequence[Sample]) -> Floats:
+    """Each photograph has the same weight among copies, and among others; together they weigh as many as there are."""
+    of_photograph = Counter((one.copy, one.photograph) for one in samples)
+    photographs = Counter(copy for copy, _ in of_photograph)
+    share = {True: PRIOR, False: 1 - PRIOR}
+    total = len({one.photograph for one in samples})
+    return np.array(
+        [total * share[one.copy] / photographs[one.copy] / of_photograph[one.copy, one.photograph] for one in samples]
+    )
+
+
+def _half(photograph: str) -> int:
+    """Which half of the split a photograph belongs to; the same on every machine."""
+    return hashlib.sha256(photograph.encode()).digest()[0] & 1

@@ -1,0 +1,140 @@
+"""The dense check: do the pixels agree, window by window, once one picture lies on the other?
+
+``exhibit.comparison.similarity`` defines it on the original pictures, with NumPy and Pillow alone; this is the
+fast path on the grey pictures that features carry, and a test holds the two together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from exhibit.comparison.similarity import scale_at_centre
+from indexer.layout.masks import without
+from indexer.layout.orientation import Box
+from indexer.layout.scaling import size_of
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features, grey_scaling
+
+WINDOW = 12
+TEXTURED = 9.0
+"""Variance of grey levels in a window, from which it counts as textured."""
+AGREES = 0.6
+"""Normalised cross-correlation of a window, from which it agrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the dense check saw.
+
+    Attributes:
+        share: of the textured windows in the overlap, those whose pixels agree, 0 to 1.
+        textured: how many windows were textured.
+    """
+
+    share: float
+    textured: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Which windows of the registered picture's thumbnail say something, by their centres.
+
+    Attributes:
+        textured: bool, of the thumbnail's shape: whole within the overlap, and textured in either picture.
+        agreeing: the same: of those, the ones whose pixels agree.
+    """
+
+    textured: NDArray[np.bool_]
+    agreeing: NDArray[np.bool_]
+
+
+def dense_agreement(
+    found: Features,
+    registered: Features,
+    transform: NDArray[np.float64],
+    masked: Sequence[Box] = (),
+    marked: Sequence[Box] = (),
+) -> Agreement:
+    """Compare the pixels of two pictures.
+
+    Args:
+        found: one picture.
+        registered: the other.
+        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
+        masked: rectangles of the registered picture, original pixels, in which nothing counts. What is stated of a pair
+            leaves nothing out, as the definition does.
+        marked: the same; no window counts whose centre lies there, though others may reach into them.
+    """
+    seen = windows(found, registered, transform, masked)
+    counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
+    textured, agreeing = int((seen.textured & counts).sum()), int((seen.agreeing & counts).sum())
+    return Agreement(agreeing / textured if textured else 0.0, textured)
+
+
+def windows(
+    found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box] = ()
+) -> Windows:
+    """What :func:`dense_agreement` counts, with the same arguments, window by window."""
+    warped, mask = laid_on(found, registered, transform)
+    valid = without(mask, masked, grey_scaling(registered, size_of(registered.thumbnail))).astype(np.float32)
+    one, other = _smooth(warped, valid), _smooth(registered.thumbnail, valid)
+    mean_one, mean_other = _means(one), _means(other)
+    variance_one = _means(one * one) - mean_one * mean_one
+    variance_other = _means(other * other) - mean_other * mean_other
+    covariance = _means(one * other) - mean_one * mean_other
+    whole = _means(valid) > 1 - 0.5 / WINDOW**2
+    textured_one, textured_other = whole & (variance_one > TEXTURED), whole & (variance_other > TEXTURED)
+    correlated = covariance > AGREES * np.sqrt(np.maximum(variance_one * variance_other, 1e-9))
+    return Windows(textured_one | textured_other, textured_one & textured_other & correlated)
+
+
+def mean_difference(found: Features, registered: Features, transform: NDArray[np.float64]) -> float:
+    """Mean absolute difference in grey levels where the two lie on each other; 255 when they don't."""
+    warped, mask = laid_on(found, registered, transform)
+    if not mask.any():
+        return 255.0
+    return float(np.abs(warped.astype(np.float32) - registered.thumbnail)[mask].mean())
+
+
+def laid_on(
+    found: Features, registered: Features, transform: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The found picture, warped into the frame of the registered one's thumbnail.
+
+    Args:
+        found: the picture that is warped.
+        registered: whose frame it is.
+        transform: 3×3, original found pixels to original registered pixels.
+
+    Returns:
+        Grey uint8 and the mask of where it shows something, both of the thumbnail's shape.
+    """
+    grey, thumbnail = found.grey, registered.thumbnail
+    to_thumbnail = grey_scaling(registered, size_of(thumbnail)) @ transform
+    between = to_thumbnail @ np.linalg.inv(grey_scaling(found, size_of(grey)))
+    factor = scale_at_centre(between, grey.shape)
+    if factor < 1:
+        size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+        reduced = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+        between = to_thumbnail @ np.linalg.inv(grey_scaling(found, size_of(reduced)))
+        grey = reduced
+    size = thumbnail.shape[::-1]
+    warped = cv2.warpPerspective(grey, between, size, flags=cv2.INTER_LINEAR)
+    mask = cv2.warpPerspective(np.ones_like(grey, np.float32), between, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(warped), np.asarray(mask > 0.999)
+
+
+def _smooth(grey: NDArray[np.uint8], valid: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaussian blur that takes nothing from outside the overlap."""
+    size = (9, 9)
+    weighted = cv2.GaussianBlur(grey * valid, size, 1.0, borderType=cv2.BORDER_CONSTANT)
+    weight = cv2.GaussianBlur(valid, size, 1.0, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(weighted / np.maximum(weight, 1e-6))
+
+
+def _means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means over the windows around each pixel; those that leave the frame count as not whole."""
+    return np.asarray(cv2.boxFilter(values, -1, (WINDOW, WINDOW), normalize=True, borderType=cv2.BORDER_CONSTANT))

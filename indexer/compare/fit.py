@@ -1,0 +1,291 @@
+"""How precisely one picture lies on another: what tells a copy from another photograph of the same thing.
+
+A copy lies on its original to a fraction of a pixel wherever nothing was laid over it. Another photograph was taken
+from elsewhere or at another moment, so its parts are displaced against one another, neighbours together. Small patches
+of one picture are looked for in the other (Lucas and Kanade, "An Iterative Image Registration Technique", 1981; the
+pyramid of Bouguet, 2000), the transform is corrected by what they say, and what is left of their displacement counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.comparison.similarity import scale_at_centre
+from indexer.layout.masks import without
+from indexer.layout.orientation import Box
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features, grey_scaling
+
+LONG_SIDE = 384
+"""Pixels of the frame in which both are compared; less where one of the pictures has less to show."""
+LEAST_SIDE = 16
+PATCHES = 280
+LEAST_CELL = 8
+PATCH = 15
+AROUND = 17
+"""Pixels over which brightness and contrast are evened out."""
+TEXTURED = 2.5
+"""Deviation of grey levels from which a patch shows something."""
+AGREES = 0.6
+"""Correlation of two patches from which one is found again in the other."""
+IN_PLACE = 0.5
+"""Pixels by which a patch that is in place may be displaced."""
+LEAST_NOISE = 0.05
+"""Pixels by which the place of a patch is uncertain at least."""
+LEAST_PATCHES = 12
+NEIGHBOURS = 9
+TOLERANCE = 1.0
+FAR = 9.0
+
+Grey = NDArray[np.uint8]
+Points = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """What was measured.
+
+    Attributes:
+        transform: 3×3 float64, original found pixels to original registered pixels, corrected.
+        patches: how many textured patches of the overlap were looked for.
+        in_place: share of them that were found again, displaced by less than half a pixel of the coarser picture.
+        drift: by how many such pixels neighbouring patches are displaced together; four in five by less.
+        excess: how many times farther than its noise explains the median of those found again is displaced.
+    """
+
+    transform: NDArray[np.float64]
+    patches: int
+    in_place: float
+    drift: float
+    excess: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """Both pictures over the same part of the registered one.
+
+    Attributes:
+        found: grey uint8.
+        registered: grey uint8, the same shape.
+        valid: bool, where both show something.
+        placing: 3×3, registered grey pixels to those of the frame.
+    """
+
+    found: Grey
+    registered: Grey
+    valid: NDArray[np.bool_]
+    placing: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patches:
+    """Where patches of the registered picture are in the found one.
+
+    Attributes:
+        registered: float32, shape (n, 2), pixels of the frame.
+        found: the same.
+        held: bool, shape (n,): found again.
+        noise: float32, shape (n,): pixels by which noise alone would displace each.
+    """
+
+    registered: Points
+    found: Points
+    held: NDArray[np.bool_]
+    noise: NDArray[np.float32]
+
+    @property
+    def shifts(self) -> Points:
+        return self.found - self.registered
+
+    @property
+    def lengths(self) -> NDArray[np.float32]:
+        return np.asarray(np.linalg.norm(self.shifts, axis=1), np.float32)
+
+
+def measure_fit(found: Features, registered: Features, transform: NDArray[np.float64]) -> Fit:
+    """Correct a transform by the pixels and tell how precisely it then holds.
+
+    Args:
+        found: the picture that may be a copy.
+        registered: the work's picture.
+        transform: 3×3, original found pixels to original registered pixels; it contains any mirroring.
+    """
+    to_found, to_registered = grey_scaling(found, found.grey_size), grey_scaling(registered, registered.grey_size)
+    between = to_registered @ transform @ np.linalg.inv(to_found)
+    masked = [box.scaled(to_registered[0, 0], to_registered[1, 1]) for box in registered.masked]
+    patches = _looked_for(_frame(found.grey, registered.grey, between, masked), pyramid=1)
+    if patches is None:
+        return Fit(transform, 0, 0.0, FAR, FAR)
+    corrected = _corrected(patches[1], patches[0].placing, between)
+    if corrected is not None:
+        again = _looked_for(_frame(found.grey, registered.grey, corrected, masked), pyramid=0)
+        if again is not None and _share_in_place(again[1]) >= _share_in_place(patches[1]):
+            patches, between = again, corrected
+    seen = patches[1]
+    original = np.linalg.inv(to_registered) @ between @ to_found
+    return Fit(
+        transform=original / original[2, 2],
+        patches=len(seen.held),
+        in_place=_share_in_place(seen),
+        drift=_drift(seen),
+        excess=_excess(seen),
+    )
+
+
+def _looked_for(frame: _Frame | None, pyramid: int) -> tuple[_Frame, _Patches] | None:
+    if frame is None:
+        return None
+    one, other = _evened(frame.found, frame.valid), _evened(frame.registered, frame.valid)
+    points = _textured_points(one, other, frame.valid)
+    if len(points) < LEAST_PATCHES:
+        return None
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        other[0],
+        one[0],
+        points[:, None],
+        None,
+        winSize=(PATCH, PATCH),
+        maxLevel=pyramid,
+        criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
+    )
+    moved = moved[:, 0]
+    correlation, noise = _likeness(frame, points, moved)
+    return frame, _Patches(points, moved, (status.ravel() > 0) & (correlation > AGREES), noise)
+
+
+def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> _Frame | None:
+    """Both over the box of the registered picture that the found one covers, as large as the coarser of them shows."""
+    height, width = found.shape
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]]) @ between.T
+    if not (np.sign(corners[:, 2]) == np.sign(corners[0, 2])).all() or not corners[:, 2].all():
+        return None
+    places = corners[:, :2] / corners[:, 2:]
+    left, top = np.maximum(places.min(axis=0), 0)
+    right, bottom = np.minimum(places.max(axis=0), [registered.shape[1] - 1, registered.shape[0] - 1])
+    magnified = max(1.0, scale_at_centre(between, found.shape))
+    factor = min(1 / magnified, LONG_SIDE / max(right - left, bottom - top, 1))
+    size = (int((right - left) * factor), int((bottom - top) * factor))
+    if min(size) < LEAST_SIDE:
+        return None
+    placing = np.array(
+        [[factor, 0, factor / 2 - 0.5 - left * factor], [0, factor, factor / 2 - 0.5 - top * factor], [0, 0, 1]]
+    )
+    one, seen = _laid(found, placing @ between, size)
+    other, there = _laid(registered, placing, size)
+    return _Frame(one, other, without(seen & there, masked, placing), placing)
+
+
+def _laid(grey: Grey, transform: NDArray[np.float64], size: tuple[int, int]) -> tuple[Grey, NDArray[np.bool_]]:
+    """Warped without aliasing, and where it shows something."""
+    factor = scale_at_centre(transform, grey.shape)
+    if factor < 0.75:
+        small = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+        across, down = small[0] / grey.shape[1], small[1] / grey.shape[0]
+        shrinking = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
+        grey, transform = cv2.resize(grey, small, interpolation=cv2.INTER_AREA), transform @ np.linalg.inv(shrinking)
+    warped = cv2.warpPerspective(grey, transform, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpPerspective(np.ones_like(grey), transform, size, flags=cv2.INTER_NEAREST)
+    return np.asarray(warped), np.asarray(mask > 0)
+
+
+def _evened(grey: Grey, valid: NDArray[np.bool_]) -> tuple[Grey, NDArray[np.float32]]:
+    """The picture with brightness and contrast evened out, and the deviation of its grey levels, around each pixel."""
+    weight = np.maximum(cv2.blur(valid.astype(np.float32), (AROUND, AROUND)), 1e-3)
+    values = np.where(valid, grey, 0).astype(np.float32)
+    mean = cv2.blur(values, (AROUND, AROUND)) / weight
+    squares = cv2.blur(values * values, (AROUND, AROUND)) / weight
+    deviation = np.sqrt(np.maximum(squares - mean * mean, 0))
+    even = np.where(valid, (values - mean) / (deviation + 3) * 40 + 128, 128)
+    return np.clip(even, 0, 255).astype(np.uint8), deviation
+
+
+def _textured_points(
+    one: tuple[Grey, NDArray[np.float32]], other: tuple[Grey, NDArray[np.float32]], valid: NDArray[np.bool_]
+) -> Points:
+    """The best corner of each cell in which either picture shows something, float32, shape (n, 2)."""
+    inner = cv2.erode(valid.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
+    shows = inner & (np.maximum(one[1], other[1]) > TEXTURED)
+    corners = [cv2.cornerMinEigenVal(cv2.blur(even, (3, 3)), 7) for even, _ in (one, other)]
+    strength = np.where(shows, np.maximum(*corners), 0)
+    cell = max(LEAST_CELL, int(np.sqrt(inner.sum() / PATCHES)))
+    down, across = strength.shape[0] // cell, strength.shape[1] // cell
+    whole = strength[: down * cell, : across * cell].reshape(down, cell, across, cell)
+    cells = whole.transpose(0, 2, 1, 3).reshape(down * across, cell * cell)
+    best = cells.argmax(axis=1)
+    row, column = np.divmod(np.arange(down * across), max(1, across))
+    points = np.stack([column * cell + best % cell, row * cell + best // cell], axis=1).astype(np.float32)
+    return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
+
+
+def _likeness(frame: _Frame, registered: Points, found: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Of the patches around the points of each row: their correlation, and the pixels that noise alone displaces them.
+
+    What is left of the one after the other was subtracted is noise; the steeper the patch, the less it displaces it
+    (the bound of Cramér and Rao for the registration of images: Robinson and Milanfar, "Fundamental Performance Limits
+    in Image Registration", 2004).
+    """
+    one, other = _around(frame.found, found), _around(frame.registered, registered)
+    energy, shared = np.maximum((other * other).sum(axis=1), 1e-6), (one * other).sum(axis=1)
+    correlation = shared / np.sqrt(np.maximum((one * one).sum(axis=1) * energy, 1e-12))
+    gain = (shared / energy)[:, None]
+    left = (np.square(one - gain * other)).mean(axis=1)
+    square = (gain * other).reshape(-1, PATCH, PATCH)
+    across, down = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2, (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
+    xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
+    noise = np.sqrt(left * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6))
+    return np.asarray(correlation, np.float32), np.asarray(noise, np.float32)
+
+
+def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
+    """Patches less their means, float32, shape (n, 225)."""
+    rows, columns = (np.mgrid[:PATCH, :PATCH] - PATCH // 2).reshape(2, -1).astype(np.float32)
+    across, down = points[:, :1] + columns, points[:, 1:] + rows
+    values = cv2.remap(grey, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    return np.asarray(values - values.mean(axis=1, keepdims=True))
+
+
+def _corrected(
+    patches: _Patches, placing: NDArray[np.float64], between: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The transform (between grey pictures) after what the patches that were found again say."""
+    source, target = patches.found[patches.held], patches.registered[patches.held]
+    if len(source) < LEAST_PATCHES:
+        return None
+    change = _change(source, target)
+    return None if change is None else np.asarray(np.linalg.inv(placing) @ change @ placing @ between)
+
+
+def _change(source: Points, target: Points) -> NDArray[np.float64] | None:
+    """The transform between places in the frame, or ``None`` where none can be had."""
+    try:
+        if len(source) >= 2 * LEAST_PATCHES:
+            change, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.999)
+            return None if change is None else np.asarray(change)
+        change, _ = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
+    except cv2.error:
+        return None
+    return None if change is None else np.vstack([change, [0, 0, 1]])
+
+
+def _share_in_place(patches: _Patches) -> float:
+    return float((patches.held & (patches.lengths < IN_PLACE)).mean())
+
+
+def _excess(patches: _Patches) -> float:
+    if patches.held.sum() < LEAST_PATCHES:
+        return FAR
+    noise = np.maximum(patches.noise[patches.held], LEAST_NOISE)
+    return float(min(np.median(patches.lengths[patches.held] / noise), FAR))
+
+
+def _drift(patches: _Patches) -> float:
+    """What noise displaces, it displaces at random: the median of neighbours is next to nothing then."""
+    places, shifts = patches.registered[patches.held], patches.shifts[patches.held]
+    if len(places) < NEIGHBOURS:
+        return FAR
+    apart = ((places[:, None] - places[None]) ** 2).sum(axis=2)
+    nearest = np.argpartition(apart, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+    together = np.linalg.norm(np.median(shifts[nearest], axis=1), axis=1)
+    return float(np.percentile(together, 80))

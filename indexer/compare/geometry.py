@@ -1,0 +1,224 @@
+"""Finding the transform between two pictures from their local features.
+
+Descriptors are matched by Lowe's ratio, one to one, as they are and mirrored; MAGSAC++ (Barath et al., "MAGSAC++, a
+fast, reliable and accurate robust estimator", 2020) finds a homography; only one that a real copy could have is kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.masks import inside
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features, grey_scaling
+from indexer.picture.local_features import LocalFeatures
+
+RATIO = 0.8
+TOLERANCE = 4.0
+"""Pixels of the registered picture at its measured size, by which a correspondence may miss."""
+LEAST_MATCHES = 5
+CELL = 3
+"""Inliers within one cell of so many pixels count once."""
+LEAST_SCALE, MOST_SCALE = 0.04, 25.0
+FEW, AS_MANY = 20, 0.8
+"""With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
+SETTLED = 40
+"""With so many inliers nobody looks at the mirrored hypothesis any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correspondences:
+    """Matched points of two pictures.
+
+    Attributes:
+        found: float32, shape (n, 2), pixels of the found grey picture, mirrored left to right when ``mirrored``.
+        registered: float32, shape (n, 2), pixels of the registered grey picture.
+        frame: 3×3 transform from original found pixels to those of ``found``.
+        mirrored: whether the found picture was taken as a mirrored one.
+    """
+
+    found: NDArray[np.float32]
+    registered: NDArray[np.float32]
+    frame: NDArray[np.float64]
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """A transform and what speaks for it.
+
+    Attributes:
+        transform: 3×3 float64, original found pixels to original registered pixels.
+        inliers: distinct correspondences that agree with it.
+        stiff: another one, without perspective, that is worth a try where few speak for the first.
+    """
+
+    transform: NDArray[np.float64]
+    inliers: int
+    stiff: "Alignment | None" = None
+
+
+AS_IS, EITHER_WAY = (False,), (False, True)
+"""Whether a picture is taken as it is only, or as a mirrored one, too."""
+
+
+def correspondences(
+    found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY
+) -> Iterator[Correspondences]:
+    """Match as they are, then mirrored; a hypothesis with too few matches is left out."""
+    local = _unmasked(registered)
+    if min(len(found.local), len(local)) < LEAST_MATCHES:
+        return
+    registered_points = moved(local.points, grey_scaling(registered, registered.grey_size))
+    flip = np.array([[-1.0, 0, found.grey_size[0] - 1], [0, 1, 0], [0, 0, 1]])
+    for mirrored in ways:
+        rows = found.local.mirrored_units if mirrored else found.local.units
+        frame = flip @ grey_scaling(found, found.grey_size) if mirrored else grey_scaling(found, found.grey_size)
+        pairs = _ratio_matches(rows, local.units)
+        if len(pairs) >= LEAST_MATCHES:
+            found_points = moved(found.local.points[pairs[:, 0]], frame)
+            yield Correspondences(found_points, registered_points[pairs[:, 1]], frame, mirrored)
+
+
+def align(found: Features, registered: Features, ways: tuple[bool, ...] = EITHER_WAY) -> Alignment | None:
+    """The transform with the most distinct inliers, or ``None`` when no credible one is found."""
+    best: Alignment | None = None
+    for matches in correspondences(found, registered, ways):
+        alignment = _estimate(matches, found, registered)
+        if alignment is not None and (best is None or alignment.inliers > best.inliers):
+            best = alignment
+        if best is not None and best.inliers >= SETTLED:
+            break
+    return best
+
+
+def support(found: Features, registered: Features, transform: NDArray[np.float64]) -> Alignment:
+    """What the local features say of a transform (original pixels) that was found in another way."""
+    mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
+    for matches in correspondences(found, registered):
+        if matches.mirrored == mirrored:
+            between = grey_scaling(registered, registered.grey_size) @ transform @ np.linalg.inv(matches.frame)
+            return replace(_measured(matches, between, registered), transform=transform)
+    return Alignment(transform, 0)
+
+
+def _unmasked(registered: Features) -> LocalFeatures:
+    """The local features that count."""
+    local = registered.local
+    if not registered.masked:
+        return local
+    counts = ~inside(local.points, registered.masked)
+    return LocalFeatures(local.points[counts], local.descriptors[counts], local.strong)
+
+
+def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Pairs of row numbers, best first, each row at most once."""
+    similarity = found @ registered.T
+    rows = np.arange(len(found))
+    nearest = similarity.argmax(axis=1)
+    first = similarity[rows, nearest]
+    similarity[rows, nearest] = -1
+    second = similarity.max(axis=1)
+    ratio = np.sqrt(np.maximum(0, 2 - 2 * first)) / np.sqrt(np.maximum(1e-9, 2 - 2 * second))
+    order = np.argsort(ratio, kind="stable")
+    order = order[ratio[order] < RATIO]
+    _, earliest = np.unique(nearest[order], return_index=True)
+    kept = order[np.sort(earliest)]
+    return np.stack([kept, nearest[kept]], axis=1)
+
+
+def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+    """With perspective; where few points speak for that, also without. Either needs enough inliers."""
+    free = _free(matches, found, registered)
+    if free is not None and free.inliers >= FEW:
+        return free
+    stiff = _stiff(matches, found, registered)
+    if free is None or free.inliers < LEAST_MATCHES:
+        return stiff if stiff is not None and stiff.inliers >= LEAST_MATCHES else None
+    as_many = stiff is not None and stiff.inliers >= AS_MANY * free.inliers
+    return replace(free, stiff=stiff) if as_many else free
+
+
+def _free(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+    try:
+        transform, mask = cv2.findHomography(
+            matches.found, matches.registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=1000, confidence=0.999
+        )
+    except cv2.error:
+        return None
+    if transform is None or mask is None:
+        return None
+    agrees = mask.ravel() > 0
+    if not _credible(transform, found):
+        transform = _affine(matches.found[agrees], matches.registered[agrees])
+        if transform is None or not _credible(transform, found):
+            return None
+    return _measured(matches, transform, registered)
+
+
+def _stiff(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:
+    """Only turned, scaled and moved: few points fit a perspective that isn't there."""
+    try:
+        transform, _ = cv2.estimateAffinePartial2D(
+            matches.found, matches.registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, confidence=0.999
+        )
+    except cv2.error:
+        return None
+    if transform is None:
+        return None
+    between = np.vstack([transform, [0, 0, 1]])
+    return _measured(matches, between, registered) if _credible(between, found) else None
+
+
+def _measured(matches: Correspondences, between: NDArray[np.float64], registered: Features) -> Alignment:
+    """How well a transform between the points of the correspondences holds."""
+    missed = np.linalg.norm(moved(matches.found, between) - matches.registered, axis=1)
+    agrees = missed <= TOLERANCE
+    original = np.linalg.inv(grey_scaling(registered, registered.grey_size)) @ between @ matches.frame
+    return Alignment(
+        transform=original / original[2, 2],
+        inliers=_distinct(matches.found[agrees], matches.registered[agrees]),
+    )
+
+
+def _affine(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """Where perspective only fits noise (a work that is small on a page), an affine transform holds."""
+    try:
+        transform, _ = cv2.estimateAffine2D(found, registered, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE)
+    except cv2.error:
+        return None
+    return None if transform is None else np.vstack([transform, [0, 0, 1]])
+
+
+def _credible(transform: NDArray[np.float64], found: Features) -> bool:
+    """Whether the whole found picture stays convex, isn't turned over and has a sane size."""
+    height, width = found.grey.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    weights = corners @ transform[2, :2] + transform[2, 2]
+    if not np.isfinite(transform).all() or (np.sign(weights) != np.sign(weights[0])).any():
+        return False
+    places = moved(corners, transform)
+    edges = np.roll(places, -1, axis=0) - places
+    following = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    if not (turns > 0).all():
+        return False
+    scale = np.sqrt(abs(turns.sum()) / 4 / (width * height))
+    return bool(LEAST_SCALE < scale < MOST_SCALE)
+
+
+def moved(points: NDArray[np.floating], transform: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Where a transform, 3×3, puts points, shape (n, 2)."""
+    places = points @ transform[:, :2].T + transform[:, 2]
+    return np.asarray(places[:, :2] / places[:, 2:], np.float32)
+
+
+def _distinct(found: NDArray[np.float32], registered: NDArray[np.float32]) -> int:
+    """Correspondences in distinct cells of both pictures: one repeated spot is one witness."""
+    return (
+        min(len(np.unique(points.astype(np.int64) // CELL, axis=0)) for points in (found, registered))
+        if len(found)
+        else 0
+    )

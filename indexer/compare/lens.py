@@ -1,0 +1,112 @@
+"""Copies that were bent by a wide lens, or by a filter that imitates one: no transform with perspective fits them.
+
+The bend has one number: a point of the copy at the distance r from its centre, in halves of its longer side, moves to
+(1 + bend · r²) times that distance (the first coefficient of D. C. Brown, "Decentering Distortion of Lenses", 1966). It
+is chosen by how well one transform then fits the details that were found again.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.compare.geometry import TOLERANCE, Correspondences, moved
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features
+from indexer.picture.lazy import Later
+from indexer.picture.local_features import LocalFeatures
+
+BENDS = (-0.2, -0.1, 0.1, 0.2, 0.3)
+FINER = (0.05, 0.025, 0.0125)
+LEAST_MATCHES = 12
+BETTER = 0.9
+"""Share of the misfit without a bend that is left with it, at most: a bend fits noise a little better, too."""
+GRID = 9
+
+Points = NDArray[np.float64]
+
+
+def bend_of(matches: Correspondences, found: Features) -> float | None:
+    """The bend under which one transform fits the correspondences best, or ``None`` when none helps."""
+    if len(matches.found) < LEAST_MATCHES:
+        return None
+    shape = found.grey.shape
+    misfits = {bend: _misfit(matches, bend, shape) for bend in (0.0, *BENDS)}
+    for step in FINER:
+        best = min(misfits, key=misfits.__getitem__)
+        misfits |= {bend: _misfit(matches, bend, shape) for bend in (best - step, best + step)}
+    best = min(misfits, key=misfits.__getitem__)
+    return best if misfits[best] <= BETTER * misfits[0.0] else None
+
+
+def straightened(found: Features, bend: float) -> Features:
+    """The picture as it was before it was bent, in its own size; its details are moved with it."""
+    local, size = found.local, (found.info.height, found.info.width)
+    points = np.asarray(straight(local.points.astype(np.float64), bend, size), np.float32)
+    return replace(
+        found,
+        later_grey=Later(lambda: _unbent(found.grey, bend)),
+        later_local=Later(lambda: LocalFeatures(points, local.descriptors, local.strong)),
+    )
+
+
+def straight(points: Points, bend: float, shape: tuple[int, ...]) -> Points:
+    """Where points of a bent picture of this shape (height, width) lie in the straightened one."""
+    centre, radius = _middle(shape)
+    across = (points - centre) / radius
+    factor = (1 + bend * (across**2).sum(axis=1, keepdims=True)) / (1 + bend)
+    return np.asarray(across * factor * radius + centre)
+
+
+def flat(transform: NDArray[np.float64], bend: float, size: tuple[int, int]) -> NDArray[np.float64]:
+    """The transform from a bent picture that comes nearest to straightening it first; without one, the given one.
+
+    Args:
+        transform: 3×3, from the straightened picture.
+        bend: see above.
+        size: width and height of the picture.
+    """
+    x, y = np.meshgrid(np.linspace(0, size[0] - 1, GRID), np.linspace(0, size[1] - 1, GRID))
+    points = np.stack([x.ravel(), y.ravel()], axis=1)
+    target = moved(straight(points, bend, size[::-1]), transform)
+    try:
+        nearest, _ = cv2.findHomography(points.astype(np.float32), target, 0)
+    except cv2.error:
+        return transform
+    return transform if nearest is None else np.asarray(nearest, np.float64)
+
+
+def _misfit(matches: Correspondences, bend: float, shape: tuple[int, ...]) -> float:
+    """Mean square of what correspondences miss by, each at most the tolerance, under the best transform."""
+    points = np.asarray(straight(matches.found.astype(np.float64), bend, shape), np.float32)
+    transform = _fitted(points, matches.registered)
+    if transform is None:
+        return 1.0
+    missed = np.linalg.norm(moved(points, transform) - matches.registered, axis=1) / TOLERANCE
+    return float(np.square(np.minimum(missed, 1)).mean())
+
+
+def _fitted(found: NDArray[np.float32], registered: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    try:
+        transform, _ = cv2.findHomography(found, registered, cv2.USAC_MAGSAC, TOLERANCE, maxIters=300, confidence=0.99)
+    except cv2.error:
+        return None
+    return None if transform is None else np.asarray(transform)
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[NDArray[np.float64], float]:
+    return np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2]), max(shape[:2]) / 2
+
+
+def _unbent(grey: NDArray[np.uint8], bend: float) -> NDArray[np.uint8]:
+    """Each pixel of the straightened picture comes from the distance in the bent one that is moved to it."""
+    (across, down), radius = _middle(grey.shape)
+    known = np.linspace(0, 1.5, 600)
+    reached = known * (1 + bend * known**2) / (1 + bend)
+    rising = np.concatenate([[True], np.diff(reached) > 0]).cumprod().astype(bool)
+    y, x = np.mgrid[: grey.shape[0], : grey.shape[1]].astype(np.float64)
+    distance = np.hypot(x - across, y - down) / radius
+    source = np.interp(distance, reached[rising], known[rising])
+    factor = source / np.maximum(distance, 1e-9)
+    maps = ((x - across) * factor + across, (y - down) * factor + down)
+    return np.asarray(cv2.remap(grey, *(one.astype(np.float32) for one in maps), cv2.INTER_LINEAR))

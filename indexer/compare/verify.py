@@ -1,0 +1,283 @@
+"""The decision about one pair: hash, geometry and the dense check together; none of them decides alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.comparison.warp import overlaps, turn
+from exhibit.types import Decision, Matrix, Verification
+from indexer.compare.dense import dense_agreement, mean_difference
+from indexer.compare.fit import Fit, measure_fit
+from indexer.compare.geometry import Alignment, align, correspondences, support
+from indexer.compare.lens import bend_of, flat, straightened
+from indexer.compare.negative import negative
+from indexer.compare.rules import Figures, decide
+from indexer.layout.information import COMPOSED
+from indexer.layout.masks import outside
+from indexer.layout.orientation import Box, alignment
+from indexer.layout.pages import COLLAGE, LEAST_PANELS
+from indexer.picture.features import Features
+from indexer.picture.lazy import Later
+from indexer.picture.local_features import LocalFeatures
+from indexer.picture.spaces import INSET, PIPELINE
+
+HASH_REACH = 90
+"""Bits within which two hashes are worth laying the pictures onto each other as the hash says."""
+NEAR_EXACT = 10
+NEAR_EXACT_LEVELS = 6.0
+PROMISING_DENSE = 0.25
+"""Share of windows that agree from which the fit is measured: it costs ten times as much."""
+LEAST_TEXTURED = 100
+"""With fewer textured windows than these in the overlap, their agreement says nothing."""
+NOT_COMPARED = 256
+LOW_INFORMATION, NEGATIVE, LENS, MARK = "low-information", "negative", "lens", "mark"
+SAME_PANEL = 0.4
+"""Share of windows in one panel of the registered picture that agree at least, for certain. Of five sheets in which one
+panel showed another picture and the rest the same, it was at most .3 there."""
+BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
+"""Shares of windows that agree beside the marks of a registered picture: at least, for certain, and below which nothing
+is shown. Of marked copies it was .98 and more, of copies without the mark .51 and more and mostly .9; of 28 strangers
+under the same mark that seemed certain it was .53 at most."""
+MOST_COPIES = 8
+MOST_COVERED = 0.7
+"""Share of the found picture that one copy covers, from which no further one is looked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HashMatch:
+    """The closest pair of hashes of two pictures.
+
+    Attributes:
+        hamming: bits.
+        transform: 3×3, original found pixels to original registered pixels, as the hashes' orientation and trims say.
+    """
+
+    hamming: int
+    transform: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Finding:
+    decision: Decision
+    inliers: int
+    dense: float
+    transform: NDArray[np.float64] | None
+    reasons: tuple[str, ...] = ()
+    fit: Fit | None = None
+    further: tuple[NDArray[np.float64], ...] = ()
+
+
+NOTHING = _Finding(Decision.NONE, 0, 0.0, None)
+
+
+def verify(found: Features, registered: Features) -> Verification:
+    """Compare a found picture with a registered one.
+
+    Args:
+        found: the picture that may be a copy.
+        registered: the work's picture.
+
+    Returns:
+        The figures and the decision by ``compare.rules``. ``certain`` also for the same bytes; never where the work
+        carries too little information or is a collage or a page, nor where only its mark agrees, nor for negatives and
+        bent copies: ``reasons`` says why.
+    """
+    nearest = nearest_hash(found, registered)
+    if found.digest == registered.digest:
+        finding = _same_bytes(registered)
+    elif COMPOSED.issuperset(registered.low_information):
+        finding = _held_back(_seen(found, registered, nearest), registered)
+        finding = replace(finding, further=_further(found, registered, finding))
+    else:
+        finding = _low_information(found, registered, nearest)
+    return _verification(finding, nearest.hamming, found, registered)
+
+
+def nearest_hash(found: Features, registered: Features) -> HashMatch:
+    """The closest pair among the found picture's variants and the registered picture's stored hashes."""
+    best, variant, stored = NOT_COMPARED + 1, found.variants[0], ""
+    for part, raw in registered.hashes.items():
+        if part == INSET:  # strangers may have laid the same picture upon theirs
+            continue
+        distances = np.bitwise_count(found.hash_variants ^ np.frombuffer(raw, np.uint8)).sum(axis=1)
+        row = int(distances.argmin())
+        if distances[row] < best:
+            best, variant, stored = int(distances[row]), found.variants[row], part
+    return HashMatch(best, alignment(variant.orientation, found.box(variant.part), registered.box(stored)))
+
+
+def _same_bytes(registered: Features) -> _Finding:
+    reasons = ("same-bytes", *_held(registered))
+    decision = Decision.REVIEW if registered.low_information else Decision.CERTAIN
+    return _Finding(decision, len(registered.local), 1.0, np.eye(3), reasons)
+
+
+def _low_information(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
+    """Flat pictures and pages of text look alike to every measure: only near-exact copies are shown, to a person."""
+    if nearest.hamming > NEAR_EXACT or mean_difference(found, registered, nearest.transform) > NEAR_EXACT_LEVELS:
+        return NOTHING
+    dense = dense_agreement(found, registered, nearest.transform).share
+    return _Finding(Decision.REVIEW, 0, dense, nearest.transform, _held(registered))
+
+
+def _held(registered: Features) -> tuple[str, ...]:
+    """Why no match of this work is certain."""
+    said = registered.low_information
+    return said if COMPOSED.issuperset(said) else (LOW_INFORMATION,)
+
+
+def _held_back(finding: _Finding, registered: Features) -> _Finding:
+    if finding.decision is Decision.NONE or not registered.low_information:
+        return finding
+    return replace(finding, decision=Decision.REVIEW, reasons=(*_held(registered), *finding.reasons))
+
+
+def _seen(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
+    """Compare as they are; where that shows nothing, as a bent copy or as a negative: both are for a person."""
+    plain = _compare(found, registered, nearest)
+    if plain.decision is not Decision.NONE:
+        return plain
+    if plain.fit is not None:
+        return _bent(found, registered, plain)
+    inverted = negative(found)
+    nearest = nearest_hash(inverted, registered)
+    if nearest.hamming > HASH_REACH:
+        return plain
+    finding = _compare(inverted, registered, nearest)
+    if finding.decision is Decision.NONE or finding.transform is None:
+        return plain
+    stated = _dense(found, registered, finding.transform, ())
+    return replace(finding, decision=Decision.REVIEW, dense=stated, reasons=(NEGATIVE, *finding.reasons))
+
+
+def _bent(found: Features, registered: Features, plain: _Finding) -> _Finding:
+    """The same pair with the found picture straightened; what is stated of the pixels is of the picture as it is."""
+    matches = max(correspondences(found, registered), key=lambda one: len(one.found), default=None)
+    bend = None if matches is None else bend_of(matches, found)
+    if bend is None:
+        return plain
+    unbent = straightened(found, bend)
+    laid = align(unbent, registered)
+    if laid is None:
+        return plain
+    finding = _judged(unbent, registered, laid, NOT_COMPARED)
+    if finding.decision is Decision.NONE or finding.transform is None:
+        return plain
+    transform = flat(finding.transform, bend, (found.info.width, found.info.height))
+    stated = _dense(found, registered, transform, ())
+    reasons = (LENS, *finding.reasons)
+    return replace(finding, decision=Decision.REVIEW, dense=stated, transform=transform, reasons=reasons)
+
+
+def _compare(found: Features, registered: Features, nearest: HashMatch) -> _Finding:
+    """Lay the pictures onto each other as local features say and, if that leaves a doubt, as the hash says."""
+    geometric = align(found, registered)
+    findings = [NOTHING if geometric is None else _judged(found, registered, geometric, nearest.hamming)]
+    if geometric is not None and geometric.stiff is not None and findings[0].decision is not Decision.CERTAIN:
+        findings.append(_judged(found, registered, geometric.stiff, nearest.hamming))
+    if nearest.hamming <= HASH_REACH and all(one.decision is not Decision.CERTAIN for one in findings):
+        by_hash = support(found, registered, nearest.transform)
+        findings.append(_judged(found, registered, by_hash, nearest.hamming))
+    order = [Decision.NONE, Decision.REVIEW, Decision.CERTAIN]
+    return max(findings, key=lambda finding: (order.index(finding.decision), finding.dense))
+
+
+def _judged(found: Features, registered: Features, laid: Alignment, hamming: int) -> _Finding:
+    """Decide by what lies outside the work's mask; what is stated of the pixels is of all of them."""
+    dense = _dense(found, registered, laid.transform, registered.masked)
+    if dense < PROMISING_DENSE:
+        return _Finding(Decision.NONE, laid.inliers, dense, laid.transform)
+    fit = measure_fit(found, registered, laid.transform)
+    dense = _dense(found, registered, fit.transform, registered.masked)
+    figures = Figures(hamming, laid.inliers, dense, fit.patches, fit.in_place, fit.drift, fit.excess)
+    decision, reasons = decide(figures)
+    if decision is Decision.CERTAIN and _shows_another_panel(found, registered, fit.transform):
+        decision, reasons = Decision.REVIEW, (COLLAGE,)
+    if decision is not Decision.NONE and registered.marked:
+        decision, reasons = _beside_marks(decision, reasons, found, registered, fit.transform)
+    stated = _dense(found, registered, fit.transform, ()) if registered.masked else dense
+    return _Finding(decision, laid.inliers, stated, fit.transform, reasons, fit)
+
+
+def _beside_marks(
+    decision: Decision, reasons: tuple[str, ...], found: Features, registered: Features, transform: NDArray[np.float64]
+) -> tuple[Decision, tuple[str, ...]]:
+    """What is left of a decision when marks that the owner's works share say nothing."""
+    beside = dense_agreement(found, registered, transform, registered.masked, registered.marked)
+    enough = beside.textured >= LEAST_TEXTURED
+    if enough and beside.share >= BESIDE_MARKS:
+        return decision, reasons
+    if enough and beside.share < UNLIKE_BESIDE:
+        return Decision.NONE, ()
+    return Decision.REVIEW, (*reasons, MARK)
+
+
+def _shows_another_panel(found: Features, registered: Features, transform: NDArray[np.float64]) -> bool:
+    """Whether one of the pictures within the registered one is another one in the found picture."""
+    if len(registered.panels) < LEAST_PANELS:
+        return False
+    size = registered.info.width, registered.info.height
+    there = [dense_agreement(found, registered, transform, outside(panel, size)) for panel in registered.panels]
+    return any(one.textured >= LEAST_TEXTURED and one.share < SAME_PANEL for one in there)
+
+
+def _dense(found: Features, registered: Features, transform: NDArray[np.float64], masked: Sequence[Box]) -> float:
+    agreement = dense_agreement(found, registered, transform, masked)
+    return agreement.share if agreement.textured >= LEAST_TEXTURED else 0.0
+
+
+def _further(found: Features, registered: Features, first: _Finding) -> tuple[NDArray[np.float64], ...]:
+    """Transforms of further copies of the work, found by the details that lie outside those known already."""
+    if first.decision is Decision.NONE or first.transform is None:
+        return ()
+    sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
+    if overlaps(_matrix(first.transform), *sizes)[1] > MOST_COVERED:
+        return ()
+    known, left = [first.transform], found.local
+    while len(known) < MOST_COPIES:
+        left = left.outside(known[-1], sizes[1])
+        laid = align(_with(found, left), registered)
+        if laid is None:
+            break
+        finding = _judged(found, registered, laid, NOT_COMPARED)
+        if finding.decision is Decision.NONE or finding.transform is None:
+            break
+        known.append(finding.transform)
+    return tuple(known[1:])
+
+
+def _with(found: Features, local: LocalFeatures) -> Features:
+    return replace(found, later_local=Later(lambda: local))
+
+
+def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Verification:
+    transform = finding.transform
+    work, picture, rotation, mirrored = 0.0, 0.0, 0, False
+    if transform is not None:
+        sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
+        work, picture = overlaps(_matrix(transform), *sizes)
+        rotation, mirrored = turn(transform, sizes[0])
+    return Verification(
+        decision=finding.decision,
+        hamming=min(hamming, NOT_COMPARED),
+        inliers=finding.inliers,
+        dense=round(finding.dense, 4),
+        transform=None if transform is None else _matrix(transform),
+        mirrored=mirrored,
+        rotation=rotation,
+        overlap_work=round(work, 4),
+        overlap_picture=round(picture, 4),
+        probability=None,
+        pipeline=PIPELINE,
+        reasons=finding.reasons,
+        in_place=None if finding.fit is None else round(finding.fit.in_place, 4),
+        drift=None if finding.fit is None else round(finding.fit.drift, 4),
+        further=tuple(_matrix(one) for one in finding.further),
+    )
+
+
+def _matrix(transform: NDArray[np.float64]) -> Matrix:
+    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in transform)
+    return first, second, third

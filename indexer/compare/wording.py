@@ -1,0 +1,157 @@
+"""A comparison in words and as plain JSON: what was observed, and how sure it is."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from exhibit.types import Decision, Verification
+from indexer.compare.change import MARGIN, SAME_SIZE, STRETCH, Change, Place, change_of
+from indexer.layout.information import COMPOSED
+
+DECISIONS = {
+    Decision.CERTAIN: "The second picture shows the first one. Nothing held the decision back.",
+    Decision.REVIEW: "The second picture may show the first one. A person has to look.",
+    Decision.NONE: "No sign was found that the second picture shows the first one.",
+}
+REASONS = {
+    "same-bytes": "The two files have the same bytes.",
+    "low-information": "The first picture is flat, a pattern, or mostly text or lines: many others look like it.",
+    "few-inliers": "Few details were found again.",
+    "weak-agreement": "The pixels agree only in part.",
+    "shared-overlay": "What agrees is precise, but little: the two may share only an overlay, such as a watermark.",
+    "imprecise": "They don't lie on each other precisely, as another photograph of the same thing would not.",
+    "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
+    "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
+    "collage": "The first picture is a collage: strangers may use the same neighbours.",
+    "mark": "What agrees is mostly a mark that other works of the owner carry, too.",
+    "page": "The first picture is a page with words around a picture: strangers may use the same page.",
+}
+ENGLISH: Mapping[str, str] = MappingProxyType(
+    {
+        "all": "all of the work",
+        "part": "{share} of the work, its {place} part",
+        "join": ", ",
+        "mirrored": "mirrored",
+        "clockwise": "turned by {degrees}° clockwise",
+        "counter-clockwise": "turned by {degrees}° counter-clockwise",
+        "reduced": "reduced to {scale}",
+        "enlarged": "enlarged to {scale}",
+        "wider": "stretched to {stretch} in width",
+        "higher": "stretched to {stretch} in height",
+        "perspective": "seen at an angle",
+        "first/whole": "left",
+        "last/whole": "right",
+        "middle/whole": "middle",
+        "whole/first": "top",
+        "whole/last": "bottom",
+        "whole/middle": "middle",
+        "first/first": "top left",
+        "last/first": "top right",
+        "middle/first": "top middle",
+        "first/last": "bottom left",
+        "last/last": "bottom right",
+        "middle/last": "bottom middle",
+        "first/middle": "middle left",
+        "last/middle": "middle right",
+        "middle/middle": "middle",
+        "whole/whole": "largest",
+    }
+)
+"""Phrases of :func:`change_in_words`; those with a stroke say where a part lies, across and down."""
+
+SLANT = 15
+"""Degrees that a picture which is seen at an angle may seem to be turned."""
+Size = tuple[int, int]
+
+
+def in_words(verification: Verification, found_size: Size | None = None, registered_size: Size | None = None) -> str:
+    """Some lines for a reader; with the pictures' sizes also what was done to the copy."""
+    one = verification
+    lines = [DECISIONS[one.decision], *(REASONS.get(reason, reason) for reason in one.reasons)]
+    lines.append(f"Hash distance      {one.hamming} of 256 bits")
+    lines.append(f"Details in place   {one.inliers}")
+    lines.append(f"Pixels that agree  {one.dense:.0%} of the textured area that both show")
+    if one.in_place is not None and one.drift is not None:
+        lines.append(f"Patches in place   {one.in_place:.0%}; neighbours displaced together by {one.drift:.1f} pixels")
+    if one.transform is not None and one.decision is not Decision.NONE:
+        lines += _told(one, found_size, registered_size)
+        lines.append(f"Shown of the first {one.overlap_work:.0%}; it fills {one.overlap_picture:.0%} of the second")
+        lines.append(f"Mirrored           {'yes' if one.mirrored else 'no'}")
+        lines.append(f"Turned             {abs(one.rotation)}°{_side(one.rotation)}")
+    if one.further:
+        lines.append(f"Further copies     {len(one.further)} in the same picture")
+    lines.append(f"Probability        {_probability(one)}")
+    return "\n".join([*lines, f"Method             {one.pipeline}"])
+
+
+def change_in_words(change: Change, phrases: Mapping[str, str] = ENGLISH) -> str:
+    """How a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
+    told = [_part(change, phrases)]
+    if change.mirrored:
+        told.append(phrases["mirrored"])
+    if abs(change.rotation) > (SLANT if change.perspective else 0):
+        side = "counter-clockwise" if change.rotation > 0 or change.rotation == 180 else "clockwise"
+        told.append(phrases[side].format(degrees=abs(change.rotation)))
+    if abs(change.scale - 1) > SAME_SIZE:
+        told.append(phrases["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
+    if change.perspective:
+        told.append(phrases["perspective"])
+    elif abs(change.stretch - 1) > STRETCH:
+        wider = change.stretch > 1
+        stretch = change.stretch if wider else 1 / change.stretch
+        told.append(phrases["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
+    return phrases["join"].join(told)
+
+
+def as_plain(verification: Verification) -> dict[str, Any]:
+    """Plain JSON data: the decision and each figure."""
+    one = verification
+    return {
+        "decision": str(one.decision),
+        "probability": one.probability,
+        "calibration": None if one.calibration is None else one.calibration.hex,
+        "hamming": one.hamming,
+        "inliers": one.inliers,
+        "dense": one.dense,
+        "in_place": one.in_place,
+        "drift": one.drift,
+        "transform": None if one.transform is None else [list(row) for row in one.transform],
+        "further": [[list(row) for row in transform] for transform in one.further],
+        "mirrored": one.mirrored,
+        "rotation": one.rotation,
+        "overlap_work": one.overlap_work,
+        "overlap_picture": one.overlap_picture,
+        "reasons": list(one.reasons),
+        "pipeline": one.pipeline,
+    }
+
+
+def held_back_in_words(reasons: Iterable[str]) -> str:
+    """What reasons that were found at registration mean for the matching of a work."""
+    listed = tuple(reasons)
+    if COMPOSED.issuperset(listed):
+        return f"is never matched for certain ({', '.join(listed)})"
+    return f"can't be matched safely ({', '.join(listed)}): near-exact copies only, for review"
+
+
+def _probability(one: Verification) -> str:
+    if one.probability is None or one.calibration is None:
+        return "not calibrated"
+    return f"{one.probability:.4f} of a copy, as measured on other pictures (calibration {one.calibration.hex[:12]})"
+
+
+def _told(one: Verification, found_size: Size | None, registered_size: Size | None) -> list[str]:
+    if one.transform is None or found_size is None or registered_size is None:
+        return []
+    change = change_of(one.transform, found_size, registered_size)
+    return [] if change is None else [f"It shows           {change_in_words(change)}"]
+
+
+def _part(change: Change, phrases: Mapping[str, str]) -> str:
+    if change.share >= (1 - MARGIN) ** 2 and change.across is change.down is Place.WHOLE:
+        return phrases["all"]
+    return phrases["part"].format(share=f"{change.share:.0%}", place=phrases[f"{change.across}/{change.down}"])
+
+
+def _side(rotation: int) -> str:
+    return "" if rotation in {0, 180} else (" counter-clockwise" if rotation > 0 else " clockwise")

@@ -1,0 +1,1 @@
+"""Pictures that show a comparison to a person."""

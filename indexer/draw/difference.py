@@ -1,0 +1,157 @@
+"""Where a copy differs from its original, once laid on it and adjusted in brightness and colour."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.draw.marks import outline
+from indexer.draw.overlay import framed
+from indexer.draw.pair import LONGEST, MAGNIFIED, Pair, Pixels, Shown, with_margin
+from indexer.layout.single_thread import cv2
+
+MEASURED = 800
+"""Long side at which the pictures are compared: finer noise of compression is no difference."""
+AROUND = 0.1
+"""Margin shown around the shared part, as a share of its longer side."""
+LEVELS = 20.0
+"""Least difference that is shown, in levels of 256; more where the two differ everywhere, as by strong compression."""
+REACH = 1
+"""Pixels by which the pictures may miss each other."""
+TINTED = 4.0
+"""Median difference of colour from which the whole picture counts as recoloured: lightness alone is compared then."""
+SPECK = 10
+"""Fewer differing pixels in one place than these aren't shown."""
+HIGHLIGHT = (240, 90, 0)
+CURVE = 32
+"""Levels of lightness that are adjusted on their own."""
+WINDOW, TEXTURE, AGREES = 11, 9.0, 0.8
+"""Side in pixels, least variance and least correlation of windows in which two pictures have the same structure."""
+LEAST_ALIKE = 0.03
+"""Share of the shared part below which too little is alike to go by."""
+
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+def difference(pair: Pair) -> Pixels:
+    """The found picture in grey, what differs from the registered one in orange, the shared part outlined.
+
+    Around the outline the found picture is faded; a small copy on a large page is shown with a little of the page.
+
+    Returns:
+        uint8 RGB, long side at most 1600 pixels.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    box = with_margin(pair.first.found_box, AROUND, pair.found.frame)
+    shown = pair.found.shown(box, (LONGEST, LONGEST), MAGNIFIED)
+    masks = differing(pair, pair.found.shown(box, (MEASURED, MEASURED)))
+    changed, inside = (_enlarged(mask, shown)[..., None] for mask in masks)
+    grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+    shade = np.where(inside, 60 + grey * 0.7, 170 + grey * 0.31)
+    highlight = np.array(HIGHLIGHT, np.float32) * (0.5 + grey / 510) + grey / 4
+    canvas: Pixels = np.clip(np.where(changed, highlight, shade), 0, 255).astype(np.uint8)
+    outline(canvas, framed(pair.first.found, shown))
+    return canvas
+
+
+def differing(pair: Pair, shown: Shown) -> tuple[Mask, Mask]:
+    """Where a piece of the found picture differs from what the registered one shows there.
+
+    A pixel differs when it lies outside of what the other picture has within a pixel around, by more than some levels
+    and than the noise of the two; this holds both ways, so that what was taken away counts as what was added.
+
+    Args:
+        pair: both pictures.
+        shown: a piece of the found picture, as large as it is to be compared.
+
+    Returns:
+        Two masks, shape (height, width): where it differs, and where both pictures show something.
+    """
+    expected, shared = pair.laid_back(pair.first, shown)
+    inside = cv2.erode(shared.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=1) > 0
+    if not inside.any():
+        return inside, shared
+    here, there = _planes(shown.pixels), _planes(expected)
+    alike = _alike(here[..., 0], there[..., 0], inside)
+    lightness = _apart(here[..., 0], _by_level(there[..., 0], here[..., 0], alike, inside))
+    apart = lightness
+    for colour in (1, 2):
+        differs = _apart(here[..., colour], _by_line(there[..., colour], here[..., colour], alike))
+        if np.median(differs[alike]) < TINTED:
+            apart = np.maximum(apart, differs)
+    noise = float(np.median(lightness[alike]))
+    return _tidied(inside & (apart > LEVELS + 4 * noise)), shared
+
+
+def _planes(pixels: Pixels) -> Plane:
+    """Lightness and two colour differences (ITU-R BT.601), a little blurred."""
+    return np.asarray(cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb).astype(np.float32), (0, 0), 1.0))
+
+
+def _alike(first: Plane, second: Plane, inside: Mask) -> Mask:
+    """Where both have the same structure, from which follows how one was adjusted; all of it where there is little."""
+
+    def mean(plane: Plane) -> Plane:
+        return np.asarray(cv2.boxFilter(plane, -1, (WINDOW, WINDOW)), np.float32)
+
+    means = mean(first), mean(second)
+    variances = mean(first * first) - means[0] ** 2, mean(second * second) - means[1] ** 2
+    together = mean(first * second) - means[0] * means[1]
+    textured = inside & (variances[0] > TEXTURE) & (variances[1] > TEXTURE)
+    alike = textured & (together > AGREES * np.sqrt(np.maximum(variances[0] * variances[1], 0)))
+    return alike if alike.sum() > inside.sum() * LEAST_ALIKE else inside
+
+
+def _by_level(values: Plane, target: Plane, alike: Mask, inside: Mask) -> Plane:
+    """Lightness after the other picture's change of brightness and contrast, whatever curve that followed.
+
+    For each level the median of what stands there in the other picture where the two are alike, or anywhere for levels
+    that lie nowhere in structure: what was added in some places changes nothing.
+    """
+    bins = np.clip(values * CURVE / 256, 0, CURVE - 1).astype(np.int64)
+    levels, changes = [], []
+    for level in range(CURVE):
+        of_level = bins == level
+        here = alike & of_level
+        here = here if here.sum() >= CURVE else inside & of_level
+        if here.sum() >= CURVE:
+            levels.append(float(np.median(values[here])))
+            changes.append(float(np.median(target[here] - values[here])))
+    return (values + np.interp(values, levels, changes)).astype(np.float32) if levels else values
+
+
+def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
+    """A colour difference after the other picture's change of colour: a line, fitted again without the worst third."""
+    kept, slope, shift = alike, 1.0, 0.0
+    for _ in range(4):
+        x, y = values[kept].astype(np.float64), target[kept].astype(np.float64)
+        spread = float(((x - x.mean()) ** 2).mean())
+        slope = float(((x - x.mean()) * (y - y.mean())).mean()) / spread if spread > 1 else 1.0
+        shift = float(y.mean() - slope * x.mean())
+        missed = np.abs(slope * values + shift - target)
+        kept = alike & (missed <= np.percentile(missed[alike], 67))
+    return np.asarray(slope * values + shift, np.float32)
+
+
+def _apart(first: Plane, second: Plane) -> Plane:
+    """By how much each lies outside of what the other has around; the less forgiving of the two."""
+    return np.maximum(_outside(first, second), _outside(second, first))
+
+
+def _outside(values: Plane, around: Plane) -> Plane:
+    window = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
+    above, below = values - cv2.dilate(around, window), cv2.erode(around, window) - values
+    return np.asarray(np.maximum(0, np.maximum(above, below)))
+
+
+def _tidied(mask: Mask) -> Mask:
+    """Specks removed, small holes closed."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= SPECK
+    large[0] = False
+    return np.asarray(cv2.morphologyEx(large[labels].astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)
+
+
+def _enlarged(mask: Mask, shown: Shown) -> Mask:
+    return np.asarray(cv2.resize(mask.astype(np.float32), shown.size, interpolation=cv2.INTER_LINEAR) > 0.5)

@@ -1,0 +1,78 @@
+"""Pictures that show a comparison to a person.
+
+Each view takes a :class:`~indexer.draw.pair.Pair`: two pictures, and where the one shows the other.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+
+from PIL import Image
+
+from exhibit.pictures.thumbnails import THUMBNAIL_SIDE, exif_with, small_jpeg
+from indexer.draw.difference import difference
+from indexer.draw.overlay import overlay
+from indexer.draw.pair import Pair, Pixels
+from indexer.draw.points import points
+from indexer.draw.side_by_side import side_by_side
+
+MEDIA_TYPE = "image/jpeg"
+QUALITY = 85
+
+
+class View(StrEnum):
+    """What a drawing shows."""
+
+    SIDE_BY_SIDE = "side-by-side"
+    OVERLAY = "overlay"
+    DIFFERENCE = "difference"
+    POINTS = "points"
+
+    @property
+    def file_name(self) -> str:
+        """Such as ``overlay.jpg``."""
+        return f"{self}.jpg"
+
+
+_DRAWN: Mapping[View, Callable[[Pair], Pixels]] = {
+    View.SIDE_BY_SIDE: side_by_side,
+    View.OVERLAY: overlay,
+    View.DIFFERENCE: difference,
+    View.POINTS: points,
+}
+
+
+def draw(view: View, pair: Pair) -> bytes:
+    """One view of a comparison.
+
+    Args:
+        view: which.
+        pair: the two pictures, and where the one shows the other.
+
+    Returns:
+        JPEG, at most 1600 pixels wide and high; the same input gives the same bytes.
+
+    Raises:
+        UnreadablePictureError: one of the pictures can't be decoded.
+    """
+    return jpeg(_DRAWN[view](pair))
+
+
+def draw_png(view: View, pair: Pair) -> bytes:
+    """The same without loss."""
+    file = io.BytesIO()
+    Image.fromarray(_DRAWN[view](pair)).save(file, "PNG", compress_level=2)  # much faster, not much larger
+    return file.getvalue()
+
+
+SUFFIXES: Mapping[str, Callable[[View, Pair], bytes]] = {".jpg": draw, ".jpeg": draw, ".png": draw_png}
+"""How a drawing is made for a file of a name with this ending."""
+
+
+def jpeg(pixels: Pixels) -> bytes:
+    """A file with full colour resolution, so that thin coloured lines stay sharp, and with a thumbnail for reports."""
+    file = io.BytesIO()
+    picture = Image.fromarray(pixels)
+    exif = exif_with(small_jpeg(picture, THUMBNAIL_SIDE))
+    picture.save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True, exif=exif)
+    return file.getvalue()

@@ -1,0 +1,86 @@
+"""What is drawn onto pictures: outlines, lettered corners, numbered dots. Colours differ in lightness too."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from indexer.layout.single_thread import cv2
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Colour = tuple[int, int, int]
+
+OUTLINE: Colour = (214, 0, 120)
+HALO: Colour = (255, 255, 255)
+CORNERS: tuple[tuple[str, Colour], ...] = (
+    ("A", (196, 0, 60)),
+    ("B", (0, 92, 175)),
+    ("C", (0, 125, 95)),
+    ("D", (120, 65, 160)),
+)
+"""Letter and colour of each corner of a shared part, clockwise in the registered picture from the top left."""
+BADGE = 18
+"""Radius of a lettered corner, pixels."""
+_SHIFT = 4
+"""Bits behind the point of the coordinates that OpenCV draws with."""
+
+
+def outline(canvas: Pixels, points: Floats, width: int = 3) -> None:
+    """Draw a closed line with a light edge; fewer than three points draw nothing.
+
+    Args:
+        canvas: uint8 RGB, drawn on in place.
+        points: shape (n, 2).
+        width: pixels.
+    """
+    if len(points) > 2:
+        _line(canvas, points, HALO, width + 4)
+        _line(canvas, points, OUTLINE, width)
+
+
+def corner_badges(canvas: Pixels, points: Floats) -> None:
+    """Letter the corners A, B, C, D, just outside of what they span, so that nothing of it is hidden."""
+    if not len(points):
+        return
+    middle = points.mean(axis=0)
+    for (letter, colour), point in zip(CORNERS, points, strict=False):
+        away = point - middle
+        place = point + away / max(1.0, float(np.abs(away).max())) * (BADGE - 2)
+        badge(canvas, place, letter, colour)
+
+
+def badge(canvas: Pixels, place: Floats, text: str, colour: Colour, radius: int = BADGE) -> None:
+    """A filled circle with a light edge and a letter or a number in it, kept within the canvas."""
+    height, width = canvas.shape[:2]
+    inside = np.clip(place, radius + 2, np.array([width, height]) - 3 - radius)
+    disc(canvas, inside, radius + 2, HALO)
+    disc(canvas, inside, radius, colour)
+    _text(canvas, inside, text, round(radius * (1.35 if len(text) == 1 else 1.1)))
+
+
+def disc(canvas: Pixels, place: Floats, radius: float, colour: Colour) -> None:
+    """A filled circle."""
+    cv2.circle(canvas, _fixed(place), round(radius * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+def _line(canvas: Pixels, points: Floats, colour: Colour, width: int) -> None:
+    fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)
+    cv2.polylines(canvas, [fixed], isClosed=True, color=colour, thickness=width, lineType=cv2.LINE_AA, shift=_SHIFT)
+
+
+def _text(canvas: Pixels, middle: Floats, text: str, size: int) -> None:
+    """Pillow's own font: the same letters on every machine."""
+    reach = 2 * size
+    left, top = (max(0, int(value) - reach) for value in middle)
+    piece = canvas[top : top + 2 * reach, left : left + 2 * reach]
+    picture = Image.fromarray(piece)
+    font = ImageFont.load_default(size)
+    place = (float(middle[0]) - left, float(middle[1]) - top)
+    ImageDraw.Draw(picture).text(place, text, fill=HALO, font=font, anchor="mm")
+    piece[:] = np.asarray(picture)
+
+
+def _fixed(place: Sequence[float] | Floats) -> tuple[int, int]:
+    return round(float(place[0]) * (1 << _SHIFT)), round(float(place[1]) * (1 << _SHIFT))

@@ -1,0 +1,245 @@
+"""Two pictures that are drawn together: each decoded no larger than it is shown, and the part that they share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import ceil
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from exhibit.comparison.similarity import scale_at_centre
+from exhibit.comparison.warp import shared_outline
+from exhibit.pictures.decode import DecodedPicture, Limits, decode, inspect
+from indexer.layout.orientation import Box
+from indexer.layout.single_thread import cv2
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+DEFAULT_LIMITS = Limits()
+LONGEST = 1600
+"""Pixels of the longer side of what is drawn."""
+MAGNIFIED = 4.0
+"""Most pixels that a pixel of a small picture becomes, a side."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A picture, or a piece of it, in the size in which it is drawn.
+
+    Attributes:
+        pixels: uint8 RGB, shape (height, width, 3).
+        matrix: 3×3 float64, from the original's pixels to these.
+    """
+
+    pixels: Pixels
+    matrix: Floats
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+
+class Source:
+    """A picture's bytes, decoded when they are shown, and again only where more detail is asked for.
+
+    Args:
+        data: exact bytes.
+        limits: for decoding.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+
+    def __init__(self, data: bytes, limits: Limits) -> None:
+        info = inspect(data, limits)
+        self.data = data
+        self.limits = limits
+        self.size = (info.width, info.height)
+        self._decoded: DecodedPicture | None = None
+
+    @property
+    def frame(self) -> Box:
+        """The whole picture."""
+        return Box(0, 0, *self.size)
+
+    def shown(self, box: Box, fit: tuple[int, int], magnified: float = 1.0) -> Shown:
+        """A piece of the picture.
+
+        Args:
+            box: which one, within :attr:`frame`.
+            fit: most pixels across and down.
+            magnified: most pixels that an original pixel may become, a side.
+
+        Raises:
+            UnreadablePictureError: the bytes can't be decoded within the limits.
+        """
+        factor = min(fit[0] / box.width, fit[1] / box.height, magnified)
+        size = (max(1, round(box.width * factor)), max(1, round(box.height * factor)))
+        pixels = self._at_least(ceil(max(self.size) * min(1.0, factor)))
+        given = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
+        right, bottom = min(given.right, pixels.shape[1]), min(given.bottom, pixels.shape[0])
+        edges = (max(0.0, given.left), max(0.0, given.top), right, bottom)
+        drawn = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
+        across, down = size[0] / box.width, size[1] / box.height
+        matrix = [[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5], [0, 0, 1]]
+        return Shown(np.asarray(drawn), np.array(matrix, np.float64))
+
+    def _at_least(self, side: int) -> Pixels:
+        if self._decoded is None or (self._decoded.scale < 1 and max(self._decoded.pixels.shape) < side):
+            self._decoded = decode(self.data, self.limits, at_least=side)
+        return self._decoded.pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """One copy of the registered picture within the found one.
+
+    Attributes:
+        transform: 3×3 float64, original found pixels to original registered pixels.
+        registered: outline of what both show, in original pixels of the registered picture, shape (n, 2), clockwise
+            from the corner nearest to the top left; n is 0 where they share nothing.
+        found: the same points in original pixels of the found picture.
+        corners: rows of the outline that span it best, at most four.
+    """
+
+    transform: Floats
+    registered: Floats
+    found: Floats
+    corners: tuple[int, ...]
+
+    @property
+    def registered_box(self) -> Box:
+        """The smallest upright rectangle around the outline in the registered picture."""
+        return box_around(self.registered)
+
+    @property
+    def found_box(self) -> Box:
+        """The same in the found picture."""
+        return box_around(self.found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """A found picture and the registered one that it shows, once or several times.
+
+    Attributes:
+        found: what was found.
+        registered: the work's picture.
+        copies: the copies, the one that decided first.
+    """
+
+    found: Source
+    registered: Source
+    copies: tuple[Copy, ...]
+
+    @classmethod
+    def of(
+        cls, found: bytes, registered: bytes, transforms: Sequence[ArrayLike], limits: Limits = DEFAULT_LIMITS
+    ) -> Self:
+        """Look at both pictures, without decoding their pixels yet.
+
+        Args:
+            found: exact bytes.
+            registered: exact bytes.
+            transforms: one 3×3 matrix for each copy, at least one: original found pixels to original registered pixels.
+            limits: for decoding.
+
+        Raises:
+            UnreadablePictureError: one of the pictures can't be decoded.
+            WrongUseError: a transform can't be inverted.
+        """
+        sources = Source(found, limits), Source(registered, limits)
+        copies = (_copy(np.asarray(one, np.float64), sources[0].size, sources[1].size) for one in transforms)
+        return cls(*sources, tuple(copies))
+
+    @property
+    def first(self) -> Copy:
+        """The copy that decided."""
+        return self.copies[0]
+
+    def laid(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
+        """The found picture in the frame of a shown piece of the registered one, and where it shows something."""
+        return _laid(self.found, copy.found, onto, copy.transform, copy.registered)
+
+    def laid_back(self, copy: Copy, onto: Shown) -> tuple[Pixels, NDArray[np.bool_]]:
+        """The registered picture in the frame of a shown piece of the found one, and where it shows something."""
+        back = np.asarray(np.linalg.inv(copy.transform), np.float64)
+        return _laid(self.registered, copy.registered, onto, back, copy.found)
+
+
+def moved(points: Floats, matrix: NDArray[np.floating]) -> Floats:
+    """Points, shape (n, 2), through a 3×3 transform."""
+    homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
+    return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:], np.float64)
+
+
+def box_around(outline: Floats) -> Box:
+    """The smallest upright rectangle around points, in edges of pixels."""
+    if not len(outline):
+        return Box(0, 0, 1, 1)
+    left, top = outline.min(axis=0) + 0.5
+    right, bottom = outline.max(axis=0) + 0.5
+    return Box(float(left), float(top), float(max(right, left + 1)), float(max(bottom, top + 1)))
+
+
+def with_margin(box: Box, share: float, frame: Box) -> Box:
+    """A rectangle with a margin of so much of its longer side, as far as the frame goes."""
+    wide = share * max(box.width, box.height)
+    return Box(
+        max(frame.left, box.left - wide),
+        max(frame.top, box.top - wide),
+        min(frame.right, box.right + wide),
+        min(frame.bottom, box.bottom + wide),
+    )
+
+
+def _laid(
+    source: Source, outline: Floats, onto: Shown, transform: Floats, edge: Floats
+) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Reduced first to the size in which it is drawn, so that nothing shimmers.
+
+    Args:
+        source: what is laid.
+        outline: the part of it that is shared.
+        onto: what it is laid on.
+        transform: from the one's original pixels to the other's.
+        edge: the outline in original pixels of the other.
+    """
+    mask = np.zeros(onto.size[::-1], np.uint8)
+    if not len(outline):
+        return np.zeros_like(onto.pixels), mask > 0
+    cv2.fillConvexPoly(mask, np.round(moved(edge, onto.matrix) * 16).astype(np.int32), 1, shift=4)
+    middle = np.eye(3)
+    middle[:2, 2] = outline.mean(axis=0)
+    scale = scale_at_centre(onto.matrix @ transform @ middle, (1, 1))
+    piece = with_margin(box_around(outline), 0.02, source.frame)
+    reduced = source.shown(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
+    matrix = onto.matrix @ transform @ np.linalg.inv(reduced.matrix)
+    return cv2.warpPerspective(reduced.pixels, matrix, onto.size, borderMode=cv2.BORDER_REPLICATE), mask > 0
+
+
+def _copy(transform: Floats, found: tuple[int, int], registered: tuple[int, int]) -> Copy:
+    outline = shared_outline(transform, found, registered)
+    if _turned_area(outline) < 0:
+        outline = outline[::-1]
+    if len(outline):
+        outline = np.roll(outline, -int(outline.sum(axis=1).argmin()), axis=0)
+    return Copy(transform, outline, moved(outline, np.linalg.inv(transform)), _spanning(outline))
+
+
+def _spanning(outline: Floats) -> tuple[int, ...]:
+    """The rows of four points of a convex outline between which the most lies."""
+    rows = range(len(outline))
+    if len(outline) <= 4:
+        return tuple(rows)
+    return max(combinations(rows, 4), key=lambda chosen: _turned_area(outline[list(chosen)]))
+
+
+def _turned_area(points: Floats) -> float:
+    """Twice the area of a polygon, positive when its corners go clockwise as seen."""
+    following = np.roll(points, -1, axis=0)
+    return float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())

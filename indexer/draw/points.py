@@ -1,0 +1,98 @@
+"""Details that were found again: the same numbers at the same spots of both pictures."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.compare.geometry import TOLERANCE, correspondences
+from indexer.draw.marks import badge
+from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, moved, with_margin
+from indexer.draw.side_by_side import COLUMN, TALL, row
+from indexer.picture.features import CLOSER, Features, extract, grey_scaling
+
+MOST = 30
+"""More numbers than these are no longer read."""
+APART = 0.07
+"""Least distance of two marked details, as a share of the longer side of the shared part."""
+COLOURS = ((196, 0, 60), (0, 92, 175), (0, 120, 90), (120, 65, 160), (165, 82, 0))
+DOT = 13
+AROUND = 0.06
+"""Margin shown around the shared part, as a share of its longer side."""
+
+
+def points(pair: Pair) -> Pixels:
+    """The shared part of both pictures, the registered one on the left, with the same number at the same details.
+
+    The details are looked for again in both pictures; those that lie where the transform says are taken, well spread.
+
+    Returns:
+        uint8 RGB, at most 1600 pixels wide and high; without numbers where no detail was found again.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    copy = pair.first
+    boxes = [
+        with_margin(box, AROUND, source.frame)
+        for box, source in ((copy.registered_box, pair.registered), (copy.found_box, pair.found))
+    ]
+    left = pair.registered.shown(boxes[0], (COLUMN, TALL), 2 * MAGNIFIED)
+    right = pair.found.shown(boxes[1], (COLUMN, TALL), 2 * MAGNIFIED)
+    canvas, places = row([left.pixels, right.pixels])
+    found, registered = matched_details(pair)
+    for number, (here, there) in enumerate(zip(registered, found, strict=True)):
+        colour = COLOURS[number % len(COLOURS)]
+        for point, shown, place in ((here, left, places[0]), (there, right, places[1])):
+            badge(canvas, moved(point[None], shown.matrix)[0] + place, str(number + 1), colour, DOT)
+    return canvas
+
+
+def matched_details(pair: Pair) -> tuple[Floats, Floats]:
+    """Details that lie in both pictures where the transform says: at most 30, spread widely, in reading order.
+
+    Returns:
+        Their places in original pixels of the found and of the registered picture, each of shape (n, 2).
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    transform = pair.first.transform
+    found, registered = (extract(source.data, source.limits, CLOSER) for source in (pair.found, pair.registered))
+    mirrored = bool(np.linalg.det(transform[:2, :2]) < 0)
+    for matches in correspondences(found, registered):
+        if matches.mirrored != mirrored:
+            continue
+        here = moved(matches.found.astype(np.float64), np.linalg.inv(matches.frame))
+        there = moved(matches.registered.astype(np.float64), np.linalg.inv(_scaling(registered)))
+        missed = np.linalg.norm(moved(here, _scaling(registered) @ transform) - matches.registered, axis=1)
+        agrees = missed <= TOLERANCE
+        chosen = _spread(there[agrees], missed[agrees], pair)
+        order = _reading_order(there[agrees][chosen])
+        return here[agrees][chosen][order], there[agrees][chosen][order]
+    return np.zeros((0, 2)), np.zeros((0, 2))
+
+
+def _scaling(features: Features) -> Floats:
+    return grey_scaling(features, features.grey_size)
+
+
+def _spread(points: Floats, missed: Floats, pair: Pair) -> NDArray[np.intp]:
+    """Rows of points that lie far from each other, the most precise first, then always the farthest (Gonzalez 1985)."""
+    if not len(points):
+        return np.zeros(0, np.intp)
+    box = pair.first.registered_box
+    apart = APART * max(box.width, box.height)
+    chosen = [int(missed.argmin())]
+    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
+    while len(chosen) < MOST and distance.max() >= apart:
+        chosen.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return np.array(chosen, np.intp)
+
+
+def _reading_order(points: Floats) -> NDArray[np.intp]:
+    """Row by row from the top, each row from the left."""
+    if not len(points):
+        return np.zeros(0, np.intp)
+    top, bottom = points[:, 1].min(), points[:, 1].max()
+    rows = np.floor((points[:, 1] - top) / max(1.0, bottom - top) * 5)
+    return np.lexsort((points[:, 0], rows))

@@ -1,0 +1,112 @@
+"""Both pictures beside each other, what they share outlined and lettered, and magnified where it is small or turned."""
+
+import numpy as np
+
+from indexer.draw.marks import OUTLINE, badge, corner_badges, outline
+from indexer.draw.pair import LONGEST, MAGNIFIED, Copy, Floats, Pair, Pixels, Shown, moved
+
+MARGIN = 40
+"""Around each picture: room for the lettered corners."""
+PAPER = 250
+EDGE = 205
+"""Of a hairline around each picture, so that a white page ends somewhere."""
+COLUMN = LONGEST // 2 - 2 * MARGIN
+TALL = 1000
+TALL_OF_TWO = 680
+SMALL = 0.3
+"""Where less than this share of a picture's area is shared, the shared part is shown magnified too."""
+TURNED = 15.0
+"""Degrees from which a copy counts as turned."""
+MOST_COPIES = 4
+"""Copies that are shown magnified."""
+
+
+def side_by_side(pair: Pair) -> Pixels:
+    """The registered picture on the left, the found one on the right, the part that they share outlined in both.
+
+    Corresponding corners have the same letter, so that a mirrored or turned copy is seen as one; several copies are
+    numbered. Where the shared part is small, mirrored or turned, it stands below once more: as it is in the registered
+    picture, and as it is in the found one, magnified and laid the same way.
+
+    Returns:
+        uint8 RGB, at most 1600 pixels wide and high.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    closer = _wants_closer_look(pair)
+    tall = TALL_OF_TWO if closer else TALL
+    left = pair.registered.shown(pair.registered.frame, (COLUMN, tall), MAGNIFIED)
+    right = pair.found.shown(pair.found.frame, (COLUMN, tall), MAGNIFIED)
+    upper, places = row([left.pixels, right.pixels])
+    _mark(upper, pair.first.registered, pair.first, left, places[0])
+    for number, copy in enumerate(pair.copies, 1):
+        _mark(upper, copy.found, copy, right, places[1])
+        if len(pair.copies) > 1:
+            _number(upper, number, copy.found[list(copy.corners)], right, places[1])
+    return np.concatenate([upper, _closer_look(pair)]) if closer else upper
+
+
+def row(pictures: list[Pixels]) -> tuple[Pixels, list[Floats]]:
+    """Pictures beside each other on paper, and where the top left of each lies."""
+    height, column = max(picture.shape[0] for picture in pictures), LONGEST // len(pictures)
+    canvas = np.full((height + 2 * MARGIN, LONGEST, 3), PAPER, np.uint8)
+    places = []
+    for number, picture in enumerate(pictures):
+        left = number * column + (column - picture.shape[1]) // 2
+        top = MARGIN + (height - picture.shape[0]) // 2
+        bottom, right = top + picture.shape[0], left + picture.shape[1]
+        canvas[top - 1 : bottom + 1, left - 1 : right + 1] = EDGE
+        canvas[top:bottom, left:right] = picture
+        places.append(np.array([left, top], np.float64))
+    return canvas, places
+
+
+def _wants_closer_look(pair: Pair) -> bool:
+    first = pair.first
+    if not len(first.corners):
+        return False
+    small = min(_share(first.registered, pair.registered.size), _share(first.found, pair.found.size)) < SMALL
+    return small or len(pair.copies) > 1 or _is_turned(first)
+
+
+def _is_turned(copy: Copy) -> bool:
+    """Whether the copy is mirrored or turned, by how its corners lie."""
+    before, after = (points[list(copy.corners)] for points in (copy.registered, copy.found))
+    sides, turned = (np.roll(points, -1, axis=0) - points for points in (before, after))
+    along = (sides * turned).sum() / np.sqrt((sides**2).sum() * (turned**2).sum())
+    return bool(along < np.cos(np.radians(TURNED)))
+
+
+def _closer_look(pair: Pair) -> Pixels:
+    """The shared part as the registered picture has it, then as each copy shows it."""
+    copies = pair.copies[:MOST_COPIES]
+    column = LONGEST // (len(copies) + 1) - 2 * MARGIN
+    below = pair.registered.shown(pair.first.registered_box, (column, TALL_OF_TWO), 2 * MAGNIFIED)
+    above = [pair.laid(copy, below) for copy in copies]
+    pictures = [below.pixels, *(np.where(mask[..., None], pixels, np.uint8(PAPER)) for pixels, mask in above)]
+    canvas, places = row(pictures)
+    for number, place in enumerate(places):
+        copy = copies[max(0, number - 1)]
+        _mark(canvas, copy.registered, copy, below, place)
+        if number and len(copies) > 1:
+            _number(canvas, number, copy.registered[list(copy.corners)], below, place)
+    return canvas
+
+
+def _mark(canvas: Pixels, points: Floats, copy: Copy, shown: Shown, place: Floats) -> None:
+    on_canvas = moved(points, shown.matrix) + place
+    outline(canvas, on_canvas)
+    corner_badges(canvas, on_canvas[list(copy.corners)])
+
+
+def _number(canvas: Pixels, number: int, corners: Floats, shown: Shown, place: Floats) -> None:
+    """A copy's number, on the edge between its first two corners."""
+    badge(canvas, moved(corners[:2], shown.matrix).mean(axis=0) + place, str(number), OUTLINE)
+
+
+def _share(points: Floats, size: tuple[int, int]) -> float:
+    """Of a picture's area, what an outline encloses."""
+    following = np.roll(points, -1, axis=0)
+    area = abs(float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())) / 2
+    return area / (size[0] * size[1])

@@ -1,0 +1,102 @@
+"""A picture laid upon another one: a rectangle at all four of whose sides the grey levels step.
+
+Gutters don't separate it from what it lies on, so ``layout.panels`` doesn't find it. Along the sides of a rectangle
+that was pasted, the levels step in one row or column and nowhere near it; textures step everywhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.orientation import Box
+from indexer.layout.panels import LEAST_PIXELS
+from indexer.layout.scaling import at_most
+from indexer.layout.single_thread import cv2
+
+SIDE = 256
+"""Long side, pixels, of the picture in which sides are looked for."""
+STEP, APART = 10, 3
+"""Grey levels that a side steps by, and rows before and behind it that step by less."""
+LEAST_SIDE, MOST_AREA = 0.18, 0.8
+"""Shares of the picture's long side and area."""
+ALONG = 0.6
+"""Share of each side that steps, at least."""
+ALONG_ALL = 0.8
+"""Mean of these shares over the four sides."""
+MOST_LINES = 14
+"""Rows, and columns, in which sides are looked for: those that step most."""
+
+
+def inset(grey: NDArray[np.uint8], size: tuple[int, int]) -> Box | None:
+    """The rectangle that sets off most clearly from what it lies on; ``None`` for most photographs.
+
+    Args:
+        grey: uint8, shape (height, width).
+        size: width and height of the original, whose pixels the rectangle is in.
+    """
+    small = at_most(grey, SIDE)
+    height, width = small.shape
+    least = max(round(LEAST_SIDE * max(small.shape)), round(LEAST_PIXELS * max(small.shape) / max(size)))
+    if min(small.shape) <= max(least, 2 * APART + 1):
+        return None
+    rows, columns = _Lines.of(small, least), _Lines.of(np.ascontiguousarray(small.T), least)
+    across, down = rows.pairs(least), columns.pairs(least)
+    if not len(across) or not len(down):
+        return None
+    sides = np.stack([*rows.shares(across[:, None], columns.at[down]), *columns.shares(down, rows.at[across][:, None])])
+    shares = sides.mean(axis=0)
+    areas = np.outer(np.diff(rows.at[across]), np.diff(columns.at[down]))
+    shares[(sides.min(axis=0) < ALONG) | (areas > MOST_AREA * small.size)] = 0
+    one, other = np.unravel_index(int(shares.argmax()), shares.shape)
+    if shares[one, other] < ALONG_ALL:
+        return None
+    (top, bottom), (left, right) = rows.at[across[one]].tolist(), columns.at[down[other]].tolist()
+    return Box(left, top, right, bottom).scaled(size[0] / width, size[1] / height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """Rows in which the levels step along a good part.
+
+    Attributes:
+        at: their places, rising.
+        sums: of each how many of its first pixels step, shape (lines, width + 1).
+    """
+
+    at: NDArray[np.intp]
+    sums: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, grey: NDArray[np.uint8], least: int) -> "_Lines":
+        """Those that step along the greatest share of any ``least`` pixels."""
+        steps = _steps(grey)
+        shares = cv2.boxFilter(steps, cv2.CV_32F, (least, 1), borderType=cv2.BORDER_CONSTANT).max(axis=1)
+        strongest = np.argsort(-shares, kind="stable")[:MOST_LINES]
+        at = np.sort(strongest[shares[strongest] >= ALONG])
+        return cls(at, np.cumsum(np.pad(steps[at], ((0, 0), (1, 0))), axis=1, dtype=np.int32))
+
+    def pairs(self, least: int) -> NDArray[np.intp]:
+        """Numbers of two lines that may be opposite sides, shape (n, 2), the first before the second."""
+        numbers = combinations(range(len(self.at)), 2)
+        pairs = [(one, other) for one, other in numbers if self.at[other] - self.at[one] >= least]
+        return np.array(pairs, np.intp).reshape(-1, 2)
+
+    def shares(self, pairs: NDArray[np.intp], between: NDArray[np.intp]) -> Iterator[NDArray[np.float64]]:
+        """Shares of two lines that step between two places; both arrays have shape (…, 2) and are broadcast."""
+        first, last = between[..., 0], between[..., 1]
+        for side in (0, 1):
+            line = pairs[..., side]
+            yield (self.sums[line, last] - self.sums[line, first]) / (last - first)
+
+
+def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """1 where the levels step from one row to the next, and by less a few rows before and behind."""
+    step = np.zeros_like(grey)
+    step[1:-1] = cv2.absdiff(grey[2:], grey[:-2])
+    middle, before, behind = step[APART:-APART], step[: -2 * APART], step[2 * APART :]
+    found = np.zeros_like(grey)
+    found[APART:-APART] = (middle >= STEP) & (middle > before) & (middle > behind)
+    return found

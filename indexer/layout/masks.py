@@ -1,0 +1,116 @@
+"""What of a work isn't the work: caption bars at its edges, and what surrounds the pictures of a page.
+
+Strangers may use the same caption or the same page. Nothing under a mask counts when a picture is compared with the
+work: neither its details nor its pixels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.orientation import Box
+from indexer.layout.pages import PAGE, pictures_on
+
+EVEN = 6
+"""Grey levels from a bar's colour that belong to it."""
+CONSTANT, WITH_WORDS, PICTURE = 0.95, 0.35, 0.4
+"""Shares of a line that have the bar's colour: between its words and the picture, at least anywhere, in the picture."""
+LEAST_BAR, MOST_BAR = 0.04, 0.45
+"""Shares of the picture's height or width."""
+BEHIND = 3
+"""Lines behind a bar's last one in which the picture has begun."""
+
+
+def masked_boxes(grey: NDArray[np.uint8], composed: Sequence[str], size: tuple[int, int]) -> tuple[Box, ...]:
+    """The rectangles of a work in which nothing counts.
+
+    Args:
+        grey: uint8, shape (height, width).
+        composed: what :func:`indexer.layout.pages.composition` says of it, among other reasons.
+        size: width and height of the original, whose pixels the boxes are in.
+    """
+    boxes = _around_pictures(grey) if PAGE in composed else _bars(grey)
+    return tuple(box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0]) for box in boxes)
+
+
+def inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """Which points lie in one of the boxes.
+
+    Args:
+        points: shape (n, 2), pixel centres at whole numbers.
+        boxes: in the same pixels.
+    """
+    within = np.zeros(len(points), np.bool_)
+    for box in boxes:
+        low, high = (box.left - 0.5, box.top - 0.5), (box.right - 0.5, box.bottom - 0.5)
+        within |= ((points >= low) & (points < high)).all(axis=1)
+    return within
+
+
+def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """A mask less the boxes.
+
+    Args:
+        valid: bool, shape (height, width).
+        boxes: in original pixels.
+        placing: 3×3, original pixels to those of the mask; it only scales and moves.
+    """
+    if not boxes:
+        return valid
+    left = valid.copy()
+    for box in boxes:
+        corners = np.array([[box.left - 0.5, box.top - 0.5, 1], [box.right - 0.5, box.bottom - 0.5, 1]]) @ placing.T
+        (x0, y0), (x1, y1) = np.round(corners[:, :2] + 0.5).astype(int).clip(0)
+        left[y0:y1, x0:x1] = False
+    return left
+
+
+def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:
+    """What of a picture of this width and height lies above, below, left and right of a rectangle."""
+    width, height = size
+    return (
+        Box(0, 0, width, box.top),
+        Box(0, box.bottom, width, height),
+        Box(0, box.top, box.left, box.bottom),
+        Box(box.right, box.top, width, box.bottom),
+    )
+
+
+def _around_pictures(grey: NDArray[np.uint8]) -> list[Box]:
+    """Everything outside the rectangle that holds all pictures of a page; nothing where there is none."""
+    pictures = pictures_on(grey)
+    if not pictures:
+        return []
+    height, width = grey.shape
+    left, top = min(box.left for box in pictures), min(box.top for box in pictures)
+    right, bottom = max(box.right for box in pictures), max(box.bottom for box in pictures)
+    around = outside(Box(left, top, right, bottom), (width, height))
+    return [box for box in around if box.width >= 1 and box.height >= 1]
+
+
+def _bars(grey: NDArray[np.uint8]) -> list[Box]:
+    height, width = grey.shape
+    if min(height, width) < 2 * BEHIND:
+        return []
+    top, bottom, left, right = (_bar(lines) for lines in (grey, grey[::-1], grey.T, grey.T[::-1]))
+    bars = (
+        Box(0, 0, width, top),
+        Box(0, height - bottom, width, height),
+        Box(0, 0, left, height),
+        Box(width - right, 0, width, height),
+    )
+    return [bar for bar in bars if bar.width >= 1 and bar.height >= 1]
+
+
+def _bar(lines: NDArray[np.uint8]) -> int:
+    """How many of the first lines are a bar of one colour with words on it, sharply set off from the picture; or 0."""
+    colour = np.median(lines[0])
+    share = (np.abs(lines.astype(np.int16) - colour) <= EVEN).mean(axis=1)
+    ends = np.flatnonzero(share < WITH_WORDS)
+    end = int(ends[0]) if len(ends) else len(lines)
+    while end > 0 and share[end - 1] < CONSTANT:
+        end -= 1
+    if not LEAST_BAR * len(lines) <= end <= MOST_BAR * len(lines):
+        return 0
+    return end if share[end : end + BEHIND + 1].min() <= PICTURE else 0

@@ -1,0 +1,123 @@
+"""The pictures on a page or in a collage: rectangles that gutters of one colour separate.
+
+The recursive X-Y cut of Nagy and Seth, "Hierarchical representation of optically scanned documents" (1984), on a small
+grey picture: a region is trimmed of its constant borders and cut along its widest constant rows or columns, until none
+is left. Lines of text come out as regions too; they are too low to be kept.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.orientation import Box
+from indexer.layout.scaling import at_most
+from indexer.layout.single_thread import cv2
+
+SIDES = (256, 320, 512)
+"""Long side, pixels, of the picture that is cut; the cut into most panels counts. When it is reduced, a badly saved
+gutter has one colour; a thin one, as of a sheet of nine, is only seen from closer."""
+SPREAD = 12
+"""Grey levels that a gutter may span, so that JPEG's ringing doesn't end it."""
+GUTTER = 2
+"""Least width of a gutter between two regions, pixels of that picture."""
+DEPTH = 5
+LEAST_SIDE, LEAST_AREA, MOST_AREA = 0.1, 0.015, 0.9
+"""Shares of the picture's long side and area."""
+LEAST_PIXELS = 48
+"""Shorter side of a panel in original pixels."""
+LEAST_SHADES = 24
+"""Grey levels that a tenth of a panel's pixels are away from its median at least; else it shows next to nothing."""
+MOST = 9
+
+Region = tuple[int, int, int, int]
+"""Top, bottom, left, right."""
+
+
+def panels(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
+    """The largest pictures within a picture, largest first; nothing for an ordinary photograph.
+
+    Args:
+        grey: uint8, shape (height, width).
+        size: width and height of the original, whose pixels the boxes are in.
+    """
+    return max((_panels_at(side, grey, size) for side in SIDES), key=len)
+
+
+def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box, ...]:
+    small = at_most(grey, side, cv2.INTER_AREA if 2 * side <= max(grey.shape) else cv2.INTER_LINEAR)
+    height, width = small.shape
+    whole = (0, height, 0, width)
+    if not (_gutters(small, whole, 0).any() or _gutters(small, whole, 1).any()):
+        return ()
+    least = LEAST_PIXELS * max(height, width) / max(size)
+    kept = [one for one in _cut(small, whole, DEPTH) if _is_picture(small, one, least)]
+    kept.sort(key=lambda one: (-_area(one), one))
+    found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MOST])
+    return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
+
+
+def _cut(grey: NDArray[np.uint8], region: Region, depth: int) -> list[Region]:
+    """The regions that gutters leave, the region itself when there is none."""
+    region = _trimmed(grey, region)
+    gaps = {axis: _gaps(_gutters(grey, region, axis)) for axis in (0, 1)}
+    widest = {axis: max((end - start for start, end in found), default=0) for axis, found in gaps.items()}
+    axis = 0 if widest[0] >= widest[1] else 1
+    if not depth or widest[axis] < GUTTER:
+        return [region]
+    return [part for piece in _pieces(region, axis, gaps[axis]) for part in _cut(grey, piece, depth - 1)]
+
+
+def _gutters(grey: NDArray[np.uint8], region: Region, axis: int) -> NDArray[np.bool_]:
+    """Which rows (axis 0) or columns (axis 1) of a region have one colour."""
+    top, bottom, left, right = region
+    inside = grey[top:bottom, left:right]
+    if not inside.size:
+        return np.zeros(0, np.bool_)
+    return np.asarray(np.ptp(inside, axis=1 - axis) <= SPREAD)
+
+
+def _trimmed(grey: NDArray[np.uint8], region: Region) -> Region:
+    top, bottom, left, right = region
+    for axis in (0, 1):
+        drawn = np.flatnonzero(~_gutters(grey, (top, bottom, left, right), axis))
+        if not len(drawn):
+            return top, top, left, left
+        first, last = int(drawn[0]), int(drawn[-1]) + 1
+        if axis == 0:
+            top, bottom = top + first, top + last
+        else:
+            left, right = left + first, left + last
+    return top, bottom, left, right
+
+
+def _gaps(gutters: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Runs of constant lines, from their first to behind their last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], gutters, [False]]).astype(np.int8)))
+    runs = [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+    return [(start, end) for start, end in runs if end - start >= GUTTER]
+
+
+def _pieces(region: Region, axis: int, gaps: list[tuple[int, int]]) -> list[Region]:
+    """What lies between the gaps."""
+    top, bottom, left, right = region
+    start, end = (top, bottom) if axis == 0 else (left, right)
+    edges = [0, *(edge for gap in gaps for edge in gap), end - start]
+    parts = [(start + one, start + other) for one, other in list(pairwise(edges))[::2] if other > one]
+    return [(one, other, left, right) if axis == 0 else (top, bottom, one, other) for one, other in parts]
+
+
+def _is_picture(grey: NDArray[np.uint8], region: Region, least: float) -> bool:
+    top, bottom, left, right = region
+    share = _area(region) / (grey.shape[0] * grey.shape[1])
+    if min(bottom - top, right - left) < max(least, LEAST_SIDE * max(grey.shape)):
+        return False
+    if not LEAST_AREA <= share <= MOST_AREA:
+        return False
+    inside = grey[top:bottom, left:right].astype(np.int16)
+    return bool((np.abs(inside - np.median(inside)) >= LEAST_SHADES).mean() >= 0.1)
+
+
+def _area(region: Region) -> int:
+    top, bottom, left, right = region
+    return (bottom - top) * (right - left)

@@ -1,0 +1,266 @@
+"""A network that describes pictures: ours (``models/MODEL_CARD.md``), or one that a user brought with its card."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError, ServiceMissingError, WrongUseError
+from exhibit.types import Space
+from indexer.layout.single_thread import cv2
+from indexer.picture.card import Card, Resize, space_of
+from indexer.picture.onnx_file import keeps_data_elsewhere
+from indexer.picture.spaces import DESCRIPTOR
+
+MODEL = Path(__file__).parents[1] / "models" / "descriptor.int8.onnx"
+MOST_BYTES = 512 << 20
+"""Bytes of the largest file that is taken."""
+SHORTEST = 1e-9
+FLOATS = "tensor(float)"
+
+
+class Descriptor:
+    """A network and how pictures are put before it. The network is opened on first use: after a fork, with one thread.
+
+    Args:
+        card: what it needs.
+        space: of its vectors.
+        load: gives the bytes of its ONNX file.
+    """
+
+    def __init__(self, card: Card, space: Space, load: Callable[[], bytes]) -> None:
+        self.card = card
+        self.space = space
+        self._load = load
+
+    def open(self) -> None:
+        """Open the network now, so that damage in its file is told apart from damage in a picture.
+
+        Raises:
+            ExhibitError: its file has gone or can't be opened.
+        """
+        self._session  # noqa: B018 - opened by that
+
+    def vectors(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Describe pictures or parts of pictures.
+
+        Args:
+            parts: each uint8 RGB, shape (height, width, 3).
+
+        Returns:
+            float32, shape (n, width): rows of unit length, or of zeros where the network gave nothing that has a
+            direction; such a row is near to nothing.
+        """
+        rows = np.stack([self._raw(part) for part in parts])
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        usable = np.isfinite(lengths) & (lengths > SHORTEST)
+        return np.where(usable, rows / np.where(usable, lengths, 1), 0).astype(np.float32)
+
+    def _raw(self, part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        given = self._session.run([self._output], {self._input: prepared(part, self.card)})[0][0]
+        if self.card.take == "first":
+            given = given[0]
+        elif self.card.take == "mean":
+            given = given.mean(axis=0)
+        return np.asarray(given, np.float32)
+
+    @cached_property
+    def _input(self) -> str:
+        return str(self._session.get_inputs()[0].name)
+
+    @cached_property
+    def _output(self) -> str:
+        return self.card.output or str(self._session.get_outputs()[0].name)
+
+    @cached_property
+    def _session(self) -> Any:  # noqa: ANN401 - the runtime has no types
+        data = self._load()
+        try:
+            return opened(data)
+        except Exception as error:  # the runtime's own errors have no common root
+            raise IntegrityError(
+                f"The network {self.space.id} can't be opened.", hint="Restore its file, or use another network."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorFile:
+    """A network of one's own in a file, for other processes, which open it themselves.
+
+    Attributes:
+        card: what it needs.
+        digest: of the file.
+        path: where it is.
+    """
+
+    card: Card
+    digest: Digest
+    path: Path
+
+    def descriptor(self) -> Descriptor:
+        """The network, opened on first use; raises ``IntegrityError`` then when the file has changed."""
+        return Descriptor(self.card, space_of(self.card, self.digest), self._bytes)
+
+    def _bytes(self) -> bytes:
+        data = self.path.read_bytes()
+        if Digest.of(data) != self.digest:
+            raise IntegrityError(f"The file of the network {self.card.name} has changed.", hint="Restore it.")
+        return data
+
+
+def prepared(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
+    """A network's input for one picture, float32, shape as the card says.
+
+    Args:
+        pixels: uint8 RGB, shape (height, width, 3).
+        card: of the network.
+    """
+    sized = _sized(pixels, card)
+    if card.channels == "bgr":
+        sized = sized[..., ::-1]
+    mean, deviation = np.array(card.mean, np.float32), np.array(card.deviation, np.float32)
+    if card.layout == "nchw":
+        sized, mean, deviation = sized.transpose(2, 0, 1), mean[:, None, None], deviation[:, None, None]
+    scaled = np.empty((1, *sized.shape), np.float32)
+    np.subtract(sized, mean, out=scaled[0])
+    scaled /= deviation
+    return scaled
+
+
+def opened(data: bytes) -> Any:  # noqa: ANN401 - the runtime has no types
+    """A network ready to run, with one thread, on the CPU."""
+    import onnxruntime  # noqa: PLC0415 - its threads must not exist before a fork
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def examined(card: Card, data: bytes) -> Descriptor:
+    """A user's network, after trying whether it is what its card says.
+
+    Raises:
+        WrongUseError: it can't be used; the sentence says why.
+    """
+    if len(data) > MOST_BYTES:
+        raise WrongUseError(f"The file has {len(data)} bytes; at most {MOST_BYTES} are taken.")
+    if keeps_data_elsewhere(data):
+        raise WrongUseError(
+            "The file keeps weights in other files.",
+            hint="Save it as one file: onnx.save(model, path, save_as_external_data=False).",
+        )
+    try:
+        session = opened(data)
+    except Exception as error:  # the runtime's own errors have no common root
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise WrongUseError(f"ONNX Runtime can't open the file: {said[0][:200]}") from error
+    _check_input(card, session)
+    _check_output(card, session)
+    return _tried(Descriptor(card, space_of(card, Digest.of(data)), lambda: data))
+
+
+def _check_input(card: Card, session: Any) -> None:  # noqa: ANN401 - the runtime has no types
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        raise WrongUseError(f"The network has {len(inputs)} inputs; it takes one, the picture.")
+    if inputs[0].type != FLOATS:
+        raise WrongUseError(f"The network's input is {inputs[0].type}; float32 is needed.")
+    shape = inputs[0].shape
+    fits = len(shape) == len(card.shape) and all(
+        not isinstance(has, int) or has == needs for has, needs in zip(shape, card.shape, strict=True)
+    )
+    if not fits:
+        has = "x".join(str(one) for one in shape)
+        needs = "x".join(str(one) for one in card.shape)
+        raise WrongUseError(f"The network's input is {has}; by its card it is {needs}.", hint="Correct [input].")
+
+
+def _check_output(card: Card, session: Any) -> None:  # noqa: ANN401 - the runtime has no types
+    names = [one.name for one in session.get_outputs()]
+    if card.output and card.output not in names:
+        raise WrongUseError(f"The network has no output {card.output}.", hint=f"It has {', '.join(names)}.")
+
+
+def _tried(descriptor: Descriptor) -> Descriptor:
+    """The descriptor, after it has described two pictures.
+
+    Raises:
+        WrongUseError: what it gives can't be used.
+    """
+    pictures = list(np.random.default_rng(0).integers(0, 256, (2, 300, 400, 3), np.uint8))
+    try:
+        raw = [descriptor._raw(one) for one in pictures]  # noqa: SLF001 - of this module
+        again = descriptor._raw(pictures[0])  # noqa: SLF001
+    except Exception as error:  # the runtime's own errors have no common root
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise WrongUseError(f"The network can't describe a picture: {said[0][:200]}") from error
+    width = descriptor.card.width
+    if raw[0].shape != (width,):
+        gives = "x".join(str(one) for one in raw[0].shape) or "one number"
+        raise WrongUseError(
+            f"The network gives {gives} where its card says {width}.", hint="Correct width, name or take in [output]."
+        )
+    if not all(np.isfinite(one).all() for one in raw):
+        raise WrongUseError("The network gives numbers that aren't finite.")
+    if not np.array_equal(raw[0], again):
+        raise WrongUseError("The network gives other numbers for the same picture.", hint="Export it for inference.")
+    if np.allclose(raw[0], raw[1]):
+        raise WrongUseError("The network gives the same numbers for different pictures.")
+    return descriptor
+
+
+def _sized(pixels: NDArray[np.uint8], card: Card) -> NDArray[np.uint8]:
+    width, height = card.input_width, card.input_height
+    if card.resize is Resize.SQUASH:
+        return _resized(pixels, width, height)
+    has_height, has_width = pixels.shape[:2]
+    if card.resize is Resize.PAD:
+        factor = min(width / has_width, height / has_height)
+        part = _resized(pixels, max(1, round(has_width * factor)), max(1, round(has_height * factor)))
+        page = np.empty((height, width, 3), np.uint8)
+        page[:] = np.array(card.mean).round().clip(0, 255).astype(np.uint8)
+        top, left = (height - part.shape[0]) // 2, (width - part.shape[1]) // 2
+        page[top : top + part.shape[0], left : left + part.shape[1]] = part
+        return page
+    least = (card.shorter or width, card.shorter or height)
+    factor = max(least[0] / has_width, least[1] / has_height)
+    part = _resized(pixels, max(width, round(has_width * factor)), max(height, round(has_height * factor)))
+    top, left = (part.shape[0] - height) // 2, (part.shape[1] - width) // 2
+    return part[top : top + height, left : left + width]
+
+
+def _resized(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    shrinks = pixels.shape[0] > height and pixels.shape[1] > width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+
+
+def _shipped() -> bytes:
+    try:
+        return MODEL.read_bytes()
+    except OSError as error:
+        raise ServiceMissingError(
+            f"The model {MODEL.name} isn't there.", hint="Restore indexer/models.", retry=False
+        ) from error
+
+
+BUILT_IN = Descriptor(
+    Card(
+        name=DESCRIPTOR.name,
+        version=DESCRIPTOR.version,
+        licence="Apache-2.0",
+        source="indexer/models/MODEL_CARD.md",
+        input_width=224,
+        input_height=224,
+        width=DESCRIPTOR.width,
+    ),
+    DESCRIPTOR,
+    _shipped,
+)
+"""The one that comes with Exhibit."""

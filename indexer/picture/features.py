@@ -1,0 +1,295 @@
+"""Everything that matching needs to know of one picture, decoded once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from exhibit.comparison.similarity import resized
+from exhibit.digests import Digest
+from exhibit.pictures.decode import Limits, decode
+from exhibit.types import Fingerprint, PictureInfo, Space
+from indexer.layout.borders import content_box
+from indexer.layout.information import low_information
+from indexer.layout.insets import inset
+from indexer.layout.masks import masked_boxes
+from indexer.layout.orientation import ORIENTATIONS, Box
+from indexer.layout.panels import panels
+from indexer.layout.scaling import at_most
+from indexer.layout.single_thread import cv2
+from indexer.picture import embedding
+from indexer.picture.descriptor import BUILT_IN, Descriptor
+from indexer.picture.hashes import orientation_hashes, quality, shrink
+from indexer.picture.lazy import Later
+from indexer.picture.local_features import QUICK_KEYPOINTS, QUICK_SIDE, LocalFeatures, local_features, quick_features
+from indexer.picture.spaces import (
+    CENTRE,
+    DESCRIPTOR,
+    INSET,
+    LOCAL,
+    PANELS,
+    PHASH,
+    ROOTSIFT,
+    TILES,
+    TRIMMED,
+    VOTES_KEPT,
+    WHOLE,
+)
+
+THUMBNAIL_SIDE = 192
+ICON_SIDE = 40
+"""Pixels; the shorter side of an icon is below."""
+SAME_PART = 0.9
+"""Two rectangles that agree so far, intersection over union, are one part of a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How closely a picture is looked at.
+
+    Attributes:
+        side: long side of the grey picture that local features come from, pixels.
+        keypoints: how many at most.
+        quick_side: long side of the picture that quick features come from, pixels.
+        quick_keypoints: how many of those at most.
+    """
+
+    side: int = 512
+    keypoints: int = 500
+    quick_side: int = QUICK_SIDE
+    quick_keypoints: int = QUICK_KEYPOINTS
+
+
+NORMAL = Detail()
+CLOSER = Detail(side=1024, keypoints=1500, quick_side=1024, quick_keypoints=800)
+"""For a second look at pictures that may show a work small, such as pages and collages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Which form of a picture a row of :attr:`Features.hash_variants` belongs to."""
+
+    orientation: int
+    part: str
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What was measured of a picture.
+
+    Local features, embeddings and the grey picture are computed or unpacked when they are first asked for.
+
+    Attributes:
+        digest: of the exact bytes.
+        info: size (EXIF orientation applied) and format.
+        quality: structure that the hash sees, 0 to 100.
+        content: rectangle inside constant borders in original pixels, or ``None`` without borders.
+        panels: pictures within the picture (:mod:`indexer.layout.panels`), rectangles in original pixels.
+        inset: a picture laid upon the picture (:mod:`indexer.layout.insets`), or ``None``; with panels nobody looks.
+        hash_variants: uint8, shape (8n, 32): the eight orientations untrimmed, then trimmed where a border is, then of
+            each panel and of the inset.
+        grey_size: width and height of the grey picture.
+        space: of the embeddings.
+        marked: rectangles in original pixels that other works of the owner share (``compare.marks``); what lies
+            outside has to agree, too.
+    """
+
+    digest: Digest
+    info: PictureInfo
+    quality: int
+    content: Box | None
+    panels: tuple[Box, ...]
+    inset: Box | None
+    hash_variants: NDArray[np.uint8]
+    grey_size: tuple[int, int]
+    later_grey: Later[NDArray[np.uint8]] = field(repr=False)
+    later_local: Later[LocalFeatures] = field(repr=False)
+    later_quick: Later[LocalFeatures] = field(repr=False)
+    later_embeddings: Later[NDArray[np.float32]] = field(repr=False)
+    later_tiles: Later[NDArray[np.float32]] = field(repr=False)
+    later_low_information: Later[tuple[str, ...]] = field(repr=False)
+    later_masked: Later[tuple[Box, ...]] = field(repr=False)
+    space: Space = DESCRIPTOR
+    marked: tuple[Box, ...] = ()
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """Grey picture, uint8, shape (height, width), long side as in the :class:`Detail` or less."""
+        return self.later_grey.value
+
+    @property
+    def local(self) -> LocalFeatures:
+        """Keypoints in original pixels and their descriptors."""
+        return self.later_local.value
+
+    @property
+    def quick(self) -> LocalFeatures:
+        """Fewer and coarser local features, which cost a third: to find candidates by."""
+        return self.later_quick.value
+
+    @cached_property
+    def glance(self) -> "Features":
+        """The same picture with its quick features in the place of the local ones."""
+        return replace(self, later_local=self.later_quick)
+
+    @cached_property
+    def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
+        """Descriptors of unit length, float32, by part: ``whole``, ``centre``, the panels and the inset."""
+        parts = (WHOLE, CENTRE, *self._within)
+        return dict(zip(parts, self.later_embeddings.value, strict=True))
+
+    @cached_property
+    def tiles(self) -> Mapping[str, NDArray[np.float32]]:
+        """Descriptors of the quarters, by which a work looks for itself; nothing is found by them."""
+        return dict(zip(TILES, self.later_tiles.value, strict=True))
+
+    @property
+    def is_icon(self) -> bool:
+        """Whether the picture is so small that its hash tells all there is to tell."""
+        return min(self.info.width, self.info.height) < ICON_SIDE
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """What each row of :attr:`hash_variants` is."""
+        parts = (WHOLE, *(() if self.content is None else (TRIMMED,)), *self._within)
+        return tuple(Variant(orientation, part) for part in parts for orientation in ORIENTATIONS)
+
+    @property
+    def _within(self) -> tuple[str, ...]:
+        """The pictures within the picture."""
+        return (*PANELS[: len(self.panels)], *(() if self.inset is None else (INSET,)))
+
+    @cached_property
+    def hashes(self) -> dict[str, bytes]:
+        """The hashes that are stored, 32 bytes by part: ``whole``, ``trimmed`` when it differs, panels and inset."""
+        stored = {
+            variant.part: row.tobytes()
+            for variant, row in zip(self.variants, self.hash_variants, strict=True)
+            if variant.orientation == 0
+        }
+        if stored.get(TRIMMED) == stored[WHOLE]:
+            del stored[TRIMMED]
+        return stored
+
+    @property
+    def low_information(self) -> tuple[str, ...]:
+        """Why this picture can't be matched safely (:mod:`indexer.layout.information`); empty when it can."""
+        return self.later_low_information.value
+
+    @property
+    def masked(self) -> tuple[Box, ...]:
+        """Rectangles in original pixels in which nothing counts when a picture is compared with this work."""
+        return self.later_masked.value
+
+    @cached_property
+    def thumbnail(self) -> NDArray[np.uint8]:
+        """The grey picture at a long side of at most 192 pixels: the frame of the dense check."""
+        return resized(self.grey, min(1.0, THUMBNAIL_SIDE / max(self.grey.shape)))[0]
+
+    def box(self, part: str) -> Box:
+        """The rectangle in original pixels that a part of the picture covers."""
+        if part == TRIMMED and self.content is not None:
+            return self.content
+        if part == INSET and self.inset is not None:
+            return self.inset
+        if part in PANELS:
+            return self.panels[PANELS.index(part)]
+        return Box(0, 0, self.info.width, self.info.height)
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def extract(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, detail: Detail = NORMAL, descriptor: Descriptor = BUILT_IN
+) -> Features:
+    """Decode a picture once, reduced, and measure it.
+
+    Args:
+        data: exact bytes of the picture.
+        limits: for decoding.
+        detail: how closely local features are looked for.
+        descriptor: the network that gives the embeddings.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+    """
+    picture = decode(data, limits, at_least=detail.side)
+    decoded = np.asarray(Image.fromarray(picture.pixels).convert("L"))
+    pixels = at_most(picture.pixels, detail.side, cv2.INTER_LINEAR)
+    grey = at_most(decoded, detail.side)
+    image = Image.fromarray(grey)
+    size = (picture.info.width, picture.info.height)
+    content, inside, laid = _parts(grey, size)
+    within = [*inside, *([] if laid is None else [laid])]
+    small = shrink(image)
+    structure = quality(small)
+    local = Later(lambda: local_features(grey, size, detail.keypoints))
+    little = Later(lambda: low_information(grey, structure, local.value.strong, min(size)))
+    reduced = [box.scaled(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) for box in within]
+    return Features(
+        digest=Digest.of(data),
+        info=picture.info,
+        quality=structure,
+        content=content,
+        panels=inside,
+        inset=laid,
+        hash_variants=_hash_variants(image, small, size, [*([] if content is None else [content]), *within]),
+        grey_size=(grey.shape[1], grey.shape[0]),
+        later_grey=Later(lambda: grey),
+        later_local=local,
+        later_quick=Later(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
+        later_embeddings=Later(lambda: embedding.embeddings(pixels, reduced, descriptor)),
+        later_tiles=Later(lambda: embedding.tiles(pixels, descriptor)),
+        later_low_information=little,
+        later_masked=Later(lambda: masked_boxes(grey, little.value, size)),
+        space=descriptor.space,
+    )
+
+
+def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, tuple[Box, ...], Box | None]:
+    """What lies inside borders, the panels that are something else, and the inset; in original pixels."""
+    box = content_box(grey)
+    content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
+    found = tuple(one for one in panels(grey, size) if content is None or one.likeness(content) < SAME_PART)
+    laid = None if found else inset(grey, size)
+    return content, found, None if laid and content and laid.likeness(content) >= SAME_PART else laid
+
+
+def _hash_variants(
+    image: Image.Image, small: NDArray[np.uint8], size: tuple[int, int], boxes: Sequence[Box]
+) -> NDArray[np.uint8]:
+    """The hashes of a picture and of rectangles of it, given in original pixels, in all orientations."""
+    variants = [orientation_hashes(small)]
+    for box in boxes:
+        one = box.scaled(image.width / size[0], image.height / size[1])
+        edges = (round(one.left), round(one.top), round(one.right), round(one.bottom))
+        variants.append(orientation_hashes(shrink(image.crop(edges))))
+    return np.concatenate(variants)
+
+
+def grey_scaling(features: Features, size: tuple[int, int]) -> NDArray[np.float64]:
+    """The 3×3 transform from a picture's original pixels to those of a smaller form of it, of this width and height."""
+    across, down = size[0] / features.info.width, size[1] / features.info.height
+    return np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5], [0, 0, 1]])
+
+
+def local_fingerprint(digest: Digest, features: Features) -> Fingerprint:
+    """The local features of a work that vote for it (:mod:`indexer.votes.votes`), one behind the other."""
+    return Fingerprint(digest, ROOTSIFT.id, LOCAL, features.local.descriptors[:VOTES_KEPT].tobytes())
+
+
+def fingerprints(digest: Digest, features: Features) -> list[Fingerprint]:
+    """The hashes of a picture that are stored, and the descriptors of one that is more than an icon.
+
+    Which of them belong into which index is told by ``spaces.WORK_PARTS`` and ``spaces.PICTURE_PARTS``.
+    """
+    hashes = [Fingerprint(digest, PHASH.id, part, vector) for part, vector in features.hashes.items()]
+    described = {} if features.is_icon else features.embeddings
+    return hashes + [
+        Fingerprint(digest, features.space.id, part, vector.astype("<f4").tobytes())
+        for part, vector in described.items()
+    ]

@@ -1,0 +1,103 @@
+"""Features as bytes: an ``.npz`` archive without pickled objects, the grey picture in it as PNG."""
+
+import io
+import json
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from exhibit.types import PictureInfo, Space
+from indexer.layout.orientation import Box
+from indexer.layout.single_thread import cv2
+from indexer.picture.features import Features
+from indexer.picture.lazy import Later
+from indexer.picture.local_features import LocalFeatures, quick_features
+from indexer.picture.spaces import DESCRIPTOR, PIPELINE
+
+
+def to_bytes(features: Features) -> bytes:
+    """Write features with all that can't be had from the rest in a moment; some 180 KB for a photograph.
+
+    Quick local features come from the grey picture again.
+    """
+    info, box = features.info, features.content
+    about = {
+        "pipeline": PIPELINE,
+        "space": features.space.id,
+        "digest": features.digest.hex,
+        "info": [info.width, info.height, info.format, info.frames],
+        "quality": features.quality,
+        "strong": features.local.strong,
+        "low_information": features.low_information,
+        "grey": features.grey_size,
+        "masked": [_edges(box) for box in features.masked],
+        "content": None if box is None else _edges(box),
+        "panels": [_edges(panel) for panel in features.panels],
+        "inset": None if features.inset is None else _edges(features.inset),
+    }
+    file = io.BytesIO()
+    np.savez(
+        file,
+        about=np.frombuffer(json.dumps(about).encode(), np.uint8),
+        hash_variants=features.hash_variants,
+        grey=cv2.imencode(".png", features.grey, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].ravel(),
+        points=features.local.points,
+        descriptors=features.local.descriptors,
+        embeddings=features.later_embeddings.value,
+        tiles=features.later_tiles.value,
+    )
+    return file.getvalue()
+
+
+def from_bytes(data: bytes, space: Space = DESCRIPTOR) -> Features:
+    """Read what :func:`to_bytes` wrote.
+
+    Args:
+        data: the bytes.
+        space: that their embeddings have to be of.
+
+    Raises:
+        IntegrityError: the bytes are damaged, from another version of the pipeline, or of another space.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            parts: dict[str, NDArray[np.uint8]] = {name: archive[name] for name in archive.files}
+        return _assemble(parts, space)
+    except (BadZipFile, KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError) as error:
+        raise IntegrityError("Stored features are damaged or from another version.") from error
+
+
+def _assemble(parts: dict[str, NDArray[np.uint8]], space: Space) -> Features:
+    about = json.loads(parts["about"].tobytes())
+    if (about["pipeline"], about["space"]) != (PIPELINE, space.id):
+        raise ValueError(about["pipeline"])
+    info, grey = PictureInfo(*about["info"]), parts["grey"]
+    later_grey, size = Later(lambda: np.asarray(cv2.imdecode(grey, cv2.IMREAD_GRAYSCALE))), (info.width, info.height)
+    local = LocalFeatures(parts["points"].astype(np.float32), parts["descriptors"], about["strong"])
+    reasons, masked = tuple(about["low_information"]), tuple(Box(*edges) for edges in about["masked"])
+    vectors, tiles = parts["embeddings"].astype(np.float32), parts["tiles"].astype(np.float32)
+    return Features(
+        digest=Digest.from_hex(about["digest"]),
+        info=info,
+        quality=about["quality"],
+        content=None if about["content"] is None else Box(*about["content"]),
+        panels=tuple(Box(*edges) for edges in about["panels"]),
+        inset=None if about["inset"] is None else Box(*about["inset"]),
+        hash_variants=parts["hash_variants"],
+        grey_size=(about["grey"][0], about["grey"][1]),
+        later_grey=later_grey,
+        later_local=Later(lambda: local),
+        later_quick=Later(lambda: quick_features(later_grey.value, size)),
+        later_embeddings=Later(lambda: vectors),
+        later_tiles=Later(lambda: tiles),
+        later_low_information=Later(lambda: reasons),
+        later_masked=Later(lambda: masked),
+        space=space,
+    )
+
+
+def _edges(box: Box) -> list[float]:
+    return [box.left, box.top, box.right, box.bottom]

@@ -1,0 +1,158 @@
+"""The direction and the descriptor of SIFT keypoints, from gradients on a fixed lattice around each.
+
+Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004), sections 5 and 6. OpenCV looks at every pixel
+around a keypoint, so large ones cost much, and builds the pyramid again. On a lattice, as dense as the blur allows,
+all keypoints cost the same and are measured together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.single_thread import cv2
+from indexer.picture.keypoints import LAYERS, SIGMA, Keypoints, Pyramid
+
+BINS = 36
+REACH = 4.5
+"""How far around a keypoint its direction is measured, in blurs of its level: three deviations of the weights."""
+LATTICE = 6
+"""Samples on each side of a keypoint, along each axis, that its direction is measured on."""
+PEAK = 0.8
+"""A second direction counts from this share of the first."""
+CELLS, ANGLES = 4, 8
+"""A descriptor's cells along each axis, and the directions that each of them tells apart."""
+CELL = 3.0
+"""Width of a cell, in blurs of the keypoint's level."""
+SAMPLES = 3
+"""Of a cell along each axis."""
+MOST = 0.2
+"""Share of the whole length that one component may have, against glare."""
+
+Floats = NDArray[np.float32]
+
+
+def directions(pyramid: Pyramid, keypoints: Keypoints) -> tuple[NDArray[np.intp], Floats]:
+    """The directions of keypoints: which row each is of, and the angle in degrees as OpenCV counts it.
+
+    Args:
+        pyramid: that they were detected in.
+        keypoints: n of them.
+    """
+    radius = REACH * _blurs(keypoints)
+    size, angle = _gradients(pyramid, keypoints, radius * _DISC.across, radius * _DISC.down)
+    size *= _DISC.nearness
+    bins = np.rint(angle * (BINS / 360)).astype(np.intp)
+    bins += np.arange(len(keypoints)) * (BINS + 1)
+    raw = np.asarray(np.bincount(bins.ravel(), size.ravel(), len(keypoints) * (BINS + 1)), np.float64)
+    raw = raw.reshape(-1, BINS + 1)
+    raw[:, 0] += raw[:, BINS]
+    return _peaks(raw[:, :BINS])
+
+
+def descriptors(pyramid: Pyramid, keypoints: Keypoints, angles: Floats) -> Floats:
+    """The descriptors of keypoints, float32, shape (n, 128), of unit length, each component at most a fifth of it.
+
+    Args:
+        pyramid: that they were detected in.
+        keypoints: n of them.
+        angles: their directions, degrees as :func:`directions` gives them.
+    """
+    count, turn = len(keypoints), np.radians(360 - angles)
+    blurs = _blurs(keypoints) * CELL
+    cosine, sine = np.cos(turn) * blurs, np.sin(turn) * blurs
+    across, down = _SQUARE.across * cosine + _SQUARE.down * sine, _SQUARE.down * cosine - _SQUARE.across * sine
+    size, angle = _gradients(pyramid, keypoints, across, down)
+    size *= _SQUARE.nearness
+    bins = (angle - (360 - angles)) * (ANGLES / 360)
+    below = np.floor(bins)
+    share = (bins - below) * size
+    lower = below.astype(np.intp) & (ANGLES - 1)
+    rows = np.arange(size.size).reshape(size.shape) * ANGLES
+    spread = np.zeros(size.size * ANGLES, np.float32)
+    spread.put(rows + lower, size - share)
+    spread.put(rows + ((lower + 1) & (ANGLES - 1)), share)
+    cells = _SHARES @ spread.reshape(len(size), count * ANGLES)
+    raw = cells.reshape(CELLS**2, count, ANGLES).transpose(1, 0, 2).reshape(count, -1)
+    return _limited(raw)
+
+
+def _limited(raw: Floats) -> Floats:
+    """Of unit length, and again after no component is beyond its share."""
+    length = np.linalg.norm(raw, axis=1, keepdims=True)
+    kept = np.minimum(raw, MOST * length)
+    return np.asarray(kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _levels(keypoints: Keypoints) -> NDArray[np.int64]:
+    return np.clip(np.rint(keypoints.layers), 1, LAYERS).astype(np.int64)
+
+
+def _blurs(keypoints: Keypoints) -> Floats:
+    """In pixels of the keypoint's octave."""
+    return np.asarray(SIGMA * 2 ** (keypoints.layers / LAYERS), np.float32)
+
+
+def _gradients(pyramid: Pyramid, keypoints: Keypoints, across: Floats, down: Floats) -> tuple[Floats, Floats]:
+    """Length and angle (degrees, y upwards) of the gradients at places beside keypoints; no length outside the picture.
+
+    Args:
+        pyramid: of the picture.
+        keypoints: n of them.
+        across: shape (m, n), pixels of the keypoint's octave.
+        down: as ``across``.
+    """
+    stack, octaves = pyramid.levels, keypoints.octaves.astype(np.int64)
+    height, width = (one.astype(np.int32) for one in stack.shapes[octaves].T)
+    middle = keypoints.points / (2.0 ** octaves[:, None]).astype(np.float32)
+    x = np.rint(across + middle[:, 0]).astype(np.int32)
+    y = np.rint(down + middle[:, 1]).astype(np.int32)
+    inside = ((x - 1).view(np.uint32) < (width - 2).view(np.uint32)) & (
+        (y - 1).view(np.uint32) < (height - 2).view(np.uint32)
+    )
+    start = stack.place(octaves, _levels(keypoints), np.zeros_like(octaves), np.zeros_like(octaves))
+    place = start + np.where(inside, y * width + x, width + 1)
+    right = stack.memory.take(place + 1) - stack.memory.take(place - 1)
+    up = stack.memory.take(place - width) - stack.memory.take(place + width)
+    size, angle = cv2.cartToPolar(right, up, angleInDegrees=True)
+    return size * inside, angle
+
+
+def _peaks(raw: NDArray[np.float64]) -> tuple[NDArray[np.intp], Floats]:
+    """The directions of smoothed histograms that are highest, and which row each is of."""
+    one, two = np.roll(raw, 1, axis=1) + np.roll(raw, -1, axis=1), np.roll(raw, 2, axis=1) + np.roll(raw, -2, axis=1)
+    histograms = (two + 4 * one + 6 * raw) / 16
+    left, right = np.roll(histograms, 1, axis=1), np.roll(histograms, -1, axis=1)
+    high = (histograms > left) & (histograms > right) & (histograms >= PEAK * histograms.max(axis=1, keepdims=True))
+    rows, bins = np.nonzero(high)
+    before, here, after = left[rows, bins], histograms[rows, bins], right[rows, bins]
+    refined = bins + 0.5 * (before - after) / (before - 2 * here + after)
+    return rows, ((360 - refined * (360 / BINS)) % 360).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lattice:
+    """Places around a keypoint, shape (m, 1), and what a gradient there weighs for being near."""
+
+    across: Floats
+    down: Floats
+    nearness: Floats
+
+
+def _lattice(steps: NDArray[np.float64], deviation: float) -> _Lattice:
+    across, down = (one.reshape(-1, 1).astype(np.float32) for one in np.meshgrid(steps, steps))
+    return _Lattice(across, down, np.exp(-(across**2 + down**2) / (2 * deviation**2)))
+
+
+def _shares(steps: NDArray[np.float64]) -> Floats:
+    """The share that each of the 16 cells has in each place of a square lattice, steps in cells from the middle."""
+    centres = np.arange(CELLS) - (CELLS - 1) / 2
+    along = np.maximum(0, 1 - np.abs(steps - centres[:, None]))
+    both = along[:, None, :, None] * along[None, :, None, :]
+    return np.asarray(both.reshape(CELLS**2, -1), np.float32)
+
+
+_DISC = _lattice(np.arange(-LATTICE, LATTICE + 1) / LATTICE, 1 / 3)
+_STEPS = (np.arange((CELLS + 1) * SAMPLES) + 0.5) / SAMPLES - (CELLS + 1) / 2
+_SQUARE = _lattice(_STEPS, CELLS / 2)
+_SHARES = _shares(_STEPS)

@@ -1,0 +1,159 @@
+"""Local features: SIFT keypoints with RootSIFT descriptors as bytes.
+
+Sources: Lowe, "Distinctive Image Features from Scale-Invariant Keypoints" (2004); Arandjelović and Zisserman, "Three
+things everyone should know to improve object retrieval" (2012).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.layout.single_thread import cv2
+from indexer.picture.gradients import descriptors, directions
+from indexer.picture.keypoints import CAMERA, Pyramid
+
+CONTRAST = 0.01
+"""Threshold of the detector: half the usual one, so that smooth pictures have keypoints too."""
+STRONG = 0.02 / 3
+"""Response (contrast over octave layers) from which a keypoint says something of the picture, not of its noise."""
+GRID = 8
+"""Keypoints are chosen evenly from so many by so many cells: else the text of a page takes them all."""
+QUICK_SIDE = 512
+"""Pixels."""
+QUICK_KEYPOINTS = 300
+WIDTH = 128
+
+
+_ROW, _COLUMN, _ANGLE = np.meshgrid(np.arange(4), np.arange(4), np.arange(8), indexing="ij")
+MIRROR = ((3 - _ROW) * 32 + _COLUMN * 8 + (8 - _ANGLE) % 8).ravel()
+"""Where each of the 4×4×8 cells of a descriptor goes when its picture is mirrored top to bottom of the patch."""
+HALF_TURN = ((3 - _ROW) * 32 + (3 - _COLUMN) * 8 + _ANGLE).ravel()
+"""The same when the patch is turned by half."""
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """Keypoints of one picture, strongest of each region first.
+
+    Attributes:
+        points: float32, shape (n, 2): x and y in original pixels, pixel centres at whole numbers.
+        descriptors: uint8, shape (n, 128): square roots of the L1-normalised SIFT descriptor, times 512.
+        strong: how many keypoints of good contrast were detected, before any were chosen.
+    """
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+    strong: int
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def outside(self, transform: NDArray[np.float64], size: tuple[int, int]) -> "LocalFeatures":
+        """Those that a transform (original pixels) doesn't lay on a picture of this width and height."""
+        moved = self.points @ transform[:, :2].T + transform[:, 2]
+        places = moved[:, :2] / moved[:, 2:]
+        there = (moved[:, 2] > 0) & ((places >= -0.5) & (places <= np.array(size) - 0.5)).all(axis=1)
+        return LocalFeatures(self.points[~there], self.descriptors[~there], self.strong)
+
+    @cached_property
+    def units(self) -> NDArray[np.float32]:
+        """The descriptors as float32 rows of unit length."""
+        rows = self.descriptors.astype(np.float32)
+        return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
+
+    @cached_property
+    def mirrored_units(self) -> NDArray[np.float32]:
+        """What :attr:`units` would be for the same keypoints of the mirrored picture."""
+        return np.ascontiguousarray(self.units[:, MIRROR])
+
+
+NOTHING = LocalFeatures(np.zeros((0, 2), np.float32), np.zeros((0, WIDTH), np.uint8), 0)
+LEAST_SIDE = 8
+"""Pixels; SIFT's pyramid has no level for smaller pictures."""
+
+
+def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) -> LocalFeatures:
+    """Detect and describe.
+
+    Args:
+        grey: uint8, shape (height, width).
+        size: width and height of the original.
+        most: how many keypoints at most.
+    """
+    if min(grey.shape) < LEAST_SIDE:
+        return NOTHING
+    detector = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
+    detected = detector.detect(grey, None)
+    responses = np.array([keypoint.response for keypoint in detected])
+    chosen = _evenly(np.array([keypoint.pt for keypoint in detected]).reshape(-1, 2), responses, grey.shape, most)
+    keypoints, raw = detector.compute(grey, [detected[index] for index in chosen])
+    if raw is None or not keypoints:
+        return NOTHING
+    points = np.array([keypoint.pt for keypoint in keypoints])
+    return LocalFeatures(
+        points=_in_original(points, grey.shape, size),
+        descriptors=_roots(raw),
+        strong=int((responses >= STRONG).sum()),
+    )
+
+
+def quick_features(
+    grey: NDArray[np.uint8], size: tuple[int, int], most: int = QUICK_KEYPOINTS, side: int = QUICK_SIDE
+) -> LocalFeatures:
+    """Detect and describe in a third of the time: enough to find candidates, and to see which of them promise anything.
+
+    The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost.
+
+    Args:
+        grey: uint8, shape (height, width).
+        size: width and height of the original.
+        most: how many keypoints at most; one with two directions counts twice.
+        side: long side, pixels, that the picture is brought to; none is enlarged more than twice.
+    """
+    if min(grey.shape) < LEAST_SIDE:
+        return NOTHING
+    factor = min(side / max(grey.shape), 2.0)
+    seen = _scaled(grey, factor)
+    pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
+    detected = pyramid.detect(CONTRAST)
+    if not len(detected):
+        return NOTHING
+    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
+    rows, angles = directions(pyramid, chosen)
+    kept = chosen[rows[:most]]
+    raw = descriptors(pyramid, kept, angles[:most])
+    strong = int((detected.responses >= STRONG).sum())
+    return LocalFeatures(_in_original(kept.points, seen.shape, size), _roots(raw), strong)
+
+
+def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    if factor == 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_AREA))
+
+
+def _in_original(points: NDArray[np.floating], shape: tuple[int, ...], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Points of a picture of this shape in pixels of its original, centres at whole numbers in both."""
+    return np.asarray((points + 0.5) * (np.array(size) / np.array(shape[1::-1])) - 0.5, np.float32)
+
+
+def _roots(raw: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """RootSIFT as bytes."""
+    roots = np.sqrt(raw / (raw.sum(axis=1, keepdims=True) + 1e-9))
+    return np.asarray(np.minimum(255, np.round(roots * 512)), np.uint8)
+
+
+def _evenly(
+    points: NDArray[np.float64], responses: NDArray[np.floating], shape: tuple[int, ...], most: int
+) -> NDArray[np.intp]:
+    """Row numbers of the keypoints to keep: the strongest of each cell, then each second one, and so on."""
+    strongest = np.argsort(-responses, kind="stable")
+    cells = np.minimum(GRID - 1, (points[strongest] / shape[1::-1] * GRID).astype(np.int64)) @ [1, GRID]
+    by_cell = np.argsort(cells, kind="stable")
+    counts = np.bincount(cells, minlength=GRID * GRID)
+    rank = np.empty(len(points), np.int64)
+    rank[by_cell] = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return strongest[np.argsort(rank, kind="stable")[:most]]

@@ -1,0 +1,92 @@
+"""A folder that keeps measured features, so that a work is measured once for all processes."""
+
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from exhibit.machine import keep_in_cache
+from exhibit.pictures.decode import Limits
+from indexer.picture.descriptor import BUILT_IN, Descriptor
+from indexer.picture.features import DEFAULT_LIMITS, Features, extract
+from indexer.picture.features_file import from_bytes, to_bytes
+from indexer.picture.spaces import PIPELINE
+
+
+class FeatureCache:
+    """Features by digest, for the present version of the pipeline.
+
+    Several processes may share the folder: files are replaced as a whole, and whoever measures the same picture writes
+    the same file. A damaged file is measured again.
+
+    Args:
+        folder: made when absent; it can be removed at any time.
+        capacity_in_memory: how many features this process keeps at hand; the longest unused go first.
+        limits: for decoding what has to be measured.
+        descriptor: the network that gives the embeddings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        capacity_in_memory: int = 256,
+        limits: Limits = DEFAULT_LIMITS,
+        descriptor: Descriptor = BUILT_IN,
+    ) -> None:
+        ours = descriptor.space.id == BUILT_IN.space.id
+        self._folder = folder / (PIPELINE if ours else f"{PIPELINE}-{descriptor.space.id}")
+        self._limits = limits
+        self._descriptor = descriptor
+        self._capacity = capacity_in_memory
+        self._recent: OrderedDict[Digest, Features] = OrderedDict()
+
+    def get(self, digest: Digest, load: Callable[[], bytes]) -> Features:
+        """The features of a picture, measured only when they aren't here.
+
+        Args:
+            digest: of the picture's bytes.
+            load: gives the bytes when they are needed.
+
+        Raises:
+            IntegrityError: the bytes that were loaded have another digest.
+            UnreadablePictureError: the bytes can't be decoded.
+        """
+        features = self._recent.pop(digest, None) or self._stored(digest) or self._measured(digest, load)
+        self._recent[digest] = features
+        if len(self._recent) > self._capacity:
+            self._recent.popitem(last=False)
+        return features
+
+    def put(self, features: Features) -> None:
+        """Keep features that were measured elsewhere."""
+        keep_in_cache(self._path(features.digest), to_bytes(features))
+
+    def remove(self, digest: Digest) -> None:
+        """Forget a picture, whatever version measured it: its features hold a small grey copy."""
+        self._recent.pop(digest, None)
+        for path in self._folder.parent.glob(f"*/{digest.hex[:2]}/{digest.hex}.npz"):
+            path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Forget everything that was measured with this network."""
+        self._recent.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _measured(self, digest: Digest, load: Callable[[], bytes]) -> Features:
+        features = extract(load(), self._limits, descriptor=self._descriptor)
+        if features.digest != digest:
+            raise IntegrityError(f"The bytes of picture {digest} have another digest, {features.digest}.")
+        self.put(features)
+        return features
+
+    def _stored(self, digest: Digest) -> Features | None:
+        try:
+            features = from_bytes(self._path(digest).read_bytes(), self._descriptor.space)
+        except (OSError, IntegrityError):
+            return None
+        return features if features.digest == digest else None
+
+    def _path(self, digest: Digest) -> Path:
+        return self._folder / digest.hex[:2] / f"{digest.hex}.npz"

@@ -1,0 +1,238 @@
+"""Matching a folder of pictures against a folder of works, without any server.
+
+Works are measured once into a cache and three indexes, which every worker process maps; then each picture goes the way
+of :mod:`indexer.search.search`.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.types import Decision, Space, Verification
+from indexer.picture.features import Features, extract, fingerprints, local_fingerprint
+from indexer.picture.local_features import WIDTH
+from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, WORK_PARTS
+from indexer.search.cache import FeatureCache
+from indexer.search.candidates import Candidate
+from indexer.search.processes import in_processes
+from indexer.search.search import find_works
+from indexer.vectors.brute import rows_of
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import open_index, rebuild_index
+from indexer.votes.index import VoteIndex, rebuild_votes
+
+BATCH = 16
+AT_HAND = 256
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A picture that shows a work, by their paths relative to the two folders."""
+
+    work: str
+    picture: str
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that couldn't be read, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredFile:
+    """A work's file after it was measured: its vectors go into the indexes, its features lie in the cache."""
+
+    path: str
+    digest: Digest
+    vectors: tuple[tuple[str, bytes], ...]
+    local: bytes
+    low_information: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker process finds what it needs."""
+
+    root: Path
+    scratch: Path
+    works_root: Path
+    owners: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    works: tuple[tuple[str, Digest], ...] = ()
+
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how many are done, and of how many."""
+
+
+def files_below(folder: Path) -> list[str]:
+    """All files in a folder and its folders, as relative paths in order; hidden ones and links to folders are left out.
+
+    Raises:
+        WrongUseError: it isn't a folder, or can't be read.
+    """
+    if not folder.is_dir():
+        raise WrongUseError(f"{folder} isn't a folder.")
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [(Path(parent) / name).relative_to(folder).as_posix() for name in names if not name.startswith(".")]
+    return sorted(found)
+
+
+def match_folders(
+    works: Path, pictures: Path, scratch: Path, jobs: int, progress: Progress
+) -> Iterator[Match | Skipped | RegisteredFile]:
+    """Match every picture below one folder against every work below another.
+
+    Args:
+        works: folder of the registered pictures.
+        pictures: folder of the pictures that may be copies.
+        scratch: folder for measured works; what it holds of an earlier run is used again.
+        jobs: processes.
+        progress: told how far it is.
+
+    Yields:
+        A skipped file, a work that can't be matched safely, or a match: works first, then pictures in their order.
+
+    Raises:
+        WrongUseError: a folder can't be read, or holds no work.
+        ServiceMissingError: a process died, of memory most likely.
+    """
+    work_files, picture_files = files_below(works), files_below(pictures)
+    registered = []
+    for one in _each(_measure_work, Place(works, scratch, works), work_files, jobs):
+        if isinstance(one, Skipped) or one.low_information:
+            yield one
+        if isinstance(one, RegisteredFile):
+            registered.append(one)
+        progress("works", len(registered), len(work_files))
+    if not registered:
+        raise WrongUseError(f"No picture in {works} could be read.")
+    place = _indexed(Place(pictures, scratch, works), registered)
+    for done, found in enumerate(_each(_match_picture, place, picture_files, jobs), start=1):
+        yield from found
+        progress("pictures", done, len(picture_files))
+
+
+def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
+    """Write all indexes; numbers are counted through, and ``owners`` says whose they are."""
+    owners = []
+    for space in (PHASH, DESCRIPTOR):
+        rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
+        vectors = rows_of(space, [raw for _, raw in rows])
+        rebuild_index(space, _folder(place, space), [(np.arange(len(rows)), vectors)], len(rows))
+        owners.append((space.id, tuple(owner for owner, _ in rows)))
+    sets = [(k, np.frombuffer(work.local, np.uint8).reshape(-1, WIDTH)) for k, work in enumerate(registered)]
+    rebuild_votes(_folder(place, ROOTSIFT), [sets], len(sets))
+    owners.append((ROOTSIFT.id, tuple(range(len(registered)))))
+    works = tuple((work.path, work.digest) for work in registered)
+    return Place(place.root, place.scratch, place.works_root, tuple(owners), works)
+
+
+def _folder(place: Place, space: Space) -> Path:
+    return place.scratch / "index" / space.id
+
+
+class _Worker:
+    """What one process keeps between pictures."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.cache = FeatureCache(place.scratch, AT_HAND)
+        self.indexes: dict[str, FaissIndex] = {}
+        self._owners = dict(place.owners)
+        self.seen: dict[Digest, list[tuple[int, Verification]]] = {}
+
+    def index(self, space: Space) -> FaissIndex:
+        """The index of the works in a space, mapped on first use."""
+        if space.id not in self.indexes:
+            self.indexes[space.id] = open_index(space, _folder(self.place, space))
+        return self.indexes[space.id]
+
+    @property
+    def hashes(self) -> FaissIndex:
+        """The works' hashes."""
+        return self.index(PHASH)
+
+    @property
+    def descriptors(self) -> FaissIndex:
+        """The works' descriptors."""
+        return self.index(DESCRIPTOR)
+
+    @cached_property
+    def votes(self) -> VoteIndex:
+        """The works' local features."""
+        return VoteIndex(_folder(self.place, ROOTSIFT))
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is."""
+        return {(one.space, one.number): self._owners[one.space][one.number] for one in candidates}
+
+    def features(self, work: int) -> Features:
+        """What was measured of a work."""
+        path, digest = self.place.works[work]
+        return self.cache.get(digest, (self.place.works_root / path).read_bytes)
+
+    def matches(self, data: bytes) -> list[tuple[int, Verification]]:
+        """The works that a picture shows; the same bytes are compared once."""
+        digest = Digest.of(data)
+        if digest not in self.seen:
+            compared = find_works(extract(data), lambda: data, self)
+            self.seen[digest] = [(work, one) for work, one in compared if one.decision is not Decision.NONE]
+        return self.seen[digest]
+
+
+def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
+    try:
+        data = (worker.place.root / path).read_bytes()
+        digest = Digest.of(data)
+        features = worker.cache.get(digest, lambda: data)
+    except (ExhibitError, OSError) as error:
+        return Skipped(path, str(error))
+    stored = [one for one in fingerprints(digest, features) if one.part in WORK_PARTS]
+    local = local_fingerprint(digest, features).vector
+    return RegisteredFile(
+        path, digest, tuple((one.space, one.vector) for one in stored), local, features.low_information
+    )
+
+
+def _match_picture(worker: _Worker, path: str) -> list[Match | Skipped]:
+    try:
+        found = worker.matches((worker.place.root / path).read_bytes())
+    except (ExhibitError, OSError) as error:
+        return [Skipped(path, str(error))]
+    works = worker.place.works
+    return [Match(works[work][0], path, one) for work, one in sorted(found, key=lambda pair: works[pair[0]][0])]
+
+
+def _each(task: Callable[[_Worker, str], R], place: Place, paths: Sequence[str], jobs: int) -> Iterator[R]:
+    """Run a task on each path, in order; with more than one job in processes of one thread each."""
+    if jobs == 1 or len(paths) <= BATCH:
+        worker = _Worker(place)
+        yield from (task(worker, path) for path in paths)
+    else:
+        yield from in_processes(jobs, (_start, place), _run, ((task, path) for path in paths), BATCH)
+
+
+_workers: list[_Worker] = []
+
+
+def _start(place: Place) -> None:
+    _workers[:] = [_Worker(place)]
+
+
+def _run(call: tuple[Callable[[_Worker, str], R], str]) -> R:
+    task, path = call
+    return task(_workers[0], path)

@@ -1,0 +1,139 @@
+"""Rows of an index: numbers, ascending, beside a flat FAISS index in the same order, and which of them are gone."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import faiss as library
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.types import Hit, Metric, Space
+from indexer.vectors.brute import cosine_distances, empty_vectors
+
+faiss: Any = library
+faiss.omp_set_num_threads(1)
+
+SPARE, NOISE = 8, 2e-6
+"""How many more FAISS is asked for, and how far its products may be from the exact ones: which of nearly equal rows are
+the nearest is decided by those."""
+
+
+class FlatRows:
+    """Numbered vectors of one space, searched exactly.
+
+    Args:
+        space: of the vectors.
+        numbers: int64, ascending, each once.
+        index: flat FAISS index, its rows in the order of ``numbers``.
+    """
+
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+        self.space = space
+        self.numbers = numbers
+        self.index = index
+        self.gone = np.zeros(len(numbers), np.bool_)
+        self._gone_count = 0
+        self.told_exactly = space.metric is Metric.HAMMING
+
+    @classmethod
+    def of(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
+        """Rows in memory, from numbers that ascend."""
+        hamming = space.metric is Metric.HAMMING
+        index = faiss.IndexBinaryFlat(space.width) if hamming else faiss.IndexFlatIP(space.width)
+        index.add(vectors)
+        return cls(space, numbers, index)
+
+    def __len__(self) -> int:
+        return len(self.numbers) - self._gone_count
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Mark numbers as gone; returns how many were there."""
+        places = np.searchsorted(self.numbers, numbers)
+        places = places[places < len(self.numbers)]
+        places = np.unique(places[np.isin(self.numbers[places], numbers)])
+        there = places[~self.gone[places]]
+        self.mark_gone(there)
+        return len(there)
+
+    def mark_gone(self, places: NDArray[np.int64]) -> None:
+        """Mark the rows at these places, each once and not gone before, as gone."""
+        self.gone[places] = True
+        self._gone_count += len(places)
+
+    def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Numbers and vectors of what isn't gone."""
+        vectors = self.index.reconstruct_n(0, len(self.numbers)) if len(self.numbers) else empty_vectors(self.space)
+        return np.asarray(self.numbers)[~self.gone], vectors[~self.gone]
+
+    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest, nearest first, ties by number."""
+        wanted = min(k, len(self))
+        if wanted <= 0:
+            return [[] for _ in queries]
+        parameters = None
+        if self._gone_count:
+            parameters = self._selection(faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.gone))))
+        asked = wanted if self.told_exactly else min(len(self), wanted + SPARE)
+        while True:
+            scores, places = self.index.search(queries, asked, params=parameters)
+            found = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
+            farther = (len(hits) < asked or hits[-1].distance > hits[wanted - 1].distance + NOISE for hits in found)
+            if self.told_exactly or asked == len(self) or all(farther):
+                return [hits[:wanted] for hits in found]
+            asked = min(len(self), 4 * asked)
+
+    def _selection(self, selector: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+        """FAISS's parameters for a search among those that a selector selects."""
+        return faiss.SearchParameters(sel=selector)
+
+    def _distances(self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
+        """What FAISS's scores mean; its products are measured again, for they depend on what else is asked or there."""
+        if self.told_exactly:
+            return scores
+        return cosine_distances(query, self.index.reconstruct_batch(places))
+
+    def _hits(
+        self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64], within: float | None
+    ) -> list[Hit]:
+        places, scores = places[places >= 0], scores[places >= 0]
+        distances = self._distances(query, scores, places)
+        good = np.ones(len(places), np.bool_)
+        if within is not None:
+            good &= distances <= within
+        hits = [
+            Hit(int(number), float(distance))
+            for number, distance in zip(self.numbers[places[good]], distances[good], strict=True)
+        ]
+        return sorted(hits, key=nearness)
+
+
+class Tail(FlatRows):
+    """Rows in the memory of one process, which grow; segments are immutable."""
+
+    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> "Tail":
+        """These rows and new ones, which replace those of the same number."""
+        if not len(self.numbers) or numbers[0] > self.numbers[-1]:
+            self.index.add(vectors)
+            self.numbers = np.concatenate([self.numbers, numbers])
+            self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])
+            return self
+        self.remove(numbers)
+        kept, rows = self.live()
+        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
+        return Tail.of(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
+
+
+def nearness(hit: Hit) -> tuple[float, int]:
+    """The order of hits: nearest first, ties by number."""
+    return hit.distance, hit.number
+
+
+def write_index(index: Any, space: Space, path: Path) -> None:  # noqa: ANN401 - FAISS has no types
+    """Write a flat index in FAISS's own format."""
+    (faiss.write_index_binary if space.metric is Metric.HAMMING else faiss.write_index)(index, str(path))
+
+
+def map_index(space: Space, path: Path) -> Any:  # noqa: ANN401 - FAISS has no types
+    """Map a flat index, shared by all processes that do; raises ``RuntimeError`` when it isn't one."""
+    read = faiss.read_index_binary if space.metric is Metric.HAMMING else faiss.read_index
+    return read(str(path), faiss.IO_FLAG_MMAP_IFC)

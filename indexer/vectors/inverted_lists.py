@@ -1,0 +1,158 @@
+"""Rows of a large hash index in lists: a search reads those that its answer most probably lies in.
+
+Up to some million rows an exhaustive scan is fast enough, and every answer exact. Beyond, rows are sorted by a key of
+their most robust bits (``vectors.robust_bits``), and a search reads :data:`READ` of the lists, the likeliest first.
+The list is scanned by FAISS for all rows of a query that want it, while it lies in the processor's cache.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import faiss as library
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.types import Hit, Metric, Space
+from indexer.vectors.flat import FlatRows
+from indexer.vectors.robust_bits import MOST_BITS, keys, likeliest_flips
+
+faiss: Any = library
+
+LISTED_FROM = 2_000_000
+"""Rows from which a segment has lists: an exhaustive scan of fewer takes some 15 ms for eight hashes on one core."""
+READ = 0.42
+"""Share of the lists that a search reads."""
+READ_ALL_FROM = 100
+"""Whoever wants so many answers a hash, such as a new work that searches everything seen, gets every list read."""
+ROWS_A_LIST = 4_000
+"""Few enough for a core's second cache, enough that the call for each list costs little."""
+FIRST_REACH, NEXT_REACH = 90, 24
+"""Bits within which a search without a limit looks at first, and by how many it goes on."""
+
+
+def list_bits(space: Space, rows: int) -> int:
+    """How many bits the keys of a segment of so many rows have; 0 when it is scanned as a whole."""
+    if space.metric is not Metric.HAMMING or space.width != 256 or rows < LISTED_FROM:
+        return 0
+    return int(np.clip(round(np.log2(rows / ROWS_A_LIST)), 1, MOST_BITS))
+
+
+def in_lists(hashes: NDArray[np.uint8], bits: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The order of rows by their keys, and where the lists end.
+
+    Returns:
+        uint32, shape (n,): the row at each place; int64, shape (2**bits + 1,): the borders of the lists.
+    """
+    of_rows = keys(hashes, bits)
+    order = np.argsort(of_rows, kind="stable").astype(np.uint32)
+    return order, np.concatenate([[0], np.cumsum(np.bincount(of_rows, minlength=1 << bits))])
+
+
+def are_borders(borders: Sequence[int], count: int) -> bool:
+    """Whether these can be the borders of lists of so many rows; none at all can."""
+    if not borders:
+        return True
+    lists = len(borders) - 1
+    ascend = all(begin <= end for begin, end in pairwise(borders))
+    return (borders[0], borders[-1]) == (0, count) and ascend and lists.bit_count() == 1
+
+
+class ListedRows(FlatRows):
+    """Numbered hashes in lists by their robust bits.
+
+    Args:
+        space: of the hashes, 256 bits.
+        numbers: int64, ascending, each once.
+        index: flat FAISS index, its rows in the order of their keys.
+        order: uint32, for each place of the index the place in ``numbers``.
+        borders: where the lists begin and end, one more than there are lists.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        numbers: NDArray[np.int64],
+        index: Any,  # noqa: ANN401 - FAISS has no types
+        order: NDArray[np.uint32],
+        borders: NDArray[np.int64],
+    ) -> None:
+        super().__init__(space, numbers, index)
+        self._order = order
+        self._borders = borders
+        self._bits = len(borders).bit_length() - 1
+        self._codes = faiss.rev_swig_ptr(index.xb.data(), index.ntotal * index.code_size).reshape(index.ntotal, -1)
+
+    def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Numbers and hashes of what isn't gone."""
+        hashes = np.empty_like(self._codes)
+        hashes[self._order] = self._codes
+        return np.asarray(self.numbers)[~self.gone], hashes[~self.gone]
+
+    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest in the lists that were read, nearest first, ties by number."""
+        wanted = min(k, len(self))
+        if wanted <= 0:
+            return [[] for _ in queries]
+        farthest = self.space.width if within is None else int(within)
+        reach = min(farthest, FIRST_REACH)
+        while True:
+            found = self._within(queries, reach, wanted)
+            if reach == farthest or all(len(hits) == wanted for hits in found):
+                return found
+            reach = min(farthest, reach + NEXT_REACH)
+
+    def _within(self, queries: NDArray[np.uint8], reach: int, k: int) -> list[list[Hit]]:
+        """The at most ``k`` nearest of each query, none farther than ``reach``."""
+        whose, places, distances = (
+            np.concatenate(part) for part in zip(*self._scanned(queries, reach, k), strict=True)
+        )
+        ranks = self._order[places]
+        there = ~self.gone[ranks]
+        whose, ranks, distances = whose[there], ranks[there], distances[there]
+        order = np.lexsort((ranks, distances, whose))
+        numbers, distances = self.numbers[ranks[order]], distances[order]
+        ends = np.searchsorted(whose[order], np.arange(len(queries) + 1))
+        return [
+            [Hit(int(number), float(distance)) for number, distance in zip(numbers[rows], distances[rows], strict=True)]
+            for rows in (slice(begin, min(end, begin + k)) for begin, end in pairwise(ends))
+        ]
+
+    def _scanned(
+        self, queries: NDArray[np.uint8], reach: int, k: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+        """Query, place and distance of everything within reach, list by list."""
+        yield np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+        wanted = self._wanted(queries, k)
+        for number, (begin, end) in enumerate(pairwise(self._borders.tolist())):
+            rows = np.flatnonzero(wanted[:, number])
+            if not len(rows) or begin == end:
+                continue
+            counts, places, distances = _in_reach(queries[rows], self._codes[begin:end], reach)
+            if len(places):
+                yield np.repeat(rows, counts), places + begin, distances
+
+    def _wanted(self, queries: NDArray[np.uint8], k: int) -> NDArray[np.bool_]:
+        """Which lists each query reads, shape (queries, lists)."""
+        lists = len(self._borders) - 1
+        if k >= READ_ALL_FROM:
+            return np.ones((len(queries), lists), np.bool_)
+        flips = likeliest_flips(self._bits, max(1, round(READ * lists)))
+        wanted = np.zeros((len(queries), lists), np.bool_)
+        np.put_along_axis(wanted, keys(queries, self._bits)[:, None] ^ flips, values=True, axis=1)
+        return wanted
+
+
+def _in_reach(
+    queries: NDArray[np.uint8], codes: NDArray[np.uint8], reach: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """How many codes are within reach of each query, their places, and their distances."""
+    result = faiss.RangeSearchResult(len(queries))
+    faiss.hamming_range_search(
+        faiss.swig_ptr(queries), faiss.swig_ptr(codes), len(queries), len(codes), reach + 1, codes.shape[1], result
+    )
+    ends = faiss.rev_swig_ptr(result.lims, len(queries) + 1).astype(np.int64)
+    if not ends[-1]:
+        return ends[1:], np.zeros(0, np.int64), np.zeros(0, np.float32)
+    places = faiss.rev_swig_ptr(result.labels, int(ends[-1])).copy()
+    return np.diff(ends), places, faiss.rev_swig_ptr(result.distances, int(ends[-1])).copy()

@@ -1,0 +1,122 @@
+"""The manifest of an index folder: which segments count, swapped as a whole."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from exhibit.errors import IntegrityError, ServiceMissingError
+from exhibit.files.durable import settle, settle_path
+
+NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEntry:
+    """One segment of an index.
+
+    Attributes:
+        name: of its files, without a suffix.
+        gone: name of the ``.npy`` file with the places of its removed rows, or ``None``.
+    """
+
+    name: str
+    gone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is durable.
+
+    Attributes:
+        space: identity of the space.
+        generation: grows by one with each write.
+        sequence: the highest change number that the segments contain.
+        segments: in the order in which they were written.
+    """
+
+    space: str
+    generation: int = 0
+    sequence: int = 0
+    segments: tuple[SegmentEntry, ...] = ()
+
+    @property
+    def files(self) -> set[str]:
+        """Names of all files that it needs, without the segments' suffixes."""
+        return {entry.name for entry in self.segments} | {entry.gone for entry in self.segments if entry.gone}
+
+
+def read_manifest(folder: Path, space: str) -> Manifest:
+    """The manifest of a folder, an empty one when there is none.
+
+    Raises:
+        IntegrityError: it is damaged or of another space.
+    """
+    try:
+        raw = json.loads((folder / NAME).read_text())
+        segments = tuple(SegmentEntry(**entry) for entry in raw["segments"])
+        manifest = Manifest(raw["space"], int(raw["generation"]), int(raw["sequence"]), segments)
+        known = raw["format"] == FORMAT
+    except FileNotFoundError:
+        return Manifest(space)
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(
+            f"The manifest of index {space} is damaged.", hint="Run the rebuild of the index."
+        ) from error
+    if not known:
+        raise IntegrityError(f"The index {space} is of another version.", hint="Run the rebuild of the index.")
+    if manifest.space != space:
+        raise IntegrityError(f"This folder holds an index of {manifest.space}, not of {space}.")
+    return manifest
+
+
+def manifest_to_replace(folder: Path, space: str) -> Manifest:
+    """The manifest of a folder; where it can't be read an empty one, whose generation is the highest of any file."""
+    try:
+        return read_manifest(folder, space)
+    except IntegrityError:
+        generations = (path.name.split("-")[1] for path in folder.glob("segment-*-*"))
+        return Manifest(space, generation=max((int(text) for text in generations if text.isdigit()), default=0))
+
+
+def publish(folder: Path, manifest: Manifest, keep: set[str]) -> None:
+    """Swap the manifest atomically; everything that it names must be written by then, and is on the disk before it.
+
+    Files that it doesn't name are removed, but for those in ``keep``: its predecessor's, which a slow reader may be
+    about to open. What is mapped stays readable until the reader lets go.
+    """
+    for path in folder.iterdir():
+        if {path.name, path.stem} & manifest.files:
+            settle_path(path)
+    temporary = folder / f".{NAME}.new"
+    with temporary.open("w") as file:
+        json.dump({"format": FORMAT, **asdict(manifest)}, file, indent=1)
+        settle(file)
+    settle_path(folder)
+    temporary.replace(folder / NAME)
+    settle_path(folder)
+    wanted = manifest.files | keep
+    for path in folder.iterdir():
+        if path.name.startswith(("segment-", "gone-")) and not {path.name, path.stem} & wanted:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writer(folder: Path) -> Iterator[None]:
+    """Wait for the sole right to write in this folder, and hold it.
+
+    Raises:
+        ServiceMissingError: what is done under it fails at the disk; the folder is as it was.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except (OSError, RuntimeError) as error:  # FAISS says it with the latter
+        said = str(error).strip().splitlines()[-1][:200]
+        hint = "Make room on the disk, open the folder, or run the rebuild of the index."
+        raise ServiceMissingError(f"The index {folder.name} can't be written: {said}.", hint=hint) from error

@@ -1,0 +1,1 @@
+"""The index of local votes: which works share details with a picture."""

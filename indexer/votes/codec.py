@@ -1,0 +1,100 @@
+"""The codec of the local votes: which list a descriptor belongs to, and its 16 bytes.
+
+Lists and codes are those of Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search" (2011), as
+FAISS has them; a code stands for the descriptor itself, not for its difference to its list's centre, so that one
+table a query serves all lists. A codec comes with the product (``models/votes.faiss``, made by ``training/votes.py``);
+a large installation trains one on its own works.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import faiss as library
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.digests import Digest
+from exhibit.errors import ServiceMissingError, WrongUseError
+from indexer.picture.local_features import WIDTH
+
+faiss: Any = library
+faiss.omp_set_num_threads(1)
+
+SHIPPED = Path(__file__).parents[1] / "models" / "votes.faiss"
+CODE_BYTES = 16
+LISTS = ((2_000, 1024), (20_000, 4096), (200_000, 16384))
+MOST_LISTS = 65536
+"""Lists by the number of works: each holds some hundreds of descriptors."""
+GRAPH_FROM = 4096
+"""From so many lists a graph over their centres finds the nearest ones (HNSW)."""
+NEIGHBOURS = 32
+FOR_EACH_LIST = 64
+"""Descriptors of the training sample for each list."""
+ROUNDS = 10
+
+
+def lists_for(works: int) -> int:
+    """How many lists suit so many works."""
+    return next((lists for most, lists in LISTS if works <= most), MOST_LISTS)
+
+
+def train_codec(descriptors: NDArray[np.uint8], lists: int, seed: int = 0) -> Any:  # noqa: ANN401 - FAISS has no types
+    """A codec from a sample of descriptors.
+
+    Args:
+        descriptors: uint8, shape (n, 128); better at least :data:`FOR_EACH_LIST` for each list.
+        lists: how many.
+        seed: the same sample and seed give the same codec on one kind of machine.
+
+    Returns:
+        An empty FAISS index.
+
+    Raises:
+        WrongUseError: there are fewer descriptors than lists.
+    """
+    if len(descriptors) < lists:
+        raise WrongUseError(f"{len(descriptors)} local features are too few for {lists} lists.")
+    centres = faiss.IndexHNSWFlat(WIDTH, NEIGHBOURS) if lists >= GRAPH_FROM else faiss.IndexFlatL2(WIDTH)
+    codec = faiss.IndexIVFPQ(centres, WIDTH, lists, CODE_BYTES, 8)
+    codec.by_residual = False
+    codec.cp.niter, codec.cp.seed, codec.pq.cp.seed = ROUNDS, seed, seed
+    codec.cp.max_points_per_centroid = FOR_EACH_LIST
+    codec.cp.min_points_per_centroid = codec.pq.cp.min_points_per_centroid = 1  # a warning to standard error less
+    codec.train(units(descriptors))
+    return _owned(codec, centres)
+
+
+@cache
+def shipped_codec() -> Any:  # noqa: ANN401 - FAISS has no types
+    """The codec that comes with the product, as an empty index: copy it with :func:`empty_like`."""
+    if not SHIPPED.is_file():
+        raise ServiceMissingError(f"The model {SHIPPED.name} isn't there.", hint="Restore indexer/models.", retry=False)
+    return faiss.read_index(str(SHIPPED))
+
+
+def empty_like(index: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+    """An index in memory with the same codec and nothing in it."""
+    centres = faiss.clone_index(faiss.downcast_index(index.quantizer))
+    copy = faiss.IndexIVFPQ(centres, WIDTH, index.nlist, CODE_BYTES, 8)
+    copy.by_residual, copy.pq, copy.is_trained = False, index.pq, True
+    return _owned(copy, centres)
+
+
+def codec_digest(index: Any) -> Digest:  # noqa: ANN401 - FAISS has no types
+    """What identifies the codec of an index: the digest of its centres and its code book."""
+    centres = index.quantizer.reconstruct_n(0, index.nlist)
+    return Digest.of(centres.tobytes() + faiss.vector_to_array(index.pq.centroids).tobytes())
+
+
+def units(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Descriptors as float32 rows of unit length."""
+    rows = descriptors.astype(np.float32)
+    return np.asarray(rows / (np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9), np.float32)
+
+
+def _owned(codec: Any, centres: Any) -> Any:  # noqa: ANN401 - FAISS has no types
+    """The codec, with the centres handed over to it, so that they live as long as it does."""
+    centres.this.disown()
+    codec.own_fields = True
+    return codec

@@ -1,0 +1,237 @@
+"""Segments of the index of local votes: immutable files that every process maps.
+
+Three files each: the codes in FAISS's own format (an inverted file, each code under the number of its work), the works'
+numbers as ``.npy``, and a header in JSON with the SHA-256 of both. Nothing is pickled.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.digests import Digest
+from exhibit.errors import IntegrityError
+from indexer.picture.spaces import ROOTSIFT
+from indexer.vectors.manifest import Manifest, SegmentEntry
+from indexer.vectors.segments import HINT, checksum_problems
+from indexer.votes.codec import codec_digest, empty_like, faiss, units
+
+FORMAT = 1
+CODES, NUMBERS, HEADER = ".faiss", ".npy", ".json"
+MOST_WORKS = 100_000
+"""In one segment: half a gigabyte."""
+PROBES = 4
+"""Lists that are looked at for each descriptor."""
+
+Works = Sequence[tuple[int, NDArray[np.uint8]]]
+"""Numbers with the descriptors of each, uint8, shape (n, 128)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a segment says of itself.
+
+    Attributes:
+        format: of this header.
+        space: identity of the space.
+        codec: digest of the codec, hexadecimal; all segments of an index have one codec.
+        works: how many.
+        descriptors: how many.
+        sha256: of each file by its suffix, hexadecimal.
+    """
+
+    format: int
+    space: str
+    codec: str
+    works: int
+    descriptors: int
+    sha256: dict[str, str]
+
+
+class VoteRows:
+    """The descriptors of numbered works, and which of the works are gone.
+
+    Args:
+        numbers: int64, ascending, each once.
+        index: FAISS inverted file whose ids are those numbers.
+    """
+
+    def __init__(self, numbers: NDArray[np.int64], index: Any) -> None:  # noqa: ANN401 - FAISS has no types
+        self.numbers = numbers
+        self.index = index
+        self.gone = np.zeros(len(numbers), np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.numbers) - int(self.gone.sum())
+
+    def add(self, works: Works) -> None:
+        """Add works whose numbers aren't there; only for rows in memory."""
+        sizes = [len(descriptors) for _, descriptors in works]
+        numbers = np.array([number for number, _ in works], np.int64)
+        if sum(sizes):
+            rows = np.concatenate([descriptors for _, descriptors in works])
+            self.index.add_with_ids(units(rows), np.repeat(numbers, sizes))
+        every = np.concatenate([self.numbers, numbers])
+        order = np.argsort(every, kind="stable")
+        self.numbers = every[order]
+        self.gone = np.concatenate([self.gone, np.zeros(len(numbers), np.bool_)])[order]
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Mark numbers as gone; returns how many were there."""
+        there = np.isin(self.numbers, numbers) & ~self.gone
+        self.gone |= there
+        return int(there.sum())
+
+    def without(self, numbers: NDArray[np.int64]) -> Self:
+        """The same descriptors with these works gone as well."""
+        other = type(self)(self.numbers, self.index)
+        other.gone = self.gone | np.isin(self.numbers, numbers)
+        return other
+
+    def search(self, queries: NDArray[np.float32], k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Squared distances and numbers of the nearest descriptors, -1 where there are no more."""
+        selector = None
+        if self.gone.any():
+            selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.numbers[self.gone]))
+        probes = faiss.SearchParametersIVF(nprobe=PROBES, sel=selector)
+        distances, numbers = self.index.search(queries, k, params=probes)
+        return distances, numbers
+
+    def counts(self) -> Iterator[tuple[int, int]]:
+        """(number, how many descriptors) of each work that isn't gone, as the lists hold them."""
+        lists = self.index.invlists
+        sizes = [lists.list_size(one) for one in range(self.index.nlist)]
+        held = [faiss.rev_swig_ptr(lists.get_ids(one), size) for one, size in enumerate(sizes) if size]
+        numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *held]), return_counts=True)
+        there = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+        return ((number, there.get(number, 0)) for number in self.numbers[~self.gone].tolist())
+
+    def compact(self) -> None:
+        """Take out what is gone; only for rows in memory."""
+        if self.gone.any():
+            self.index.remove_ids(faiss.IDSelectorBatch(self.numbers[self.gone]))
+            self.numbers = self.numbers[~self.gone]
+            self.gone = np.zeros(len(self.numbers), np.bool_)
+
+
+def no_rows(codec: Any) -> VoteRows:  # noqa: ANN401 - FAISS has no types
+    """Rows in memory, none yet."""
+    return VoteRows(np.zeros(0, np.int64), empty_like(codec))
+
+
+def write_segment(folder: Path, name: str, rows: VoteRows) -> None:
+    """Write compact rows; the header comes last."""
+    stem = folder / name
+    faiss.write_index(rows.index, str(stem.with_suffix(CODES)))
+    with stem.with_suffix(NUMBERS).open("wb") as file:
+        np.save(file, rows.numbers, allow_pickle=False)
+    digests = {suffix: Digest.of_file(stem.with_suffix(suffix)).hex for suffix in (CODES, NUMBERS)}
+    codec = codec_digest(rows.index).hex
+    header = Header(FORMAT, ROOTSIFT.id, codec, len(rows.numbers), int(rows.index.ntotal), digests)
+    stem.with_suffix(HEADER).write_text(json.dumps(asdict(header)))
+
+
+def write_segments(folder: Path, generation: int, codec: Any, batches: Iterable[Works]) -> list[SegmentEntry]:  # noqa: ANN401 - FAISS has no types
+    """Write works, numbers ascending over all batches, in as many segments as they need."""
+    entries = []
+    for place, rows in enumerate(_pieces(codec, batches)):
+        entries.append(SegmentEntry(f"segment-{generation:08d}-{place:04d}", None))
+        write_segment(folder, entries[-1].name, rows)
+    return entries
+
+
+def read_header(folder: Path, name: str) -> Header:
+    """The header of a segment.
+
+    Raises:
+        FileNotFoundError: it has gone.
+        IntegrityError: it isn't one, or of another space.
+    """
+    try:
+        header = Header(**json.loads((folder / name).with_suffix(HEADER).read_text()))
+        known = header.format == FORMAT and set(header.sha256) == {CODES, NUMBERS}
+    except (ValueError, TypeError) as error:
+        raise IntegrityError(f"The header of index segment {name} is damaged.", hint=HINT) from error
+    if not known or header.space != ROOTSIFT.id:
+        raise IntegrityError(f"Index segment {name} is of another version or space.", hint=HINT)
+    return header
+
+
+def open_segment(folder: Path, name: str, *, mapped: bool = True) -> VoteRows:
+    """A segment's rows, mapped or in memory.
+
+    Raises:
+        FileNotFoundError: one of its files has gone.
+        IntegrityError: header and files don't fit together; checksums are left to :func:`segment_problems`.
+    """
+    stem, header = folder / name, read_header(folder, name)
+    if not stem.with_suffix(CODES).exists():
+        raise FileNotFoundError(stem.with_suffix(CODES))
+    try:
+        numbers = np.load(stem.with_suffix(NUMBERS), allow_pickle=False)
+        index = faiss.read_index(str(stem.with_suffix(CODES)), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
+    except (ValueError, EOFError, RuntimeError) as error:
+        raise IntegrityError(f"Index segment {name} is damaged.", hint=HINT) from error
+    if (len(numbers), index.ntotal) != (header.works, header.descriptors) or (np.diff(numbers) <= 0).any():
+        raise IntegrityError(f"Index segment {name} doesn't hold what its header says.", hint=HINT)
+    return VoteRows(numbers, index)
+
+
+def opened(folder: Path, manifest: Manifest) -> list[VoteRows]:
+    """The segments of a manifest, what was removed from them marked; raises as :func:`open_segment`."""
+    if len({read_header(folder, entry.name).codec for entry in manifest.segments}) > 1:
+        raise IntegrityError("The segments of the index of local votes have different codecs.", hint=HINT)
+    return [_marked(folder, entry, mapped=True) for entry in manifest.segments]
+
+
+def merged(
+    folder: Path, entries: Sequence[SegmentEntry], gone: Sequence[NDArray[np.int64]], tail: VoteRows
+) -> VoteRows:
+    """Segments read into memory, without the numbers that are gone, and behind them the tail, which stays as it is."""
+    rows = VoteRows(tail.numbers, faiss.clone_index(tail.index)) if entries else tail  # merging empties what it takes
+    for entry, without in zip(reversed(entries), reversed(gone), strict=True):
+        older = open_segment(folder, entry.name, mapped=False)
+        older.remove(without)
+        older.compact()
+        older.index.merge_from(rows.index, 0)
+        numbers = np.concatenate([older.numbers, rows.numbers])
+        rows = VoteRows(np.sort(numbers), older.index)
+    return rows
+
+
+def segment_problems(folder: Path, name: str) -> list[str]:
+    """Everything that is wrong with a segment, one sentence each; reads its files whole."""
+    try:
+        open_segment(folder, name)
+        header = read_header(folder, name)
+    except (FileNotFoundError, IntegrityError) as error:
+        return [f"Segment {name}: {error}"]
+    return checksum_problems(folder / name, header.sha256)
+
+
+def _marked(folder: Path, entry: SegmentEntry, *, mapped: bool) -> VoteRows:
+    rows = open_segment(folder, entry.name, mapped=mapped)
+    if entry.gone:
+        try:
+            rows.remove(np.load(folder / entry.gone, allow_pickle=False))
+        except (ValueError, EOFError) as error:
+            raise IntegrityError(f"{entry.gone} is damaged.", hint=HINT) from error
+    return rows
+
+
+def _pieces(codec: Any, batches: Iterable[Works]) -> Iterator[VoteRows]:  # noqa: ANN401 - FAISS has no types
+    """Rows of at most a segment's size; nothing without works."""
+    rows = no_rows(codec)
+    for batch in batches:
+        for start in range(0, len(batch), MOST_WORKS):
+            piece = batch[start : start + MOST_WORKS]
+            if len(rows) and len(rows) + len(piece) > MOST_WORKS:
+                yield rows
+                rows = no_rows(codec)
+            rows.add(piece)
+    if len(rows):
+        yield rows

@@ -1,0 +1,77 @@
+"""The members of an owner: their roles, and how they leave. An owner always has somebody in the role of owner."""
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import tokens
+from registry.log import audit_log as trail
+from registry.models import Membership, Owner, Role
+
+
+def members(owner: Owner) -> QuerySet[Membership]:
+    """The owner's members, by their addresses."""
+    return Membership.objects.filter(owner=owner).select_related("user").order_by("user__email", "pk")
+
+
+def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
+    """Give a member another role.
+
+    Args:
+        owner: of which the person is a member.
+        person: the row of the user.
+        role: one of :class:`registry.models.Role`.
+        by: who gives it, for the log.
+
+    Raises:
+        NotFoundError: the person is no member.
+        WrongUseError: there is no such role, or nobody would be left in the role of owner.
+    """
+    if role not in Role.values:
+        raise WrongUseError(_("Choose a role."))
+    with transaction.atomic():
+        row = _held(owner, person)
+        if row.role != role:
+            _keep_one(owner, row, role)
+            row.role = role
+            row.save(update_fields=["role"])
+            about = {"owner": owner.slug, "role": role, "user": row.user.email}
+            trail.changed("role given", by=by, owner=owner, about=about)
+    return row
+
+
+def remove(owner: Owner, person: int, *, by: str) -> Membership:
+    """Let a person be a member no more; what they decided stays, their tokens end.
+
+    Args:
+        owner: of which the person is a member.
+        person: the row of the user.
+        by: who does it, perhaps the person; for the log.
+
+    Raises:
+        NotFoundError: the person is no member.
+        WrongUseError: nobody would be left in the role of owner.
+    """
+    with transaction.atomic():
+        row = _held(owner, person)
+        _keep_one(owner, row, "")
+        tokens.revoke_all(owner, row.user, by=by)
+        row.delete()
+        trail.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
+    return row
+
+
+def _held(owner: Owner, person: int) -> Membership:
+    """The membership, with all changes of this owner's members waiting for the end of the transaction."""
+    Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+    row = members(owner).filter(user_id=person).first()
+    if row is None:
+        raise NotFoundError(_("This person is no member."))
+    return row
+
+
+def _keep_one(owner: Owner, row: Membership, role: str) -> None:
+    others = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
+    if row.role == Role.OWNER and role != Role.OWNER and not others.exists():
+        raise WrongUseError(_("Somebody has to be left in the role of owner. Give it to another member first."))

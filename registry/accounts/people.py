@@ -1,0 +1,192 @@
+"""Owners and their people."""
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.plain import one_line
+from registry.accounts import invitations, members
+from registry.db.locks import Lock, hold
+from registry.log import audit_log as trail
+from registry.models import Invitation, Membership, Owner, Role, User
+
+MOST_SLUG = 50
+MOST_NAME = 200
+
+
+def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
+    """Add a rights holder.
+
+    Args:
+        name: as documents show it.
+        slug: a short name for commands and addresses; made of the name if empty.
+        contact: where it is reached; shown in documents.
+        by: who adds it, for the log.
+
+    Raises:
+        WrongUseError: the name or the short name is taken, or can't be used.
+    """
+    name = one_line(name)
+    wanted = slug or slugify(name)[:MOST_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
+    if wanted != slugify(wanted) or len(wanted) > MOST_SLUG:
+        raise WrongUseError(
+            f"{wanted!r} can't be a short name.", hint="Use small letters a to z, digits and hyphens, 50 at most."
+        )
+    with transaction.atomic():
+        hold(Lock.OWNERS)  # of two at the same moment one gets the name
+        _check_name(name, knows=Owner.objects.all())
+        return _added(name, wanted, contact=contact, by=by)
+
+
+def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
+    """Add a rights holder with the person in the role of owner.
+
+    Args:
+        person: who looks after it.
+        name: as documents show it, and as bundles and trust lists name the owner: nobody else may have it. Others than
+            the operator aren't told who does.
+        contact: where it is reached; shown in documents.
+
+    Raises:
+        WrongUseError: the name is taken or can't be used.
+    """
+    name, by = one_line(name), person.get_username()
+    knows = Owner.objects.all() if is_operator(person) else Owner.objects.filter(memberships__user=person)
+    with transaction.atomic():
+        hold(Lock.OWNERS)  # of two at the same moment one gets the name, and each a short name of its own
+        _check_name(name, knows=knows)
+        owner = _added(name, _free_slug(name), contact=contact[:200], by=by)
+        Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
+        trail.changed("role given", by=by, owner=owner, about={"owner": owner.slug, "role": "owner", "user": by})
+    return owner
+
+
+def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
+    """Refuse a name that another owner has: whoever pins a key by a name must not be given a stranger's beside it."""
+    if not name:
+        raise WrongUseError(_("An owner needs a name."))
+    if len(name) > MOST_NAME:
+        raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MOST_NAME})
+    if knows.filter(name__iexact=name).exists():
+        raise WrongUseError(_("There is an owner named “%(name)s” already.") % {"name": name})
+    if Owner.objects.filter(name__iexact=name).exists():
+        raise WrongUseError(_("This name can't be used here."), hint=_("Add what tells you apart, such as a place."))
+
+
+def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:
+    with transaction.atomic():
+        owner, new = Owner.objects.get_or_create(slug=wanted, defaults={"name": name, "contact": contact})
+        if new:
+            trail.changed("owner added", by=by, owner=owner, about={"owner": wanted, "name": name})
+    if not new:
+        raise WrongUseError(f"The short name {wanted!r} is taken by {owner.name}.", hint="Give another with --slug.")
+    return owner
+
+
+def begin(invitation: Invitation, email: str, password: str, owner: str) -> User:
+    """Make the account of an operator, and an owner if one is named, or nothing at all.
+
+    Args:
+        invitation: the operator's, from the console.
+        email: to sign in with.
+        password: a new one.
+        owner: the name of a rights holder to look after; may be empty.
+
+    Raises:
+        WrongUseError: the address, the password or the name can't be used, or somebody has the address already.
+        NotFoundError: the invitation isn't open any more.
+    """
+    with transaction.atomic():
+        if is_user(email):
+            raise WrongUseError(_("Somebody signs in with this address already. Sign in, then follow the link again."))
+        person = _new_user(email, password)
+        invitations.accept(invitation, person)
+        person.refresh_from_db()
+        if owner:
+            add_owner_of(person, owner)
+    return person
+
+
+def user(email: str) -> User:
+    """A person by the e-mail address to sign in with."""
+    found = User.objects.filter(email__iexact=email).first()
+    if found is None:
+        raise NotFoundError(f"There is no user {email!r}.", hint="`exhibit user list` shows them all.")
+    return found
+
+
+def is_user(email: str) -> bool:
+    """Whether somebody signs in with this address."""
+    return User.objects.filter(email__iexact=email).exists()
+
+
+def is_operator(person: User) -> bool:
+    """Whether a person runs the installation: sees its state, not what belongs to owners."""
+    return person.is_active and person.is_staff
+
+
+def add_member(owner: Owner, email: str, role: str, password: str | None, *, by: str = "") -> Membership:
+    """Give a person a role with an owner, and make the person known if it is a new one.
+
+    Args:
+        owner: with whom.
+        email: to sign in with.
+        role: one of :class:`registry.models.Role`; an earlier role with this owner is replaced.
+        password: of a new person; one who is known keeps the present one.
+        by: who gives it, for the log.
+
+    Raises:
+        WrongUseError: the address or the password can't be used, or nobody would be left in the role of owner.
+    """
+    with transaction.atomic():
+        person = User.objects.filter(email__iexact=email).first()
+        if person is None:
+            person = _new_user(email, password or "")
+        elif Membership.objects.filter(user=person, owner=owner).exists():
+            return members.change_role(owner, person.pk, role, by=by)
+        membership = Membership.objects.create(user=person, owner=owner, role=role)
+        about = {"owner": owner.slug, "role": str(role), "user": person.email}
+        trail.changed("role given", by=by, owner=owner, about=about)
+    return membership
+
+
+def _free_slug(name: str) -> str:
+    """A short name that nobody has: made of the name, with a number behind it where that is taken."""
+    start = slugify(name)[: MOST_SLUG - 6].strip("-") or "owner"
+    taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
+    return next(one for one in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if one not in taken)
+
+
+def _new_user(email: str, password: str) -> User:
+    invitations.check_email(email)
+    person = User(username=email.lower(), email=email.lower())
+    set_password(person, password)
+    # whoever adds a person on this machine vouches for the address
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+    return person
+
+
+def change_password(person: User, password: str, *, by: str = "") -> None:
+    """Give a person who is known another password; raises ``WrongUseError`` as :func:`set_password` does."""
+    with transaction.atomic():
+        set_password(person, password)
+        trail.changed("password changed", by=by, about={"user": person.email})
+
+
+def set_password(person: User, password: str) -> None:
+    """Give a person a new password.
+
+    Raises:
+        WrongUseError: it is too short or too common.
+    """
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise WrongUseError(_("The password can't be used."), hint=" ".join(error.messages)) from None
+    person.set_password(password)
+    person.save()

@@ -1,0 +1,148 @@
+"""Tokens of the API: made for a member, shown once, found again by their digest, used up by time."""
+
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.plain import one_line
+from registry.log import audit_log as trail
+from registry.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
+
+START = "exh_"
+"""What all tokens begin with, so that scanners of leaked secrets know them."""
+MOST_DAYS = 366
+MOST = 50
+"""Tokens that one person may have with an owner."""
+_BYTES = 32
+_SHOWN = 10
+_MINUTE = timedelta(minutes=1)
+
+
+def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
+    """Make a token for a member.
+
+    Args:
+        owner: of whose things it is.
+        user: the member; the token permits no more than this person's role does at the time of use.
+        name: by which people tell it from others.
+        scopes: some of :class:`registry.models.Scope`.
+        days: until it expires, 1 to 366.
+
+    Returns:
+        Its row, and the token itself, which nobody can read again.
+
+    Raises:
+        WrongUseError: the name is empty, the scopes are none, unknown or beyond the role, or the days are out of range.
+    """
+    name = one_line(name)[:100]
+    if not name:
+        raise WrongUseError(_("A token needs a name."))
+    if not scopes or set(scopes) - set(permitted(owner, user)):
+        raise WrongUseError(_("Choose what the token permits, within your role."))
+    if not 1 <= days <= MOST_DAYS:
+        raise WrongUseError(_("A token is valid for 1 to 366 days."))
+    if _valid().filter(owner=owner, user=user).count() >= MOST:
+        raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MOST})
+    secret = START + secrets.token_urlsafe(_BYTES)
+    ordered = [scope.value for scope in Scope if scope in scopes]
+    begun = now()
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            owner=owner,
+            user=user,
+            name=name,
+            begins=secret[:_SHOWN],
+            digest=Digest.of(secret.encode()),
+            scopes=ordered,
+            made_at=begun,
+            expires_at=begun + timedelta(days=days),
+        )
+        _tell("token made", token, by=user.get_username())
+    return token, secret
+
+
+def permitted(owner: Owner, user: User) -> frozenset[Scope]:
+    """The scopes that a person's role with an owner permits at this moment; none for a stranger."""
+    role = (
+        Membership.objects.filter(owner=owner, user=user, user__is_active=True).values_list("role", flat=True).first()
+    )
+    return frozenset() if role is None else SCOPES_OF[Role(role)]
+
+
+def find(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
+    """The valid token that a program shows, with its owner and user, and what it permits at this moment.
+
+    Args:
+        secret: as it was shown when it was made.
+
+    Returns:
+        None for one that is unknown, expired or revoked, or whose member is none any more.
+    """
+    if not secret.startswith(START) or len(secret) > len(START) + 2 * _BYTES:
+        return None
+    row = _valid().filter(digest=Digest.of(secret.encode())).select_related("owner", "user").first()
+    if row is None:
+        return None
+    scopes = permitted(row.owner, row.user) & {Scope(scope) for scope in row.scopes}
+    return (row, scopes) if scopes else None
+
+
+def used(token: ApiToken) -> None:
+    """Note that a token was used: the time to the minute, and an entry of the log on the first use of a day."""
+    moment = now()
+    before = token.used_at
+    with transaction.atomic():
+        due = Q(used_at=None) | Q(used_at__lt=moment - _MINUTE)
+        if not ApiToken.objects.filter(due, pk=token.pk, used_at=before).update(used_at=moment):
+            return
+        if before is None or before.date() != moment.date():
+            _tell("token used", token, by=token.by)
+    token.used_at = moment
+
+
+def tokens_of(owner: Owner) -> QuerySet[ApiToken]:
+    """The owner's tokens that aren't revoked, newest first; expired ones too."""
+    return ApiToken.objects.filter(owner=owner, revoked_at=None).select_related("user").order_by("-made_at", "-pk")
+
+
+def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
+    """Let one of the owner's tokens be valid no more.
+
+    Args:
+        owner: whose.
+        number: its row.
+        by: who revokes it, for the log.
+
+    Raises:
+        NotFoundError: the owner has no such token.
+    """
+    with transaction.atomic():
+        token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
+        if token is None:
+            raise NotFoundError(_("There is no such token."))
+        token.revoked_at = now()
+        token.save(update_fields=["revoked_at"])
+        _tell("token revoked", token, by=by)
+    return token
+
+
+def revoke_all(owner: Owner, user: User, *, by: str) -> None:
+    """Let all of a person's tokens with an owner be valid no more, in the transaction of what ends them."""
+    for token in tokens_of(owner).filter(user=user):
+        revoke(owner, token.pk, by=by)
+
+
+def _valid() -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(revoked_at=None, expires_at__gt=now(), user__is_active=True)
+
+
+def _tell(what: str, token: ApiToken, *, by: str) -> None:
+    about = {"expires": token.expires_at.isoformat(), "name": token.name, "scopes": token.scopes, "token": token.pk}
+    trail.changed(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})

@@ -1,0 +1,117 @@
+"""What a change of the licence ledger does to cases: one by one, written down as it goes, and gone on with."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from registry.cases import history, matching
+from registry.cases.history import Said
+from registry.models import Case, CaseSighting, LedgerChange, LedgerEffect
+from registry.works.licence_check import Ledger, ledger_of
+
+CASES_AT_ONCE = 200
+What = LedgerEffect.What
+
+
+def look_at_cases(change: LedgerChange, seconds: float) -> bool:
+    """Look at the cases that a change of the ledger concerns, from where the last look ended.
+
+    Open cases are licensed when the ledger covers every sighting. Of the cases that the changed licences covered,
+    those that the ledger had decided are open again where it covers them no more; what a person decided stays, and the
+    case's history says that the licence has changed. Each case is one transaction together with what is written down
+    of it, so that a look that dies is gone on with and nothing is told twice.
+
+    Args:
+        change: claimed by the caller.
+        seconds: after so long it ends where it is.
+
+    Returns:
+        Whether it is through with all cases.
+    """
+    over, ledger = time.monotonic() + seconds, ledger_of(change.owner_id)
+    licences = list(change.licences.values_list("pk", flat=True))
+    while time.monotonic() < over:
+        cases = list(_concerned(change, licences)[:CASES_AT_ONCE])
+        if not cases:
+            return True
+        touched = _touched(cases, ledger, licences)
+        for case in cases:
+            if case.pk in touched:
+                _look(change, case.pk, licences)
+        change.looked_until = cases[-1].pk
+        change.save(update_fields=["looked_until"])
+    return False
+
+
+def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
+    """Cases after the last that was looked at: those that a changed licence covered, and the open ones."""
+    covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
+    concerns = Q(covered) if change.kind == LedgerChange.Kind.ENDED else Q(covered) | Q(decision=Case.Decision.OPEN)
+    rows = Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until)
+    return rows.order_by("pk")
+
+
+def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
+    """Of these cases, those of which the changed licences would change something: one query for all.
+
+    What other licences cover is left to the changes that brought them, so that each tells what it did.
+    """
+    of = {case.pk: case for case in cases}
+    rows = CaseSighting.objects.filter(case__in=list(of)).select_related("sighting")
+    rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
+    found = set()
+    for row in rows:
+        covering = ledger.covering(of[row.case_id].work_id, row.sighting)
+        if row.licence_id in licences or (covering is not None and covering.pk in licences):
+            found.add(row.case_id)
+    return found
+
+
+def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
+    with transaction.atomic():
+        case = Case.objects.select_for_update(no_key=True).select_related("work", "owner").get(pk=pk)
+        if change.effects.filter(case=case).exists():
+            return  # by a look that died before it could note how far it was
+        before = case.decision
+        named = case.case_sightings.filter(licence__in=licences).exists()
+        if matching.by_person(case):
+            if named and change.kind != LedgerChange.Kind.ADDED:
+                _stays(change, case)
+            return
+        matching.search_again(case)
+        matching.apply_ledger(case, taken_back=[_said(change)], words=change.reason)
+        if case.decision != before:
+            _note(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
+        elif named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
+            _stays(change, case)
+
+
+def _stays(change: LedgerChange, case: Case) -> None:
+    """What a person decided isn't taken back; the history says what has become of the licence."""
+    history.record(case, "ledger", change.by, _said(change), ("stays", {}), words=change.reason)
+    _note(change, case, What.STAYED)
+
+
+def _said(change: LedgerChange) -> Said:
+    numbers = ", ".join(str(one) for one in change.licences.order_by("number").values_list("number", flat=True)[:20])
+    return f"licence-{change.kind}", {"numbers": numbers}
+
+
+def _note(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:
+    """Write down what became of a case, in its transaction."""
+    LedgerEffect.objects.create(change=change, case=case, what=what)
+
+
+def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, list[int]]]:
+    """What changes did to cases, by primary key: the numbers of those licensed, reopened and stayed, if there are any.
+
+    Asks the database once.
+    """
+    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    rows = LedgerEffect.objects.filter(change__in=[one.pk for one in changes]).order_by("what", "case__number")
+    for change, what, number in rows.values_list("change", "what", "case__number"):
+        found[change].setdefault(what, []).append(number)
+    return found

@@ -1,0 +1,297 @@
+"""Matches, and the cases that they open."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from django.db import connection
+from django.db.models import Max, QuerySet
+from psycopg.types.json import Jsonb
+
+from exhibit.clock import now
+from exhibit.comparison.calibration import calibrated
+from exhibit.entries import DECISION_VERSION, EntryType
+from exhibit.types import Decision, Verification
+from registry.cases import history, look_alikes
+from registry.cases import triage as attention
+from registry.cases.history import Said
+from registry.db.bulk import copy_into
+from registry.log import audit_log as trail
+from registry.log.log import submit
+from registry.models import Capture, Case, CaseSighting, EventKind, Licence, Match, Owner, Picture, Sighting
+from registry.notifications import events
+from registry.vectors import calibrations
+from registry.works.licence_check import covering_licence, out_of_time
+
+LEDGER = "licence ledger"
+UNCOVERED: Sequence[Said] = (("uncovered", {}),)
+
+
+class Decider(StrEnum):
+    """What kind of decision it is."""
+
+    PERSON = "person"
+    LEDGER = "ledger"
+    DEMONSTRATION = "demonstration"
+
+
+def known_pairs(pipeline: str, found: Iterable[int], registered: Iterable[int]) -> set[tuple[int, int]]:
+    """Pairs (registered, found) whose geometry has run in this pipeline."""
+    rows = Match.objects.filter(pipeline=pipeline, found_id__in=list(found), registered_id__in=list(registered))
+    return set(rows.values_list("registered_id", "found_id"))
+
+
+def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
+    """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
+
+    A pair that is there stays as it is, unless nothing was found of it before and a closer look found something.
+    Inside a transaction.
+    """
+    columns = (
+        "registered_id", "found_id", "pipeline", "decision", "hamming", "inliers", "dense", "transform", "mirrored",
+        "rotation", "overlap_work", "overlap_picture", "probability", "calibration", "reasons", "in_place",
+        "drift", "further", "made_at",
+    )  # fmt: skip
+    moment, active = now(), cache(calibrations.active)
+    measured = [(registered, found, calibrated(one, active(one.pipeline))) for registered, found, one in rows]
+    copy_into(
+        "registry_match",
+        columns,
+        [
+            (
+                registered, found, one.pipeline, str(one.decision), one.hamming, one.inliers, one.dense,
+                None if one.transform is None else Jsonb([list(row) for row in one.transform]), one.mirrored,
+                one.rotation, one.overlap_work, one.overlap_picture, one.probability,
+                None if one.calibration is None else one.calibration.raw, Jsonb(list(one.reasons)), one.in_place,
+                one.drift, Jsonb([[list(row) for row in transform] for transform in one.further]), moment,
+            )
+            for registered, found, one in measured
+        ],
+        conflict=("registered_id", "found_id", "pipeline"),
+        update=columns[3:],
+        where="registry_match.decision = 'none' AND EXCLUDED.decision <> 'none'",
+    )  # fmt: skip
+
+
+def lock_pictures(pictures: Iterable[int]) -> list[Picture]:
+    """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
+    return list(Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest"))
+
+
+def open_cases(*, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
+    """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
+
+    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows.
+
+    Args:
+        found: crawled pictures whose matches are looked at.
+        registered: registered pictures whose matches are looked at.
+
+    Returns:
+        Captures that wait, because a match is likely and nobody has visited the place again.
+    """
+    waiting: list[int] = []
+    key = lambda row: row[:3]  # noqa: E731 - the identity of a case
+    for (owner_id, work_id, party), rows in groupby(sorted(_matters(found, registered), key=key), key=key):
+        case = _case(owner_id, work_id, party)
+        waiting += _extend(case, [(match, sighting, decision) for *_, match, sighting, decision in rows])
+    return waiting
+
+
+def _matters(found: Sequence[int], registered: Sequence[int]) -> list[tuple[int, int, str, int, int, str]]:
+    """(owner, work, party, match, sighting, decision) of what these pictures' matches concern, new to its case.
+
+    Of a pair that several versions of the comparison found alike, the newest match counts.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT w.owner_id, w.id, s.party, m.id, s.id, m.decision
+            FROM registry_match m
+            JOIN registry_workpicture wp ON wp.picture_id = m.registered_id
+            JOIN registry_work w ON w.id = wp.work_id AND w.removed_at IS NULL
+            JOIN registry_sighting s ON s.picture_id = m.found_id
+            WHERE m.decision <> 'none' AND (m.found_id = ANY(%s) OR m.registered_id = ANY(%s))
+              AND (s.private_to_id IS NULL OR s.private_to_id = w.owner_id)
+              AND NOT EXISTS (
+                SELECT 1 FROM registry_match newer
+                WHERE newer.registered_id = m.registered_id AND newer.found_id = m.found_id
+                  AND newer.id > m.id AND newer.decision <> 'none')
+              AND NOT EXISTS (
+                SELECT 1 FROM registry_casesighting cs JOIN registry_case c ON c.id = cs.case_id
+                WHERE cs.match_id = m.id AND cs.sighting_id = s.id AND c.work_id = w.id)
+            ORDER BY w.owner_id, w.id, s.party, m.id, s.id
+            """,
+            [list(found), list(registered)],
+        )
+        return [(int(o), int(w), str(p), int(m), int(s), str(d)) for o, w, p, m, s, d in cursor.fetchall()]
+
+
+def _case(owner_id: int, work_id: int, party: str) -> Case:
+    owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
+    case = Case.objects.select_for_update(no_key=True).filter(owner=owner, work_id=work_id, party=party).first()
+    if case is not None:
+        return case
+    number = (Case.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
+    case = Case.objects.create(owner=owner, number=number, work_id=work_id, party=party, opened_at=now())
+    trail.opened(case)
+    history.record(case, "opened", "", ("opened", {"party": party, "work": case.work.number}))
+    events.record(owner, EventKind.CASE_OPENED, {"case": number, "party": party, "work": case.work.number})
+    return case
+
+
+def _extend(case: Case, rows: Sequence[tuple[int, int, str]]) -> list[int]:
+    sightings = Sighting.objects.select_related("picture").in_bulk([sighting for _, sighting, _ in rows])
+    moment = now()
+    gained: list[CaseSighting] = []
+    likely: list[tuple[int, Sighting]] = []
+    for match, sighting_id, decision in rows:
+        sighting = sightings[sighting_id]
+        row = _of_earlier_version(case, match, sighting) or CaseSighting(
+            case=case,
+            sighting=sighting,
+            licence=covering_licence(case.work, sighting) or _given(case, sighting),
+            licences_searched_at=moment,
+        )
+        row.match_id = match
+        row.save()
+        gained.append(row)
+        if row.licence_id is None and decision == Decision.CERTAIN:
+            likely.append((match, sighting))
+    trail.extended(case, gained)
+    apply_ledger(case)
+    if by_person(case) and any(row.licence_id is None for row in gained):
+        decide(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
+    attention.look_after(case, gained)
+    matches = list(Match.objects.filter(pk__in={match for match, _ in likely}))
+    known = look_alikes.known_among(case.owner_id, matches)
+    return [
+        pk for match, sighting in likely if match not in known and (pk := first_capture(case, sighting)) is not None
+    ]
+
+
+def by_person(case: Case) -> bool:
+    """Whether a person, and not the ledger, licensed the case."""
+    return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
+
+
+def _given(case: Case, sighting: Sighting) -> Licence | None:
+    """The licence by which a person licensed the case, if the sighting lies within its time."""
+    row = case.case_sightings.exclude(licence=None).select_related("licence").first() if by_person(case) else None
+    if row is None or row.licence is None or out_of_time(row.licence, sighting) is not None:
+        return None
+    return row.licence
+
+
+def _of_earlier_version(case: Case, match: int, sighting: Sighting) -> CaseSighting | None:
+    """The case's row of this sighting whose match an earlier version of the comparison found for the same pair."""
+    registered = Match.objects.filter(pk=match).values("registered_id")
+    return case.case_sightings.filter(sighting=sighting, match__registered__in=registered).first()
+
+
+def first_capture(case: Case, sighting: Sighting) -> int | None:
+    """The capture that visits the sighting's place for this case, if it still waits."""
+    capture, _ = Capture.objects.get_or_create(
+        case=case, page_key=sighting.page_key, image_key=sighting.image_key, number=1, defaults={"sighting": sighting}
+    )
+    return capture.pk if capture.state == "todo" else None
+
+
+def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
+    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
+
+    Args:
+        case: which, as it is in its transaction.
+        taken_back: why a decision of the ledger is taken back, when it is.
+        words: what a person wrote about that.
+    """
+    covered = case.case_sightings.exists() and not case.case_sightings.filter(licence=None).exists()
+    if covered and case.decision == Case.Decision.OPEN:
+        numbers = sorted(set(case.case_sightings.values_list("licence__number", flat=True)))
+        listed = ", ".join(str(number) for number in numbers)
+        why = [("covered", {"numbers": listed})]
+        decide(case, Case.Decision.LICENSED, by=LEDGER, why=why, who=Decider.LEDGER)
+    elif not covered and case.decision == Case.Decision.LICENSED and case.decided_by == LEDGER:
+        decide(case, Case.Decision.OPEN, by=LEDGER, reason=words, why=taken_back, who=Decider.LEDGER)
+
+
+def search_again(case: Case) -> None:
+    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction."""
+    _search(case, case.case_sightings.all())
+
+
+def _search(case: Case, rows: QuerySet[CaseSighting]) -> None:
+    """Search the ledger for some of a case's sightings; what changes by that is an entry of the log."""
+    changed = []
+    for row in rows.select_related("sighting__picture").order_by("pk"):
+        before, row.licence = row.licence_id, covering_licence(case.work, row.sighting)
+        row.licences_searched_at = now()
+        row.save(update_fields=["licence", "licences_searched_at"])
+        if row.licence_id != before:
+            changed.append(row)
+    trail.extended(case, changed)
+
+
+def decide(
+    case: Case,
+    decision: Case.Decision,
+    *,
+    by: str,
+    reason: str = "",
+    why: Sequence[Said] = (),
+    who: Decider = Decider.PERSON,
+    copies: bool = False,
+) -> None:
+    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
+
+    The log's entry says what the machine had said of the case and whether the person found it to be right: from those
+    entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
+    digest only, so that it can be shown without them.
+
+    Args:
+        case: the case.
+        decision: what was decided.
+        by: whose decision it is.
+        reason: why, as a person wrote it.
+        why: why, as far as that isn't a person's words; stands before them.
+        who: what kind of decision it is.
+        copies: of a cleared case, that the pictures are copies and nothing is wrong with them.
+    """
+    moment, whole = now(), history.in_english(why, reason)
+    case.decision, case.decided_at, case.decided_by = decision, moment, by
+    case.reason, case.demonstration = whole, who is Decider.DEMONSTRATION
+    case.disputed_at, case.waits = None, decision == Case.Decision.OPEN
+    fields = ["decision", "decided_at", "decided_by", "reason", "demonstration", "disputed_at", "waits"]
+    case.save(update_fields=fields)
+    phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
+    history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
+    opening = {
+        "case": case.pk,
+        "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,
+        "decision": str(decision),
+        "machine": _said_by_machine(case),
+        **({"undone": True} if ("undone", {}) in why else {}),
+        "version": DECISION_VERSION,
+        "who": str(who),
+    }
+    named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
+    submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
+    told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_DECIDED, told)
+
+
+def _said_by_machine(case: Case) -> dict[str, Any] | None:
+    """The strongest of a case's matches, as the log states it with a decision."""
+    matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
+    best = max(matches, key=attention.strength, default=None)
+    if best is None:
+        return None
+    return {
+        "calibration": None if best.calibration is None else best.calibration.hex,
+        "decision": best.decision,
+        "matches": len(matches),
+        "pipeline": best.pipeline,
+        "probability": best.probability,
+    }

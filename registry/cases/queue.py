@@ -1,0 +1,179 @@
+"""The queue of cases: which of an owner's cases are asked for, and in which order, group by group."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count, F, Max, Min, Q, QuerySet, Sum, Window
+
+from exhibit.types import Decision
+from registry.accounts import scoped as owned
+from registry.cases.recaptures import Standing
+from registry.models import Case, CaseSighting, Owner
+
+
+class State(StrEnum):
+    """Which cases."""
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    LICENSED = "licensed"
+    CLEARED = "cleared"
+    DISPUTED = "disputed"
+    LOOK_ALIKES = "look-alikes"
+    ALL = "all"
+
+
+class Sort(StrEnum):
+    """Which groups come first."""
+
+    LIKELY = "likely"
+    REACH = "reach"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class Group(StrEnum):
+    """What makes a group."""
+
+    PARTY = "party"
+    WORK = "work"
+
+
+class Sure(StrEnum):
+    """How sure the comparison is."""
+
+    ANY = ""
+    CERTAIN = "certain"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes:
+        state: which cases.
+        words: in the party's name or the work's title.
+        sure: how sure the comparison is.
+        work: number of a work, or ``None`` for all.
+        standing: how its places stood at the last visits, or ``None`` for all.
+        sort: which groups come first.
+        group: by what.
+    """
+
+    state: State = State.WAITING
+    words: str = ""
+    sure: Sure = Sure.ANY
+    work: int | None = None
+    standing: Standing | None = None
+    sort: Sort = Sort.LIKELY
+    group: Group = Group.PARTY
+
+
+_STATES = {
+    State.WAITING: Q(waits=True),
+    State.CONFIRMED: Q(decision=Case.Decision.CONFIRMED),
+    State.LICENSED: Q(decision=Case.Decision.LICENSED),
+    State.CLEARED: Q(decision=Case.Decision.CLEARED),
+    State.DISPUTED: Q(disputed_at__isnull=False),
+    State.LOOK_ALIKES: Q(waits=False, decision=Case.Decision.OPEN),
+    State.ALL: Q(),
+}
+_LIKELIEST = ("-likelihood", "-places")
+"""Which of a group's cases come first."""
+
+
+def left(of: Owner) -> int:
+    """How many cases wait for a person."""
+    return Case.objects.filter(owner=of, waits=True).count()
+
+
+def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
+    """The cases that are asked for, in no order."""
+    rows = owned.cases(of).filter(_STATES[wanted.state]).order_by()
+    if wanted.words:
+        rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
+    if wanted.work is not None:
+        rows = rows.filter(work__number=wanted.work)
+    if wanted.standing is not None:
+        rows = rows.filter(standing=wanted.standing)
+    if wanted.sure is Sure.CERTAIN:
+        rows = rows.filter(shown__match__decision=Decision.CERTAIN)
+    elif wanted.sure is Sure.REVIEW:
+        rows = rows.exclude(shown__match__decision=Decision.CERTAIN)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A case as the queue lists it: with all that is shown of it, and the size of its group."""
+
+    case: Case
+    group_size: int
+
+
+def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
+    """Some of the cases that are asked for, group by group.
+
+    The groups in which the most copies are to be expected come first (the sum of likelihoods), or those at the most
+    places, or with the newest or oldest case; within a group the likeliest, then those at the most places. The order
+    is found without what the list shows: that is fetched for the few that are listed.
+
+    Args:
+        of: whose.
+        wanted: which, and in which order.
+        skip: so many before them are left out.
+        most: so many at most.
+    """
+    ordered = _in_order(of, wanted).values_list("pk", "group_size")
+    sizes = dict(ordered[skip : skip + most])
+    shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
+    cases = owned.cases(of).select_related(*shown).in_bulk(list(sizes))
+    return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
+
+
+def following(case: Case) -> int | None:
+    """The number of the case that stands after this one in its owner's queue as that begins, if one does.
+
+    After one that doesn't wait, as when it was just decided, that is the first.
+    """
+    waiting = chosen(case.owner, Wanted())
+    if case.waits:
+        fewer_places = Q(places__lt=case.places) | Q(places=case.places, number__gt=case.number)
+        after = Q(likelihood__lt=case.likelihood) | Q(likelihood=case.likelihood) & fewer_places
+        number = _first(waiting.filter(after, party=case.party))
+        if number is not None:
+            return number
+    likely = waiting.values("party").annotate(group_rank=Sum("likelihood")).order_by("-group_rank", "party")
+    parties = list(likely.values_list("party", flat=True))
+    place = parties.index(case.party) + 1 if case.waits else 0
+    return _first(waiting.filter(party=parties[place])) if place < len(parties) else None
+
+
+def _first(rows: QuerySet[Case]) -> int | None:
+    return rows.order_by(*_LIKELIEST, "number").values_list("number", flat=True).first()
+
+
+def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
+    """The cases that are asked for, group by group, each with the size of its group."""
+    by = F("party") if wanted.group is Group.PARTY else F("work_id")
+    measure = {
+        Sort.LIKELY: Window(Sum("likelihood"), partition_by=by),
+        Sort.REACH: Window(Sum("places"), partition_by=by),
+        Sort.NEWEST: Window(Max("opened_at"), partition_by=by),
+        Sort.OLDEST: Window(Min("opened_at"), partition_by=by),
+    }[wanted.sort]
+    rows = chosen(of, wanted).annotate(group_rank=measure, group_size=Window(Count("pk"), partition_by=by))
+    rank = F("group_rank").asc() if wanted.sort is Sort.OLDEST else F("group_rank").desc()
+    within = ("opened_at",) if wanted.sort is Sort.OLDEST else _LIKELIEST
+    name = "party" if wanted.group is Group.PARTY else "work_id"
+    return rows.order_by(rank, name, *within, "number")
+
+
+def seen_between(cases: list[Case]) -> dict[int, tuple[datetime, datetime]]:
+    """When what each case holds was seen first and last, by primary key of the case."""
+    rows = CaseSighting.objects.filter(case__in=cases).values("case").order_by()
+    times = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))
+    return {row["case"]: (row["first"], row["last"]) for row in times}

@@ -1,0 +1,1 @@
+"""Watches, their crawls, what these saw, asked and refused."""

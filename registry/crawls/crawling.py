@@ -1,0 +1,385 @@
+"""Crawls in rows: schedule, frontier, host leases, and what slices bring home."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, F, Max, Q, QuerySet
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.machine import this_process
+from exhibit.network.urls import host_of, url_key
+from registry.crawls.budgets import Left, left
+from registry.db.bulk import copy_into
+from registry.db.steps import due
+from registry.log.log import submit
+from registry.models import (
+    UNFINISHED,
+    BytesState,
+    Crawl,
+    CrawlSlice,
+    FrontierUrl,
+    HostDenial,
+    HostLease,
+    Refusal,
+    Sighting,
+    StepState,
+)
+
+LEASE = timedelta(minutes=30)
+LONGEST_HOST = 253
+SUSPECT_FROM = 2
+"""A URL that was begun so often without an end is visited alone, so that it harms no other."""
+
+STOPPED = "stopped"
+"""Why a crawl ends that somebody has stopped."""
+
+PAST = "past"
+"""Kind of the source of a watch under which pictures seen before are asked for again (``crawls.revisits``)."""
+
+SEARCH = "search"
+"""Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
+
+MOST_ATTEMPTS = 4
+"""Begun so often without an end, a URL is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUrl:
+    """A URL for a crawl's frontier.
+
+    Attributes:
+        url: absolute; a path for a folder or a WARC file.
+        kind: page, sitemap, feed, image, folder or warc.
+        depth: links followed since the source.
+        page_url: for an image of a sitemap or a feed, the page that shows it.
+        context: the words that stood beside it there.
+        position: how far a folder or a WARC file has been read.
+    """
+
+    url: str
+    kind: str
+    depth: int
+    page_url: str = ""
+    context: str = ""
+    position: str = ""
+
+    @property
+    def key(self) -> bytes:
+        """What makes it one and the same in a frontier, 16 bytes."""
+        return url_key(f"{self.url} {self.page_url}") if self.page_url else url_key(self.url)
+
+
+def denied(host: str) -> bool:
+    """Whether a host isn't visited, by its own name or by one above it."""
+    labels = host.split(".")
+    return HostDenial.objects.filter(host__in=[".".join(labels[place:]) for place in range(len(labels))]).exists()
+
+
+def denials() -> Callable[[str], bool]:
+    """What says of each host whether it isn't visited, by the list of now; needs no database."""
+    names = frozenset(HostDenial.objects.values_list("host", flat=True))
+
+    def denied(host: str) -> bool:
+        labels = host.split(".")
+        return any(".".join(labels[place:]) in names for place in range(len(labels)))
+
+    return denied
+
+
+def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
+    """Add URLs to the frontier; those it knows stay as they are. Must run inside a transaction.
+
+    What names a host longer than any name may be (RFC 1035, 2.3.4) is left out: nobody could visit it.
+    """
+    rows = {
+        new.key: (
+            crawl_id,
+            new.key,
+            new.url,
+            host_of(new.url),
+            new.kind,
+            new.depth,
+            new.page_url,
+            new.context,
+            "pending",
+            0,
+        )
+        for new in urls
+        if len(host_of(new.url)) <= LONGEST_HOST
+    }
+    columns = ("crawl_id", "key", "url", "host", "kind", "depth", "page_url", "context", "state", "attempts")
+    return copy_into("registry_frontierurl", columns, rows.values(), conflict=("crawl_id", "key"))
+
+
+def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice | None:
+    """Lease free hosts with waiting URLs to a new slice.
+
+    Returns:
+        The slice with its URLs leased, or ``None`` when no host is free, nothing waits or the budget is spent.
+    """
+    with transaction.atomic():
+        crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
+        may = left(crawl)
+        if crawl.state != StepState.DOING or crawl.reason or may.spent:
+            return None
+        hosts = _lease_hosts(crawl, may, most_hosts)
+        urls = _waiting_urls(crawl_id, hosts, may, most_urls)
+        if not urls:
+            HostLease.objects.filter(host__in=hosts, slice=None).delete()
+            return None
+        number = (crawl.slices.aggregate(last=Max("number"))["last"] or 0) + 1
+        planned = CrawlSlice.objects.create(crawl=crawl, number=number)
+        FrontierUrl.objects.filter(pk__in=urls).update(state=FrontierUrl.State.LEASED, slice=planned)
+        HostLease.objects.filter(host__in=hosts).update(slice=planned, epoch=F("epoch") + 1, expires_at=now() + LEASE)
+    return planned
+
+
+def _waiting(crawl: Crawl, may: Left) -> QuerySet[FrontierUrl]:
+    """The URLs that may still be visited: without pages left, single images only; without hosts left, no new host."""
+    waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING)
+    if not may.pages:
+        return waiting.filter(kind="image")
+    if not may.hosts:
+        known = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
+        return waiting.filter(Q(kind="image") | Q(host__in=known))
+    return waiting
+
+
+def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
+    """Hosts with waiting URLs that no open slice holds, now locked by this transaction."""
+    hosts = list(_waiting(crawl, may).values_list("host", flat=True).distinct().order_by("host")[: most * 4])
+    HostLease.objects.bulk_create([HostLease(host=host, expires_at=now()) for host in hosts], ignore_conflicts=True)
+    over = CrawlSlice.objects.filter(state__in=[StepState.DONE, StepState.FAILED])
+    free = HostLease.objects.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(
+        Q(slice=None) | Q(slice__in=over), host__in=hosts
+    )
+    return [lease.host for lease in free.order_by("host")[: min(most, may.hosts or most)]]
+
+
+def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> list[int]:
+    """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits.
+
+    Of each host only what is nearest to the source: else how deep a page lies would depend on who was first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, kind <> 'image', attempts FROM (
+                SELECT id, kind, attempts, rank() OVER (PARTITION BY host ORDER BY depth) AS level,
+                       row_number() OVER (PARTITION BY host, attempts >= %(suspect)s ORDER BY depth, id) AS turn
+                FROM registry_frontierurl
+                WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = ANY(%(hosts)s)
+                  AND (kind = 'image' OR %(pages)s > 0)
+            ) waiting WHERE level = 1 ORDER BY attempts >= %(suspect)s, turn, id LIMIT %(most)s
+            """,
+            {"crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "suspect": SUSPECT_FROM, "most": most},
+        )
+        rows = cursor.fetchall()
+    if rows and rows[0][2] >= SUSPECT_FROM:
+        return [rows[0][0]]
+    taken, pages = [], 0
+    for pk, is_page, attempts in rows:
+        pages += is_page
+        if attempts < SUSPECT_FROM and not (is_page and pages > may.pages):
+            taken.append(pk)
+    return taken
+
+
+def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
+    """Claim a slice and fence an earlier claimer off.
+
+    Returns:
+        The epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
+    """
+    with transaction.atomic():
+        row = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=slice_id).first()
+        if row is None or row.state in (StepState.DONE, StepState.FAILED):
+            return None
+        if not CrawlSlice.objects.filter(due(stale_after), pk=slice_id).exists():
+            return None
+        row.state, row.claimed_at, row.epoch = StepState.DOING, now(), row.epoch + 1
+        row.claimed_by = this_process()
+        row.attempts += 1
+        row.started_at = row.started_at or now()
+        row.save(update_fields=["state", "claimed_at", "claimed_by", "epoch", "attempts", "started_at"])
+        HostLease.objects.filter(slice=row).update(expires_at=now() + LEASE)
+    return row.epoch
+
+
+def hold_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
+    """Lock the slice for this transaction if the epoch is still the claimer's, else ``None``."""
+    rows = CrawlSlice.objects.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch__owner")
+    row = rows.filter(pk=slice_id).first()
+    if row is None or row.epoch != epoch or row.state != StepState.DOING:
+        return None
+    CrawlSlice.objects.filter(pk=slice_id).update(claimed_at=now())
+    return row
+
+
+def still_holds(slice_id: int, epoch: int) -> bool:
+    """Say that the claimer is alive; returns whether the slice is still its own."""
+    rows = CrawlSlice.objects.filter(pk=slice_id, epoch=epoch, state=StepState.DOING)
+    return rows.update(claimed_at=now()) == 1
+
+
+def finish_slice(
+    slice_id: int,
+    epoch: int,
+    *,
+    counts: Mapping[str, object],
+    suspect: bool,
+    opening: Callable[[CrawlSlice], Mapping[str, object]],
+) -> bool:
+    """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier.
+
+    Args:
+        slice_id: the slice.
+        epoch: under which the caller claimed it.
+        counts: what the child process counted, kept as it is.
+        suspect: whether an unfinished URL may be why the slice ended.
+        opening: what the log entry commits to, asked for when no more sightings can come.
+
+    Returns:
+        Whether this claimer ended it.
+    """
+    with transaction.atomic():
+        row = hold_slice(slice_id, epoch)
+        if row is None:
+            return False
+        _give_back(row, breaks=int(suspect))
+        HostLease.objects.filter(slice=row).update(slice=None, expires_at=now())
+        row.finished_at, row.counts = now(), dict(counts)
+        row.submission = submit(EntryType.SLICE, opening(row), row.crawl.watch.owner)
+        row.state, row.held_since, row.error = StepState.DONE, None, ""
+        row.save(update_fields=["finished_at", "counts", "submission", "state", "held_since", "error"])
+    return True
+
+
+def _give_back(row: CrawlSlice, *, breaks: int) -> None:
+    """Let a later slice visit what is unfinished; what was there at every break is given up, and that is recorded."""
+    leased = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
+    leased.update(attempts=F("attempts") + breaks)
+    given_up = list(leased.filter(attempts__gte=MOST_ATTEMPTS))
+    sentence = f"The crawler broke off {MOST_ATTEMPTS} times while it visited this address."
+    rows = [
+        Refusal(
+            crawl_id=row.crawl_id,
+            key=url_key(one.url),
+            url=one.url,
+            page_url=one.page_url,
+            reason="broke-off",
+            sentence=sentence,
+            at=now(),
+        )
+        for one in given_up
+    ]
+    Refusal.objects.bulk_create(rows, ignore_conflicts=True)
+    leased.filter(pk__in=[one.pk for one in given_up]).update(state=FrontierUrl.State.REFUSED)
+    leased.update(state=FrontierUrl.State.PENDING, slice=None)
+
+
+def end_crawl_if_worked_off(crawl_id: int) -> bool:
+    """Mark a crawl as done when no URL waits (or its budget is spent) and no slice is under way."""
+    with transaction.atomic():
+        crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
+        if crawl.state != StepState.DOING:
+            return False
+        if crawl.slices.exclude(state__in=[StepState.DONE, StepState.FAILED]).exists():
+            return False
+        may = left(crawl)
+        asking = crawl.inquiries.filter(state__in=UNFINISHED)
+        if not crawl.reason and not may.spent and (_waiting(crawl, may).exists() or asking.exists()):
+            return False
+        asking.update(state=StepState.DONE, outcome=crawl.reason or may.spent)
+        crawl.state, crawl.finished_at = StepState.DONE, now()
+        crawl.reason = crawl.reason or _end_of(crawl, may)
+        crawl.pictures = crawl.sightings.aggregate(count=Count("picture", distinct=True))["count"]
+        crawl.save(update_fields=["state", "finished_at", "reason", "pictures"])
+    return True
+
+
+def _end_of(crawl: Crawl, may: Left) -> str:
+    """Why a crawl ends: ``finished``, or what of its budget held something back."""
+    if not crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists():
+        return "finished"
+    return may.spent or ("budget-hosts" if may.pages else "budget-pages")
+
+
+def stop(crawl_id: int) -> bool:
+    """Let a crawl end with what it has; slices that are under way end within some seconds. Says whether it goes on."""
+    return Crawl.objects.filter(pk=crawl_id, state=StepState.DOING, reason="").update(reason=STOPPED) == 1
+
+
+def is_stopped(slice_id: int) -> bool:
+    """Whether somebody has stopped the crawl of a slice."""
+    return CrawlSlice.objects.filter(pk=slice_id, crawl__reason=STOPPED).exists()
+
+
+def running_crawls() -> list[int]:
+    """Crawls that are under way, oldest first."""
+    return list(Crawl.objects.filter(state=StepState.DOING).order_by("started_at").values_list("pk", flat=True))
+
+
+def leased_urls(slice_id: int) -> list[NewUrl]:
+    """The URLs that a slice still has to work off."""
+    rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "id")
+    return [NewUrl(row.url, row.kind, row.depth, row.page_url, row.context, row.position) for row in rows]
+
+
+def keep_position(of: CrawlSlice, key: bytes, position: str) -> None:
+    """Record how far a slice, held by this transaction, has read a folder or a WARC file: a later one goes on there."""
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key=key)
+    leased.update(position=position, attempts=0)
+
+
+def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State) -> None:
+    """Record that a slice, held by this transaction, has worked off URLs, by :attr:`NewUrl.key`."""
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    pages = leased.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
+    leased.update(state=state)
+    Crawl.objects.filter(pk=of.crawl_id).update(pages=F("pages") + pages)
+
+
+def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
+    """Record that URLs of a slice, held by this transaction, had no answer yet: a later slice tries again.
+
+    Returns:
+        The keys of those that have been tried often enough, and count as refused now.
+    """
+    leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
+    given_up = leased.filter(attempts__gte=MOST_ATTEMPTS - 1)
+    gone = {bytes(key) for key in given_up.values_list("key", flat=True)}
+    given_up.update(state=FrontierUrl.State.REFUSED, attempts=F("attempts") + 1)
+    leased.update(state=FrontierUrl.State.PENDING, slice=None, attempts=F("attempts") + 1)
+    return gone
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What a server said of an image's version, and which bytes it had then."""
+
+    etag: str
+    last_modified: str
+    digest: Digest
+
+
+def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
+    """What earlier crawls of a watch know of the images on these pages, by image URL; the last bytes that came count.
+
+    Only of images whose bytes are still here: what has expired must come again to be compared with later works.
+    """
+    keys = [url_key(page) for page in pages]
+    stored = Sighting.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
+    rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
+    known: dict[str, Validator] = {}
+    latest = rows.filter(bytes_came=True).order_by("image_key", "-last_seen").distinct("image_key")
+    for row in latest:
+        headers = {name.lower(): value for name, value in row.response_headers}
+        etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
+        if etag or modified:
+            known[row.image_url] = Validator(etag, modified, row.picture.digest)
+    return known

@@ -1,0 +1,98 @@
+"""A clock that was ahead: every time for which something waits is bounded by now and its own interval.
+
+Whatever was put down while the clock was ahead would silence its row until the clock comes there again. The tick brings
+such times back. A time that was recorded of something that happened stays as it was recorded; the tests hold every
+column of the models against this list.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import F, Model, Q
+
+from exhibit.clock import SLACK, now
+from registry.crawls import schedules
+from registry.models import (
+    AnchorReceipt,
+    ApiToken,
+    Capture,
+    Delivery,
+    DownloadLink,
+    Heartbeat,
+    Inquiry,
+    Invitation,
+    MailChoice,
+    StepState,
+    Watch,
+    Webhook,
+    WitnessState,
+)
+from registry.models.steps import Claimable
+
+DAY = timedelta(days=1)
+NOTHING = timedelta(0)
+LONGEST_WAIT = {MailChoice: timedelta(days=8), Delivery: timedelta(days=5), AnchorReceipt: 2 * DAY, Inquiry: DAY}
+"""For so long a row of a step may be put off; others for an hour at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueTime:
+    """A column for which something waits.
+
+    Attributes:
+        model, column: which.
+        longest: how far ahead it may lie.
+        only: rows that it is asked of.
+    """
+
+    model: type[Model]
+    column: str
+    longest: timedelta
+    only: Q = Q()  # noqa: RUF009 - never changed
+
+
+def due_times(recapture_days: int) -> Iterator[DueTime]:
+    """Every column that is brought back."""
+    for model in apps.get_app_config("registry").get_models():
+        if issubclass(model, Claimable):
+            yield DueTime(model, "not_before", LONGEST_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.TODO))
+            yield DueTime(model, "held_since", NOTHING, Q(state=StepState.TODO))
+            yield DueTime(model, "waits_since", NOTHING, Q(state__in=[StepState.TODO, StepState.FAILED]))
+            # a living claimer knows its claim by this, and one that has ended is found by its name
+            yield DueTime(
+                model, "claimed_at", NOTHING, ~Q(state=StepState.DONE) & (~Q(state=StepState.DOING) | Q(claimed_by=""))
+            )
+    yield DueTime(Capture, "next_at", timedelta(days=8 * recapture_days))
+    yield DueTime(WitnessState, "ask_after", DAY)
+    yield DueTime(WitnessState, "silent_since", NOTHING)
+    yield DueTime(Webhook, "ask_after", DAY)
+    yield DueTime(Webhook, "failing_since", NOTHING)
+    yield DueTime(DownloadLink, "locked_until", DAY)
+    yield DueTime(Heartbeat, "seen_at", NOTHING)
+    yield DueTime(Session, "expire_date", timedelta(seconds=settings.SESSION_COOKIE_AGE))
+
+
+def bring_back(recapture_days: int) -> int:
+    """Bring back to now what waits for a time that no clock that was right can have set; returns how many rows."""
+    moment, count = now(), 0
+    for one in due_times(recapture_days):
+        ahead = {f"{one.column}__gt": moment + one.longest + SLACK}
+        rows = one.model._default_manager.filter(one.only, **ahead)  # noqa: SLF001 - Django's public name
+        count += rows.update(**{one.column: moment if one.model is not Session else moment + one.longest})
+    for model, made in ((Invitation, "made_at"), (ApiToken, "made_at"), (DownloadLink, "created_at")):
+        early = model._default_manager.filter(**{f"{made}__gt": moment + SLACK})  # noqa: SLF001 - as above
+        count += early.update(**{"expires_at": moment + (F("expires_at") - F(made)), made: moment})
+    return count + _watches(moment)
+
+
+def _watches(moment: datetime) -> int:
+    ahead = [
+        watch
+        for watch in Watch.objects.filter(paused=False, next_run_at__gt=moment + SLACK)
+        if schedules.bring_back(watch, moment)
+    ]
+    return len(ahead)

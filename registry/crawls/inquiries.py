@@ -1,0 +1,119 @@
+"""What crawls ask image searches and marketplaces: which subjects, how far, and what came."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from exhibit.clock import now
+from exhibit.network.urls import url_key
+from registry.crawls.crawling import SEARCH, NewUrl, add_urls
+from registry.db import steps
+from registry.log.audit_log import changed
+from registry.models import Crawl, Inquiry, Owner, Refusal, SearchKey, StepState, WorkPicture
+
+USUAL = 50
+"""Subjects of a run, where the watch says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a search is asked for next.
+
+    Attributes:
+        cursor: what :attr:`Inquiry.cursor` becomes when it is done with.
+        words: words, or empty for a picture.
+        picture: the registered picture, or ``None`` for words.
+    """
+
+    cursor: int
+    words: str
+    picture: WorkPicture | None
+
+
+def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
+    """Let a crawl ask the searches among its watch's sources, from where the run before ended. Inside a transaction."""
+    for source in sources:
+        if source["kind"] != SEARCH:
+            continue
+        of_watch = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
+        last = of_watch.order_by("-pk").values_list("cursor", flat=True).first()
+        left = int(crawl.watch.budget.get("searches", USUAL))
+        words = source.get("words", [])
+        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, cursor=last or 0, left=left)
+
+
+def next_subject(row: Inquiry) -> Subject | None:
+    """What is asked for next; ``None`` when the run has asked for as much as it may, or for everything once."""
+    if row.left <= 0:
+        return None
+    if row.words:
+        place = row.cursor % len(row.words)
+        return Subject(row.cursor + 1, str(row.words[place]), None)
+    mine = WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None).order_by("pk")
+    mine = mine.select_related("work", "picture")
+    found = mine.filter(pk__gt=row.cursor).first() or mine.first()
+    return None if found is None else Subject(found.pk, "", found)
+
+
+def subjects(row: Inquiry) -> int:
+    """How many subjects there are."""
+    if row.words:
+        return len(row.words)
+    return WorkPicture.objects.filter(work__owner=row.crawl.watch.owner_id, work__removed_at=None).count()
+
+
+def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int) -> bool:
+    """Keep one page of an answer: addresses for the crawl, and where to go on. Says whether the claim still stands."""
+    new = list(urls)
+    with transaction.atomic():
+        held = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
+        row = held.select_related(None).first()
+        if row is None:
+            return False
+        row.found += add_urls(row.crawl_id, new)
+        row.asked, row.page, row.pages, row.claimed_at = row.asked + 1, page, pages, now()
+        row.save(update_fields=["found", "asked", "page", "pages", "claimed_at"])
+    return True
+
+
+def done_with(pk: int, subject: Subject) -> None:
+    """Go on with the next subject."""
+    claimed = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
+    claimed.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
+
+
+def refuse(row: Inquiry, subject: Subject, sentence: str) -> None:
+    """Record that a subject can't be searched for."""
+    what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
+    url = f"search:{row.service}?{what}"
+    Refusal.objects.bulk_create(
+        [Refusal(crawl_id=row.crawl_id, key=url_key(url), url=url, reason="unsearchable", sentence=sentence, at=now())],
+        ignore_conflicts=True,
+    )
+
+
+def end(pk: int, outcome: str) -> None:
+    """End an inquiry; ``outcome`` says why before its subjects did, or is empty."""
+    with transaction.atomic():
+        Inquiry.objects.filter(pk=pk).update(outcome=outcome)
+        steps.finish(Inquiry, [pk])
+
+
+def keep_key(owner: Owner, service: str, encrypted: bytes, *, by: str) -> None:
+    """Keep an owner's key for a search, in place of an earlier one. The log names the search, never the key."""
+    with transaction.atomic():
+        values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
+        SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
+        changed("search key kept", by=by, owner=owner, about={"service": service})
+
+
+def drop_key(owner: Owner, service: str, *, by: str) -> bool:
+    """Forget an owner's key for a search; says whether there was one."""
+    with transaction.atomic():
+        there = SearchKey.objects.filter(owner=owner, service=service).delete()[0] > 0
+        if there:
+            changed("search key removed", by=by, owner=owner, about={"service": service})
+    return there

@@ -1,0 +1,164 @@
+"""Asking again for pictures that were seen before and whose bytes have expired, by a crawl like any other.
+
+The crawl brings them home: the guard, robots.txt, the pace and the limits of every crawl hold, and what it sees are
+sightings of today. Nothing here fetches anything.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Max, Q, QuerySet
+
+from exhibit.clock import now
+from exhibit.network.urls import host_of, url_key
+from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
+from registry.db.bulk import copy_into
+from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sighting, StepState, Watch
+
+Outcome = Revisit.Outcome
+NAME = "Pictures seen before"
+MOST_PLACES = 2
+"""Addresses of one picture that are asked, the latest first."""
+NO_LONGER_THERE = frozenset({"http-404", "http-410"})
+SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
+
+
+@dataclass(frozen=True, slots=True)
+class Resembling:
+    """A picture without bytes that may show a registered one.
+
+    Attributes:
+        found: primary key of the picture.
+        hamming: bits between the nearest hashes, 256 when the descriptor alone says so.
+        inliers: details that its small copy and the work share, ``None`` without a small copy.
+        dense: share of the pixels that agree there, or ``None``.
+    """
+
+    found: int
+    hamming: int
+    inliers: int | None = None
+    dense: float | None = None
+
+
+def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> None:
+    """Ask for pictures again, in the owner's crawl for that; what was asked before stays. Inside a transaction.
+
+    Args:
+        owner_id: who may see what comes of it.
+        registered: the registered picture that they resemble.
+        wanted: which.
+    """
+    asked = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
+    new = [one for one in wanted if one.found not in asked]
+    if not new:
+        return
+    crawl = _crawl(owner_id)
+    addresses = [place for one in new for place in places(one.found, owner_id)]
+    add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
+    moment = now()
+    rows = [
+        (owner_id, registered, one.found, crawl.pk, one.hamming, one.inliers, one.dense, "waiting", "", moment)
+        for one in new
+    ]
+    columns = (
+        "owner_id", "registered_id", "found_id", "crawl_id", "hamming", "inliers", "dense", "outcome", "sentence",
+        "asked_at",
+    )  # fmt: skip
+    copy_into("registry_revisit", columns, rows, conflict=("owner_id", "registered_id", "found_id"))
+
+
+def places(found: int, owner_id: int) -> list[tuple[str, str]]:
+    """(page, image) addresses where a picture was seen last, of those that this owner may know of."""
+    seen = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by("-last_seen")
+    newest: dict[str, str] = {}
+    for page, image in seen.values_list("page_url", "image_url")[:50]:
+        if image not in newest and len(newest) < MOST_PLACES and not denied(host_of(image)):
+            newest[image] = page
+    return [(page, image) for image, page in newest.items()]
+
+
+def visible_sightings(owner_id: int) -> QuerySet[Sighting]:
+    """Sightings in public, and those of this owner's own sources."""
+    return Sighting.objects.filter(Q(private_to=None) | Q(private_to_id=owner_id))
+
+
+def seen_by(owner_id: int, pictures: Iterable[int]) -> set[int]:
+    """Those of some pictures that this owner may know of."""
+    return set(visible_sightings(owner_id).filter(picture__in=list(pictures)).values_list("picture_id", flat=True))
+
+
+def _crawl(owner_id: int) -> Crawl:
+    """The owner's crawl of the past that is under way, or a new one."""
+    owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
+    watch = next((one for one in owner.watches.filter(name=NAME) if is_past(one)), None) or _watch(owner)
+    running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
+    if running is not None:
+        return running
+    number = (watch.crawls.aggregate(last=Max("number"))["last"] or 0) + 1
+    made = {"state": StepState.DOING, "started_at": now(), "sources": watch.sources}
+    return Crawl.objects.create(watch=watch, number=number, **made)
+
+
+def _watch(owner: Owner) -> Watch:
+    number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
+    name = NAME if not owner.watches.filter(name=NAME).exists() else f"{NAME} ({number})"
+    return Watch.objects.create(owner=owner, number=number, name=name, sources=[SOURCE], paused=True)
+
+
+def is_past(watch: Watch) -> bool:
+    """Whether a watch only asks again for what was seen before: it never runs by a schedule."""
+    return any(source["kind"] == PAST for source in watch.sources)
+
+
+def conclude_ended(limit: int = 200) -> int:
+    """Record what came of asking, for pictures whose crawl is over; returns how many."""
+    with transaction.atomic():
+        waiting = Revisit.objects.filter(outcome=Outcome.WAITING, crawl__state=StepState.DONE).order_by("pk")
+        rows = list(
+            waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related("crawl")[:limit]
+        )
+        for row in rows:
+            came = Sighting.objects.filter(crawl=row.crawl, picture=row.found_id, bytes_came=True).exists()
+            row.outcome, row.sentence = _outcome(row, came=came)
+            row.ended_at = now()
+        Revisit.objects.bulk_update(rows, ["outcome", "sentence", "ended_at"])
+    return len(rows)
+
+
+def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
+    seen = (
+        visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl).order_by("last_seen")
+    )
+    last = seen.last()
+    if last is None:
+        return Outcome.UNREACHED, "A picture seen before resembles this work. No address of it is known any more."
+    before = (
+        f"A picture seen on {last.last_seen.date().isoformat()} at {last.image_url} resembled this work{_how(row)}."
+    )
+    if came:
+        return Outcome.CAME, f"{before} The same bytes came again."
+    images = [image for _, image in places(row.found_id, row.owner_id)]
+    keys = [url_key(image) for image in images]
+    if Sighting.objects.filter(crawl=row.crawl, image_key__in=keys).exists():
+        return Outcome.CHANGED, f"{before} Its bytes had expired, and other bytes are served there now."
+    refused = Refusal.objects.filter(crawl=row.crawl, key__in=keys).order_by("pk").first()
+    if refused is not None and refused.reason in NO_LONGER_THERE:
+        return Outcome.GONE, f"{before} Its bytes had expired, and the address no longer serves it: {refused.sentence}"
+    why = _why(row.crawl, images) if refused is None else refused.sentence
+    return Outcome.UNREACHED, f"{before} Its bytes had expired, and they couldn't be asked for again: {why}"
+
+
+def _how(row: Revisit) -> str:
+    """The figures of the resemblance, in brackets."""
+    figures = [f"hash distance {row.hamming} of 256 bits"] if row.hamming < 256 else ["by its descriptor"]
+    if row.inliers is not None and row.dense is not None:
+        figures.append(f"in a small copy {row.inliers} details in place and {row.dense:.0%} of the pixels alike")
+    return f" ({', '.join(figures)})"
+
+
+def _why(crawl: Crawl, images: Iterable[str]) -> str:
+    if not images:
+        return "it came from a file, or from a host that isn't visited."
+    waiting = crawl.frontier.filter(url__in=list(images), state=FrontierUrl.State.PENDING)
+    return "the crawl ended before." if waiting.exists() else "nothing came."

@@ -1,0 +1,366 @@
+"""Watches as an owner arranges them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from exhibit.clock import now
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from registry.accounts import scoped as owned
+from registry.crawls import canaries, crawling, revisits, schedules
+from registry.log import audit_log as trail
+from registry.models import UNFINISHED, Crawl, Owner, Watch
+
+FILE_KINDS = ("folder", "warc")
+FILES, SEARCHES, WEB = "files", "searches", "web"
+SHORTEST = timedelta(minutes=1)
+LONGEST = timedelta(days=3650)
+BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
+"""What a run over addresses on the web may spend where nothing else is said."""
+USUAL: Mapping[str, Mapping[str, int]] = {
+    WEB: BUDGET,
+    SEARCHES: {name: BUDGET[name] for name in ("images", "bytes", "seconds")},
+    FILES: {},
+}
+"""The same of each sort of sources: a search names pictures alone, and files are read to their end."""
+
+
+def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no less than that
+    owner: Owner,
+    name: str,
+    sources: Sequence[tuple[str, str]],
+    *,
+    every: timedelta,
+    budget: Mapping[str, int],
+    politeness: Mapping[str, float],
+    by: str = "",
+    first: datetime | None = None,
+    words: Sequence[str] = (),
+) -> Watch:
+    """Arrange a scheduled crawl; :func:`start_now` is for sooner.
+
+    What comes from files, and what a search names that is asked with the owner's key, is private to the owner; what
+    comes from the public web isn't.
+
+    Args:
+        owner: whose.
+        name: unique among the owner's watches.
+        sources: kind and address (a path for files), at least one; files and addresses can't be mixed.
+        every: time between the starts of two crawls.
+        budget: limits of each crawl, see :class:`crawler.formats.job.Limits`; :data:`USUAL` where it says nothing.
+        politeness: see :class:`crawler.formats.job.Politeness`.
+        by: who arranges it, for the log.
+        first: when it runs first; when one period has passed, if absent.
+        words: what a search is asked for that takes words.
+
+    Raises:
+        WrongUseError: it can't be arranged like this.
+    """
+    group = _one_group(kind for kind, _url in sources)
+    _check(name, every)
+    _check_budget(group, budget)
+    if words and group != SEARCHES:
+        raise WrongUseError("Only a watch that asks a search has words to search for.")
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        _refuse_known(owner, name)
+        said: dict[str, list[str]] = {"words": list(words)} if words else {}
+        number = (owner.watches.aggregate(last=Max("number"))["last"] or 0) + 1
+        watch = Watch.objects.create(
+            owner=owner,
+            number=number,
+            name=name,
+            sources=[{"kind": kind, "url": url, **said} for kind, url in dict.fromkeys(sources)],
+            interval_seconds=int(every.total_seconds()),
+            budget={**USUAL[group], **budget},
+            politeness=dict(politeness),
+            next_run_at=first or now() + every,
+            private=group != WEB,
+        )
+        trail.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
+        return watch
+
+
+def change_watch(
+    watch: Watch,
+    *,
+    name: str | None = None,
+    every: timedelta | None = None,
+    budget: Mapping[str, float],
+    politeness: Mapping[str, float],
+    by: str,
+    first: datetime | None = None,
+) -> None:
+    """Set a watch anew; a crawl that is under way goes on under the new budget, its next slice at the new pace.
+
+    Args:
+        watch: which.
+        name: its name from now on; as it is, if absent.
+        every: time between the starts of two crawls; as it is, if absent.
+        budget: what is set anew of the limits of each crawl; the others stay.
+        politeness: what is set anew of how hosts are treated; the rest stays.
+        by: who sets it, for the log.
+        first: when it runs next; as it is, if absent.
+
+    Raises:
+        NotFoundError: somebody has removed it meanwhile.
+        WrongUseError: it can't be arranged like this.
+    """
+    _refuse_past(watch)
+    with transaction.atomic():
+        row = _held(watch)
+        name = row.name if name is None else name
+        every = timedelta(seconds=row.interval_seconds) if every is None else every
+        _check(name, every)
+        before = _settings(row)
+        _check_budget(_one_group(kind for kind, _url in places(row)), budget)
+        if name != row.name:
+            _refuse_known(watch.owner, name)
+        row.name, row.interval_seconds = name, int(every.total_seconds())
+        row.next_run_at = first or row.next_run_at
+        row.budget, row.politeness = {**row.budget, **budget}, {**row.politeness, **politeness}
+        row.save(update_fields=["name", "interval_seconds", "next_run_at", "budget", "politeness"])
+        trail.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
+
+
+def change_sources(
+    watch: Watch, *, add: Sequence[tuple[str, str]] = (), remove: Collection[tuple[str, str]] = (), by: str
+) -> None:
+    """Let a watch look at more places, or at fewer. What was seen at the others stays.
+
+    A crawl that is under way ends with what it has when a place is removed: nothing more of it is visited.
+
+    Args:
+        watch: which; one that asks a search has no other places.
+        add: kinds and addresses of the same sort as those it has; ones that it has stay as they are.
+        remove: kinds and addresses; ones that it doesn't have are passed over.
+        by: who changes them, for the log.
+
+    Raises:
+        NotFoundError: somebody has removed the watch meanwhile.
+        WrongUseError: it can't be arranged like this, or nothing would be left.
+    """
+    _refuse_past(watch)
+    with transaction.atomic():
+        row = _held(watch)
+        before = places(row)
+        after = [one for one in dict.fromkeys([*before, *add]) if one not in remove]
+        if after == before:
+            return
+        if searches(row) or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
+            raise WrongUseError("A watch can't mix files, searches and addresses on the web.")
+        row.sources = [{"kind": kind, "url": url} for kind, url in after]
+        row.save(update_fields=["sources"])
+        if set(before) - set(after):
+            _stop_crawl(row)
+        about = {
+            "watch": row.name,
+            "added": sorted(set(after) - set(before)),
+            "removed": sorted(set(before) - set(after)),
+        }
+        trail.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
+
+
+def change_words(watch: Watch, words: Sequence[str], *, by: str) -> None:
+    """Search for other words from the next crawl on.
+
+    Raises:
+        NotFoundError: somebody has removed the watch meanwhile.
+        WrongUseError: it doesn't search for words, or there is none.
+    """
+    with transaction.atomic():
+        row = _held(watch)
+        if not searches(row):
+            raise WrongUseError("Only a watch that asks a search has words to search for.")
+        if not words or not searched_words(row):
+            raise WrongUseError("Say what to search for.")
+        before, row.sources = row.sources, [{**source, "words": list(words)} for source in row.sources]
+        if row.sources == before:
+            return
+        row.save(update_fields=["sources"])
+        trail.changed(
+            "watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, "words": list(words)}
+        )
+
+
+def places(watch: Watch) -> list[tuple[str, str]]:
+    """Kind and address of each of a watch's sources."""
+    return [(source["kind"], source["url"]) for source in watch.sources]
+
+
+def searched_words(watch: Watch) -> list[str]:
+    """What a watch searches for that asks a search for words; else nothing."""
+    return [words for source in watch.sources for words in source.get("words", [])]
+
+
+def _held(watch: Watch) -> Watch:
+    """The watch, locked for this transaction, and its owner's watches with it.
+
+    Raises:
+        NotFoundError: somebody has removed it meanwhile.
+    """
+    Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
+    row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
+    if row is None:
+        raise NotFoundError("This watch was deleted meanwhile.")
+    return row
+
+
+def _one_group(kinds: Iterable[str]) -> str:
+    groups = {_group(kind) for kind in kinds}
+    if not groups:
+        raise WrongUseError("A watch needs at least one place to look at.")
+    if len(groups) > 1:
+        raise WrongUseError("A watch can't mix files, searches and addresses on the web.")
+    return groups.pop()
+
+
+def _group(kind: str) -> str:
+    return FILES if kind in FILE_KINDS else SEARCHES if kind == crawling.SEARCH else WEB
+
+
+def searches(watch: Watch) -> bool:
+    """Whether a watch asks searches instead of visiting sites."""
+    return any(source["kind"] == crawling.SEARCH for source in watch.sources)
+
+
+def visits_sites(watch: Watch) -> bool:
+    """Whether a watch visits places on the web that somebody named."""
+    return {_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
+
+
+def _settings(watch: Watch) -> dict[str, Any]:
+    return {
+        "watch": watch.name,
+        "seconds": watch.interval_seconds,
+        "budget": watch.budget,
+        "politeness": watch.politeness,
+    }
+
+
+def _check(name: str, every: timedelta) -> None:
+    if not SHORTEST <= every <= LONGEST:
+        raise WrongUseError("A watch runs at most once a minute and at least once in ten years.")
+    if not name or name.isdecimal():
+        raise WrongUseError(f"{name!r} can't name a watch.", hint="Give it a name with a letter in it.")
+
+
+def _check_budget(group: str, budget: Mapping[str, float]) -> None:
+    if "searches" in budget and group != SEARCHES:
+        raise WrongUseError("Only a watch that asks a search has a number of searches.")
+
+
+def _refuse_known(owner: Owner, name: str) -> None:
+    if owned.watches(owner).filter(name=name).exists():
+        raise WrongUseError(f"{owner.name} has a watch {name!r} already.", hint="Choose another name.")
+
+
+def free_name(owner: Owner, wanted: str) -> str:
+    """A name like the one wanted that no watch of the owner has."""
+    taken = set(owned.watches(owner).filter(name__startswith=wanted).values_list("name", flat=True))
+    more = (f"{wanted} ({number})" for number in range(2, len(taken) + 3))
+    return next(name for name in (wanted, *more) if name not in taken)
+
+
+def remove_watch(watch: Watch, *, by: str) -> None:
+    """Run it no more and list it no longer; a crawl under way is stopped, its canaries are withdrawn.
+
+    What its crawls saw stays: cases and evidence rest on it.
+
+    Raises:
+        NotFoundError: somebody has removed it already.
+        WrongUseError: the watch only asks for pictures seen before.
+    """
+    _refuse_past(watch)
+    with transaction.atomic():
+        row = _held(watch)
+        Watch.objects.filter(pk=row.pk).update(removed_at=now(), paused=True)
+        for canary in canaries.active(watch.owner).filter(watch=watch):
+            canaries.withdraw(canary, by=by)
+        _stop_crawl(row)
+        trail.changed("watch removed", by=by, owner=watch.owner, about={"watch": row.name})
+
+
+def stop(crawl: Crawl, *, by: str) -> bool:
+    """Let a crawl end with what it has, within some seconds; says whether it was under way."""
+    with transaction.atomic():
+        stopped = crawling.stop(crawl.pk)
+        if stopped:
+            about = {"watch": crawl.watch.name, "crawl": crawl.number}
+            trail.changed("crawl stopped", by=by, owner=crawl.watch.owner, about=about)
+    return stopped
+
+
+def _stop_crawl(watch: Watch) -> None:
+    """Stop the crawl that is under way, if there is one; another can't begin while the watch is held."""
+    under_way = crawl_under_way(watch)
+    if under_way is not None:
+        crawling.stop(under_way.pk)
+
+
+def pause(watch: Watch, *, by: str = "") -> None:
+    """Start no more crawls; one that is under way goes on.
+
+    Raises:
+        NotFoundError: somebody has removed it meanwhile.
+        WrongUseError: the watch only asks for pictures seen before.
+    """
+    _set_paused(watch, by=by, paused=True)
+
+
+def resume(watch: Watch, *, by: str = "") -> None:
+    """Start crawls again, at the next of the usual times.
+
+    Raises:
+        NotFoundError: somebody has removed it meanwhile.
+        WrongUseError: the watch only asks for pictures seen before.
+    """
+    _set_paused(watch, by=by, paused=False)
+
+
+def _set_paused(watch: Watch, *, by: str, paused: bool) -> None:
+    _refuse_past(watch)
+    with transaction.atomic():
+        row = _held(watch)
+        if row.paused == paused:
+            return
+        row.paused = paused
+        row.save(update_fields=["paused"])
+        schedules.move_on(row, now())
+        what = "watch paused" if paused else "watch resumed"
+        trail.changed(what, by=by, owner=watch.owner, about={"watch": row.name})
+
+
+def _refuse_past(watch: Watch) -> None:
+    if revisits.is_past(watch):
+        raise WrongUseError(
+            f"{watch.name} has no times of its own.",
+            hint="It runs by itself when a new work resembles pictures whose bytes have expired.",
+        )
+
+
+def crawl_under_way(watch: Watch) -> Crawl | None:
+    """The crawl that has begun and hasn't ended."""
+    return watch.crawls.filter(state__in=UNFINISHED).order_by("-number").first()
+
+
+def start_now(watch: Watch) -> Crawl:
+    """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
+
+    Raises:
+        ConflictError: the one under way is ending.
+        WrongUseError: the watch is paused, or only asks for pictures seen before.
+    """
+    _refuse_past(watch)
+    started = schedules.start_between(watch.pk)
+    if started is not None:
+        return started
+    if Watch.objects.filter(pk=watch.pk, paused=True).exists():
+        raise WrongUseError(f"The watch {watch.name} is paused.", hint="Resume it first.")
+    under_way = crawl_under_way(watch)
+    if under_way is None or under_way.reason:
+        raise ConflictError("A run is just ending.", hint="Try again in a moment.")
+    return under_way

@@ -1,0 +1,1 @@
+"""What all rows share: bulk writes, locks, claims of steps, heartbeats, kept answers."""

@@ -1,0 +1,1 @@
+"""The append-only log in rows, the audit log, keys, and how outside witnesses answer."""

@@ -1,0 +1,113 @@
+"""What the log witnesses besides deeds with rows of their own: who took or saw evidence, and who changed what is set.
+
+The openings name nobody: who it was stands in the details, apart.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from exhibit.entries import EntryType
+from registry.log.log import submit
+from registry.models import Bundle, Case, CaseSighting, Owner
+
+
+class Evidence(StrEnum):
+    """What was accessed."""
+
+    BUNDLE = "bundle"
+    MANIFEST = "manifest"
+    DEPOSIT = "deposit record"
+    ATTACHMENT = "document of a work"
+    REPORT = "report"
+    PACKAGE = "package of bundles"
+    CAPTURE = "file of a capture"
+    CASE = "case"
+    PAPER = "draft paper"
+    SHEET = "signed exhibit sheet"
+
+
+class Way(StrEnum):
+    """How."""
+
+    TAKEN = "taken away"
+    SEEN = "looked at"
+
+
+def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put an access into the log, before what was asked for is handed out.
+
+    Args:
+        what: which kind of evidence.
+        way: taken away or looked at.
+        owner: whose it is.
+        by: who.
+        about: which one; JSON values.
+    """
+    submit(EntryType.ACCESS, {"way": str(way), "what": str(what)}, owner, details={"by": by, "of": owner.slug, **about})
+
+
+def bundle_taken(bundle: Bundle, *, by: str) -> None:
+    """Put into the log that somebody takes a sealed bundle away."""
+    seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
+    about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
+    accessed(Evidence.BUNDLE, Way.TAKEN, bundle.case.owner, by=by, **about)
+
+
+def changed(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
+    """Put a change of what is set into the log, in the transaction of the change.
+
+    Args:
+        what: what kind of setting, such as ``watch paused``.
+        by: who; empty for the installation itself.
+        owner: whose setting, if anybody's.
+        about: which one, and what it is now; JSON values.
+    """
+    submit(EntryType.SETTING, {"what": what}, owner, details={"by": by, **about})
+
+
+def opened(case: Case) -> None:
+    """Put the opening of a case into the log."""
+    _of_case(case, "opened", {"party": case.party, "work": case.work.number})
+
+
+def extended(case: Case, rows: Iterable[CaseSighting]) -> None:
+    """Put into the log which sightings a case gained, with which match, and which licence covers each from now on."""
+    told = [
+        {
+            "licence": None if row.licence is None else row.licence.number,
+            "match": row.match_id,
+            "picture": row.sighting.picture.digest.hex,
+            "sighting": row.sighting_id,
+        }
+        for row in rows
+    ]
+    if told:
+        _of_case(case, "extended", {"sightings": told})
+
+
+def captured(case: Case, outcome: str, files: Iterable[Mapping[str, Any]]) -> None:
+    """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
+    kept = [{"digest": one["digest"], "role": one["role"]} for one in files]
+    _of_case(case, "captured", {"files": kept, "outcome": outcome})
+
+
+def noted(case: Case, what: str, *, by: str) -> None:
+    """Put into the log that a member did something with a case that decides nothing: a note, a dispute, a view.
+
+    Args:
+        case: which.
+        what: such as ``noted`` or ``disputed``.
+        by: who.
+    """
+    _of_case(case, what, {"by": by})
+
+
+def noticed(case: Case, what: str, number: int, *, by: str, **about: Any) -> None:  # noqa: ANN401 - JSON values
+    """Put into the log that a notice about a case was signed, was sent, or what became of it."""
+    _of_case(case, what, {"by": by, "notice": number, **about})
+
+
+def _of_case(case: Case, what: str, about: Mapping[str, Any]) -> None:
+    details = {"case": case.number, "owner": case.owner.slug, **about}
+    submit(EntryType.CASE, {"case": case.pk, "what": what}, case.owner, details=details)

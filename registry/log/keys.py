@@ -1,0 +1,114 @@
+"""Owners' keys as rows: which are in use, which is meant, and what becomes of them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.log.log import submit
+from registry.models import DeviceKey, DocumentKey, Owner, SealingKey
+
+AnyKey = SealingKey | DocumentKey | DeviceKey
+SHORTEST = 8
+"""Hexadecimal digits of a public key that may stand for it."""
+
+
+class Use(StrEnum):
+    """What a key signs."""
+
+    SEALING = "sealing"
+    DOCUMENTS = "documents"
+    DEVICE = "device"
+
+
+def rows_of(use: Use) -> QuerySet[Any]:
+    """The rows of one kind of keys."""
+    rows: dict[Use, QuerySet[Any]] = {
+        Use.SEALING: SealingKey.objects.all(),
+        Use.DOCUMENTS: DocumentKey.objects.all(),
+        Use.DEVICE: DeviceKey.objects.all(),
+    }
+    return rows[use]
+
+
+def use_of(key: AnyKey) -> Use:
+    """What a key signs."""
+    if isinstance(key, SealingKey):
+        return Use.SEALING
+    return Use.DOCUMENTS if isinstance(key, DocumentKey) else Use.DEVICE
+
+
+def keys_of(owner: Owner | None = None) -> list[AnyKey]:
+    """All keys, of one owner or of all, by owner and age."""
+    found: list[AnyKey] = []
+    for rows in map(rows_of, Use):
+        found += rows.select_related("owner").filter(**({} if owner is None else {"owner": owner}))
+    return sorted(found, key=lambda key: (key.owner.slug, key.created_at, use_of(key)))
+
+
+def key_named(owner: Owner, start: str) -> AnyKey:
+    """The owner's key whose public half begins with these hexadecimal digits.
+
+    Raises:
+        WrongUseError: too few digits, or several keys begin so.
+        NotFoundError: none does.
+    """
+    if len(start) < SHORTEST:
+        raise WrongUseError(
+            f"Give at least {SHORTEST} digits of the public key.", hint="`exhibit key list` shows them."
+        )
+    found = [key for key in keys_of(owner) if bytes(key.public_key).hex().startswith(start.lower())]
+    if not found:
+        raise NotFoundError(f"{owner.name} has no key {start}.", hint="`exhibit key list` shows them.")
+    if len(found) > 1:
+        raise WrongUseError(f"{len(found)} keys begin with {start}.", hint="Give more digits.")
+    return found[0]
+
+
+def retire(key: AnyKey, *, by: str, reason: str) -> None:
+    """Use a key no more. What it signed, and what it signs of before, stands. Inside a transaction."""
+    moment = now()
+    key.retired_at = moment
+    key.save(update_fields=["retired_at"])
+    witness(key, "retired", moment, {"by": by, "reason": reason})
+
+
+def revoke(key: AnyKey, *, by: str, reason: str) -> datetime:
+    """Take back the trust in a key: nothing that it signs from now on counts. The time stands in the log.
+
+    Returns:
+        Since when; the earlier time if it was revoked before.
+    """
+    with transaction.atomic():
+        row: AnyKey = rows_of(use_of(key)).select_for_update().get(pk=key.pk)
+        if row.revoked_at is not None:
+            return row.revoked_at
+        row.revoked_at, row.revoked_reason = now(), reason
+        row.save(update_fields=["revoked_at", "revoked_reason"])
+        witness(row, "revoked", row.revoked_at, {"by": by, "reason": reason})
+        return row.revoked_at
+
+
+def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> DeviceKey:
+    """Note the public half of a key that lies on a device of the owner's own.
+
+    Raises:
+        WrongUseError: the key is known already.
+    """
+    if any(bytes(key.public_key) == public_key for key in keys_of()):
+        raise WrongUseError("This key is known already.", hint="`exhibit key list` shows them all.")
+    with transaction.atomic():
+        row = DeviceKey.objects.create(owner=owner, name=name, public_key=public_key)
+        witness(row, "created", row.created_at, {"by": by, "name": name})
+    return row
+
+
+def witness(key: AnyKey, what: str, moment: datetime, details: dict[str, Any] | None = None) -> None:
+    """Put what became of a key into the log. Inside the transaction of the deed."""
+    opening = {"owner": key.owner.slug, "public": bytes(key.public_key).hex(), "use": str(use_of(key)), "what": what}
+    submit(EntryType.KEY, opening, key.owner, moment, details)

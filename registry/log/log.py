@@ -1,0 +1,207 @@
+"""The append-only log in PostgreSQL: submissions in any transaction, sequence numbers from one appender."""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Min, Q
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
+from exhibit.errors import IntegrityError, NotFoundError
+from exhibit.ports import SignedCheckpoint
+from registry.db.locks import Lock, hold
+from registry.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting, Owner
+
+WRITTEN_TOGETHER = 1000
+SET_BACK = timedelta(hours=1)
+"""By so much a clock may be set back without the log's times running backwards."""
+
+
+def submit(
+    type_: EntryType,
+    opening: Mapping[str, Any],
+    owner: Owner | None = None,
+    time: datetime | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> LogSubmission:
+    """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
+
+    Args:
+        type_: what it witnesses.
+        opening: plain JSON that the entry commits to; kept apart, so that it can be erased.
+        owner: whose deed it was, if anybody's.
+        time: when; now, if absent.
+        details: what the opening is to hold the digest of, salted, so that it can be shown to others without them.
+    """
+    sealed, content = _with_digest(opening, details)
+    commitment, salt = commit(content)
+    with transaction.atomic():
+        stated = time or _not_before_others(now())
+        submission = LogSubmission.objects.create(type=type_, time=stated, commitment=commitment, owner=owner)
+        LogOpening.objects.create(submission=submission, salt=salt, content=content, details=sealed)
+    return submission
+
+
+def _not_before_others(moment: datetime) -> datetime:
+    """A moment, or the time of the newest entry if a clock that was set back a little has that after it.
+
+    After a clock that was far ahead the log states the true time: what it stated then is seen to be wrong.
+    """
+    newest = LogSubmission.objects.order_by("-pk").values_list("time", flat=True).first()
+    return newest if newest is not None and moment < newest <= moment + SET_BACK else moment
+
+
+def _with_digest(
+    opening: Mapping[str, Any], details: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """The details with a salt of their own, and the opening with the digest of both."""
+    if details is None:
+        return None, dict(opening)
+    sealed = {**details, "salt": secrets.token_hex(SALT_BYTES)}
+    return sealed, {**opening, "details": Digest.of(canonical(sealed)).hex}
+
+
+def unsequenced(limit: int) -> list[tuple[int, Entry]]:
+    """Submissions without a sequence number, oldest first."""
+    waiting = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
+    rows = [one.submission for one in waiting]
+    return [(row.pk, Entry(EntryType(row.type), row.time, bytes(row.commitment))) for row in rows]
+
+
+def origins() -> dict[str, bytes | None]:
+    """The names under which the log's heads were signed, the present one last, and the public key of each if known."""
+    rows = LogOrigin.objects.order_by("pk").values_list("name", "public_key")
+    return {name: None if key is None else bytes(key) for name, key in rows}
+
+
+def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
+    """Sign the log's heads under this name from now on.
+
+    Args:
+        name: one that was never used.
+        public_key: of the key that signs under it, 32 bytes; none where that isn't known.
+        submission: of the entry that records the break; none for the first name.
+    """
+    LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
+
+
+def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:
+    """Erase what entries commit to, as a person may ask for. Their leaves stay and tell nothing; one entry says so.
+
+    Returns:
+        Those of the entries where anything was there to erase.
+
+    Raises:
+        NotFoundError: there is no such entry; nothing is erased then.
+    """
+    wanted = set(sequences)
+    with transaction.atomic():
+        entries = dict(LogEntry.objects.filter(sequence__in=wanted).values_list("sequence", "submission"))
+        if missing := sorted(wanted - set(entries)):
+            raise NotFoundError(f"The log has no entry {missing[0]}.")
+        kept = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
+        there = set(kept.values_list("submission", flat=True))
+        erased = sorted(sequence for sequence, submission in entries.items() if submission in there)
+        if erased:
+            kept.delete()
+            submit(EntryType.PURGE, {"entries": erased, "what": "opening"}, details={"by": by, "reason": reason})
+        return erased
+
+
+class PostgresLogStore:
+    """The adapter of :class:`exhibit.ports.LogStore` for PostgreSQL, where triggers refuse changes and deletions."""
+
+    @contextmanager
+    def sequencer(self) -> Iterator["PostgresLogTransaction"]:
+        """Hold the sole right to append, in one database transaction."""
+        with transaction.atomic():
+            hold(Lock.LOG)
+            appended = PostgresLogTransaction(self.size())
+            yield appended
+            appended.write()
+
+    def size(self) -> int:
+        """Number of leaves."""
+        last = LogEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first()
+        return 0 if last is None else last + 1
+
+    def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Hashes of complete subtrees, in the order asked."""
+        found: dict[tuple[int, int], bytes] = {}
+        if wanted:
+            query = Q()
+            for level in {level for level, _ in wanted}:
+                query |= Q(level=level, index__in={index for at, index in wanted if at == level})
+            rows = LogNode.objects.filter(query).values_list("level", "index", "hash")
+            found = {(level, index): bytes(value) for level, index, value in rows}
+        missing = [pair for pair in wanted if pair not in found]
+        if missing:
+            raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
+        return [found[pair] for pair in wanted]
+
+    def entry(self, sequence: int) -> Entry:
+        """The entry with this sequence number."""
+        row = LogEntry.objects.filter(sequence=sequence).first()
+        if row is None:
+            raise NotFoundError(f"The log has no entry {sequence}.")
+        return Entry(EntryType(row.type), row.time, bytes(row.commitment))
+
+    def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """Keep a checkpoint; the same one a second time changes nothing."""
+        row, _ = LogCheckpoint.objects.get_or_create(
+            origin=checkpoint.origin, size=checkpoint.size, defaults={"root": checkpoint.root, "note": checkpoint.note}
+        )
+        if bytes(row.root) != checkpoint.root:
+            raise IntegrityError(f"The log has already signed another root at size {checkpoint.size}.")
+
+    def latest_checkpoint(self) -> SignedCheckpoint | None:
+        """The largest checkpoint of the newest origin."""
+        newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
+        if newest is None:
+            return None
+        row = LogCheckpoint.objects.filter(origin=newest["origin"]).order_by("-size").first()
+        return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
+
+
+class PostgresLogTransaction:
+    """Appends within one database transaction; what was appended is written together at its end."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: list[LogEntry] = []
+        self._fresh: dict[tuple[int, int], bytes] = {}
+
+    @property
+    def size(self) -> int:
+        """Leaves before this transaction and in it so far."""
+        return self._size
+
+    def node(self, level: int, index: int) -> bytes:
+        """The hash of a complete subtree."""
+        fresh = self._fresh.get((level, index))
+        return PostgresLogStore().nodes([(level, index)])[0] if fresh is None else fresh
+
+    def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        """Append one leaf and the nodes it completes."""
+        self._entries.append(
+            LogEntry(
+                sequence=self._size,
+                submission_id=submission,
+                type=entry.type,
+                time=entry.time,
+                commitment=entry.commitment,
+            )
+        )
+        self._fresh.update({(level, index): digest for level, index, digest in nodes})
+        self._size += 1
+
+    def write(self) -> None:
+        """Write everything, in order: the database itself refuses a gap."""
+        LogEntry.objects.bulk_create(self._entries, batch_size=WRITTEN_TOGETHER)
+        nodes = [LogNode(level=level, index=index, hash=digest) for (level, index), digest in self._fresh.items()]
+        LogNode.objects.bulk_create(nodes, batch_size=WRITTEN_TOGETHER)

@@ -1,0 +1,113 @@
+"""How the outside witnesses have answered lately."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count
+
+from exhibit.clock import SLACK, now
+from registry.db.steps import SUSPECT_FROM
+from registry.models import AnchorReceipt, Bundle, StepState, WitnessState
+
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+Question = WitnessState.Question
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One witness at this moment.
+
+    Attributes:
+        answered_at: when it last answered.
+        silent_since: since when it hasn't, although it was asked; of one question at least.
+        ask_after: when it is asked again, while it is silent.
+        error: what was wrong, also when it has answered, but wrongly.
+        owed: receipts that it hasn't completed.
+    """
+
+    answered_at: datetime | None
+    silent_since: datetime | None
+    ask_after: datetime | None
+    error: str
+    owed: int
+
+
+def forgive(ids: Iterable[int]) -> None:
+    """Let none of these receipts be given up; one over which somebody died again and again stays one to claim alone."""
+    worn = AnchorReceipt.objects.filter(pk__in=list(ids), attempts__gt=SUSPECT_FROM).exclude(state=StepState.DONE)
+    worn.update(attempts=SUSPECT_FROM)
+
+
+def silence_of(kind: str, witness: str, question: Question) -> tuple[datetime, str] | None:
+    """Until when a silent witness isn't asked this, and what was wrong; ``None`` when it may be asked."""
+    named = WitnessState.objects.filter(kind=kind, witness=witness, question=question)
+    row = named.filter(ask_after__gt=now()).first()
+    return None if row is None or row.ask_after is None else (row.ask_after, row.error)
+
+
+def note_answer(kind: str, witness: str, question: Question) -> None:
+    """It has answered."""
+    _note_speech(kind, witness, question, "")
+
+
+def note_error(kind: str, witness: str, question: Question, error: str) -> None:
+    """It isn't silent, but what came is of no use, or its settings are; it may be asked for other receipts."""
+    _note_speech(kind, witness, question, error)
+
+
+def _note_speech(kind: str, witness: str, question: Question, error: str) -> None:
+    fresh: dict[str, object] = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
+    if not error:
+        fresh["answered_at"] = now()
+    WitnessState.objects.update_or_create(kind=kind, witness=witness, question=question, defaults=fresh)
+
+
+def note_silence(
+    kind: str, witness: str, question: Question, error: str, longest: timedelta = LONGEST_PAUSE
+) -> datetime:
+    """It hasn't answered; returns when it is asked again, after pauses that double up to the longest."""
+    with transaction.atomic():
+        states = WitnessState.objects.select_for_update()
+        row, _ = states.get_or_create(kind=kind, witness=witness, question=question)
+        pause = min(FIRST_PAUSE * 2 ** min(row.failures, 10), longest)
+        row.failures += 1
+        row.silent_since = row.silent_since or now()
+        row.ask_after, row.error = now() + pause, error
+        row.save()
+    return row.ask_after
+
+
+def health() -> Mapping[tuple[str, str], Health]:
+    """Every witness that was ever asked, by kind and name."""
+    open_rows = AnchorReceipt.objects.exclude(state=StepState.DONE)
+    owed = {
+        (row["kind"], row["witness"]): row["count"]
+        for row in open_rows.values("kind", "witness").annotate(count=Count("pk"))
+    }
+    states: dict[tuple[str, str], list[WitnessState]] = defaultdict(list)
+    for row in WitnessState.objects.order_by("question"):
+        states[row.kind, row.witness].append(row)
+    return {key: _health(states.get(key, []), owed.get(key, 0)) for key in sorted({*owed, *states})}
+
+
+def stamped_directly_since(moment: datetime) -> int:
+    """How many bundles that were sealed since then have had their seal digest given to a witness itself."""
+    return Bundle.objects.filter(sealed_at__range=(moment, now() + SLACK), receipts__isnull=False).distinct().count()
+
+
+def _health(rows: Sequence[WitnessState], owed: int) -> Health:
+    """Of both questions together: the better of the answers, the worse of the silences."""
+    silent = [row for row in rows if row.silent_since is not None]
+    return Health(
+        answered_at=max((row.answered_at for row in rows if row.answered_at), default=None),
+        silent_since=min((row.silent_since for row in silent if row.silent_since), default=None),
+        ask_after=min((row.ask_after for row in silent if row.ask_after), default=None),
+        error=next((row.error for row in [*silent, *rows] if row.error), ""),
+        owed=owed,
+    )

@@ -1,0 +1,1 @@
+"""Notices: drafted, signed, mailed, and due again."""

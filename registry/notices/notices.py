@@ -1,0 +1,333 @@
+"""Notices: how they begin, what a person states in them, and what became of them. Each change is told to the log."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Case as Choice
+from django.db.models import Max, OuterRef, QuerySet, Subquery, When
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.cases import history
+from registry.log import audit_log as trail
+from registry.models import Case, Notice, NoticeCase, NoticeEvent, Owner
+from registry.notices import mail as notice_mail
+from registry.notices.terms import Due, due_after, reply_days
+
+MOST_CASES = 100
+"""Cases of one notice."""
+
+State = Notice.State
+BEGUN = (State.DRAFT, State.SIGNED)
+OPEN_STATES = (State.SENT, State.ANSWERED, State.COUNTERED, State.ONLINE)
+"""States in which somebody has something to wait for."""
+
+HAPPENED = (State.ANSWERED, State.COUNTERED, State.REMOVED, State.ONLINE, State.RESOLVED)
+"""What a person can say has happened to a notice that was sent."""
+
+LANGUAGES = {
+    Notice.Kind.DMCA: ("en",),
+    Notice.Kind.DSA: ("en",),
+    Notice.Kind.PRC: ("zh-Hans",),
+    Notice.Kind.OFFER: ("en", "zh-Hans"),
+}
+"""In which languages a kind is shipped, the first by itself."""
+
+
+def notices(of: Owner) -> QuerySet[Notice]:
+    """The owner's notices, newest first, without the discarded ones."""
+    return Notice.objects.filter(owner=of).exclude(state=State.DISCARDED).order_by("-number")
+
+
+def notice(of: Owner, number: int) -> Notice:
+    """One of the owner's notices.
+
+    Raises:
+        NotFoundError: there is none, or it is another owner's.
+    """
+    found = Notice.objects.filter(owner=of, number=number).select_related("owner").first()
+    if found is None:
+        raise NotFoundError(f"{of.name} has no notice {number}.")
+    return found
+
+
+def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
+    """The party's cases about which a notice may be written: a person has confirmed them.
+
+    Args:
+        of: whose.
+        party: one.
+        first: numbers of cases that come first; then those that no notice is about, by number.
+
+    Returns:
+        Cases with ``noticed``, the number of the last notice about each, if there is one.
+    """
+    about = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
+    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
+    rows = rows.annotate(noticed=Subquery(about.order_by("-number").values("number")[:1]))
+    chosen = When(number__in=list(first), then=0)
+    return rows.order_by(Choice(chosen, When(noticed=None, then=1), default=2), "number")
+
+
+def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
+    """Begin a notice about confirmed cases of one party; what the last notice of the owner said of its sender is kept.
+
+    Raises:
+        WrongUseError: a case isn't confirmed, is paused, or belongs to another party, or there are too many.
+    """
+    if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
+        raise WrongUseError(_("There is no such notice."))
+    cases = list(Case.objects.filter(owner=owner, number__in=numbers).order_by("number"))
+    _check(cases)
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        last = Notice.objects.filter(owner=owner).order_by("-number").first()
+        sender = {name: text for name, text in (last.fields if last else {}).items() if name.startswith("sender_")}
+        made = Notice.objects.create(
+            owner=owner,
+            number=(Notice.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1,
+            kind=kind,
+            language=language,
+            party=cases[0].party,
+            fields=sender,
+            created_at=now(),
+            created_by=by,
+        )
+        NoticeCase.objects.bulk_create([NoticeCase(notice=made, case=case) for case in cases])
+        _event(made, "drafted", by=by)
+    return made
+
+
+def _check(cases: Sequence[Case]) -> None:
+    if not cases:
+        raise WrongUseError(_("No case is chosen."), hint=_("Choose at least one."))
+    if len(cases) > MOST_CASES:
+        raise WrongUseError(_("A notice takes %(n)d cases at most.") % {"n": MOST_CASES})
+    if len({case.party for case in cases}) > 1:
+        raise WrongUseError(_("A notice goes to one party."), hint=_("Choose cases of one party."))
+    for case in cases:
+        if case.decision != Case.Decision.CONFIRMED:
+            said = _("Case %(number)d isn't decided: not licensed.") % {"number": case.number}
+            raise WrongUseError(said, hint=_("A person decides a case before anything is sent about it."))
+    paused = NoticeCase.objects.filter(case__in=cases, notice__state=State.COUNTERED).select_related("case", "notice")
+    for row in paused[:1]:
+        said = _("Case %(case)d is paused: a counter-notice came to notice %(notice)d.")
+        raise WrongUseError(
+            said % {"case": row.case.number, "notice": row.notice.number},
+            hint=_("Say on that notice how it was resolved first."),
+        )
+
+
+def fill(row: Notice, given: Mapping[str, str], names: Iterable[str]) -> None:
+    """Keep fields of a draft.
+
+    Raises:
+        WrongUseError: it is signed already.
+    """
+    with transaction.atomic():
+        held = _hold_draft(row)
+        held.fields = {**held.fields, **{name: given.get(name, "") for name in names}}
+        held.save(update_fields=["fields"])
+    row.fields = held.fields
+
+
+def consider(row: Notice, case: int, answers: Mapping[str, str], term_reason: str) -> None:
+    """Keep what a person considered about one case of a draft.
+
+    Raises:
+        NotFoundError: the case isn't in it.
+        WrongUseError: it is signed already.
+    """
+    with transaction.atomic():
+        _hold_draft(row)
+        found = NoticeCase.objects.filter(notice=row, case__number=case)
+        if not found.update(answers=dict(answers), term_reason=term_reason):
+            raise NotFoundError(f"Notice {row.number} has no case {case}.")
+
+
+def discard(row: Notice, *, by: str) -> None:
+    """Throw a draft away; its number isn't given again."""
+    with transaction.atomic():
+        held = _hold_draft(row)
+        held.state = State.DISCARDED
+        held.save(update_fields=["state"])
+        _event(held, "discarded", by=by)
+
+
+@contextmanager
+def held_draft(row: Notice) -> Iterator[Notice]:
+    """A draft as it is now, which nobody else changes until the block, a transaction, has ended.
+
+    Raises:
+        WrongUseError: it is signed already, or a case of it may not be noticed any more.
+    """
+    with transaction.atomic():
+        held = _hold_draft(row)
+        _check([one.case for one in held.notice_cases.select_related("case")])
+        yield held
+
+
+def keep_signed(
+    held: Notice, files: list[dict[str, Any]], text: Digest, warned: Mapping[str, Mapping[str, Any]], *, by: str
+) -> None:
+    """Record that a person has signed a draft that the caller holds.
+
+    Args:
+        held: the draft.
+        files: the exact bytes of what was signed.
+        text: digest of the letter.
+        warned: what speaks against the work of each case, by its number, as the person was shown it.
+        by: who signed.
+    """
+    held.state, held.signed_at, held.signed_by, held.files, held.text = State.SIGNED, now(), by, files, text
+    held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
+    _event(held, "signed", by=by)
+    for one in held.notice_cases.select_related("case__work", "case__owner"):
+        about = {"considered": one.answers, "files": _digests(files), "term_reason": one.term_reason}
+        about["warned"] = warned.get(str(one.case.number), {})
+        trail.noticed(one.case, "notice signed", held.number, by=by, **about)
+        history.record(one.case, "notice", by, ("notice-signed", {"number": held.number}))
+
+
+def take_back(row: Notice, *, by: str) -> None:
+    """Make a signed notice that hasn't left a draft again; the signed bytes are let go of, a mail that waits too.
+
+    Raises:
+        WrongUseError: it isn't signed, or a mail of it is leaving or may have left.
+    """
+    with transaction.atomic():
+        held = held_signed(row)
+        notice_mail.stop(held)
+        held.state, held.signed_at, held.signed_by, held.files, held.text = State.DRAFT, None, "", [], None
+        held.save(update_fields=["state", "signed_at", "signed_by", "files", "text"])
+        _event(held, "taken back", by=by)
+        for case in _cases(held):
+            trail.noticed(case, "notice taken back", held.number, by=by)
+
+
+def held_signed(row: Notice) -> Notice:
+    """A signed notice that hasn't left, held until the caller's transaction ends.
+
+    Raises:
+        WrongUseError: it isn't signed, or has been sent.
+    """
+    held = _hold(row)
+    if held.state != State.SIGNED:
+        raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
+    return held
+
+
+def sent_by_hand(row: Notice, *, by: str) -> None:
+    """Record that a person has sent a signed notice outside of Exhibit; a mail that waits isn't sent any more.
+
+    Raises:
+        WrongUseError: it isn't signed, or a mail of it is leaving or may have left.
+    """
+    with transaction.atomic():
+        held = held_signed(row)
+        notice_mail.stop(held)
+        keep_sent(held, "by hand", by=by)
+
+
+def never_left(row: Notice, *, by: str) -> None:
+    """Record that, as a person says, a mail that may have left hasn't: the notice waits to be sent anew.
+
+    Raises:
+        WrongUseError: nothing has to be said of it.
+    """
+    with transaction.atomic():
+        held = _hold(row)
+        notice_mail.never_left(held)
+        _event(held, "not left", by=by)
+
+
+def has_left(row: Notice, *, by: str) -> None:
+    """Record that, as a person says, a mail that may have left has; raises what :func:`never_left` raises."""
+    with transaction.atomic():
+        held = _hold(row)
+        file = notice_mail.has_left(held).file  # none of a mail that waited when a backup was made
+        keep_sent(held, "mail", by=by, files=[file] if file else [])
+
+
+def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Record that a signed notice has left; twice is once.
+
+    Args:
+        row: the notice.
+        how: ``mail`` or ``by hand``.
+        by: who sent it.
+        files: exact bytes besides those that were signed.
+    """
+    with transaction.atomic():
+        held = _hold(row)
+        if held.state != State.SIGNED:
+            return
+        held.state, held.sent_at, held.files = State.SENT, now(), [*held.files, *files]
+        _due(held, due_after(held.kind, State.SENT, now().date(), reply_days(held.fields)))
+        held.save(update_fields=["state", "sent_at", "files", "due_on", "due_what"])
+        _event(held, "sent", by=by, words=how)
+        for case in _cases(held):
+            trail.noticed(case, "notice sent", held.number, by=by, how=how, files=_digests(held.files))
+            history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
+
+
+def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
+    """Record what became of a notice that was sent.
+
+    A counter-notice pauses its cases until the notice is resolved: whatever else is recorded in between is kept in the
+    history, and changes neither that nor the term that runs.
+
+    Raises:
+        WrongUseError: it hasn't been sent, or nothing of the kind can happen.
+    """
+    if what not in HAPPENED:
+        raise WrongUseError(_("Choose what has happened."))
+    with transaction.atomic():
+        held = _hold(row)
+        if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
+            raise WrongUseError(_("Notice %(number)d hasn't been sent.") % {"number": held.number})
+        if not held.sent_at.date() - timedelta(days=1) <= day <= now().date() + timedelta(days=1):
+            raise WrongUseError(_("The day lies before the notice was sent, or in the future."))
+        if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
+            held.state = State(what)
+            if what != State.ONLINE or held.due_what != "dsa-complaint":  # the time to complain runs on
+                _due(held, due_after(held.kind, what, day))
+            held.save(update_fields=["state", "due_on", "due_what"])
+        _event(held, what, by=by, day=day, words=words)
+        for case in _cases(held):
+            trail.noticed(case, f"notice {what}", held.number, by=by, day=day.isoformat())
+            history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
+
+
+def _hold(row: Notice) -> Notice:
+    return Notice.objects.select_for_update(no_key=True).get(pk=row.pk)
+
+
+def _hold_draft(row: Notice) -> Notice:
+    held = _hold(row)
+    if held.state != State.DRAFT:
+        said = _("Notice %(number)d is signed or discarded, and can't be changed.") % {"number": held.number}
+        raise WrongUseError(said, hint=_("Take the signature back first, as long as it hasn't been sent."))
+    return held
+
+
+def _due(held: Notice, due: Due | None) -> None:
+    held.due_on, held.due_what = (due.day, due.what) if due else (None, "")
+
+
+def _cases(row: Notice) -> QuerySet[Case]:
+    return Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk")
+
+
+def _event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
+    """Add a line to a notice's history."""
+    NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
+
+
+def _digests(files: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{"digest": one["digest"], "name": one["name"]} for one in files]

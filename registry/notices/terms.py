@@ -1,0 +1,103 @@
+"""By when somebody has to look at a notice again: terms of law, and reminders of ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from exhibit.clock import now
+from registry.models import EventKind, Notice, Owner
+from registry.notifications import events
+
+REPLY_DAYS, MOST_REPLY_DAYS = 14, 365
+"""In which an offer asks for an answer."""
+
+AHEAD = {"reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14}
+"""So many days before the due day members are told: a term of law leaves time to act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """By when somebody has to look at a notice again, and why: a key of a sentence."""
+
+    day: date
+    what: str
+
+
+def due_soon(today: date) -> Q:
+    """Notices that somebody has to look at, by a day: those whose time is over, and those whose time nears."""
+    found = Q(pk__in=())
+    for what, days in AHEAD.items():
+        found |= Q(due_what=what, due_on__lte=today + timedelta(days=days))
+    return found
+
+
+def due(of: Owner, today: date) -> QuerySet[Notice]:
+    """The owner's notices that somebody has to look at, the most urgent first."""
+    return Notice.objects.filter(due_soon(today), owner=of).order_by("due_on", "number")
+
+
+def tell_due() -> None:
+    """Write down once of each due day that it nears, for mails and webhooks."""
+    untold = ~Q(told_due=F("due_on")) | Q(told_due=None)
+    for row in Notice.objects.filter(due_soon(now().date()), untold).select_related("owner").order_by("pk")[:500]:
+        with transaction.atomic():
+            told = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
+            if told and row.due_on is not None:
+                about = {"notice": row.number, "party": row.party, "due": row.due_on.isoformat(), "what": row.due_what}
+                events.record(row.owner, EventKind.NOTICE_DUE, about)
+
+
+def reply_days(given: Mapping[str, Any]) -> int:
+    """In how many days an offer asks for an answer, by a notice's fields."""
+    said = str(given.get("reply_days", ""))
+    return min(max(int(said), 1), MOST_REPLY_DAYS) if said.isdecimal() and len(said) < 6 else REPLY_DAYS
+
+
+def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:
+    """By when to look again after something happened.
+
+    17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
+    told before that of an action; business days are counted without regard to holidays, so that the day is never late.
+    PRC E-Commerce Law, Art. 43: 15 days from the statement's arrival. DSA, Art. 20: six months to complain of a
+    decision. What follows a letter that was just sent is a reminder of ours and no term of law.
+
+    Args:
+        kind: of notice.
+        what: happened.
+        day: when.
+        days: in which an offer asks for an answer.
+    """
+    if what == Notice.State.SENT:
+        return Due(day + timedelta(days=days if kind == Notice.Kind.OFFER else 7), "reminder")
+    if what == Notice.State.COUNTERED and kind == Notice.Kind.DMCA:
+        return Due(business_day(day, 10), "dmca-counter")
+    if what == Notice.State.COUNTERED and kind == Notice.Kind.PRC:
+        return Due(day + timedelta(days=15), "prc-statement")
+    if what == Notice.State.ANSWERED and kind == Notice.Kind.DSA:
+        return Due(months_later(day, 6), "dsa-complaint")
+    if what in (Notice.State.COUNTERED, Notice.State.ANSWERED, Notice.State.ONLINE):
+        return Due(day + timedelta(days=7), "reminder")
+    return None
+
+
+def business_day(day: date, count: int) -> date:
+    """The day that many business days later, Monday to Friday; holidays aren't known here."""
+    while count:
+        day += timedelta(days=1)
+        count -= day.weekday() < 5
+    return day
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day some months later, or the last day of that month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, min(day.day, last))
+        except ValueError:
+            continue
+    raise AssertionError

@@ -1,0 +1,89 @@
+"""How often members are told by mail, and whose mail is due."""
+
+from datetime import datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from exhibit.clock import now
+from registry.db import steps
+from registry.log import audit_log as trail
+from registry.models import Event, EventKind, MailChoice, Membership, Owner, StepState, User
+from registry.notifications import events
+
+TOLD = (
+    EventKind.CASE_OPENED,
+    EventKind.NOTICE_DUE,
+    EventKind.CANARY_MISSED,
+    EventKind.REPORT_READY,
+    EventKind.WEBHOOK_PAUSED,
+)
+"""What a mail tells."""
+
+MORNING = time(7)
+AT_MOST_EVERY = timedelta(minutes=15)
+HowOften = MailChoice.HowOften
+
+
+def choice(owner: Owner, user: User) -> MailChoice:
+    """A member's choice; once a day, where none was made."""
+    made, _ = MailChoice.objects.get_or_create(
+        owner=owner,
+        user=user,
+        defaults={"told_until": events.newest(owner), "not_before": next_mail(user, HowOften.DAILY)},
+    )
+    return made
+
+
+def choose(owner: Owner, user: User, how_often: HowOften, *, by: str) -> None:
+    """Record a member's choice; what happened before it is told in its time, unless it was ``never``."""
+    with transaction.atomic():
+        row = MailChoice.objects.select_for_update(no_key=True).get(pk=choice(owner, user).pk)
+        if row.how_often == how_often:
+            return
+        if row.how_often == HowOften.NEVER:
+            row.told_until = events.newest(owner)
+        row.how_often = how_often
+        row.not_before = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
+        row.state, row.attempts, row.error = StepState.TODO, 0, ""
+        row.save(update_fields=["how_often", "told_until", "not_before", "state", "attempts", "error"])
+        trail.changed(
+            "mail choice", by=by, owner=owner, about={"how often": str(how_often), "user": user.get_username()}
+        )
+
+
+def next_mail(user: User, how_often: str) -> datetime:
+    """When the next mail may go: in the morning of the member's day, on Mondays when it is weekly."""
+    if how_often == HowOften.AT_ONCE:
+        return now() + AT_MOST_EVERY
+    here = now().astimezone(zone_of(user))
+    day = here.date() + timedelta(days=0 if here.time() < MORNING else 1)
+    if how_often == HowOften.WEEKLY:
+        day += timedelta(days=-day.weekday() % 7)
+    return datetime.combine(day, MORNING, here.tzinfo)
+
+
+def zone_of(user: User) -> tzinfo:
+    """Where a member's day begins: as the browser last said, or as the installation is set."""
+    return ZoneInfo(user.time_zone) if user.time_zone else timezone.get_default_timezone()
+
+
+def make_missing() -> None:
+    """Give members who have made no choice the usual one."""
+    made = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
+    for member in Membership.objects.filter(~Exists(made)).select_related("owner", "user")[:1000]:
+        choice(member.owner, member.user)
+
+
+def due(stale_after: timedelta, most: int) -> list[int]:
+    """Choices whose time has come, and whose owner has something to tell; so many at most."""
+    rows = MailChoice.objects.filter(steps.due(stale_after), with_news()).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:most])
+
+
+def with_news() -> Q:
+    """Choices of members who want mails and haven't been told all that there is to tell."""
+    new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
+    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled())))

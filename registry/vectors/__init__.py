@@ -1,0 +1,1 @@
+"""Fingerprints, the networks that make them, and calibrations."""

@@ -1,0 +1,203 @@
+"""Fingerprints and the numbered change list that every index is a cache of."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from exhibit.errors import WrongUseError
+from exhibit.types import Fingerprint, Metric, Space
+from registry.db.bulk import copy_into
+from registry.db.locks import Lock, hold
+from registry.models import FingerprintRow, IndexChange, Picture, SpaceRow, WorkPicture
+
+Collection = IndexChange.Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change list.
+
+    Attributes:
+        number: contiguous from 1 in its collection and space.
+        picture: primary key of the picture.
+        vector: packed bits or float32 components; ``None`` for a removal.
+        removes: the number of the addition that is taken back, for a removal.
+    """
+
+    number: int
+    picture: int
+    vector: bytes | None
+    removes: int | None
+
+
+_IDS: dict[Space, int] = {}
+"""Rows of spaces that are committed: one of a transaction under way is seen by no other, and may never come to be."""
+
+
+def space_id(space: Space) -> int:
+    """The row of a space, made on first use.
+
+    Raises:
+        WrongUseError: vectors of this name and version are kept that were measured in another way.
+    """
+    if space in _IDS:
+        return _IDS[space]
+    stated = {
+        "metric": Metric(space.metric),
+        "width": space.width,
+        "parameters": [list(pair) for pair in space.parameters],
+    }
+    row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=stated)
+    other = [name for name, value in stated.items() if getattr(row, name) != value]
+    if other:
+        raise WrongUseError(
+            f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}.",
+            hint="Go on with the version of Exhibit that made them, or register the works in a new data folder.",
+        )
+    transaction.on_commit(lambda: _IDS.update({space: row.pk}))
+    return row.pk
+
+
+def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
+    """Keep fingerprints of pictures by primary key; what is there stays. Must run inside a transaction."""
+    ids = {space.id: space_id(space) for space in spaces}
+    copy_into(
+        "registry_fingerprintrow",
+        ("picture_id", "space_id", "part", "vector"),
+        [(picture, ids[one.space], one.part, one.vector) for picture, one in rows],
+        conflict=("picture_id", "space_id", "part"),
+    )
+
+
+def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
+    """Append the additions of these parts of these pictures that aren't in the collection already.
+
+    Must run inside a transaction; it holds the appender's lock until the commit, so numbers are in commit order.
+    """
+    hold(Lock.INDEX)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id)
+            SELECT %(collection)s, f.space_id,
+                   coalesce((SELECT max(number) FROM registry_indexchange c
+                             WHERE c.collection = %(collection)s AND c.space_id = f.space_id), 0)
+                   + row_number() OVER (PARTITION BY f.space_id ORDER BY f.picture_id, f.part),
+                   'add', f.id
+            FROM registry_fingerprintrow f
+            WHERE f.picture_id = ANY(%(pictures)s) AND f.part = ANY(%(parts)s) AND NOT EXISTS (
+                SELECT 1 FROM registry_indexchange a
+                WHERE a.fingerprint_id = f.id AND a.collection = %(collection)s AND a.operation = 'add' AND NOT EXISTS (
+                    SELECT 1 FROM registry_indexchange r
+                    WHERE r.fingerprint_id = f.id AND r.collection = a.collection AND r.removes = a.number))
+            """,
+            {"collection": str(collection), "pictures": list(pictures), "parts": list(parts)},
+        )
+
+
+def remove_from(collection: Collection, pictures: Sequence[int]) -> None:
+    """Append removals of these pictures' fingerprints from the collection. Must run inside a transaction."""
+    hold(Lock.INDEX)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO registry_indexchange (collection, space_id, number, operation, fingerprint_id, removes)
+            SELECT a.collection, a.space_id,
+                   (SELECT max(number) FROM registry_indexchange c
+                    WHERE c.collection = a.collection AND c.space_id = a.space_id)
+                   + row_number() OVER (PARTITION BY a.space_id ORDER BY a.number),
+                   'remove', a.fingerprint_id, a.number
+            FROM registry_indexchange a JOIN registry_fingerprintrow f ON f.id = a.fingerprint_id
+            WHERE a.collection = %(collection)s AND a.operation = 'add' AND f.picture_id = ANY(%(pictures)s)
+              AND NOT EXISTS (SELECT 1 FROM registry_indexchange r
+                              WHERE r.collection = a.collection AND r.space_id = a.space_id AND r.removes = a.number)
+            """,
+            {"collection": str(collection), "pictures": list(pictures)},
+        )
+
+
+def changes_after(collection: Collection, space: Space, number: int, limit: int = 100_000) -> list[Change]:
+    """The changes after a number, in order."""
+    rows = (
+        IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
+        .order_by("number")
+        .values_list("number", "fingerprint__picture_id", "fingerprint__vector", "removes")[:limit]
+    )
+    return [
+        Change(number, picture, None if removes is not None else bytes(vector), removes)
+        for number, picture, vector, removes in rows
+    ]
+
+
+def living(collection: Collection, space: Space, upto: int, batch: int = 20_000) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbers and vectors of the additions that weren't taken back, of the changes up to a number, in batches."""
+    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__lte=upto)
+    taken_back = changes.filter(removes=OuterRef("number"))
+    added = changes.filter(~Exists(taken_back), operation=IndexChange.Operation.ADD).order_by("number")
+    number = 0
+    while rows := list(added.filter(number__gt=number).values_list("number", "fingerprint__vector")[:batch]):
+        yield [(number, bytes(vector)) for number, vector in rows]
+        number = rows[-1][0]
+
+
+def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
+    """Every addition to a collection in a space, those that were taken back among them."""
+    return IndexChange.objects.filter(
+        collection=collection, space_id=space_id(space), operation=IndexChange.Operation.ADD
+    )
+
+
+def works_without(space: Space, part: str) -> QuerySet[Picture]:
+    """Pictures of works, as far as they weren't removed, that have no such fingerprint."""
+    there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")
+
+
+def last_change(collection: Collection, space: Space) -> int:
+    """The highest number so far, 0 when there is none."""
+    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space))
+    return changes.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def last_changes(wanted: Iterable[tuple[Collection, Space]]) -> dict[tuple[Collection, str], int]:
+    """The highest number of each collection in each space, by the space's id; asks the database once."""
+    keys = {(space_id(space), collection): (collection, space.id) for collection, space in wanted}
+    each = [
+        IndexChange.objects.filter(collection=collection, space_id=space)
+        .order_by("-number")
+        .values_list("space_id", "collection", "number")[:1]
+        for space, collection in keys
+    ]
+    found = {keys[space, Collection(name)]: number for space, name, number in each[0].union(*each[1:], all=True)}
+    return {key: found.get(key, 0) for key in keys.values()}
+
+
+def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) -> dict[int, int]:
+    """Which picture (primary key) each number added."""
+    changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__in=list(numbers))
+    return dict(changes.values_list("number", "fingerprint__picture_id"))
+
+
+def forget_cached_spaces() -> None:
+    """Forget the rows of spaces, for processes that change their database."""
+    _IDS.clear()
+
+
+__all__ = [
+    "Change",
+    "Collection",
+    "add_to",
+    "additions",
+    "changes_after",
+    "forget_cached_spaces",
+    "keep_fingerprints",
+    "last_change",
+    "living",
+    "pictures_of",
+    "remove_from",
+    "space_id",
+    "works_without",
+]

@@ -1,0 +1,1 @@
+"""Works, licences, and whether a licence covers a use."""

@@ -1,0 +1,281 @@
+"""Does a permitted use cover what was seen? One rule for the crawl, for a trial, and for a person who asks."""
+
+import fnmatch
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from django.db.models import Q
+
+from exhibit.network.urls import host_of
+from registry.models import Case, Licence, Sighting, Work
+
+MOST_FITS = 20
+"""Licences that are proposed for one case."""
+
+_PATTERN_HOST = re.compile(r"(?:[a-z]+://)?([a-z0-9.-]+)(?::\d+)?/", re.IGNORECASE)
+
+ACCOUNT_DEPTH = 2
+"""An account's name stands among so many first parts of an address's path: /NAME, /shop/NAME, /@NAME."""
+
+OPEN_TO_ALL = frozenset(
+    re.findall(r"\w+", "ac ag ai am as bz cc cd co eu fm gg gl io is la li ly me ms mu nu sc sh st su tk to tv vc ws")
+)
+"""Endings of two letters that say nothing of a country: they are sold to everybody, or are no country's."""
+
+
+class Place(Protocol):
+    """Where and when something was seen; a sighting is one."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def party(self) -> str: ...  # noqa: D102
+    @property
+    def page_url(self) -> str: ...  # noqa: D102
+    @property
+    def image_url(self) -> str: ...  # noqa: D102
+    @property
+    def last_seen(self) -> datetime: ...  # noqa: D102
+
+
+class Gap(StrEnum):
+    """What keeps a licence from covering a place."""
+
+    NO_PLACE = "no place"
+    DOMAIN = "domain"
+    PATTERN = "pattern"
+    ACCOUNT = "account"
+    TERRITORY = "territory"
+    UNKNOWN_TERRITORY = "unknown territory"
+    NOT_YET = "not yet"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a licence doesn't cover a place: what kind of reason, and the licence's own word for it."""
+
+    gap: Gap
+    value: str = ""
+
+    @property
+    def words(self) -> str:
+        """In English, for the record."""
+        return _WORDS[self.gap].format(self.value)
+
+
+_WORDS = {
+    Gap.NO_PLACE: "it names no domain, address or account",
+    Gap.DOMAIN: "it is for {}",
+    Gap.PATTERN: "it is for addresses like {}",
+    Gap.ACCOUNT: "it is for the account {}",
+    Gap.TERRITORY: "it is for {} only, and the host's ending names another country",
+    Gap.UNKNOWN_TERRITORY: "it is for {} only, and the host's ending names no country",
+    Gap.NOT_YET: "it begins on {}",
+    Gap.OVER: "it ended on {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How one licence fits a case.
+
+    Attributes:
+        licence: which.
+        covered: sightings of the case that it covers by its own words.
+        of: sightings of the case.
+        obstacle: why it doesn't cover the first of the others; nothing when it covers them all.
+    """
+
+    licence: Licence
+    covered: int
+    of: int
+    obstacle: Obstacle | None
+
+
+def why_not(licence: Licence, place: Place) -> str:
+    """Why a licence doesn't cover a place, in a few English words; empty when it does."""
+    found = obstacle(licence, place)
+    return "" if found is None else found.words
+
+
+def obstacle(licence: Licence, place: Place) -> Obstacle | None:
+    """What keeps a licence from covering a place, or nothing.
+
+    A licence without a domain, a URL pattern or an account covers nothing: a permission for everybody is no licence.
+    The territory of a place is known only where its host ends in a country's letters; where it isn't known, a licence
+    for certain territories covers nothing by itself, and a person decides.
+    """
+    if not (licence.domain or licence.url_pattern or licence.account):
+        return Obstacle(Gap.NO_PLACE)
+    if licence.domain and not _within(place.host, licence.domain):
+        return Obstacle(Gap.DOMAIN, licence.domain)
+    if licence.url_pattern and not _matches(place, licence.url_pattern):
+        return Obstacle(Gap.PATTERN, licence.url_pattern)
+    if licence.account and not _is_account(place, licence):
+        return Obstacle(Gap.ACCOUNT, licence.account)
+    return _territory(licence, place) or out_of_time(licence, place)
+
+
+def country_of(host: str) -> str:
+    """The country that a host's ending names (ISO 3166-1, two letters); empty where it names none."""
+    ending = host.rsplit(".", 1)[-1].lower()
+    if len(ending) != 2 or not ending.isalpha() or ending in OPEN_TO_ALL:
+        return ""
+    return "GB" if ending == "uk" else ending.upper()
+
+
+class Ledger:
+    """An owner's licences, loaded once and asked for many places; the first by number that covers is the answer."""
+
+    def __init__(self, licences: Iterable[tuple[Licence, frozenset[int]]]) -> None:
+        """Take licences with the works that each names, none for all works."""
+        self._by_domain: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
+        self._by_host: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
+        self._anywhere: list[tuple[Licence, frozenset[int]]] = []
+        for licence, works in licences:
+            if domain := _name(licence.domain):
+                self._by_domain[domain].append((licence, works))
+            elif host := _pattern_host(licence.url_pattern):
+                self._by_host[host].append((licence, works))
+            else:
+                self._anywhere.append((licence, works))
+
+    def covering(self, work: int, place: Place) -> Licence | None:
+        """The licence that covers this work at this place."""
+        labels = place.host.split(".")
+        named = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
+        hosts = {place.host, host_of(place.image_url)} if self._by_host else ()
+        exact = [self._by_host.get(host, ()) for host in hosts]
+        rows = (row for group in (*named, *exact, self._anywhere) for row in group)
+        found = [
+            licence for licence, works in rows if (not works or work in works) and obstacle(licence, place) is None
+        ]
+        return min(found, key=lambda one: one.number, default=None)
+
+
+def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
+    """All licences of an owner.
+
+    Args:
+        owner: primary key.
+        without: primary keys of licences that are left out.
+    """
+    named: dict[int, set[int]] = defaultdict(set)
+    for licence, work in Licence.objects.filter(owner=owner).exclude(works=None).values_list("pk", "works"):
+        named[licence].add(work)
+    rows = Licence.objects.filter(owner=owner).exclude(pk__in=without)
+    return Ledger((row, frozenset(named.get(row.pk, ()))) for row in rows)
+
+
+def covering_licence(work: Work, sighting: Sighting) -> Licence | None:
+    """The first licence, by number, that covers this work at this place on the day it was seen."""
+    return next((one for one in licences_for(work) if obstacle(one, sighting) is None), None)
+
+
+def licences_for(work: Work) -> list[Licence]:
+    """The owner's licences that name this work, or no work in particular."""
+    rows = Licence.objects.filter(Q(works=work) | Q(works=None), owner=work.owner_id)
+    return list(rows.distinct().order_by("number"))
+
+
+def fitting(case: Case, most: int = MOST_FITS) -> list[Fit]:
+    """The licences that may permit what a case holds, the likeliest first: what to propose when a person licenses it.
+
+    First those that cover every sighting, then some, then those that name the right place but not the right time or
+    territory, then the rest by number. Two queries.
+
+    Args:
+        case: which.
+        most: so many at most.
+    """
+    rows = case.case_sightings.select_related("sighting").order_by("pk")
+    places = list({row.sighting_id: row.sighting for row in rows}.values())
+    fits = [_fit(licence, places) for licence in licences_for(case.work)]
+    return sorted(fits, key=_rank)[:most]
+
+
+def _fit(licence: Licence, places: list[Sighting]) -> Fit:
+    found = [obstacle(licence, place) for place in places]
+    left = [one for one in found if one is not None]
+    return Fit(licence, len(found) - len(left), len(found), min(left, key=_distance, default=None))
+
+
+def _distance(one: Obstacle) -> int:
+    return 0 if one.gap in _RIGHT_PLACE else 1
+
+
+_RIGHT_PLACE = {Gap.NOT_YET, Gap.OVER, Gap.TERRITORY, Gap.UNKNOWN_TERRITORY}
+
+
+def _rank(one: Fit) -> tuple[int, int, int]:
+    if one.obstacle is None:
+        return 0, 0, one.licence.number
+    if one.covered:
+        return 1, one.of - one.covered, one.licence.number
+    return 2 + _distance(one.obstacle), 0, one.licence.number
+
+
+def _pattern_host(pattern: str) -> str:
+    """The host that a pattern names in full, or nothing: only pages and images there can be like it."""
+    host = _PATTERN_HOST.match(pattern)
+    return "" if host is None else host[1].lower()
+
+
+def _name(domain: str) -> str:
+    return domain.lower().strip(".").removeprefix("*.")
+
+
+def _within(host: str, domain: str) -> bool:
+    name = _name(domain)
+    return host == name or host.endswith(f".{name}")
+
+
+def _matches(place: Place, pattern: str) -> bool:
+    """Whether the page or the image lies at such an address: ``*`` is any run of characters."""
+    literal = pattern.replace("[", "[[]").replace("?", "[?]")
+    return any(
+        fnmatch.fnmatchcase(url, literal) or fnmatch.fnmatchcase(_bare(url), literal)
+        for url in (place.page_url, place.image_url)
+    )
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.netloc}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+
+
+def _is_account(place: Place, licence: Licence) -> bool:
+    """Whether the place is this account's: the party itself, or a name at the beginning of the path on its platform."""
+    account = licence.account.lower().removeprefix("@")
+    if place.party.lower() == licence.account.lower():
+        return True
+    if not licence.domain:
+        return False
+    parts = [part for part in urlsplit(place.page_url).path.lower().split("/") if part]
+    return account in {part.removeprefix("@") for part in parts[:ACCOUNT_DEPTH]}
+
+
+def _territory(licence: Licence, place: Place) -> Obstacle | None:
+    if not licence.territories:
+        return None
+    country = country_of(place.host)
+    if country in licence.territories:
+        return None
+    return Obstacle(Gap.TERRITORY if country else Gap.UNKNOWN_TERRITORY, ", ".join(licence.territories))
+
+
+def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
+    """Whether a place was seen before a licence begins or after it has ended."""
+    day = place.last_seen.date()
+    if licence.valid_from is not None and day < licence.valid_from:
+        return Obstacle(Gap.NOT_YET, licence.valid_from.isoformat())
+    if licence.valid_until is not None and day > licence.valid_until:
+        return Obstacle(Gap.OVER, licence.valid_until.isoformat())
+    return None

@@ -1,0 +1,224 @@
+"""The licence ledger: the permitted uses of an owner, how they come, change and end."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from exhibit.network.urls import host_of
+from registry.log import audit_log as trail
+from registry.models import LedgerChange, Licence, Owner, Work
+
+MOST_WORDS = 1_000
+_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+_SCHEME = re.compile(r"^[a-z*]+://", re.IGNORECASE)
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewLicence:
+    """A permitted use for the ledger; without works it is for all of the owner's, now and later."""
+
+    licensee: str
+    works: tuple[Work, ...] = ()
+    domain: str = ""
+    url_pattern: str = ""
+    valid_from: date | None = None
+    valid_until: date | None = None
+    reason: str = ""
+    account: str = ""
+    territories: tuple[str, ...] = ()
+
+    def row(self, owner: Owner, number: int) -> Licence:
+        """The licence as a row that isn't kept yet."""
+        return Licence(owner=owner, number=number, **_columns(self))
+
+
+def checked(new: NewLicence) -> NewLicence:
+    """The licence with its words in their normal form.
+
+    Raises:
+        WrongUseError: nobody is named, or no place, or words that can't be meant; the message says which.
+    """
+    domain = _domain(new.domain)
+    if not new.licensee.strip():
+        raise WrongUseError(_("The licence names no licensee."), hint=_("Write who may use the works."))
+    if new.account and not domain:
+        raise WrongUseError(_("An account needs the platform that it is on."), hint=_("Write the platform's domain."))
+    if not domain and not _SCHEME.sub("", new.url_pattern.strip()).strip("*:/. "):
+        raise WrongUseError(
+            _("The licence names no place."),
+            hint=_("A permission for everybody is no licence: give a domain or addresses."),
+        )
+    if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
+        raise WrongUseError(_("The licence ends before it begins."))
+    for text, most in ((new.licensee, 300), (new.url_pattern, MOST_WORDS), (new.account, 200)):
+        if len(text.strip()) > most:
+            said = _("“%(given)s…” has more than %(most)d characters.")
+            raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
+    return replace(
+        new,
+        licensee=new.licensee.strip(),
+        domain=domain,
+        url_pattern=new.url_pattern.strip(),
+        account=new.account.strip(),
+        reason=new.reason.strip(),
+        territories=_territories(new.territories),
+    )
+
+
+def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
+    """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
+
+    What is new waits for the step that looks for it in the cases (:mod:`workers.steps.cases.ledger`).
+
+    Returns:
+        The licences in the order given, and how many of them are new.
+    """
+    with transaction.atomic():
+        _hold(owner)
+        rows = owner.licences.prefetch_related("works")
+        known = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
+        number = max((row.number for row in known.values()), default=0)
+        kept, before = [], len(known)
+        for new in given:
+            row = new.row(owner, number + 1)
+            key = _key(row, [work.pk for work in new.works])
+            if key not in known:
+                row.save()
+                row.works.set(new.works)
+                known[key], number = row, row.number
+            kept.append(known[key])
+        if added := list(known.values())[before:]:
+            _changed(owner, LedgerChange.Kind.ADDED, added, by=by)
+    return kept, len(known) - before
+
+
+def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
+    """Give a licence other words. The cases that it covered, and those that it may cover now, are looked at again.
+
+    Returns:
+        The change, whose step does that; nothing when the words are the same.
+    """
+    with transaction.atomic():
+        _hold(licence.owner)
+        row = Licence.objects.get(pk=licence.pk)
+        works = [work.pk for work in row.works.all()]
+        after = new.row(licence.owner, row.number)
+        if _key(row, works) == _key(after, [work.pk for work in new.works]):
+            return None
+        before = words_of(row)
+        Licence.objects.filter(pk=row.pk).update(**_columns(new))
+        row.works.set(new.works)
+        return _changed(licence.owner, LedgerChange.Kind.CHANGED, [row], by=by, reason=reason, before=before)
+
+
+def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> LedgerChange:
+    """Let a licence end with a day. What it covered until then stays covered; later sightings are not.
+
+    Raises:
+        WrongUseError: it has ended by then already, or no reason is given.
+    """
+    if not reason.strip():
+        raise WrongUseError(_("No reason is given."), hint=_("Write why the licence ends; it is kept with it."))
+    with transaction.atomic():
+        _hold(licence.owner)
+        row = Licence.objects.get(pk=licence.pk)
+        if row.valid_until is not None and row.valid_until <= last_day:
+            said = {"number": row.number, "day": row.valid_until.isoformat()}
+            raise WrongUseError(_("Licence %(number)d ends on %(day)s already.") % said)
+        before = words_of(row)
+        first = row.valid_from
+        if first is not None and last_day < first:
+            last_day = first - timedelta(days=1)
+        Licence.objects.filter(pk=row.pk).update(valid_until=last_day)
+        return _changed(licence.owner, LedgerChange.Kind.ENDED, [row], by=by, reason=reason.strip(), before=before)
+
+
+def words_of(row: Licence) -> dict[str, Any]:
+    """What a licence says, as plain data."""
+    plain = {name: getattr(row, name) for name in _WORDS}
+    plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
+    return {**plain, "works": sorted(work.number for work in row.works.all())}
+
+
+def waiting_changes(owner: Owner) -> list[int]:
+    """Changes of an owner's ledger whose step hasn't run."""
+    return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
+
+
+_WORDS = tuple(one.name for one in fields(NewLicence) if one.name != "works")
+
+
+def _columns(new: NewLicence) -> dict[str, Any]:
+    return {name: getattr(new, name) for name in _WORDS} | {"territories": list(new.territories)}
+
+
+def _hold(owner: Owner) -> None:
+    """One change of an owner's ledger at a time."""
+    Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+
+
+def _changed(
+    owner: Owner,
+    kind: LedgerChange.Kind,
+    rows: Sequence[Licence],
+    *,
+    by: str,
+    reason: str = "",
+    before: dict[str, Any] | None = None,
+) -> LedgerChange:
+    made = LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, reason=reason, before=before or {})
+    made.licences.set(rows)
+    about: dict[str, Any] = {"licences": sorted(row.number for row in rows)}
+    if before is not None:
+        fresh = Licence.objects.get(pk=rows[0].pk)
+        about |= {"after": words_of(fresh), "before": before, "reason": reason}
+    trail.changed(f"licences {kind}", by=by, owner=owner, about=about)
+    return made
+
+
+def _key(row: Licence, works: Iterable[int]) -> tuple[object, ...]:
+    words = {name: getattr(row, name) for name in _WORDS} | {"territories": tuple(row.territories)}
+    return (*words.values(), tuple(sorted(set(works))))
+
+
+def _domain(given: str) -> str:
+    text = given.strip().lower()
+    if not text:
+        return ""
+    name = host_of(text if "//" in text else f"https://{text}").removeprefix("*.").strip(".")
+    if not _DOMAIN.fullmatch(name) and not _is_address(name):
+        said = _("“%(given)s” isn't a domain.") % {"given": given.strip()[:100]}
+        raise WrongUseError(said, hint=_("Write shop.example, without a path."))
+    return name
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _territories(given: Sequence[str]) -> tuple[str, ...]:
+    found = sorted({one.strip().upper() for one in given if one.strip()})
+    for one in found:
+        if not _COUNTRY.fullmatch(one):
+            said = _("“%(given)s” isn't a country.") % {"given": one[:40]}
+            raise WrongUseError(said, hint=_("Write two letters for each, such as DE, AT, CN."))
+    return tuple(found)
+
+
+def next_number(owner: Owner) -> int:
+    """The number that the owner's next licence gets."""
+    return (owner.licences.aggregate(last=Max("number"))["last"] or 0) + 1

@@ -1,0 +1,65 @@
+"""Searching among an owner's works, and what a list of them shows beside each."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+
+from registry.accounts import scoped as owned
+from registry.models import Case, Owner, OwnershipRemark, RegistrationConflict, Sighting, UploadFile, Work
+
+
+class Only(StrEnum):
+    """Which works are asked for."""
+
+    DOUBTFUL = "doubtful"
+    UNSAFE = "unsafe"
+    SEEN = "seen"
+    AUTHORLESS = "authorless"
+
+
+def search(of: Owner, words: str = "", only: str = "", upload: int | None = None) -> QuerySet[Work]:
+    """The owner's works, newest first, in which all of these words stand: title, author, holder, file or number.
+
+    Args:
+        of: the owner.
+        words: with blanks between; parts of words count.
+        only: an :class:`Only`, or nothing for all.
+        upload: the number of the upload that brought them.
+    """
+    rows = owned.works(of).order_by("-number")
+    for word in words.lower().split()[:10]:
+        number = Q(number=int(word)) if word.isascii() and word.isdecimal() and len(word) < 10 else Q(pk__in=[])
+        rows = rows.filter(Q(words__contains=word) | number)
+    if only == Only.DOUBTFUL:
+        remarked = OwnershipRemark.objects.filter(answered_at=None).values("work")
+        rows = rows.filter(Q(pk__in=remarked) | Q(pk__in=RegistrationConflict.objects.values("work")))
+    elif only == Only.UNSAFE:
+        rows = rows.exclude(low_information=[])
+    elif only == Only.SEEN:
+        rows = rows.filter(_has(Case))
+    elif only == Only.AUTHORLESS:
+        rows = rows.filter(author="")
+    if upload is not None:
+        rows = rows.filter(_has(UploadFile, upload__owner=of, upload__number=upload, outcome="registered"))
+    return rows
+
+
+def case_counts(works: Iterable[Work]) -> dict[int, int]:
+    """How many cases each of these works has, by primary key; those without any are left out."""
+    rows = Case.objects.filter(work__in=[one.pk for one in works]).order_by().values_list("work")
+    return dict(rows.annotate(count=Count("pk")))
+
+
+def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """Cases, newest first, each with when one of its pictures was seen first and last."""
+    seen = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
+    first, last = (
+        seen.order_by("first_seen").values("first_seen")[:1],
+        seen.order_by("-last_seen").values("last_seen")[:1],
+    )
+    return cases.annotate(first_seen=Subquery(first), last_seen=Subquery(last)).order_by("-number")
+
+
+def _has(model: type[Case | UploadFile], **which: object) -> Exists:
+    return Exists(model.objects.filter(work=OuterRef("pk"), **which))

@@ -1,0 +1,1 @@
+"""Deciding cases; reported and purged pictures."""

@@ -1,0 +1,115 @@
+"""Illegal content that a member reports: it is shown and handed to that owner no more, and removed for good."""
+
+from collections import Counter
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.cases import history
+from registry.log import audit_log as trail
+from registry.models import BytesState, Case, Owner, Package, Picture, PictureReport, Report, StepState, WorkPicture
+from workers.cases.purge import purge, touched
+from workers.pictures.kept_files import File, remove_unused
+from workers.pictures.picture_usage import bundles_with, cases_with
+from workers.reports.requests import clear_folder
+from workers.services.wiring import House
+
+MOST = 5
+"""Reports that an operator is told of at once."""
+
+
+def report_picture(house: House, case: Case, *, by: str, reason: str) -> None:
+    """Report the found picture that a case shows as illegal.
+
+    From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
+    when it has to do with this owner's cases alone. Else the operator decides, because evidence of others would go with
+    it; the reporting owner isn't told which it is.
+
+    Raises:
+        WrongUseError: no reason is given, or the case shows no picture.
+    """
+    if not reason:
+        raise WrongUseError("There are no words.", hint="Say what the picture shows, without describing it in detail.")
+    if case.shown is None:
+        raise WrongUseError(f"Case {case.number} shows no picture.")
+    picture = case.shown.match.found
+    made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
+    with transaction.atomic():
+        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
+        if new:
+            history.record(case, "reported", by, ("reported", {}), words=reason)
+            trail.noted(case, "reported", by=by)
+    if _concerns_others(case, picture):
+        _let_go_of_copies(house, case.owner, picture.digest)
+    else:
+        purge(house, picture.digest, by=by, reason=reason)
+
+
+def goes_along(house: House, case: Case) -> list[tuple[str, bool, int]]:
+    """What of the owner's goes when the picture that a case shows is purged: what it belongs to, kept or not, files."""
+    digest = case.shown.match.found.digest if case.shown else None
+    along = touched(house, digest) if digest else ()
+    of = Counter((one.what, one.kept) for one in along if one.owner == case.owner.slug)
+    return [(what, kept, files) for (what, kept), files in sorted(of.items())]
+
+
+def let_stay(digest: Digest, *, by: str, reason: str) -> int:
+    """Take back what members reported of a picture: they see it again, and what shows it is handed out again.
+
+    Copies that were removed meanwhile are made anew when somebody asks for them.
+
+    Returns:
+        How many owners see it again.
+
+    Raises:
+        NotFoundError: no member reported it, or its bytes were removed.
+    """
+    with transaction.atomic():
+        rows = PictureReport.objects.select_for_update(of=("self",)).filter(picture__digest=digest).order_by("pk")
+        reports = list(rows.exclude(picture__bytes_state=BytesState.PURGED).select_related("case__owner"))
+        if not reports:
+            raise NotFoundError(
+                "No member reported that picture, or it was removed.", hint="exhibit doctor lists them."
+            )
+        for one in reports:
+            history.record(one.case, "reported", by, ("stays-shown", {}), words=reason)
+            trail.noted(one.case, "report dismissed", by=by)
+            one.delete()
+    return len(reports)
+
+
+def waiting_reports() -> list[str]:
+    """Digests of pictures that were reported and are still here, the oldest first."""
+    rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
+    digests = rows.values_list("picture__digest", flat=True)[:MOST]
+    return list(dict.fromkeys(one.hex for one in digests if one is not None))
+
+
+def _concerns_others(case: Case, picture: Picture) -> bool:
+    assert picture.digest is not None
+    others = cases_with(picture.digest).exclude(owner=case.owner_id)
+    return others.exists() or WorkPicture.objects.filter(picture=picture).exists()
+
+
+def _let_go_of_copies(house: House, of: Owner, digest: Digest) -> None:
+    """Remove ZIPs and reports that may show the picture; asked for again, they are made without it."""
+    packed = Package.objects.filter(owner=of, bundles__in=bundles_with(digest)).values("pk")
+    with transaction.atomic():
+        packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=packed).order_by("pk"))
+        Package.objects.filter(pk__in=packed).update(files=[], progress={})
+        reports = list(Report.objects.select_for_update(no_key=True).filter(owner=of).order_by("pk"))
+        for one in reports:
+            Report.objects.filter(pk=one.pk).update(files=[file for file in one.files if not _is_pdf(file)])
+        unfinished = [one for one in reports if one.state != StepState.DONE]
+        Report.objects.filter(pk__in=[one.pk for one in unfinished]).update(progress={})
+    for one in unfinished:
+        clear_folder(house, one)
+    remove_unused(house, [file for row in packages for file in row.files])
+    remove_unused(house, [file for row in reports for file in row.files if _is_pdf(file)])
+
+
+def _is_pdf(file: File) -> bool:
+    """Whether a report's file shows pictures."""
+    return bool(file["media_type"] == "application/pdf")

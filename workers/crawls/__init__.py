@@ -1,0 +1,1 @@
+"""The crawler's child process, looks at sites, and image searches."""

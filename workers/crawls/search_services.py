@@ -1,0 +1,91 @@
+"""The image searches and marketplaces of this installation: their mappings, shipped ones and the operator's own."""
+
+import contextlib
+import re
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+import crawler
+from crawler.search_client import Service, read_service
+from exhibit.config.config import Config
+from exhibit.errors import NotFoundError, WrongUseError
+
+SHIPPED = Path(crawler.__file__).with_name("services")
+FOLDER = "searches"
+"""Below the data folder: the operator's own mappings, one TOML file each; one named as a shipped one replaces it."""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+"""What a file may be called before ``.toml``: it stands in addresses."""
+
+
+def services(config: Config) -> dict[str, Service]:
+    """The searches that can be asked, by their short names; a mapping that can't be read is left out."""
+    found: dict[str, Service] = {}
+    for path in _files(config):
+        with contextlib.suppress(WrongUseError):
+            found[path.stem] = read_file(path)
+    return found
+
+
+def broken(config: Config) -> dict[str, str]:
+    """The files whose mappings can't be read, by their names, and why; for the operator."""
+    found: dict[str, str] = {}
+    for path in _files(config):
+        try:
+            read_file(path)
+        except WrongUseError as error:
+            found[path.name] = str(error)
+    return found
+
+
+def service_of(config: Config, name: str) -> Service:
+    """One search; raises ``NotFoundError``."""
+    found = services(config).get(name)
+    if found is None:
+        raise NotFoundError(f"There is no search {name!r}.", hint="Your operator says which there are.")
+    return found
+
+
+def own_mappings(config: Config) -> list[Path]:
+    """The files of the operator's own mappings."""
+    return sorted((config.data_dir / FOLDER).glob("*.toml"))
+
+
+def _files(config: Config) -> Collection[Path]:
+    paths = [*sorted(SHIPPED.glob("*.toml")), *own_mappings(config)]
+    return {path.stem: path for path in paths}.values()
+
+
+def read_file(path: Path) -> Service:
+    """Read a mapping; raises ``WrongUseError``. Read anew when the file has changed."""
+    if not _NAME.fullmatch(path.stem):
+        raise WrongUseError("It needs another name: letters from A to Z, digits, - and _, at most 60.")
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUseError("It can't be read as text in UTF-8.") from error
+
+
+@cache
+def _read(path: Path, changed: int) -> Service:  # noqa: ARG001 - part of the key
+    return read_service(path.read_text(encoding="utf-8"))
+
+
+def words_of(text: str) -> list[str]:
+    """Words to search for, one search a line."""
+    return list(dict.fromkeys(line.strip()[:200] for line in text.splitlines() if line.strip()))
+
+
+def service_for(config: Config, name: str, words: Collection[str]) -> Service:
+    """One search that is to be asked for words, or for works where there are none.
+
+    Raises:
+        NotFoundError: there is no such search.
+        WrongUseError: it takes pictures, and there are words, or it takes words, and there are none.
+    """
+    service = service_of(config, name)
+    if service.takes_pictures and words:
+        raise WrongUseError(f"{service.name} is asked for your works, not for words.")
+    if not service.takes_pictures and not words:
+        raise WrongUseError(f"{service.name} needs words to search for.")
+    return service

@@ -1,0 +1,94 @@
+"""The rows as a whole: written down by pg_dump at one moment, and put back by pg_restore into an empty database."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from exhibit.config.config import Config
+from exhibit.errors import ServiceMissingError, WrongUseError
+from workers.servers.addresses import database_url
+from workers.servers.programs import postgres_programs
+
+_KEPT = ("registry_owner", "registry_user", "registry_logentry")
+"""A database in which one of these has rows isn't empty."""
+
+
+def dump_rows(config: Config, snapshot: str, to: Path) -> None:
+    """Write all rows as a transaction sees them that has exported its snapshot.
+
+    Raises:
+        ServiceMissingError: pg_dump can't.
+    """
+    _run(config, "pg_dump", "--format", "custom", "--no-owner", f"--snapshot={snapshot}", "--file", str(to))
+
+
+def restore_rows(config: Config, dump: Path) -> None:
+    """Put the rows of a dump into an empty database: all of them or none.
+
+    Raises:
+        ServiceMissingError: pg_restore can't.
+        WrongUseError: the database isn't empty.
+    """
+    with psycopg.connect(database_url(config), autocommit=True) as connection:
+        if _holds_rows(connection):
+            hint = "Restore into another data folder, or set DATABASE_URL to an empty database."
+            raise WrongUseError("There are rows in the database already: nothing was restored.", hint=hint)
+        if _tables(connection):  # made by a command that looked in here before
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
+    _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(dump))
+
+
+def migrations_in(dump: Path, app: str) -> set[str]:
+    """The names of the migrations of an app that the rows of a dump have gone through.
+
+    Raises:
+        ServiceMissingError: pg_restore can't read it.
+    """
+    command = [
+        str(postgres_programs() / "pg_restore"),
+        "--data-only",
+        "--table=django_migrations",
+        "--file=-",
+        str(dump),
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise ServiceMissingError(f"pg_restore failed: {ran.stderr.strip()[-200:]}", retry=False)
+    rows = (line.split("\t") for line in ran.stdout.splitlines())
+    return {row[2] for row in rows if row[1:2] == [app]}
+
+
+def is_empty(config: Config) -> bool:
+    """Whether the database holds nothing that could be lost."""
+    with psycopg.connect(database_url(config), autocommit=True) as connection:
+        return not _holds_rows(connection)
+
+
+def _tables(connection: "psycopg.Connection[tuple[object, ...]]") -> set[str]:
+    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {str(name) for (name,) in rows}
+
+
+def _holds_rows(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
+    there = _tables(connection)
+    return any(
+        connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names of ours
+        for table in _KEPT
+        if table in there
+    )
+
+
+def _run(config: Config, program: str, *words: str) -> None:
+    """Run one of PostgreSQL's programs on the database; a password travels in its environment."""
+    given = conninfo_to_dict(database_url(config))
+    password = str(given.pop("password", "") or "")
+    environ = {**os.environ, "PGPASSWORD": password} if password else dict(os.environ)
+    command = [str(postgres_programs() / program), "--dbname", make_conninfo("", **given), *words]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        said = " / ".join(ran.stderr.strip().splitlines()[-2:])
+        raise ServiceMissingError(f"{program} failed: {said}", retry=False)

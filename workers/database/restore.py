@@ -1,0 +1,261 @@
+"""Putting a backup back into an empty data folder: bytes, rows, and then the files that belong to them.
+
+What is refused leaves nothing but bytes that have no rows yet. What is broken off in the middle lies in one folder:
+the same command goes on with it, and the next start of anything makes it good or throws it away (:func:`take_up`).
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from exhibit.config.config import Config, load_config, made_data_dir
+from exhibit.digests import Digest
+from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseError
+from exhibit.files.blobs import blob_store
+from workers.database.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
+from workers.database.dumping import is_empty, migrations_in, restore_rows
+from workers.servers.embedded import lock_folder
+from workers.servers.keeper import ensure_servers
+from workers.servers.locks import FileLock
+
+Tell = Callable[[str], None]
+_GIB = 1024**3
+FOLDER = "restoring"
+"""Of the data folder: what is on its way into the database."""
+_BEGUN = "begun"
+"""In it, from just before the rows are put back: the digest of their dump."""
+_FOREIGN = "There are rows in the database already: nothing was restored."
+_FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back.
+
+    Attributes:
+        description: of the backup.
+        log: as the restored rows hold it, which is what the backup says.
+        settings_aside: whether the settings or searches of the backup stand beside those of the data folder: there
+            were some already, or they can't be used here.
+        stopped: why the log's head isn't signed from here on, with what to do; empty when signing goes on.
+    """
+
+    description: Description
+    log: LogState
+    settings_aside: bool
+    stopped: str
+
+
+def put_back(config: Config, place: Path, tell: Tell) -> Restored:
+    """Put a backup back; after an interruption the same command goes on.
+
+    1. Read the whole backup and hold it against its description, this data folder and this version.
+    2. Write the bytes; what is there already stays.
+    3. Put the rows back, in one transaction, then settings and secrets.
+    4. Hold the log's root against the backup's, and make the indexes again.
+
+    Raises:
+        IntegrityError: the backup is damaged, or the restored log isn't that of the backup.
+        WrongUseError: the product runs, there are rows, the backup is of a later version, or the disk is too small.
+    """
+    with _alone(config):
+        tell("Reading the backup.")
+        description = verify_backup(place)
+        folder = made_data_dir(config)
+        _check_room(config, place, description)
+        with ensure_servers(config):
+            begun = _read(folder / FOLDER / _BEGUN)
+            if not is_empty(config) and begun != description.rows.digest:
+                raise WrongUseError(_FOREIGN, hint=_FOREIGN_HINT)
+        tell("Putting the files back.")
+        try:
+            dump = _staged(folder / FOLDER, place, description)
+            _bytes_back(folder, place)
+            with ensure_servers(config):
+                if is_empty(config):
+                    tell("Putting the rows back.")
+                    (folder / FOLDER / _BEGUN).write_text(description.rows.digest)
+                    restore_rows(config, dump)
+            aside = _files_back(folder)
+        except OSError as error:
+            hint = "When that is mended, the same command goes on."
+            raise WrongUseError(f"{folder} can't be written: {error.strerror or error}.", hint=hint) from error
+        config = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
+        with ensure_servers(config):
+            tell("Making the indexes again.")
+            log, stopped = _begin(config, description)
+        shutil.rmtree(folder / FOLDER)
+        return Restored(description, log, aside, stopped)
+
+
+def take_up(config: Config) -> Callable[[], None]:
+    """Make good what a restore has left that was killed; what it hadn't put in yet is thrown away.
+
+    Returns:
+        What is to be called when the schema is up to date.
+    """
+    folder, lock = config.data_dir / FOLDER, FileLock(lock_folder(config) / "restore.lock")
+    if not folder.is_dir() or not lock.take():  # a restore is at work
+        return _nothing
+    if not (folder / _BEGUN).exists() or is_empty(config):
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+        return _nothing
+    _files_back(config.data_dir)
+
+    def end() -> None:
+        _settle_rows()
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+    return end
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def _alone(config: Config) -> Iterator[None]:
+    """Nothing else is started or restored in this data folder meanwhile."""
+    locks = [FileLock(lock_folder(config) / name) for name in ("supervisor.lock", "restore.lock")]
+    try:
+        if not all(lock.take(within=0.5) for lock in locks):
+            raise WrongUseError("Exhibit runs for this data folder.", hint="Stop it first: exhibit down")
+        locks[0].sign()
+        yield
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def _check_room(config: Config, place: Path, description: Description) -> None:
+    """Raise ``WrongUseError`` where the disk of the data folder hasn't the room for what is still to be written."""
+    rows = 0 if config.database_url else description.database
+    needed = bytes_of(place) - bytes_of(config.data_dir / "blobs") + rows
+    free = shutil.disk_usage(config.data_dir).free
+    if needed > free:
+        told = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
+        hint = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
+        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
+
+
+def _staged(made: Path, place: Path, description: Description) -> Path:
+    """Write everything but the bytes into the folder of what is on its way, and see whether it can be used here.
+
+    Returns:
+        Where the dump lies.
+    """
+    parts = {part.name: part for part in (description.rows, *description.files)}
+    paths = {name: made / "files" / inside(name) for name in parts}
+    paths[description.rows.name] = dump = made / "dump"
+    made.mkdir(mode=0o700, exist_ok=True)
+    try:
+        missing = set(paths)
+        for name, stream in members(place):
+            if name in missing:
+                paths[name].parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with paths[name].open("wb") as file:
+                    shutil.copyfileobj(stream, file)
+                paths[name].chmod(parts[name].mode)
+                missing.remove(name)
+            if not missing:
+                break
+        _refuse_later(dump, description)
+    except ExhibitError:
+        shutil.rmtree(made)
+        raise
+    return dump
+
+
+def _refuse_later(dump: Path, description: Description) -> None:
+    """Raise ``WrongUseError`` for rows in a form that only a later version knows."""
+    known = {path.stem for path in (Path(__file__).parents[2] / "registry" / "migrations").glob("0*.py")}
+    later = sorted(migrations_in(dump, "registry") - known)
+    if later:
+        told = (
+            f"This backup is of a later version of Exhibit ({description.version}, {later[-1]}): nothing was restored."
+        )
+        raise WrongUseError(told, hint="Restore it with the version that made it, or a later one.")
+
+
+def _bytes_back(folder: Path, place: Path) -> None:
+    blobs, piece = blob_store(folder), folder / FOLDER / "piece"
+    for name, stream in members(place):
+        if name.startswith(BLOBS):
+            with piece.open("wb") as file:
+                shutil.copyfileobj(stream, file)
+            blobs.put_file(piece)
+
+
+def _files_back(folder: Path) -> bool:
+    """Put settings and secrets where they belong; whether settings stand beside those of the data folder.
+
+    The rows are in, so their secrets count. Others, as a start without rows makes them, stay beside them.
+    """
+    aside, beside = False, folder / FOLDER / "files"
+    for staged in sorted(one for one in beside.rglob("*") if one.is_file()):
+        path = folder / staged.relative_to(beside)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        other = path.exists() and Digest.of_file(path) != Digest.of_file(staged)
+        if other and path.suffix == ".toml":
+            staged.replace(path.with_name(path.name + ".restored"))
+            aside = True
+            continue
+        if other:
+            path.replace(path.with_name(path.name + ".replaced"))
+            if path.name == "log.key" and (head := folder / "log.head").exists():
+                head.replace(head.with_name("log.head.replaced"))  # it is signed with the other key
+        staged.replace(path)
+    settings = folder / "exhibit.toml"
+    if settings.exists() and not _usable(folder):
+        settings.replace(settings.with_name("exhibit.toml.restored"))
+        aside = True
+    return aside
+
+
+def _usable(folder: Path) -> bool:
+    """Whether the settings can be used here: one may name a file that is missing, or belong to another version."""
+    try:
+        load_config({**os.environ, "EXHIBIT_DATA": str(folder)})
+    except ConfigError:
+        return False
+    return True
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _settle_rows() -> None:
+    """What holds for rows that come from elsewhere."""
+    from registry.models import Heartbeat  # noqa: PLC0415
+    from registry.notices import mail as notice_mail  # noqa: PLC0415 - needs Django set up
+
+    Heartbeat.objects.all().delete()  # of workers elsewhere
+    notice_mail.doubt_waiting()
+
+
+def _begin(config: Config, description: Description) -> tuple[LogState, str]:
+    """Bring the schema up to date, and see whether the log is that of the backup."""
+    from workers.database.schema import migrate  # noqa: PLC0415 - sets Django up
+
+    migrate()
+    from workers.database.backup import log_state  # noqa: PLC0415
+    from workers.matching.index_upkeep import rebuild_indexes  # noqa: PLC0415
+    from workers.services.wiring import House  # noqa: PLC0415
+
+    _settle_rows()
+    house = House(config)
+    log = log_state(house)
+    if (log.entries, log.root) != (description.log.entries, description.log.root):
+        raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
+    for _ in rebuild_indexes(house):
+        pass
+    return log, house.log.stopped()

@@ -1,0 +1,70 @@
+"""Brings the database up to date, once, however many ask at the same moment: its schema, and what comes along."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import django
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from exhibit.config.config import load_config
+from exhibit.errors import ServiceMissingError
+from indexer.calibration.shipped import shipped_calibration
+from indexer.picture.spaces import DESCRIPTOR
+from workers.database.restore import take_up
+from workers.services.wiring import House
+
+_LOCK = 0x45584D47
+
+
+def migrate() -> bool:
+    """Apply what is missing and return whether anything was; some 50 ms when nothing is.
+
+    Raises:
+        ServiceMissingError: the database doesn't answer or refuses.
+    """
+    end_restore = take_up(load_config())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    django.setup()
+    try:
+        behind = is_behind()
+        if behind:
+            with _alone():
+                call_command("migrate", verbosity=0, interactive=False)
+        _keep_shipped()
+        end_restore()
+    except DatabaseError as error:
+        said = str(error).strip().splitlines()[0]
+        raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error
+    return behind
+
+
+def _keep_shipped() -> None:
+    """Have the calibration and the network of this version among the rows."""
+    from registry.models import DescriptorModel  # noqa: PLC0415
+    from registry.vectors import calibrations  # noqa: PLC0415 - needs Django set up
+
+    if (shipped := shipped_calibration()) is not None:
+        calibrations.keep_shipped(shipped)
+    if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
+        from workers.services.descriptors import start_shipped  # noqa: PLC0415 - loads OpenCV, once for each version
+
+        start_shipped(House(load_config()).blobs)
+
+
+def is_behind() -> bool:
+    """Whether the database's schema is of an earlier version."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])

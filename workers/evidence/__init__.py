@@ -1,0 +1,1 @@
+"""Facts, bundles, packages, papers, deposits, and links to them."""

@@ -1,0 +1,185 @@
+"""Assembling a bundle for download: sealed content and the receipts of this moment."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO
+
+from django.db import transaction
+from django.db.models import Max, Q
+
+from evidence.bundle.bag import Withheld, write_bundle
+from evidence.bundle.manifest import FACTS_PATH, Manifest
+from evidence.bundle.sealing import TITLE_DOCUMENT, SealedCase
+from evidence.facts.case import CaseFacts
+from evidence.keys.ed25519 import holds
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.cases import history, matching
+from registry.log.log import submit
+from registry.models import (
+    AnchorReceipt,
+    BlockedDigest,
+    Bundle,
+    Case,
+    Countersignature,
+    WithheldFile,
+)
+from workers.log.proofs import best_checkpoint, proofs_of
+from workers.pictures.picture_usage import reported_files
+from workers.services.wiring import House
+
+REPORTED = "A member reported a picture as illegal; what shows it is left out."
+
+
+def sealed_case(house: House, bundle: Bundle) -> SealedCase:
+    """Manifest and signature of a sealed bundle.
+
+    Raises:
+        NotFoundError: it hasn't been sealed yet.
+    """
+    if bundle.manifest is None or bundle.signature is None:
+        raise NotFoundError(
+            f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed yet.", hint="Try again in a moment."
+        )
+    return SealedCase(Manifest.from_json(house.blobs.get(bundle.manifest)), bytes(bundle.signature))
+
+
+def sealed_facts(house: House, sealed: SealedCase) -> CaseFacts:
+    """The facts as they were sealed."""
+    file = sealed.manifest.file(FACTS_PATH)
+    assert file is not None
+    return CaseFacts.from_json(house.blobs.get(file.sha256))
+
+
+def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
+    """A temporary file with what is written into it, to be read from its beginning; whoever reads it closes it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - as said
+    try:
+        write(file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def assemble(house: House, bundle: Bundle, out: BinaryIO) -> None:
+    """Write a bundle's ZIP with the proofs of this moment.
+
+    What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so.
+
+    Raises:
+        NotFoundError: it hasn't been sealed yet.
+    """
+    sealed = sealed_case(house, bundle)
+    _write(house, bundle, sealed, _withheld(house, bundle, sealed), out)
+
+
+def assemble_without_originals(house: House, bundle: Bundle, reason: str, out: BinaryIO) -> None:
+    """The same for the other side: without registered pictures in full size and the documents of their chain of title.
+
+    The sealed reduced pictures stay, and the digests of all that is left out.
+
+    Args:
+        house: adapters and configuration.
+        bundle: a sealed one.
+        reason: why they are left out; the copy says so.
+        out: receives the ZIP.
+
+    Raises:
+        NotFoundError: it hasn't been sealed yet.
+        WrongUseError: it was sealed by an earlier version, without reduced pictures.
+    """
+    sealed = sealed_case(house, bundle)
+    files = sealed.manifest.files
+    originals = [file.path for file in files if file.stand_in is not None]
+    if not originals:
+        raise WrongUseError(
+            f"Bundle {bundle.number} of case {bundle.case.number} was sealed without reduced pictures.",
+            hint="Decide the case again: a new bundle has them.",
+        )
+    gone = _withheld(house, bundle, sealed)
+    documents = [file.path for file in files if file.role == TITLE_DOCUMENT]
+    left_out = sorted({*originals, *documents, *(gone.files if gone else ())})
+    words = " ".join(filter(None, (reason, gone.reason if gone else "")))
+    _write(house, bundle, sealed, Withheld(tuple(left_out), words), out)
+
+
+def _write(house: House, bundle: Bundle, sealed: SealedCase, withheld: Withheld | None, out: BinaryIO) -> None:
+    proofs = proofs_of(house, bundle, sealed, sealed_facts(house, sealed))
+    write_bundle(out, sealed, replace(proofs, withheld=withheld), house.blobs)
+
+
+def _withheld(house: House, bundle: Bundle, sealed: SealedCase) -> Withheld | None:
+    gone = purged(house, sealed)
+    hidden = reported_files(house, bundle.case.owner, sealed, sealed_facts(house, sealed))
+    if not hidden:
+        return gone
+    files = sorted({*hidden, *(gone.files if gone else ())})
+    return Withheld(tuple(files), " ".join(filter(None, (REPORTED, gone.reason if gone else ""))))
+
+
+def purged(house: House, sealed: SealedCase) -> Withheld | None:
+    """The files that a purge has removed or set aside, or ``None`` where there are none."""
+    missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in house.blobs}
+    blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
+    said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
+    for one in WithheldFile.objects.filter(digest__in=missing.values()):
+        what = "Withheld from view by the operator" if one.kept else "Removed by the operator"
+        said.setdefault(one.digest, f"{what}: {one.reason}")
+    gone = sorted(path for path, digest in missing.items() if digest in said)
+    reasons = sorted({said[missing[path]] for path in gone})
+    return Withheld(tuple(gone), " ".join(reasons)) if gone else None
+
+
+def bundle_name(bundle: Bundle) -> str:
+    """A file name that says what it is, such as ``studio-case-12-bundle-1.zip``."""
+    return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}.zip"
+
+
+def file_countersignature(house: House, bundle: Bundle, signature: bytes) -> Countersignature:
+    """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
+
+    Raises:
+        NotFoundError: the bundle isn't sealed yet.
+        WrongUseError: the signature is by none of the owner's device keys that count.
+    """
+    manifest = sealed_case(house, bundle).manifest.to_json()
+    with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
+        keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
+        key = next((one for one in keys if holds(bytes(one.public_key), signature, manifest)), None)
+        if key is None:
+            sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
+            hint = "`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest."
+            raise WrongUseError(sentence, hint=hint)
+        row, new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
+        if new:
+            opening = {"key": bytes(key.public_key).hex(), "manifest": Digest.of(manifest).hex}
+            opening |= {"signature": signature.hex(), "what": "countersignature"}
+            row.submission = submit(EntryType.SEAL, opening, bundle.case.owner)
+            row.save(update_fields=["submission"])
+            about = {"number": bundle.number, "name": key.name}
+            history.record(bundle.case, "countersigned", "", ("countersigned", about))
+    return row
+
+
+def awaits_witnesses(bundle: Bundle) -> bool:
+    """Whether a sealed bundle's place in the log, or a witness's first answer about it, is still to come.
+
+    A witness that was asked in vain isn't waited for: it is asked again later, and bundles grow.
+    """
+    checkpoint = best_checkpoint(bundle)
+    if checkpoint is None:
+        return True
+    asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
+    return asked.filter(proof=None, error="").exists()
+
+
+def request_bundle(case: Case) -> Bundle:
+    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case."""
+    number = (case.bundles.aggregate(last=Max("number"))["last"] or 0) + 1
+    for row in case.case_sightings.filter(licence=None).select_related("sighting"):
+        matching.first_capture(case, row.sighting)
+    return Bundle.objects.create(case=case, number=number)

@@ -1,0 +1,22 @@
+"""A match's two pictures, ready to be drawn."""
+
+from exhibit.errors import NotFoundError
+from indexer.draw.pair import Pair
+from registry.models import Match
+from workers.evidence.facts import verification_of
+from workers.services.wiring import House
+
+
+def pair_of(house: House, match: Match) -> Pair:
+    """The pictures of a match and their alignment, from their exact bytes.
+
+    Raises:
+        NotFoundError: it has none, or the bytes of one of them aren't stored any more.
+        UnreadablePictureError: one of them can't be decoded within the limits.
+    """
+    verification = verification_of(match)
+    if verification.transform is None:
+        raise NotFoundError("The two pictures can't be laid on each other.")
+    transforms = [verification.transform, *verification.further]
+    found, registered = house.blobs.get(match.found.digest), house.blobs.get(match.registered.digest)
+    return Pair.of(found, registered, transforms, house.limits)

@@ -1,0 +1,385 @@
+"""The plain facts of a case, from its rows: what is sealed, and what reports show."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+
+from evidence.bundle.sealing import (
+    TITLE_DOCUMENT,
+    ContentFile,
+    calibration_path,
+    match_folder,
+    sighting_folder,
+    sighting_picture_path,
+    title_document_path,
+    work_picture_path,
+)
+from evidence.documents.made_with import made_with
+from evidence.documents.sheets.exhibit import ROOM
+from evidence.facts.case import (
+    AttachmentFacts,
+    CalibrationFacts,
+    CaptureFacts,
+    CaseFacts,
+    DecisionFacts,
+    LicenceCheckFacts,
+    LogProof,
+    MatchFacts,
+    ModelFacts,
+    OfficialRegistration,
+    OwnerFacts,
+    PartyFacts,
+    PictureFacts,
+    SightingFacts,
+    SliceProof,
+    SoftwareFacts,
+    Visibility,
+    WorkFacts,
+)
+from evidence.log.slices import SliceTree, record_leaf
+from evidence.verify.checks.probability import calibration_facts
+from exhibit import __version__
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.types import Decision, Matrix, Verification
+from indexer.draw.draw import View
+from indexer.picture.spaces import DESCRIPTOR, PIPELINE
+from registry.crawls import sightings as seen
+from registry.models import Capture, Case, CaseSighting, LogCheckpoint, LogSubmission, Match, Picture, Sighting, Work
+from registry.vectors import calibrations, descriptors
+from registry.works.licence_check import licences_for, why_not
+from workers.crawls.slice_records import record_of
+from workers.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
+from workers.pictures.provenance import provenance_of
+from workers.services.wiring import House
+from workers.texts.sentences import Said, not_checked, said_of
+from workers.works.registrations import further_submissions_of, submission_of
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The sightings of one picture at one image URL on one page, over all crawls, oldest first."""
+
+    rows: tuple[Sighting, ...]
+
+    @property
+    def first(self) -> Sighting:
+        """The first of them."""
+        return self.rows[0]
+
+    @property
+    def first_seen(self) -> datetime:
+        """When it was seen there first."""
+        return min(row.first_seen for row in self.rows)
+
+    @property
+    def last_seen(self) -> datetime:
+        """When it was seen there last."""
+        return max(row.last_seen for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts of a case with the rows they come from.
+
+    Attributes:
+        facts: plain facts.
+        files: captured files by their place in a bundle.
+        matches: the rows of the facts' matches, in order.
+    """
+
+    facts: CaseFacts
+    files: tuple[ContentFile, ...]
+    matches: tuple[Match, ...]
+
+
+def gather(house: House, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
+    """Gather the facts of a case.
+
+    Args:
+        house: ports.
+        case: the case.
+        bundle: number of the bundle that they are for; 0 outside a bundle.
+        language: ``en`` or ``zh-Hans``.
+        sealed: whether log proofs are wanted; they are for what is sealed.
+    """
+    rows = _rows(case)
+    places = places_of(rows)
+    matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
+    submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
+    registration = submission_of(case.work)
+    further = further_submissions_of(case.work)
+    logged = [*submissions, *further, *([] if registration is None else [registration])]
+    proofs = _Proofs(house, checkpoint_covering(house, logged) if sealed and logged else None)
+    sightings, files = [], []
+    for number, place in enumerate(places, 1):
+        captures, of_place = _captures(case, place, number)
+        sighting = _sighting(case, place, number, captures, proofs)
+        provenance, manifests = provenance_of(house, number, sighting.picture) if sealed else (None, ())
+        sightings.append(replace(sighting, provenance=provenance))
+        files += [*of_place, *manifests]
+    shown = tuple(_match(match, number, places) for number, match in enumerate(matches, 1))
+    facts = CaseFacts(
+        number=str(case.number),
+        bundle=bundle,
+        owner=OwnerFacts(case.owner.name, case.owner.contact),
+        party=PartyFacts("domain", case.party),
+        language=language,
+        opened_at=case.opened_at,
+        written_at=now(),
+        software=software(),
+        work=work_facts(house, case.work, proofs.entry(registration), proofs.entries(further)),
+        sightings=tuple(sightings),
+        matches=shown,
+        licence_check=_licence_check(case, rows),
+        decision=DecisionFacts(case.decision, case.decided_by, case.decided_at, case.reason, case.demonstration),
+        witnesses=checkpoint_witnesses(proofs.checkpoint),
+        not_checked=not_checked(language),
+        calibrations=_calibrations(house, shown, sealed=sealed),
+        made_with=made_with(house.config.time_zone) if sealed else None,
+    )
+    return Gathered(facts, tuple(files), tuple(matches))
+
+
+def software() -> SoftwareFacts:
+    """What made the record."""
+    choice = descriptors.choice_with()
+    if choice is None:
+        shipped = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
+        model = ModelFacts(DESCRIPTOR.name, DESCRIPTOR.version, shipped)
+    else:
+        model = ModelFacts(choice.serving.name, choice.serving.version, choice.serving.digest)
+    return SoftwareFacts("Exhibit", __version__, PIPELINE, (model,))
+
+
+def _rows(case: Case) -> list[CaseSighting]:
+    """What the case is about: its sightings without a licence, or all when each has one."""
+    every = case.case_sightings.select_related(
+        "match__registered",
+        "match__found",
+        "sighting__picture",
+        "sighting__slice__submission",
+        "sighting__crawl__watch",
+    ).order_by("sighting__first_seen", "sighting__page_key", "sighting__image_key", "match_id")
+    unlicensed = [row for row in every if row.licence_id is None]
+    return unlicensed or list(every)
+
+
+def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
+    """The different places of a case, in the order of the rows: page, image and picture, over all crawls."""
+    grouped: dict[tuple[bytes, bytes, int], dict[int, Sighting]] = {}
+    for row in rows:
+        one = row.sighting
+        grouped.setdefault((bytes(one.page_key), bytes(one.image_key), one.picture_id), {})[one.pk] = one
+    return [Place(tuple(sorted(group.values(), key=lambda one: one.last_seen))) for group in grouped.values()]
+
+
+def picture_facts(picture: Picture, path: str) -> PictureFacts:
+    """A picture's row as facts."""
+    size = (picture.width or 0, picture.height or 0)
+    return PictureFacts(picture.digest, picture.size, picture.format, *size, path)
+
+
+def work_facts(
+    house: House, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
+) -> WorkFacts:
+    """A work's row as facts, with the proofs of its registration and the documents beside it."""
+    pictures = [row.picture for row in work.work_pictures.select_related("picture").order_by("pk")]
+    return WorkFacts(
+        number=str(work.number),
+        title=work.title,
+        author=work.author,
+        rights_statement=work.rights_statement,
+        first_publication=work.first_publication,
+        registrations=tuple(
+            OfficialRegistration(one.get("office", ""), one.get("number", ""), one.get("date", ""))
+            for one in work.registrations
+        ),
+        registered_at=work.registered_at,
+        registration=registration,
+        pictures=tuple(
+            picture_facts(picture, work_picture_path(number, picture.format))
+            for number, picture in enumerate(pictures, 1)
+        ),
+        attachments=tuple(_title_documents(house, work)),
+        created=work.created,
+        holder=work.holder,
+        credit=work.credit,
+        further_registrations=further,
+    )
+
+
+def _title_documents(house: House, work: Work) -> Iterator[AttachmentFacts]:
+    """The documents of a work's chain of title; one whose bytes were purged isn't there any more."""
+    for one in work.attachments.filter(removed_at=None).order_by("number"):
+        assert one.digest is not None
+        if one.digest in house.blobs:
+            title = f"{one.about} ({one.name})" if one.about else one.name
+            yield AttachmentFacts(title, TITLE_DOCUMENT, one.digest, title_document_path(one.number, one.name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Proofs:
+    """Proofs under one checkpoint, or none without it; the tree of each slice is made once."""
+
+    house: House
+    checkpoint: LogCheckpoint | None
+    trees: dict[int, tuple[SliceTree, dict[int, int]]] = field(default_factory=dict)
+
+    def entry(self, submission: LogSubmission | None) -> LogProof | None:
+        if submission is None or self.checkpoint is None:
+            return None
+        row = LogSubmission.objects.select_related("entry", "opening").get(pk=submission.pk)
+        return log_proof(self.house, row, self.checkpoint)
+
+    def entries(self, submissions: Sequence[LogSubmission]) -> tuple[LogProof, ...]:
+        return tuple(proof for one in submissions if (proof := self.entry(one)) is not None)
+
+    def slice(self, sighting: Sighting) -> SliceProof | None:
+        log = self.entry(sighting.slice.submission)
+        if log is None:
+            return None
+        if sighting.slice_id not in self.trees:
+            rows = seen.of_slice(sighting.slice_id)
+            tree = SliceTree([record_leaf(record_of(row)) for row in rows])
+            self.trees[sighting.slice_id] = tree, {row.pk: place for place, row in enumerate(rows)}
+        tree, places = self.trees[sighting.slice_id]
+        return tree.prove(places[sighting.pk], record_of(sighting), log)
+
+
+def _sighting(
+    case: Case, place: Place, number: int, captures: tuple[CaptureFacts, ...], proofs: _Proofs
+) -> SightingFacts:
+    first = place.first
+    own = first.crawl.watch.owner_id == case.owner_id  # how others call their watches is theirs
+    return SightingFacts(
+        number=number,
+        page_url=first.page_url,
+        image_url=first.image_url,
+        final_url=first.final_url,
+        context=first.context,
+        first_seen=place.first_seen,
+        last_seen=place.last_seen,
+        crawl=f"{first.crawl.watch.name} {first.crawl.number}" if own else str(first.crawl_id),
+        status=first.status,
+        headers=tuple((name, value) for name, value in first.response_headers),
+        peer=first.peer,
+        picture=picture_facts(first.picture, sighting_picture_path(number, first.picture.format)),
+        visibility=Visibility.PUBLIC if first.private_to_id is None else Visibility.PRIVATE,
+        slice=proofs.slice(first),
+        captures=captures,
+    )
+
+
+def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
+    keys = {"page_key": place.first.page_key, "image_key": place.first.image_key}
+    facts, files = [], []
+    for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
+        folder = f"{sighting_folder(number)}/capture-{row.number}"
+        of_row = [
+            ContentFile(f"{folder}/{one['name']}", one["role"], one["media_type"], Digest.from_hex(one["digest"]))
+            for one in row.files
+        ]
+        facts.append(_capture(row, of_row))
+        files += of_row
+    return tuple(facts), files
+
+
+def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
+    image = next((one.digest for one in files if one.role == "captured-image"), None)
+    assert row.started_at is not None
+    assert row.finished_at is not None
+    return CaptureFacts(
+        method=row.method,
+        outcome=row.outcome,
+        sentence=row.sentence,
+        started=row.started_at,
+        finished=row.finished_at,
+        image=image,
+        files=tuple(one.path for one in files),
+    )
+
+
+def verification_of(match: Match) -> Verification:
+    """A match's row as the value that was measured."""
+    kept = {one.name: getattr(match, one.name) for one in fields(Verification)}
+    read = {
+        "decision": Decision(match.decision),
+        "transform": None if match.transform is None else _matrix(match.transform),
+        "reasons": tuple(match.reasons),
+        "further": tuple(_matrix(rows) for rows in match.further),
+    }
+    return Verification(**kept | read)
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
+    first, second, third = ((float(row[0]), float(row[1]), float(row[2])) for row in rows)
+    return first, second, third
+
+
+def words_of_match(match: Match) -> tuple[str, ...]:
+    """A match's row in English sentences."""
+    return tuple(sentence % values for sentence, values in said_of_match(match))
+
+
+def said_of_match(match: Match) -> tuple[Said, ...]:
+    """A match's row sentence by sentence, for whichever language."""
+    digest = match.calibration
+    return said_of(verification_of(match), None if digest is None else calibrations.named(digest))
+
+
+def _match(match: Match, number: int, places: Sequence[Place]) -> MatchFacts:
+    verification = verification_of(match)
+    aligned = verification.transform is not None
+    closely = aligned and number <= ROOM.matches
+
+    def path(view: View, *, drawn: bool) -> str | None:
+        return f"{match_folder(number)}/{view.file_name}" if drawn else None
+
+    return MatchFacts(
+        number=number,
+        work_picture=match.registered.digest,
+        picture=match.found.digest,
+        sightings=tuple(place for place, one in enumerate(places, 1) if one.first.picture_id == match.found_id),
+        verification=verification,
+        words=words_of_match(match),
+        overlay=path(View.OVERLAY, drawn=aligned),
+        side_by_side=path(View.SIDE_BY_SIDE, drawn=aligned),
+        difference=path(View.DIFFERENCE, drawn=closely),
+        points=path(View.POINTS, drawn=closely),
+    )
+
+
+def _calibrations(house: House, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
+    """What gave the matches their probabilities; what is sealed goes into the blob store."""
+    wanted = {one.verification.calibration for one in matches if one.verification.calibration is not None}
+    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda one: one.hex)]
+    if sealed:
+        for one in found:
+            house.blobs.put(one.to_json())
+    return tuple(calibration_facts(one, calibration_path(number)) for number, one in enumerate(found, 1))
+
+
+def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
+    """The search of the ledger as it is now, at every place; what a person found to be licensed counts as covered."""
+    licences, moment = licences_for(case.work), now()
+    places = {row.sighting_id: row for row in rows}.values()
+    left = {row.sighting_id for row in places if row.licence_id is None}
+    reasons = []
+    for licence in licences:
+        why = {row.sighting_id: why_not(licence, row.sighting) for row in places}
+        fits = {sighting for sighting, reason in why.items() if not reason}
+        left -= fits
+        words = next((reason for reason in reversed(why.values()) if reason), "it covers the use")
+        words = f"it covers {len(fits)} of {len(why)} sightings" if 0 < len(fits) < len(why) else words
+        reasons.append(f"Licence {licence.number} ({licence.licensee}): {words}.")
+    check = LicenceCheckFacts(moment, len(licences), not left, "", tuple(reasons), partly=0 < len(left) < len(places))
+    return replace(check, result=_COVERED[check.outcome])
+
+
+_COVERED = {
+    "all": "The owner's licences cover the use.",
+    "some": "The owner's licences cover some of the sightings, not all.",
+    "none": "The owner's licences cover no such use.",
+    "unsearched": "No licence of this work had been entered, so none was searched.",
+}

@@ -1,0 +1,156 @@
+"""Packages: asking for the bundles of several cases as one ZIP, taking it away, removing it."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from evidence.formats.container import Member, zip_chunks, zip_size
+from exhibit.clock import now
+from exhibit.digests import CHUNK, Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.db import steps
+from registry.log.audit_log import changed
+from registry.models import Bundle, Case, Owner, Package, StepState
+from workers.pictures.kept_files import remove_unused
+from workers.services.wiring import House
+
+MOST_BUNDLES = 200
+"""Bundles of one package; a court gets more than one ZIP of so many."""
+
+
+_UNNAMED = re.compile("[^a-z0-9.]+")
+
+
+Recipient = Package.Recipient
+
+
+File = dict[str, Any]
+
+
+def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: str, reason: str = "") -> Package:
+    """Ask for the newest bundles of some confirmed cases as one ZIP.
+
+    Args:
+        owner: whose.
+        cases: their numbers.
+        recipient: one of :class:`registry.models.Package.Recipient`.
+        by: who asks for it.
+        reason: why originals are withheld from the other side; the copies say so.
+
+    Raises:
+        WrongUseError: no case, too many, or one of which nothing is sealed.
+    """
+    if recipient not in Recipient.values:
+        raise WrongUseError(_("Whom are the bundles for?"), hint=_("Choose the court or the other side."))
+    numbers = sorted(set(cases))
+    if not numbers:
+        raise WrongUseError(_("No case was chosen."), hint=_("Tick those whose bundles are wanted."))
+    if len(numbers) > MOST_BUNDLES:
+        most = ngettext("One ZIP holds %(n)s case at most.", "One ZIP holds %(n)s cases at most.", MOST_BUNDLES)
+        raise WrongUseError(most % {"n": MOST_BUNDLES}, hint=_("Ask for several."))
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        newest = newest_bundles(owner, numbers)
+        if missing := [number for number in numbers if number not in newest]:
+            sentence = _("Nothing is sealed of case %(number)s.") % {"number": missing[0]}
+            raise WrongUseError(sentence, hint=_("A case is sealed once a person decides: not licensed."))
+        number = (Package.objects.filter(owner=owner).aggregate(last=Max("number"))["last"] or 0) + 1
+        package = Package.objects.create(owner=owner, number=number, recipient=recipient, reason=reason, asked_by=by)
+        package.bundles.set(newest.values())
+    return package
+
+
+def deliverable(owner: Owner) -> QuerySet[Case]:
+    """The owner's confirmed cases of which something is sealed or being sealed, in no order."""
+    there = Bundle.objects.filter(case=OuterRef("pk")).exclude(state=StepState.FAILED)
+    return Case.objects.filter(Exists(there), owner=owner, decision=Case.Decision.CONFIRMED).order_by()
+
+
+def newest_bundles(owner: Owner, numbers: Sequence[int]) -> dict[int, Bundle]:
+    """The newest bundle of each of these confirmed cases that is sealed or being sealed, by the case's number."""
+    rows = Bundle.objects.filter(case__in=deliverable(owner).filter(number__in=numbers)).exclude(state=StepState.FAILED)
+    rows = rows.order_by("case__number", "-number").distinct("case__number").select_related("case__work")
+    return {row.case.number: row for row in rows}
+
+
+def ask_again(package: Package, *, by: str) -> Package:
+    """The same cases with their newest bundles and receipts; one that failed is tried again."""
+    if steps.try_again(Package, Package.objects.filter(pk=package.pk)):
+        return Package.objects.get(pk=package.pk)
+    numbers = list(package.bundles.values_list("case__number", flat=True))
+    return request_package(package.owner, numbers, package.recipient, by=by, reason=package.reason)
+
+
+def remove_package(house: House, package: Package, *, by: str) -> None:
+    """Remove a package with its files; its number isn't given again. One that is being made ends."""
+    with transaction.atomic():
+        kept = Package.objects.select_for_update(no_key=True).get(pk=package.pk)
+        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
+        Package.objects.filter(pk=kept.pk).update(**gone)
+        changed("package removed", by=by, owner=kept.owner, about={"package": kept.number})
+    remove_unused(house, kept.files)
+
+
+def expire_packages(house: House) -> int:
+    """Remove the files of packages whose time is over; what they were made of stays.
+
+    Returns:
+        How many packages that were.
+    """
+    over = Package.objects.filter(expires_at__lte=now(), removed_at=None, state=StepState.DONE).exclude(files=[])
+    count = 0
+    for pk in over.values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Package.objects.select_for_update(no_key=True).get(pk=pk)
+            if row.expires_at is None or row.expires_at > now():
+                continue  # a link keeps it for longer
+            Package.objects.filter(pk=pk).update(files=[])
+        remove_unused(house, row.files)
+        count += 1
+    return count
+
+
+def package_name(package: Package) -> str:
+    """A file name that says what it is, such as ``studio-shop.example-court-3-cases-2026-11-21.zip``."""
+    day = (package.made_at or package.created_at).date().isoformat()
+    parties = set(package.bundles.values_list("case__party", flat=True))
+    party = _UNNAMED.sub("-", parties.pop().lower()).strip("-.")[:60] if len(parties) == 1 else ""
+    count = sum("bundle" in one for one in package.files)
+    cases = "1-case" if count == 1 else f"{count}-cases"
+    return "-".join(filter(None, (package.owner.slug, party, package.recipient, cases, day))) + ".zip"
+
+
+def package_size(house: House, package: Package) -> int:
+    """Bytes of the one ZIP."""
+    return zip_size(_members(house, package.files))
+
+
+def package_chunks(house: House, package: Package) -> Iterator[bytes]:
+    """The one ZIP, piece by piece.
+
+    Raises:
+        NotFoundError: it isn't made, its time is over, or a purge has removed something of it.
+    """
+    if not package.files or package.made_at is None:
+        raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
+    if not all(Digest.from_hex(one["digest"]) in house.blobs for one in package.files):
+        raise NotFoundError(_("The operator has removed a picture in this ZIP for good."), hint=_("Ask for it again."))
+    return zip_chunks(_members(house, package.files))
+
+
+def _members(house: House, files: Sequence[File]) -> list[Member]:
+    return [Member(one["name"], one["size"], one["crc"], _chunks_of(house, one["digest"])) for one in files]
+
+
+def _chunks_of(house: House, digest: str) -> Callable[[], Iterator[bytes]]:
+    def chunks() -> Iterator[bytes]:
+        with house.blobs.open(Digest.from_hex(digest)) as stream:
+            while piece := stream.read(CHUNK):
+                yield piece
+
+    return chunks

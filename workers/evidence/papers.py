@@ -1,0 +1,62 @@
+"""Draft papers of a sealed case, from its bundle and what has grown around it."""
+
+from evidence.bundle.manifest import Manifest
+from evidence.documents.papers.layout import NetworkRecord, SealedFacts
+from evidence.documents.papers.rendering import render_paper
+from evidence.formats.codec import FormatError, parse_json
+from exhibit.clock import now
+from registry.models import Bundle, LogEntry
+from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.log.proofs import witnesses_of
+from workers.services.wiring import House
+
+NETWORK_ROLE = "network"
+
+
+def draft_paper(house: House, bundle: Bundle, kind: str, language: str = "") -> bytes:
+    """A draft paper about a sealed bundle as PDF/A-3b.
+
+    Args:
+        house: ports.
+        bundle: which.
+        kind: a name in :data:`evidence.documents.papers.rendering.PAPERS`.
+        language: ``en`` or ``zh-Hans``; the one in which it is used when empty.
+
+    Raises:
+        NotFoundError: the bundle isn't sealed yet.
+        ServiceMissingError: no font with Chinese characters is here, and the language needs one.
+        WrongUseError: there is no such paper or language.
+    """
+    sealed = sealed_case(house, bundle)
+    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
+    case = SealedFacts(
+        facts=sealed_facts(house, sealed),
+        manifest=sealed.manifest,
+        sequence=None if entry is None else entry.sequence,
+        witnesses=witnesses_of(bundle),
+        networks=_networks(house, sealed.manifest),
+        made_at=now(),
+    )
+    return render_paper(kind, case, language=language, time_zone=house.config.time_zone)
+
+
+def paper_name(bundle: Bundle, kind: str, language: str = "") -> str:
+    """A file name that says what it is, such as ``studio-case-12-bundle-1-us-902.draft.pdf``."""
+    case = bundle.case
+    translated = f".{language}" if language else ""
+    return f"{case.owner.slug}-case-{case.number}-bundle-{bundle.number}-{kind}.draft{translated}.pdf"
+
+
+def _networks(house: House, manifest: Manifest) -> tuple[NetworkRecord, ...]:
+    """What the captures wrote of their surroundings; what has been removed or can't be read isn't there."""
+    records = []
+    for file in manifest.files:
+        if file.role != NETWORK_ROLE or file.sha256 not in house.blobs:
+            continue
+        try:
+            plain = parse_json(house.blobs.get(file.sha256), what=file.path)
+        except FormatError:
+            continue
+        if isinstance(plain, dict):
+            records.append(NetworkRecord(file.path, file.sha256, plain))
+    return tuple(records)

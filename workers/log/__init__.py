@@ -1,0 +1,1 @@
+"""The log at work: sequencing, proofs for rows, restores, replay, error rates."""

@@ -1,0 +1,174 @@
+"""The log after a restore: what outsiders have seen is held against it, and a break is recorded under a new name.
+
+The rule: the log never signs a head at or below one that an outside witness has seen with another root. What it
+compares before it signs is in ``Log.check_history``; what only the operator can bring, such as a
+bundle that was handed out, comes in here.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from evidence.log.append_only import BrokenHistoryError, Log
+from evidence.log.heads import Head
+from evidence.log.notes import check_name, parse_verifier_key, verifier_key, verify_note
+from evidence.verify.checkpoints import checkpoints_in
+from exhibit.clock import now
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.ports import SignedCheckpoint
+from registry.db.locks import Lock, hold
+from registry.log.log import begin_origin, origins, submit
+from registry.models import LogCheckpoint
+from workers.log.sequencer import sequence_log
+from workers.services.wiring import House
+
+ORIGIN_VERSION = 1
+"""Of the openings of entries about the log's names."""
+
+
+class Compared(StrEnum):
+    """How a checkpoint from outside stands to the log."""
+
+    CONTINUED = "continued"
+    EARLIER_NAME = "of an earlier name"
+    BROKEN = "not continued"
+    OF_ANOTHER = "of another log"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of holding one checkpoint against the log.
+
+    Attributes:
+        origin: the name under which it was signed.
+        size: how many entries it covers.
+        outcome: how it stands.
+        sentence: the same in words.
+    """
+
+    origin: str
+    size: int
+    outcome: Compared
+    sentence: str
+
+
+def check_against(house: House, files: Iterable[Path]) -> list[Comparison]:
+    """Hold checkpoints from outside against the log; one that it doesn't continue stops all signing from then on.
+
+    Args:
+        house: with the log.
+        files: bundles, or files with a checkpoint each.
+    """
+    notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
+    with transaction.atomic():
+        hold(Lock.LOG)  # whoever signs remembers a head as well
+        return [_compare(house.log, note) for note in notes]
+
+
+def _compare(log: Log, text: str) -> Comparison:
+    name = text.partition("\n")[0]
+    known = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
+    _, public = parse_verifier_key(log.vkey())
+    try:
+        seen = verify_note(text, known.get(name) or verifier_key(name, public))
+    except (IntegrityError, WrongUseError):
+        return Comparison(
+            name, 0, Compared.OF_ANOTHER, "It isn't signed with this log's key, so it says nothing of it."
+        )
+    try:
+        log.check_known(seen)
+    except BrokenHistoryError as error:
+        log.remember(seen)
+        sentence = f"{error.message} Nothing is signed from now on."
+        return Comparison(name, seen.size, Compared.BROKEN, sentence)
+    if seen.origin == log.origin:
+        return Comparison(name, seen.size, Compared.CONTINUED, f"The log continues its {seen.size} entries.")
+    sentence = "It was signed under a name that the log had before a break, which is recorded."
+    return Comparison(name, seen.size, Compared.EARLIER_NAME, sentence)
+
+
+def accept_head(house: House, *, by: str, reason: str) -> SignedCheckpoint:
+    """State that nothing was signed beyond what is known here, and go on under the same name; an entry says so.
+
+    For a log whose data folder was moved, or put back without loss.
+
+    Returns:
+        The head that is known; one of no entries when nothing was ever signed.
+
+    Raises:
+        BrokenHistoryError: what is known says otherwise: then only a new name helps.
+    """
+    with transaction.atomic():
+        hold(Lock.LOG)
+        log = house.log
+        head = log.head()
+        newest = _newest(log) or log.empty_head()
+        log.check_known(newest)
+        if head is not None:
+            log.check_known(head.checkpoint)
+            if head.checkpoint.origin == log.origin and head.checkpoint.size > newest.size:
+                newest = head.checkpoint
+        opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
+        submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
+    _settle(house, newest, before=head)
+    return newest
+
+
+def new_origin(house: House, *, by: str, reason: str, name: str = "") -> str:
+    """Sign under a new name from now on, and record why, what was seen outside, and what both names share.
+
+    Args:
+        house: with the log.
+        by: who says so.
+        reason: why.
+        name: the new one; made of the old one and the day if empty.
+
+    Returns:
+        The new name.
+
+    Raises:
+        WrongUseError: the name was used before, or can't be one.
+    """
+    with transaction.atomic():
+        hold(Lock.LOG)
+        log = house.log
+        head, newest = log.head(), _newest(log)
+        new = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
+        earlier = dict.fromkeys([*log.left, log.origin, *([head.checkpoint.origin] if head else [])])
+        if new in earlier:
+            raise WrongUseError(f"The log was named {new} before.", hint="A name is never used again: give another.")
+        opening: dict[str, Any] = {"from": log.origin, "to": new, "version": ORIGIN_VERSION, "what": "began"}
+        opening["shared"] = None if newest is None else _plain(newest)
+        opening["seen"] = None if head is None else {**_plain(head.checkpoint), "note": head.checkpoint.note}
+        submission = submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
+        for one in earlier:
+            if one not in origins():  # nothing was signed in this database yet, or a restore has lost the name
+                begin_origin(one, None)
+        begin_origin(new, log.public_key, submission)
+    _settle(house, head.checkpoint if head is not None else newest or log.empty_head(), before=head)
+    sequence_log(house)
+    return new
+
+
+def _settle(house: House, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
+    """Remember a head anew, now that its entry is written down, unless one was signed or shown since."""
+    with transaction.atomic():
+        hold(Lock.LOG)
+        if house.log.head() == before:
+            house.log.remember(checkpoint)
+
+
+def _newest(log: Log) -> SignedCheckpoint | None:
+    """The largest head under the present name that the rows hold."""
+    row = LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
+    return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
+
+
+def _plain(checkpoint: SignedCheckpoint) -> dict[str, Any]:
+    return {"origin": checkpoint.origin, "root": checkpoint.root.hex(), "size": checkpoint.size}

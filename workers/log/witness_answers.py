@@ -1,0 +1,98 @@
+"""Which witnesses have answered about bundles, and when the others are expected to: for many bundles at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from django.db.models import Count, OuterRef, Q, Subquery
+
+from evidence.facts.case import WitnessFacts
+from registry.log import witnesses
+from registry.models import AnchorReceipt, Bundle, LogCheckpoint, LogEntry, StepState
+from workers.log.proofs import NEAREST, witness_facts
+
+USUAL = {"rfc3161": timedelta(minutes=1), "evm": timedelta(minutes=10), "opentimestamps": timedelta(hours=12)}
+"""How long a witness of a kind takes that hasn't answered anything yet."""
+
+LAST = 200
+"""Answers whose time tells how long the next ones take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one witness has said about a bundle.
+
+    Attributes:
+        facts: the witness, and how far it is.
+        expected_at: when it is expected to have answered in full, by how long it took lately; ``None`` once it has.
+        silent_since: since when it has answered nothing at all, although it was asked.
+        asked_again_at: when it is asked again, while it is silent.
+    """
+
+    facts: WitnessFacts
+    expected_at: datetime | None = None
+    silent_since: datetime | None = None
+    asked_again_at: datetime | None = None
+
+
+def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
+    """The witnesses of each bundle, by its key; asks the database as often for one bundle as for fifty.
+
+    As in ``proofs.witnesses_of``: of the checkpoints that cover a seal, that which most have answered for.
+    """
+    best = best_checkpoints([one.submission_id for one in bundles if one.submission_id is not None])
+    of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
+    of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
+    asked = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))
+    for row in asked.select_related("checkpoint", "bundle").order_by("witness"):
+        if row.checkpoint_id is not None:
+            of_checkpoint[row.checkpoint_id].append(row)
+        else:
+            assert row.bundle_id is not None
+            of_bundle[row.bundle_id].append(row)
+    usual, health = usual_waits(), witnesses.health()
+    found = {}
+    for bundle in bundles:
+        rows = [(row, "manifest") for row in of_bundle[bundle.pk]]
+        rows += [(row, "checkpoint") for row in of_checkpoint[best.get(bundle.submission_id or 0, 0)]]
+        found[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
+    return found
+
+
+def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
+    """For each submission of a seal the checkpoint that shows it best, both by key."""
+    near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
+    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
+    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
+    rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
+    return dict(rows.exclude(best=None).values_list("submission", "best"))
+
+
+def usual_waits() -> dict[tuple[str, str], timedelta]:
+    """How long each witness took lately from the checkpoint to its full answer: the middle of the last ones."""
+    done = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
+    took: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for kind, witness, until, since in done.order_by("-pk").values_list(
+        "kind", "witness", "grown_at", "checkpoint__made_at"
+    )[:LAST]:
+        if until is not None and since is not None:
+            took[kind, witness].append((until - since).total_seconds())
+    return {key: timedelta(seconds=median(waits)) for key, waits in took.items()}
+
+
+def _answer(
+    row: AnchorReceipt,
+    subject: str,
+    usual: Mapping[tuple[str, str], timedelta],
+    health: Mapping[tuple[str, str], witnesses.Health],
+) -> Answer:
+    facts = witness_facts(row, subject)
+    if row.state == StepState.DONE:
+        return Answer(facts)
+    since = row.checkpoint.made_at if row.checkpoint is not None else row.bundle and row.bundle.sealed_at
+    wait = usual.get((row.kind, row.witness), USUAL.get(row.kind, timedelta(hours=1)))
+    state = health.get((row.kind, row.witness))
+    silent = (state.silent_since, state.ask_after) if state is not None else (None, None)
+    return Answer(facts, since + wait if since else None, *silent)

@@ -1,0 +1,1 @@
+"""Registered works as searches go through them, the indexes' upkeep, and networks of one's own."""

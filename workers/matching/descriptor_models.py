@@ -1,0 +1,262 @@
+"""Bringing networks of one's own: adding, measuring, using and dropping them, and how each stands."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from exhibit.clock import now, rfc3339
+from exhibit.errors import NotFoundError, WrongUseError
+from indexer.calibration.recall import Progress, Recall, as_plain, measure, recall_of
+from indexer.edits import EDITS
+from indexer.picture.card import plain_card, read_card
+from indexer.picture.descriptor import MOST_BYTES, examined
+from indexer.search.folders import files_below
+from registry.log import audit_log as trail
+from registry.models import DescriptorModel, Picture, WorkPicture
+from registry.vectors import descriptors
+from registry.vectors.fingerprints import Collection
+from workers.services.indexes import index_folder
+from workers.services.wiring import House
+
+MOST_REFERENCES = 1000
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
+LARGEST_CARD = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """How one network stands.
+
+    Attributes:
+        name: of it.
+        version: of it.
+        state: ``serving``, ``building``, ``failed``, ``measured``, ``shipped`` or ``added``.
+        width: components of its vectors.
+        size: bytes of its file.
+        licence: of its weights.
+        source: where it comes from.
+        described: pictures that have its vectors.
+        waiting: pictures whose bytes are there and that it has to describe before it serves.
+        beyond_reach: pictures that it can't describe, because their bytes aren't kept any more.
+        failed: pictures that it couldn't describe.
+        error: why it has come no further.
+        measured_at: when it was measured, if it was.
+        recall: what was measured of it.
+    """
+
+    name: str
+    version: str
+    state: str
+    width: int
+    size: int
+    licence: str
+    source: str
+    described: int
+    waiting: int
+    beyond_reach: int
+    failed: int
+    error: str
+    measured_at: datetime | None
+    recall: Recall | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A network beside the one that serves, on the same pictures."""
+
+    name: str
+    recall: Recall
+    serving: str
+    beside: Recall
+
+
+def add_model(house: House, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
+    """Add a network that a user has, after trying it.
+
+    Raises:
+        WrongUseError: a file can't be read, the card is wrong, or the network can't be used.
+    """
+    told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
+    data = _read(file, MOST_BYTES)
+    found = examined(told, data)
+    house.descriptors.refresh()
+    digest = house.blobs.put(data)
+    new = DescriptorModel(
+        name=told.name, version=told.version, digest=digest, size=len(data), card=plain_card(told)
+    )  # fmt: skip
+    with transaction.atomic():
+        kept = descriptors.keep_model(new, found.space)
+        if kept is new:
+            trail.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
+    return kept
+
+
+def measure_model(
+    house: House, named: str, photos: Path | None, most: int, progress: Progress, edits: Sequence[str] = tuple(EDITS)
+) -> Measured:
+    """Measure a network beside the one that serves, and keep what came of it.
+
+    Args:
+        house: of the installation.
+        named: the network.
+        photos: a folder; the registered works, if absent.
+        most: how many photographs are looked for.
+        progress: told how far it is.
+        edits: their names.
+
+    Raises:
+        WrongUseError: there are too few photographs.
+    """
+    row = model_named(house, named)
+    given = _of_folder(photos) if photos else _of_works(house)
+    serving = house.descriptors.serving_row
+    rows = [row] if row.pk == serving.pk else [row, serving]
+    found = measure(
+        [house.descriptors.of(one) for one in rows], given[:MOST_REFERENCES], most, progress=progress, edits=edits
+    )
+    moment = now()
+    kept = {
+        **as_plain(found[0]),
+        "measured_at": rfc3339(moment),
+        "on": photos.name if photos else "registered works",
+        "beside": {"name": str(serving), **as_plain(found[-1])},
+    }
+    DescriptorModel.objects.filter(pk=row.pk).update(measurement=kept, measured_at=moment)
+    return Measured(str(row), found[0], str(serving), found[-1])
+
+
+def use_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
+    """Begin to bring a network into use; it serves once it has described everything that it can.
+
+    Raises:
+        WrongUseError: it hasn't been measured, or it serves already.
+    """
+    row = model_named(house, named)
+    if row.pk == house.descriptors.serving_row.pk:
+        building = house.descriptors.building_row
+        if building is None:
+            raise WrongUseError(f"{row} is in use already.")
+        with transaction.atomic():
+            descriptors.stop_building(building)
+            trail.changed("network kept", by=by, about={"network": str(row)})
+        return row
+    if row.measurement is None and not row.shipped:
+        raise WrongUseError(
+            f"{row} hasn't been measured, so nobody knows what it finds.",
+            hint=f"Measure it: exhibit model measure {_id(row)}",
+        )
+    with transaction.atomic():
+        descriptors.start_building(row)
+        trail.changed("network brought into use", by=by, about={"network": str(row), "digest": row.digest.hex})
+    house.descriptors.refresh()
+    house.hint("refingerprint", [row.pk])
+    return row
+
+
+def drop_model(house: House, named: str, *, by: str = "") -> DescriptorModel:
+    """Remove a network with all its vectors; one that is being brought into use is stopped first.
+
+    Raises:
+        WrongUseError: it serves, or it came with the software.
+    """
+    row = model_named(house, named)
+    if row.pk == house.descriptors.serving_row.pk:
+        raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
+    if house.descriptors.is_present(row):
+        raise WrongUseError(f"{row} comes with this version of Exhibit.")
+    descriptor, digest = house.descriptors.of(row), row.digest
+    with transaction.atomic():
+        descriptors.remove_model(row)
+        trail.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
+    shared = DescriptorModel.objects.filter(digest=digest).exists() or Picture.objects.filter(digest=digest).exists()
+    if not shared:
+        house.blobs.remove(digest)
+    for collection in Collection:
+        shutil.rmtree(index_folder(house.config.data_dir / "indexes", collection, descriptor.space), ignore_errors=True)
+    house.features_in(descriptor).clear()
+    return row
+
+
+def model_states(house: House) -> list[ModelState]:
+    """Every network that there is."""
+    house.descriptors.refresh()
+    return [_state(house, row) for row in DescriptorModel.objects.all()]
+
+
+def model_named(house: House, named: str) -> DescriptorModel:
+    """The network of a name, or of a name and version such as ``sscd@1``.
+
+    Raises:
+        NotFoundError: there is none.
+        WrongUseError: there are several versions and none is named.
+    """
+    house.descriptors.refresh()
+    name, _, version = named.partition("@")
+    rows = DescriptorModel.objects.select_related("space").filter(name=name)
+    found = list(rows.filter(version=version) if version else rows)
+    if not found:
+        raise NotFoundError(f"There is no model {named}.", hint="exhibit model list shows those there are.")
+    if len(found) > 1:
+        listed = ", ".join(_id(one) for one in found)
+        raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
+    return found[0]
+
+
+def _state(house: House, row: DescriptorModel) -> ModelState:
+    serves, building = house.descriptors.serving_row.pk == row.pk, house.descriptors.building_row
+    idle = "measured" if row.measurement else "shipped" if row.shipped else "added"
+    state = "serving" if serves else idle
+    if building is not None and building.pk == row.pk:
+        state = "failed" if row.error else "building"
+    coming = state in {"building", "failed"}
+    return ModelState(
+        name=row.name,
+        version=row.version,
+        state=state,
+        width=int(row.card["width"]),
+        size=row.size,
+        licence=str(row.card["licence"]),
+        source=str(row.card["source"]),
+        described=descriptors.count_described(row),
+        waiting=descriptors.count_undescribed(row) if coming else 0,
+        beyond_reach=descriptors.count_beyond_reach(row) if coming or serves else 0,
+        failed=descriptors.count_failures(row),
+        error=row.error,
+        measured_at=row.measured_at,
+        recall=None if row.measurement is None else _kept_recall(row.measurement),
+    )
+
+
+def _kept_recall(measurement: dict[str, Any]) -> Recall:
+    told = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
+    return recall_of({key: value for key, value in measurement.items() if key in told})
+
+
+def _id(row: DescriptorModel) -> str:
+    return f"{row.name}@{row.version}"
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        if path.stat().st_size > most:
+            raise WrongUseError(f"{path} has more than {most} bytes.")
+        return path.read_bytes()
+    except OSError as error:
+        raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
+
+
+def _of_folder(photos: Path) -> Sequence[Callable[[], bytes]]:
+    paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
+    return [path.read_bytes for path in paths]
+
+
+def _of_works(house: House) -> Sequence[Callable[[], bytes]]:
+    rows = WorkPicture.objects.filter(work__removed_at=None).order_by("pk").distinct()
+    digests = list(dict.fromkeys(rows.values_list("picture__digest", flat=True)))
+    return [partial(house.blobs.get, digest) for digest in digests if digest is not None]

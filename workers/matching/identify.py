@@ -1,0 +1,219 @@
+"""Which of an owner's works a picture shows. Nothing of the picture is stored."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import requests
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from exhibit.comparison.calibration import Calibration, calibrated
+from exhibit.errors import RefusedError, ServiceMissingError
+from exhibit.network.http import guarded_session, read_limited
+from exhibit.network.urls import host_of
+from exhibit.ports import VectorIndex
+from exhibit.types import Decision, Hit, Verification
+from indexer.draw.pair import Pair
+from indexer.layout.pages import COLLAGE, PAGE
+from indexer.picture.features import Features, extract
+from indexer.picture.spaces import ROOTSIFT
+from indexer.search.candidates import Candidate
+from indexer.search.search import find_works
+from indexer.votes.index import VoteIndex
+from registry.crawls.crawling import denied
+from registry.models import Owner, Picture, Work, WorkPicture
+from registry.vectors.calibrations import active
+from registry.vectors.fingerprints import Collection, additions
+from workers.matching.registered_works import RegisteredWorks
+from workers.services.wiring import House
+
+MOST_SECONDS = 30.0
+"""After so long a search begins no more comparison."""
+FURTHER = 8
+"""So many times more hits are asked for when others' stand before an owner's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundWork:
+    """A work that the picture shows, or may show.
+
+    Attributes:
+        work: the owner's.
+        picture: which picture of the work.
+        verification: of the given picture as the found one.
+        calibration: what gave its probability, if anything.
+    """
+
+    work: Work
+    picture: Picture
+    verification: Verification
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one picture.
+
+    Attributes:
+        features: what was measured of it.
+        works: found ones, the surest first.
+    """
+
+    features: Features
+    works: tuple[FoundWork, ...]
+
+    @property
+    def too_plain(self) -> tuple[str, ...]:
+        """Why the picture can't be told apart from others; that it is a page or a collage says nothing against it."""
+        return tuple(reason for reason in self.features.low_information if reason not in (COLLAGE, PAGE))
+
+
+def identify(house: House, owner: Owner, data: bytes) -> Answer:
+    """Search an owner's works for one picture, in the same way as pictures that crawls bring.
+
+    Args:
+        house: ports.
+        owner: whose works; those of others are neither searched nor told.
+        data: exact bytes of the picture.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+        IntegrityError: an index or a registered picture is damaged.
+        ServiceMissingError: the search takes too long.
+    """
+    house.descriptors.refresh()
+    found = extract(data, house.limits, descriptor=house.descriptors.serving)
+    house.indexes.refresh(Collection.WORKS)
+    own = _WorksOf(house, owner)
+    compared = find_works(found, lambda: data, own, house.limits)
+    for damage in own.damaged.values():
+        raise damage
+    shown = {picture: one for picture, one in compared if one.decision is not Decision.NONE}
+    rows = _pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
+    works = [_found(row, shown[row.picture_id]) for row in rows]
+    return Answer(found, tuple(sorted(works, key=_promise)))
+
+
+def pair_of(house: House, found: FoundWork, data: bytes) -> Pair | None:
+    """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other."""
+    one = found.verification
+    if one.transform is None:
+        return None
+    return Pair.of(data, house.blobs.get(found.picture.digest), [one.transform, *one.further], house.limits)
+
+
+def fetch(house: House, url: str) -> bytes:
+    """The bytes at an address of the web.
+
+    Raises:
+        RefusedError: the guard, the operator's list or the limits forbid it, or the server refuses.
+        ServiceMissingError: the server can't be reached.
+    """
+    host = host_of(url)
+    try:
+        with guarded_session(house.guard, user_agent=house.user_agent, check=_not_denied) as session:
+            response = session.get(url)
+            if not response.ok:
+                response.close()
+                raise RefusedError(f"{host} answers with status {response.status_code}.", reason="status")
+            return read_limited(response, house.limits.max_bytes)
+    except requests.RequestException as error:
+        hint = "Try again, or save the picture and name the file."
+        raise ServiceMissingError(f"{host} can't be reached.", hint=hint) from error
+
+
+def _not_denied(url: str) -> None:
+    if denied(host := host_of(url)):
+        raise RefusedError(f"The operator's rules name {host}.", reason="denied-host")
+
+
+class _WorksOf(RegisteredWorks):
+    """The registered pictures of one owner: as many of them are compared as if there were no others."""
+
+    def __init__(self, house: House, owner: Owner) -> None:
+        super().__init__(house)
+        self._owner = owner
+        self._until = time.monotonic() + MOST_SECONDS
+
+    @cached_property
+    def hashes(self) -> VectorIndex:
+        """Their hashes."""
+        return self._own(super().hashes)
+
+    @cached_property
+    def descriptors(self) -> VectorIndex:
+        """Their descriptors."""
+        return self._own(super().descriptors)
+
+    @cached_property
+    def votes(self) -> VoteIndex:
+        """Their local features."""
+        others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures())
+        return super().votes.without(np.array(others.values_list("number", flat=True), np.int64))
+
+    def features(self, work: int) -> Features | None:
+        """What was measured of a registered picture, while there is time."""
+        if time.monotonic() > self._until:
+            raise ServiceMissingError(f"The search takes longer than {MOST_SECONDS:g} s.", hint="Try again later.")
+        return super().features(work)
+
+    def _own(self, index: VectorIndex) -> VectorIndex:
+        own = additions(Collection.WORKS, index.space).filter(fingerprint__picture__in=self._pictures())
+        return _Part(index, frozenset(own.values_list("number", flat=True)))
+
+    def _pictures(self) -> QuerySet[WorkPicture, int]:
+        return _pictures_of(self._owner).values_list("picture_id", flat=True)
+
+    def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
+        """Whose vector each candidate is, by space and number; other owners' are left out."""
+        every = super().owners(candidates)
+        own = set(self._pictures().filter(picture__in=every.values()))
+        return {key: picture for key, picture in every.items() if picture in own}
+
+
+class _Part:
+    """Some of an index's vectors, to be searched: as many hits are asked for as it takes to have enough of these."""
+
+    def __init__(self, index: VectorIndex, numbers: frozenset[int]) -> None:
+        self.space = index.space
+        self.index = index
+        self.numbers = numbers
+
+    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        self.index.upsert(numbers, vectors)
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        return self.index.remove(numbers)
+
+    def flush(self) -> None:
+        self.index.flush()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
+        asked = k
+        while True:
+            found = self.index.search(queries, k=asked, within=within)
+            ours = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in found]
+            if all(len(some) == k or len(hits) < asked for some, hits in zip(ours, found, strict=True)):
+                return ours
+            asked *= FURTHER
+
+
+def _found(row: WorkPicture, measured: Verification) -> FoundWork:
+    calibration = active(measured.pipeline)
+    return FoundWork(row.work, row.picture, calibrated(measured, calibration), calibration)
+
+
+def _pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
+    return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
+
+
+def _promise(found: FoundWork) -> tuple[bool, float, int]:
+    one = found.verification
+    return one.decision is not Decision.CERTAIN, -(one.probability or one.dense), found.work.number

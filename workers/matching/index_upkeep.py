@@ -1,0 +1,150 @@
+"""Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from exhibit.errors import IntegrityError
+from exhibit.types import Space
+from indexer.picture.spaces import PHASH, ROOTSIFT
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import check_index, open_index
+from indexer.votes.index import VoteIndex
+from registry.models import WorkPicture
+from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Collection
+from workers.matching import votes_upkeep
+from workers.services.indexes import PAGE, held_against_rows, index_folder, make_index, mend_index
+from workers.services.wiring import House
+
+Last = Mapping[tuple[Collection, str], int]
+"""The newest change of each index."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """One index.
+
+    Attributes:
+        collection: what is searched: ``works`` or ``pictures``.
+        space: in which space.
+        vectors: how many are durable; of local features the works that have them.
+        behind: newer changes, which each process replays from the rows.
+        size: bytes of its files, on disk and, where a process has searched all of it, mapped into memory.
+        entry_size: bytes of its files for each of them.
+        problems: what is wrong, one sentence each.
+    """
+
+    collection: str
+    space: str
+    vectors: int
+    behind: int
+    size: int
+    entry_size: int
+    problems: tuple[str, ...] = ()
+
+
+def index_states(house: House) -> list[IndexState]:
+    """Every index as it stands, without looking into its files."""
+    each = list(_each(house))
+    last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
+    return [*(_state(house, collection, space, (), last) for collection, space in each), _votes_state(house, (), last)]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkSize:
+    """What a registered work takes on disk beside its file, on average.
+
+    Attributes:
+        works: how many there are.
+        indexes: bytes in the indexes of works.
+        features: bytes of what was measured (``features/``), whatever version or network measured it.
+    """
+
+    works: int
+    indexes: int
+    features: int
+
+
+def work_size(house: House, states: Iterable[IndexState]) -> WorkSize:
+    """What a registered work takes on disk, by the indexes as they stand."""
+    works = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
+    indexes = sum(state.size for state in states if state.collection == Collection.WORKS)
+    measured = (house.config.data_dir / "features").rglob("*.npz")
+    features = sum(path.stat().st_size for path in measured)
+    return WorkSize(works, round(indexes / max(1, works)), round(features / max(1, works)))
+
+
+def check_indexes(house: House) -> list[IndexState]:
+    """Every index, its files read whole and its numbers held against the rows."""
+    each = list(_each(house))
+    last = vectors.last_changes([*each, (Collection.WORKS, ROOTSIFT)])
+    states = [
+        _state(house, collection, space, tuple(_problems(_folder(house, collection, space), collection, space)), last)
+        for collection, space in each
+    ]
+    return [*states, _votes_state(house, tuple(votes_upkeep.problems(house)), last)]
+
+
+def mend_indexes(house: House) -> None:
+    """Make those again from the rows whose files are damaged; that may take hours."""
+    for collection, space in (*_each(house), (Collection.WORKS, ROOTSIFT)):
+        mend_index(house.config.data_dir / "indexes", collection, space, patient=True)
+
+
+def rebuild_indexes(house: House) -> Iterator[tuple[str, str]]:
+    """Make every index again from the rows; yields collection and space of each that is done.
+
+    Processes that search go on with the old files until they notice the new ones.
+    """
+    for collection, space in _each(house):
+        make_index(_folder(house, collection, space), collection, space)
+        yield str(collection), space.id
+    votes_upkeep.try_unreadable_again()
+    votes_upkeep.measure_missing(house)
+    votes_upkeep.rebuild(house)
+    yield str(Collection.WORKS), ROOTSIFT.id
+
+
+def _each(house: House) -> Iterator[tuple[Collection, Space]]:
+    spaces = (PHASH, *house.descriptors.spaces())
+    return ((collection, space) for collection in Collection for space in spaces)
+
+
+def _folder(house: House, collection: Collection, space: Space) -> Path:
+    return index_folder(house.config.data_dir / "indexes", collection, space)
+
+
+def _state(house: House, collection: Collection, space: Space, problems: tuple[str, ...], last: Last) -> IndexState:
+    folder = _folder(house, collection, space)
+    return _told(folder, (collection, space), problems, lambda: open_index(space, folder), last)
+
+
+def _votes_state(house: House, problems: tuple[str, ...], last: Last) -> IndexState:
+    folder = votes_upkeep.votes_folder(house)
+    return _told(folder, (Collection.WORKS, ROOTSIFT), problems, lambda: VoteIndex(folder), last)
+
+
+def _told(
+    folder: Path,
+    which: tuple[Collection, Space],
+    problems: tuple[str, ...],
+    opened: Callable[[], FaissIndex | VoteIndex],
+    last: Last,
+) -> IndexState:
+    collection, space = which
+    try:
+        index = opened()
+        count, sequence = len(index), index.sequence
+    except IntegrityError as error:
+        count, sequence, problems = 0, 0, problems or (error.message,)
+    behind = max(0, last[collection, space.id] - sequence)
+    size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+    return IndexState(str(collection), space.id, count, behind, size, round(size / max(1, count)), problems)
+
+
+def _problems(folder: Path, collection: Collection, space: Space) -> Iterator[str]:
+    damaged = check_index(space, folder)
+    yield from damaged
+    if not damaged:
+        yield from held_against_rows(open_index(space, folder), collection, space, PAGE)

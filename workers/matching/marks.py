@@ -1,0 +1,126 @@
+"""Captions and marks of registered pictures: found at registration, kept with the work, laid over what is measured."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from django.db.models import OuterRef, Subquery
+
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from indexer.compare.marks import MOST_OTHERS, Shared, is_comparable, marks_of, shared_windows
+from indexer.layout.orientation import Box
+from indexer.layout.pages import PAGE
+from indexer.picture.features import Features
+from registry.models import Owner, Picture, WorkPicture
+from workers.services.wiring import House
+
+MOST_MARKED = 4
+"""Works with marks that a new one is compared with, though others came later."""
+DECIMALS = 4
+Edges = list[float]
+"""Left, top, right and bottom, as shares of a picture's width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What was found of a new work and, by it, of earlier ones.
+
+    Attributes:
+        new: rectangles of the new work.
+        earlier: of earlier works that had none so far, by the primary key of their :class:`WorkPicture`.
+    """
+
+    new: list[Edges]
+    earlier: Mapping[int, list[Edges]]
+
+
+def captions_of(features: Features) -> list[Edges]:
+    """The caption bars of a picture; of pages that is told otherwise, and plain works are compared as a whole."""
+    if not is_comparable(features) or PAGE in features.low_information:
+        return []
+    width, height = features.info.width, features.info.height
+    return _plain(box.scaled(1 / width, 1 / height) for box in features.masked)
+
+
+def find_marks(house: House, owner: Owner, features: Features) -> Marks:
+    """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark.
+
+    Args:
+        house: ports.
+        owner: whose works; those of others are never looked at.
+        features: what was measured of the new work.
+    """
+    others = _others(house, owner, features) if is_comparable(features) else {}
+    sharing = {pk: shared for pk, (_, one) in others.items() if (shared := shared_windows(features, one)) is not None}
+    new = marks_of(list(sharing.values()))
+    if not new:
+        return Marks([], {})
+    earlier = {}
+    for pk in sharing:
+        row, one = others[pk]
+        if not row.marks:
+            rest = [features, *(others[other][1] for other in sharing if other != pk)]
+            earlier[pk] = _plain(marks_of(_shared(one, rest)))
+    return Marks(_plain(new), {pk: edges for pk, edges in earlier.items() if edges})
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a comparison needs to know of a registered picture.
+
+    Attributes:
+        digest: of its bytes.
+        marks: rectangles of its marks, as its first registration has them.
+    """
+
+    digest: Digest
+    marks: list[Edges]
+
+
+def registered(pictures: Iterable[int]) -> dict[int, Registered]:
+    """What is known of registered pictures, by their primary keys, in one query.
+
+    The marks of the first registration count, so that nobody who registers the same picture later takes anything from
+    it.
+    """
+    wanted = list(pictures)
+    if not wanted:
+        return {}
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    first = Subquery(living.order_by("work__registered_at", "pk").values("marks")[:1])
+    rows = Picture.objects.filter(pk__in=wanted).values_list("pk", "digest", first)
+    return {pk: Registered(digest, marks or []) for pk, digest, marks in rows}
+
+
+def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
+    """A registered picture's features with its marks."""
+    marks = list(marks)
+    if not marks:
+        return features
+    width, height = features.info.width, features.info.height
+    return replace(features, marked=tuple(Box(*edges).scaled(width, height) for edges in marks))
+
+
+def _others(house: House, owner: Owner, features: Features) -> dict[int, tuple[WorkPicture, Features]]:
+    """The works to compare with, by the primary keys of their pictures; damage in one stops nothing."""
+    rows = (
+        WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).select_related("picture").order_by("-pk")
+    )
+    latest = [*rows[:MOST_OTHERS], *rows.exclude(marks=[])[:MOST_MARKED]]
+    others = {}
+    for row in latest:
+        digest = row.picture.digest
+        if digest != features.digest and row.pk not in others:
+            with suppress(ExhibitError):
+                others[row.pk] = row, house.features.get(digest, partial(house.blobs.get, digest))
+    return others
+
+
+def _shared(work: Features, others: Iterable[Features]) -> list[Shared]:
+    return [shared for one in others if (shared := shared_windows(work, one)) is not None]
+
+
+def _plain(boxes: Iterable[Box]) -> list[Edges]:
+    return [[round(edge, DECIMALS) for edge in (box.left, box.top, box.right, box.bottom)] for box in boxes]

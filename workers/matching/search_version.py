@@ -1,0 +1,44 @@
+"""What the search that a picture is done with depends on, beside the picture and works that come later."""
+
+import time
+from functools import lru_cache
+
+from django.db.models import Count, Max
+
+from indexer.picture.spaces import LOCAL, PIPELINE, ROOTSIFT
+from registry.models import StepState, WorkPicture
+from registry.vectors import descriptors
+from registry.vectors import fingerprints as vectors
+
+COUNTED_EVERY = 300
+"""Seconds for which a process believes a count of works that takes as long as there are works."""
+
+
+def search_mark() -> str:
+    """The mark of a search that begins now.
+
+    It holds the version of the comparison, the network that serves, how many works are found by these two alone because
+    their local features are still to be measured, and which works know nothing of what was seen before them because
+    their search of the past has failed. A picture that is seen again and has another mark is searched for again.
+    """
+    choice = descriptors.choice_with()
+    failed = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(Count("pk"), Max("pk"))
+    return " ".join(map(str, (PIPELINE, choice and choice.serving, unmeasured_works(), *failed.values())))
+
+
+def unmeasured_works() -> int:
+    """Works without local features, as they were some minutes ago at most.
+
+    The number only falls (a registration measures at once), so an old count costs a search too many at most.
+    """
+    return _counted(int(time.monotonic() // COUNTED_EVERY))
+
+
+def count_anew() -> None:
+    """Count when next asked, because some were measured."""
+    _counted.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _counted(_period: int) -> int:
+    return vectors.works_without(ROOTSIFT, LOCAL).count()

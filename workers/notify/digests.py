@@ -1,0 +1,144 @@
+"""What a mail tells a member of an owner's matters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from email.mime.image import MIMEImage
+
+from django.conf import settings
+from django.core import signing
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from exhibit.errors import ExhibitError
+from registry.accounts import scoped as owned
+from registry.models import Case, Event, EventKind, MailChoice, Owner
+from registry.notifications.mail_choices import zone_of
+from workers.notify.mail import absolute, message_id
+from workers.notify.webhooks import page_of
+from workers.pictures.previews import SMALL, kept_preview
+from workers.reports import titles as report_titles
+from workers.services.wiring import House
+
+SHOWN = 10
+"""Cases that a mail shows, the likeliest first; the others are counted."""
+
+SALT = "exhibit.unsubscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class ToldCase:
+    """A case in a mail.
+
+    Attributes:
+        case: the row.
+        url: of its page.
+        picture: Content-ID of the found picture in the mail, which ends with its SHA-256; empty without one.
+    """
+
+    case: Case
+    url: str
+    picture: str
+
+
+def digest_mail(house: House, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
+    """The mail about events; ``None`` when nothing of them is open any more.
+
+    Args:
+        house: ports.
+        choice: whose.
+        told: the events that came since the last mail.
+    """
+    user, owner = choice.user, choice.owner
+    with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
+        waiting = _waiting(owner, told)
+        others = [(_sentence(event), absolute(house.config, page_of(event))) for event in told if _sentence(event)]
+        if not waiting and not others:
+            return None
+        pictures = {} if user.blurs else _pictures(house, waiting[:SHOWN])
+        cases = [
+            ToldCase(case, absolute(house.config, f"/o/{owner.slug}/cases/{case.number}/"), _name(case, pictures))
+            for case in waiting[:SHOWN]
+        ]
+        unsubscribe = absolute(house.config, f"/mail/unsubscribe/{signing.dumps(choice.pk, salt=SALT)}")
+        values = {
+            "owner": owner,
+            "cases": cases,
+            "more": len(waiting) - len(cases),
+            "queue": absolute(house.config, f"/o/{owner.slug}/cases/"),
+            "others": others,
+            "settings": absolute(house.config, f"/o/{owner.slug}/told/"),
+            "unsubscribe": unsubscribe,
+        }
+        mail = EmailMultiAlternatives(
+            _subject(owner, len(waiting), others), render_to_string("mail/digest.txt", values), to=[user.email]
+        )
+        mail.attach_alternative(render_to_string("mail/digest.html", values), "text/html")
+    mail.extra_headers = {
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Auto-Submitted": "auto-generated",
+        "Message-ID": message_id(house.config, f"digest-{choice.pk}-{told[-1].pk}"),
+    }
+    mail.mixed_subtype = "related"  # type: ignore[attr-defined] # the pictures belong to the text
+    for name, data in pictures.values():
+        image = MIMEImage(data, "jpeg")
+        image.add_header("Content-ID", f"<{name}>")
+        image.add_header("Content-Disposition", "inline", filename=f"{name}.jpg")
+        mail.attach(image)
+    return mail
+
+
+def _waiting(owner: Owner, told: Sequence[Event]) -> list[Case]:
+    """The cases that were opened and still wait for a person, the likeliest first."""
+    opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
+    rows = owned.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
+    return list(rows.select_related("shown__sighting__picture").order_by("-likelihood", "number"))
+
+
+def _pictures(house: House, cases: Sequence[Case]) -> dict[int, tuple[str, bytes]]:
+    """The found picture of each case, small, with its name in the mail; one that is gone or hidden is left out."""
+    shown = {case: case.shown.sighting.picture for case in cases if case.shown is not None}
+    hidden = owned.hidden_among(cases[0].owner, shown.values()) if shown else set()
+    found = {}
+    for case, picture in shown.items():
+        if picture.pk in hidden:
+            continue
+        try:
+            data = kept_preview(house, picture.digest, SMALL)
+        except ExhibitError:
+            continue
+        found[case.pk] = (f"case-{case.number}-{picture.digest.hex}", data)
+    return found
+
+
+def _name(case: Case, pictures: dict[int, tuple[str, bytes]]) -> str:
+    return pictures[case.pk][0] if case.pk in pictures else ""
+
+
+def _sentence(event: Event) -> str:
+    """What an event says beside the cases, in the reader's language; empty for what a mail doesn't say."""
+    about = event.about
+    if event.kind == EventKind.CANARY_MISSED:
+        return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
+    if event.kind == EventKind.REPORT_READY:
+        title = report_titles.in_words(about["title"], about["report"], event.owner.name)
+        return _("The report “%(title)s” is ready.") % {"title": title}
+    if event.kind == EventKind.NOTICE_DUE:
+        day = formats.date_format(date.fromisoformat(about["due"]), "DATE_FORMAT")
+        told = {"number": about["notice"], "party": about["party"], "day": day}
+        return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
+    if event.kind == EventKind.WEBHOOK_PAUSED:
+        return _("The webhook %(address)s took no message for days and is paused.") % {"address": about["address"]}
+    return ""
+
+
+def _subject(owner: Owner, cases: int, others: Sequence[tuple[str, str]]) -> str:
+    if cases:
+        words = ngettext("%(number)d likely copy", "%(number)d likely copies", cases) % {"number": cases}
+    else:
+        words = others[0][0]
+    return f"{owner.name}: {words}".replace("\r", " ").replace("\n", " ")[:200]

@@ -1,0 +1,80 @@
+"""How mail leaves, who sends it, how links in it begin, and what a server says that doesn't take one."""
+
+import smtplib
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from exhibit.config.config import Config
+from workers.servers.addresses import local_site
+
+_SECONDS = 20
+REFUSALS = (
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPSenderRefused,
+    smtplib.SMTPDataError,
+    smtplib.SMTPHeloError,
+    smtplib.SMTPNotSupportedError,
+)
+"""What a server says of a mail that it doesn't take: after these it surely hasn't left."""
+
+_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+def django_mail(config: Config) -> dict[str, Any]:
+    """Django's settings of mail. Without a server each mail becomes a file, which only this user may read."""
+    common = {"DEFAULT_FROM_EMAIL": sender(config), "SERVER_EMAIL": sender(config), "EMAIL_TIMEOUT": _SECONDS}
+    if not config.mail_url:
+        return {**common, "EMAIL_BACKEND": "workers.notify.mail_files.MailFiles"}
+    parts = urlsplit(config.mail_url)
+    return {
+        **common,
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname or "",
+        "EMAIL_PORT": parts.port or _PORTS[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+    }
+
+
+def mail_folder(config: Config) -> Path:
+    """Where mail lies that no server takes."""
+    return config.data_dir / "mail"
+
+
+def sender(config: Config) -> str:
+    """Who sends: ``mail_from``, or a name of the host that people know."""
+    return config.mail_from or f"exhibit@{urlsplit(config.public_url).hostname or 'localhost'}"
+
+
+def message_id(config: Config, name: str) -> str:
+    """A Message-ID of the sender's domain, the same each time a mail is tried (RFC 5322, 3.6.4)."""
+    return f"<{name}@{parseaddr(sender(config))[1].rpartition('@')[2]}>"
+
+
+def absolute(config: Config, path: str) -> str:
+    """The whole address of a page, for a mail or a document.
+
+    Args:
+        config: names the site's address; without ``public_url`` it is the one on this machine.
+        path: begins with a slash.
+    """
+    return f"{config.public_url or local_site(config)}{path}"
+
+
+def words_of(error: Exception) -> str:
+    """What a server said, or what happened on the way to it."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        return f"{error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
+    return str(error) or type(error).__name__
+
+
+def is_final(refusal: Exception) -> bool:
+    """Whether a server refuses for good, not only for now (RFC 5321, 4.2.1: 4yz)."""
+    return not words_of(refusal).startswith("4")

@@ -1,0 +1,1 @@
+"""Whether all is well: doctor, health, backlog, metrics, cost; what expires."""

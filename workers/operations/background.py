@@ -1,0 +1,57 @@
+"""What goes on beside the steps and takes long: how far each of it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from registry.models import StepState, WorkPicture
+from workers.matching import votes_upkeep
+from workers.matching.descriptor_models import model_states
+from workers.services.wiring import House
+
+_OVER = (StepState.DONE, StepState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something is.
+
+    Attributes:
+        what: in words, with its unit.
+        done: how many are done.
+        total: of how many.
+    """
+
+    what: str
+    done: int
+    total: int
+
+
+def going_on(house: House) -> list[Progress]:
+    """All that goes on in the background and isn't done."""
+    return [*_searches(), *_networks(house), *_votes()]
+
+
+def _searches() -> Iterator[Progress]:
+    rows = WorkPicture.objects.exclude(state__in=_OVER).exclude(progress={})
+    told = list(rows.values_list("progress", flat=True))
+    if alike := sum(one.get("alike", 0) for one in told):
+        compared = sum(one.get("compared", 0) for one in told)
+        yield Progress("pictures seen before compared with new works that they resemble", compared, alike)
+
+
+def _networks(house: House) -> Iterator[Progress]:
+    for one in model_states(house):
+        if one.state in {"building", "failed"}:
+            what = f"pictures described by {one.name} {one.version}"
+            yield Progress(what, one.described, one.described + one.waiting)
+
+
+def _votes() -> Iterator[Progress]:
+    without = votes_upkeep.unmeasured()
+    missing, unreadable = without.count(), without.exclude(refusal="").count()
+    total = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
+    if missing > unreadable:
+        yield Progress("registered pictures with local features", total - missing, total - unreadable)
+    if unreadable:
+        what = "registered pictures can't be read (when their bytes are back: exhibit index rebuild)"
+        yield Progress(what, unreadable, total)

@@ -1,0 +1,189 @@
+"""How much work waits, step by step, since when, and what was given up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db import transaction
+from django.db.models import CharField, Count, Exists, Max, Min, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Greatest
+
+from exhibit.clock import now
+from registry.db import steps
+from registry.log.audit_log import changed
+from registry.models import Dismissal, MailChoice, StepState
+from registry.models.steps import Claimable
+from registry.notifications import mail_choices
+from workers.pipeline.steps import Step, step_with_rows, with_rows
+
+OPEN = [StepState.TODO, StepState.DOING, StepState.FAILED]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for one step.
+
+    Attributes:
+        step: its name.
+        waiting: rows to do, those too that are put off.
+        under_way: rows that somebody has claimed.
+        failed: rows that were given up and that somebody should look at.
+        oldest: since when the one waits that could have been taken first; ``None`` when none could be taken now, and
+            for mails to members.
+    """
+
+    step: str
+    waiting: int
+    under_way: int
+    failed: int
+    oldest: datetime | None
+
+
+def backlogs() -> list[Backlog]:
+    """Every step, in the order of the tick; asks the database once."""
+    counted = [_counted(step) for step in with_rows()]
+    rows = counted[0].union(*counted[1:], all=True)
+    found = {row["step"]: Backlog(**row) for row in rows}
+    return [found.get(step.name, Backlog(step.name, 0, 0, 0, None)) for step in with_rows()]
+
+
+def settled(step: Step) -> Q:
+    """What has failed and needs no operator."""
+    conditions = [Q(**{lookup: value}) for lookup, value in step.settled.items()]
+    return reduce(or_, conditions, Q(pk__in=[]))
+
+
+def _counted(step: Step) -> QuerySet[Any, Any]:
+    due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
+    failed = Q(state=StepState.FAILED) & ~settled(step) & ~Q(_dismissed(step.name))
+    rows = step.rows._default_manager.filter(state__in=OPEN).order_by()  # noqa: SLF001 - Django's public name
+    if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
+        rows, due = rows.filter(Q(state=StepState.FAILED) | mail_choices.with_news()), Q(pk=None)
+    return rows.values(step=Value(step.name, CharField())).annotate(
+        waiting=Count("pk", filter=Q(state=StepState.TODO)),
+        under_way=Count("pk", filter=Q(state=StepState.DOING)),
+        failed=Count("pk", filter=failed),
+        oldest=Min(Greatest("waits_since", "not_before"), filter=due),
+    )
+
+
+def backlog() -> dict[str, dict[str, int]]:
+    """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
+    return {
+        one.step: {"waiting": one.waiting, "under_way": one.under_way, "given_up": one.failed} for one in backlogs()
+    }
+
+
+def held_up() -> dict[str, str]:
+    """What keeps rows of a step from being done, by step; steps that nothing holds up are left out."""
+    told = [_held_up(step) for step in with_rows()]
+    return {row["step"]: row["error"] for row in told[0].union(*told[1:], all=True).order_by("last")}
+
+
+def _held_up(step: Step) -> QuerySet[Any, Any]:
+    rows = step.rows._default_manager.filter(state=StepState.TODO, held_since__isnull=False)  # noqa: SLF001 - as above
+    return rows.order_by().values("error", step=Value(step.name, CharField())).annotate(last=Max("not_before"))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Rows of one step that were given up for the same reason.
+
+    Attributes:
+        step: its name.
+        error: the reason, for the operator.
+        count: how many.
+        since: since when the oldest had waited.
+        example: the primary key of one.
+        dismissed: whether the operator leaves them as they are.
+    """
+
+    step: str
+    error: str
+    dismissed: bool
+    count: int
+    since: datetime
+    example: int
+
+
+MOST_FAILURES = 50
+"""Reasons that are told, the most frequent ones."""
+
+
+def failures() -> list[Failure]:
+    """What was given up, by step and reason, the most frequent first; last what the operator leaves as it is.
+
+    What needs nobody is left out.
+    """
+    told = [_reasons(step) for step in with_rows()]
+    rows = told[0].union(*told[1:], all=True).order_by("dismissed", "-count", "step", "error")[:MOST_FAILURES]
+    return [Failure(**row) for row in rows]
+
+
+def _reasons(step: Step) -> QuerySet[Any, Any]:
+    rows = _given_up(step).order_by()
+    named = rows.values("error", step=Value(step.name, CharField()), dismissed=_dismissed(step.name))
+    return named.annotate(count=Count("pk"), since=Min("waits_since"), example=Min("pk"))
+
+
+def _given_up(step: Step) -> QuerySet[Claimable]:
+    return step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step))  # noqa: SLF001 - as above
+
+
+def _dismissed(step: str) -> Exists:
+    return Exists(Dismissal.objects.filter(step=step, row=OuterRef("pk"), error=OuterRef("error")))
+
+
+def dismiss(step: str, error: str | None = None, *, by: str) -> int:
+    """Leave rows of a step as they are that were given up: nobody is told of them any more.
+
+    One that is given up again for another reason is told again. Nothing of the rows themselves changes.
+
+    Args:
+        step: its name.
+        error: only those that were given up for this reason; all, if absent.
+        by: who leaves them so.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        WrongUseError: there is no such step.
+    """
+    with transaction.atomic():
+        rows = _given_up(step_with_rows(step)).exclude(_dismissed(step))
+        rows = rows if error is None else rows.filter(error=error)
+        told = {"step": step, "by": by, "at": now()}
+        made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
+        Dismissal.objects.bulk_create(
+            made, update_conflicts=True, update_fields=["error", "by", "at"], unique_fields=["step", "row"]
+        )
+        if made:
+            changed("given up and left", by=by, about={"step": step, "rows": len(made)})
+    return len(made)
+
+
+def try_again(hint: Callable[[str, list[int]], None], step: str, error: str | None = None) -> int:
+    """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
+
+    Args:
+        hint: says that rows wait; the tick finds those that it isn't told of.
+        step: its name.
+        error: only those that were given up for this reason; all, if absent.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        WrongUseError: there is no such step.
+    """
+    declared = step_with_rows(step)
+    rows = _given_up(declared)
+    with transaction.atomic():
+        again = steps.try_again(declared.rows, rows if error is None else rows.filter(error=error))
+        Dismissal.objects.filter(step=step, row__in=again).delete()
+    hint(step, again[: declared.batch])
+    return len(again)

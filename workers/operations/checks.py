@@ -1,0 +1,90 @@
+"""What checks of this machine and of the installation have in common."""
+
+import shutil
+from dataclasses import dataclass
+
+from exhibit.config.config import Config
+from exhibit.digests import Digest
+from workers.texts.words import gettext as _
+from workers.texts.words import ngettext
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Args:
+        name: a short name.
+        ok: whether all is well.
+        sentence: how it stands.
+        remedy: what to do, or an empty string when all is well.
+        needed: whether Exhibit doesn't work without it; else it does less, and says so where it matters.
+    """
+
+    name: str
+    ok: bool
+    sentence: str
+    remedy: str = ""
+    needed: bool = True
+
+
+GIB = 1024**3
+
+
+DAMAGED = "damaged"
+"""The file of the data folder that lists exact bytes that have changed."""
+
+
+def disk_check(config: Config) -> Check:
+    """How much room is left, and whether crawling has stopped for that."""
+    above = next(path for path in (config.data_dir, *config.data_dir.parents) if path.exists())
+    return room(shutil.disk_usage(above).free, config.disk_floor_bytes)
+
+
+def room(free: int, floor: int) -> Check:
+    """Whether there is room for crawling, in bytes."""
+    values = {"free": f"{free / GIB:.1f}", "floor": f"{floor / GIB:.1f}"}
+    sentence = _("%(free)s GiB are free; crawling stops below %(floor)s.") % values
+    remedy = "" if free >= floor else _("Make room, or lower EXHIBIT_DISK_FLOOR_BYTES.")
+    return Check("disk", ok=not remedy, sentence=sentence, remedy=remedy)
+
+
+def damaged(config: Config) -> list[Digest]:
+    """The exact bytes that were found changed when they were last read again.
+
+    Raises:
+        OSError, ValueError: the list can't be read.
+    """
+    try:
+        return [Digest.from_hex(line) for line in (config.data_dir / DAMAGED).read_text("ascii").split()]
+    except FileNotFoundError:
+        return []
+
+
+def damage_check(config: Config) -> Check:
+    """Whether stored bytes have changed."""
+    try:
+        found = damaged(config)
+    except (OSError, ValueError):
+        sentence = _("The list of stored bytes that have changed can't be read.")
+        return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Look at the disk."))
+    if found:
+        values = {"count": f"{len(found):,}", "first": found[0].hex}
+        sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
+        remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
+        return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)
+    return Check("stored bytes", ok=True, sentence=_("No stored bytes were found changed."))
+
+
+def search_check(config: Config) -> Check:
+    """Whether every mapping of an image search or a marketplace can be read, and if not, which files can't and why."""
+    from workers.crawls.search_services import FOLDER, broken, services  # noqa: PLC0415 - the crawler is loaded where needed
+
+    wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]
+    if wrong:
+        sentence = _("Searches that can't be read aren't offered. %(files)s") % {"files": " ".join(wrong)}
+        remedy = _("Correct them as docs/searches.md says.")
+        return Check("searches", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    count = len(services(config))
+    sentence = ngettext("A watch can ask %(count)s search.", "A watch can ask %(count)s searches.", count)
+    return Check("searches", ok=True, sentence=sentence % {"count": count}, needed=False)

@@ -1,0 +1,83 @@
+"""What a million pictures cost: measured seconds of the steps, times a price that is set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from registry.db.running import Taken
+
+MATCH = "match"
+"""The step that every picture found goes through once: its rows are what the cost is counted by."""
+LEAST = 100
+"""From so many pictures on, a figure for a million is told."""
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """An amount of money in a currency (ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a step takes for a million pictures found.
+
+    Attributes:
+        step: its name.
+        hours: of a processor's core.
+        money: at the price that is set; ``None`` without one.
+    """
+
+    step: str
+    hours: float
+    money: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """All steps together, and each, the dearest first; ``None`` of a sum while too few pictures were seen.
+
+    Attributes:
+        pictures: found and compared in the time that was measured.
+        price: of an hour of a core; ``None`` when none is set.
+        total: all steps together.
+        steps: each.
+    """
+
+    pictures: int
+    price: Price | None
+    total: Cost | None
+    steps: tuple[Cost, ...]
+
+
+def costs_of(taken: Mapping[str, Taken], priced: str) -> Costs:
+    """What a million pictures cost, by what the steps have taken for those that were found.
+
+    All that the steps did counts, registrations, evidence and reports too, as far as it came with those pictures.
+    Rent of disks, traffic and people's time aren't in it.
+
+    Args:
+        taken: by step.
+        priced: an hour of a core, such as ``0.02 EUR``, or empty.
+    """
+    price = _price(priced)
+    pictures = taken[MATCH].rows if MATCH in taken else 0
+    if pictures < LEAST:
+        return Costs(pictures, price, None, ())
+    each = [_cost(step, one.processor_seconds / pictures, price) for step, one in taken.items()]
+    each.sort(key=lambda one: (-one.hours, one.step))
+    seconds = sum(one.processor_seconds for one in taken.values())
+    return Costs(pictures, price, _cost("", seconds / pictures, price), tuple(each))
+
+
+def _price(text: str) -> Price | None:
+    amount, _, currency = text.partition(" ")
+    return Price(Decimal(amount), currency) if amount else None
+
+
+def _cost(step: str, seconds: float, price: Price | None) -> Cost:
+    hours = seconds * MILLION / 3600
+    return Cost(step, hours, None if price is None else round(Decimal(hours) * price.amount, 2))

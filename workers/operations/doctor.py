@@ -1,0 +1,216 @@
+"""What this machine has and lacks: each check says how it stands, and how to get what is missing."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from exhibit.config.config import AnchorConfig, Config
+from exhibit.errors import ExhibitError
+from workers.notify.mail import mail_folder, sender
+from workers.operations.checks import GIB, Check, damage_check, disk_check, search_check
+from workers.servers.keeper import are_kept
+from workers.servers.postgres import database_answers
+from workers.servers.processes import service_user
+from workers.servers.programs import postgres_programs, redis_program
+from workers.servers.redis import redis_answers
+
+
+def examine(config: Config) -> tuple[Check, ...]:
+    """All checks, in the order in which one would mend them; changes nothing and starts no server."""
+    probes: tuple[Callable[[Config], Check], ...] = (
+        _data_folder,
+        disk_check,
+        damage_check,
+        _database,
+        _redis,
+        _chinese_font,
+        _browser,
+        _browser_limits,
+        _openssl,
+        _mail,
+        search_check,
+        _witnesses,
+    )
+    return (*(probe(config) for probe in probes), *(_witness(config, one) for one in config.anchors))
+
+
+def examine_all(config: Config) -> tuple[Check, ...]:
+    """What :func:`examine` says of the machine and, while the database answers, what its rows say of the house."""
+    if database_answers(config):
+        house = examine_house(config)
+    else:
+        house = (_silent_database(config),) if are_kept(config) else ()
+    machine = examine(config)
+    # whether a witness answers at this moment counts, whatever it did when it was asked last
+    house = tuple(check for check in house if not check.name.startswith("witness "))
+    if any(check.name.startswith("witness ") and not check.ok for check in machine):
+        house = tuple(check for check in house if check.name != "witnesses" or not check.ok)
+    told = {check.name for check in house}
+    return (*(check for check in machine if check.name not in told), *house)
+
+
+def _silent_database(config: Config) -> Check:
+    log = config.data_dir / "log" / "postgres.log"
+    remedy = (
+        "Start it, or correct DATABASE_URL." if config.database_url else f"Read {log}; then exhibit down, exhibit up."
+    )
+    return Check("database", ok=False, sentence="The database should run, and doesn't answer.", remedy=remedy)
+
+
+def examine_house(config: Config) -> tuple[Check, ...]:
+    """What the operator's page says, in English; changes nothing."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+    import django  # noqa: PLC0415 - a machine without servers is examined without it
+    from django.utils import translation  # noqa: PLC0415
+
+    django.setup()
+    from workers.database.schema import is_behind  # noqa: PLC0415
+
+    if is_behind():
+        sentence = "The database is of an earlier version."
+        return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),)
+    from workers.operations import health  # noqa: PLC0415
+    from workers.operations import status as figures  # noqa: PLC0415
+    from workers.services import wiring  # noqa: PLC0415
+
+    with translation.override(None):
+        return tuple(health.checks(figures.figures(wiring.House(config)), config))
+
+
+def _data_folder(config: Config) -> Check:
+    folder = config.data_dir
+    above = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        sentence = f"This user can't write to {above}."
+        return Check("data folder", ok=False, sentence=sentence, remedy="Set EXHIBIT_DATA to a folder of yours.")
+    user = service_user(config.data_dir)
+    if user is not None and not user.reaches(above):
+        sentence = f"{folder} lies below a folder that is closed to others; the servers get the right to pass it."
+        remedy = (
+            f"Nothing needs to be done. With EXHIBIT_DATA=/var/lib/exhibit the user {user.name} needs no such right."
+        )
+        return Check("data folder", ok=True, sentence=sentence, remedy=remedy)
+    return Check("data folder", ok=True, sentence=f"{folder} can be used.")
+
+
+def _database(config: Config) -> Check:
+    if config.database_url:
+        remedy = "" if database_answers(config) else "Start it, or correct DATABASE_URL."
+        sentence = f"The database at DATABASE_URL {'does not answer' if remedy else 'answers'}."
+        return Check("PostgreSQL", ok=not remedy, sentence=sentence, remedy=remedy)
+    return _program("PostgreSQL", lambda: postgres_programs() / "postgres")
+
+
+def _redis(config: Config) -> Check:
+    if config.redis_url:
+        remedy = "" if redis_answers(config) else "Start it, or correct REDIS_URL."
+        sentence = f"The Redis at REDIS_URL {'does not answer' if remedy else 'answers'}."
+        return Check("Redis", ok=not remedy, sentence=sentence, remedy=remedy)
+    return _program("Redis", redis_program)
+
+
+def _program(name: str, find: Callable[[], Path]) -> Check:
+    """Whether an embedded server's program is there and runs on this machine."""
+    try:
+        path = find()  # a slow machine takes long to load it
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
+    except ExhibitError as error:
+        return Check(name, ok=False, sentence=error.message, remedy=error.hint)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check(name, ok=False, sentence=f"It doesn't run here: {error}.", remedy="Run `make setup` again.")
+    return Check(name, ok=True, sentence=f"{said.strip().splitlines()[0]}, embedded.")
+
+
+def _chinese_font(_config: Config) -> Check:
+    from evidence.documents.typeset.fonts import installed_fonts  # noqa: PLC0415 - typst is loaded where it is needed
+
+    if installed_fonts().chinese:
+        return Check("Chinese font", ok=True, sentence="There is a font with Chinese characters.", needed=False)
+    sentence = "No font with Chinese characters was found: documents are made in English only."
+    remedy = "Install one, for example with `apt-get install fonts-noto-cjk`."
+    return Check("Chinese font", ok=False, sentence=sentence, remedy=remedy, needed=False)
+
+
+def _browser(config: Config) -> Check:
+    from evidence.capture.browser.program import OFF, find_browser  # noqa: PLC0415 - the evidence room is loaded where needed
+
+    found = find_browser(config.capture_browser)
+    well = found.path is not None or config.capture_browser == OFF
+    return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
+
+
+def _browser_limits(config: Config) -> Check:
+    """What holds the browser of captures within its bounds on this machine, and what can't."""
+    from evidence.capture.browser.limits import BrowserLimits  # noqa: PLC0415 - the evidence room is loaded where needed
+    from evidence.capture.browser.program import find_browser  # noqa: PLC0415
+
+    name = "browser limits"
+    if find_browser(config.capture_browser).path is None:
+        return Check(name, ok=True, sentence="No browser runs.", needed=False)
+    most, nice = BrowserLimits().memory_bytes / GIB, os.getpriority(os.PRIO_PROCESS, 0)
+    sentence = f"It may take {most:.0f} GiB, and has the priority of the process that starts it (here nice {nice})."
+    if not Path("/proc/self/statm").exists():
+        remedy = "Let the system that runs Exhibit limit it, for example a container."
+        told = f"Its memory can't be watched on this system, which has no /proc. {sentence}"
+        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
+    if os.geteuid() == 0:
+        remedy = "Run Exhibit as a user of its own, as docs/operator.md says."
+        told = f"Its sandbox is off, for this process is root. {sentence}"
+        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
+    room = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if room < BrowserLimits().memory_bytes:
+        remedy = "Add memory, or set EXHIBIT_CAPTURE_BROWSER=none."
+        told = f"The machine has only {room / GIB:.1f} GiB of memory. {sentence}"
+        return Check(name, ok=False, sentence=told, remedy=remedy, needed=False)
+    return Check(name, ok=True, sentence=sentence, needed=False)
+
+
+def _openssl(_config: Config) -> Check:
+    remedy = "Install it, for example with `apt-get install openssl`."
+    sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
+    return _on_path("openssl", ("openssl",), sentence, remedy)
+
+
+def _mail(config: Config) -> Check:
+    if config.mail_url:
+        sentence = f"Mail leaves through {urlsplit(config.mail_url).hostname}, from {sender(config)}."
+        return Check("mail", ok=True, sentence=sentence, needed=False)
+    sentence = f"Nothing is sent: each mail is a file in {mail_folder(config)}."
+    return Check("mail", ok=False, sentence=sentence, remedy="Set EXHIBIT_MAIL_URL.", needed=False)
+
+
+def _witnesses(config: Config) -> Check:
+    """Whether there are as many outside witnesses as are needed."""
+    there, needed = len(config.anchors), config.witnesses_needed
+    if not there and needed == 1:
+        remedy = "docs/anchors.md says how to choose some."
+        sentence = "No outside witness is configured: only this installation's own log knows the time."
+        return Check("witnesses", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if there < needed:
+        sentence = f"{needed} witnesses are needed for a bundle to be called witnessed, and {there} are configured."
+        remedy = "Configure more, or lower EXHIBIT_WITNESSES_NEEDED."
+        return Check("witnesses", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    return Check("witnesses", ok=True, sentence=f"{there} are configured; {needed} needed.", needed=False)
+
+
+def _witness(config: Config, given: AnchorConfig) -> Check:
+    """Whether an outside witness answers; nothing is stamped and nothing is sent."""
+    from workers.services.anchors import anchor_of  # noqa: PLC0415 - loads the evidence room where it is needed
+
+    name = f"witness {given.name}"
+    try:
+        sentence = anchor_of(given, config.allowed_networks, "Exhibit").examine()
+    except ExhibitError as error:
+        remedy = error.hint or "Sealing goes on without it; it is asked again later."
+        return Check(name, ok=False, sentence=error.message, remedy=remedy, needed=False)
+    return Check(name, ok=True, sentence=sentence, needed=False)
+
+
+def _on_path(name: str, programs: tuple[str, ...], missing: str, remedy: str) -> Check:
+    found = next(filter(None, map(shutil.which, programs)), None)
+    if found:
+        return Check(name, ok=True, sentence=f"{found} is used.", needed=False)
+    return Check(name, ok=False, sentence=missing, remedy=remedy, needed=False)

@@ -1,0 +1,217 @@
+"""Whether the house is well: one check for each thing that can be amiss, with one sentence that says what to do.
+
+The operator's page and `exhibit doctor` show the same.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from shlex import quote
+
+from django.utils.timesince import timesince
+
+from exhibit.config.config import Config
+from registry.db.running import SILENT, TICK
+from workers.operations.checks import Check, damage_check, room, search_check
+from workers.operations.status import Figures, Witness
+from workers.pipeline.celery import all_queues
+from workers.pipeline.steps import STEPS, step_in_words
+from workers.services.indexes import LONGEST_TAIL
+from workers.texts.words import gettext as _
+from workers.texts.words import ngettext
+
+LONG = timedelta(hours=1)
+"""After so long, what could have been done is late."""
+SILENT_WITNESS = timedelta(hours=6)
+Saying = Callable[[str], str]
+
+
+def checks(found: Figures, config: Config, said: Saying = str) -> list[Check]:
+    """Everything that figures tell, in the order in which one would mend it.
+
+    Args:
+        found: the figures.
+        config: what is set.
+        said: puts the reasons that rows keep into the reader's language; they stay as they are, if absent.
+    """
+    return [
+        room(found.disk.free, found.disk.floor),
+        damage_check(config),
+        *_workers(found),
+        *_held_up(found, said),
+        *_late(found),
+        *_given_up(found),
+        *_reported(found),
+        *_crawls(found),
+        *_canaries(found),
+        search_check(config),
+        *_indexes(found),
+        _log(found, said),
+        *_witnesses(found, config, said),
+    ]
+
+
+def _workers(found: Figures) -> Iterator[Check]:
+    living = [one for one in found.heartbeats if found.at - one.seen_at < SILENT]
+    taken = {queue for one in living for queue in one.queues.split(",")}
+    missing = sorted(all_queues() - taken)
+    processes = [one for one in living if one.name != TICK]
+    if not living:
+        sentence = _("No worker runs: nothing is crawled, compared or sealed.")
+        yield Check("workers", ok=False, sentence=sentence, remedy=_("Start them: exhibit up"))
+        return
+    if missing:
+        sentence = _("No worker takes the queue: %(queues)s.") % {"queues": ", ".join(missing)}
+        remedy = _("Start one that does, as docs/operator.md says, and read its log to see why it ended.")
+        yield Check("workers", ok=False, sentence=sentence, remedy=remedy)
+    if all(one.name != TICK for one in living):
+        sentence = _("The tick doesn't come: schedules and waiting work aren't looked at.")
+        yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the process beat, exactly once."))
+    silent = [one for one in found.heartbeats if found.at - one.seen_at >= SILENT and one.name != TICK]
+    for one in silent:
+        values = {"name": one.name, "ago": _ago(one.seen_at, found.at)}
+        sentence = _("The worker %(name)s was last heard of %(ago)s ago and didn't end cleanly.") % values
+        remedy = _("Look at its machine. If it was taken away for good, it is forgotten after a day.")
+        yield Check("worker", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if not missing and not silent:
+        count = len(processes)
+        sentence = ngettext("%(count)s worker lives.", "%(count)s workers live.", count) % {"count": count}
+        yield Check("workers", ok=True, sentence=sentence)
+
+
+def _reported(found: Figures) -> Iterator[Check]:
+    for digest in found.reported:
+        sentence = _("A member reported a picture as illegal: %(digest)s. Others have to do with it, so you decide.")
+        remedy = _(
+            "Remove it everywhere, for good: exhibit purge %(digest)s --reason … "
+            "Or show it again: exhibit keep %(digest)s --reason …"
+        )
+        values = {"digest": digest}
+        yield Check("reported picture", ok=False, sentence=sentence % values, remedy=remedy % values)
+
+
+def _held_up(found: Figures, said: Saying) -> Iterator[Check]:
+    for step, why in found.held_up.items():
+        sentence = _("Held up: %(what)s. %(why)s") % {"what": step_in_words(step), "why": said(why)}
+        yield Check("held up", ok=False, sentence=sentence, remedy=_("Mend that; they go on by themselves."))
+
+
+def _late(found: Figures) -> Iterator[Check]:
+    late = [
+        one
+        for one in found.steps
+        if one.oldest is not None and found.at - one.oldest > LONG and not STEPS[one.step].slow
+    ]
+    for one in late:
+        assert one.oldest is not None
+        values = {"what": step_in_words(one.step), "age": _ago(one.oldest, found.at), "count": f"{one.waiting:,}"}
+        sentence = _("Waiting for %(age)s: %(what)s (%(count)s in all).") % values
+        remedy = _("Raise EXHIBIT_WORKERS or add a machine, unless a worker is missing.")
+        yield Check("late", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if not late:
+        yield Check("queues", ok=True, sentence=_("Nothing has waited for more than an hour."))
+
+
+def _given_up(found: Figures) -> Iterator[Check]:
+    for one in found.steps:
+        if one.failed:
+            values = {"what": step_in_words(one.step), "count": f"{one.failed:,}"}
+            sentence = _("Given up: %(count)s (%(what)s).") % values
+            remedy = _("Read why, mend it, and try again: exhibit retry %(step)s") % {"step": one.step}
+            yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if not any(one.failed for one in found.steps):
+        yield Check("given up", ok=True, sentence=_("Nothing was given up."))
+
+
+def _crawls(found: Figures) -> Iterator[Check]:
+    if found.crawls.late:
+        count = found.crawls.late
+        sentence = ngettext(
+            "%(count)s watch should have run and hasn't begun.",
+            "%(count)s watches should have run and haven't begun.",
+            count,
+        ) % {"count": count}
+        remedy = _("They start when there is room on the disk, and while the tick comes.")
+        yield Check("crawls", ok=False, sentence=sentence, remedy=remedy)
+        return
+    yield Check("crawls", ok=True, sentence=_("All watches run at their times."))
+
+
+def _canaries(found: Figures) -> Iterator[Check]:
+    for one in found.missed:
+        values = {"watch": one.watch.name, "owner": one.watch.owner.name, "number": one.number}
+        sentence = _("The watch %(watch)s of %(owner)s has missed its canary %(number)s.") % values
+        named = f"{quote(one.watch.name)} --owner {one.watch.owner.slug}"
+        remedy = _("See what it refused: exhibit crawl show %(watch)s") % {"watch": named}
+        yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if not found.missed:
+        yield Check("canaries", ok=True, sentence=_("No canary was missed."), needed=False)
+
+
+def _indexes(found: Figures) -> Iterator[Check]:
+    for one in found.indexes:
+        values = {"index": f"{one.collection} {one.space}", "behind": f"{one.behind:,}"}
+        if one.problems:
+            sentence = _("The index %(index)s is damaged.") % values
+            yield Check("index", ok=False, sentence=sentence, remedy=_("Make it again: exhibit index rebuild"))
+        elif one.behind > 2 * LONGEST_TAIL:
+            sentence = (
+                _("The index %(index)s is %(behind)s changes behind: each process reads them by itself.") % values
+            )
+            remedy = _("Make it again: exhibit index rebuild")
+            yield Check("index", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if not any(one.problems or one.behind > 2 * LONGEST_TAIL for one in found.indexes):
+        behind = f"{max((one.behind for one in found.indexes), default=0):,}"
+        sentence = _("All indexes are whole. Changes not yet in an index: %(behind)s at most.") % {"behind": behind}
+        yield Check("indexes", ok=True, sentence=sentence)
+
+
+def _log(found: Figures, said: Saying) -> Check:
+    if found.log.stopped:
+        sentence = _("The log's head isn't signed any more. %(why)s") % {"why": said(found.log.stopped)}
+        return Check("log", ok=False, sentence=sentence, remedy=_("docs/log.md says what to do: exhibit log status"))
+    sentence = _("%(size)s entries are under a signed head.") % {"size": f"{found.log.size:,}"}
+    return Check("log", ok=True, sentence=sentence)
+
+
+def _witnesses(found: Figures, config: Config, said: Saying) -> Iterator[Check]:
+    """Whether there are as many outside witnesses as are needed, and whether each answers."""
+    there, needed = len(config.anchors), config.witnesses_needed
+    if there < needed:
+        sentence = _("Outside witnesses: %(needed)s needed, %(there)s configured.")
+        yield Check(
+            "witnesses",
+            ok=False,
+            sentence=sentence % {"needed": needed, "there": there},
+            remedy=_("docs/anchors.md says how to choose some; EXHIBIT_WITNESSES_NEEDED says how many."),
+            needed=False,
+        )
+    amiss = [check for one in found.witnesses for check in _witness(one, found.at, said)]
+    yield from amiss
+    if not amiss and there >= needed:
+        answer = sum(one.health is not None and not one.health.silent_since for one in found.witnesses)
+        sentence = ngettext(
+            "%(count)s of %(there)s outside witness has answered, when it was asked last.",
+            "%(count)s of %(there)s outside witnesses have answered, when they were asked last.",
+            there,
+        )
+        yield Check("witnesses", ok=True, sentence=sentence % {"count": answer, "there": there}, needed=False)
+
+
+def _witness(one: Witness, at: datetime, said: Saying) -> Iterator[Check]:
+    if one.health is None:
+        return
+    silent, name = one.health.silent_since, f"witness {one.name}"
+    if silent is not None and at - silent > SILENT_WITNESS:
+        values = {"name": one.name, "age": _ago(silent, at), "why": said(one.health.error)}
+        sentence = _("The witness %(name)s has been silent for %(age)s: %(why)s") % values
+    elif silent is None and one.health.error:
+        values, name = {"name": one.name, "why": said(one.health.error)}, f"receipts of {one.name}"
+        sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % values
+    else:
+        return
+    remedy = _("Sealing goes on without it, and it is asked again. Check its settings: exhibit anchor list")
+    yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
+
+
+def _ago(since: datetime, at: datetime) -> str:
+    return timesince(since, at, depth=1)

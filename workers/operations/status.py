@@ -1,0 +1,158 @@
+"""How the house is, in figures: all from rows and the disk, so that every process tells the same."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count
+
+from exhibit.clock import now
+from registry.crawls import canaries
+from registry.crawls.schedules import due_since
+from registry.db import running
+from registry.db.running import Taken
+from registry.log import witnesses
+from registry.models import UNFINISHED, AnchorReceipt, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState, Watch
+from workers.cases.reported import waiting_reports
+from workers.matching.index_upkeep import IndexState, index_states
+from workers.operations.backlog import Backlog, Failure, backlogs, failures, held_up
+from workers.services.wiring import House
+
+COST_DAYS = 30
+"""Over so many days the steps' times are added up."""
+LATE = timedelta(minutes=15)
+"""So long after its time a run that hasn't begun counts as late."""
+MOST_CRAWLS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One outside witness that is configured.
+
+    Attributes:
+        kind, name, development: which.
+        health: how it has answered lately; ``None`` when it was never asked.
+        last_receipt: when it last stood for a digest in full, as it says itself.
+    """
+
+    kind: str
+    name: str
+    development: bool
+    health: witnesses.Health | None
+    last_receipt: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Room, in bytes: free and in all where the data folder lies, the floor, and what the database takes."""
+
+    free: int
+    total: int
+    floor: int
+    database: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogFigures:
+    """The log: entries that wait for their number, the newest signed head, and why no other follows, if none does."""
+
+    waiting: int
+    size: int
+    signed_at: datetime | None
+    stopped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crawls:
+    """Crawls under way, the oldest first, those that ended within a day by reason, and watches that are late."""
+
+    under_way: Sequence[Crawl]
+    ended: Mapping[str, int]
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A canary that the last run of its watch didn't find."""
+
+    watch: Watch
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How the house is at one moment."""
+
+    at: datetime
+    steps: Sequence[Backlog]
+    failures: Sequence[Failure]
+    held_up: Mapping[str, str]
+    heartbeats: Sequence[Heartbeat]
+    crawls: Crawls
+    indexes: Sequence[IndexState]
+    witnesses: Sequence[Witness]
+    log: LogFigures
+    disk: Disk
+    missed: Sequence[Missed]
+    taken: Mapping[str, Taken]
+    reported: Sequence[str] = ()
+
+
+def figures(house: House) -> Figures:
+    """Look at everything once: some twenty questions to the database, however much there is."""
+    return Figures(
+        at=now(),
+        steps=backlogs(),
+        failures=failures(),
+        held_up=held_up(),
+        heartbeats=running.heartbeats(),
+        crawls=_crawls(),
+        indexes=index_states(house),
+        witnesses=_witnesses(house),
+        log=_log(house),
+        disk=_disk(house),
+        missed=[Missed(crawl.watch, one.canary.number) for crawl, one in canaries.missed_lately()],
+        taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
+        reported=waiting_reports(),
+    )
+
+
+def _crawls() -> Crawls:
+    under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
+    ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
+    counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
+    return Crawls(list(under_way.order_by("started_at")[:MOST_CRAWLS]), counts, len(due_since(now() - LATE)))
+
+
+def _witnesses(house: House) -> list[Witness]:
+    anchors = house.config.anchors
+    if not anchors:
+        return []
+    health, last = witnesses.health(), _last_receipts([(one.kind, one.name) for one in anchors])
+    return [
+        Witness(one.kind, one.name, one.development, health.get((one.kind, one.name)), last.get((one.kind, one.name)))
+        for one in anchors
+    ]
+
+
+def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
+    """When each witness last stood for something in full, by kind and name."""
+    done = AnchorReceipt.objects.filter(state=StepState.DONE).order_by("-pk").values_list("kind", "witness", "time")
+    each = [done.filter(kind=kind, witness=name)[:1] for kind, name in named]
+    return {(kind, name): time for kind, name, time in each[0].union(*each[1:], all=True)}
+
+
+def _log(house: House) -> LogFigures:
+    newest = LogCheckpoint.objects.order_by("-pk").first()
+    size, signed_at = (0, None) if newest is None else (newest.size, newest.made_at)
+    return LogFigures(LogWaiting.objects.count(), size, signed_at, house.log.stopped())
+
+
+def _disk(house: House) -> Disk:
+    usage = shutil.disk_usage(house.config.data_dir)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        (database,) = cursor.fetchone()
+    return Disk(usage.free, usage.total, house.config.disk_floor_bytes, int(database))

@@ -1,0 +1,1 @@
+"""Pictures for looking at, their files, and what has to do with them."""

@@ -1,0 +1,83 @@
+"""The files of reports and packages: bytes that rows name, removed when the last row lets go of them."""
+
+import errno
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from exhibit.files.blobs import FolderBlobStore, blob_store
+from registry.db.locks import Lock, hold
+from registry.models import Package, Report, WithheldFile, WorkAttachment
+from workers.services.wiring import House
+
+ASIDE = "withheld"
+"""The folder below the data folder where files lie that a purge has set aside: kept, and handed to nobody."""
+File = Mapping[str, Any]
+"""One entry of a row's ``files``: ``digest`` in hexadecimal, among others."""
+
+
+def all_kept(house: House, files: Sequence[File]) -> bool:
+    """Whether all bytes are here, held until the end of the transaction that records the files."""
+    hold(Lock.FILES)
+    return all(Digest.from_hex(one["digest"]) in house.blobs for one in files)
+
+
+def remove_unused(house: House, files: Sequence[File]) -> None:
+    """Remove bytes that no row names any more.
+
+    Two reports may have the same table, two packages the same bundle, and somebody may have put a report beside a work.
+    """
+    with transaction.atomic():
+        hold(Lock.FILES)
+        for digest in {Digest.from_hex(one["digest"]) for one in files}:
+            if not _is_named(digest):
+                house.blobs.remove(digest)
+
+
+def let_go(house: House, rows: Iterable[WithheldFile]) -> None:
+    """Take files out of what is handed out; a second time changes nothing. One that can't be moved is told of."""
+    for row in sorted(rows, key=lambda row: row.kept):
+        try:
+            if not row.kept:
+                remove_everywhere(house, row.digest)
+            elif row.digest in house.blobs:
+                aside = FolderBlobStore(house.config.data_dir / ASIDE)
+                blob_store(house.config.data_dir).move(row.digest, aside)
+        except OSError as error:
+            told = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
+            logging.getLogger(__name__).warning(told, row.digest, error)
+
+
+def remove_everywhere(house: House, digest: Digest) -> bool:
+    """Remove bytes, also where they were set aside; false when they weren't here."""
+    removed = [store.remove(digest) for store in _stores(house)]
+    return any(removed)
+
+
+def as_they_lie(house: House, digest: Digest) -> bytes:
+    """Bytes that lie here or aside, not verified; none of what the disk can't read any more, or isn't here."""
+    for store in _stores(house):
+        try:
+            with store.open(digest) as file:
+                return file.read()
+        except NotFoundError:
+            continue
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+    return b""
+
+
+def _stores(house: House) -> list[FolderBlobStore]:
+    aside = house.config.data_dir / ASIDE
+    return [blob_store(house.config.data_dir), *([FolderBlobStore(aside)] if aside.is_dir() else ())]
+
+
+def _is_named(digest: Digest) -> bool:
+    listed = {"files__contains": [{"digest": digest.hex}]}
+    in_files = Report.objects.filter(**listed).exists() or Package.objects.filter(**listed).exists()
+    return in_files or WorkAttachment.objects.filter(digest=digest).exists()

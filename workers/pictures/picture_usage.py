@@ -1,0 +1,106 @@
+"""What has to do with a picture: cases, visits and bundles, and which of their files carry or show it."""
+
+from collections.abc import Collection, Iterable, Iterator
+
+from django.db.models import Q, QuerySet
+
+from evidence.bundle.sealing import SealedCase
+from evidence.facts.case import CaseFacts
+from evidence.formats.codec import FormatError
+from evidence.formats.records import UNDONE, inline_bodies, read_response, read_warc
+from exhibit.digests import Digest
+from registry.accounts import scoped as owned
+from registry.models import Bundle, Capture, Case, Match, Owner
+from workers.pictures.kept_files import as_they_lie
+from workers.services.wiring import House
+
+SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
+"""Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
+INSIDE = {"exchange", "page", "dom"}
+"""Roles of captured files that hold an image only where it was served in them, or is written inside of them."""
+CARRYING = {"wacz", "mhtml", *INSIDE}
+"""Roles of captured files that hold the bytes of what the visit met, if they have to do with it at all."""
+
+
+def cases_showing(digest: Digest) -> QuerySet[Case]:
+    """The cases that are about the picture: a match with it, or a work that it belongs to."""
+    matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
+    about = Q(case_sightings__match__in=matched) | Q(work__work_pictures__picture__digest=digest)
+    return Case.objects.filter(about).distinct()
+
+
+def cases_with(digest: Digest) -> QuerySet[Case]:
+    """The cases that have to do with the picture: a match with it, a visit that met it, a work that it belongs to."""
+    met = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
+    return Case.objects.filter(met).distinct()
+
+
+def visits_with(digest: Digest) -> QuerySet[Capture]:
+    """The visits that met the picture, also where it was something else on the page."""
+    met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
+    return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
+
+
+def bundles_with(digest: Digest) -> QuerySet[Bundle]:
+    """The bundles that may hold the picture, and those that hold the very bytes, as a document of a work may."""
+    return Bundle.objects.filter(Q(case__in=cases_with(digest)) | Q(contents__contains=[{"digest": digest.hex}]))
+
+
+def captured_files(house: House, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
+    """The files that carry or show the picture, of visits that met it."""
+    for row in visits:
+        for role, file in ((one["role"], Digest.from_hex(one["digest"])) for one in row.files):
+            another = role == "captured-image" and file != digest
+            if (role in SHOWING and not another) or (role in INSIDE and _holds(house, role, file, digest)):
+                yield file
+
+
+def _holds(house: House, role: str, file: Digest, digest: Digest) -> bool:
+    """Whether the image was served in the recorded exchanges, or is written inside a page."""
+    if file not in house.blobs:
+        return False
+    texts = [as_they_lie(house, file)]
+    if role == "exchange":
+        try:
+            answers = [read_response(one.block) for one in read_warc(texts[0], "") if one.kind == "response"]
+            if any(not UNDONE.issuperset(one.codings) for one in answers if one is not None):
+                return True
+            texts = [one.body() for one in answers if one is not None]
+        except FormatError:
+            return True  # who can't tell takes it along
+    return any(Digest.of(body) == digest for text in texts for body in (text, *(one for _, one in inline_bodies(text))))
+
+
+def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
+    """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle.
+
+    Args:
+        sealed: the bundle.
+        facts: that are sealed in it.
+        digest: of the picture.
+        captured: as :func:`captured_files`.
+    """
+    matches = [one for one in facts.matches if digest in (one.work_picture, one.picture)]
+    drawings = {path for one in matches for path in one.drawings.values()}
+    files = sealed.manifest.files
+    reduced = {file.stand_in for file in files if file.sha256 == digest}
+    sheet = matches or any(file.sha256 in captured for file in files)
+    for file in files:
+        if file.path in drawings | reduced or (sheet and file.role == "exhibit-sheet"):
+            yield file.sha256
+
+
+def reported_files(house: House, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
+    """The paths in a bundle that carry or show a picture which a member of the owner reported as illegal."""
+    hidden: set[Digest] = set()
+    for digest in owned.reported(of):
+        captured = {*captured_files(house, digest, visits_with(digest).filter(case__owner=of))}
+        hidden |= {digest, *captured, *documents(sealed, facts, digest, captured)}
+    return sorted(file.path for file in sealed.manifest.files if file.sha256 in hidden)
+
+
+def is_hidden(of: Owner, visit: Capture) -> bool:
+    """Whether the files of a visit are handed to no member: it met a picture that was reported as illegal or purged."""
+    if owned.hidden_among(of, [visit.sighting.picture]):
+        return True
+    return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in owned.reported(of))

@@ -1,0 +1,139 @@
+"""The Celery app: how messages travel. What happens is in the tasks; the truth is in the rows."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
+
+from exhibit.clock import SLACK
+from exhibit.config.config import Config, load_config
+from exhibit.files.private import keep_private
+from exhibit.logs import about
+from workers.pipeline.steps import DEFAULT, QUEUES, STEPS
+from workers.servers.addresses import REDIS_SECONDS, broker_url
+
+keep_private()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
+
+TASK_SECONDS = 570
+"""After so long a task is killed, before its message would be given to another worker."""
+
+VISIBILITY_SECONDS = 600
+
+LONG_SECONDS = 24 * 3600
+"""After so long what takes hours at times is killed; no other worker is given its message."""
+
+_SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+"""Never a worker's: an acknowledgement that isn't answered in time is given up by kombu, and its place stays taken."""
+
+RETAIN_SECONDS = 3600.0
+"""How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
+
+
+def all_queues() -> frozenset[str]:
+    """Every queue that some worker has to take."""
+    return frozenset(QUEUES.values())
+
+
+def make_app(config: Config) -> Celery:
+    """The app of one configuration; makes no connection."""
+    rhythm = {"tick": float(config.tick_seconds), "retain": RETAIN_SECONDS, "votes": RETAIN_SECONDS}
+    made = Celery(
+        "exhibit",
+        broker=broker_url(config),
+        include=["workers.tasks.tasks", "workers.tasks.heartbeat"],
+        task_cls="workers.tasks.step_task:StepTask",
+    )
+    made.conf.update(
+        # a message is a hint: it comes again when its worker has died, and running it twice gives the same rows
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
+        broker_connection_retry_on_startup=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
+        task_time_limit=TASK_SECONDS,
+        task_default_queue=DEFAULT,
+        task_create_missing_queues=True,
+        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in QUEUES.items()},
+        worker_hijack_root_logger=False,
+        enable_utc=True,
+        timezone="UTC",
+        # a missed tick is made good by the next one; the clocks of two machines may differ by more than its rhythm
+        beat_scheduler="workers.pipeline.beat:Rhythm",
+        beat_schedule={
+            name: {
+                "task": f"exhibit.{name}",
+                "schedule": seconds,
+                "options": {"expires": seconds + 2 * SLACK.total_seconds()},
+            }
+            for name, seconds in rhythm.items()
+        },
+    )
+    return made
+
+
+app = make_app(load_config())
+
+
+def give_up_soon() -> None:
+    """Have this process, which is no worker, wait some seconds for a Redis that stands still, and not for ever."""
+    app.conf.broker_transport_options |= _SOON
+
+
+def send(step: str, ids: Sequence[int]) -> None:
+    """Send hints for rows; what can't be sent is found by the tick."""
+    with contextlib.suppress(OperationalError, RedisError):  # it doesn't answer, or its disk is full
+        for rows in STEPS[step.removesuffix("_asked")].batches(ids):
+            app.send_task(f"exhibit.{step}", [rows], headers={"request_id": about().get("request_id", "")})
+
+
+def queued(step: str) -> int:
+    """How many messages wait in the queue of a step; 0 when the broker doesn't answer."""
+    try:
+        with app.connection_for_read() as connection:
+            channel: Any = connection.default_channel
+            queue = QUEUES.get(step, DEFAULT)
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except (OperationalError, ChannelError, RedisError):  # a queue is made by its first message
+        return 0
+
+
+def workers_answer(seconds: float = 1.0) -> bool:
+    """Whether a worker answers, on this machine or on another; takes all of the time when none does."""
+    try:
+        return bool(app.control.ping(timeout=seconds, limit=1))
+    except (OperationalError, RedisError):
+        return False
+
+
+def restore_unacknowledged(config: Config) -> int:
+    """Put the messages that dead workers had taken back into their queues, without waiting for the visibility timeout.
+
+    A message that a living worker still has is put back too, and does nothing the second time: its row is claimed.
+
+    Returns:
+        How many were put back; none when Redis doesn't answer, since the timeout brings them back then.
+    """
+    try:
+        return _restore(make_app(config))
+    except (OperationalError, RedisError):
+        return 0
+
+
+def _restore(made: Celery) -> int:
+    bounds = {"max_retries": 1, "interval_start": 0, **_SOON}
+    with made.connection_for_write(transport_options=bounds) as connection:
+        channel: Any = connection.default_channel  # of kombu's Redis transport, whose class has no types
+        tags = [tag.decode() for tag in channel.client.hkeys(channel.unacked_key)]
+        for tag in tags:
+            channel.qos.restore_by_tag(tag, channel.client)
+        return len(tags)

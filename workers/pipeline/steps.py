@@ -1,0 +1,264 @@
+"""The steps of the pipeline, each declared once: its rows, what it does, the queue it goes through, how it is called.
+
+To add a step, add its :class:`Step` here, and a module in :mod:`workers.steps`; every worker, queue, page and check
+reads this table. Importing it loads neither Django nor any step.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from exhibit.errors import WrongUseError
+from workers.texts.words import gettext, gettext_noop
+
+if TYPE_CHECKING:
+    from registry.models import Claimable
+
+OPENED_AGAIN = "The case was opened again before the bundle was sealed. Deciding it again asks for another."
+"""Why a bundle isn't sealed that nobody wants any more."""
+ASKED = "asked"
+"""The queue of what a person waits for: it never stands behind what a crawl brings."""
+DEFAULT = "default"
+"""The queue of what is short; it never waits behind long work."""
+
+
+MAX_MESSAGES = 8
+"""Messages of one step that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the pipeline.
+
+    Attributes:
+        name: of its tasks and in the commands.
+        run: the function that does it, by its full name; called with the ports and the rows' primary keys.
+        queue: of its messages.
+        label: what its rows are, in words.
+        model: of its rows, by name; none for a step whose rows the tick doesn't look for.
+        owner: the way from a row to its owner, where it has one.
+        batch: rows in one message.
+        also_asked: it has a second task ``NAME_asked``, for rows that a person waits for.
+        slow: its rows take hours by their nature.
+        settled: lookups of failed rows that need no operator, any of which suffices.
+    """
+
+    name: str
+    run: str
+    queue: str
+    label: str
+    model: str = ""
+    owner: str = ""
+    batch: int = 1
+    also_asked: bool = False
+    slow: bool = False
+    settled: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> "type[Claimable]":
+        """The model of its rows."""
+        from registry import models  # noqa: PLC0415 - Django has to be set up
+
+        found: type[Claimable] = getattr(models, self.model)
+        return found
+
+    @property
+    def queues(self) -> dict[str, str]:
+        """The names of its tasks, each with its queue."""
+        return {self.name: self.queue} | ({f"{self.name}_asked": ASKED} if self.also_asked else {})
+
+    def work(self, house: object, ids: Sequence[int]) -> None:
+        """Do it for these rows."""
+        module, _, function = self.run.rpartition(".")
+        getattr(importlib.import_module(module), function)(house, ids)
+
+    def batches(self, ids: Sequence[int]) -> Iterator[list[int]]:
+        """Rows, message by message."""
+        for start in range(0, len(ids), self.batch):
+            yield list(ids[start : start + self.batch])
+
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step(
+            name="match",
+            run="workers.steps.matching.match.match_pictures",
+            queue="match",
+            label=gettext_noop("pictures found, to be compared with the works"),
+            model="Picture",
+            batch=32,
+            settled={"bytes_state__in": ("expired", "purged")},
+        ),
+        Step(
+            name="register",
+            run="workers.steps.matching.register.take_in",
+            queue="match",
+            label=gettext_noop("files brought, to be registered"),
+            model="UploadFile",
+            owner="upload__owner",
+            batch=8,
+        ),
+        Step(
+            name="search",
+            run="workers.steps.matching.search.search_pictures",
+            queue="match",
+            label=gettext_noop("new works, to be compared with what was seen before"),
+            model="WorkPicture",
+            owner="work__owner",
+            batch=4,
+        ),
+        Step(
+            name="capture",
+            run="workers.steps.cases.capture.capture_sightings",
+            queue="evidence",
+            label=gettext_noop("visits for evidence"),
+            model="Capture",
+            owner="case__owner",
+            batch=2,
+            also_asked=True,
+        ),
+        Step(
+            name="seal",
+            run="workers.steps.cases.seal.seal_bundles",
+            queue=ASKED,
+            label=gettext_noop("bundles to be sealed"),
+            model="Bundle",
+            owner="case__owner",
+            batch=4,
+            settled={"error": OPENED_AGAIN},
+        ),
+        Step(
+            name="witness",
+            run="workers.steps.cases.witness.ask_witnesses",
+            queue="evidence",
+            label=gettext_noop("receipts that witnesses owe"),
+            model="AnchorReceipt",
+            batch=50,
+        ),
+        Step(
+            name="report",
+            run="workers.steps.cases.report.make_reports",
+            queue=ASKED,
+            label=gettext_noop("reports"),
+            model="Report",
+            owner="owner",
+        ),
+        Step(
+            name="ledger",
+            run="workers.steps.cases.ledger.look_at_ledger",
+            queue=ASKED,
+            label=gettext_noop("changes of licences, to be applied"),
+            model="LedgerChange",
+            owner="owner",
+        ),
+        Step(
+            name="notice",
+            run="workers.steps.notify.notice.send_notices",
+            queue=ASKED,
+            label=gettext_noop("notices to be sent"),
+            model="NoticeMail",
+            owner="notice__owner",
+            settled={"begun_at__isnull": False},  # a member says whether it has left
+        ),
+        Step(
+            name="package",
+            run="workers.steps.cases.package.make_packages",
+            queue=ASKED,
+            label=gettext_noop("bundles to be put together in one file"),
+            model="Package",
+            owner="owner",
+        ),
+        Step(
+            name="mail",
+            run="workers.steps.notify.mail.send_digests",
+            queue="evidence",
+            label=gettext_noop("mails to members"),
+            model="MailChoice",
+            owner="owner",
+            batch=10,
+        ),
+        Step(
+            name="deliver",
+            run="workers.steps.notify.deliver.deliver",
+            queue="evidence",
+            label=gettext_noop("messages to webhooks"),
+            model="Delivery",
+            owner="webhook__owner",
+            batch=50,
+        ),
+        Step(
+            name="slice",
+            run="workers.steps.crawls.slice.crawl_slices",
+            queue="crawl",
+            label=gettext_noop("parts of crawls"),
+            model="CrawlSlice",
+            owner="crawl__watch__owner",
+        ),
+        Step(
+            name="inquire",
+            run="workers.steps.crawls.inquire.inquire",
+            queue="crawl",
+            label=gettext_noop("searches to be asked"),
+            model="Inquiry",
+            owner="crawl__watch__owner",
+        ),
+        Step(
+            name="refingerprint",
+            run="workers.steps.matching.refingerprint.describe_anew",
+            queue="match",
+            label=gettext_noop("networks that come into use"),
+            model="DescriptorModel",
+            slow=True,
+        ),
+        Step(
+            name="plan",
+            run="workers.steps.crawls.plan.plan_crawls",
+            queue=DEFAULT,
+            label=gettext_noop("planning of crawls"),
+        ),
+    )
+}
+"""By name, in the order in which the tick looks at them."""
+
+UPKEEP = {
+    "tick": gettext_noop("schedules"),
+    "retain": gettext_noop("bytes that expire"),
+    "votes": gettext_noop("local features of works"),
+}
+"""Tasks that no rows wait for, and what they look after."""
+
+QUEUES = {name: queue for step in STEPS.values() for name, queue in step.queues.items()} | {
+    "tick": DEFAULT,
+    "retain": DEFAULT,
+    "votes": "match",
+}
+"""The queue of each task."""
+
+
+def with_rows() -> list[Step]:
+    """The steps whose rows the tick looks for."""
+    return [step for step in STEPS.values() if step.model]
+
+
+def step_with_rows(name: str) -> Step:
+    """One of them; raises ``WrongUseError``."""
+    found = STEPS.get(name)
+    if found is None or not found.model:
+        known = ", ".join(step.name for step in with_rows())
+        raise WrongUseError(f"There is no step {name!r}.", hint=f"There are {known}.")
+    return found
+
+
+def step_in_words(name: str) -> str:
+    """What waits for a step, or what a task looks after, in the reader's language."""
+    label = STEPS[name].label if name in STEPS else UPKEEP.get(name)
+    return name if label is None else gettext(label)
+
+
+def release_ended() -> None:
+    """Free the rows of processes that were killed, on this machine and on those that are gone."""
+    from registry.db import running, steps  # noqa: PLC0415 - Django has to be set up
+
+    steps.release_ended([step.rows for step in with_rows()], running.silent_hosts())

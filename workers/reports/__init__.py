@@ -1,0 +1,1 @@
+"""What reports are limited to and what they show; asking for one."""

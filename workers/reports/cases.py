@@ -1,0 +1,96 @@
+"""One case as a report shows it: its facts, and its pictures when they are asked for."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+
+from evidence.documents import ReportCase
+from evidence.documents.report.facts import PlaceStanding
+from evidence.facts.case import CaseFacts, PictureFacts
+from exhibit.digests import Digest
+from indexer.draw.draw import View, draw
+from registry.accounts import scoped as owned
+from registry.cases import recaptures
+from registry.models import Bundle, Case, LogEntry, Match, Sighting
+from workers.evidence.bundles import sealed_case, sealed_facts
+from workers.evidence.drawings import pair_of
+from workers.evidence.facts import Gathered, gather
+from workers.log.proofs import witnesses_of
+from workers.pictures.lazy_pictures import LazyPictures
+from workers.pictures.picture_usage import reported_files
+from workers.services.wiring import House
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCase:
+    """A case in a report, with the pictures that its facts name."""
+
+    case: ReportCase
+    pictures: Mapping[str, bytes]
+
+
+def shown_case(house: House, case: Case, language: str) -> ShownCase:
+    """What was sealed last, or the facts of now where nothing is sealed or another decision was made since."""
+    bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
+    if bundle is None:
+        return _present(house, case, None, language)
+    sealed = sealed_case(house, bundle)
+    facts = sealed_facts(house, sealed)
+    if (facts.decision.decision, facts.decision.at) != (case.decision, case.decided_at):
+        return _present(house, case, bundle, language)
+    hidden = reported_files(house, case.owner, sealed, facts)
+    pictures = {
+        file.path: partial(house.blobs.get, file.sha256)
+        for file in sealed.manifest.files
+        if file.media_type.startswith("image/") and "/capture-" not in file.path and file.path not in hidden
+    }
+    proofs = bundle.seal_digest, _sequence(bundle), witnesses_of(bundle)
+    return ShownCase(ReportCase(facts, *proofs, standings=_standings(case)), LazyPictures(pictures))
+
+
+def _present(house: House, case: Case, sealed: Bundle | None, language: str) -> ShownCase:
+    """The facts of now, with the seal of an earlier decision if there is one."""
+    gathered = gather(house, case, bundle=0, language=language, sealed=False)
+    hidden = owned.reported(case.owner)
+    pictures = LazyPictures({**_originals(house, gathered.facts, hidden), **_drawn(house, gathered, hidden)})
+    if sealed is None:
+        return ShownCase(ReportCase(gathered.facts, None, None, ()), pictures)
+    proofs = sealed.seal_digest, _sequence(sealed), witnesses_of(sealed)
+    return ShownCase(ReportCase(gathered.facts, *proofs, earlier=True), pictures)
+
+
+def _standings(case: Case) -> tuple[PlaceStanding, ...]:
+    """How the places stood when they were visited last."""
+    last = recaptures.standings(case).values()
+    addresses = Sighting.objects.in_bulk([visit.sighting_id for _, visit in last])
+    found = []
+    for standing, visit in last:
+        assert visit.finished_at is not None
+        place = addresses[visit.sighting_id]
+        found.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
+    return tuple(found)
+
+
+def _sequence(bundle: Bundle) -> int | None:
+    entry = LogEntry.objects.filter(submission=bundle.submission_id).first()
+    return None if entry is None else entry.sequence
+
+
+def _originals(house: House, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+    named: list[PictureFacts] = [*facts.work.pictures, *(one.picture for one in facts.sightings)]
+    return {one.file: partial(house.blobs.get, one.digest) for one in named if one.digest not in hidden}
+
+
+def _drawn(house: House, gathered: Gathered, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
+    """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
+    return {
+        path: cache(partial(_draw, house, row, View(role)))
+        for one, row in zip(gathered.facts.matches, gathered.matches, strict=True)
+        if one.picture not in hidden and one.work_picture not in hidden
+        for role, path in one.drawings.items()
+    }
+
+
+def _draw(house: House, match: Match, view: View) -> bytes:
+    """Raises ``NotFoundError`` when the bytes of a picture aren't here any more."""
+    return draw(view, pair_of(house, match))  # decoded anew: hundreds of cases wouldn't fit into memory

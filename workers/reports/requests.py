@@ -1,0 +1,72 @@
+"""Reports: asking for one, asking again, removing it."""
+
+import shutil
+from pathlib import Path
+
+from django.db import transaction
+from django.db.models import Max
+
+from exhibit.clock import now
+from registry.db import steps
+from registry.log.audit_log import changed
+from registry.models import Owner, Report, StepState
+from workers.pictures.kept_files import remove_unused
+from workers.reports import titles as report_titles
+from workers.reports.scope import Wanted, check, parameters_of, wanted_of
+from workers.services.wiring import House
+
+WANTED = Wanted()
+
+
+def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Wanted = WANTED) -> Report:
+    """Ask for an owner's next report.
+
+    Args:
+        owner: whose.
+        preparer: who asks for it.
+        title: as its first page says; numbered if empty.
+        wanted: what it is limited to, and its files; all cases that weren't cleared, if absent.
+
+    Raises:
+        WrongUseError: such a report can't be made.
+        NotFoundError: the owner has no such watch.
+    """
+    check(owner, wanted)
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        number = (owner.reports.aggregate(last=Max("number"))["last"] or 0) + 1
+        named = {"preparer": preparer, "title": title or report_titles.numbered(number, owner.name)}
+        return Report.objects.create(owner=owner, number=number, parameters=named | parameters_of(wanted))
+
+
+def ask_again(report: Report, *, by: str) -> Report:
+    """The same report anew: one that failed is tried again, any other is asked for as another one."""
+    with transaction.atomic():
+        if steps.try_again(Report, Report.objects.filter(pk=report.pk)):
+            Report.objects.filter(pk=report.pk).update(progress={})
+            return Report.objects.get(pk=report.pk)
+    return request_report(report.owner, preparer=by, title=_given_title(report), wanted=wanted_of(report.parameters))
+
+
+def remove_report(house: House, report: Report, *, by: str) -> None:
+    """Remove a report with its files; its number isn't given again. One that is being made ends."""
+    with transaction.atomic():
+        kept = Report.objects.select_for_update(no_key=True).get(pk=report.pk)
+        gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
+        Report.objects.filter(pk=kept.pk).update(**gone)
+        changed("report removed", by=by, owner=kept.owner, about={"report": kept.number})
+    clear_folder(house, kept)
+    remove_unused(house, kept.files)
+
+
+def clear_folder(house: House, report: Report) -> None:
+    """Remove what was made of a report that isn't finished."""
+    shutil.rmtree(_folder(house, report), ignore_errors=True)
+
+
+def _folder(house: House, report: Report) -> Path:
+    return house.config.data_dir / "reports" / str(report.pk)
+
+
+def _given_title(report: Report) -> str:
+    return report_titles.given(report.parameters["title"], report.number, report.owner.name)

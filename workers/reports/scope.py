@@ -1,0 +1,163 @@
+"""What a report is limited to, and which cases and crawls that leaves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from evidence.documents import ReportScope
+from evidence.documents.report.volumes import FORMATS
+from evidence.facts.case import LANGUAGES
+from evidence.formats.codec import from_plain, to_plain
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped as owned
+from registry.models import Case, CaseSighting, Crawl, Owner
+
+EVERYTHING = ReportScope()
+"""All watches, works and times, and every case that wasn't cleared."""
+
+LONGEST_NUMBER = 9
+MOST_WORKS = 1_000
+"""Works that a report may name; more are had by asking for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants of a report.
+
+    Attributes:
+        scope: what it is limited to.
+        formats: of :data:`evidence.documents.report.volumes.FORMATS`.
+        languages: of the PDFs; those of the installation if there are none.
+    """
+
+    scope: ReportScope = EVERYTHING
+    formats: tuple[str, ...] = tuple(FORMATS)
+    languages: tuple[str, ...] = ()
+
+
+def check(owner: Owner, wanted: Wanted) -> None:
+    """Raise ``WrongUseError`` or ``NotFoundError`` for what can't be asked for, or isn't the owner's."""
+    scope = wanted.scope
+    if not scope.decisions or not set(scope.decisions) <= set(Case.Decision.values):
+        raise WrongUseError(_("A report needs a decision whose cases it lists."), hint=_("Choose one at least."))
+    if not wanted.formats or not set(wanted.formats) <= set(FORMATS):
+        raise WrongUseError(_("A report needs a format."), hint=_("Choose one at least."))
+    if not set(wanted.languages) <= set(LANGUAGES):
+        raise WrongUseError(_("No PDF is made in this language."), hint=_("Choose English or Chinese."))
+    days = [_day(day) for day in (scope.first, scope.last) if day]
+    if days != sorted(days):
+        raise WrongUseError(_("The last day is before the first one."), hint=_("Exchange them."))
+    if len(scope.works) > MOST_WORKS:
+        raise _too_many_works()
+    if scope.watch:
+        owned.watch(owner, scope.watch)
+    found = set(owned.works(owner).filter(number__in=scope.works).values_list("number", flat=True))
+    if missing := sorted(set(scope.works) - found):
+        sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
+        raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
+
+
+def parameters_of(wanted: Wanted) -> dict[str, Any]:
+    """What somebody wants, as a report's row keeps it."""
+    plain: dict[str, Any] = to_plain(wanted)
+    return plain
+
+
+def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
+    """What a report's row says that somebody wants."""
+    kept = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
+    return from_plain(Wanted, parameters_of(Wanted()) | kept, where="a report's parameters")
+
+
+def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
+    """The owner's cases that a report lists, by number.
+
+    Args:
+        owner: whose.
+        scope: what the report is limited to; a case counts with any of its sightings.
+        zone: IANA name of the time zone in which its days are meant.
+    """
+    rows = cases_whatever_decided(owner, scope, zone)
+    return rows.filter(decision__in=scope.decisions)
+
+
+def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
+    """The same, with those of every decision."""
+    rows = owned.cases(owner)
+    if scope.works:
+        rows = rows.filter(work__number__in=scope.works)
+    seen = Q()
+    if scope.watch:
+        seen &= Q(sighting__crawl__watch__owner=owner, sighting__crawl__watch__name=scope.watch)
+    if scope.first:
+        seen &= Q(sighting__last_seen__gte=_begin_of(scope.first, zone))
+    if scope.last:
+        seen &= Q(sighting__first_seen__lt=_end_of(scope.last, zone))
+    return rows.filter(Exists(CaseSighting.objects.filter(seen, case=OuterRef("pk")))) if seen else rows
+
+
+def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
+    """The crawls whose coverage a report states, oldest first."""
+    rows = owned.crawls(owner).order_by("started_at", "pk")
+    if scope.watch:
+        rows = rows.filter(watch__name=scope.watch)
+    if scope.first:
+        rows = rows.filter(Q(finished_at=None) | Q(finished_at__gte=_begin_of(scope.first, zone)))
+    if scope.last:
+        rows = rows.filter(started_at__lt=_end_of(scope.last, zone))
+    return rows
+
+
+def period_of(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime | None]:
+    """From when to when, as far as the scope says."""
+    first = _begin_of(scope.first, zone) if scope.first else None
+    return first, _end_of(scope.last, zone) if scope.last else None
+
+
+def works_in(owner: Owner, scope: ReportScope) -> int:
+    """How many works a report is about."""
+    return len(scope.works) or owned.works(owner).count()
+
+
+def numbers_of(text: str) -> tuple[int, ...]:
+    """The numbers that somebody typed, such as ``3, 7-9``, ascending.
+
+    Raises:
+        WrongUseError: it isn't numbers, or more than :data:`MOST_WORKS`.
+    """
+    found: set[int] = set()
+    for part in filter(None, (one.strip() for one in text.replace("、", ",").replace("，", ",").split(","))):
+        first, dash, last = (one.strip() for one in part.replace("–", "-").partition("-"))
+        if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > LONGEST_NUMBER:
+            sentence = _("“%(text)s” is no number of a work.") % {"text": part[:40]}
+            raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))
+        if int(last or first) - int(first) >= MOST_WORKS:
+            raise _too_many_works()
+        found.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        sentence = _("“%(text)s” is no day.") % {"text": text[:40]}
+        raise WrongUseError(sentence, hint=_("Write it like this: 2026-11-30.")) from None
+
+
+def _begin_of(day: str, zone: str) -> datetime:
+    return datetime.combine(_day(day), time(), ZoneInfo(zone))
+
+
+def _end_of(day: str, zone: str) -> datetime:
+    return _begin_of((_day(day) + timedelta(days=1)).isoformat(), zone)
+
+
+def _too_many_works() -> WrongUseError:
+    sentence = _("A report names %(most)s works at most.") % {"most": MOST_WORKS}
+    return WrongUseError(sentence, hint=_("Leave the works empty for all of them."))

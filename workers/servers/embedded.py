@@ -1,0 +1,210 @@
+"""Embedded PostgreSQL and Redis: real servers out of wheels, run as children of whoever starts them."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Self
+
+from exhibit.config.config import Config, made_data_dir
+from exhibit.errors import ServiceMissingError
+from exhibit.files.private import closed
+from exhibit.machine import stat_fields
+from workers.servers import addresses
+from workers.servers.locks import FileLock
+from workers.servers.postgres import Postgres, database_answers
+from workers.servers.privileges import ServerRights
+from workers.servers.processes import Progress, Restarts, end, last_lines, open_log, service_user
+from workers.servers.redis import RedisServer, redis_answers
+
+_SECONDS_OF_RETRIES = 10.0
+_SECONDS_TO_STOP = 8.0
+
+Server = Postgres | RedisServer
+
+
+class ServersBusyError(ServiceMissingError):
+    """Another process runs the embedded servers of this data folder."""
+
+
+class EmbeddedServers:
+    """The embedded servers of one data folder as children of this process; what has a URL of its own isn't run.
+
+    A context manager. After a crash of anything the next start recovers: PostgreSQL from its write-ahead log, Redis
+    from its append-only file.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._rights = ServerRights(service_user(config.data_dir))
+        self._lock = FileLock(lock_folder(config) / "servers.lock")
+        self._servers: list[Server] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._restarts: defaultdict[str, Restarts] = defaultdict(Restarts)
+        self._reachable: set[str] = set()
+        if not config.database_url:
+            self._servers.append(Postgres(config, self._rights))
+        if not config.redis_url:
+            self._servers.append(RedisServer(config, self._rights))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def database_url(self) -> str:
+        """The database as a libpq URL."""
+        return addresses.database_url(self._config)
+
+    @property
+    def redis_url(self) -> str:
+        """Redis as redis-py reads it."""
+        return addresses.redis_url(self._config)
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The process numbers of what runs, by name."""
+        return {name: process.pid for name, process in self._running.items()}
+
+    def start(self) -> None:
+        """Start the servers and return when they answer.
+
+        Raises:
+            ServersBusyError: another process runs them.
+            ServiceMissingError: a server's program is missing or it doesn't come up.
+        """
+        if not self._lock.take(within=1.0):
+            raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")
+        self._lock.sign()
+        try:
+            self._bring_up()
+        except BaseException:
+            self.stop()
+            raise
+
+    def revive(self) -> list[str]:
+        """Start again what has died since, and return the names of it; waits for nothing.
+
+        What dies again and again, as on a full disk, is started after longer and longer pauses. One whose socket
+        somebody has removed is asked to stop: nobody reaches it any more.
+        """
+        again = []
+        for server in self._servers:
+            restarts = self._restarts[server.name]
+            if server.socket.exists():
+                self._reachable.add(server.name)
+            elif server.name in self._reachable:
+                self._reachable.remove(server.name)
+                self._running[server.name].send_signal(server.child().stop)
+            if restarts.again_at is None and self._running[server.name].poll() is not None:
+                restarts.died()
+            if restarts.is_due():
+                try:
+                    self._launch(server)
+                except OSError:  # no process can be started at this moment
+                    restarts.died()
+                else:
+                    restarts.started()
+                    again.append(server.name)
+        return again
+
+    def has_folder(self) -> bool:
+        """Whether the data folder is where it was when the servers were started."""
+        return self._lock.is_in_place()
+
+    def stop(self) -> None:
+        """Stop cleanly, within seconds; harmless when nothing runs.
+
+        Where the data folder has gone they are killed: PostgreSQL's last words would go to whatever lies at its path.
+        """
+        lost = bool(self._running) and not self.has_folder()
+        stops = {server.name: server.child().stop for server in self._servers if server.name in self._running}
+        running, self._running = self._running, {}
+        for name, process in running.items():
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL if lost else stops[name])
+        end(list(running.values()), seconds=_SECONDS_TO_STOP)
+        self._lock.release()
+
+    def _bring_up(self) -> None:
+        (self._config.data_dir / "log").mkdir(exist_ok=True)
+        closed(self._config.data_dir)
+        self._rights.let_pass(self._config.data_dir)
+        for server in self._servers:
+            self._rights.own_folder(server.folder)
+            _clear_stale(server.folder, server.pid_file)  # nothing is changed below a server that still runs
+            server.prepare()
+            self._launch(server)
+        for server in self._servers:
+            self._wait_for(server)
+            server.finish()
+
+    def _launch(self, server: Server) -> None:
+        _clear_stale(server.folder, server.pid_file)
+        self._rights.own_folder(server.socket.parent)
+        with open_log(self._config.data_dir / "log", server.name) as log:
+            self._running[server.name] = server.child().start(log)
+
+    def _wait_for(self, server: Server) -> None:
+        """Wait until it answers, as long as it gets on: recovering takes minutes on a slow machine.
+
+        One that ends is started again for ten seconds: a predecessor may still be ending.
+        """
+        begun, progress = time.monotonic(), Progress(self._running[server.name].pid)
+        while not server.answers():
+            waited = time.monotonic() - begun
+            ended = self._running[server.name].poll() is not None
+            if waited > _SECONDS_OF_RETRIES if ended else progress.has_stalled():
+                said = last_lines(self._config.data_dir / "log", server.name)
+                raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {said}")
+            time.sleep(0.3 if ended else 0.02)
+            if ended:
+                self._launch(server)
+                progress = Progress(self._running[server.name].pid)
+
+
+def lock_folder(config: Config) -> Path:
+    """The folder of this installation's locks, made when it isn't there, with the data folder itself."""
+    folder = made_data_dir(config) / "locks"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def servers_answer(config: Config) -> bool:
+    """Whether the servers answer that the configuration wants embedded."""
+    return (bool(config.database_url) or database_answers(config)) and (bool(config.redis_url) or redis_answers(config))
+
+
+def _clear_stale(folder: Path, pid_file: str) -> None:
+    """Remove the pid file of a server that no longer runs, even where its number now belongs to another process.
+
+    PostgreSQL refuses to start beside such a file. A predecessor that still runs is waited for, and killed after ten
+    seconds: two servers must never write the same files.
+    """
+    path = folder / pid_file
+    until = time.monotonic() + _SECONDS_OF_RETRIES
+    while (number := _read_number(path)) is not None and _works_in(number, folder):
+        if time.monotonic() > until:
+            os.kill(number, signal.SIGKILL)
+        time.sleep(0.05)
+    path.unlink(missing_ok=True)
+
+
+def _read_number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _works_in(number: int, folder: Path) -> bool:
+    """Whether a process lives, a zombie not counted, and has this working folder, as each server has its own."""
+    try:
+        return stat_fields(number)[0] != "Z" and Path(f"/proc/{number}/cwd").samefile(folder)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False

@@ -1,0 +1,113 @@
+"""The embedded PostgreSQL: how it is made, started and asked."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+
+import psycopg
+from psycopg import sql
+
+from exhibit.config.config import Config
+from exhibit.errors import ConfigError, ServiceMissingError
+from workers.servers import addresses
+from workers.servers.privileges import ServerRights
+from workers.servers.processes import Child
+from workers.servers.programs import postgres_programs
+
+_INITDB = (
+    "--auth-local=reject",
+    "--auth-host=reject",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+    "--no-instructions",
+    "--no-sync",  # half of its time; only a power cut in the first half minute could make it be repeated
+)
+
+
+class Postgres:
+    """One PostgreSQL in ``postgres/`` of the data folder, reached through its socket only."""
+
+    name = "postgres"
+    pid_file = "postmaster.pid"
+
+    def __init__(self, config: Config, rights: ServerRights) -> None:
+        self._config = config
+        self._rights = rights
+        self.folder = config.data_dir / self.name
+        self.socket = addresses.socket_folder(config) / ".s.PGSQL.5432"
+
+    def prepare(self) -> None:
+        """Make the database's files where there are none, and say anew whom it lets in: the user of this process."""
+        if not (self.folder / "PG_VERSION").exists():
+            self._make()
+        try:
+            user = pwd.getpwuid(os.geteuid()).pw_name.replace('"', '""')
+        except KeyError:
+            hint = "Add it to /etc/passwd, or set DATABASE_URL to a PostgreSQL of your own."
+            raise ConfigError(f"PostgreSQL knows no user with the number {os.geteuid()}.", hint=hint) from None
+        name = addresses.DATABASE_USER
+        self._rights.write(self.folder / "pg_ident.conf", f'{name} "{user}" {name}\n')
+        self._rights.write(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
+
+    def _make(self) -> None:
+        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made.
+
+        Raises:
+            ServiceMissingError: ``initdb`` fails; the message ends with what it said.
+        """
+        made = self.folder / "new"
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(mode=0o700)
+        maker = self._rights.maker()
+        maker.hand_over(made)
+        program = str(postgres_programs() / "initdb")
+        arguments = ("-D", str(made), f"--username={addresses.DATABASE_USER}", *_INITDB)
+        child = maker.child(self.name, (program, *arguments), folder=made, stop=signal.SIGINT)
+        run = subprocess.run(child.line(), env=child.environ, capture_output=True, text=True, check=False)
+        if run.returncode:
+            said = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
+            raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {said}", retry=False)
+        self._rights.hand_over(made)
+        aside = self.folder.with_name("postgres.new")
+        shutil.rmtree(aside, ignore_errors=True)
+        made.rename(aside)
+        self.folder.rmdir()
+        aside.rename(self.folder)
+
+    def child(self) -> Child:
+        """The server in the foreground; SIGINT is its fast and clean stop."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.socket.parent),
+            "unix_socket_permissions": "0700",
+            "max_connections": str(50 + 4 * self._config.workers),
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = (str(postgres_programs() / "postgres"), "-D", str(self.folder), *options)
+        return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGINT)
+
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        return database_answers(self._config, "postgres")
+
+    def finish(self) -> None:
+        """Make our database in it when it isn't there."""
+        name = addresses.DATABASE_NAME
+        with psycopg.connect(addresses.database_url(self._config), dbname="postgres", autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> bool:
+    """Whether PostgreSQL takes connections to one of its databases."""
+    try:
+        psycopg.connect(addresses.database_url(config), dbname=name, connect_timeout=10).close()
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""The processes of the product, as data: what each is called, how it is started and how it is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from exhibit.config.config import Config
+from workers.servers.processes import Child
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+# parallel work comes from processes: each library keeps to one thread in its worker
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
+)
+
+
+def environment(config: Config) -> dict[str, str]:
+    """The environment in which another process finds this configuration."""
+    named = {"EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}
+    return {**os.environ, **named, "PYTHONUNBUFFERED": "1"}
+
+
+def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Popen[bytes]":
+    """Start a module of ours as a process in a session of its own, which ends when it wants to."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        cwd=CHECKOUT,
+        env=environment(config),
+    )
+
+
+def services(config: Config) -> tuple[Child, ...]:
+    """Everything that runs beside the servers: the site, on which a start waits, then the workers and the tick."""
+    return (
+        Child(name="web", command=web_command(config), environ=environment(config), folder=CHECKOUT),
+        _worker(config, "worker-default", "default", 1),
+        _worker(config, "worker-crawl", "crawl", config.workers),
+        _worker(config, "worker-match", "match,evidence", config.workers),
+        _worker(config, "worker-asked", "asked", 1),
+        _celery(config, "beat", "beat", "--pidfile="),
+    )
+
+
+def web_command(config: Config) -> tuple[str, ...]:
+    """The web server."""
+    where = ("--host", config.web_host, "--port", str(config.web_port))
+    how = ("--interface", "wsgi", "--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "3s")
+    return (sys.executable, "-m", "granian", *where, *how, "--respawn-failed-workers", "desk.wsgi:application")
+
+
+def _worker(config: Config, name: str, queues: str, processes: int) -> Child:
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    options = ("-Q", queues, "-c", str(processes), "-n", f"{name}@%h", *quiet)
+    return _celery(config, name, "worker", *options)
+
+
+def _celery(config: Config, name: str, what: str, *options: str) -> Child:
+    return Child(
+        name=name,
+        command=(
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "workers.pipeline.celery",
+            what,
+            "--loglevel",
+            "WARNING",
+            *options,
+        ),
+        stop=signal.SIGTERM,
+        hurry=signal.SIGQUIT,
+        orphaned=signal.SIGKILL,  # it asks for its broker for ever, deaf to the others; its pool dies with it
+        environ={**environment(config), **ONE_THREAD},
+        folder=CHECKOUT,
+    )

@@ -1,0 +1,75 @@
+"""The embedded Redis: how it is started and asked."""
+
+import signal
+
+import redis
+
+from exhibit.config.config import Config
+from exhibit.config.secrets import redis_password
+from workers.servers import addresses
+from workers.servers.privileges import ServerRights
+from workers.servers.processes import Child
+from workers.servers.programs import redis_program
+
+
+class RedisServer:
+    """One Redis in ``redis/`` of the data folder, reached through its socket; changes go to its append-only file."""
+
+    name = "redis"
+    pid_file = "redis.pid"
+
+    def __init__(self, config: Config, rights: ServerRights) -> None:
+        self._config = config
+        self._rights = rights
+        self.folder = config.data_dir / self.name
+        self.socket = addresses.redis_socket(config)
+
+    def prepare(self) -> None:
+        """Its password, which no command line may show, goes to it in a file; its other files it makes itself."""
+        self._rights.write(self.folder / "redis.conf", f"requirepass {redis_password(self._config)}\n")
+
+    def child(self) -> Child:
+        """The server in the foreground."""
+        settings = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "pidfile": str(self.folder / self.pid_file),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "auto-aof-rewrite-min-size": "4mb",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+        }
+        options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        command = (str(redis_program()), str(self.folder / "redis.conf"), *options)
+        return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGTERM)
+
+    def answers(self) -> bool:
+        """Whether it answers and has loaded its data."""
+        return redis_answers(self._config)
+
+    def finish(self) -> None:
+        """Nothing: it needs no further making."""
+
+
+def redis_answers(config: Config) -> bool:
+    """Whether Redis answers and has loaded its data."""
+    with _asked(config) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+def forget_tries(config: Config) -> None:
+    """Forget what the site has counted: tries that a clock that was ahead has dated would count until it is there."""
+    with _asked(config) as client:
+        for key in client.scan_iter("desk:*"):
+            client.delete(key)
+
+
+def _asked(config: Config) -> redis.Redis:
+    seconds = 2 * addresses.REDIS_SECONDS
+    return redis.Redis.from_url(addresses.redis_url(config), socket_timeout=seconds, socket_connect_timeout=seconds)

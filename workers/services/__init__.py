@@ -1,0 +1,1 @@
+"""All ports of one process, and the adapters that the configuration picks."""

@@ -1,0 +1,241 @@
+"""The indexes of one process: durable segments that all share, and a tail replayed from the rows."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.machine import machine_fault, tell_once
+from exhibit.types import Metric, Space
+from indexer.picture.local_features import WIDTH
+from indexer.picture.spaces import PHASH, ROOTSIFT
+from indexer.search.candidates import Candidate
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.index import check_index, rebuild_index
+from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
+from indexer.votes.segments import Works
+from registry.vectors import fingerprints as vectors
+from registry.vectors.fingerprints import Change, Collection
+from workers.servers.locks import FileLock
+
+PAGE = 20_000
+LONGEST_TAIL = 20_000
+"""Changes that each process keeps in memory of its own before they become a segment that all map."""
+VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
+"""The same of local features, of which a work has 25 KB."""
+MOST_NEAR = 50
+MADE_AT_ONCE, VOTES_MADE_AT_ONCE = 200_000, 20_000
+"""Changes up to which who notices damage makes an index again; a larger one takes longer than a task of a step may."""
+LONGEST_MENDING, SOON_MENDED = 3600.0, 60.0
+"""Seconds for which a mending by another process is waited for, by the task that may take hours and by all others."""
+MADE_AGAIN = "An index is damaged, and is being made again."
+FLUSH_AGAIN_SECONDS = 60.0
+"""Until a disk that didn't take a segment is tried again."""
+
+LOGGER = logging.getLogger(__name__)
+Replayed = TypeVar("Replayed", FaissIndex, VoteIndex)
+
+
+class Indexes:
+    """Every collection in every space, as far as this process has looked.
+
+    Args:
+        folder: where the durable segments lie, a folder for each collection and space.
+        descriptor: tells the space of the descriptors that serve, and the row of their network: one that was removed
+            and added again has the same space, and changes that are counted anew.
+    """
+
+    def __init__(self, folder: Path, descriptor: Callable[[], tuple[Space, int]]) -> None:
+        self._folder = folder
+        self._descriptor = descriptor
+        self._network: int | None = None
+        self._indexes: dict[tuple[Collection, str], FaissIndex] = {}
+        self._applied: dict[tuple[Collection, str], int] = {}
+        self._votes: VoteIndex | None = None
+        self._flush_after = 0.0
+
+    @property
+    def votes(self) -> VoteIndex:
+        """The local features of the works, as of the last refresh; damaged files are made again from the rows."""
+        if self._votes is None:
+            mend_index(self._folder, Collection.WORKS, ROOTSIFT)
+            self._votes = VoteIndex(index_folder(self._folder, Collection.WORKS, ROOTSIFT))
+            self._applied[Collection.WORKS, ROOTSIFT.id] = self._votes.sequence
+        return self._votes
+
+    @property
+    def spaces(self) -> tuple[Space, Space]:
+        """What is searched at this moment: hashes and descriptors."""
+        return PHASH, self._descriptor()[0]
+
+    def of(self, collection: Collection, space: Space) -> FaissIndex:
+        """The index of a collection in a space, as of the last refresh; damaged files are made again from the rows."""
+        key = (collection, space.id)
+        if key not in self._indexes:
+            mend_index(self._folder, collection, space)
+            index = FaissIndex(space, index_folder(self._folder, collection, space))
+            self._indexes[key], self._applied[key] = index, index.sequence
+        return self._indexes[key]
+
+    def refresh(self, collection: Collection) -> None:
+        """Take in everything that has been committed until now; a long tail is written down for all processes."""
+        self._forget_other_networks()
+        for space in self.spaces:
+            self._replay(self.of(collection, space), collection, space, _apply, PAGE, LONGEST_TAIL)
+        if collection == Collection.WORKS:
+            self._replay(self.votes, collection, ROOTSIFT, _apply_votes, VOTES_PAGE, VOTES_LONGEST_TAIL)
+
+    def _forget_other_networks(self) -> None:
+        network = self._descriptor()[1]
+        if network != self._network:
+            lasting = {PHASH.id, ROOTSIFT.id}
+            self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
+            self._network = network
+
+    def _replay(
+        self,
+        index: Replayed,
+        collection: Collection,
+        space: Space,
+        apply: Callable[[Replayed, list[Change]], None],
+        page: int,
+        longest: int,
+    ) -> None:
+        key = (collection, space.id)
+        try:
+            reopened = index.reopen()
+        except IntegrityError:
+            mend_index(self._folder, collection, space)
+            reopened = index.reopen()
+        if reopened:
+            self._applied[key] = index.sequence
+        while changes := vectors.changes_after(collection, space, self._applied[key], page):
+            apply(index, changes)
+            self._applied[key] = changes[-1].number
+            if self._applied[key] - index.sequence >= longest and time.monotonic() >= self._flush_after:
+                self._applied[key] = self._flush(index, self._applied[key])
+
+    def _flush(self, index: Replayed, sequence: int) -> int:
+        """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""
+        try:
+            index.flush(sequence)
+        except ExhibitError as error:
+            if not machine_fault(error):
+                raise
+            tell_once(f"Searching goes on from memory. {error}")
+            self._flush_after = time.monotonic() + FLUSH_AGAIN_SECONDS
+            return sequence
+        return index.sequence
+
+    def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
+        """Which picture (primary key) stands behind each candidate's space and number."""
+        wanted = list(candidates)
+        found: dict[tuple[str, int], int] = {}
+        for space in (*self.spaces, ROOTSIFT):
+            numbers = [one.number for one in wanted if one.space == space.id]
+            rows = vectors.pictures_of(collection, space, numbers) if numbers else {}
+            found.update({(space.id, number): picture for number, picture in rows.items()})
+        return found
+
+    def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
+        """Pictures (primary keys) that have a hash within so many bits of one of these, shape (n, 32)."""
+        hits = self.of(collection, PHASH).search(hashes, k=MOST_NEAR, within=within)
+        numbers = {hit.number for row in hits for hit in row}
+        return set(vectors.pictures_of(collection, PHASH, numbers).values())
+
+
+def index_folder(root: Path, collection: Collection, space: Space) -> Path:
+    """Where the durable part of an index lies."""
+    return root / f"{collection}-{space.name}-{space.version}"
+
+
+def mend_index(root: Path, collection: Collection, space: Space, *, patient: bool = False) -> list[str]:
+    """Read an index's files whole, and make them again from the rows when they are damaged, once for all who notice.
+
+    Args:
+        root: of all indexes.
+        collection: what is searched.
+        space: in which space.
+        patient: whether a large one is made again, too; else it is left to :func:`workers.tasks.tasks.keep_up_votes`.
+
+    Returns:
+        What was wrong with it, one sentence each.
+
+    Raises:
+        ServiceMissingError: another makes it again, or is to.
+    """
+    folder = index_folder(root, collection, space)
+    if not folder.exists() or not _damage(folder, space):
+        return []
+    lock = FileLock(folder / ".mending")
+    if not lock.take(within=LONGEST_MENDING if patient else SOON_MENDED):
+        raise ServiceMissingError(MADE_AGAIN)
+    try:
+        if found := _damage(folder, space):
+            most = VOTES_MADE_AT_ONCE if space == ROOTSIFT else MADE_AT_ONCE
+            if not patient and vectors.last_change(collection, space) > most:
+                raise ServiceMissingError(MADE_AGAIN)
+            LOGGER.warning("The index %s is damaged and made again from the rows. %s", folder.name, found[0])
+            make_index(folder, collection, space)
+        return found
+    finally:
+        lock.release()
+
+
+def _damage(folder: Path, space: Space) -> list[str]:
+    return check_votes(folder) if space == ROOTSIFT else check_index(space, folder)
+
+
+def make_index(folder: Path, collection: Collection, space: Space, codec: Any = None) -> None:  # noqa: ANN401 - FAISS has no types
+    """Make an index from the rows, whatever its folder holds; those who search notice it by themselves."""
+    last = vectors.last_change(collection, space)
+    if space == ROOTSIFT:
+        rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
+    else:
+        batches = vectors.living(collection, space, last)
+        rows = ((np.array([one for one, _ in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
+        rebuild_index(space, folder, rows, last)
+
+
+def _apply(index: FaissIndex, changes: list[Change]) -> None:
+    """Replay changes in their order: additions first is safe, since a removal names the number it takes back."""
+    added = [change for change in changes if change.vector is not None]
+    if added:
+        numbers = np.array([change.number for change in added], np.int64)
+        index.upsert(numbers, rows_of(index.space, [change.vector for change in added if change.vector is not None]))
+    removed = [change.removes for change in changes if change.removes is not None]
+    if removed:
+        index.remove(np.array(removed, np.int64))
+
+
+def _apply_votes(index: VoteIndex, changes: list[Change]) -> None:
+    index.upsert(sets_of([(change.number, change.vector) for change in changes if change.vector is not None]))
+    index.remove(np.array([change.removes for change in changes if change.removes is not None], np.int64))
+
+
+def held_against_rows(index: FaissIndex | VoteIndex, collection: Collection, space: Space, page: int) -> Iterator[str]:
+    """What an index whose files are well holds otherwise than the rows, one sentence each."""
+    if index.sequence > vectors.last_change(collection, space):
+        yield f"It knows change {index.sequence}, which the rows don't have."
+        return
+    wanted = sum(len(batch) for batch in vectors.living(collection, space, index.sequence, page))
+    if wanted != len(index):
+        yield f"It holds {len(index)} entries where the rows have {wanted}."
+
+
+def rows_of(space: Space, stored: list[bytes]) -> NDArray[Any]:
+    """Stored vectors as the rows that an index takes."""
+    joined = b"".join(stored)
+    if space.metric is Metric.HAMMING:
+        return np.frombuffer(joined, np.uint8).reshape(len(stored), space.width // 8)
+    return np.frombuffer(joined, "<f4").astype(np.float32).reshape(len(stored), space.width)
+
+
+def sets_of(stored: Iterable[tuple[int, bytes]]) -> Works:
+    """Stored local features as the index of votes takes them."""
+    return [(number, np.frombuffer(raw, np.uint8).reshape(-1, WIDTH)) for number, raw in stored]

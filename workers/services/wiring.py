@@ -1,0 +1,166 @@
+"""The one place that picks adapters from the configuration."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING
+
+from exhibit.config.config import AnchorConfig, Config, load_config
+from exhibit.files.blobs import blob_store
+from exhibit.network.guard import Guard
+from exhibit.pictures.decode import Limits
+from exhibit.ports import Anchor, BlobStore, Capturer, Signer
+from exhibit.types import Space
+
+if TYPE_CHECKING:
+    from evidence.log.append_only import Log
+    from indexer.picture.descriptor import Descriptor
+    from indexer.search.cache import FeatureCache
+    from workers.services.descriptors import Descriptors
+    from workers.services.indexes import Indexes
+
+Hint = Callable[[str, Sequence[int]], None]
+"""Says that rows wait for a step, by the step's name. Only a hint: the tick finds them anyway."""
+
+
+Queued = Callable[[str], int]
+"""How many messages wait in the queue of a step, so that the tick doesn't say again what is still to be heard."""
+
+
+def no_hint(step: str, ids: Sequence[int]) -> None:
+    """For processes that leave everything to the tick."""
+
+
+def nothing_queued(step: str) -> int:  # noqa: ARG001 - a step has a queue elsewhere
+    """For processes without a queue."""
+    return 0
+
+
+class House:
+    """All ports of one process, each made when it is first needed."""
+
+    def __init__(self, config: Config, hint: Hint = no_hint, queued: Queued = nothing_queued) -> None:
+        self.config = config
+        self.hint = hint
+        self.queued = queued
+        self._features: dict[str, FeatureCache] = {}
+
+    @property
+    def stale_after(self) -> timedelta:
+        """How long a claimed row may stay silent before another worker takes it."""
+        return timedelta(seconds=self.config.step_timeout_seconds)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """Exact bytes."""
+        return blob_store(self.config.data_dir)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Which addresses may be reached."""
+        return Guard(allowed_networks=self.config.allowed_networks)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Limits of decoding."""
+        return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
+
+    @cached_property
+    def descriptors(self) -> "Descriptors":
+        """The networks that describe pictures."""
+        from workers.services.descriptors import Descriptors  # noqa: PLC0415 - loads OpenCV, after the fork
+
+        return Descriptors(self.blobs)
+
+    @property
+    def features(self) -> "FeatureCache":
+        """What was measured of registered pictures, with the network that serves."""
+        return self.features_in(self.descriptors.serving)
+
+    def features_in(self, descriptor: "Descriptor") -> "FeatureCache":
+        """What was measured of registered pictures with a network."""
+        from indexer.search.cache import FeatureCache  # noqa: PLC0415 - loads OpenCV and ONNX Runtime, after the fork
+
+        space, folder = descriptor.space.id, self.config.data_dir / "features"
+        if space not in self._features:
+            self._features[space] = FeatureCache(folder, limits=self.limits, descriptor=descriptor)
+        return self._features[space]
+
+    @cached_property
+    def indexes(self) -> "Indexes":
+        """What is searched."""
+        from workers.services.indexes import Indexes  # noqa: PLC0415 - loads FAISS, after the fork
+
+        def serving() -> tuple[Space, int]:
+            return self.descriptors.serving.space, self.descriptors.serving_row.pk
+
+        return Indexes(self.config.data_dir / "indexes", serving)
+
+    @property
+    def log(self) -> "Log":
+        """The append-only log with its own key, under its present name, which another process may have changed."""
+        from evidence.log.append_only import Log  # noqa: PLC0415 - not every process signs
+        from registry.log.log import PostgresLogStore, origins  # noqa: PLC0415
+
+        names = origins() or {self.config.log_origin: None}
+        *left, origin = names
+        known = {name: key for name, key in names.items() if key is not None}
+        head = self.config.data_dir / "log.head"
+        return Log(PostgresLogStore(), self._log_signer, origin, head, left, known)
+
+    @cached_property
+    def _log_signer(self) -> Signer:
+        from evidence.log.append_only import log_key  # noqa: PLC0415
+
+        folder = self.config.data_dir
+        return log_key(folder / "secrets" / "log.key", folder / "log.head", self.config.log_origin)
+
+    @cached_property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """The outside witnesses that are configured."""
+        return tuple(self._anchor(one) for one in self.config.anchors)
+
+    def _anchor(self, given: AnchorConfig) -> Anchor:
+        from workers.services.anchors import anchor_of  # noqa: PLC0415 - not every process asks witnesses
+
+        return anchor_of(given, self.config.allowed_networks, self.user_agent)
+
+    @cached_property
+    def capturer(self) -> Capturer:
+        """Visits pages and keeps what was served."""
+        from evidence.capture.browser.program import find_browser  # noqa: PLC0415
+        from evidence.capture.plain import HttpCapturer  # noqa: PLC0415
+
+        program = find_browser(self.config.capture_browser).path
+        if program is None:
+            return HttpCapturer(self.guard, self.user_agent)
+        from evidence.capture.browser.capturer import BrowserCapturer  # noqa: PLC0415 - an optional part
+
+        return BrowserCapturer(program, self.guard, self.user_agent)
+
+    @property
+    def user_agent(self) -> str:
+        """Who visits, with a contact."""
+        from crawler.formats.job import UserAgent  # noqa: PLC0415
+
+        return UserAgent(**contact_fields(self.config.contact)).header()
+
+
+def contact_fields(contact: str) -> dict[str, str]:
+    """The contact of the configuration as the crawler's user agent takes it: an e-mail address or a page."""
+    if not contact:
+        return {}
+    return {"url": contact} if contact.startswith(("http://", "https://")) else {"email": contact}
+
+
+@cache
+def house() -> House:
+    """The ports of this process, with hints sent through the broker: when the transaction, if any, has ended."""
+    from django.db import transaction  # noqa: PLC0415
+
+    from workers.pipeline.celery import queued, send  # noqa: PLC0415 - commands that send nothing do without Celery
+
+    def hint(step: str, ids: Sequence[int]) -> None:
+        transaction.on_commit(partial(send, step, list(ids)))
+
+    return House(load_config(), hint, queued)

@@ -1,0 +1,1 @@
+"""Steps of a case: visits, seals, witnesses, reports, packages, changes of licences."""

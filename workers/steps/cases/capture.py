@@ -1,0 +1,96 @@
+"""Visiting a sighting's page and image again, at once and later on a schedule, and keeping exactly what was served."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.network.urls import host_of
+from exhibit.ports import Captured
+from registry.cases import history, recaptures
+from registry.cases.history import Said
+from registry.crawls.crawling import denials
+from registry.crawls.sightings import blocked
+from registry.db import steps
+from registry.log import audit_log as trail
+from registry.models import Bundle, Capture, Case, Sighting, StepState
+from workers.services.disk import NEARLY_FULL, disk_is_full
+from workers.services.wiring import House
+from workers.steps.cases.seal import WAIT_FOR_CAPTURES
+
+
+def capture_sightings(house: House, ids: Sequence[int]) -> None:
+    """Visit each place once and record what came of it; a page that has gone is an outcome like any other."""
+    claimed = steps.claim(Capture, ids, house.stale_after)
+    if disk_is_full(house, share=0.5):
+        steps.hold_up(Capture, claimed, NEARLY_FULL)
+        return
+    for pk in claimed:
+        with steps.ending(Capture, [pk]):
+            _capture(house, pk)
+
+
+def _capture(house: House, pk: int) -> None:
+    row = Capture.objects.select_related("sighting__picture", "case").get(pk=pk)
+    sighting = row.sighting
+    captured = _unvisited(sighting) or _allowed(
+        house.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
+    )
+    files = [
+        {
+            "role": file.role,
+            "name": file.name,
+            "media_type": file.media_type,
+            "digest": house.blobs.put(file.data).hex,
+            "size": len(file.data),
+        }
+        for file in captured.files
+    ]
+    with transaction.atomic():
+        case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
+        if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:
+            return  # another claimer was faster
+        standing = recaptures.standing_of(captured.outcome)
+        outcomes = [captured.outcome, *recaptures.outcomes_before(row)]
+        Capture.objects.filter(pk=pk).update(
+            method=captured.method,
+            outcome=captured.outcome,
+            sentence=captured.sentence,
+            started_at=captured.started,
+            finished_at=captured.finished,
+            files=files,
+            digests=sorted(one.hex for one in captured.digests),
+            next_at=recaptures.next_visit(outcomes, captured.finished, house.config.recapture_days),
+        )
+        again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []
+        history.record(row.case, "captured", "", *again, words=captured.sentence)
+        trail.captured(row.case, captured.outcome, files)
+        steps.finish(Capture, [pk])
+        recaptures.look_after(case)
+    waiting = Bundle.objects.filter(case=row.case, state="todo")
+    waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
+    house.hint("seal", list(waiting.values_list("pk", flat=True)))
+
+
+def _unvisited(sighting: Sighting) -> Captured | None:
+    """What is recorded instead of a visit when a host of it is denied; ``None`` when none is."""
+    denied = denials()
+    for host in (host_of(sighting.page_url), host_of(sighting.image_url)):
+        if denied(host):
+            moment = now()
+            sentence = f"Not visited: the operator's rules name {host}."
+            return Captured("unreachable", sentence, moment, moment, None, ())
+    return None
+
+
+def _allowed(captured: Captured) -> Captured:
+    """The capture without what shows or carries bytes that may not be stored."""
+    if not blocked([*captured.digests, *(Digest.of(file.data) for file in captured.files)]):
+        return captured
+    sentence = (
+        f"{captured.sentence} The operator's blocklist names bytes of this page; what carries or shows it wasn't kept."
+    )
+    kept = tuple(file for file in captured.files if file.role == "network")
+    return replace(captured, sentence=sentence, image=None, files=kept, digests=frozenset())

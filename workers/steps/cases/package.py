@@ -1,0 +1,160 @@
+"""Packages: the bundles of several cases for a court or for the other side, made one after the other, as one ZIP."""
+
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from django.db import transaction
+
+from evidence.formats.container import MAX_ZIP_BYTES, zip_size
+from exhibit.clock import now
+from exhibit.digests import CHUNK, Digest
+from exhibit.errors import WrongUseError
+from registry.db import steps
+from registry.models import Bundle, Package, StepState
+from workers.evidence.bundles import assemble, assemble_without_originals, bundle_name
+from workers.evidence.package_contents import contents_files
+from workers.evidence.packages import File, Recipient, _members
+from workers.pictures.kept_files import all_kept, remove_unused
+from workers.services.disk import NEARLY_FULL, disk_is_full
+from workers.services.wiring import House
+
+WORK_SECONDS = 240.0
+"""After so long a package is put off after the bundle at hand, well before the time limit of its task."""
+
+WAIT_FOR_SEAL = timedelta(seconds=5)
+
+
+def make_packages(house: House, ids: Sequence[int]) -> None:
+    """Make each package that waits, bundle by bundle; one that takes long is gone on with in another message."""
+    for pk in steps.claim(Package, ids, house.stale_after):
+        package = Package.objects.select_related("owner").get(pk=pk)
+        if disk_is_full(house):
+            steps.hold_up(Package, [pk], NEARLY_FULL)
+            continue
+        with steps.ending(Package, [pk]):
+            try:
+                if _make(house, package):
+                    steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
+                elif not _finish(house, package):
+                    _put_off(house, package)
+            except InterruptedError:  # the time is over, or it was removed or begun again meanwhile
+                _put_off(house, package)
+
+
+def _put_off(house: House, package: Package) -> None:
+    """Go on in another message, unless the package is another process's by now."""
+    mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
+    if mine.update(state=StepState.TODO, not_before=None, held_since=None, attempts=0):
+        house.hint("package", [package.pk])
+
+
+def _make(house: House, package: Package) -> int:
+    """Make the bundles that are still to be made; returns how many aren't sealed yet.
+
+    Raises:
+        InterruptedError: the package isn't this process's any more, or the time is over.
+        ExhibitError: a bundle can't be had.
+    """
+    bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
+    package.files = [one for one in package.files if Digest.from_hex(one["digest"]) in house.blobs]
+    if "of" not in package.progress:
+        Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress={"of": len(bundles)})
+    made = {one.get("bundle") for one in package.files}
+    over = time.monotonic() + WORK_SECONDS
+    unsealed = 0
+    for bundle in bundles:
+        if bundle.pk in made:
+            continue
+        if time.monotonic() > over:
+            raise InterruptedError
+        if bundle.seal_digest is None:
+            unsealed += 1
+            _check_goes_on(bundle)
+        else:
+            _add(house, package, _bundle_file(house, package, bundle))
+    return unsealed
+
+
+def _check_goes_on(bundle: Bundle) -> None:
+    """Raise ``WrongUseError`` for a bundle that will never be sealed."""
+    if bundle.state == StepState.FAILED:
+        sentence = f"Case {bundle.case.number} wasn't sealed. {bundle.error}"
+        raise WrongUseError(sentence, hint="Decide the case again, and ask for the ZIP anew.")
+
+
+def _bundle_file(house: House, package: Package, bundle: Bundle) -> File:
+    """Write one bundle with the receipts of now, in pieces, and keep it."""
+    folder = house.config.data_dir / "packages" / str(package.pk)
+    folder.mkdir(parents=True, exist_ok=True)
+    ending = "" if package.recipient == Recipient.COURT else "-without-originals"
+    name = Path(bundle_name(bundle))
+    with tempfile.NamedTemporaryFile(dir=folder) as temporary:
+        out = cast("BinaryIO", temporary)
+        if package.recipient == Recipient.COURT:
+            assemble(house, bundle, out)
+        else:
+            assemble_without_originals(house, bundle, package.reason, out)
+        out.flush()
+        return _kept(house, Path(out.name), f"{name.stem}{ending}{name.suffix}") | {"bundle": bundle.pk}
+
+
+def _kept(house: House, path: Path, name: str) -> File:
+    crc = 0
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            crc = zlib.crc32(piece, crc)
+    return {"name": name, "digest": house.blobs.put_file(path).hex, "size": path.stat().st_size, "crc": crc}
+
+
+def _add(house: House, package: Package, file: File) -> None:
+    """Record a file of a package that is still this process's."""
+    if zip_size(_members(house, [*package.files, file])) > MAX_ZIP_BYTES:
+        remove_unused(house, [file])
+        raise WrongUseError("Together the bundles are larger than 4 GiB.", hint="Ask for fewer cases at a time.")
+    package.files = [*package.files, file]
+    with transaction.atomic():
+        recorded = all_kept(house, [file]) and _tell(package)
+    if not recorded:
+        remove_unused(house, [file])
+        raise InterruptedError
+
+
+def _tell(package: Package) -> bool:
+    """Write down how far it is, which is a sign of life too; false if it isn't this process's any more.
+
+    A purge empties ``progress``: what was made may hold what was purged.
+    """
+    mine = Package.objects.filter(pk=package.pk, state=StepState.DOING, claimed_at=package.claimed_at)
+    moment = now()
+    if not mine.filter(progress__has_key="of").update(files=package.files, claimed_at=moment, attempts=1):
+        return False
+    package.claimed_at = moment
+    return True
+
+
+def _finish(house: House, package: Package) -> bool:
+    """Add the list of contents and mark the package as made; false if it was removed or begun again meanwhile."""
+    moment = now()
+    folder = house.config.data_dir / "packages" / str(package.pk)
+    files = list(package.files)
+    for name, data in contents_files(house, package, moment):
+        digest = house.blobs.put(data)
+        files.append({"name": name, "digest": digest.hex, "size": len(data), "crc": zlib.crc32(data)})
+    with transaction.atomic():
+        mine = Package.objects.select_for_update(no_key=True).filter(pk=package.pk, progress__has_key="of")
+        done = mine.filter(state=StepState.DOING, claimed_at=package.claimed_at).exists() and all_kept(house, files)
+        if done:
+            until = moment + timedelta(days=house.config.package_days)
+            mine.update(files=files, made_at=moment, expires_at=until)
+            steps.finish(Package, [package.pk])
+    if done:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        remove_unused(house, files)
+    return done

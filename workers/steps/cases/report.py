@@ -1,0 +1,176 @@
+"""Reports: the account of an owner's cases as PDF, CSV, XLSX and JSON, volume by volume."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import transaction
+from django.db.models import Count
+
+from evidence.documents import ReportFacts, ReportScope, ReportSummary
+from evidence.documents.report.facts import IN_A_VOLUME, Volume
+from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
+from evidence.facts.case import OwnerFacts
+from exhibit.clock import now
+from registry.accounts import scoped as owned
+from registry.db import steps
+from registry.models import EventKind, Owner, Report, Sighting, StepState
+from registry.notifications import events
+from workers.evidence.documents import languages_of
+from workers.evidence.facts import software
+from workers.pictures.kept_files import all_kept, remove_unused
+from workers.reports.cases import ShownCase, shown_case
+from workers.reports.coverage import coverage_of
+from workers.reports.requests import _folder, _given_title, clear_folder
+from workers.reports.scope import (
+    EVERYTHING,
+    cases_in,
+    cases_whatever_decided,
+    crawls_in,
+    period_of,
+    wanted_of,
+    works_in,
+)
+from workers.services.wiring import House
+from workers.texts.sentences import not_checked
+
+WORK_SECONDS = 240.0
+"""After so long a report is put off after the volume at hand, well before the time limit of its task."""
+
+
+def make_reports(house: House, ids: Sequence[int]) -> None:
+    """Make each report that waits, volume by volume; one that takes long is gone on with in another message."""
+    for pk in steps.claim(Report, ids, house.stale_after):
+        report = Report.objects.select_related("owner").get(pk=pk)
+        with steps.ending(Report, [pk]):
+            try:
+                files = _make(house, report)
+            except FileNotFoundError:
+                if _is_being_made(pk):
+                    raise
+                files = None  # a purge has removed what was made until now
+            if files is not None:
+                if _finish(house, report, files):
+                    clear_folder(house, report)
+                    continue
+                remove_unused(house, files)
+            steps.wait(Report, pk, now())
+            house.hint("report", [pk])
+
+
+def _make(house: House, report: Report) -> list[dict[str, object]] | None:
+    """Make what is still to be made.
+
+    Returns:
+        The report's files in the blob store; ``None`` when the time is over before everything is made.
+    """
+    numbers = _begun(house, report)
+    volumes = volumes_of(len(numbers))
+    over = time.monotonic() + WORK_SECONDS
+    wanted = wanted_of(report.parameters)
+    languages = wanted.languages or tuple(languages_of(house))
+    with ReportFolder(_folder(house, report), languages if "pdf" in wanted.formats else ()) as folder:
+        head = folder.head(lambda: _head(house, report, wanted.scope, languages[0]))
+        missing = [volume for volume in volumes if not folder.is_made(volume)]
+        for volume in missing:
+            if (time.monotonic() > over and volume is not missing[0]) or not _tell(report, volume):
+                folder.wait()
+                return None
+            cases = _volume(house, report.owner, numbers, volume, languages[0])
+            whole = replace(head, cases=tuple(one.case for one in cases))
+            folder.add(volume, whole, {one.case.facts.number: one.pictures for one in cases})
+        stem = f"{report.owner.slug}-report-{report.number}"
+        files = folder.put_together(head, volumes, stem, wanted.formats)
+        return [_kept(house, file) for file in files]
+
+
+def _begun(house: House, report: Report) -> list[int]:
+    """The numbers of its cases, written down when it is begun, so that all its volumes are of one piece."""
+    if "cases" not in report.progress:
+        clear_folder(house, report)
+        shown = cases_in(report.owner, wanted_of(report.parameters).scope, house.config.time_zone)
+        numbers = list(shown.values_list("number", flat=True))
+        report.progress = {"cases": numbers, "volumes": len(volumes_of(len(numbers))), "begun": 0}
+        report.save(update_fields=["progress"])
+    cases: list[int] = report.progress["cases"]
+    return cases
+
+
+def _tell(report: Report, volume: Volume) -> bool:
+    """Write down which volume is begun: for people, and as a sign of life; only a new volume is a new beginning.
+
+    Returns:
+        Whether the report is still being made: it may have been removed, and a purge has it begun again, since its
+        volumes may show what was purged.
+    """
+    rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
+    if report.progress["begun"] == volume.number:
+        return bool(rows.update(claimed_at=now()))
+    report.progress["begun"] = volume.number
+    return bool(rows.update(progress=report.progress, claimed_at=now(), attempts=1))
+
+
+def _is_being_made(pk: int) -> bool:
+    """Whether no purge has had the report begun again."""
+    return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
+
+
+def _finish(house: House, report: Report, files: list[dict[str, object]]) -> bool:
+    """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
+    with transaction.atomic():
+        Report.objects.select_for_update(no_key=True).get(pk=report.pk)
+        if not _is_being_made(report.pk) or not all_kept(house, files):
+            return False
+        Report.objects.filter(pk=report.pk).update(files=files)
+        steps.finish(Report, [report.pk])
+        events.record(
+            report.owner, EventKind.REPORT_READY, {"report": report.number, "title": report.parameters["title"]}
+        )
+        return True
+
+
+def _volume(house: House, owner: Owner, numbers: Sequence[int], volume: Volume, language: str) -> list[ShownCase]:
+    first = volume.first - 1
+    rows = owned.cases(owner).filter(number__in=numbers[first : first + IN_A_VOLUME])
+    return [shown_case(house, case, language) for case in rows]
+
+
+def _head(house: House, report: Report, scope: ReportScope, language: str) -> ReportFacts:
+    """Everything that a report says apart from its cases."""
+    owner, zone = report.owner, house.config.time_zone
+    crawls = list(crawls_in(owner, scope, zone))
+    moment = now()
+    cases = cases_whatever_decided(owner, scope, zone).order_by()
+    decided = dict(cases.values_list("decision").annotate(count=Count("pk")))
+    seen = Sighting.objects.filter(crawl__in=[crawl.pk for crawl in crawls]).values("picture").distinct().count()
+    first, last = period_of(scope, zone)
+    summary = ReportSummary(
+        works=works_in(owner, scope),
+        pages=sum(crawl.pages for crawl in crawls),
+        pictures=seen,
+        cases=sum(decided.values()),
+        confirmed=decided.get("confirmed", 0),
+        licensed=decided.get("licensed", 0),
+        cleared=decided.get("cleared", 0),
+        open=decided.get("open", 0),
+    )
+    return ReportFacts(
+        title=_given_title(report),
+        owner=OwnerFacts(owner.name, owner.contact),
+        preparer=report.parameters["preparer"],
+        period_start=first or min((crawl.started_at for crawl in crawls), default=moment),
+        period_end=moment if last is None else min(last, moment),
+        generated_at=moment,
+        time_zone=house.config.time_zone,
+        software=software(),
+        summary=summary,
+        coverage=coverage_of(crawls),
+        cases=(),
+        not_checked=not_checked(language),
+        scope=None if scope == EVERYTHING else scope,
+    )
+
+
+def _kept(house: House, file: MadeFile) -> dict[str, object]:
+    digest = house.blobs.put_file(file.path)
+    return {"name": file.name, "media_type": file.media_type, "digest": digest.hex, "size": file.path.stat().st_size}

@@ -1,0 +1,146 @@
+"""Sealing a confirmed case: facts, pictures and captures become one signed manifest, and the log witnesses it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+
+from evidence.bundle.sealing import ContentFile, SealedCase, SealInput, seal, seal_opening
+from evidence.bundle.stand_ins import stand_in
+from evidence.documents import render_exhibit_sheet
+from evidence.log.append_only import BrokenHistoryError
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from indexer.draw.draw import MEDIA_TYPE, View, draw
+from registry.cases import history
+from registry.db import steps
+from registry.log import witnesses
+from registry.log.log import submit
+from registry.models import (
+    UNFINISHED,
+    AnchorReceipt,
+    Bundle,
+    Capture,
+    Case,
+    CrawlSlice,
+    EventKind,
+    SealingKey,
+    StepState,
+)
+from registry.notifications import events
+from workers.evidence.documents import in_each_language, languages_of
+from workers.evidence.drawings import pair_of
+from workers.evidence.facts import Gathered, gather
+from workers.evidence.keys import HOLDER, sealing_key, signer_of, still_counts
+from workers.pictures.lazy_pictures import LazyPictures
+from workers.pipeline.steps import OPENED_AGAIN
+from workers.services.wiring import House
+
+WAIT_FOR_CAPTURES = timedelta(seconds=2)
+WAIT_FOR_LOG = timedelta(minutes=1)
+
+
+def seal_bundles(house: House, ids: Sequence[int]) -> None:
+    """Seal each bundle whose captures have ended, and the slices that saw it first; the others wait."""
+    for pk in steps.claim(Bundle, ids, house.stale_after):
+        bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
+        if bundle.case.decision != Case.Decision.CONFIRMED:
+            steps.fail(Bundle, pk, OPENED_AGAIN, retry=False)
+            continue
+        if _is_under_way(bundle.case):
+            steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
+            continue
+        with steps.ending(Bundle, [pk]):
+            try:
+                _seal(house, bundle)
+            except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
+                steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, str(error))
+
+
+def _is_under_way(case: Case) -> bool:
+    """Whether a capture hasn't ended, or a slice: its entry in the log is the first witness of what it saw."""
+    captures = Capture.objects.filter(case=case, state__in=UNFINISHED)
+    slices = CrawlSlice.objects.filter(sightings__case_sightings__case=case, state__in=UNFINISHED)
+    return captures.exists() or slices.exists()
+
+
+def _seal(house: House, bundle: Bundle) -> None:
+    """1. Gather facts. 2. Draw and typeset. 3. Seal and sign. 4. Rows, and an entry of the log, in one transaction."""
+    case = bundle.case
+    language = languages_of(house)[0]
+    gathered = gather(house, case, bundle=bundle.number, language=language, sealed=True)
+    files = [*gathered.files, *_drawings(house, gathered)]
+    files += _sheets(house, gathered, files)
+    files += [stand_in(one.file, house.blobs.get(one.digest), house.blobs) for one in gathered.facts.work.pictures]
+    key = sealing_key(house, case.owner)
+    signer = signer_of(house, key)
+    contents = SealInput(gathered.facts, tuple(files))
+    sealed = seal(contents, signer, holder=HOLDER, sealed_at=now(), blobs=house.blobs)
+    with transaction.atomic():
+        present = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+        if Bundle.objects.select_for_update(no_key=True).get(pk=bundle.pk).state != StepState.DOING:
+            return
+        if (present.decision, present.decided_at) != (case.decision, case.decided_at):
+            steps.fail(Bundle, bundle.pk, OPENED_AGAIN, retry=False)
+            return
+        still_counts(key)
+        _record(house, bundle, sealed, key)
+
+
+def _record(house: House, bundle: Bundle, sealed: SealedCase, key: SealingKey) -> None:
+    submission = submit(EntryType.SEAL, seal_opening(sealed), bundle.case.owner)
+    Bundle.objects.filter(pk=bundle.pk).update(
+        seal_digest=sealed.seal,
+        manifest=sealed.seal,
+        signature=sealed.signature,
+        key=key,
+        sealed_at=sealed.manifest.sealed_at,
+        submission=submission,
+        contents=[{"path": file.path, "digest": file.sha256.hex} for file in sealed.manifest.files],
+    )
+    steps.finish(Bundle, [bundle.pk])
+    history.record(bundle.case, "sealed", "", ("sealed", {"number": bundle.number}))
+    told = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
+    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, told, name=sealed.seal.hex)
+    _stamp_directly(house, bundle, sealed.seal)
+
+
+def _stamp_directly(house: House, bundle: Bundle, seal_digest: Digest) -> None:
+    """Have the time-stamping authorities asked about the seal digest itself, so many times a day as is set."""
+    if witnesses.stamped_directly_since(now() - witnesses.DAY) >= house.config.direct_stamps_a_day:
+        return
+    for anchor in house.anchors:
+        if anchor.kind == "rfc3161":
+            AnchorReceipt.objects.get_or_create(
+                kind=anchor.kind,
+                witness=anchor.name,
+                digest=seal_digest,
+                defaults={"bundle": bundle, "development": anchor.development},
+            )
+
+
+def _drawings(house: House, gathered: Gathered) -> list[ContentFile]:
+    """The pictures of each match that the facts name."""
+    files = []
+    for facts, row in zip(gathered.facts.matches, gathered.matches, strict=True):
+        if facts.drawings:
+            pair = pair_of(house, row)
+            for role, path in facts.drawings.items():
+                files.append(ContentFile(path, role, MEDIA_TYPE, house.blobs.put(draw(View(role), pair))))
+    return files
+
+
+def _sheets(house: House, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
+    """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
+    facts = gathered.facts
+    shown = {file.path: file.digest for file in files if file.media_type.startswith("image/") or file.role == "network"}
+    shown |= {one.file: one.digest for one in facts.work.pictures}
+    shown |= {one.picture.file: one.picture.digest for one in facts.sightings}
+    pictures = LazyPictures({path: partial(house.blobs.get, digest) for path, digest in shown.items()})
+
+    def render(language: str) -> bytes:
+        return render_exhibit_sheet(facts, pictures, language, time_zone=house.config.time_zone)
+
+    return in_each_language(house, render, "data/exhibit.pdf", "exhibit-sheet")

@@ -1,0 +1,1 @@
+"""Steps of a crawl: planning it, visiting a slice, asking searches."""

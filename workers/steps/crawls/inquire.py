@@ -1,0 +1,126 @@
+"""Asking image searches with owners' own keys; what they name, the crawl visits as it visits anything."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from crawler.search_client import Asked, Found, SearchRefusedError, Service, ask
+from exhibit.clock import now
+from exhibit.errors import ExhibitError, NotFoundError, RefusedError
+from exhibit.machine import machine_fault
+from registry.crawls import inquiries as searching
+from registry.crawls.crawling import NewUrl
+from registry.crawls.inquiries import Subject
+from registry.db import steps
+from registry.models import BytesState, Inquiry
+from workers.crawls.search_keys import key_of
+from workers.crawls.search_services import service_of
+from workers.pictures.previews import preview
+from workers.services.wiring import House
+
+WORK_SECONDS = 120.0
+"""After so long an inquiry is put off after the request at hand, well before the time limit of its task."""
+BUSY = timedelta(minutes=1)
+LEFT_SIDE = 1_024
+"""Pixels of the longer side of the copy that a search is sent; the registered picture itself stays here."""
+PASSING = frozenset({"too-many-bytes", "too-slow", "unresolvable"})
+"""Refusals of an answer that may be another one next time; the others say that the service may not be reached."""
+
+
+def inquire(house: House, ids: Sequence[int]) -> None:
+    """Ask searches, each from where it was left."""
+    for pk in steps.claim(Inquiry, ids, house.stale_after):
+        row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
+        with steps.ending(Inquiry, [pk]):
+            _ask_on(house, row)
+        house.hint("plan", [row.crawl_id])
+
+
+def _ask_on(house: House, row: Inquiry) -> None:
+    """Ask for one subject after the other until there is none, the service refuses, or time is over."""
+    owner = row.crawl.watch.owner
+    try:
+        service = service_of(house.config, row.service)
+    except NotFoundError:
+        searching.end(row.pk, "no-service")
+        return
+    key = key_of(house, owner, row.service)
+    if key is None:
+        searching.end(row.pk, "no-key")
+        return
+    until, rest = time.monotonic() + WORK_SECONDS, searching.subjects(row)
+    while True:
+        row.refresh_from_db()
+        row.crawl.refresh_from_db()
+        subject = searching.next_subject(row) if rest > 0 and not row.crawl.reason else None
+        if subject is None:
+            searching.end(row.pk, row.crawl.reason)
+            return
+        if time.monotonic() > until:
+            steps.wait(Inquiry, row.pk, now())
+            return
+        if not _ask_for(house, row, service, key, subject):
+            return
+        row.refresh_from_db(fields=["pages"])
+        rest -= row.pages == 0
+        time.sleep(service.pace.seconds)
+
+
+def _ask_for(house: House, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
+    """Ask for one page of a subject's answer; says whether to go on."""
+    asked = _asked(house, row, service, subject)
+    if asked is None:
+        searching.refuse(row, subject, "The picture can't be sent.")
+        searching.done_with(row.pk, subject)
+        return True
+    try:
+        found = ask(service, key, asked, house.guard)
+    except SearchRefusedError as error:
+        return _refused(row, subject, error)
+    except RefusedError as error:
+        steps.fail(Inquiry, row.pk, f"{service.name}: {error.message}", retry=error.reason in PASSING)
+        return False
+    return _kept(row, service, subject, found)
+
+
+def _asked(house: House, row: Inquiry, service: Service, subject: Subject) -> Asked | None:
+    """What is sent: words, or a smaller copy of the picture; ``None`` when there is none to send."""
+    offset = row.pages * service.pace.size
+    if subject.picture is None:
+        return Asked(words=subject.words, page=row.page, offset=offset)
+    picture = subject.picture.picture
+    if not service.takes_pictures or picture.digest is None or picture.bytes_state != BytesState.STORED:
+        return None
+    try:
+        data = preview(house.blobs.get(picture.digest), house.limits, LEFT_SIDE)
+    except ExhibitError as error:
+        if error.retry or machine_fault(error):
+            raise
+        return None  # this one alone: its bytes are lost or damaged
+    return Asked(picture=data, page=row.page, offset=offset)
+
+
+def _kept(row: Inquiry, service: Service, subject: Subject, found: Found) -> bool:
+    urls = [NewUrl(one.image, "image", 1, one.page, one.title) for one in found.places]
+    goes_on = found.more and row.pages + 1 < service.pace.pages
+    if not searching.keep_answer(row.pk, urls, page=found.next_page if goes_on else "", pages=row.pages + 1):
+        return False
+    if not goes_on:
+        searching.done_with(row.pk, subject)
+    return True
+
+
+def _refused(row: Inquiry, subject: Subject, error: SearchRefusedError) -> bool:
+    """What becomes of an inquiry whose request had no answer."""
+    if error.reason == "unsearchable":
+        searching.refuse(row, subject, error.message)
+        searching.done_with(row.pk, subject)
+        return True
+    if error.reason == "busy":
+        pause = timedelta(seconds=error.wait) if error.wait is not None else BUSY
+        steps.wait(Inquiry, row.pk, now() + pause, error.message)
+    elif error.reason == "failed":
+        steps.fail(Inquiry, row.pk, error.message, retry=True)
+    else:
+        searching.end(row.pk, error.reason)
+    return False

@@ -1,0 +1,380 @@
+"""One slice of a crawl: a child process that may die, and its lines, page by page, into rows."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from django.db import transaction
+
+from crawler.formats.job import Job, Kind, Known, Limits, Politeness, Scope, Source, SourceKind, Target, UserAgent
+from crawler.formats.lines import EndLine, PageLine, RefusalLine, Sighting, from_json
+from evidence.log.slices import SliceTree, record_leaf
+from exhibit.clock import now
+from exhibit.errors import ServiceMissingError
+from exhibit.network.urls import host_of, registrable_domain, url_key
+from registry.crawls import canaries, crawling, sightings, watching
+from registry.crawls.budgets import left
+from registry.crawls.revisits import is_past
+from registry.db import steps
+from registry.db.bulk import storable
+from registry.models import CrawlSlice, FrontierUrl, HostDenial, Refusal
+from workers.crawls.child import crawl_child
+from workers.crawls.slice_records import record_of
+from workers.matching.search_version import search_mark
+from workers.services.disk import disk_is_full
+from workers.services.wiring import House, contact_fields
+
+SLICE_SECONDS = 240.0
+SECONDS_OVER = 60.0
+"""A child that is silent about its end for so long after its time is killed."""
+
+BATCH_PAGES = 20
+BATCH_SECONDS = 1.0
+MOST_CLAIMS = 3
+"""So often begun without an end, a slice is given up: its URLs go back to the frontier."""
+
+FILE_KINDS = ("folder", "warc")
+BEFORE = "seen-before"
+"""Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
+PASSING = frozenset({"budget", "timeout", "retry-after"})
+"""Refusals that say nothing about the address: it goes back to the frontier, some times at most."""
+UNREACHED = frozenset({"unresolvable", "unreachable"})
+"""Refusals that would be those of every address while this machine reaches no network."""
+PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
+"""Ends that no URL is to blame for."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Lines on their way into the rows.
+
+    Attributes:
+        file: the frontier's key of the folder or WARC file that they come from, or ``None``.
+        position: how far that has been read with them; empty when it is no further than before.
+    """
+
+    file: bytes | None = None
+    position: str = ""
+    pages: list[PageLine] = field(default_factory=list)
+    refused: list[RefusalLine] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.pages) + len(self.refused)
+
+    def add(self, line: PageLine | RefusalLine) -> None:
+        """Take up a line."""
+        self.position = line.position
+        if isinstance(line, PageLine):
+            self.pages.append(line)
+        else:
+            self.refused.append(line)
+
+
+def crawl_slices(house: House, ids: Sequence[int]) -> None:
+    """Crawl slices, one after the other."""
+    for pk in ids:
+        crawl_slice(house, pk)
+
+
+def crawl_slice(house: House, slice_id: int) -> None:
+    """Work a slice off.
+
+    1. Claim it under a new epoch, which fences an earlier claimer off; not while the disk is nearly full.
+    2. Start the child with the slice's URLs; it writes lines to a pipe and bytes into a spool folder.
+    3. Bring its pages home while it runs, a batch in a transaction; each page is in the rows as a whole or not at all.
+    4. End the slice: one log entry, leases free, unfinished URLs back in the frontier.
+    """
+    if disk_is_full(house):
+        return
+    epoch = crawling.claim_slice(slice_id, house.stale_after)
+    if epoch is None:
+        return
+    with steps.ending(CrawlSlice, [slice_id]):
+        try:
+            _work_off(house, slice_id, epoch)
+        except ServiceMissingError as error:  # the child can't write, which is no address's fault
+            steps.hold_up(CrawlSlice, [slice_id], str(error))
+
+
+def _work_off(house: House, slice_id: int, epoch: int) -> None:
+    row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
+    remove_spools(house, slice_id)
+    spool = house.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
+    counts: dict[str, object] = {"reason": "broke off again and again"}
+    if row.attempts <= MOST_CLAIMS:
+        counts = run_child(house, row, epoch, spool)
+    shutil.rmtree(spool, ignore_errors=True)
+    suspect = counts["reason"] not in PLAIN_ENDS
+    if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening):
+        house.hint("plan", [row.crawl_id])
+
+
+def remove_spools(house: House, slice_id: int) -> None:
+    """Remove what earlier claimers of a slice have left behind."""
+    for folder in (house.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_child(house: House, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, object]:
+    """Start the child and bring home what it finds; returns what was counted, and why it ended."""
+    urls = crawling.leased_urls(row.pk)
+    if not urls or row.crawl.reason:
+        return {"reason": row.crawl.reason or "finished"}
+    file = next((one for one in urls if one.kind in FILE_KINDS), None)
+    job = job_of(house, row, spool, urls, file)
+    with crawl_child(job, spool, pause=min(BATCH_SECONDS, house.stale_after.total_seconds() / 4)) as lines:
+        counts = bring_home(house, row.pk, epoch, lines, spool, file=None if file is None else file.key)
+    if file is not None and _was_read(str(counts["reason"])):
+        with transaction.atomic():  # its lines name pictures, not itself
+            held = crawling.hold_slice(row.pk, epoch)
+            if held is not None:
+                crawling.mark_urls(held, [file.key], FrontierUrl.State.DONE)
+    return counts
+
+
+def _was_read(reason: str) -> bool:
+    """Whether a file was read to its end, or as far as the watch's budget goes; else the next slice goes on there."""
+    return reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
+
+
+def job_of(
+    house: House, row: CrawlSlice, spool: Path, urls: Sequence[crawling.NewUrl], file: crawling.NewUrl | None
+) -> Job:
+    """The child's job: one folder or WARC file, or exactly the slice's URLs; the frontier stays here."""
+    watch, config = row.crawl.watch, house.config
+    sources: tuple[Source, ...] = ()
+    if file is not None:
+        sources = (Source(kind=SourceKind(file.kind), path=Path(file.url), after=file.position),)
+    found_in = BEFORE if is_past(watch) else crawling.SEARCH if watching.searches(watch) else ""
+    targets = tuple(
+        Target(
+            url=one.url,
+            kind=Kind(one.kind),
+            depth=one.depth,
+            page_url=one.page_url,
+            context=one.context,
+            found_in=found_in,
+        )
+        for one in urls
+        if one.kind not in FILE_KINDS
+    )
+    denied = dict(HostDenial.objects.values_list("host", "reason"))
+    return Job(
+        bytes_dir=spool / "bytes",
+        sources=sources,
+        urls=() if sources else targets,
+        follow=False,
+        limits=_limits(house, row, files=len(sources)),
+        politeness=Politeness(**watch.politeness),
+        user_agent=UserAgent(**contact_fields(config.contact)),
+        allowed_networks=config.allowed_networks,
+        denied_hosts=denied,
+        known=_known(watch.pk, targets),
+        scope=_scope(row.crawl.sources),
+    )
+
+
+def _limits(house: House, row: CrawlSlice, *, files: int) -> Limits:
+    """What this slice may spend: what is left for the crawl, and some minutes. Its pages were counted out before."""
+    may, usual, budget = left(row.crawl), Limits(), row.crawl.watch.budget
+    return Limits(
+        pages=may.images if files else usual.pages,
+        images=max(1, may.images if files or "images" in budget else usual.images),
+        bytes=max(1, may.bytes if files or "bytes" in budget else usual.bytes),
+        seconds=min(max(may.seconds, 0.1), SLICE_SECONDS),
+        depth=int(budget.get("depth", usual.depth)),
+        max_picture_bytes=house.config.max_picture_bytes,
+    )
+
+
+def _known(watch_id: int, targets: Sequence[Target]) -> dict[str, Known]:
+    """What earlier crawls know of the images on the pages of this slice."""
+    pages = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
+    return {
+        url: Known(etag=one.etag, last_modified=one.last_modified, digest=one.digest)
+        for url, one in crawling.validators(watch_id, pages).items()
+    }
+
+
+def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
+    hosts = [
+        host_of(source["url"])
+        for source in sources
+        if source["kind"] not in (*FILE_KINDS, crawling.PAST, crawling.SEARCH)
+    ]
+    return Scope(domains=tuple(dict.fromkeys(registrable_domain(host) for host in hosts)))
+
+
+def bring_home(
+    house: House, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, file: bytes | None
+) -> dict[str, object]:
+    """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
+
+    Args:
+        house: adapters and configuration.
+        slice_id: the slice.
+        epoch: under which the caller claimed it.
+        lines: as the child writes them; ``None`` for each pause.
+        spool: where the bytes lie.
+        file: the frontier's key of the folder or WARC file that is read, or ``None``.
+
+    Returns:
+        What the child counted; or what came home and why nothing more did.
+    """
+    batch, counted = Batch(file), {"pages": 0, "images": 0, "bytes": 0}
+    since = kept = time.monotonic()
+    for text in lines:
+        line = None if text is None else from_json(text)
+        if isinstance(line, EndLine):
+            batch.position = line.position
+            keep_batch(house, slice_id, epoch, batch, spool)
+            if line.reason == "error":
+                continue  # how the child ends says which
+            return {**json.loads(text or b"")["counts"], "reason": line.reason}
+        if line is not None:
+            batch.add(line)
+            _count(line, counted)
+        if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
+            continue
+        kept = time.monotonic()
+        if not keep_batch(house, slice_id, epoch, batch, spool):
+            return {**counted, "reason": "taken over"}
+        if disk_is_full(house):
+            return {**counted, "reason": "disk-full"}
+        if crawling.is_stopped(slice_id):
+            return {**counted, "reason": crawling.STOPPED}
+        if kept - since > SLICE_SECONDS + SECONDS_OVER:
+            return {**counted, "reason": "child hung"}
+    keep_batch(house, slice_id, epoch, batch, spool)
+    return {**counted, "reason": "child died"}
+
+
+def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
+    if isinstance(line, PageLine):
+        counted["pages"] += 1
+        counted["images"] += len(line.sightings)
+        counted["bytes"] += sum(one.size for one in line.sightings)
+
+
+def keep_batch(house: House, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
+    """Record pages with all that was found on them, in one transaction; empties the batch.
+
+    Returns:
+        Whether the slice is still this claimer's.
+
+    Raises:
+        ServiceMissingError: an address couldn't be reached, and this machine reaches none.
+    """
+    reasons = {one.reason for one in batch.refused} | {one.reason for page in batch.pages for one in page.refusals}
+    if reasons & UNREACHED:
+        house.guard.check_network()
+    if not len(batch) and not batch.position:
+        return crawling.still_holds(slice_id, epoch)
+    seen = [(page, one) for page in batch.pages for one in page.sightings]
+    blocked = sightings.blocked({one.digest for _, one in seen})
+    came = {one.digest for _, one in seen if not one.not_modified} - blocked
+    for digest in came:
+        house.blobs.put_file(spool / "bytes" / digest.hex)
+    new = [_new_sighting(page, one) for page, one in seen if one.digest not in blocked]
+    refused = [*_refusals(batch), *(_blocked(page, one) for page, one in seen if one.digest in blocked)]
+    with transaction.atomic():
+        row = crawling.hold_slice(slice_id, epoch)
+        if row is None:
+            return False
+        crawling.add_urls(row.crawl_id, _links(batch.pages))
+        canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
+        waiting = sightings.keep_sightings(row, new, search_mark())
+        for digest in came:  # retention may have removed them before their rows were locked
+            if digest not in house.blobs:
+                house.blobs.put_file(spool / "bytes" / digest.hex)
+        _keep_refusals(row, refused)
+        _mark(row, batch)
+        if batch.file is not None and batch.position:
+            crawling.keep_position(row, batch.file, batch.position)
+        if waiting:
+            transaction.on_commit(lambda: house.hint("match", waiting))
+    batch.pages.clear()
+    batch.refused.clear()
+    batch.position = ""
+    return True
+
+
+def _mark(row: CrawlSlice, batch: Batch) -> None:
+    """What has become of the slice's URLs."""
+    crawling.mark_urls(row, [_key(page) for page in batch.pages], FrontierUrl.State.DONE)
+    final = [line for line in batch.refused if line.reason not in PASSING]
+    passing = [line for line in batch.refused if line.reason in PASSING]
+    crawling.mark_urls(row, [_refused_key(line) for line in final], FrontierUrl.State.REFUSED)
+    given_up = crawling.put_off(row, [_refused_key(line) for line in passing])
+    _keep_refusals(row, [_refusal(line) for line in passing if _refused_key(line) in given_up])
+
+
+def _refused_key(line: RefusalLine) -> bytes:
+    return crawling.NewUrl(line.url, "", 0, line.page_url).key
+
+
+def _key(page: PageLine) -> bytes:
+    """The frontier's key of what a line is about; a single image is named by itself and the page that shows it."""
+    shown_by = page.sightings[0].page_url if page.kind is Kind.IMAGE and page.sightings else ""
+    return crawling.NewUrl(page.url, str(page.kind), 0, "" if shown_by == page.url else shown_by).key
+
+
+def _refusals(batch: Batch) -> Iterator[tuple[str, str, str, str]]:
+    """(URL, page, reason, sentence) of what the child refused for good."""
+    yield from (_refusal(line) for line in batch.refused if line.reason not in PASSING)
+    for page in batch.pages:
+        for one in page.refusals:
+            if one.reason not in PASSING:
+                yield one.url, page.url, one.reason, one.sentence
+
+
+def _refusal(line: RefusalLine) -> tuple[str, str, str, str]:
+    return line.url, line.page_url, line.reason, line.sentence
+
+
+def _blocked(page: PageLine, one: Sighting) -> tuple[str, str, str, str]:
+    return one.image_url, page.url, "blocked", "The operator's blocklist names these bytes."
+
+
+def _links(pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
+    """What the pages bring to the frontier: links, and images that there was no time for."""
+    for page in pages:
+        for link in page.links:
+            yield crawling.NewUrl(link.url, str(link.kind), link.depth, link.page_url, link.context)
+        for image in page.refusals:
+            if image.reason in PASSING:
+                yield crawling.NewUrl(image.url, "image", page.depth, page.final_url)
+
+
+def _new_sighting(page: PageLine, one: Sighting) -> sightings.NewSighting:
+    same = {it.name: getattr(one, it.name) for it in fields(one) if it.name != "not_modified"}
+    return sightings.NewSighting(**same, bytes_came=not one.not_modified, page_title=page.title)
+
+
+def _keep_refusals(row: CrawlSlice, refused: Iterable[tuple[str, str, str, str]]) -> None:
+    rows = [
+        Refusal(
+            crawl_id=row.crawl_id,
+            key=url_key(url),
+            url=storable(url),
+            page_url=storable(page),
+            reason=reason[:40],
+            sentence=storable(sentence),
+            at=now(),
+        )
+        for url, page, reason, sentence in refused
+    ]
+    Refusal.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def opening(row: CrawlSlice) -> dict[str, object]:
+    """What the slice's log entry commits to: the root over its sightings (``log.slices``), and which it was.
+
+    The opening lies in the bundles of every owner whose work was seen: nothing in it says who watches.
+    """
+    facts = {"crawl": row.crawl_id, "slice": row.number}
+    leaves = [record_leaf(record_of(one)) for one in sightings.of_slice(row.pk)]
+    return SliceTree(leaves).opening(facts) if leaves else {**facts, "count": 0}

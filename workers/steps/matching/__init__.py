@@ -1,0 +1,1 @@
+"""Steps of matching: registering, searching, comparing, describing anew."""

@@ -1,0 +1,164 @@
+"""Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from django.db import transaction
+
+from exhibit.errors import ExhibitError, UnreadablePictureError
+from exhibit.machine import machine_fault
+from exhibit.types import Verification
+from indexer.picture.features import Features, extract, fingerprints
+from indexer.picture.spaces import PICTURE_PARTS
+from indexer.search.candidates import Candidate, hash_candidates
+from indexer.search.search import find_works
+from registry.cases import matching
+from registry.db import steps
+from registry.models import Picture
+from registry.vectors import fingerprints as vectors
+from workers.matching.registered_works import RegisteredWorks
+from workers.matching.search_version import search_mark
+from workers.services.descriptors import SwitchedError
+from workers.services.wiring import House
+
+Collection = vectors.Collection
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A picture that could be read."""
+
+    row: Picture
+    features: Features
+
+
+def match_pictures(house: House, ids: Sequence[int]) -> None:
+    """Match a batch of pictures against all works.
+
+    0. Those that need no other search than they had only need cases for what was seen of them since: works that came
+       later have searched for them (:mod:`workers.steps.matching.search`).
+    1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
+    2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
+    3. Search the works, as they are after that commit; verify the candidates.
+    4. Keep the matches and open the cases, with the pictures locked, so that no sighting slips through.
+
+    Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
+    """
+    claimed = steps.claim(Picture, ids, house.stale_after)
+    if not claimed:
+        return
+    with steps.ending(Picture, claimed):
+        try:
+            _match(house, claimed)
+        except SwitchedError:
+            steps.give_back(Picture, claimed)
+        except ExhibitError as error:  # an index or the network, which all of them need
+            steps.hold_up(Picture, claimed, machine_fault(error) or str(error))
+
+
+def _match(house: House, claimed: Sequence[int]) -> None:
+    house.descriptors.refresh()
+    mark = search_mark()
+    known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
+    _finish(house, sorted(known), [], mark)
+    house.descriptors.serving.open()
+    measured = _measure(house, [pk for pk in claimed if pk not in known])
+    _keep_fingerprints(house, measured)
+    house.indexes.refresh(Collection.WORKS)
+    compared, partly, rows = _compared(house, measured)
+    _finish(house, compared, rows, mark, partly)
+
+
+def _finish(
+    house: House,
+    pictures: Sequence[int],
+    rows: Sequence[tuple[int, int, Verification]],
+    mark: str,
+    partly: Sequence[int] = (),
+) -> None:
+    """Keep the matches of pictures, open the cases, and note that the pictures are done.
+
+    Those that were compared in part are searched for again when they are seen again.
+    """
+    with transaction.atomic():
+        matching.lock_pictures(pictures)
+        matching.keep_matches(rows)
+        captures = matching.open_cases(found=pictures)
+        Picture.objects.filter(pk__in=pictures).update(searched=mark)
+        Picture.objects.filter(pk__in=partly).update(searched="")
+        steps.finish(Picture, pictures)
+    house.hint("capture", captures)
+
+
+def _measure(house: House, ids: Iterable[int]) -> list[Measured]:
+    measured = []
+    for row in Picture.objects.filter(pk__in=list(ids)).order_by("pk"):
+        with steps.ending(Picture, [row.pk]):
+            try:
+                measured.append(Measured(row, _features(house, row)))
+            except UnreadablePictureError as refused:
+                Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
+                steps.finish(Picture, [row.pk])
+    return measured
+
+
+def _features(house: House, row: Picture) -> Features:
+    if row.work_pictures.exists():
+        return house.features.get(row.digest, lambda: house.blobs.get(row.digest))
+    return extract(house.blobs.get(row.digest), house.limits, descriptor=house.descriptors.serving)
+
+
+def _keep_fingerprints(house: House, measured: Sequence[Measured]) -> None:
+    rows = [(one.row.pk, vector) for one in measured for vector in fingerprints(one.row.digest, one.features)]
+    with transaction.atomic():
+        matching.lock_pictures(one.row.pk for one in measured)
+        house.descriptors.check_serving()
+        vectors.keep_fingerprints(house.indexes.spaces, rows)
+        for one in measured:
+            info = one.features.info
+            one.row.format, one.row.width, one.row.height = info.format, info.width, info.height
+        Picture.objects.bulk_update([one.row for one in measured], ["format", "width", "height"])
+        vectors.add_to(Collection.PICTURES, [one.row.pk for one in measured], PICTURE_PARTS)
+
+
+def _compared(
+    house: House, measured: Sequence[Measured]
+) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
+    """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
+
+    Returns:
+        The pictures that were compared, those of them for which a registered picture couldn't be had, and what came of
+        it: (registered, found, verification).
+    """
+    hashed = hash_candidates([one.features for one in measured], RegisteredWorks(house).hashes)
+    compared, partly = [], []
+    rows: list[tuple[int, int, Verification]] = []
+    for one, candidates in zip(measured, hashed, strict=True):
+        works = RegisteredWorks(house)
+        try:
+            rows += _verified(house, one, works, candidates)
+        except ExhibitError as error:
+            if machine_fault(error):
+                raise
+            steps.fail(Picture, one.row.pk, str(error), retry=True)
+            continue
+        compared.append(one.row.pk)
+        for damage in works.damaged.values():
+            partly.append(one.row.pk)
+            _tell_once(str(damage))
+    return compared, partly, rows
+
+
+def _verified(
+    house: House, one: Measured, works: "RegisteredWorks", hashed: Sequence[Candidate]
+) -> list[tuple[int, int, Verification]]:
+    """(registered, found, verification) for each candidate."""
+    compared = find_works(one.features, lambda: house.blobs.get(one.row.digest), works, house.limits, hashed)
+    return [(work, one.row.pk, verification) for work, verification in compared]
+
+
+@cache
+def _tell_once(sentence: str) -> None:
+    logging.getLogger(__name__).error("A registered picture can't be compared with what is found: %s", sentence)

@@ -1,0 +1,193 @@
+"""New works search every picture that was ever seen, several works in one pass over the indexes."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from exhibit.clock import now
+from exhibit.errors import ExhibitError
+from exhibit.machine import machine_fault
+from exhibit.types import Decision, Verification
+from indexer.picture.features import Features, extract
+from indexer.picture.spaces import PHASH, PIPELINE
+from indexer.search.candidates import Candidate, distinct
+from indexer.search.past import WorkQueries, search_past, work_queries
+from registry.cases import matching
+from registry.crawls import revisits
+from registry.crawls.revisits import Resembling
+from registry.db import steps
+from registry.models import BytesState, Picture, WorkPicture
+from registry.vectors import fingerprints as vectors
+from workers.matching.registered_works import compared, registered_features
+from workers.services.wiring import House
+
+Collection = vectors.Collection
+MOST = 2000
+"""Pictures that are verified for one new work."""
+MOST_AGAIN = 100
+"""Pictures without bytes that are asked for again for one new work, the most promising ones."""
+MOST_SMALL = 500
+"""Pictures without bytes whose small copies are looked at for one new work."""
+KEPT_TOGETHER = 50
+"""Comparisons that are recorded together: what one break-off costs at most."""
+SECONDS = 240.0
+"""After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
+NOT_NEAR = 256
+
+
+@dataclass(slots=True)
+class Sought:
+    """A registered picture whose past is searched.
+
+    Attributes:
+        row: its row, claimed.
+        features: what was measured of it.
+        queries: what it searches with.
+        distances: bits or, beyond 256, by descriptor alone, for each picture that resembles it; the best come first.
+        left_out: pictures that resemble it too, and couldn't be compared or were too many.
+    """
+
+    row: WorkPicture
+    features: Features
+    queries: WorkQueries
+    distances: dict[int, int] = field(default_factory=dict)
+    left_out: set[int] = field(default_factory=set)
+
+
+def search_pictures(house: House, ids: Sequence[int]) -> None:
+    """Search the pictures already seen for each new picture of a work, and open the cases that follow.
+
+    1. Claim; measure the works; search both indexes for all of them at once.
+    2. Compare each with the pictures that it resembles, from stored bytes. What was compared is kept now and then, so
+       that a search that is broken off goes on where it was.
+    3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
+       are asked for again where they were seen (:mod:`registry.crawls.revisits`).
+
+    What had to be left out is searched for again when it is seen again. After ``SECONDS`` others have their turn: each
+    call brings the first of its works at least one step further.
+
+    The work's own fingerprints were committed before; with the pictures' commit-before-search in
+    :mod:`workers.steps.matching.match`, whichever of the two came later sees the other.
+    """
+    claimed = steps.claim(WorkPicture, ids, house.stale_after)
+    if not claimed:
+        return
+    until = time.monotonic() + SECONDS
+    sought: list[Sought] = []
+    with steps.ending(WorkPicture, claimed):
+        try:
+            house.descriptors.refresh()
+            house.descriptors.serving.open()
+            house.indexes.refresh(Collection.PICTURES)
+            found = list(_sought(house, claimed))
+            _resembling(house, found)
+            sought = found
+        except ExhibitError as error:  # an index or the network, which all of them need
+            steps.hold_up(WorkPicture, claimed, machine_fault(error) or str(error))
+    for place, one in enumerate(sought):
+        with steps.ending(WorkPicture, [one.row.pk]):
+            if place and time.monotonic() > until:
+                steps.wait(WorkPicture, one.row.pk, now())
+            else:
+                _search(house, one, until)
+
+
+def _sought(house: House, ids: Iterable[int]) -> Iterator[Sought]:
+    """What each registered picture searches with; damage in one stops nobody else."""
+    for row in WorkPicture.objects.select_related("picture", "work").filter(pk__in=list(ids)).order_by("pk"):
+        with steps.ending(WorkPicture, [row.pk]):
+            features = registered_features(house, row.picture.digest)
+            data, descriptor = house.blobs.get(row.picture.digest), house.descriptors.serving
+            yield Sought(row, features, work_queries(data, features, descriptor, house.limits))
+
+
+def _resembling(house: House, sought: Sequence[Sought]) -> None:
+    """Fill in what resembles each registered picture, in one pass over the indexes."""
+    hashes = house.indexes.of(Collection.PICTURES, PHASH)
+    descriptors = house.indexes.of(Collection.PICTURES, house.descriptors.serving.space)
+    for one, candidates in zip(sought, search_past([one.queries for one in sought], hashes, descriptors), strict=True):
+        pictures = house.indexes.pictures(Collection.PICTURES, candidates)
+        bits = {pictures.get(_key(hit)): round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
+        named = {hit: pictures.get(_key(hit)) for hit in candidates}
+        one.distances = {picture: bits.get(picture, NOT_NEAR) for picture in distinct(candidates, named.get, MOST)}
+        one.left_out = {picture for picture in named.values() if picture is not None} - one.distances.keys()
+        _tell(one, vectors=len(hashes), alike=len(one.distances))
+
+
+def _key(candidate: Candidate) -> tuple[str, int]:
+    return candidate.space, candidate.number
+
+
+def _search(house: House, one: Sought, until: float) -> None:
+    known = {found for _, found in matching.known_pairs(PIPELINE, one.distances, [one.row.picture_id])}
+    wanted = [picture for picture in one.distances if picture not in known]
+    rows = Picture.objects.in_bulk(wanted)
+    stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
+    for start in range(0, len(stored), KEPT_TOGETHER):
+        some = stored[start : start + KEPT_TOGETHER]
+        _compare(house, one, some)
+        _tell(one, compared=len(known) + start + len(some))
+        if time.monotonic() > until:
+            steps.wait(WorkPicture, one.row.pk, now())
+            return
+    gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    seen = revisits.seen_by(one.row.work.owner_id, gone)
+    expired = [rows[pk] for pk in gone if pk in seen]
+    again = list(_worth_asking(house, one, expired))
+    with transaction.atomic():
+        matching.lock_pictures({*one.distances, *one.left_out})
+        Picture.objects.filter(pk__in=one.left_out).update(searched="")
+        captures = matching.open_cases(registered=[one.row.picture_id])
+        revisits.ask_again(one.row.work.owner_id, one.row.picture_id, again)
+        _tell(one, expired=len(expired), asked_again=len(again))
+        steps.finish(WorkPicture, [one.row.pk])
+    house.hint("capture", captures)
+
+
+def _compare(house: House, one: Sought, pictures: Sequence[Picture]) -> None:
+    """Compare with some pictures and keep what came of it, in a transaction of its own."""
+    rows = []
+    for found in pictures:
+        try:
+            seen = extract(house.blobs.get(found.digest), house.limits)
+            rows.append((one.row.picture_id, found.pk, compared(house, seen, one.features)))
+        except ExhibitError as error:  # expired a moment ago, or damaged since it was measured
+            if machine_fault(error):
+                raise
+            one.left_out.add(found.pk)
+    with transaction.atomic():
+        matching.keep_matches(rows)
+
+
+def _worth_asking(house: House, one: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
+    """Those whose small copy resembles the work too, or that have none; the most promising first."""
+    asked = 0
+    for place, picture in enumerate(expired[:MOST_SMALL]):
+        if asked == MOST_AGAIN:
+            return
+        if place % KEPT_TOGETHER == 0:
+            _tell(one)
+        small = _small_copy(house, one, picture)
+        if small is not None and small.decision is Decision.NONE:
+            continue
+        asked += 1
+        figures = (None, None) if small is None else (small.inliers, small.dense)
+        yield Resembling(picture.pk, one.distances[picture.pk], *figures)
+
+
+def _small_copy(house: House, one: Sought, picture: Picture) -> Verification | None:
+    """What comparing the small copy that stayed says, or ``None`` when there is none that can be read."""
+    if picture.thumbnail is None:
+        return None
+    with suppress(ExhibitError):
+        return compared(house, extract(house.blobs.get(picture.thumbnail), house.limits), one.features)
+    return None
+
+
+def _tell(one: Sought, **counts: int) -> None:
+    """Keep how far the search is, for whoever looks; and that whoever searches is alive."""
+    one.row.progress = {**one.row.progress, **counts}
+    WorkPicture.objects.filter(pk=one.row.pk).update(progress=one.row.progress, claimed_at=now())

@@ -1,0 +1,1 @@
+"""Steps that tell people: mails, notices, webhooks."""

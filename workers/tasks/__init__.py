@@ -1,0 +1,1 @@
+"""Celery tasks, the tick, the supervisor, and working everything off in one process."""

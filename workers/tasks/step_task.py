@@ -1,0 +1,65 @@
+"""What all tasks have in common: one that breaks off lets go of its rows, so that nobody waits until they are stale."""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Task
+
+from exhibit.logs import logged_as
+from workers.pipeline.meter import metered
+from workers.pipeline.steps import STEPS
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between two tries to reach a database that has gone."""
+
+_LOG = logging.getLogger("exhibit.task")
+
+
+class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
+    """A task whose one argument names the rows that wait for a step."""
+
+    @property
+    def _step(self) -> str:
+        """The step whose rows it takes, whichever queue its message came through."""
+        return str(self.name).rpartition(".")[2].removesuffix("_asked")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - Celery's call
+        """Run it, measured, with log lines that name it and the request that caused it, if one did."""
+        step, begun = self._step, time.monotonic()
+        request_id = str(self.request.get("request_id") or "")
+        with logged_as(request_id=request_id, task_id=str(self.request.id or ""), task=str(self.name)):
+            with metered(step):
+                answer = super().__call__(*args, **kwargs)
+            _LOG.info("%s", self.name, extra={"milliseconds": round((time.monotonic() - begun) * 1000)})
+        return answer
+
+    def on_failure(
+        self,
+        exc: BaseException,
+        task_id: str,  # noqa: ARG002 - Celery's call
+        args: Sequence[Any],
+        kwargs: dict[str, Any],  # noqa: ARG002
+        einfo: object,  # noqa: ARG002
+    ) -> None:
+        """Give the rows back after an error that no step expects, such as a lost connection; Celery logs the error.
+
+        Whatever this process did next would need the database too, so it waits until that takes what it has to say, or
+        until the time limit of the task ends it: then its rows are free all the same.
+        """
+        from django.db import Error, connection  # noqa: PLC0415 - tasks are also sent by processes without Django
+
+        from registry.db import steps  # noqa: PLC0415
+
+        step = STEPS.get(self._step)
+        if step is None or not step.model or not args:
+            return None
+        pause = FIRST_PAUSE
+        while True:
+            connection.close()  # it may be the one that was lost
+            try:
+                return steps.break_off(step.rows, args[0], exc)
+            except Error:
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,0 +1,344 @@
+"""`exhibit up`: the servers, the workers, the tick and the site, started together, kept running, stopped together."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exhibit.clock import now, rfc3339
+from exhibit.config.config import Config, load_config
+from exhibit.errors import ConfigError, ExhibitError, ServiceMissingError, WrongUseError
+from exhibit.files.private import closed, keep_private
+from workers.servers.addresses import local_site
+from workers.servers.embedded import lock_folder
+from workers.servers.keeper import are_kept, ensure_servers, start_keeper
+from workers.servers.locks import FileLock, holder, is_shared
+from workers.servers.processes import Child, Progress, Restarts, last_lines, open_log, trim_logs
+from workers.servers.product import CHECKOUT, environment, services
+
+_SECONDS_UNTIL_QUIT = 4.0
+_SECONDS_UNTIL_KILL = 7.0
+_SECONDS_FOR_SERVERS = 10.0
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_TRIMS = 60.0
+_SECONDS_FOR_KEEPER = 5.0
+
+
+class AlreadyRunningError(WrongUseError):
+    """This data folder's product runs already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a running product says of itself."""
+
+    pid: int
+    started: str
+    address: str
+    processes: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One process that is kept running."""
+
+    child: Child
+    process: "subprocess.Popen[bytes]"
+    restarts: Restarts = field(default_factory=Restarts)
+
+
+def run_supervisor(config: Config, *, ready: Callable[[Status], None] | None = None) -> None:
+    """Run the product until SIGTERM or SIGINT; returns when everything has stopped.
+
+    Call it from the main thread: it handles signals, and its children end with the thread that started them.
+
+    Args:
+        config: its configuration.
+        ready: called once, when the site answers.
+
+    Raises:
+        AlreadyRunningError: it runs already for this data folder.
+        ConfigError: the site's port is taken.
+        ServiceMissingError: a part doesn't come up; the message ends with what it said.
+    """
+    lock = FileLock(lock_folder(config) / "supervisor.lock")
+    if not lock.take(within=0.5):
+        raise AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
+    _status_path(config).unlink(missing_ok=True)  # of one that was killed
+    lock.sign()
+    try:
+        if mended := closed(config.data_dir):
+            _say(f"Closed to others: {mended} files and folders in {config.data_dir}.")
+        with _asked_to_stop() as asked:
+            try:
+                with ensure_servers(config, lambda: asked):
+                    _Supervisor(config, asked, lock).run(ready or (lambda _: None))
+            except ServiceMissingError:
+                if not asked:
+                    raise
+        _wait_for_keeper(config)
+    finally:
+        _status_path(config).unlink(missing_ok=True)
+        lock.release()
+
+
+def running_status(config: Config) -> Status | None:
+    """What runs for this data folder; None when nothing does."""
+    lock = FileLock(lock_folder(config) / "supervisor.lock")
+    if lock.take():
+        lock.release()
+        return None
+    try:
+        return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None  # it is just starting
+
+
+def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
+    """Ask what runs for this data folder, or is just starting, to stop and wait for it; whether anything ran.
+
+    Raises:
+        ServiceMissingError: it hasn't stopped in time.
+    """
+    path = lock_folder(config) / "supervisor.lock"
+    number = holder(path)
+    if number is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(number, signal.SIGTERM)
+    lock, progress = FileLock(path), Progress(number, seconds)
+    while not lock.take(within=_SECONDS_BETWEEN_LOOKS):
+        if progress.has_stalled():
+            raise ServiceMissingError(
+                f"Process {number} hasn't stopped, and has done nothing for {seconds:.0f} seconds."
+            )
+    lock.release()
+    return True
+
+
+class _Supervisor:
+    """Keeps processes running until somebody asks to stop."""
+
+    def __init__(self, config: Config, asked: Sequence[int], lock: FileLock) -> None:
+        self._config = config
+        self._asked = asked
+        self._lock = lock
+        self._has_data = True
+        self._kept: list[_Kept] = []
+        self._started = rfc3339(now())
+        self._trimmed = float("-inf")
+        self._keeper_at = 0.0
+
+    def run(self, ready: Callable[[Status], None]) -> None:
+        _refuse_taken_port(self._config)
+        _migrate(self._config, self._asked)
+        _restore_messages(self._config)
+        try:
+            site, *others = services(self._config)
+            self._kept.append(_Kept(site, self._start(site)))
+            self._wait_for_site()
+            self._kept += [_Kept(child, self._start(child)) for child in others]
+            if not self._asked:
+                status = self._write_status()
+                with contextlib.suppress(OSError):  # nobody listens any more
+                    ready(status)
+            while not self._asked:
+                if self._sees_data():
+                    self._look()
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        finally:
+            self._stop()
+
+    def _start(self, child: Child) -> "subprocess.Popen[bytes]":
+        with open_log(self._config.data_dir / "log", child.name) as log:
+            return child.start(log)
+
+    def _wait_for_site(self) -> None:
+        progress = Progress(self._kept[0].process.pid)
+        while not self._asked and not _accepts(self._config):
+            for kept in self._kept:
+                if kept.process.poll() is not None or progress.has_stalled():
+                    said = last_lines(self._config.data_dir / "log", kept.child.name)
+                    raise ServiceMissingError(f"The process {kept.child.name} doesn't come up: {said}")
+            time.sleep(0.05)
+
+    def _sees_data(self) -> bool:
+        """Whether the data folder is where it was; one that was moved or unmounted isn't made anew, but waited for."""
+        before, self._has_data = self._has_data, self._lock.is_in_place()
+        if before and not self._has_data:
+            _say(f"The data folder {self._config.data_dir} has gone; process {os.getpid()} waits until it is back.")
+        return self._has_data
+
+    def _look(self) -> None:
+        """Start again what has died, at once the first time, then after longer and longer pauses; nothing ends this."""
+        changed = False
+        if time.monotonic() - self._trimmed > _SECONDS_BETWEEN_TRIMS:
+            trim_logs(self._config.data_dir / "log")
+            self._trimmed, changed = time.monotonic(), True
+        self._look_after_servers()
+        for kept in self._kept:
+            if kept.restarts.again_at is None and kept.process.poll() is not None:
+                self._note_death(kept)
+            if kept.restarts.is_due():
+                try:
+                    kept.process = self._start(kept.child)
+                except OSError as error:  # no process can be started at this moment
+                    kept.restarts.died()
+                    _say(f"{kept.child.name} can't be started: {error}.")
+                else:
+                    kept.restarts.started()
+                    changed = True
+        if changed:
+            self._write_status()
+
+    def _look_after_servers(self) -> None:
+        """Have a keeper for the servers. Nobody waits for it: until they answer, all others wait by themselves."""
+        if time.monotonic() < self._keeper_at or are_kept(self._config):
+            return
+        self._keeper_at = time.monotonic() + _SECONDS_FOR_KEEPER
+        try:
+            start_keeper(self._config)
+        except OSError as error:
+            _say(f"The servers' keeper can't be started: {error}.")
+
+    def _note_death(self, kept: _Kept) -> None:
+        _kill_session(kept.process)
+        kept.restarts.died()
+        _say(f"{kept.child.name} ended with {kept.process.returncode}; it is started again.")
+        if kept.child.name.startswith("worker"):
+            _restore_messages(self._config)
+
+    def _stop(self) -> None:
+        """Ask all, press those that take long, kill the rest with everything they have started."""
+        begun = time.monotonic()
+        running = [kept for kept in self._kept if kept.process.poll() is None]
+        for kept in running:
+            kept.process.send_signal(kept.child.stop)
+        pressed = False
+        while any(kept.process.poll() is None for kept in running):
+            passed = time.monotonic() - begun
+            if passed > _SECONDS_UNTIL_KILL:
+                break
+            if passed > _SECONDS_UNTIL_QUIT and not pressed:
+                pressed = True
+                for kept in running:
+                    kept.process.send_signal(kept.child.hurry)
+            time.sleep(0.05)
+        for kept in self._kept:
+            _kill_session(kept.process)
+            kept.process.wait()
+
+    def _write_status(self) -> Status:
+        processes = {kept.child.name: kept.process.pid for kept in self._kept}
+        status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
+        path = _status_path(self._config)
+        made = path.with_suffix(".new")
+        document = {name: getattr(status, name) for name in Status.__slots__}
+        try:
+            made.write_text(json.dumps(document), encoding="utf-8")
+            made.replace(path)
+        except OSError as error:
+            _say(f"The status can't be written: {error}.")
+        return status
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """The signals that have asked to stop so far."""
+    asked: list[int] = []
+    signs = (signal.SIGTERM, signal.SIGINT)
+    before = {sign: signal.signal(sign, lambda number, _: asked.append(number)) for sign in signs}
+    try:
+        yield asked
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+def _refuse_taken_port(config: Config) -> None:
+    family = socket.AF_INET6 if ":" in config.web_host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.web_host, config.web_port))
+        except OSError as error:
+            hint = "Set EXHIBIT_WEB_PORT to another one."
+            sentence = f"The site can't listen on {config.web_host} port {config.web_port}: {error.strerror}."
+            raise ConfigError(sentence, hint=hint) from error
+
+
+def _accepts(config: Config) -> bool:
+    address = local_site(config).split("://")[1].rsplit(":", 1)
+    try:
+        socket.create_connection((address[0].strip("[]"), int(address[1])), 0.5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _migrate(config: Config, asked: Sequence[int]) -> None:
+    """Bring the database up to date, however long that takes, unless somebody asks to stop."""
+    command = [sys.executable, "-m", "workers.migrate"]
+    with subprocess.Popen(command, env=environment(config), cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as run:
+        while not asked:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                _, said = run.communicate(timeout=_SECONDS_BETWEEN_LOOKS)
+                break
+        else:
+            run.terminate()
+            return
+    if run.returncode:
+        raise ServiceMissingError(" / ".join(said.strip().splitlines()[-3:]) or "The database can't be migrated.")
+
+
+def _say(sentence: str) -> None:
+    """A line for the log; one that the disk doesn't take, or that nobody reads any more, is dropped."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - its standard error is its log
+
+
+def _restore_messages(config: Config) -> None:
+    from workers.pipeline.celery import restore_unacknowledged  # noqa: PLC0415 - `exhibit status` does without Celery
+
+    restore_unacknowledged(config)
+
+
+def _kill_session(process: "subprocess.Popen[bytes]") -> None:
+    """Kill what a process has started and left, and the process itself; each has a session of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait_for_keeper(config: Config) -> None:
+    """Wait until our servers have stopped too, unless another command still uses them."""
+    if config.database_url and config.redis_url:
+        return
+    until = time.monotonic() + _SECONDS_FOR_SERVERS
+    while are_kept(config) and not is_shared(lock_folder(config) / "users.lock") and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _status_path(config: Config) -> Path:
+    return lock_folder(config) / "supervisor.json"
+
+
+def main() -> int:
+    """Run the product of this process's configuration."""
+    keep_private()
+    try:
+        run_supervisor(load_config(), ready=lambda status: print(f"Ready: {status.address}", flush=True))  # noqa: T201 - a command
+    except ExhibitError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

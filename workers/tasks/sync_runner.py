@@ -1,0 +1,55 @@
+"""Working everything off in this process, for commands that run while no worker does, and for tests."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from exhibit.config.config import Config
+from registry.db import steps
+from workers.pipeline.meter import metered
+from workers.pipeline.steps import STEPS
+from workers.services.wiring import House
+from workers.tasks import tick
+
+
+class Inline:
+    """A house whose hints are worked off one after the other, in this process."""
+
+    def __init__(self, config: Config) -> None:
+        self._waiting: deque[tuple[str, list[int]]] = deque()
+        self.house = House(config, self._note)
+
+    def _note(self, step: str, ids: Sequence[int]) -> None:
+        step = step.removesuffix("_asked")  # the same step, in a queue of its own
+        self._waiting.extend((step, rows) for rows in STEPS[step].batches(ids))
+
+    def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
+        """Tick and work until something is so.
+
+        Args:
+            done: asked after each step.
+            pause: seconds between two ticks that found nothing.
+        """
+        while not done():
+            tick.tick(self.house)
+            if not self._waiting:
+                time.sleep(pause)
+            while self._waiting and not done():
+                self._work(*self._waiting.popleft())
+
+    def run_until_idle(self) -> None:
+        """Work until a tick finds nothing that is due now."""
+        tick.tick(self.house)
+        while self._waiting:
+            self._work(*self._waiting.popleft())
+            if not self._waiting:
+                tick.tick(self.house)
+
+    def _work(self, step: str, ids: Sequence[int]) -> None:
+        try:
+            with metered(step):
+                STEPS[step].work(self.house, ids)
+        except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
+            if STEPS[step].model:
+                steps.break_off(STEPS[step].rows, ids, error)
+            raise

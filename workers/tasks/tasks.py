@@ -1,0 +1,78 @@
+"""Celery tasks: a message says which rows wait, the step does the work."""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from registry.accounts import invitations, sessions
+from registry.db import idempotency as repeats
+from registry.db import running
+from registry.notifications import events
+from workers.evidence import links, packages
+from workers.matching import index_upkeep, votes_upkeep
+from workers.operations import retention as retain
+from workers.pipeline.celery import LONG_SECONDS, app
+from workers.pipeline.steps import STEPS
+from workers.services.wiring import house
+from workers.steps.cases import witness
+from workers.tasks import tick
+from workers.works import uploads
+
+
+def _task_of(name: str) -> Any:  # noqa: ANN401 - Celery's task
+    @app.task(name=f"exhibit.{name}")
+    def work(ids: list[int]) -> None:
+        STEPS[name.removesuffix("_asked")].work(house(), ids)
+
+    return work
+
+
+TASKS = {name: _task_of(name) for step in STEPS.values() for name in step.queues}
+"""Of each step; what a person has asked for goes ahead of what a crawl brings."""
+
+
+_ticked: dict[str, float] = {}
+
+
+def do_all(*jobs: Callable[[], object]) -> None:
+    """Do each of several jobs, whatever becomes of the others; raises what the last one that failed raised."""
+    failed: Exception | None = None
+    for job in jobs:
+        try:
+            job()
+        except Exception as error:
+            logging.getLogger(__name__).exception("A part of the upkeep failed; the rest goes on.")
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+@app.task(name="exhibit.tick")
+def tick_once() -> None:
+    """Look at the rows and send what waits; ticks that have piled up count as one."""
+    if time.monotonic() < _ticked.get("until", 0.0) + house().config.tick_seconds / 2:
+        return
+    tick.tick(house())
+    running.beat(running.TICK)
+    _ticked["until"] = time.monotonic()
+
+
+@app.task(name="exhibit.retain")
+def expire_bytes() -> None:
+    """Remove bytes that have expired, what killed processes have left behind, and ways in that have ended."""
+    of_house = (retain.expire_bytes, retain.sweep, uploads.sweep, packages.expire_packages, witness.complete_stamps)
+    of_rows = (repeats.forget_old, events.forget_old, sessions.forget_ended, invitations.forget_ended)
+    do_all(*(partial(job, house()) for job in of_house), *of_rows, links.forget_ended)
+
+
+@app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
+def keep_up_votes() -> None:
+    """Mend indexes, look for damaged bytes, and let the local votes keep up with the works.
+
+    A message that was lost is made good by the next one.
+    """
+    do_all(
+        *(partial(job, house()) for job in (index_upkeep.mend_indexes, retain.look_for_damage, votes_upkeep.keep_up))
+    )

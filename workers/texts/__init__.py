@@ -1,0 +1,1 @@
+"""Sentences that are sealed or shown, and their words in the reader's language."""

@@ -1,0 +1,73 @@
+"""Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
+
+from evidence.documents import standing_unchecked
+from evidence.documents.phrases.wording import figure, percent, ratio_words
+from exhibit.comparison.calibration import Calibration
+from exhibit.types import Verification
+from workers.texts.words import gettext_noop as _
+
+NOT_COMPARED = 256
+SHOWN = _(
+    "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
+)
+AGREEING = _("Where both have texture, %(blocks)s of the blocks agree; %(points)s distinct points agree.")
+RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
+AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
+AT_LEAST = _(
+    "Likelihood ratio of a copy: %(ratio)s at least is stated; the photographs measured support no smaller one."
+)
+MEASURED = _(
+    "It goes with a prior of %(prior)s that is supposed, not measured (calibration %(name)s; at most %(most)s false "
+    "alarms in a million pictures, 95%%, from %(photographs)s photographs, each searched for among the other "
+    "%(others)s, with %(failed)s false alarms)."
+)
+
+
+def not_checked(language: str) -> tuple[str, ...]:
+    """What no document may be silent about, in the words of the documents."""
+    return standing_unchecked(language)
+
+
+Said = tuple[str, dict[str, object]]
+"""A sentence with a name wherever a value stands, and the values: pages say it in the reader's language."""
+
+
+def words_of(one: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
+    """The figures of a comparison in English sentences, with the calibration that its probability comes from."""
+    return tuple(sentence % values for sentence, values in said_of(one, calibration))
+
+
+def said_of(one: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
+    """The figures of a comparison, sentence by sentence, for whichever language."""
+    said: list[Said] = []
+    if one.transform is None:
+        said.append((_("The pictures could not be laid onto each other."), {}))
+    else:
+        shares: dict[str, object] = {"work": percent(one.overlap_work), "found": percent(one.overlap_picture)}
+        said += [(SHOWN, shares), (AGREEING, {"blocks": percent(one.dense), "points": one.inliers})]
+    if one.mirrored:
+        said.append((_("It is mirrored."), {}))
+    if one.rotation > 0:
+        said.append((_("It is turned by %(degrees)s° counter-clockwise."), {"degrees": one.rotation}))
+    elif one.rotation:
+        said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -one.rotation}))
+    if one.hamming < NOT_COMPARED:
+        said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": one.hamming}))
+    return (*said, *_ratio(one, calibration))
+
+
+def _ratio(one: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
+    """The likelihood ratio with what it rests on."""
+    if one.probability is None or calibration is None:
+        return ((_("The likelihood ratio has not been calibrated."), {}),)
+    bound, ratio = calibration.bound(one.decision), calibration.ratio(one.probability)
+    stated = RATIO if not ratio.limited else AT_MOST if ratio.value > 1 else AT_LEAST
+    rests_on: dict[str, object] = {
+        "prior": figure(calibration.prior),
+        "name": calibration.name,
+        "most": f"{bound.per_million:,}",
+        "photographs": f"{bound.photographs:,}",
+        "others": f"{bound.photographs - 1:,}",
+        "failed": f"{bound.failed:,}",
+    }
+    return (stated, {"ratio": ratio_words(ratio.value)}), (MEASURED, rests_on)

@@ -1,0 +1,1 @@
+"""Bringing works: uploads, tables, registration, changes, ownership and terms of protection."""

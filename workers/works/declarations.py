@@ -1,0 +1,176 @@
+"""Changing what is declared of a work, and the documents beside it: each change is in its history and in the log."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
+from exhibit.plain import one_line, plain
+from registry.crawls.sightings import blocked
+from registry.db.locks import Lock, hold
+from registry.log.audit_log import changed
+from registry.log.log import submit
+from registry.models import Owner, Work, WorkAttachment
+from workers.services.wiring import House
+from workers.works.ownership import add_change, note
+from workers.works.registration import registration_opening, room_left
+from workers.works.tables import checked_date
+
+MOST_ATTACHMENTS = 50
+"""Of one work."""
+
+MOST_ATTACHMENT = 20 * 1024 * 1024
+"""Bytes of one attachment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """All that an owner declares of a work."""
+
+    title: str
+    author: str = ""
+    author_kind: str = Work.AuthorKind.PERSON
+    author_died: int | None = None
+    holder: str = ""
+    credit: str = ""
+    rights_statement: str = ""
+    created: str = ""
+    first_publication: str = ""
+    medium: str = ""
+    registrations: tuple[dict[str, str], ...] = ()
+
+
+def declared_of(work: Work) -> Declared:
+    """What is declared of a work now."""
+    plain = {one.name: getattr(work, one.name) for one in fields(Declared)}
+    return Declared(**{**plain, "registrations": tuple(work.registrations)})
+
+
+def edit(work: Work, new: Declared, *, by: str, reason: str = "", version: int | None = None) -> bool:
+    """Change what is declared of a work.
+
+    Args:
+        work: which.
+        new: all that is declared from now on.
+        by: who changes it.
+        reason: why, if something is to be said.
+        version: how many changes the person had seen; ``None`` doesn't ask.
+
+    Returns:
+        Whether anything is different.
+
+    Raises:
+        WrongUseError: a date isn't one.
+        ConflictError: somebody else has changed the work meanwhile.
+    """
+    new = _checked(new)
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+        row = Work.objects.select_related("owner").get(pk=work.pk)
+        if version is not None and version != row.changes.count():
+            raise ConflictError(
+                _("Somebody else has changed this work meanwhile; nothing was saved."),
+                hint=_("Look at it, and change it again."),
+            )
+        before, after = _plain(declared_of(row)), _plain(new)
+        different = {
+            name: {"before": before[name], "after": after[name]} for name in after if before[name] != after[name]
+        }
+        if not different:
+            return False
+        for name, value in after.items():
+            setattr(row, name, value)
+        change = add_change(row, "edited", different, by=by, reason=reason)
+        opening = {**registration_opening(row, _first_picture(row)), "edited": change.number}
+        row.declaration = submit(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
+        row.save(update_fields=[*after, "declaration"])
+        note(row, by=by)
+    work.refresh_from_db()
+    return True
+
+
+def attach(house: House, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
+    """Keep a document beside a work, byte for byte; its digest is in the log.
+
+    Raises:
+        RefusedError: it is empty, too large, blocked, or there is no room for it.
+    """
+    digest = Digest.of(data)
+    if not data or len(data) > MOST_ATTACHMENT:
+        raise RefusedError(
+            _("A document may have %(most)d MiB, and not be empty.") % {"most": MOST_ATTACHMENT // 2**20},
+            reason="too-many-bytes",
+        )
+    if blocked([digest]):
+        raise RefusedError(_("The operator doesn't allow these bytes here."), reason="blocked")
+    if len(data) > room_left(house, work.owner):
+        raise RefusedError(_("There is no room left."), reason="quota", hint=_("Ask the operator for more."))
+    house.blobs.put(data)
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+        if work.attachments.filter(removed_at=None).count() >= MOST_ATTACHMENTS:
+            raise RefusedError(_("A work may have %(most)d documents.") % {"most": MOST_ATTACHMENTS}, reason="too-many")
+        hold(Lock.FILES)
+        if digest not in house.blobs:  # they were a report's, too, that somebody has removed meanwhile
+            house.blobs.put(data)
+        number = (work.attachments.aggregate(last=Max("number"))["last"] or 0) + 1
+        made = WorkAttachment.objects.create(
+            work=work, number=number, name=one_line(name)[-200:] or "document",
+            about=one_line(about)[:300], digest=digest, size=len(data),
+            added_by=by, added_at=now(),
+        )  # fmt: skip
+        add_change(work, "attached", {"name": made.name, "digest": digest.hex, "size": made.size}, by=by)
+        told = {"attachment": number, "digest": digest.hex, "size": made.size, "work": work.number}
+        changed("work attachment added", by=by, owner=work.owner, about=told)
+    return made
+
+
+def detach(attachment: WorkAttachment, *, by: str) -> None:
+    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    work = attachment.work
+    with transaction.atomic():
+        Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+        if WorkAttachment.objects.filter(pk=attachment.pk, removed_at=None).update(removed_at=now()):
+            assert attachment.digest is not None
+            digest = attachment.digest.hex
+            add_change(work, "detached", {"name": attachment.name, "digest": digest}, by=by)
+            about = {"attachment": attachment.number, "digest": digest, "work": work.number}
+            changed("work attachment removed", by=by, owner=work.owner, about=about)
+
+
+def _checked(new: Declared) -> Declared:
+    """The same with its dates as ISO 8601, and lines that are lines."""
+    new = replace(
+        new,
+        title=one_line(new.title),
+        author=one_line(new.author),
+        holder=one_line(new.holder),
+        credit=one_line(new.credit),
+        rights_statement=plain(new.rights_statement),
+    )
+    if not new.title:
+        raise WrongUseError(_("A work needs a title."))
+    created, published = checked_date(new.created), checked_date(new.first_publication)
+    if new.author_died is not None and not 1 <= new.author_died <= now().year:
+        raise WrongUseError(_("“%(given)s” isn't a year in the past.") % {"given": new.author_died})
+    if new.author_kind not in Work.AuthorKind.values or new.medium not in Work.Medium.values:
+        raise WrongUseError(_("That can't be chosen."))
+    return replace(new, created=created, first_publication=published)
+
+
+def _plain(declared: Declared) -> dict[str, Any]:
+    said: Mapping[str, Any] = asdict(declared)
+    return {**said, "registrations": list(declared.registrations)}
+
+
+def _first_picture(work: Work) -> Digest:
+    first = work.work_pictures.select_related("picture").order_by("pk")[0]
+    digest: Digest = first.picture.digest
+    return digest

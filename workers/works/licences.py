@@ -1,0 +1,93 @@
+"""Licences as people write them, in a table or in fields, made into what the ledger keeps."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped as owned
+from registry.models import Owner, Work
+from registry.works.licences import NewLicence, checked
+from workers.works.tables import DeclaredLicence, read_licences
+
+
+def licences_in_table(owner: Owner, name: str, data: bytes) -> list[NewLicence]:
+    """The licences of a table, CSV or XLSX.
+
+    Args:
+        owner: whose works the table names.
+        name: of the file.
+        data: its bytes.
+
+    Raises:
+        WrongUseError: names the line and what is wrong with it.
+    """
+    lines = read_licences(name, data)
+    works = _Works(owner, {one for line in lines for one in line.works})
+    return [_of_line(name, line, works) for line in lines]
+
+
+def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
+    """The works that a text names: numbers or names of files, with ``;``, commas or line breaks between.
+
+    Raises:
+        WrongUseError: a name or a number belongs to no work, or a name to several.
+    """
+    for sign in ",;；，\n":
+        text = text.replace(sign, ";")
+    names = [one.strip() for one in text.split(";") if one.strip()]
+    return _Works(owner, names).named(names)
+
+
+def day(text: str) -> date | None:
+    """A day as fields give it; nothing for an empty one.
+
+    Raises:
+        WrongUseError: it isn't one.
+    """
+    try:
+        return date.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        said = _("“%(given)s” isn't a day.") % {"given": text.strip()[:40]}
+        raise WrongUseError(said, hint=_("Write 2024-05-31.")) from None
+
+
+class _Works:
+    """The works that some names may mean."""
+
+    def __init__(self, owner: Owner, names: Iterable[str]) -> None:
+        wanted = set(names)
+        numbers = [int(one) for one in wanted if one.isdecimal() and len(one) < 10]
+        rows = owned.works(owner)
+        self._owner = owner
+        self._by_name: dict[str, dict[int, Work]] = {}
+        for work in (rows.filter(number__in=numbers) | rows.filter(source_name__in=wanted)) if wanted else ():
+            for name in {str(work.number), work.source_name}:
+                self._by_name.setdefault(name, {})[work.pk] = work
+
+    def named(self, names: Sequence[str]) -> tuple[Work, ...]:
+        """The works of these names; raises ``WrongUseError``."""
+        found = []
+        for name in names:
+            works = list(self._by_name.get(name, {}).values())
+            if len(works) != 1:
+                said = {"name": self._owner.name, "given": name}
+                text = (
+                    _("No work of %(name)s: “%(given)s”.")
+                    if not works
+                    else _("Several works of %(name)s: “%(given)s”.")
+                )
+                raise WrongUseError(text % said, hint=_("Write the numbers of works or the names of their files."))
+            found += works
+        return tuple(found)
+
+
+def _of_line(name: str, line: DeclaredLicence, works: _Works) -> NewLicence:
+    try:
+        said = {one.name: getattr(line, one.name) for one in fields(NewLicence)}
+        return checked(NewLicence(**{**said, "works": works.named(line.works)}))
+    except WrongUseError as error:
+        told = _("%(name)s, line %(line)d: %(problem)s") % {"name": name, "line": line.line, "problem": error.message}
+        raise WrongUseError(told, hint=error.hint) from None

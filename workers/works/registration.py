@@ -1,0 +1,303 @@
+"""Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max, Sum
+
+from exhibit.clock import now, rfc3339
+from exhibit.digests import Digest
+from exhibit.entries import EntryType
+from exhibit.errors import RefusedError
+from exhibit.plain import one_line, plain
+from indexer.picture.features import Features, fingerprints, local_fingerprint
+from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
+from registry.crawls.sightings import blocked, keep_pictures
+from registry.db.locks import Lock, hold
+from registry.log.log import submit
+from registry.models import (
+    BytesState,
+    LogSubmission,
+    Owner,
+    Picture,
+    RegistrationConflict,
+    StepState,
+    Work,
+    WorkAttachment,
+    WorkPicture,
+)
+from registry.vectors import fingerprints as vectors
+from workers.matching.marks import Marks, captions_of, find_marks
+from workers.services.descriptors import SwitchedError
+from workers.services.wiring import House
+from workers.works.ownership import note, stated_by_file
+from workers.works.tables import checked_date
+
+NEAR_SAME = 10
+"""Bits within which two registered pictures count as near-same."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewWork:
+    """What an owner declares of a work. All may be empty; a work without a title has the name of its file.
+
+    ``first_publication`` is an ISO 8601 date or as much of it as is known; ``registrations`` are official ones, each
+    with office, number and date. With ``reads_metadata`` the owner declares what the file states wherever nothing else
+    is said.
+    """
+
+    title: str
+    author: str = ""
+    rights_statement: str = ""
+    first_publication: str = ""
+    registrations: tuple[dict[str, str], ...] = ()
+    source_name: str = ""
+    created: str = ""
+    credit: str = ""
+    holder: str = ""
+    reads_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What came of a registration.
+
+    Attributes:
+        work: the work's row.
+        new: false when this owner had registered the very same picture before.
+        low_information: why it can't be matched safely; empty when it can.
+        earlier: when somebody else registered the same or a near-same picture first, or ``None``.
+    """
+
+    work: Work
+    new: bool
+    low_information: tuple[str, ...]
+    earlier: datetime | None
+
+
+def register_work(
+    house: House, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None] = lambda _: None
+) -> Registered:
+    """Register one picture as a work.
+
+    Args:
+        house: ports.
+        owner: whose work it becomes.
+        data: exact bytes of the picture.
+        declared: what is said of it.
+        with_it: called in the transaction that makes a new work.
+
+    Raises:
+        UnreadablePictureError: the bytes can't be decoded within the limits.
+        RefusedError: the blocklist names them, or the owner's quota is used up.
+        WrongUseError: a date that is declared isn't one.
+    """
+    created, published = checked_date(declared.created), checked_date(declared.first_publication)
+    declared = replace(declared, created=created, first_publication=published)
+    digest = Digest.of(data)
+    if blocked([digest]):
+        raise RefusedError("The operator's blocklist names these bytes.", reason="blocked")
+    if (earlier := work_of(owner, digest)) is not None:
+        return _told(earlier, new=False)
+    _check_quota(house, owner, len(data))
+    house.descriptors.refresh()
+    try:
+        registered = _registered(house, owner, data, declared, with_it)
+    except SwitchedError:  # measured again with the network that serves now
+        registered = _registered(house, owner, data, declared, with_it)
+    if registered.new:
+        house.hint("search", list(registered.work.work_pictures.values_list("pk", flat=True)))
+    return registered
+
+
+def remove_work(work: Work, *, by: str) -> None:
+    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay.
+
+    Args:
+        work: the work; one that is removed already stays so.
+        by: who removes it.
+    """
+    with transaction.atomic():
+        owner = Owner.objects.select_for_update(no_key=True).get(pk=work.owner_id)
+        if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
+            return
+        pictures = list(work.pictures.values_list("pk", flat=True))
+        hold(Lock.INDEX)  # whoever registers the same picture at this moment is seen here, or sees that it is gone
+        elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
+        still = set(elsewhere.values_list("picture_id", flat=True))
+        vectors.remove_from(vectors.Collection.WORKS, [picture for picture in pictures if picture not in still])
+        opening = {"owner": owner.slug, "removed": True, "work": work.number}
+        submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
+
+
+def work_of(owner: Owner, digest: Digest) -> Work | None:
+    """The owner's own work of this picture, if there is one."""
+    return Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number").first()
+
+
+def _told(work: Work, *, new: bool) -> Registered:
+    first = work.conflicts.order_by("earlier_registered_at").first()
+    return Registered(
+        work,
+        new=new,
+        low_information=tuple(work.low_information),
+        earlier=None if first is None else first.earlier_registered_at,
+    )
+
+
+def _registered(
+    house: House, owner: Owner, data: bytes, declared: NewWork, with_it: Callable[[Work], None]
+) -> Registered:
+    digest = Digest.of(data)
+    features = house.features.get(digest, lambda: data)
+    stated = stated_by_file(data, features.info.format, house.limits)
+    declared = _completed(declared, stated)
+    house.blobs.put(data)
+    marks = find_marks(house, owner, features)
+    with transaction.atomic():
+        picture = keep_pictures([(digest, len(data), now())])[digest]
+        house.descriptors.check_serving()
+        Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
+        if (earlier := work_of(owner, digest)) is not None:  # registered meanwhile, by somebody else of the same owner
+            return _told(earlier, new=False)
+        work, near = _keep(house, owner, picture, features, declared, stated)
+        _keep_marks(work, features, marks)
+        if digest not in house.blobs:  # retention may have removed them before their row was locked
+            house.blobs.put(data)
+        _note_conflicts(work, features, near)
+        note(work)
+        with_it(work)
+        return _told(work, new=True)
+
+
+def room_left(house: House, owner: Owner) -> int:
+    """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
+    living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).values("picture")
+    pictures = Picture.objects.filter(pk__in=living).aggregate(sum=Sum("size"))["sum"] or 0
+    documents = WorkAttachment.objects.filter(work__owner=owner).aggregate(sum=Sum("size"))["sum"] or 0
+    return (owner.quota_bytes or house.config.owner_quota_bytes) - pictures - documents
+
+
+def _check_quota(house: House, owner: Owner, size: int) -> None:
+    left = room_left(house, owner)
+    if size > left:
+        quota = owner.quota_bytes or house.config.owner_quota_bytes
+        raise RefusedError(
+            f"{owner.name} has used {quota - left} of {quota} bytes.",
+            reason="quota",
+            hint="Remove works, or ask the operator for more room.",
+        )
+
+
+def _completed(declared: NewWork, stated: Mapping[str, Any]) -> NewWork:
+    """What is declared, with what the file states in the gaps if the owner wishes so."""
+    said = stated if declared.reads_metadata else {}
+    name = PurePosixPath(declared.source_name)
+    return replace(
+        declared,
+        title=one_line(declared.title or said.get("title") or name.stem) or "–",
+        author=one_line(declared.author or said.get("author", "")),
+        rights_statement=plain(declared.rights_statement or said.get("rights", "")),
+        created=declared.created or said.get("created", ""),
+        credit=one_line(declared.credit or said.get("credit", "")),
+        holder=one_line(declared.holder or said.get("holder", "")),
+    )
+
+
+def _keep(
+    house: House, owner: Owner, picture: int, features: Features, declared: NewWork, stated: Mapping[str, Any]
+) -> tuple[Work, set[int]]:
+    """The rows of a new work, its fingerprints and index changes, and its log entry, in this transaction.
+
+    Returns:
+        The work, and the registered pictures that look the same, as all others had registered them before.
+    """
+    digest = features.digest
+    moment = now()  # behind the locks: of two who register the same picture, the first has the earlier time
+    number = (owner.works.aggregate(last=Max("number"))["last"] or 0) + 1
+    said = {**asdict(declared), "registrations": list(declared.registrations)}
+    del said["reads_metadata"]
+    Picture.objects.filter(pk=picture).update(
+        format=features.info.format,
+        width=features.info.width,
+        height=features.info.height,
+        low_information=list(features.low_information),
+        refusal="",
+        bytes_state=BytesState.STORED,
+    )
+    Picture.objects.filter(pk=picture, state=StepState.TODO, sightings=None).update(state=StepState.DONE)
+    work = Work.objects.create(
+        owner=owner,
+        number=number,
+        registered_at=moment,
+        low_information=list(features.low_information),
+        metadata=dict(stated),
+        **said,
+    )
+    work.registration = work.declaration = add_picture(work, picture, digest, moment)
+    work.save(update_fields=["registration", "declaration"])
+    stored = [*fingerprints(digest, features), local_fingerprint(digest, features)]
+    vectors.keep_fingerprints((*house.indexes.spaces, ROOTSIFT), [(picture, one) for one in stored])
+    hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
+    near = _near_same(house, features)
+    vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
+    return work, near
+
+
+def add_picture(work: Work, picture: int, digest: Digest, moment: datetime) -> LogSubmission:
+    """Make a picture one of a work's, with an entry of the log that says since when; in the caller's transaction."""
+    opening = registration_opening(work, digest)
+    if work.work_pictures.exists():  # what is declared may change later; that this picture is the work's doesn't
+        opening = {name: opening[name] for name in ("owner", "owner_name", "picture", "work")}
+    WorkPicture.objects.create(work=work, picture_id=picture)
+    return submit(EntryType.REGISTRATION, opening, work.owner, moment)
+
+
+def _keep_marks(work: Work, features: Features, marks: Marks) -> None:
+    work.work_pictures.update(captions=captions_of(features), marks=marks.new)
+    for pk, edges in marks.earlier.items():
+        WorkPicture.objects.filter(pk=pk).update(marks=edges)
+
+
+def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
+    """What a registration's log entry commits to: all that is declared; the later fields where something is said."""
+    later = ("author_died", "created", "credit", "holder", "medium")
+    kind = {} if work.author_kind == Work.AuthorKind.PERSON else {"author_kind": str(work.author_kind)}
+    return {
+        **{name: value for name in later if (value := getattr(work, name))},
+        **kind,
+        "author": work.author,
+        "first_publication": work.first_publication,
+        "owner": work.owner.slug,
+        "owner_name": work.owner.name,
+        "picture": digest.hex,
+        "registered_at": rfc3339(work.registered_at),
+        "registrations": work.registrations,
+        "rights_statement": work.rights_statement,
+        "title": work.title,
+        "work": work.number,
+    }
+
+
+def _note_conflicts(work: Work, features: Features, near: Iterable[int]) -> None:
+    """Note earlier registrations of the same or a near-same picture by somebody else."""
+    others = Work.objects.filter(removed_at=None).exclude(owner=work.owner)
+    same = others.filter(pictures__digest=features.digest).values_list("pk", flat=True)
+    alike = others.filter(pictures__in=near).values_list("pk", flat=True)
+    kinds = dict.fromkeys(alike, RegistrationConflict.Kind.NEAR) | dict.fromkeys(same, RegistrationConflict.Kind.SAME)
+    for earlier in Work.objects.filter(pk__in=kinds, registered_at__lte=work.registered_at):
+        RegistrationConflict.objects.create(
+            work=work, earlier=earlier, kind=kinds[earlier.pk], earlier_registered_at=earlier.registered_at
+        )
+
+
+def _near_same(house: House, features: Features) -> set[int]:
+    """Registered pictures that look the same; plain ones, which all look alike, are asked for none."""
+    if features.low_information:
+        return set()
+    house.indexes.refresh(vectors.Collection.WORKS)
+    return house.indexes.near(vectors.Collection.WORKS, features.hash_variants, within=NEAR_SAME)

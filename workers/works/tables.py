@@ -1,0 +1,214 @@
+"""Tables that people bring: what they declare of their works, and which uses they permit."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from exhibit.errors import WrongUseError
+from workers.works.spreadsheets import MOST_BYTES, read_lines
+
+WORK_COLUMNS = {
+    "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
+    "rights": 10_000, "registrations": 10_000,
+}  # fmt: skip
+"""Columns, and how many characters a field may have."""
+LICENCE_COLUMNS = {
+    "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
+    "valid_from": 40, "valid_until": 40, "reason": 10_000,
+}  # fmt: skip
+
+WORK_ALIASES = {
+    "filename": "file", "file_name": "file", "文件": "file", "文件名": "file",
+    "name": "title", "标题": "title", "作品名称": "title", "名称": "title",
+    "creator": "author", "photographer": "author", "作者": "author", "摄影师": "author",
+    "published": "first_publication", "首次发表": "first_publication", "首次发表日期": "first_publication",
+    "copyright": "rights", "权利": "rights", "权利声明": "rights",
+    "登记": "registrations", "登记号": "registrations",
+    "rights_holder": "holder", "著作权人": "holder", "署名": "credit",
+    "date_created": "created", "创作日期": "created", "创作完成日期": "created",
+}  # fmt: skip
+"""Other names of columns, in lower case."""
+
+LICENCE_ALIASES = {
+    "作品": "works", "被许可人": "licensee", "被许可方": "licensee", "域名": "domain", "网址": "url_pattern",
+    "账号": "account", "地区": "territories",
+    "开始日期": "valid_from", "结束日期": "valid_until", "理由": "reason",
+}  # fmt: skip
+
+_DATES = (
+    re.compile(r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2}))?)?"),
+    re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
+)
+_CLOCK = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2})?$")
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredWork:
+    """One line about a file: what its owner declares. Empty where nothing is said."""
+
+    file: str
+    title: str
+    author: str
+    first_publication: str
+    rights: str
+    registrations: tuple[dict[str, str], ...]
+    holder: str = ""
+    credit: str = ""
+    created: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredLicence:
+    """One permitted use; ``works`` holds file names or numbers and is empty for all works."""
+
+    line: int
+    works: tuple[str, ...]
+    licensee: str
+    domain: str
+    url_pattern: str
+    valid_from: date | None
+    valid_until: date | None
+    reason: str
+    account: str
+    territories: tuple[str, ...]
+
+
+def table_bytes(path: Path) -> bytes:
+    """The bytes of a table in a file, one more than a table may have at most.
+
+    Raises:
+        WrongUseError: it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        text = _("%(name)s can't be read: %(problem)s.")
+        raise WrongUseError(text % {"name": path, "problem": error.strerror}) from error
+
+
+def read_works(name: str, data: bytes) -> dict[str, DeclaredWork]:
+    """Read a table of works, CSV or XLSX, by the name of the file.
+
+    Raises:
+        WrongUseError: names the lines that can't be used, and what is wrong with them.
+    """
+    lines: dict[str, int] = {}
+
+    def read(line: int, row: Mapping[str, str]) -> DeclaredWork:
+        file = plain_name(row["file"])
+        if (earlier := lines.setdefault(file, line)) != line:
+            raise WrongUseError(_("%(file)s stands in line %(line)d already.") % {"file": file, "line": earlier})
+        return DeclaredWork(
+            file=file,
+            title=row["title"],
+            author=row["author"],
+            first_publication=checked_date(row["first_publication"]),
+            rights=row["rights"],
+            registrations=tuple(_registrations(row["registrations"])),
+            holder=row["holder"],
+            credit=row["credit"],
+            created=checked_date(row["created"]),
+        )
+
+    read_so_far = read_lines(name, data, WORK_COLUMNS, needed="file", aliases=WORK_ALIASES, read=read)
+    return {one.file: one for one in read_so_far}
+
+
+def read_licences(name: str, data: bytes) -> list[DeclaredLicence]:
+    """Read a table of licences, CSV or XLSX.
+
+    Raises:
+        WrongUseError: names the lines that can't be used, and what is wrong with them.
+    """
+    return read_lines(name, data, LICENCE_COLUMNS, needed="licensee", aliases=LICENCE_ALIASES, read=_licence)
+
+
+def plain_name(name: str) -> str:
+    """The name of a file as it is compared and kept: composed characters, slashes, no control characters; its end."""
+    composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # file systems of one maker decompose them
+    return "".join(one for one in composed if one.isprintable()).strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
+
+
+def registration(text: str) -> dict[str, str] | None:
+    """An official registration as ``office|number|date``, whose date may be left out; ``None`` when it isn't one."""
+    fields = [field.strip() for field in text.split("|")]
+    if len(fields) not in (2, 3) or not all(fields[:2]):
+        return None
+    return {"office": fields[0], "number": fields[1], "date": fields[2] if len(fields) == 3 else ""}
+
+
+def as_date(text: str) -> str:
+    """A date as ISO 8601, or as much of one as is known: a year, a month or a day. Empty when it isn't one.
+
+    Read are forms that begin with the year, as no other order is told for sure: ``2024-05-31``, ``2024/5/31``,
+    ``2024.5.31``, ``2024年5月``; a time of the day after a day is left out.
+    """
+    plain = _CLOCK.sub("", text)
+    found = next((found for pattern in _DATES if (found := pattern.fullmatch(plain))), None)
+    if found is None:
+        return ""
+    year, separator, month, day = found.groups()
+    if day is None and (plain != text or separator == "."):  # 2024.1 is what spreadsheets make of 2024.10
+        return ""
+    iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
+    try:
+        date.fromisoformat((iso + "-01-01")[:10])
+    except ValueError:
+        return ""
+    return iso
+
+
+def checked_date(text: str) -> str:
+    """A date as :func:`as_date` reads it; empty stays empty.
+
+    Raises:
+        WrongUseError: it isn't one.
+    """
+    read = as_date(text)
+    if text and not read:
+        raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
+    return read
+
+
+def _licence(line: int, row: Mapping[str, str]) -> DeclaredLicence:
+    if not (row["domain"] or row["url_pattern"]):
+        text = _("neither a domain nor a url_pattern is given.")
+        raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
+    first, last = (_day(row[column]) for column in ("valid_from", "valid_until"))
+    if first and last and last < first:
+        raise WrongUseError(_("valid_until is before valid_from."))
+    return DeclaredLicence(
+        line=line,
+        works=tuple(filter(None, (one.strip() for one in row["works"].split(";")))),
+        licensee=row["licensee"],
+        domain=row["domain"].lower(),
+        url_pattern=row["url_pattern"],
+        valid_from=first,
+        valid_until=last,
+        reason=row["reason"],
+        account=row["account"],
+        territories=tuple(filter(None, (one.strip() for one in row["territories"].split(";")))),
+    )
+
+
+def _registrations(text: str) -> Iterator[dict[str, str]]:
+    """Official registrations, several with ``;`` between."""
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        found = registration(part)
+        if found is None:
+            said = _("“%(given)s” isn't a registration.") % {"given": part[:100]}
+            raise WrongUseError(said, hint=_("Write office|number|date."))
+        yield found
+
+
+def _day(text: str) -> date | None:
+    read = as_date(text)
+    if text and len(read) != len("2024-05-31"):
+        raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text}, hint=_("Write 2024-05-31."))
+    return date.fromisoformat(read) if read else None
